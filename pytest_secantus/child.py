@@ -101,6 +101,7 @@ class ChildServer:
     restore_clock = Verb()
     dump = Verb()
     differences = Verb()
+    block = Verb()
 
     @property
     def snapshots(self) -> tuple[Handle, ...]:

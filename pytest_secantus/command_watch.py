@@ -153,7 +153,7 @@ class CommandWatch:
     def write_report(self, terminal: pytest.TerminalReporter) -> None:
         """Write the report's files, and its summary to the terminal."""
         page = self._worker.options.report
-        if page is None:
+        if page is None or self._config.option.collectonly:
             return
         from pytest_secantus.report import summary_of
         from pytest_secantus.report_files import write_report

@@ -1,4 +1,4 @@
-"""Extended JSON, including values that pymongo's reader loses: dates outside the range of `datetime`, symbol, undefined and dbPointer.
+"""Extended JSON, including values that pymongo loses: dates outside the range of `datetime`, symbol, undefined and dbPointer.
 
 https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import re
 from typing import Any
 from uuid import UUID
 
 import bson
-from bson import SON, Binary, Code, DatetimeMS, DBRef, Regex, json_util
+from bson import SON, Binary, Code, DatetimeMS, DBRef, Int64, Regex, json_util
 from bson.codec_options import DatetimeConversion
 
 #: Dates outside the range of `datetime` become `DatetimeMS`.
@@ -121,3 +122,50 @@ def exact(value: Any) -> Any:
     if isinstance(value, (UUID, bytes)) and not isinstance(value, Binary):
         return Binary.from_uuid(value) if isinstance(value, UUID) else Binary(value)
     return int_value(value) if type(value) is int else value
+
+
+def dumps(document: bytes) -> str:
+    """Return a BSON document as canonical Extended JSON, which `loads` and `encode` turn into the same bytes."""
+    from secantus_server.bson import decode
+
+    return json.dumps(canonical(decode(document)))
+
+
+def canonical(value: Any) -> Any:
+    """Return a value of the server's decoder as a canonical Extended JSON object; see docs/architecture.md."""
+    if value is None or type(value) in (bool, str):
+        return value
+    if type(value) is dict:
+        return {name: canonical(item) for name, item in value.items()}
+    if type(value) is list:
+        return [canonical(item) for item in value]
+    return canonical_number(value) if isinstance(value, (int, float)) else canonical_object(value)
+
+
+def canonical_number(value: float) -> dict[str, str]:
+    """Return an int32, int64 or double as a canonical Extended JSON object."""
+    if isinstance(value, float):
+        special = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return {"$numberDouble": repr(value) if math.isfinite(value) else special}
+    return {"$numberLong" if isinstance(value, Int64) else "$numberInt": str(int(value))}
+
+
+def canonical_object(value: Any) -> dict[str, Any]:
+    """Return a value of a type that JSON does not have as a canonical Extended JSON object."""
+    from secantus_server.bson import values
+
+    match value:
+        case values.Date():
+            return {"$date": {"$numberLong": str(value.ms)}}
+        case values.Regex():
+            return {"$regularExpression": {"pattern": value.pattern, "options": value.options}}
+        case values.JavaScript():
+            return {"$code": value.code} if value.scope is None else {"$code": value.code, "$scope": canonical(value.scope)}
+        case values.Symbol():
+            return {"$symbol": value.value}
+        case values.DBPointer():
+            return {"$dbPointer": {"$ref": value.namespace, "$id": {"$oid": str(value.id)}}}
+        case values.Undefined():
+            return {"$undefined": True}
+    found: dict[str, Any] = json_util.default(value, json_util.CANONICAL_JSON_OPTIONS)
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_secantus.clock import ServerClock
     from pytest_secantus.commands import Commands
     from pytest_secantus.faults import Faults
+    from pytest_secantus.roles import ClientsAs
     from pytest_secantus.worker import Worker
     from secantus_server.server import SecantusDBServer
 
@@ -26,10 +27,12 @@ __all__ = [
     "secantus_async_client",
     "secantus_async_db",
     "secantus_client",
+    "secantus_client_as",
     "secantus_clock",
     "secantus_commands",
     "secantus_db",
     "secantus_faults",
+    "secantus_reset",
     "secantus_server",
     "secantus_tls",
     "secantus_uri",
@@ -72,6 +75,19 @@ def secantus_client(secantus_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
     client = SharedClient(secantus_uri)
     yield client
     client.close_for_good()
+
+
+@pytest.fixture
+def secantus_client_as(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[ClientsAs]:
+    """Makes clients on a server with users: secantus_client_as("name"), or with roles, as in secantus_client_as("read@shop")."""
+    guard = guard_of(request.config)
+    if not guard.worker.options.auth:
+        raise pytest.UsageError("secantus_client_as needs a server with users; list them in the ini option secantus_auth")
+    from pytest_secantus.roles import ClientsAs
+
+    clients = ClientsAs(guard.worker, guard.users(request.node))
+    yield clients
+    clients.close()
 
 
 @pytest.fixture
@@ -162,6 +178,15 @@ def secantus_faults(request: pytest.FixtureRequest, secantus_server: SecantusDBS
     guard.at_end_of_call(faults.end)
     yield faults
     faults.end()
+
+
+@pytest.fixture
+def secantus_reset(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Callable[[], None]:
+    """A function that undoes all writes since the test function began, which its fixtures have preceded."""
+    guard = guard_of(request.config)
+    if guard.worker.options.isolation != "restore":
+        raise pytest.UsageError(f"secantus_reset does not work with secantus_isolation = {guard.worker.options.isolation}; use restore")
+    return guard.resetting().resetter()
 
 
 def need_own_server(request: pytest.FixtureRequest) -> Worker:

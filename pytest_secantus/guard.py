@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -21,9 +21,15 @@ from pytest_secantus.worker import Worker
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from pytest_secantus.blocking import Blocking
+    from pytest_secantus.dumping import DumpableServer
+    from pytest_secantus.resetting import Resetting
     from pytest_secantus.seeding import Source
+    from pytest_secantus.threads import ThreadGuard
+    from pytest_secantus.users import User
 
 SEED_MARKER = "secantus_seed"
+AUTH_MARKER = "secantus_auth"
 SERVER_FIXTURE = "secantus_server"
 
 
@@ -39,6 +45,31 @@ class Guard:
         self._pid = os.getpid()
         self._seed_error: Exception | None = None
         self._after_call = ExitStack()
+        self._cleanup = ExitStack()
+        self._is_running = False
+        # The test whose markers' users exist.
+        self._has_users: pytest.Item | None = None
+        # These exist only if they are asked for.
+        self._resetting: Resetting | None = None
+        self._blocking: Blocking | None = None
+        self._threads: ThreadGuard | None = None
+        if worker.options.block:
+            self._blocking = make_blocking(worker)
+        if worker.options.guards_threads:
+            self._guard_threads()
+
+    def _guard_threads(self) -> None:
+        from pytest_secantus.imports import when_imported
+        from pytest_secantus.threads import ThreadGuard
+
+        self._threads = ThreadGuard()
+        self._cleanup.callback(self._threads.close)
+        self._cleanup.enter_context(when_imported("pymongo", self._threads.register))
+
+    def stop(self) -> None:
+        """End everything that was started."""
+        self._cleanup.close()
+        self.worker.stop()
 
     @contextmanager
     def protocol(self, item: pytest.Item) -> Generator[None]:
@@ -68,6 +99,8 @@ class Guard:
         self._refusal = self._reason_to_refuse()
         if self._refusal is None:
             self._begin(item)
+            if self._blocking is not None:
+                self._blocking.begin(item)
 
     def check_server(self) -> None:
         """Fail the setup of a test whose server has died. (Raising in a hook wrapper would leave pytest's setup half done.)"""
@@ -78,21 +111,68 @@ class Guard:
         """Note that all fixtures are set up: the test function runs next."""
         self._arm(item)
         self._prepare_seed(item)
+        self._is_running = True
+        if self._resetting is not None:
+            self._resetting.begin()
+
+    def call(self, item: pytest.Item) -> AbstractContextManager[None]:
+        """Surround the test function; with ``secantus_reset``, reset the databases before its examples and subtests."""
+        worker = self.worker
+        is_asked_for = worker.options.reset and worker.running and not worker.is_left_to_parent
+        return self.resetting().call(item) if is_asked_for else nullcontext()
+
+    def resetting(self) -> Resetting:
+        """Return the resets within tests."""
+        if self._resetting is None:
+            from pytest_secantus.resetting import Resetting
+
+            self._resetting = Resetting(self.worker, is_running=self._is_running)
+        return self._resetting
 
     def at_end_of_call(self, action: Callable[[], None]) -> None:
         """Call `action` at the end of the test function, before any fixture is torn down."""
         self._after_call.callback(action)
 
-    def begin_teardown(self) -> None:
-        """Run the actions of `at_end_of_call`; end the layer of a test whose setup failed before a fixture could add the finalizer."""
+    def keep_failure(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """With ``--secantus-dump``, write the databases of a failed test, and add its changes to the report."""
+        worker = self.worker
+        if worker.options.dump is None or not worker.running or worker.is_left_to_parent or worker.death():
+            return
+        from pytest_secantus.dumping import TITLE, keep
+
+        server = cast("DumpableServer", worker.server)
+        text = keep(server, worker.layers.snapshot_of(item), worker.options.dump, worker.options.dump_format, item.nodeid)
+        report.sections.append((TITLE, text))
+
+    def pause(self, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> None:
+        """With ``--secantus-pause``, wait after a failure until the user goes on. Faults end before."""
+        worker = self.worker
+        if worker.options.pause and worker.running and not worker.is_left_to_parent and not worker.death():
+            self.end_call()
+            from pytest_secantus.pausing import pause
+
+            pause(node, report, worker.server.uri, worker.options.database)
+
+    def end_call(self) -> None:
+        """Run the actions of `at_end_of_call`."""
         with suppress(ServerDied):  # the end of the test reports it
             self._after_call.close()
+
+    def begin_teardown(self) -> None:
+        """Run the actions of `at_end_of_call`; end the layer of a test whose setup failed before a fixture could add the finalizer."""
+        self._is_running = False
+        if self._resetting is not None:
+            self._resetting.end()
+        if self._blocking is not None:
+            self._blocking.end()
+        self.end_call()
         if not self._armed:
             self.finish_test()
 
     def finish_test(self) -> None:
         """Undo the test's writes. Calling it again, or without a test, does nothing."""
         item, self._item = self._item, None
+        self._has_users = None
         if item is not None:
             try:
                 self._writing.close()
@@ -101,6 +181,25 @@ class Guard:
                 raise pytest.fail.Exception(self._after_death(str(error)), pytrace=False) from None
             if death := self.worker.death():
                 pytest.fail(self._after_death(death), pytrace=False)
+            self._warn_of_threads(item)
+
+    @contextmanager
+    def _outside_test(self) -> Generator[None]:
+        """Exempt the setup of a fixture with a wider scope from what concerns only the test."""
+        with ExitStack() as stack:
+            if self._blocking is not None:
+                stack.enter_context(self._blocking.lifted())
+            if self._threads is not None:
+                stack.enter_context(self._threads.wider())
+            yield
+
+    def _warn_of_threads(self, item: pytest.Item) -> None:
+        """With ``secantus_thread_guard``, warn about the writes of threads that earlier tests have left running."""
+        if self._threads is not None:
+            from pytest_secantus.threads import LeftThreadWarning
+
+            for message in self._threads.end_test(item.nodeid):
+                item.warn(LeftThreadWarning(message))
 
     @contextmanager
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
@@ -115,7 +214,7 @@ class Guard:
                 yield
             return
         try:
-            with self.worker.layers.writing(fixturedef, RANKS[fixturedef.scope]):
+            with self._outside_test(), self.worker.layers.writing(fixturedef, RANKS[fixturedef.scope]):
                 yield
         except BaseException:
             self.worker.layers.close(fixturedef)
@@ -141,6 +240,24 @@ class Guard:
             raise SeedError(f"secantus_seed: pass sources as positional arguments, not as {named[0]}=")
         given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
         return [find_source(source, directories) for source in given]
+
+    def users(self, item: pytest.Item) -> list[User]:
+        """Return the users named by a test's markers: first the module's, then the class's, then its own.
+
+        Raises:
+            pytest.UsageError: a marker does not name a user, or the server does not require authentication.
+        """
+        markers = list(reversed(list(item.iter_markers(AUTH_MARKER))))
+        if not markers:
+            return []
+        from pytest_secantus.users import make_user
+
+        if not self.worker.options.auth:
+            raise pytest.UsageError("secantus_auth: the marker needs a server with users; list them in the ini option secantus_auth")
+        try:
+            return [make_user(marker.args) for marker in markers]
+        except ValueError as error:
+            raise pytest.UsageError(f"secantus_auth: {error}") from error
 
     def _begin(self, item: pytest.Item) -> None:
         try:
@@ -205,6 +322,18 @@ class Guard:
             raise self._seed_error
         if self._exchanges_seeds and item is self._item:
             self.worker.seeds.prepare(self.sources(item))
+            if self._has_users is not item and (users := self.users(item)):
+                from pytest_secantus.users import create_users
+
+                self._has_users = item
+                create_users(self.worker.client, users)
+
+
+def make_blocking(worker: Worker) -> Blocking:
+    """Return what closes the server to tests."""
+    from pytest_secantus.blocking import Blocking
+
+    return Blocking(worker)
 
 
 @contextmanager
@@ -247,5 +376,5 @@ def guard_of(config: pytest.Config, given: Namespace | None = None) -> Guard:
     if GUARD not in config.stash:
         worker = Worker(read_options(config, given or config.option))
         config.stash[GUARD] = Guard(worker)
-        config.add_cleanup(worker.stop)
+        config.add_cleanup(config.stash[GUARD].stop)
     return config.stash[GUARD]

@@ -66,6 +66,11 @@ class Layers:
         """Return whether `owner` has a layer that has not ended."""
         return any(layer.owner == owner for layer in self._open) and not self._has_ended(self._layer_of(owner))
 
+    def snapshot_of(self, owner: Hashable) -> Any:
+        """Return the snapshot of the layer of `owner`, or None if it has none that has not ended."""
+        layer = self._layer_of(owner)
+        return None if layer is None or self._has_ended(layer) else layer.snapshot
+
     def is_innermost(self, owner: Hashable) -> bool:
         """Return whether writes made now belong to `owner`."""
         return bool(self._open) and self._open[-1].owner == owner

@@ -6,14 +6,18 @@ a named tuple would take a quarter of the plugin's whole loading time.)
 
 from __future__ import annotations
 
+import os
 import re
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, Final, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, get_args
 
 import pytest
 
 from pytest_secantus.truths import TRUTHS
+
+if TYPE_CHECKING:
+    from pytest_secantus.users import User
 
 Isolation = Literal["restore", "namespace", "none"]
 ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
@@ -21,6 +25,9 @@ Process = Literal["auto", "yes", "no"]
 PROCESSES: Final[tuple[Process, ...]] = get_args(Process)
 Tls = Literal["no", "yes", "mutual"]
 TLS: Final[tuple[Tls, ...]] = get_args(Tls)
+DumpFormat = Literal["json", "bson"]
+DUMP_FORMATS: Final[tuple[DumpFormat, ...]] = get_args(DumpFormat)
+RESETS: Final = ("examples", "subtests")
 MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
@@ -48,8 +55,15 @@ class Options:
         settings: the server's settings, by the names of `secantus_server.settings.Settings`.
         keep_definitions: keep the definitions of collections and indexes that tests create; they reappear, empty, at their next use.
         check_logins: check the logins of redirected clients even while the server has no users.
+        dump: the directory for the databases of failed tests.
+        dump_format: the format in it.
+        pause: whether to wait after each failure, with the server running.
+        reset: what to reset the databases before within a test: `examples` of Hypothesis, `subtests`.
+        guards_threads: whether to warn about threads that tests leave writing.
+        block: whether tests that request none of our fixtures are kept from the server.
         follows_clock: whether the server's clock follows time-machine and freezegun.
         process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
+        auth: the users of a server that requires authentication; the URI has the credentials of the first one.
         tls: whether clients use TLS; `mutual` requires their certificates, too.
         forks: whether pytest-forked runs each test in a fork.
         fail_on: the plan checks of every test, with their thresholds.
@@ -66,9 +80,16 @@ class Options:
     uri: str | None
     settings: dict[str, Any]
     keep_definitions: bool
+    dump: Path | None
+    dump_format: DumpFormat
+    pause: bool
+    reset: tuple[str, ...]
+    block: bool
+    guards_threads: bool
     check_logins: bool
     follows_clock: bool
     process: Process
+    auth: tuple[User, ...]
     tls: Tls
     forks: bool
     fail_on: dict[str, int]
@@ -111,17 +132,24 @@ def add_options(parser: pytest.Parser) -> None:
         help=f"report the commands of all tests: a summary, an HTML page (default {REPORT}) and a JSON file beside it",
     )
     group.addoption("--secantus-tls", metavar="WHEN", help="no (default), yes, or mutual: clients use TLS, with certificates of their own")
+    group.addoption("--secantus-dump", metavar="DIR", help="write the databases of each failed test, as they were then, to a directory")
+    group.addoption("--secantus-dump-format", metavar="FORMAT", help="json (default): canonical Extended JSON; bson: as mongodump")
+    group.addoption("--secantus-pause", action="store_true", help="wait after each failure, with the server running, and show its URI")
     parser.addini("secantus_isolation", "as --secantus-isolation", default="")
     parser.addini("secantus_storage", "as --secantus-storage", default="")
     parser.addini("secantus_uri", "as --secantus-uri", default="")
     parser.addini("secantus_process", "as --secantus-process", default="")
     parser.addini("secantus_tls", "as --secantus-tls", default="")
+    parser.addini("secantus_auth", "require authentication of these users: name password role@database ...", type="linelist", default=[])
     parser.addini("secantus_env", "with --secantus: variables to set to the server's URI", type="args", default=list(DEFAULT_ENV))
     parser.addini("secantus_redirect", "as --secantus-redirect, but separated by spaces", type="args", default=[])
     parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
     parser.addini("secantus_keep_definitions", "keep the definitions of collections and indexes that tests create: yes, no", default="")
     parser.addini("secantus_check_logins", "check the logins of redirected clients even while there are no users: yes, no", default="")
     parser.addini("secantus_fail_on", "plan checks for every test, such as: collscan n_plus_one=20", type="args", default=[])
+    parser.addini("secantus_reset", "reset the databases before each of these in a test: examples, subtests", type="args", default=[])
+    parser.addini("secantus_block", "keep tests that request no fixture of the plugin from the server: yes, no", default="")
+    parser.addini("secantus_thread_guard", "warn about threads that tests leave writing: yes, no", default="")
     parser.addini("secantus_clock", "system (default), or follow: the server's clock follows time-machine and freezegun", default="")
     parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
     parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
@@ -151,9 +179,16 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         uri=read_uri(uri),
         settings=read_settings(config.getini("secantus_settings"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
+        dump=read_dump(given.secantus_dump, config, uri),
+        dump_format=read_dump_format(given.secantus_dump_format, given.secantus_dump),
+        pause=read_pause(given),
+        reset=read_reset(config.getini("secantus_reset"), isolation),
+        guards_threads=read_truth("secantus_thread_guard", config.getini("secantus_thread_guard"), False),
+        block=read_block(config.getini("secantus_block"), uri),
         check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
         follows_clock=read_clock(config.getini("secantus_clock"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
+        auth=read_auth(config.getini("secantus_auth"), uri),
         tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, config.getini("secantus_settings")),
         forks=bool(getattr(given, "forked", False)),
         fail_on=read_fail_on(config.getini("secantus_fail_on"), uri),
@@ -253,6 +288,77 @@ def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[s
     return settings
 
 
+def read_dump(text: str | None, config: pytest.Config, uri: str | None) -> Path | None:
+    """Return the directory for the databases of failed tests, and create it. A relative path starts in the working directory.
+
+    Raises:
+        pytest.UsageError: it cannot be written, or the server is an external one.
+    """
+    if text is None:
+        return None
+    if uri:
+        raise pytest.UsageError("--secantus-dump cannot be combined with secantus_uri")
+    path = config.invocation_params.dir / text
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".secantus-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise pytest.UsageError(f"--secantus-dump: {path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def read_dump_format(text: str | None, directory: str | None) -> DumpFormat:
+    """Return the format of dumps.
+
+    Raises:
+        pytest.UsageError: it is unknown, or there are no dumps.
+    """
+    if text is not None and directory is None:
+        raise pytest.UsageError("--secantus-dump-format needs --secantus-dump=DIR")
+    if text not in {None, *DUMP_FORMATS}:
+        raise pytest.UsageError(f"--secantus-dump-format is {text!r}; it must be one of {', '.join(DUMP_FORMATS)}")
+    return "bson" if text == "bson" else "json"
+
+
+def read_pause(given: Namespace) -> bool:
+    """Return whether to wait after each failure.
+
+    Raises:
+        pytest.UsageError: the tests run in several processes, which have no terminal.
+    """
+    if given.secantus_pause and (getattr(given, "numprocesses", None) or getattr(given, "tx", None)):
+        raise pytest.UsageError("--secantus-pause cannot be combined with -n: the workers have no terminal")
+    return bool(given.secantus_pause)
+
+
+def read_reset(kinds: list[str], isolation: Isolation) -> tuple[str, ...]:
+    """Return what to reset the databases before within a test.
+
+    Raises:
+        pytest.UsageError: one is unknown, or the isolation mode has no snapshots.
+    """
+    for kind in kinds:
+        if kind not in RESETS:
+            raise pytest.UsageError(f"secantus_reset: {kind!r} is not one of {', '.join(RESETS)}")
+    if kinds and isolation != "restore":
+        raise pytest.UsageError(f"secantus_reset does not work with secantus_isolation = {isolation}; use restore")
+    return tuple(kinds)
+
+
+def read_block(text: str, uri: str | None) -> bool:
+    """Return whether to keep tests without our fixtures from the server.
+
+    Raises:
+        pytest.UsageError: the value is neither yes nor no, or it is yes with an external server.
+    """
+    blocks = read_truth("secantus_block", text, False)
+    if blocks and uri:
+        raise pytest.UsageError("secantus_block cannot be combined with secantus_uri")
+    return blocks
+
+
 def read_clock(text: str, uri: str | None) -> bool:
     """Return whether the server's clock follows the libraries that move the test's."""
     if text not in {"", "system", "follow"}:
@@ -268,6 +374,24 @@ def read_process(text: str) -> Process:
     if when not in PROCESSES:
         raise pytest.UsageError(f"secantus_process is {when!r}; it must be one of {', '.join(PROCESSES)}")
     return when
+
+
+def read_auth(lines: list[str], uri: str | None) -> tuple[User, ...]:
+    """Parse the users; import their module only if there are any.
+
+    Raises:
+        pytest.UsageError: a user is invalid, or the server is an external one.
+    """
+    if not lines:
+        return ()
+    if uri:
+        raise pytest.UsageError("secantus_auth cannot be combined with secantus_uri; add the credentials to that URI")
+    from pytest_secantus.users import parse_users
+
+    try:
+        return parse_users(lines)
+    except ValueError as error:
+        raise pytest.UsageError(f"secantus_auth: {error}") from error
 
 
 def read_tls(text: str, uri: str | None, settings: list[str]) -> Tls:

@@ -15,15 +15,17 @@ from pytest_secantus.fixtures import (
     secantus_async_client,
     secantus_async_db,
     secantus_client,
+    secantus_client_as,
     secantus_clock,
     secantus_commands,
     secantus_db,
     secantus_faults,
+    secantus_reset,
     secantus_server,
     secantus_tls,
     secantus_uri,
 )
-from pytest_secantus.guard import SEED_MARKER, guard_of
+from pytest_secantus.guard import AUTH_MARKER, SEED_MARKER, guard_of
 from pytest_secantus.options import MEMORY, add_options
 from pytest_secantus.plain_imports import import_plainly
 from pytest_secantus.worker import Worker, check_driver
@@ -32,10 +34,12 @@ __all__ = [
     "secantus_async_client",
     "secantus_async_db",
     "secantus_client",
+    "secantus_client_as",
     "secantus_clock",
     "secantus_commands",
     "secantus_db",
     "secantus_faults",
+    "secantus_reset",
     "secantus_server",
     "secantus_tls",
     "secantus_uri",
@@ -57,7 +61,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the options, declare the marker, and start the server here if the plugin was loaded after the initial conftests."""
+    """Check the options, declare the markers, and start the server here if the plugin was loaded after the initial conftests."""
+    config.addinivalue_line("markers", f"{AUTH_MARKER}(name, password, *roles): create a user for the test (Secantus)")
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
     config.addinivalue_line("markers", f"{FAIL_MARKER}(*checks, **thresholds): fail the test if its commands are of these kinds (Secantus)")
     config.addinivalue_line("markers", f"{ALLOW_MARKER}(*checks): do not fail the test because of these checks (Secantus)")
@@ -141,10 +146,11 @@ def pytest_runtest_setup_checked(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that has passed if a plan check reports something."""
+    """Reset the databases within the test, if that was asked for, and fail it if it has passed but a plan check reports something."""
     watch = watch_of(item.config)
     try:
-        result = yield
+        with guard_of(item.config).call(item):
+            result = yield
         watch.check_plans(item)
     finally:
         watch.function_ended(item)
@@ -182,13 +188,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     if call.excinfo is not None:
         add_hint(item.config, report, call.excinfo.value)
     watch_of(item.config).note_result(report)
+    if report.failed and call.when != "teardown":
+        guard_of(item.config).keep_failure(item, report)
     return report
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: object) -> None:
-    """Add the same hint to a module that looked for a server during its import."""
+    """Add the same hint to a module that looked for a server during its import; pause after a failed test if that was asked for."""
     if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
         add_hint(node.config, report, call.excinfo.value)
+    elif isinstance(report, pytest.TestReport):
+        guard_of(node.config).pause(node, report)
 
 
 def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport, error: BaseException) -> None:

@@ -3,7 +3,8 @@
 A source is a file, a directory or a Python callable. Each is read into `Contents`: raw documents, indexes and options by database
 and collection. `write` inserts them; `save` writes a directory that is itself a source.
 
-    users.json           Extended JSON: an array of documents for the collection `users`, or an object of such arrays by collection
+    users.json           Extended JSON: an array of documents for the collection `users`, with users.metadata.json if it exists, or an
+                         object of such arrays by collection
     users.jsonl          Extended JSON, one document per line (also .ndjson)
     users.yaml           as .json, in YAML (also .yml; needs PyYAML)
     users.bson           concatenated documents, as mongodump writes them, with users.metadata.json if it exists
@@ -106,12 +107,13 @@ def read_path(path: Path) -> Contents:
 def seed_entries(directory: Path) -> set[Path]:
     """Return the seed files in a directory: no README, no hidden file, none of mongodump's own metadata.
 
-    A collection's metadata file represents its dump; a view has only the metadata file.
+    A collection's metadata file represents its dump; a view has only the metadata file. The documents may also be in a JSON file.
     """
     found = set()
     for entry in directory.iterdir():
         if entry.name.endswith(METADATA):
-            found.add(dump_of(entry))
+            if not dump_of(entry).with_suffix(".json").exists():
+                found.add(dump_of(entry))
         elif entry.is_dir() or (entry.suffix in READERS and entry.name != "prelude.json"):
             found.add(entry)
     return {entry for entry in found if not entry.name.startswith(".")}
@@ -143,7 +145,13 @@ def read_json(path: Path) -> dict[str, CollectionSeed]:
     text = read_text(path)
     if not text.strip():
         raise ValueError("it is empty; write [] for a collection without documents")
-    return by_collection(extended_json.loads(text), path.stem)
+    data = extended_json.loads(text)
+    if not isinstance(data, list) or not metadata_of(path).exists():
+        return by_collection(data, path.stem)
+    name = unquote(path.stem)
+    (seed,) = by_collection(data, name).values()
+    describe_seed(seed, path)
+    return {name: seed}
 
 
 def read_json_lines(path: Path) -> dict[str, CollectionSeed]:
@@ -183,15 +191,25 @@ def from_yaml(value: Any) -> Any:
 
 def read_bson(path: Path) -> dict[str, CollectionSeed]:
     """Read the documents of a dump, and the indexes and options of its metadata file. A view has only metadata."""
-    metadata = path.with_name(path.stem + METADATA)
+    documents = bson.decode_all(path.read_bytes(), DEFAULT_RAW_BSON_OPTIONS) if path.exists() else []
+    seed = CollectionSeed([bytes(document.raw) for document in documents])
+    describe_seed(seed, path)
+    return {unquote(path.stem): seed}
+
+
+def metadata_of(path: Path) -> Path:
+    """Return the metadata file that belongs to a file of documents."""
+    return path.with_name(path.stem + METADATA)
+
+
+def describe_seed(seed: CollectionSeed, path: Path) -> None:
+    """Add the indexes and options of the metadata file that belongs to a file, if it exists."""
+    metadata = metadata_of(path)
     described = json_util.loads(read_text(metadata), json_options=extended_json.OPTIONS) if metadata.exists() else {}
     if not isinstance(described, dict):
         raise ValueError(f"{metadata.name} does not contain an object")
-    documents = bson.decode_all(path.read_bytes(), DEFAULT_RAW_BSON_OPTIONS) if path.exists() else []
-    seed = CollectionSeed([bytes(document.raw) for document in documents])
     seed.indexes = [index for index in described.get("indexes", []) if index.get("name") != "_id_"]
     seed.options = described.get("options", {})
-    return {unquote(path.stem): seed}
 
 
 READERS: dict[str, Callable[[Path], dict[str, CollectionSeed]]] = {

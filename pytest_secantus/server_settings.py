@@ -9,7 +9,11 @@ from typing import Any, Final
 from pytest_secantus.truths import TRUTHS
 
 #: Settings that other options cover, or that a server inside pytest cannot have.
-NOT_HERE: Final = {"storage_path": "use secantus_storage", "host": "the server of a test run listens on 127.0.0.1"}
+NOT_HERE: Final = {
+    "storage_path": "use secantus_storage",
+    "host": "the server of a test run listens on 127.0.0.1",
+    "require_auth": "use secantus_auth, which also creates users",
+}
 #: The variables that xdist sets for its workers.
 WORKER: Final = "PYTEST_XDIST_WORKER"
 WORKERS: Final = "PYTEST_XDIST_WORKER_COUNT"

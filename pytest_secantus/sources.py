@@ -7,6 +7,7 @@ library lies between. The message's id connects it with the record that the serv
 from __future__ import annotations
 
 import os
+import struct
 import sys
 import sysconfig
 from contextlib import AbstractContextManager
@@ -24,6 +25,11 @@ MAX_DEPTH: Final = 400
 DRIVER_DEPTH: Final = 9
 
 Place = tuple[CodeType, int]
+_request_id = struct.Struct("<I").unpack_from
+# What a file is.
+LIBRARY: Final = 0
+PROJECT: Final = 1
+TEST: Final = 2
 
 
 def is_own(filename: str) -> bool:
@@ -45,12 +51,16 @@ class Sources:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._test_file = ""
-        self._is_own: dict[str, bool] = {}
+        # By file name, as compiled.
+        self._kinds: dict[str, int] = {}
         self._found: dict[int, tuple[Place | None, Place | None]] = {}
 
     def begin(self, test_file: str) -> None:
         """Forget all lines, and take those of a test's file for the test's own."""
+        if self._test_file in self._kinds:
+            self._kinds[self._test_file] = PROJECT
         self._test_file = test_file
+        self._kinds[test_file] = TEST
         self._found = {}
 
     def noted(self) -> AbstractContextManager[None]:
@@ -67,7 +77,7 @@ class Sources:
         test, site = self._search(frame)
         if site is None:
             test = site = self._awaiting()
-        self._found[int.from_bytes(message[4:8], "little")] = test, site
+        self._found[_request_id(message, 4)[0]] = test, site
 
     def of(self, request_id: int) -> tuple[str | None, str | None]:
         """Return the test's line and the innermost line of the project that sent a message, each as `file:line` or None."""
@@ -77,19 +87,18 @@ class Sources:
 
     def _search(self, frame: FrameType | None) -> tuple[Place | None, Place | None]:
         """Return the innermost line of the test's file, and the innermost one of the project."""
-        own, test_file, site = self._is_own, self._test_file, None
+        kinds, site = self._kinds, None
         for _ in range(MAX_DEPTH):
             if frame is None:
                 break
             code = frame.f_code
-            name = code.co_filename
-            known = own.get(name)
-            if known is None:
-                known = own[name] = is_own(name)
-            if known:
+            kind = kinds.get(code.co_filename)
+            if kind is None:
+                kind = kinds[code.co_filename] = PROJECT if is_own(code.co_filename) else LIBRARY
+            if kind:
                 place = code, frame.f_lineno
                 site = site or place
-                if name == test_file:
+                if kind == TEST:
                     return place, site
             frame = frame.f_back
         return None, site

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_secantus.redirect import Redirect
     from pytest_secantus.seeds import Seeds
     from pytest_secantus.store import SnapshotStore
+    from pytest_secantus.users import User
     from pytest_secantus.xdist import RunDirectory
     from secantus_server.server import SecantusDBServer
 
@@ -73,8 +74,12 @@ class Worker:
     @property
     def uri(self) -> str:
         """The connection string of the running server, with the options that clients need."""
-        uri = self.server.uri
-        return uri if self._tls is None else self._tls.add_to(uri)
+        return self.uri_as(self.options.auth[0] if self.options.auth else None)
+
+    def uri_as(self, user: User | None) -> str:
+        """Return the connection string for a user, or for a client without credentials."""
+        uri = self.server.uri if self._tls is None else self._tls.add_to(self.server.uri)
+        return uri if user is None else user.add_to(uri)
 
     @property
     def tls(self) -> Certificates | None:
@@ -118,8 +123,10 @@ class Worker:
             call()
 
     def _fill(self) -> None:
-        """Load the base seeds and attach the layers. (Seeds import the driver: see `imports`.)"""
+        """Set the clock, create the users, load the seeds and attach the layers. (Users and seeds import the driver: see `imports`.)"""
         self.follow_clock()
+        if self.options.auth:
+            self._create_users()
         if self.options.seed:
             self.seeds.load_base()
         if self.options.isolation == "restore":
@@ -142,6 +149,25 @@ class Worker:
 
     def _forget_follower(self) -> None:
         self._follower = None
+
+    def _create_users(self) -> None:
+        """Create the users of secantus_auth, the first one, with the role root, without authentication.
+
+        Raises:
+            CannotStart: a role does not exist, or the server refuses a user for another reason.
+        """
+        from pymongo import MongoClient
+        from pymongo.errors import OperationFailure
+
+        from pytest_secantus.users import create_users
+
+        root = next(user for user in self.options.auth if user.is_root)
+        try:
+            with MongoClient[dict[str, Any]](self.uri_as(None)) as nobody:
+                create_users(nobody, [root])
+            create_users(self.client, [user for user in self.options.auth if user is not root])
+        except OperationFailure as error:
+            raise CannotStart(f"secantus_auth: the users cannot be created: {error}") from error
 
     @property
     def serves_forks(self) -> bool:
@@ -185,7 +211,8 @@ class Worker:
 
         options = self.options
         tls = None if self._tls is None else self._tls.options()
-        self.redirect = Redirect(options.redirect, self.target(), in_place=options.uri is None, checks_logins=options.check_logins, tls=tls)
+        checks = options.check_logins or bool(options.auth)
+        self.redirect = Redirect(options.redirect, self.target(), in_place=options.uri is None, checks_logins=checks, tls=tls)
         try:
             self._cleanup.enter_context(clients_redirected(self.redirect))
         except UnknownDriver:
@@ -221,7 +248,8 @@ class Worker:
             from pytest_secantus.driver import OWN_NAME
 
             # The name keeps the plugin's commands out of the command log.
-            self._client = MongoClient(self.uri, appname=OWN_NAME)
+            root = next((user for user in self.options.auth if user.is_root), None)
+            self._client = MongoClient(self.uri_as(root), appname=OWN_NAME)
             self._cleanup.callback(self._close_client)
         return self._client
 
@@ -276,6 +304,8 @@ class Worker:
         in_memory = self.options.storage == MEMORY
         storage = MEMORY if in_memory else str(self.run_directory.storage())
         settings = {"host": "127.0.0.1", "storage_path": storage, **settings_of_worker(self.options.settings, in_memory)}
+        if self.options.auth:
+            settings["require_auth"] = True
         if self.options.tls != "no":
             from pytest_secantus.certificates import Certificates
 

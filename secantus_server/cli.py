@@ -74,13 +74,19 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_auth(parser: argparse.ArgumentParser) -> None:
-    """Add the flag of `require_auth`, which also has a form to turn it off."""
+    """Add the flags of access control; that of `require_auth` also has a form to turn it off."""
     parser.add_argument(
         "--auth",
         "--require-auth",
         action=argparse.BooleanOptionalAction,
         dest="require_auth",
         help="require clients to authenticate, and restrict them to what their roles allow (default: no)",
+    )
+    parser.add_argument(
+        "--login-delay-ms",
+        type=int,
+        metavar="MS",
+        help="the delay of logins from an address after ten failed ones; it doubles with each further failure (default: 100)",
     )
 
 

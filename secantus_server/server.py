@@ -32,6 +32,7 @@ from secantus_server.interceptors.access_control import AccessCheck
 from secantus_server.interceptors.command_log import CommandLog
 from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.fail_command import FailCommand
+from secantus_server.interceptors.gate import Gate
 from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.role_check import RoleCheck
 from secantus_server.interceptors.slow_log import SlowLog
@@ -92,7 +93,8 @@ class SecantusDBServer:
         storage_path: a directory, created if missing, or ":memory:".
         clock: the source of time and randomness; a test may pass one that stands still.
         tls: the `tls_*` settings without this prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
-        **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default.
+        **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default, and failed
+            logins are not delayed.
 
     Raises:
         SettingsError: a setting is invalid.
@@ -110,10 +112,12 @@ class SecantusDBServer:
     ) -> None:
         check_names(settings, "SecantusDBServer")
         settings.setdefault("enable_test_commands", True)
+        settings.setdefault("login_delay_ms", 0)
         settings = {**settings, **tls_settings(tls)}
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings).check_together()
         self._clock = clock or Clock()
         self._services: Services | None = None
+        self._gate: Gate | None = None
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._periodic: Periodic | None = None
@@ -185,6 +189,8 @@ class SecantusDBServer:
         if settings.require_auth:
             services.access = AccessControl(services)
             interceptors.install(AccessCheck(services.access))
+        self._gate = Gate(interceptors)
+        interceptors.install(self._gate)
         interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
         return services
 
@@ -370,6 +376,16 @@ class SecantusDBServer:
         """Forget the commands so far; positions in the log stay valid."""
         if self._command_log is not None:
             self._command_log.clear()
+
+    def block(self, reason: str | None) -> None:
+        """Refuse all commands except those with which a driver connects and disconnects.
+
+        Arguments:
+            reason: the message of the error 20 that commands fail with; None ends this.
+        """
+        if self._services is None or self._gate is None:
+            raise self._not_running()
+        self._gate.close(reason)
 
     def dump(self) -> list[DumpedCollection]:
         """Return the collections and views of users with their definitions and documents, as committed now."""

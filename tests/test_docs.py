@@ -72,6 +72,13 @@ def test_the_first_example_of_the_readme(tmp_path: Path) -> None:
     assert "2 passed" in done.stdout
 
 
+def test_the_example_of_the_command_log_in_the_readme(tmp_path: Path) -> None:
+    (example,) = (example for example in examples("README.md") if "secantus_commands" in example)
+    (tmp_path / "test_orders.py").write_text(example, encoding="utf-8")
+    done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", "--strict-markers")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_ci_runs_the_commands_of_the_readme() -> None:
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Install and run\n")[1].split("```")[0]
     lines = re.findall(r"^    (\S.*)$", section, re.MULTILINE)
@@ -88,7 +95,12 @@ def test_the_script_of_the_readme(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", ["docs/transactions.md", "docs/change-streams.md", "docs/fail-points.md", "docs/faults.md"])
+PAGES_OF_TESTS = [
+    f"docs/{name}.md" for name in ("transactions", "change-streams", "fail-points", "faults", "clock", "command-log", "report")
+]
+
+
+@pytest.mark.parametrize("page", PAGES_OF_TESTS)
 def test_the_examples_of_a_page_of_tests(tmp_path: Path, page: str) -> None:
     for number, block in enumerate(examples(page)):
         (tmp_path / f"test_example_{number}.py").write_text(block, encoding="utf-8")
@@ -102,6 +114,17 @@ def test_the_examples_of_the_clock(tmp_path: Path) -> None:
     (tmp_path / "test_clock.py").write_text(first, encoding="utf-8")
     (tmp_path / "test_follow.py").write_text(second, encoding="utf-8")
     done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", "-o", "secantus_clock=follow")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_examples_of_finer_isolation(tmp_path: Path) -> None:
+    pytest.importorskip("hypothesis")
+    blocks = examples("docs/finer-isolation.md")
+    if not hasattr(pytest, "Subtests"):
+        blocks = [block.split("\n\n\ndef test_each_name")[0] for block in blocks]
+    for number, block in enumerate(blocks):
+        (tmp_path / f"test_example_{number}.py").write_text(block, encoding="utf-8")
+    done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", "-o", "secantus_reset=examples subtests")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

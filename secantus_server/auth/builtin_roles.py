@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from secantus_server.auth.privileges import ANY_ACTION, ANY_RESOURCE, CLUSTER
@@ -49,7 +50,7 @@ _MANAGE_CLUSTER = tuple(
     """
     addShard appendOplogNote applicationMessage checkMetadataConsistency cleanupOrphaned flushRouterConfig getClusterParameter
     getDefaultRWConcern listSessions listShards moveCollection querySettings removeShard replSetConfigure replSetGetConfig
-    replSetGetStatus replSetStateChange resync setClusterParameter setDefaultRWConcern setFeatureCompatibilityVersion
+    replSetGetStatus replSetResizeOplog replSetStateChange resync setClusterParameter setDefaultRWConcern setFeatureCompatibilityVersion
     transitionFromDedicatedConfigServer transitionToDedicatedConfigServer unshardCollection
     """.split()
 )
@@ -237,8 +238,9 @@ def builtin_roles(db: str) -> list[str]:
     return sorted({**_OF_EVERY_DATABASE, **_OF_ADMIN} if db == "admin" else _OF_EVERY_DATABASE)
 
 
+@lru_cache(maxsize=256)
 def builtin_privileges(role: str, db: str) -> list[Privilege]:
-    """Return the privileges of a built-in role of a database, one for each resource."""
+    """Return the privileges of a built-in role of a database, one for each resource; they must not be changed."""
     make = _OF_EVERY_DATABASE.get(role) or _OF_ADMIN[role]
     return merged_privileges(make(db))
 

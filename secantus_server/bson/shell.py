@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bson.binary import Binary
+from bson.binary import UUID_SUBTYPE, Binary
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.max_key import MaxKey
@@ -77,6 +77,8 @@ def _rare_text(value: Any) -> str:
         return f"ObjectId('{value}')"
     if kind is Date:
         return f"new Date({value.ms})"
+    if kind is Binary and value.subtype == UUID_SUBTYPE and len(value) == 16:
+        return f'UUID("{value.as_uuid()}")'
     if kind is Binary:
         shown = bytes(value).hex().upper() if len(value) <= MAX_BINARY_BYTES else f"{value[:SHORTENED_BINARY_BYTES].hex().upper()}..."
         return f"BinData({value.subtype}, {shown})"

@@ -27,6 +27,7 @@ class ClientInfo:
         grants: what the user may do; None before authentication, and without access control.
         generation: the state of the users and roles that `grants` was made from.
         user_id: identifies the authenticated user: one who is dropped and created again is another.
+        lost_user: name, database and id of the user who was authenticated until another client dropped it; None otherwise.
         uid: the digest of the user, which the user's sessions belong to; empty without access control.
         opened: when it connected, on the monotonic clock.
         tls_version: the version of TLS, such as "TLSv1.3"; None without TLS.
@@ -48,6 +49,7 @@ class ClientInfo:
     grants: Grants | None = None
     generation: int = -1
     user_id: object = None
+    lost_user: tuple[str, str, object] | None = None
     uid: bytes = b""
     opened: float = 0.0
     tls_version: str | None = None

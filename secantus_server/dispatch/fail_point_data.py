@@ -14,13 +14,15 @@ T = TypeVar("T")
 
 
 def check_fields(name: str, data: dict[str, Any], known: Iterable[str]) -> None:
-    """Refuse the fields that a fail point does not have here. MongoDB ignores those it does not know.
+    """Refuse the fields that a fail point does not have here, except those that MongoDB certainly ignores.
+
+    MongoDB ignores the fields that it does not know. All of its own fields are named by a single word.
 
     Raises:
         CommandError: 238.
     """
     for field in data:
-        if field not in known:
+        if field not in known and field.isidentifier():
             takes = ", ".join(sorted(known)) or "no data"
             raise not_supported(f"the field {field} in the data of the fail point {name}", f"it takes {takes}")
 

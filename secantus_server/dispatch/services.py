@@ -108,7 +108,7 @@ class Services:
         self.started = self.clock.monotonic()
         self.writes = self.oplog.signal
         self.observer = Observer(self.clock, self.interceptors.refresh)
-        self.throttle = Throttle(self.clock)
+        self.throttle = Throttle(self.clock, self.settings.login_delay_ms / 1000)
         self.login_secret = self.clock.random.getrandbits(256).to_bytes(32, "big")
         self.fail_points = FailPoints(self.clock.random, self.interceptors.refresh)
 

@@ -280,7 +280,7 @@ def _check_ttl(seconds: Any, key: dict[str, Any], kind: IndexKind) -> None:
     if not is_number(seconds):
         raise CommandError(67, f"TTL index 'expireAfterSeconds' option must be numeric, but received a type of '{type_name(seconds)}'")
     number = as_number(seconds)
-    if number == number and not 0 <= number <= MAX_EXPIRE_S:
+    if number != number or not 0 <= number <= MAX_EXPIRE_S:
         raise CommandError(
             67, f"TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number than {seconds}"
         )

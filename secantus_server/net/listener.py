@@ -205,7 +205,7 @@ class Listener:
             return plain
         from secantus_server.net.tls import TlsTransport
 
-        return TlsTransport(plain, self.certificates, client)
+        return TlsTransport(plain, self.certificates, client, self._services.counters.add)
 
     def _register(self, transport: Transport, client: ClientInfo) -> None:
         connection = Connection(transport, client, self._services)

@@ -38,15 +38,17 @@ class TlsTransport:
         below: the connection's socket, which the transport owns from now on.
         certificates: the server's.
         client: gets the subject of the client's certificate and the version of TLS.
+        count: counts the connections of a version, `tls.TLSv1.3`.
     """
 
     receive: Callable[[], bytes]
     send: Callable[[bytes], None]
 
-    def __init__(self, below: PlainTransport, certificates: Certificates, client: ClientInfo) -> None:
+    def __init__(self, below: PlainTransport, certificates: Certificates, client: ClientInfo, count: Callable[[str], None]) -> None:
         self._below = below
         self._certificates = certificates
         self._client = client
+        self._count = count
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
         self._is_open = False
@@ -137,7 +139,7 @@ class TlsTransport:
                 self._flush()
                 data = self._pull(timeout_s)
                 if not data:
-                    raise EOFError("closed during the TLS handshake") from None
+                    raise ProtocolError("the client ended the TLS handshake; it may not accept the server's certificate") from None
                 self._incoming.write(data)
             except ssl.SSLError as error:
                 with suppress(OSError):
@@ -148,6 +150,7 @@ class TlsTransport:
                 break
         self._flush()
         self._client.tls_version = tls.version()
+        self._count(f"tls.{tls.version()}")
         certificate = tls.getpeercert()
         if certificate:
             self._client.tls_subject = subject_text(certificate["subject"])  # type: ignore[arg-type]

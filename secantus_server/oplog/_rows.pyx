@@ -1,12 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The rows of the oplog's table that hold changes of documents; compiled because it runs once per written document.
 
-A row holds the entries of one commit under the timestamp of the first; a large commit writes several rows. The timestamps of a row's
-entries are consecutive. Since most entries are never read, a row is *packed*: it stores what its entries share once, and a reader
-encodes the entries. All numbers are little-endian:
+A row holds the changes of one commit; a large commit writes several rows. Each change has a timestamp, and these are consecutive. A change
+has an entry, and the row the timestamp of the first one; but several inserts share an entry, an `applyOps`, whose row has the timestamp of
+the last of them.
 
-    int32   0 or 1, which no BSON document begins with: a row of other entries is a plain sequence of documents. With 1, the changes are
-            inserts that share a single entry, an `applyOps`; the row stands under the timestamp of the last of them
+Since most entries are never read, a row is *packed*: it stores what its changes share once, and a reader encodes the entries. All numbers
+are little-endian:
+
+    int32   0 if each change has an entry, -1 for inserts that share one. No BSON document begins so: a row of commands is a plain
+            sequence of entries
     int32   the number of changes
     int64   the wall clock time in milliseconds since the epoch
     document  the collection's `ns` and `ui`
@@ -24,7 +27,7 @@ encodes the entries. All numbers are little-endian:
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from secantus_server.bson._codec cimport Writer
@@ -36,16 +39,18 @@ from secantus_server.storage._unit cimport RecoveryUnit
 cdef enum:
     # A row that has reached this size gets no further entry.
     ROW_BYTES = 32768
-    # The most inserts that share an entry, and the size from which on it gets no further one.
+    # The number of inserts that share an entry, and the bytes from which on no further one joins; as in MongoDB.
     MOST_INSERTS = 500
     INSERTS_BYTES = 262144
-    SEPARATE = 0
-    TOGETHER = 1
+    # The bytes of the inserts of an entry, which has to stay below the limit of a document.
+    LARGEST_SHARED = 15728640
+    EACH_HAS_ENTRY = 0
+    SHARED_ENTRY = -1
     COUNT_AT = 4
     WALL_AT = 8
     IDENTITY_AT = 16
-    COMMAND = 99  # "c"
     INSERT = 105  # "i"
+    COMMAND = 99  # "c"
     UPDATE = 117  # "u"
 
 
@@ -81,13 +86,19 @@ cdef class Chain:
         out.put_int32(self.last)
         return out.put_int64(<int64_t>self.previous)
 
+    cdef int advance(self, Py_ssize_t changes, uint64_t stamp) noexcept:
+        """Pass over changes, the last of which has this timestamp."""
+        self.previous = stamp
+        self.statement = <int>min(<Py_ssize_t>self.statement + changes, <Py_ssize_t>self.last)
+        return 0
+
 
 def append_changes(
     RecoveryUnit unit not None, bytes identity not None, list changes not None, uint64_t stamp, int64_t wall_ms, Chain chain=None
 ):
     """Write the entries of changed documents of one collection; return the bytes written.
 
-    Each change has a timestamp of its own. Consecutive inserts share an entry, as those of one insert command do in MongoDB.
+    Each change has a timestamp of its own. Consecutive inserts share an entry under the timestamp of the last of them.
 
     Arguments:
         unit: the recovery unit, with an open transaction.
@@ -99,68 +110,66 @@ def append_changes(
     """
     cdef Writer out = Writer.__new__(Writer)
     cdef Py_ssize_t total = 0
-    cdef uint64_t row = stamp
-    cdef uint32_t count = 0
     cdef Py_ssize_t position = 0
-    cdef Py_ssize_t last = len(changes) - 1
+    cdef Py_ssize_t end = len(changes)
+    cdef Py_ssize_t inserts
     cdef int64_t last_pause = 0
-    cdef tuple change
-    while position <= last:
-        change = changes[position]
-        if position < last and is_insert(change) and is_insert(changes[position + 1]):
-            if out.size:
-                total += put_changes(unit, out, row, count)
-            last_pause = pause_when_due(last_pause)
-            put_header(out, TOGETHER, identity, wall_ms, chain)
-            count = put_inserts(out, changes, position)
-            position += count
-            stamp += count
+    while position < end:
+        inserts = count_inserts(changes, position)
+        if inserts > 1:
+            put_header(out, SHARED_ENTRY, identity, wall_ms, chain)
+            last_pause = put_run(out, changes, position, position + inserts, last_pause)
+            stamp += inserts
+            position += inserts
             if chain is not None:
-                chain.previous = stamp - 1
-                chain.statement = min(chain.statement + <int>count, chain.last)
-            total += put_changes(unit, out, stamp - 1, count)
-            continue
-        position += 1
-        if position % BREATH == 0:
-            last_pause = pause_when_due(last_pause)
-        if out.size == 0:
-            row = stamp
-            count = 0
-            put_header(out, SEPARATE, identity, wall_ms, chain)
-        put_packed(out, change)
-        count += 1
-        if chain is not None:
-            chain.previous = stamp
-            if chain.statement < chain.last:
-                chain.statement += 1
-        stamp += 1
-        if out.size >= ROW_BYTES:
-            total += put_changes(unit, out, row, count)
-    if out.size:
-        total += put_changes(unit, out, row, count)
+                chain.advance(inserts, stamp - 1)
+            total += end_row(unit, out, stamp - 1, inserts)
+        else:
+            inserts = position
+            put_header(out, EACH_HAS_ENTRY, identity, wall_ms, chain)
+            # This change, and those up to the next inserts.
+            while True:
+                put_packed(out, changes[position])
+                position += 1
+                if position % BREATH == 0:
+                    last_pause = pause_when_due(last_pause)
+                if position == end or out.size >= ROW_BYTES or count_inserts(changes, position) > 1:
+                    break
+            if chain is not None:
+                chain.advance(position - inserts, stamp + <uint64_t>(position - inserts) - 1)
+            total += end_row(unit, out, stamp, position - inserts)
+            stamp += position - inserts
     return total
 
 
-cdef bint is_insert(tuple change) noexcept:
-    """Return whether a change is an insert of which the oplog keeps nothing but the document."""
-    return len(change) == 2 and letter_of(change[0]) == INSERT
-
-
-cdef uint32_t put_inserts(Writer out, list changes, Py_ssize_t start) except 0:
-    """Append the inserts at a place to a packed row, and return their number."""
-    cdef uint32_t count = 0
-    cdef Py_ssize_t most = min(len(changes) - start, <Py_ssize_t>MOST_INSERTS)
+cdef Py_ssize_t count_inserts(list changes, Py_ssize_t start) except -1:
+    """Return how many of the changes from `start` on are inserts that share an entry, 0 if the first is no insert."""
+    cdef Py_ssize_t position = start
+    cdef Py_ssize_t end = min(<Py_ssize_t>len(changes), start + <Py_ssize_t>MOST_INSERTS)
+    cdef Py_ssize_t size = 0
     cdef tuple change
-    while count < most and <Py_ssize_t>out.size < INSERTS_BYTES:
-        change = changes[start + count]
-        if not is_insert(change):
+    while position < end:
+        change = changes[position]
+        if letter_of(change[0]) != INSERT:
             break
-        put_packed(out, change)
-        count += 1
-    return count
+        if position > start and (size >= INSERTS_BYTES or size + PyBytes_GET_SIZE(<bytes>change[1]) > LARGEST_SHARED):
+            break
+        size += PyBytes_GET_SIZE(<bytes>change[1])
+        position += 1
+    return position - start
 
 
-cdef int put_header(Writer out, int32_t kind, bytes identity, int64_t wall_ms, Chain chain) except -1:
+cdef int64_t put_run(Writer out, list changes, Py_ssize_t start, Py_ssize_t end, int64_t last_pause) except -1:
+    """Append the changes at [start, end) to a packed row; return the time of the last pause."""
+    cdef Py_ssize_t position
+    for position in range(start, end):
+        put_packed(out, changes[position])
+        if position % BREATH == 0:
+            last_pause = pause_when_due(last_pause)
+    return last_pause
+
+
+cdef int put_header(Writer out, int kind, bytes identity, int64_t wall_ms, Chain chain) except -1:
     """Begin a packed row."""
     out.put_int32(kind)
     out.put_int32(0)
@@ -190,9 +199,10 @@ cdef int put_packed(Writer out, tuple change) except -1:
     return 0
 
 
-cdef Py_ssize_t put_changes(RecoveryUnit unit, Writer out, uint64_t stamp, uint32_t count) except -1:
+cdef Py_ssize_t end_row(RecoveryUnit unit, Writer out, uint64_t stamp, Py_ssize_t changes) except -1:
     """Write a packed row, clear the buffer, and return the row's bytes."""
     cdef Py_ssize_t size = out.size
+    cdef uint32_t count = <uint32_t>changes
     memcpy(out.buffer + COUNT_AT, &count, 4)
     put_row(unit, out, stamp)
     return size
@@ -200,21 +210,21 @@ cdef Py_ssize_t put_changes(RecoveryUnit unit, Writer out, uint64_t stamp, uint3
 
 cdef bint is_packed(const uint8_t* row) noexcept:
     """Return whether a row is packed."""
-    return read_int32(row) <= TOGETHER
+    return read_int32(row) <= 0
 
 
 cdef uint32_t packed_count(const uint8_t* row) noexcept:
     """Return the number of entries of a packed row."""
-    return 1 if read_int32(row) == TOGETHER else <uint32_t>read_int32(row + COUNT_AT)
+    return 1 if read_int32(row) == SHARED_ENTRY else <uint32_t>read_int32(row + COUNT_AT)
 
 
 cdef const uint8_t* packed_identity(const uint8_t* row) noexcept:
-    """Return the document of the `ns` and `ui` of a packed row's entries."""
+    """Return the document of the `ns` and `ui` of a packed row's changes."""
     return row + IDENTITY_AT
 
 
 cdef class Unpacking:
-    """The entries of a packed row, encoded one after the other."""
+    """Encodes the entries of a packed row, one after the other."""
 
     cdef const uint8_t* at
     cdef const uint8_t* identity
@@ -225,6 +235,7 @@ cdef class Unpacking:
     cdef int last
     cdef uint64_t previous
     cdef uint64_t stamp
+    cdef bint has_image
     cdef Writer out
 
     cdef int begin(self, const uint8_t* row, uint64_t stamp) except -1:
@@ -252,66 +263,19 @@ cdef class Unpacking:
         return self.out.put_bytes(document, document_length(document))
 
     cdef int put_session(self) except -1:
-        """Append the fields that the entry of a retryable write begins with."""
-        if self.lsid is NULL:
-            return 0
-        self.put_document("lsid", 4, self.lsid)
-        self.out.put_name(18, "txnNumber", 9)
-        return self.out.put_int64(self.number)
-
-    cdef int put_inserts(self, uint32_t count) except -1:
-        """Encode the entry of a row of inserts."""
-        cdef Writer out = self.out
-        cdef size_t entry = out.open()
-        cdef size_t command
-        cdef size_t array
-        cdef uint32_t i
-        self.put_session()
-        put_op(out, COMMAND)
-        out.put_value("ns", 2, "admin.$cmd", 1)
-        out.put_name(3, "o", 1)
-        command = out.open()
-        out.put_name(4, "applyOps", 8)
-        array = out.open()
-        for i in range(count):
-            self.put_insert(b"%d" % i)
-        out.close(array)
-        out.close(command)
-        put_times(out, self.stamp, self.wall_ms)
+        """Append the fields that an entry of a retryable write begins with."""
         if self.lsid is not NULL:
-            put_previous(out, self.previous)
-        out.put_name(16, "multiOpType", 11)
-        out.put_int32(1)
-        return out.close(entry)
+            self.put_document("lsid", 4, self.lsid)
+            self.out.put_name(18, "txnNumber", 9)
+            self.out.put_int64(self.number)
+        return 0
 
-    cdef int put_insert(self, bytes name) except -1:
-        """Encode an insert of a shared entry, under its number in the entry."""
+    cdef int put_change(self) except -1:
+        """Append the fields of the next change, up to the image."""
         cdef Writer out = self.out
-        cdef size_t mark
-        out.put_name(3, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
-        mark = out.open()
-        self.at += 2
-        put_op(out, INSERT)
-        out.put_bytes(self.identity + 4, document_length(self.identity) - 5)
-        self.put_document("o", 1, self.at)
-        out.put_name(3, "o2", 2)
-        put_id(out, self.at)
-        self.at += document_length(self.at)
-        if self.lsid is not NULL:
-            out.put_name(16, "stmtId", 6)
-            out.put_int32(self.statement)
-            if self.statement < self.last:
-                self.statement += 1
-        return out.close(mark)
-
-    cdef int put_entry(self) except -1:
-        """Encode the next entry."""
-        cdef Writer out = self.out
-        cdef size_t mark = out.open()
         cdef uint8_t letter = self.at[0]
-        cdef bint has_image = self.at[1]
+        self.has_image = self.at[1]
         self.at += 2
-        self.put_session()
         put_op(out, letter)
         out.put_bytes(self.identity + 4, document_length(self.identity) - 5)
         self.put_document("o", 1, self.at)
@@ -325,16 +289,57 @@ cdef class Unpacking:
         if self.lsid is not NULL:
             out.put_name(16, "stmtId", 6)
             out.put_int32(self.statement)
-        put_times(out, self.stamp, self.wall_ms)
-        if self.lsid is not NULL:
-            put_previous(out, self.previous)
-            self.previous = self.stamp
             if self.statement < self.last:
                 self.statement += 1
-        if has_image:
+        return 0
+
+    cdef int put_end(self) except -1:
+        """Append the times of an entry."""
+        put_times(self.out, self.stamp, self.wall_ms)
+        if self.lsid is not NULL:
+            put_previous(self.out, self.previous)
+            self.previous = self.stamp
+        self.stamp += 1
+        return 0
+
+    cdef int put_entry(self) except -1:
+        """Encode the next change as an entry."""
+        cdef size_t mark = self.out.open()
+        self.put_session()
+        self.put_change()
+        self.put_end()
+        if self.has_image:
             self.put_document("$pre", 4, self.at)
             self.at += document_length(self.at)
-        self.stamp += 1
+        return self.out.close(mark)
+
+    cdef int put_shared(self, uint32_t count) except -1:
+        """Encode inserts as one entry, as MongoDB logs the documents of an insert command."""
+        cdef Writer out = self.out
+        cdef size_t mark = out.open()
+        cdef size_t command
+        cdef size_t array
+        cdef size_t one
+        cdef uint32_t i
+        cdef bytes name
+        self.put_session()
+        put_op(out, COMMAND)
+        out.put_value("ns", 2, "admin.$cmd", 1)
+        out.put_name(3, "o", 1)
+        command = out.open()
+        out.put_name(4, "applyOps", 8)
+        array = out.open()
+        for i in range(count):
+            name = b"%d" % i
+            out.put_name(3, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+            one = out.open()
+            self.put_change()
+            out.close(one)
+        out.close(array)
+        out.close(command)
+        self.put_end()
+        out.put_name(16, "multiOpType", 11)
+        out.put_int32(1)
         return out.close(mark)
 
 
@@ -351,8 +356,8 @@ cdef bytes plain_row(bytes row, uint64_t stamp):
         return row
     unpacking = Unpacking.__new__(Unpacking)
     unpacking.begin(data, stamp)
-    if read_int32(data) == TOGETHER:
-        unpacking.put_inserts(<uint32_t>read_int32(data + COUNT_AT))
+    if read_int32(data) == SHARED_ENTRY:
+        unpacking.put_shared(<uint32_t>read_int32(data + COUNT_AT))
     else:
         for i in range(packed_count(data)):
             unpacking.put_entry()

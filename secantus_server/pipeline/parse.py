@@ -41,11 +41,11 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
         if ctx.in_facet and name in UNSUPPORTED:
             raise CommandError(40600, FACET_TEXT.format(name=name))
         cls = find_stage(name)
-        if ctx.api_strict and not cls.stable_api:
+        if ctx.api_strict and not cls.is_stable(spec[name]):
             raise CommandError(323, f"stage {name} is not allowed with 'apiStrict: true' in API Version 1")
         if index > 0 and name == "$match" and _has_text(spec[name]):
             raise CommandError(17313, "$match with $text is only allowed as the first pipeline stage")
-    parsed = [parse_stage(spec, ctx) for spec in stages]
+    parsed = _without_empty_matches([parse_stage(spec, ctx) for spec in stages])
     for stage in parsed:
         _check_container(stage, ctx)
     _check_namespace(parsed, ctx)
@@ -81,6 +81,14 @@ def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
     stage.spec = spec[name]
     stage.check = ctx.host.check
     return stage
+
+
+def _without_empty_matches(stages: list[Stage]) -> list[Stage]:
+    """Leave out empty filters in front of a `$geoNear`, which must be first: MongoDB removes them before it checks that."""
+    index = 0
+    while index < len(stages) and stages[index].name == "$match" and stages[index].spec == {}:
+        index += 1
+    return stages[index:] if index < len(stages) and stages[index].name == "$geoNear" else stages
 
 
 def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:

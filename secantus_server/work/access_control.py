@@ -67,15 +67,17 @@ class AccessControl:
 
     def _make_grants(self, client: ClientInfo) -> None:
         generation = self.generation
-        if client.users:
-            (name, db) = client.users[0]
+        if client.users or client.lost_user is not None:
+            known = client.lost_user or (*client.users[0], client.user_id)
+            name, db, user_id = known
             user = find_user(self._services, db, name)
-            if user is None or user.get("userId") != client.user_id or not self.log_in(client, user):
+            if user is None or user.get("userId") != user_id or not self.log_in(client, user):
                 self.log_out(client)
-        elif is_loopback(client.address[0]) and not any(has_documents(self._services, one) for one in (USERS, ROLES)):
-            client.grants = _FIRST_USER
-        else:
-            client.grants = None
+                # A restored snapshot may bring the user back, but no command can: a new user has a new id.
+                client.lost_user = known
+        if not client.users:
+            is_first = is_loopback(client.address[0]) and not any(has_documents(self._services, one) for one in (USERS, ROLES))
+            client.grants = _FIRST_USER if is_first else None
         client.generation = generation
 
     def log_in(self, client: ClientInfo, user: dict[str, Any]) -> bool:
@@ -88,7 +90,7 @@ class AccessControl:
         if not are_met(restrictions, client.address[0], client.server_address):
             return False
         name, db = user["user"], user["db"]
-        client.users = ((name, db),)
+        client.users, client.lost_user = ((name, db),), None
         client.user_id = user.get("userId")
         client.uid = user_digest(name, db)
         client.grants = Grants(role_privileges(known, roles))
@@ -98,3 +100,4 @@ class AccessControl:
     def log_out(self, client: ClientInfo) -> None:
         """See `Access.log_out`."""
         client.users, client.user_id, client.uid, client.grants, client.generation = (), None, b"", None, -1
+        client.lost_user = None

@@ -13,6 +13,7 @@ from bson.binary import Binary
 from secantus_server.auth import x509
 from secantus_server.auth.conversation import ClientFirst, Conversation, authentication_failed, begin_conversation, parse_client_first
 from secantus_server.auth.scram import MECHANISMS
+from secantus_server.bson import decode, encode
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.parameters import ITERATION_PARAMETERS, parameter_value
 from secantus_server.dispatch.registry import Reply
@@ -22,6 +23,17 @@ from secantus_server.system.conditions import Event
 from secantus_server.work.authorization import find_user
 
 CONVERSATION_ID = 1
+# A user as large as others, without credentials.
+_STAND_IN = encode(
+    {
+        "_id": "admin.user",
+        "userId": Binary(bytes(16), 4),
+        "user": "user",
+        "db": "admin",
+        "credentials": {name: dict.fromkeys(("salt", "storedKey", "serverKey", "-"), "x" * 28) for name in ("-1", "-256")},
+        "roles": [{"role": "readWrite", "db": "admin"}],
+    }
+)
 # The mechanisms that MongoDB has and this server does not.
 _OTHERS = ("MONGODB-AWS", "MONGODB-OIDC", "GSSAPI", "PLAIN")
 
@@ -46,11 +58,11 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
         raise not_supported(f"authentication by {mechanism}", "use SCRAM-SHA-256")
     if mechanism not in MECHANISMS:
         raise CommandError(334, f"Received authentication for mechanism {mechanism} which is unknown or not enabled")
-    _wait(request)
     services = request.services
     first = _first_message(request, payload)
     user = find_user(services, db, first.user)
-    stored = None if user is None else _credentials_of(user, mechanism)
+    # The same work for an unknown user, whose login should not take less time.
+    stored = _credentials_of(decode(_STAND_IN) if user is None else user, mechanism)
     if is_speculative and user is not None and stored is None:
         raise authentication_failed()
     conversation = begin_conversation(
@@ -88,7 +100,6 @@ def log_in_by_certificate(request: Request, db: str, name: str | None) -> Reply:
         why = "there is no such user" if user is None else "the user may not connect from this address"
         _fail(request, f"{subject}@{db}: {why}")
         raise authentication_failed()
-    request.services.throttle.note_success(request.client.address[0])
     return {"dbname": db, "user": subject}
 
 
@@ -150,7 +161,6 @@ def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
     if not log_in(request, user):
         _fail(request, "the user may not connect from this address", conversation)
         raise authentication_failed()
-    request.services.throttle.note_success(request.client.address[0])
     return _reply(answer, done=True)
 
 
@@ -179,9 +189,12 @@ def _wait(request: Request) -> None:
     """Delay the login of a client from whose address many have failed.
 
     Raises:
-        CommandError: if the operation is interrupted meanwhile.
+        CommandError: 18 AuthenticationFailed if too many logins wait already; the operation's error if it is interrupted meanwhile.
     """
-    delay_s = request.services.throttle.delay_s(request.client.address[0])
+    delay_s = request.services.throttle.take_turn(request.client.address[0])
+    if delay_s is None:
+        request.services.log.warning(f"Too many failed logins from {request.client.address[0]}: a login was refused.")
+        raise authentication_failed()
     if delay_s:
         waiting = Event()
         request.operation.wake = waiting.set

@@ -19,6 +19,7 @@ from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.services import Services
 from secantus_server.sessions.ids import session_document
 from secantus_server.work.inactive_transactions import (
+    Users,
     client_fields,
     inactive_transactions,
     running_transaction,
@@ -31,21 +32,25 @@ from secantus_server.work.profile_entries import operation_name
 MAX_COMMAND_BYTES = 1000
 
 
-def current_operations(services: Services, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+def current_operations(services: Services, options: Mapping[str, Any], users: Users | None = None) -> list[dict[str, Any]]:
     """Return a document for each running command and inactive transaction, and for idle connections and cursors if requested.
 
     Arguments:
-        options: of `$currentOp`. `allUsers`, `localOps` and `targetAllNodes` have no effect: there is no access control and no other node.
+        options: of `$currentOp`. `localOps` and `targetAllNodes` have no effect: there is no other node.
+        users: list only the operations of these users; None lists those of all.
     """
-    running = services.operations.all()
+    everything = services.operations.all()
+    running = [one for one in everything if users is None or one.users == users]
     found = [_running(services, operation, truncate=bool(options.get("truncateOps"))) for operation in running]
     if options.get("idleConnections"):
-        busy = {operation.connection_id for operation in running}
-        found += [_idle_connection(services, client) for client in services.connections.all() if client.connection_id not in busy]
+        busy = {operation.connection_id for operation in everything}
+        idle = [client for client in services.connections.all() if client.connection_id not in busy]
+        found += [_idle_connection(services, client) for client in idle if users is None or client.users == users]
     if options.get("idleSessions", True):
-        found += inactive_transactions(services)
+        found += inactive_transactions(services, users)
     if options.get("idleCursors"):
-        found += [_idle_cursor(services, cursor) for cursor in services.cursors.all() if not cursor.in_use]
+        waiting = [cursor for cursor in services.cursors.all() if not cursor.in_use]
+        found += [_idle_cursor(services, cursor) for cursor in waiting if users is None or cursor.operation.users == users]
     return found
 
 

@@ -17,6 +17,9 @@ from secantus_server.dispatch.services import Services
 from secantus_server.sessions.ids import session_document
 from secantus_server.sessions.transactions import SessionTransaction
 
+# The users of a connection, by name and database.
+Users = tuple[tuple[str, str], ...]
+
 
 def running_transaction(services: Services, operation: Operation) -> SessionTransaction | None:
     """Return the transaction that an operation runs a statement of, or None."""
@@ -25,12 +28,18 @@ def running_transaction(services: Services, operation: Operation) -> SessionTran
     return transaction if transaction is not None and transaction.operation is operation else None
 
 
-def inactive_transactions(services: Services) -> list[dict[str, Any]]:
-    """Return a document for each open transaction that no command uses."""
+def inactive_transactions(services: Services, users: Users | None = None) -> list[dict[str, Any]]:
+    """Return a document for each open transaction that no command uses.
+
+    Arguments:
+        users: only of these users; None for all.
+    """
     return [
         _inactive(services, transaction)
         for transaction in services.sessions.transactions.all_open()
-        if transaction.operation is None and transaction.last_operation is not None
+        if transaction.operation is None
+        and transaction.last_operation is not None
+        and (users is None or transaction.last_operation.users == users)
     ]
 
 

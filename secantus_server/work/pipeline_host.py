@@ -224,7 +224,8 @@ class ServerHost:
 
     def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the documents of `$currentOp`."""
-        return current_operations(self._services, options)
+        own_only = self._services.access is not None and not options.get("allUsers")
+        return current_operations(self._services, options, self._request.client.users if own_only else None)
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the documents of `$listLocalSessions`: the sessions of the chosen users, or without such a choice those of the own one.

@@ -22,7 +22,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from tests.benchmarks import daemons, loads, replay, stateful
+from tests.benchmarks import command_log, daemons, encrypted, loads, replay, stateful
 from tests.benchmarks.dataset import documents
 from tests.benchmarks.measure import connect
 from tests.benchmarks.recording import tap
@@ -76,6 +76,7 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "peak_rewrites": ("peak while 50 MB are updated ten times", 3 * 50 + 64, "MB", True),
     "peak_rewrites_together": ("peak while two clients update 50 MB five times each", 3 * 50 + 64, "MB", True),
     "peak_out": ("peak while 25 MB are written 50 times with $out; 50 MB live", 3 * 50 + 64, "MB", True),
+    "tls_find_one": ("find_one over TLS against without", 1.5, "x", True),
     "idle_streams": ("a write beside 1,000 idle change streams against without", 1.05, "x", True),
     "event_latency": ("from a write to its event against find_one", 1.5, "x", True),
     "ten_writers": ("ten writers in transactions of 20 updates against without", 0.9, "x", False),
@@ -85,6 +86,9 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "abort_time": ("time per write: 100,000, then aborted, against 25,000", 1.25, "x", True),
     "abort_memory": ("memory per write: 100,000, then aborted, against 25,000", 1.25, "x", True),
     "abort_microseconds": ("  time per write of 100,000, then aborted", None, "us", True),
+    "log_find_one": ("the command log, added to a find_one by _id", 10, "us", True),
+    "log_find": ("the command log, added to a find by an index", 10, "us", True),
+    "log_insert": ("the command log, added to an insert_one", 10, "us", True),
 }
 
 
@@ -153,6 +157,12 @@ def restore() -> Values:
             read_only.append(milliseconds_since(started))
         server.release(snapshot)
     return {"restore_written": statistics.median(written), "restore_read_only": statistics.median(read_only)}
+
+
+@probe
+def log() -> Values:
+    """Run commands with the plugin's command log and without."""
+    return command_log.measure()
 
 
 @probe
@@ -331,6 +341,12 @@ def memory_during() -> Values:
 
 
 @probe
+def tls() -> Values:
+    """A find by `_id` over TLS."""
+    return encrypted.find_one_over_tls(sys.argv[2])
+
+
+@probe
 def idle_streams() -> Values:
     """A writer beside idle change streams."""
     return stateful.beside_idle_streams(sys.argv[2])
@@ -404,6 +420,8 @@ def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
             "peak_out",
         ),
         "memory_after": ("memory_updates", "memory_deletes", "memory_drops", "memory_rewrites"),
+        "log": ("log_find_one", "log_find", "log_insert"),
+        "tls": ("tls_find_one",),
         "idle_streams": ("idle_streams",),
         "event_latency": ("event_latency",),
         "ten_writers": ("ten_writers",),

@@ -41,6 +41,8 @@ OID = ObjectId("0123456789abcdef01234567")
         (OID, f"ObjectId('{OID}')"),
         (Date(5), "new Date(5)"),
         (Binary(b"\x01\xff", 0), "BinData(0, 01FF)"),
+        (Binary(bytes(range(16)), 4), 'UUID("00010203-0405-0607-0809-0a0b0c0d0e0f")'),
+        (Binary(b"\x01\xff", 4), "BinData(4, 01FF)"),
         (Timestamp(3, 4), "Timestamp(3, 4)"),
         (Regex("^a", "i"), "/^a/i"),
         (Decimal128("1.50"), "1.50"),

@@ -204,7 +204,9 @@ def test_a_certificate_may_be_optional(files: Files) -> None:
 
 
 @pytest.mark.parametrize("sent", [0, 1, 2, 5, 50])
-def test_a_client_that_ends_within_the_handshake(server: SecantusDBServer, files: Files, sent: int) -> None:
+def test_a_client_that_ends_within_the_handshake(
+    server: SecantusDBServer, files: Files, sent: int, caplog: pytest.LogCaptureFixture
+) -> None:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     hello = files.client_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
     with pytest.raises(ssl.SSLWantReadError):
@@ -214,6 +216,8 @@ def test_a_client_that_ends_within_the_handshake(server: SecantusDBServer, files
     client.socket.shutdown(socket.SHUT_WR)
     assert client.is_closed()
     client.close()
+    if sent > 3:
+        wait_until(lambda: "the client ended the TLS handshake" in caplog.text, "nothing is logged")
 
 
 def test_a_client_that_sends_nonsense(server: SecantusDBServer, caplog: pytest.LogCaptureFixture) -> None:
@@ -226,15 +230,79 @@ def test_a_client_that_sends_nonsense(server: SecantusDBServer, caplog: pytest.L
     client.close()
 
 
-def test_a_half_closed_client_gets_its_reply(server: SecantusDBServer, files: Files) -> None:
-    client = EncryptedClient(server, files.client_context())
-    client.send(command({"ping": 1, "$db": "admin"}))
-    assert client.receive()[2]["ok"] == 1
-    client.send(command({"ping": 1, "$db": "admin"}))
-    client.socket.shutdown(socket.SHUT_WR)
-    client.close()
-    with client_of(server, files) as other:
-        assert other.admin.command("ping")["ok"] == 1
+class BufferedClient:
+    """A client whose TLS works on buffers, so that a test decides which bytes leave when."""
+
+    def __init__(self, server: SecantusDBServer, files: Files) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = files.client_context().wrap_bio(self._incoming, self._outgoing, server_hostname="localhost")
+        self.raw = RawClient(server)
+
+    def shake_hands(self, piece: int = 1 << 16) -> None:
+        """Do the handshake, sending pieces of this size."""
+        while True:
+            try:
+                self.tls.do_handshake()
+                return
+            except ssl.SSLWantReadError:
+                self.flush(piece)
+                self._incoming.write(self.raw.socket.recv(1 << 16))
+
+    def flush(self, piece: int = 1 << 16) -> None:
+        """Send what OpenSSL has written."""
+        while data := self._outgoing.read(piece):
+            self.raw.send(data)
+
+    def read_all(self) -> bytes:
+        """Return all bytes until the server closes the connection."""
+        while data := self.raw.socket.recv(1 << 16):
+            self._incoming.write(data)
+        received = b""
+        with suppress(ssl.SSLWantReadError):
+            while data := self.tls.read(1 << 16):
+                received += data
+        return received
+
+
+@pytest.mark.parametrize("orderly", [False, True])
+def test_a_half_closed_client_gets_its_replies(server: SecantusDBServer, files: Files, orderly: bool) -> None:
+    client = BufferedClient(server, files)
+    client.shake_hands()
+    ping = command({"ping": 1, "$db": "admin"})
+    client.tls.write(ping * 3)
+    if orderly:
+        with suppress(ssl.SSLError):
+            client.tls.unwrap()
+    client.flush()
+    client.raw.socket.shutdown(socket.SHUT_WR)
+    if orderly:
+        # After its own announcement, OpenSSL does not read any more.
+        while client.raw.socket.recv(1 << 16):
+            pass
+    else:
+        assert client.read_all().count(b"\x01ok\x00") == 3
+    client.raw.close()
+
+
+def test_a_handshake_byte_by_byte(server: SecantusDBServer, files: Files) -> None:
+    client = BufferedClient(server, files)
+    client.shake_hands(1)
+    client.tls.write(command({"ping": 1, "$db": "admin"}))
+    client.flush(1)
+    client.raw.socket.shutdown(socket.SHUT_WR)
+    assert client.read_all().count(b"\x01ok\x00") == 1
+    client.raw.close()
+
+
+def test_versions_are_counted(files: Files) -> None:
+    with started(files) as server:
+        client = EncryptedClient(server, files.client_context(maximum_version=ssl.TLSVersion.TLSv1_2))
+        other = EncryptedClient(server, files.client_context())
+        assert other.run({"ping": 1, "$db": "admin"})["ok"] == 1
+        status = client.run({"serverStatus": 1, "$db": "admin"})["transportSecurity"]
+        assert status == {"1.0": 0, "1.1": 0, "1.2": 1, "1.3": 1, "unknown": 0}
+        client.close()
+        other.close()
 
 
 def test_a_client_cannot_renegotiate(server: SecantusDBServer, files: Files) -> None:

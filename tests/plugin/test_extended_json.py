@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from bson import DatetimeMS, ObjectId, json_util
+from bson import Binary, DatetimeMS, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp, json_util
 
-from pytest_secantus.extended_json import encode, loads
+from pytest_secantus.extended_json import dumps, encode, loads
 from secantus_server.bson import decode
+from secantus_server.bson import encode as encode_values
 from secantus_server.bson.values import UNDEFINED, Date, DBPointer, JavaScript, Regex, Symbol
 
 OID = ObjectId("64b7f0c2a1b2c3d4e5f60718")
@@ -99,3 +100,46 @@ def test_what_cannot_be(value: object) -> None:
 def test_what_mongodb_exports_of_a_far_date_is_read_again() -> None:
     written = json_util.dumps({"v": DatetimeMS(253402300800000)}, json_options=json_util.RELAXED_JSON_OPTIONS)
     assert decode(encode(loads(written))) == {"v": Date(253402300800000)}
+
+
+EVERY_TYPE: dict[str, Any] = {
+    "double": 1.5,
+    "whole": 1.0,
+    "small": 5e-324,
+    "minus zero": -0.0,
+    "nan": float("nan"),
+    "infinite": [float("inf"), float("-inf")],
+    "string": 'ü "\U0001f600',
+    "document": {"a": {}, "b": []},
+    "binary": [Binary(b"x", 0), Binary(bytes(16), 4), Binary(bytes(16), 3), Binary(b"x", 128)],
+    "undefined": UNDEFINED,
+    "id": OID,
+    "bool": [True, False],
+    "date": [Date(0), Date(-1), Date(2**63 - 1), Date(-(2**63))],
+    "null": None,
+    "regex": Regex("^a/b", "im"),
+    "pointer": DBPointer("app.users", OID),
+    "code": [JavaScript("f()", None), JavaScript("f()", {"a": 1})],
+    "symbol": Symbol("s"),
+    "int": [1, -(2**31)],
+    "timestamp": Timestamp(2**32 - 1, 3),
+    "long": [Int64(1), Int64(2**63 - 1)],
+    "decimal": [Decimal128("1.10"), Decimal128("NaN"), Decimal128("1E+6144")],
+    "ends": [MinKey(), MaxKey()],
+}
+
+
+def test_every_type_survives() -> None:
+    document = encode_values(EVERY_TYPE)
+    assert encode(loads(dumps(document))) == document
+
+
+def test_canonical_form() -> None:
+    text = dumps(encode_values({"_id": 1, "long": Int64(2), "half": 0.5, "at": Date(3), "name": "ann"}))
+    assert json.loads(text) == {
+        "_id": {"$numberInt": "1"},
+        "long": {"$numberLong": "2"},
+        "half": {"$numberDouble": "0.5"},
+        "at": {"$date": {"$numberLong": "3"}},
+        "name": "ann",
+    }

@@ -40,6 +40,7 @@ class GoSuite:
         Environmental("needs the encryption libraries", test="TestSessionsMongocryptdProse"),
         Environmental("the driver detects that it runs in a container", test="TestHandshakeProse", words='"docker"'),
         Environmental("needs a secondary", test="Rediscover_quickly_after_replSetStepDown", words="ServerSelectionError"),
+        Environmental("needs a secondary", test="TestUnifiedSpecs/transactions/legacy", words="server selection timeout"),
         Environmental("needs the public DNS", test="InitialDNSSeedlistDiscovery"),
         Environmental("needs Atlas Data Lake", test="DataLake"),
         Environmental("needs Atlas", test="SearchIndex"),

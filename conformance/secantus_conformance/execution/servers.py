@@ -9,11 +9,16 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
+
+from pymongo import MongoClient
 
 from secantus_conformance.failures import UsageError
 
 BUNDLED = f"{shlex.quote(sys.executable)} -m secantus_server.cli --port {{port}} --storage-path :memory: --enable-test-commands"
+# With access control; the superuser is created after the start.
+GUARDED = f"{BUNDLED} --auth --login-delay-ms 0"
+USER, PASSWORD = "conformance", "conformance"
 NULL = f"{shlex.quote(sys.executable)} -m secantus_conformance.null_server --port {{port}}"
 _START_SECONDS = 30.0
 
@@ -60,7 +65,11 @@ class CommandServer:
         except OSError as error:
             raise UsageError(f"The server {arguments[0]!r} cannot be started: {error}") from error
         self._await(port)
-        return f"mongodb://127.0.0.1:{port}"
+        if self.command != GUARDED:
+            return f"mongodb://127.0.0.1:{port}"
+        with MongoClient[Any]("127.0.0.1", port) as client:
+            client.admin.command("createUser", USER, pwd=PASSWORD, roles=["root"])
+        return f"mongodb://{USER}:{PASSWORD}@127.0.0.1:{port}/?authSource=admin"
 
     def _await(self, port: int) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -97,14 +106,20 @@ Server = ExternalServer | CommandServer
 
 def is_bundled(server: Server) -> bool:
     """Return whether a server is the one of this project."""
-    return isinstance(server, CommandServer) and server.command == BUNDLED
+    return isinstance(server, CommandServer) and server.command in (BUNDLED, GUARDED)
 
 
-def make_servers(uris: list[str], command: str | None, workers: int, port: int = 0) -> list[Server]:
-    """Return one server for each worker; `port` is the preferred port of those that are started here.
+def make_servers(uris: list[str], command: str | None, workers: int, port: int = 0, *, auth: bool = False) -> list[Server]:
+    """Return one server for each worker.
 
-    Raises UsageError if there are fewer URIs than workers, or if a command has no `{port}`.
+    Arguments:
+        port: the preferred port of servers that are started here; 0 for any.
+        auth: start the bundled server with access control.
+
+    Raises UsageError if there are fewer URIs than workers, if a command has no `{port}`, or if `auth` is given for another server.
     """
+    if auth and (uris or command is not None):
+        raise UsageError("--auth is for the bundled server; for another one, put the user and the password into the --uri.")
     if uris:
         if len(uris) < workers:
             raise UsageError(
@@ -113,7 +128,7 @@ def make_servers(uris: list[str], command: str | None, workers: int, port: int =
         return [ExternalServer(uri) for uri in uris[:workers]]
     if command is not None and "{port}" not in command:
         raise UsageError("The command of --server must contain {port}.")
-    return [CommandServer(command or BUNDLED, port) for _ in range(workers)]
+    return [CommandServer(command or (GUARDED if auth else BUNDLED), port) for _ in range(workers)]
 
 
 def _free_port(preferred: int) -> int:

@@ -38,9 +38,10 @@ def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     """List the running operations."""
     conditions = {key: value for key, value in request.body.items() if key not in _OPTIONS}
     match = parse_match(conditions, request.parse_context())
-    # `$ownOps` has no effect: operations do not belong to users.
     everything = bool(request.body.get("$all"))
-    operations = current_operations(request.services, {"idleConnections": everything, "idleCursors": everything})
+    own_only = request.services.access is not None and bool(request.body.get("$ownOps"))
+    options = {"idleConnections": everything, "idleCursors": everything}
+    operations = current_operations(request.services, options, request.client.users if own_only else None)
     return {"inprog": [operation for operation in operations if match.matches(encode(operation))]}
 
 
@@ -51,7 +52,7 @@ def kill_op(request: Request, args: dict[str, Any]) -> Reply:
     return {"info": "attempting to kill op"}
 
 
-@command("lockInfo", lenient=True, admin_only=True, privileges=on_cluster("serverStatus"))
+@command("lockInfo", {}, admin_only=True, privileges=on_cluster("serverStatus"))
 def lock_info(_request: Request, _args: dict[str, Any]) -> Reply:
     """List the held locks: none, since transactions isolate the writers."""
     return {"lockInfo": []}

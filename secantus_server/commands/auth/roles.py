@@ -26,6 +26,8 @@ _GRANTED_PRIVILEGES = {"privileges": a.documents(required=True)}
 # The forms of a privilege's resource, each as its set of fields.
 _RESOURCES = ({"db", "collection"}, {"cluster"}, {"anyResource"}, {"db", "system_buckets"}, {"system_buckets"})
 
+INVALID_ROLE_MODIFICATION = 55
+
 Items = list[dict[str, Any]]
 
 
@@ -52,7 +54,7 @@ def create_role(request: Request, args: dict[str, Any]) -> Reply:
     _check_privileges(args["privileges"], request.db)
     check_restrictions(args["authenticationRestrictions"])
     role = {"_id": f"{request.db}.{name}", "role": name, "db": request.db, "privileges": args["privileges"]}
-    role["roles"] = parse_roles(request.services, args["roles"], request.db)
+    role["roles"] = _inherited(request, args["roles"])
     if args["authenticationRestrictions"] is not None:
         role["authenticationRestrictions"] = args["authenticationRestrictions"]
 
@@ -73,7 +75,21 @@ def _check_privileges(privileges: Items, db: str) -> None:
         if type(actions) is not list or not actions or any(type(action) is not str for action in actions):
             raise CommandError(9, "A privilege must have 'actions', a non-empty array of strings")
         if db != "admin" and resource.get("db") != db:
-            raise CommandError(2, "Only roles on the admin database may have privileges on other databases or on the cluster")
+            text = f"Roles on the '{db}' database cannot be granted privileges that target other databases or the cluster"
+            raise CommandError(INVALID_ROLE_MODIFICATION, text)
+
+
+def _inherited(request: Request, values: Items) -> Items:
+    """Return the roles that a role of the command's database is to inherit.
+
+    Raises:
+        CommandError: 55 InvalidRoleModification; the errors of `parse_roles`.
+    """
+    roles = parse_roles(request.services, values, request.db)
+    if request.db != "admin" and any(role["db"] != request.db for role in roles):
+        text = f"Roles on the '{request.db}' database cannot be granted roles from other databases"
+        raise CommandError(INVALID_ROLE_MODIFICATION, text)
+    return roles
 
 
 def _may_update(call: Authorized, grants: Grants) -> bool:
@@ -96,7 +112,7 @@ def update_role(request: Request, args: dict[str, Any]) -> Reply:
     _check_privileges(args["privileges"] or [], request.db)
     check_restrictions(args["authenticationRestrictions"])
     if args["roles"] is not None:
-        changes["roles"] = parse_roles(request.services, args["roles"], request.db)
+        changes["roles"] = _inherited(request, args["roles"])
     return _change_role(request, lambda role: {**role, **changes})
 
 
@@ -145,7 +161,7 @@ def _own_role(request: Request) -> str:
     """
     name = a.own_string(request.name, request.body[request.name])
     if is_builtin(name, request.db):
-        raise CommandError(55, f"{name}@{request.db} is a built-in role and cannot be modified.")
+        raise CommandError(INVALID_ROLE_MODIFICATION, f"{name}@{request.db} is a built-in role and cannot be modified.")
     return name
 
 
@@ -172,7 +188,7 @@ def _change_role(request: Request, change: Callable[[dict[str, Any]], dict[str, 
 )
 def grant_roles(request: Request, args: dict[str, Any]) -> Reply:
     """Make a role inherit other roles."""
-    roles = _not_empty(request, args, "roles", parse_roles(request.services, args["roles"], request.db))
+    roles = _not_empty(request, args, "roles", _inherited(request, args["roles"]))
     return _change_role(request, lambda role: {**role, "roles": [*role["roles"], *(one for one in roles if one not in role["roles"])]})
 
 

@@ -12,6 +12,7 @@ from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
 from secantus_server.mql.match import parse_match
 from secantus_server.work.authorization import ROLES, USERS, Documents, parse_name, read_documents
 from secantus_server.work.user_roles import effective_roles, role_privileges
@@ -34,6 +35,9 @@ def _may_view(call: Authorized, grants: Grants) -> bool:
 def users_info(request: Request, args: dict[str, Any]) -> Reply:
     """List users."""
     wanted = _wanted(request)
+    details = args["showPrivileges"] or args["showAuthenticationRestrictions"]
+    if details and (args["filter"] or any(user is None for user, _ in wanted)):
+        raise CommandError(20, "Privilege or restriction details require exact-match usersInfo queries.")
     known = read_documents(request.services, ROLES) if args["showPrivileges"] else {}
     if args["showPrivileges"]:
         args["showAuthenticationRestrictions"] = True

@@ -55,5 +55,5 @@ def logout(request: Request, _args: dict[str, Any]) -> Reply:
     if any(db == request.db for _, db in request.client.users):
         if request.services.access is not None:
             request.services.access.log_out(request.client)
-        request.client.users = ()
+        request.client.users, request.client.conversation = (), None
     return {}

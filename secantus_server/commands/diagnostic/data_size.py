@@ -29,7 +29,7 @@ def _may_read(call: Authorized, grants: Grants) -> bool:
 
 @command(
     "dataSize",
-    {"keyPattern": a.document(), "min": a.document(), "max": a.document(), "estimate": a.strict_boolean()},
+    {"keyPattern": a.document(), "min": a.document(), "max": a.document(), "estimate": a.boolean()},
     aliases=("datasize",),
     privileges=on_collection(by_arguments=("find",), check=_may_read),
 )

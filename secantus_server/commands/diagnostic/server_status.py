@@ -152,6 +152,12 @@ def _transactions(services: Services) -> Reply:
     return {name: Int64(number) for name, number in numbers.items()}
 
 
+def _transport_security(services: Services) -> Reply:
+    """Return the numbers of TLS connections since the start, by version; older versions are not accepted."""
+    accepted = {version: services.counters.value(f"tls.TLSv{version}") for version in ("1.2", "1.3")}
+    return {name: Int64(accepted.get(name, 0)) for name in ("1.0", "1.1", "1.2", "1.3", "unknown")}
+
+
 def _replication(services: Services) -> Reply:
     topology = services.topology
     return {
@@ -181,6 +187,7 @@ _SECTIONS: dict[str, Callable[[Services], Reply]] = {
     "opcountersRepl": lambda _services: {name: Int64(0) for name in _OPERATIONS},
     "storageEngine": lambda services: {"name": "wiredTiger", "persistent": not services.settings.in_memory, "readOnly": False},
     "transactions": _transactions,
+    "transportSecurity": _transport_security,
     "wiredTiger": _wired_tiger,
 }
 

@@ -152,7 +152,7 @@ class _CollectionCheck:
             "nrecords": int_value(self._records),
             "nIndexes": len(counted),
             "keysPerIndex": {report.index.name: int_value(report.keys) for report in counted},
-            "indexDetails": {report.index.name: {"valid": report.valid} for report in counted},
+            "indexDetails": {report.index.name: {"valid": report.valid, "spec": report.index.spec} for report in counted},
             "corruptRecords": self._invalid,
             "repaired": False,
             "valid": not errors,

@@ -11,6 +11,8 @@ from secantus_server.work.writers.clustered import ClusteredWriter
 from secantus_server.work.writers.plain import PlainWriter
 from secantus_server.work.writers.writer import Writer
 
+USERS = "system.users"
+
 
 def open_writer(
     services: Services, transaction: Transaction, collection: Collection, *, bypass_validation: bool = False, replicated: bool = True
@@ -20,7 +22,7 @@ def open_writer(
     Arguments:
         collection: the collection in the transaction's catalog.
         bypass_validation: skip the collection's validator.
-        replicated: whether to write oplog entries.
+        replicated: whether to write oplog entries. The users have none in any case: the oplog would contain their credentials.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction, a session's transaction cannot write to a capped collection.
@@ -30,5 +32,7 @@ def open_writer(
             263,
             f"Collection '{collection.namespace}' is a capped collection. Writes in transactions are not allowed on capped collections.",
         )
+    if collection.db == "admin" and collection.name == USERS:
+        replicated = False
     kind = CappedWriter if collection.is_capped else ClusteredWriter if collection.is_clustered else PlainWriter
     return kind(services, transaction, collection, bypass_validation=bypass_validation, replicated=replicated)

@@ -74,6 +74,8 @@ def test_a_user(db: Database) -> None:
         ({"usersInfo": {"user": 1, "db": "d"}}, 2, "UserName must contain a string field named: user. But, has type int"),
         ({"usersInfo": [{"user": "u"}]}, 2, "UserName must contain a field named: db"),
         ({"rolesInfo": 1, "showPrivileges": "asUserFragment"}, 238, None),
+        ({"usersInfo": 1, "showPrivileges": True}, 20, "Privilege or restriction details require exact-match usersInfo queries."),
+        ({"usersInfo": "u", "filter": {"a": 1}, "showAuthenticationRestrictions": True}, 20, None),
     ],
 )  # fmt: skip
 def test_what_cannot_be(db: Database, command: dict[str, Any], expected: int, text: str | None) -> None:
@@ -166,6 +168,27 @@ def test_the_log_says_that_nothing_is_enforced(caplog: pytest.LogCaptureFixture)
     assert "The user u@d is stored, but access control is off" in caplog.text
 
 
+def test_privileges_of_a_user(db: Database) -> None:
+    found = [{"resource": {"db": db.name, "collection": "c"}, "actions": ["find", "insert"]}]
+    db.command({"createRole": "r", "privileges": found, "roles": [], "authenticationRestrictions": [{"clientSource": ["127.0.0.1"]}]})
+    db.command({"createRole": "s", "privileges": [], "roles": ["r"]})
+    create(db, roles=["s"])
+    (user,) = users(db, "u", showPrivileges=True)
+    assert user["inheritedRoles"] == [{"role": name, "db": db.name} for name in ("s", "r")]
+    assert user["inheritedPrivileges"] == found
+    assert user["inheritedAuthenticationRestrictions"] == [[{"clientSource": ["127.0.0.1"]}]]
+    assert user["authenticationRestrictions"] == []
+
+
+def test_the_iteration_counts_are_parameters(db: Database) -> None:
+    db.client.admin.command("setParameter", 1, scramIterationCount=5000, scramSHA256IterationCount=6000)
+    create(db)
+    (user,) = users(db, "u", showCredentials=True)
+    assert [user["credentials"][name]["iterationCount"] for name in ("SCRAM-SHA-1", "SCRAM-SHA-256")] == [5000, 6000]
+    assert code(db.client.admin, {"setParameter": 1, "scramIterationCount": 4999}) == 2
+    db.client.admin.command("setParameter", 1, scramIterationCount=10_000, scramSHA256IterationCount=15_000)
+
+
 def test_credentials_are_those_of_scram() -> None:
     made = make_credentials("user", "pencil", ["SCRAM-SHA-1", "SCRAM-SHA-256"], Random(1))
     secrets = {"SCRAM-SHA-1": hashlib.md5(b"user:mongo:pencil").hexdigest().encode(), "SCRAM-SHA-256": b"pencil"}
@@ -227,7 +250,10 @@ def test_roles(db: Database) -> None:
         ({"createRole": "", "privileges": [], "roles": []}, 2),
         ({"createRole": "x", "roles": []}, 40414),
         ({"createRole": "x", "privileges": [], "roles": ["y"]}, 31),
-        ({"createRole": "x", "privileges": [{"resource": {"cluster": True}, "actions": ["ping"]}], "roles": []}, 2),
+        ({"createRole": "x", "privileges": [{"resource": {"cluster": True}, "actions": ["ping"]}], "roles": []}, 55),
+        ({"createRole": "x", "privileges": [], "roles": [{"role": "root", "db": "admin"}]}, 55),
+        ({"updateRole": "r", "roles": [{"role": "read", "db": "other"}]}, 55),
+        ({"grantRolesToRole": "r", "roles": [{"role": "read", "db": "other"}]}, 55),
         ({"createRole": "x", "privileges": [{"resource": {"db": "d"}, "actions": ["find"]}], "roles": []}, 9),
         ({"updateRole": "r"}, 2),
         ({"updateRole": "x", "roles": []}, 31),

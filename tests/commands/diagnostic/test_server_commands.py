@@ -63,7 +63,18 @@ def test_list_commands_describes_each(admin: Database) -> None:
 
 def test_list_commands_reports_which_ones_run_before_authentication(admin: Database) -> None:
     commands = admin.command({"listCommands": 1})["commands"]
-    before = {"connectionStatus", "hello", "isMaster", "listCommands", "logout", "ping", "saslContinue", "saslStart", "whatsmyuri"}
+    before = {
+        "authenticate",
+        "connectionStatus",
+        "hello",
+        "isMaster",
+        "listCommands",
+        "logout",
+        "ping",
+        "saslContinue",
+        "saslStart",
+        "whatsmyuri",
+    }
     assert {name for name, entry in commands.items() if not entry["requiresAuth"]} == before
 
 
@@ -196,6 +207,14 @@ def test_default_concerns(admin: Database) -> None:
         ({"ping": 1, "readConcern": {"level": "majority"}}, 72, None),
         ({"ping": 1, "readConcern": {"level": "strong"}}, 2, None),
         ({"ping": 1, "readConcern": {"other": 1}}, 40415, None),
+        ({"dropDatabase": None}, 40414, None),
+        ({"profile": None}, 40414, None),
+        ({"lockInfo": 1, "other": 1}, 40415, None),
+        ({"convertToCapped": "$cmd", "size": 4096}, 26, None),
+        ({"collMod": "oplog.rs", "cappedSize": 4096}, 26, None),
+        ({"validateDBMetadata": 1, "db": "", "apiParameters": {"version": "1"}}, 28539, None),
+        ({"validateDBMetadata": 1, "db": "a b", "apiParameters": {"version": "1"}}, 13280, None),
+        ({"validateDBMetadata": 1, "db": "a.b", "apiParameters": {"version": "1"}}, 73, None),
         ({"ping": 1, "other": 1}, 40415, "BSON field 'ping.other' is an unknown field."),
     ],
 )
@@ -213,7 +232,6 @@ def test_time_limits_of_every_number(admin: Database, limit: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("authenticate", "connect without a user name and password"),
         ("mapReduce", "write it as an aggregation"),
         ("replSetReconfig", "point the test at a MongoDB server"),
     ],

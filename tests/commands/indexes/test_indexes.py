@@ -65,6 +65,11 @@ def test_definitions(db: Database, spec: dict[str, Any]) -> None:
         ({"key": {"a": 1}, "expireAfterSeconds": "1"}, 67),
         ({"key": {"a": 1}, "expireAfterSeconds": -1}, 67),
         ({"key": {"a": 1}, "expireAfterSeconds": float("inf")}, 67),
+        ({"key": {"a": 1}, "expireAfterSeconds": float("nan")}, 67),
+        ({"key": {"a": 1}, "expireAfterSeconds": Decimal128("NaN")}, 67),
+        ({"key": {"$**": 1}, "v": 1}, 67),
+        ({"key": {"a": "2d"}, "min": 10, "max": 10}, 72),
+        ({"key": {"a": "2d"}, "min": 200}, 72),
         ({"key": {"a": 1, "b": 1}, "expireAfterSeconds": 1}, 67),
         ({"key": {"_id": 1}, "sparse": True}, 197),
         ({"key": {"a": 1}, "sparse": True, "partialFilterExpression": {}}, 67),
@@ -119,7 +124,7 @@ def test_a_partial_unique_index(db: Database) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "left"),
-    [("*", ["_id_"]), ("a", ["_id_", "b"]), ({"b": 1}, ["_id_", "a"]), (["a", "b"], ["_id_"]), ([], ["_id_", "a", "b"])],
+    [("*", ["_id_"]), (["*"], ["_id_"]), ("a", ["_id_", "b"]), ({"b": 1}, ["_id_", "a"]), (["a", "b"], ["_id_"]), ([], ["_id_", "a", "b"])],
 )
 def test_drop(db: Database, wanted: Any, left: list[str]) -> None:
     create(db, {"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "b"})

@@ -117,6 +117,11 @@ def test_invalid_arguments(admin: Database, arguments: dict[str, Any], expected:
     assert pings(admin, 1) == [False]
 
 
+def test_a_field_that_mongodb_certainly_ignores(admin: Database) -> None:
+    configure(admin, {"times": 1}, {**PING, "errorCode": 2, "await closeConnection": True})
+    assert pings(admin, 2) == [True, False]
+
+
 def test_names(admin: Database, db: Database) -> None:
     error = failure(admin, {"configureFailPoint": "noSuchPoint", "mode": "alwaysOn"})
     assert (error["code"], error["codeName"]) == (266, "FailPointSetFailed")

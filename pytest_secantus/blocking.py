@@ -1,0 +1,62 @@
+"""``secantus_block = yes``: a test that requests none of our fixtures cannot reach the server."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from pytest_secantus.companions import PREFIX
+from pytest_secantus.errors import ServerDied
+
+if TYPE_CHECKING:
+    from pytest_secantus.worker import Worker
+    from secantus_server.server import SecantusDBServer
+
+BLOCKED = (
+    "secantus_block: this test requests no fixture of the plugin, so it cannot use the server; request secantus_db or another one, "
+    "for instance with @pytest.mark.usefixtures('secantus_server')"
+)
+
+
+class Blocking:
+    """Closes the server to a test."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._is_on = False
+
+    def begin(self, item: pytest.Item) -> None:
+        """Keep a test from the server, unless it requests one of our fixtures, itself or through others, or a seed."""
+        if not self._worker.options.block or item.get_closest_marker(f"{PREFIX}seed") is not None:
+            return
+        if not any(name.startswith(PREFIX) for name in getattr(item, "fixturenames", ())):
+            self._is_on = True
+            self._close(BLOCKED)
+
+    def end(self) -> None:
+        """Let everybody reach the server again."""
+        if self._is_on:
+            self._is_on = False
+            self._close(None)
+
+    @contextmanager
+    def lifted(self) -> Generator[None]:
+        """Lift the block while a fixture of a wider scope is set up, which does not belong to the test."""
+        if not self._is_on:
+            yield
+            return
+        self._close(None)
+        try:
+            yield
+        finally:
+            if self._is_on:
+                self._close(BLOCKED)
+
+    def _close(self, reason: str | None) -> None:
+        worker = self._worker
+        if worker.running and not worker.is_left_to_parent and not worker.death():
+            with suppress(ServerDied):  # the end of the test reports it
+                cast("SecantusDBServer", worker.server).block(reason)

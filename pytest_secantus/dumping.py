@@ -1,0 +1,157 @@
+"""``--secantus-dump``: the databases at the moment of a test's failure, and their difference to the test's beginning.
+
+The directory of a test contains a directory per database, and is a seed. It contains canonical Extended JSON, an array per collection, or
+BSON in mongodump's layout, which mongorestore reads. `difference.ejson` contains the documents that the test added, changed and removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import quote
+
+from pytest_secantus import extended_json
+from pytest_secantus.errors import ServerDied
+from secantus_server.bson import decode
+from secantus_server.bson.shell import document_text, shell_text
+
+if TYPE_CHECKING:
+    from pytest_secantus.options import DumpFormat
+    from secantus_server.work.dump import Difference, DumpedCollection
+
+TITLE: Final = "Secantus: what the test changed"
+DIFFERENCE: Final = "difference.ejson"
+#: How many documents of each kind the terminal shows for a collection, how many collections, and how long a line is.
+SHOWN_DOCUMENTS: Final = 3
+SHOWN_COLLECTIONS: Final = 10
+SHOWN_WIDTH: Final = 120
+#: The longest name of a test's directory.
+NAME_LENGTH: Final = 120
+
+
+class DumpableServer(Protocol):
+    """A server whose contents can be read."""
+
+    def dump(self) -> list[DumpedCollection]:
+        """Return the collections and views."""
+
+    def differences(self, snapshot: Any) -> list[Difference]:
+        """Return the collections and views that differ from a snapshot."""
+
+
+def keep(server: DumpableServer, snapshot: Any, directory: Path, form: DumpFormat, test: str) -> str:
+    """Write the databases of a failed test; return a text for the terminal.
+
+    Arguments:
+        snapshot: that of the test's beginning; None if there is none, without isolation by restore.
+        directory: the directory of all tests.
+        test: the test's node id.
+    """
+    place = directory / directory_name(test)
+    try:
+        differences = [] if snapshot is None else server.differences(snapshot)
+        write(server.dump(), differences, place, form)
+    except (OSError, ServerDied) as error:
+        return f"The databases could not be written to {place}: {error}"
+    lines = summary(differences) if snapshot is not None else ["(The difference needs secantus_isolation = restore.)"]
+    return "\n".join([*lines, f"The databases are in {place}"])
+
+
+def directory_name(test: str) -> str:
+    """Return the name of a test's directory: its node id without characters that are special to shells and file systems."""
+    name = re.sub(r"[^\w.-]+", "-", test).strip("-")
+    if len(name) <= NAME_LENGTH:
+        return name
+    return f"{name[: NAME_LENGTH - 9]}-{hashlib.sha256(test.encode()).hexdigest()[:8]}"
+
+
+def write(collections: list[DumpedCollection], differences: list[Difference], place: Path, form: DumpFormat) -> None:
+    """Write a test's directory. It replaces that of an earlier run.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if (place / DIFFERENCE).exists():
+        shutil.rmtree(place)
+    place.mkdir(parents=True, exist_ok=True)
+    for one in collections:
+        database = place / one.db.replace("%", "%25")
+        database.mkdir(exist_ok=True)
+        stem = quote(one.name, safe="")
+        (database / f"{stem}.metadata.json").write_text(json.dumps(metadata(one)), encoding="utf-8")
+        if not one.is_view and form == "bson":
+            (database / f"{stem}.bson").write_bytes(b"".join(one.documents))
+        elif not one.is_view:
+            lines = ",\n".join(map(extended_json.dumps, one.documents))
+            (database / f"{stem}.json").write_text(f"[\n{lines}\n]\n" if lines else "[]\n", encoding="utf-8")
+    (place / DIFFERENCE).write_text(json.dumps({f"{one.db}.{one.name}": as_json(one) for one in differences}, indent=1), encoding="utf-8")
+
+
+def metadata(one: DumpedCollection) -> dict[str, Any]:
+    """Return the contents of a collection's metadata file, as mongodump writes it."""
+    return {
+        "indexes": [extended_json.canonical(index) for index in one.indexes],
+        "uuid": one.uuid,
+        "collectionName": one.name,
+        "type": "view" if one.is_view else "collection",
+        "options": extended_json.canonical(one.options),
+    }
+
+
+def as_json(one: Difference) -> dict[str, Any]:
+    """Return a difference as canonical Extended JSON."""
+    return {
+        "collection": one.fate or "kept",
+        "added": [parsed(document) for document in one.added],
+        "changed": [{"before": parsed(old), "after": parsed(new)} for old, new in one.changed],
+        "removed": [parsed(document) for document in one.removed],
+    }
+
+
+def parsed(document: bytes) -> Any:
+    """Return a BSON document as a canonical Extended JSON object."""
+    return extended_json.canonical(decode(document))
+
+
+def summary(differences: list[Difference]) -> Iterator[str]:
+    """Return the lines of the terminal about the differences, a few documents for each collection."""
+    if not differences:
+        yield "Nothing."
+    for one in differences[:SHOWN_COLLECTIONS]:
+        counted = (("added", one.added), ("changed", one.changed), ("removed", one.removed))
+        what = [f"the collection was {one.fate}"] if one.fate else []
+        what += [f"{len(found)} {word}" for word, found in counted if found]
+        yield f"{one.db}.{one.name}: {', '.join(what)}"
+        yield from few("+", [document_text(decode(document)) for document in one.added[: SHOWN_DOCUMENTS + 1]], len(one.added))
+        yield from few("~", [change_text(*change) for change in one.changed[: SHOWN_DOCUMENTS + 1]], len(one.changed))
+        yield from few("-", [document_text(decode(document)) for document in one.removed[: SHOWN_DOCUMENTS + 1]], len(one.removed))
+    if len(differences) > SHOWN_COLLECTIONS:
+        yield f"and {len(differences) - SHOWN_COLLECTIONS} more collections"
+
+
+def few(sign: str, texts: list[str], count: int) -> Iterator[str]:
+    """Return a line for each of the first documents, and one for how many more there are."""
+    for text in texts[:SHOWN_DOCUMENTS]:
+        yield f"  {sign} {text if len(text) <= SHOWN_WIDTH else f'{text[:SHOWN_WIDTH]}...'}"
+    if count > SHOWN_DOCUMENTS:
+        yield f"  {sign} and {count - SHOWN_DOCUMENTS} more"
+
+
+def change_text(old: bytes, new: bytes) -> str:
+    """Return the fields of a document that have changed."""
+    before, after = decode(old), decode(new)
+    texts = {name: [shell_text(one[name]) if name in one else "(none)" for one in (before, after)] for name in {**before, **after}}
+    changes = [f"{name}: {old_text} -> {new_text}" for name, (old_text, new_text) in texts.items() if is_changed(before, after, name)]
+    return f"{{ _id: {shell_text(after['_id'])} }} {', '.join(changes) or 'the order of its fields'}"
+
+
+def is_changed(before: dict[str, Any], after: dict[str, Any], name: str) -> bool:
+    """Return whether a field has changed, also in its type."""
+    if name not in before or name not in after:
+        return True
+    return bool(extended_json.canonical(before[name]) != extended_json.canonical(after[name]))

@@ -1,0 +1,55 @@
+"""`secantus_client_as`: clients of a test that are logged in as certain users, or have certain roles."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import MongoClient
+
+from pytest_secantus.users import User, create_users, make_user
+from pytest_secantus.worker import Worker
+
+
+class ClientsAs:
+    """Makes the clients of one test.
+
+    Arguments:
+        marked: the users of the test's markers.
+    """
+
+    def __init__(self, worker: Worker, marked: Sequence[User]) -> None:
+        self._worker = worker
+        self._users = {user.name: user for user in (*worker.options.auth, *marked)}
+        self._made: dict[tuple[str, ...], User] = {}
+        self._clients: list[MongoClient[dict[str, Any]]] = []
+
+    def __call__(self, *who: str, **options: Any) -> MongoClient[dict[str, Any]]:
+        """Return a client, which is closed at the end of the test.
+
+        Arguments:
+            who: the name of a user of secantus_auth; or roles such as "read@shop", for which a user is made.
+            options: further options of the client.
+        """
+        client: MongoClient[dict[str, Any]] = MongoClient(self.uri(*who), **options)
+        self._clients.append(client)
+        return client
+
+    def uri(self, *who: str) -> str:
+        """Return the connection string for such a client."""
+        return self._worker.uri_as(self._user(who))
+
+    def close(self) -> None:
+        """Close the clients."""
+        while self._clients:
+            self._clients.pop().close()
+
+    def _user(self, who: tuple[str, ...]) -> User:
+        if len(who) == 1 and who[0] in self._users:
+            return self._users[who[0]]
+        if who not in self._made:
+            user = make_user([f"secantus {' '.join(who)}", secrets.token_urlsafe(), *who])
+            create_users(self._worker.client, [user])
+            self._made[who] = user
+        return self._made[who]

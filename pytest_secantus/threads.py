@@ -1,0 +1,112 @@
+"""``secantus_thread_guard``: name the test that left a thread writing.
+
+A listener of pymongo is called in the thread that runs a command. At the end of each test, the threads that it has started and left running
+are noted; when one of them writes later, the test that runs then gets a warning.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary, WeakSet
+
+import pytest
+
+if TYPE_CHECKING:
+    from pymongo.monitoring import CommandStartedEvent
+
+#: The commands that write.
+WRITES: Final = frozenset(["insert", "update", "delete", "findAndModify", "bulkWrite", "create", "createIndexes", "drop", "dropDatabase"])
+#: The functions in which an idle thread of a pool waits, by the end of their file's name.
+IDLE: Final = (("concurrent/futures/thread.py", "_worker"), ("multiprocessing/pool.py", "worker"), ("anyio/_backends/_asyncio.py", "run"))
+
+
+class LeftThreadWarning(pytest.PytestWarning):
+    """A thread that an earlier test has left running has written."""
+
+
+class ThreadGuard:
+    """Notes which test left which thread, and what those threads write.
+
+    Threads: any thread calls `note_write`; the containers' single operations are atomic.
+    """
+
+    def __init__(self) -> None:
+        self._left: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
+        self._known: WeakSet[threading.Thread] = WeakSet(threading.enumerate())
+        self._messages: dict[str, None] = {}
+        self._is_over = False
+
+    def register(self) -> None:
+        """Listen to the clients that are made from now on. pymongo has no way to end that."""
+        from pymongo import monitoring
+
+        guard = self
+
+        class Listener(monitoring.CommandListener):
+            def started(self, event: CommandStartedEvent) -> None:
+                if event.command_name in WRITES:
+                    target = event.command.get(event.command_name)
+                    place = f"{event.database_name}.{target}" if isinstance(target, str) else event.database_name
+                    guard.note_write(event.command_name, place)
+
+            def succeeded(self, event: object) -> None:
+                pass
+
+            def failed(self, event: object) -> None:
+                pass
+
+        monitoring.register(Listener())
+
+    def close(self) -> None:
+        """End the guard."""
+        self._is_over = True
+
+    def note_write(self, command: str, target: str) -> None:
+        """Note a write of the current thread, if a test has left it."""
+        thread = threading.current_thread()
+        if not self._is_over and (test := self._left.get(thread)) is not None:
+            self._messages[
+                f"the thread {thread.name!r}, which {test} has left running, has written to {target} ({command}) during this test; "
+                f"join it at the end of {test.rpartition('::')[2]}, or start it in a fixture with a wider scope"
+            ] = None
+
+    def end_test(self, test: str) -> list[str]:
+        """Note the threads that a test has left running; return the messages about the writes of earlier ones.
+
+        Arguments:
+            test: the node id.
+        """
+        messages, self._messages = list(self._messages), {}
+        frames = sys._current_frames()
+        for thread in threading.enumerate():
+            if thread not in self._known and not is_idle(frames.get(thread.ident or 0)):
+                self._left[thread] = test
+                self._known.add(thread)
+        return messages
+
+    @contextmanager
+    def wider(self) -> Generator[None]:
+        """Exempt the threads that a fixture of a wider scope starts within the block."""
+        before = set(threading.enumerate())
+        try:
+            yield
+        finally:
+            for thread in set(threading.enumerate()) - before:
+                self._known.add(thread)
+
+
+def is_idle(frame: FrameType | None) -> bool:
+    """Return whether a thread waits for work in a pool."""
+    inner = True
+    while frame is not None:
+        code = frame.f_code
+        if any(code.co_filename.endswith(file) and code.co_name == function for file, function in IDLE):
+            return inner
+        inner = inner and code.co_filename.endswith(("queue.py", "threading.py"))
+        frame = frame.f_back
+    return False

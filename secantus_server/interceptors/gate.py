@@ -1,0 +1,49 @@
+"""The gate: while a harness has closed it, the server refuses commands, except those with which a driver connects and disconnects."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from secantus_server.dispatch.interceptors import Call, Interceptor, Interceptors
+from secantus_server.dispatch.registry import command_to_run
+from secantus_server.errors import CommandError
+
+ILLEGAL_OPERATION: Final = 20
+#: The commands that pass a closed gate.
+PASSING: Final = frozenset(["hello", "isMaster", "saslStart", "saslContinue", "logout", "endSessions"])
+
+
+class Gate(Interceptor):
+    """Refuses commands while it is closed.
+
+    Arguments:
+        interceptors: those of the server.
+    """
+
+    def __init__(self, interceptors: Interceptors) -> None:
+        self._interceptors = interceptors
+        self._reason: str | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is closed."""
+        return self._reason is not None
+
+    def close(self, reason: str | None) -> None:
+        """Close the gate, or open it.
+
+        Arguments:
+            reason: the message of the error; None opens it.
+        """
+        self._reason = reason
+        self._interceptors.refresh()
+
+    def before(self, call: Call) -> None:
+        """Refuse a command.
+
+        Raises:
+            CommandError: 20 IllegalOperation.
+        """
+        reason = self._reason
+        if reason is not None and command_to_run(call.name).name not in PASSING:
+            raise CommandError(ILLEGAL_OPERATION, reason)

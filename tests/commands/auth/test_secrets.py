@@ -1,0 +1,85 @@
+"""No password, key or proof appears in a log, an error, currentOp, the profiler or the oplog."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import logging
+from typing import Any
+
+import pytest
+from bson import json_util
+from bson.binary import Binary
+from pymongo import MongoClient
+
+from secantus_server.server import SecantusDBServer
+from tests.commands.auth.scram_client import ScramClient, go_on, salted_password
+from tests.commands.auth.with_access import code, connect
+from tests.net.raw_client import RawClient, connected
+
+OLD, NEW, WRONG = "old-secret-1", "new-secret-2", "wrong-secret-3"
+
+
+def keys(user: str, password: str, server_first: bytes) -> list[bytes]:
+    """What only someone with the password can compute."""
+    fields = dict(part.split("=", 1) for part in server_first.decode().split(","))
+    salted = salted_password(user, password, base64.b64decode(fields["s"]), int(fields["i"]))
+    return [salted, *(hmac.digest(salted, name, "sha1") for name in (b"Client Key", b"Server Key"))]
+
+
+def forms(secrets: list[str | bytes]) -> list[str]:
+    """The texts as which secrets could appear."""
+    found = [secret for secret in secrets if type(secret) is str]
+    for secret in (secret.encode() if type(secret) is str else secret for secret in secrets):
+        found += [base64.b64encode(secret).decode(), secret.hex(), secret.hex().upper()]
+    return found
+
+
+def login(client: RawClient, password: str) -> list[str | bytes]:
+    """Try to log in as `u`; return the secrets of the conversation."""
+    scram = ScramClient("u", password)
+    first = client.run(scram.start(skipEmptyExchange=True))["payload"]
+    final = scram.final(first)
+    client.run(go_on(final))
+    proof = final.partition(",p=")[2]
+    return [password, proof, base64.b64decode(proof), *keys("u", password, first)]
+
+
+def observed(root: MongoClient[dict[str, Any]]) -> list[str]:
+    """What a superuser can see of the past."""
+    texts = [json_util.dumps(list(root.admin[name].find())) for name in ("system.profile",)]
+    texts.append(json_util.dumps(list(root.local["oplog.rs"].find())))
+    texts.append(json_util.dumps(root.admin.command({"currentOp": 1, "$all": True})))
+    texts.append(json_util.dumps(list(root.admin.aggregate([{"$currentOp": {"allUsers": True, "idleConnections": True}}]))))
+    texts += [line for name in ("global", "startupWarnings") for line in root.admin.command("getLog", name)["log"]]
+    texts.append(json_util.dumps(root.admin.command({"usersInfo": "u", "showPrivileges": True})))
+    return texts
+
+
+def test_secrets_are_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="secantus")
+    errors: list[str] = []
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="debug", require_auth=True) as server, connected(server) as client:
+        with MongoClient(server.uri) as first:
+            first.admin.command("createUser", "root", pwd="root-secret-0", roles=["root"])
+        with connect(server, "root", "root-secret-0") as root:
+            root.admin.command("setParameter", 1, logComponentVerbosity={"verbosity": 5})
+            root.admin.command("profile", 2)
+            root.admin.command("createUser", "u", pwd=OLD, roles=["read"])
+            secrets = login(client, OLD)
+            root.admin.command("updateUser", "u", pwd=NEW)
+            secrets += [secret for password in (OLD, NEW, WRONG) for secret in login(client, password)]
+            for command in ({"createUser": "v", "pwd": NEW, "roles": []}, {"updateUser": "u", "pwd": NEW}):
+                errors.append(str(client.run({**command, "$db": "other"})))
+            assert code(root.admin, {"createUser": "u", "pwd": NEW, "roles": []}) == 51003
+            payload = Binary(b"n,,n=u,r=" + WRONG.encode(), 0)
+            errors.append(str(client.run({"saslStart": 1, "mechanism": "NONE", "payload": payload, "$db": "admin"})))
+            stored = root.admin["system.users"].find_one({"user": "u"})
+            assert stored is not None
+            secrets += [one[key] for one in stored["credentials"].values() for key in ("storedKey", "serverKey")]
+            texts = [*observed(root), *errors, caplog.text]
+        assert "Authentication of u@admin failed" in caplog.text
+    assert any("createUser" in text for text in texts)
+    for form in forms([*secrets, "root-secret-0", hashlib.md5(f"u:mongo:{NEW}".encode()).hexdigest()]):
+        assert [text for text in texts if form in text] == []

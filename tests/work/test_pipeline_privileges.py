@@ -1,0 +1,34 @@
+"""Which stages have declared what they require."""
+
+from __future__ import annotations
+
+from secantus_server import SecantusDBServer  # noqa: F401 - loads the stages
+from secantus_server.dispatch.privileges import Requirement
+from secantus_server.pipeline.registry import STAGES as REGISTERED
+from secantus_server.work.pipeline_privileges import STAGES, pipeline_requirements
+
+
+def test_every_stage_declares_what_it_requires() -> None:
+    assert set(STAGES) == set(REGISTERED), "add the stage to work/pipeline_privileges.py, and a test of what it requires"
+
+
+def test_an_empty_database_of_a_target_is_the_own_one() -> None:
+    assert list(pipeline_requirements("d", "c", [{"$merge": {"into": {"db": "", "coll": "x"}}}]))[1] == Requirement(
+        ("insert", "update"), "d", "x"
+    )
+
+
+def test_malformed_stages_are_left_to_the_parser() -> None:
+    for stages in (
+        None,
+        1,
+        [1],
+        [{}],
+        [{"$lookup": 1}],
+        [{"$facet": 1}],
+        [{"$facet": {"a": 1}}],
+        [{"$merge": 1}],
+        [{"$out": {"db": 1}}],
+        [{"$x": 1}],
+    ):
+        assert all(requirement.db == "d" for requirement in pipeline_requirements("d", "c", stages))

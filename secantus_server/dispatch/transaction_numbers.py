@@ -40,8 +40,7 @@ def run_once(
         CommandError: 72 without a session, with a negative number, or with the number of a transaction, 20 on a standalone server,
             50768 if the command is not a retryable write, 225 for a number below the session's newest; and the errors of the command.
     """
-    number: int = request.body["txnNumber"]
-    session, services = request.session, request.services
+    session, services, number = request.session, request.services, request.body["txnNumber"]
     if session is None or number < 0 or not command.is_retryable or not services.settings.replica_set:
         raise _no_number(command, request)
     if request.body.get("stmtIds") is not None:

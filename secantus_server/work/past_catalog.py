@@ -32,7 +32,7 @@ class PastCatalog(CatalogView):
 
     If the wanted time lies before that of the recovery unit, each collection that has changed in between is built anew as it was, under
     numbers of its own, when it is first looked up. The unit's transaction writes it and never commits, so that nobody else sees it and no
-    write conflicts with it.
+    write conflicts with it. `built_bytes` is the size of what was built.
 
     Arguments:
         services: the server.
@@ -44,7 +44,7 @@ class PastCatalog(CatalogView):
     Threads: one command at a time uses it, under the lock of the `HeldSnapshot`.
     """
 
-    __slots__ = ("_changes", "_found", "_services", "_stamp", "_unit")
+    __slots__ = ("_changes", "_found", "_services", "_stamp", "_unit", "built_bytes")
 
     def __init__(self, services: Services, unit: RecoveryUnit, view: CatalogView, stamp: int, changes: Changes | None) -> None:
         super().__init__(view._databases, view._kept)
@@ -53,6 +53,7 @@ class PastCatalog(CatalogView):
         self._stamp = stamp
         self._changes = changes
         self._found: dict[str, Collection | None] = {}
+        self.built_bytes = 0
 
     def find(self, db: str, name: str) -> Collection | None:
         """Return the collection or view of this namespace, or None.
@@ -131,6 +132,7 @@ class PastCatalog(CatalogView):
             if count % _RUN == 0:
                 self._services.operations.check_waiting()
             writer.insert(document, count)
+            self.built_bytes += len(document)
         for index in writer.became_multikey:
             index.multikey = True
         built.document_count = DocumentCount()

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: The maximum number of held states; the one that was unused for the longest time makes room for a new one.
 MAX_HELD = 64
+#: The most bytes that the collections built for held states may have in all, beside those of the state that is read.
+MAX_BUILT_BYTES = 64 * 1024 * 1024
 
 
 def _ended() -> CommandError:
@@ -50,7 +52,7 @@ class HeldSnapshot:
     Threads: the thread of a command holds `lock` while it reads; `lock` guards everything else.
     """
 
-    __slots__ = ("at", "catalog", "ended", "lock", "since", "unit", "used")
+    __slots__ = ("_past", "at", "catalog", "ended", "lock", "since", "unit", "used")
 
     unit: RecoveryUnit
     catalog: CatalogView
@@ -58,10 +60,15 @@ class HeldSnapshot:
     def __init__(self, at: Timestamp, unit: RecoveryUnit, catalog: PastCatalog, now: float) -> None:
         self.at = at
         self.unit = unit
-        self.catalog = catalog
+        self.catalog = self._past = catalog
         self.since = self.used = now
         self.lock = Lock()
         self.ended = False
+
+    @property
+    def built_bytes(self) -> int:
+        """The size of the collections that were built for the state."""
+        return self._past.built_bytes
 
     def pause(self) -> None:
         """Leave the transaction open so that this thread can write."""
@@ -112,8 +119,19 @@ class SnapshotHistory:
                 held.used = self._services.clock.monotonic()
                 if held.unit.in_transaction:
                     held.pause()
+                if held.built_bytes:
+                    self._limit_built(held)
         finally:
             held.lock.release()
+
+    def _limit_built(self, current: HeldSnapshot) -> None:
+        """Stop holding the states that were unused for the longest time while the built collections are too large."""
+        others = sorted((one for one in self.all() if one is not current and one.built_bytes), key=lambda one: one.used)
+        size = sum(one.built_bytes for one in others)
+        while size > MAX_BUILT_BYTES:
+            oldest = others.pop(0)
+            size -= oldest.built_bytes
+            self._drop([oldest])
 
     def newest(self) -> HeldSnapshot:
         """Return the present state, held from now on."""

@@ -99,6 +99,21 @@ def test_only_the_statements_that_were_not_executed_run_again(wire: Wire, db: Da
     assert list(db.c.find()) == [{"_id": 1}]
 
 
+def test_a_retry_does_not_need_the_oplog(wire: Wire, db: Database, server: SecantusDBServer) -> None:
+    write = {"insert": "c", "documents": [{"_id": 1}], **numbered(1)}
+    assert wire.run(write)["n"] == 1
+    oplog = server.services.oplog
+    retention, oplog.retention = oplog.retention, oplog.retention._replace(max_bytes=1)
+    for number in range(2):
+        db.other.insert_one({"_id": number})
+        oplog.trim()
+    oplog.retention = retention
+    # MongoDB fails with 217 IncompleteTransactionHistory.
+    assert wire.run(write)["retriedStmtIds"] == [0]
+    assert wire.run({**write, "documents": [{"_id": 2}], "stmtId": 5})["n"] == 1
+    assert db.c.distinct("_id") == [1, 2]
+
+
 def test_statements_are_known_by_their_ids(wire: Wire, db: Database) -> None:
     marks = numbered(1)
     documents = [{"_id": number} for number in range(4)]

@@ -191,6 +191,18 @@ def test_a_past_state_does_not_hinder_writers(db: Database[Any]) -> None:
     assert db.c.count_documents({}) == 0
 
 
+def test_the_size_of_what_is_built_is_limited(server: SecantusDBServer, db: Database[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secantus_server.work.snapshot_history.MAX_BUILT_BYTES", 250_000)
+    times = []
+    for number in range(6):
+        db.c.insert_one({"_id": number, "x": "x" * 100_000})
+        times.append(now(db))
+    for number, at in enumerate(times[:5]):
+        assert len(read(db, "c", at)) == number + 1
+    assert [at for at in times if server.services.history._held.get(at)] == times[4:5]
+    assert len(read(db, "c", times[0])) == 1
+
+
 def test_a_directory_keeps_its_past_over_a_restart(tmp_path: Any) -> None:
     options: dict[str, Any] = {"port": 0, "storage_path": str(tmp_path), "log_level": "error"}
     with SecantusDBServer(**options) as server, MongoClient(server.uri) as client:

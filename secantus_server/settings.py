@@ -42,7 +42,7 @@ class Settings:
             first change stream on.
         oplog_min_retention_hours: hours for which oplog entries are kept in any case.
         require_auth: whether clients must authenticate, and may do only what their roles allow.
-        login_delay_ms: the delay of logins from an address after ten failed ones; it doubles with each further failure. 0 for none.
+        login_delay_ms: the delay of a user's logins from an address after ten failed ones; it doubles with each further one. 0 for none.
     """
 
     host: str = "127.0.0.1"

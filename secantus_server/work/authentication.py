@@ -109,7 +109,7 @@ def continue_login(request: Request, conversation_id: Any, payload: Any) -> Repl
         if _text(payload):
             raise authentication_failed()
         return _finish(request, conversation, "")
-    _wait(request)
+    _wait(request, f"{conversation.user}@{conversation.db}")
     try:
         answer = conversation.server_final(_text(payload))
     except CommandError:
@@ -156,7 +156,7 @@ def _fail(request: Request, why: str, conversation: Conversation | None = None) 
     who = "a client" if conversation is None else _printable(f"{conversation.user}@{conversation.db}")
     host = request.client.address[0]
     request.services.log.warning(f"Authentication of {who} failed: {why} (from {host}, conn{request.client.connection_id}).")
-    request.services.throttle.note_failure(host)
+    request.services.throttle.note_failure(host, "" if conversation is None else f"{conversation.user}@{conversation.db}")
 
 
 def _printable(name: str) -> str:
@@ -164,13 +164,13 @@ def _printable(name: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in name[:_MAX_NAME])
 
 
-def _wait(request: Request) -> None:
-    """Delay the login of a client from whose address many have failed.
+def _wait(request: Request, user: str = "") -> None:
+    """Delay a login if many of its user, or of its address, have failed.
 
     Raises:
         CommandError: 18 AuthenticationFailed if too many logins wait already; the operation's error if it is interrupted meanwhile.
     """
-    delay_s = request.services.throttle.take_turn(request.client.address[0])
+    delay_s = request.services.throttle.take_turn(request.client.address[0], user)
     if delay_s is None:
         request.services.log.warning(f"Too many failed logins from {request.client.address[0]}: a login was refused.")
         raise authentication_failed()

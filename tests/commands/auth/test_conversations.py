@@ -120,16 +120,23 @@ def test_a_user_who_is_dropped_during_the_login(server: SecantusDBServer) -> Non
             admin.run({"dropUser": "brief", "$db": "admin"})
 
 
-def test_after_many_failures_an_address_is_refused() -> None:
+def test_after_many_failures_a_user_is_refused() -> None:
     # The delay is longer than any login waits, so that this test does not wait either.
     delayed = SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True, login_delay_ms=60_000)
     with delayed as server, connected(server) as client:
         client.run({"createUser": "root", "pwd": PASSWORD, "roles": ["root"], "$db": "admin"})
+        log_in_raw(client, "root", PASSWORD)
+        client.run({"createUser": "other", "pwd": PASSWORD, "roles": [], "$db": "admin"})
+        client.run({"logout": 1, "$db": "admin"})
         for password in [*["wrong"] * FREE_FAILURES, PASSWORD]:
             scram = ScramClient("root", password)
             first = client.run(scram.start())
             assert client.run(go_on(scram.final(first["payload"])))["code"] == 18
         assert not is_in(client)
+        # Another user of the same address is not.
+        scram = ScramClient("other", PASSWORD)
+        first = client.run(scram.start(skipEmptyExchange=True))
+        assert client.run(go_on(scram.final(first["payload"])))["done"]
 
 
 class Attacker:

@@ -22,6 +22,8 @@ from secantus_server.system.conditions import Event
 from secantus_server.work.authorization import find_user
 
 CONVERSATION_ID = 1
+# The messages of SCRAM are much smaller, even with long names and nonces.
+_MAX_PAYLOAD = 16 * 1024
 # Longer names of users are shortened in the log.
 _MAX_NAME = 200
 # A user as large as others, without credentials.
@@ -188,6 +190,8 @@ def _reply(payload: str, *, done: bool) -> Reply:
 
 def _text(payload: Any) -> str:
     """Return the text of a payload: binary data, or base64, which old shells send."""
+    if isinstance(payload, bytes | str) and len(payload) > _MAX_PAYLOAD:
+        raise authentication_failed()
     try:
         if type(payload) is str:
             return b64decode(payload, validate=True).decode()

@@ -139,6 +139,15 @@ def test_after_many_failures_a_user_is_refused() -> None:
         assert client.run(go_on(scram.final(first["payload"])))["done"]
 
 
+def test_what_a_stranger_makes_up_is_not_kept(server: SecantusDBServer) -> None:
+    with connected(server) as client:
+        for number in range(20):
+            assert client.run({"ping": f"name{number}", "$db": f"db{number}"})["ok"] == 1
+        assert client.run(ScramClient("x" * 100_000, "").start())["code"] == 18
+        clients = server.services.connections.all()
+        assert not any(one.usage.rows for one in clients if not one.users)
+
+
 class Attacker:
     """Runs wrong conversations on several connections.
 

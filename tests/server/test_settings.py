@@ -70,6 +70,14 @@ def test_flags_win_over_the_file(empty_directory: Path) -> None:
     assert (settings.port, settings.replica_set, settings.storage_path) == (5, "", "file")
 
 
+def test_access_control_has_a_short_name(empty_directory: Path) -> None:
+    write(empty_directory / "secantusdb.toml", "auth = true\n")
+    assert load_settings([]).require_auth
+    assert not load_settings(["--no-auth"]).require_auth
+    write(empty_directory / "secantusdb.toml", "auth = false\n")
+    assert load_settings(["--auth"]).require_auth
+
+
 @pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
 def test_every_setting_has_a_flag_and_a_place_in_the_file(field: Any, empty_directory: Path) -> None:
     value: Any = {"port": 5, "log_level": "error"}.get(field.name, {str: "text", int: 7, bool: True}[type(field.default)])

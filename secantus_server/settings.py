@@ -159,8 +159,9 @@ class Settings:
     login_delay_ms: int = setting(
         100,
         "server.login_delay",
-        "After ten failed logins from an address, each further one is delayed by this, which doubles with each failure up to 64 times. The "
-        "address is forgotten after a minute without failures. 0 for no delay, the default of `SecantusDBServer`.",
+        "After ten failed logins of a user from an address, or a hundred of all its users, each further one is delayed by this, which "
+        "doubles with each failure up to 64 times. The failures are forgotten after a minute without another. 0 for no delay, the default "
+        "of `SecantusDBServer`.",
         unit=MILLISECONDS,
     )
     tls_mode: str = setting(

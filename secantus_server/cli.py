@@ -86,7 +86,7 @@ def _add_auth(parser: argparse.ArgumentParser) -> None:
         "--login-delay-ms",
         type=int,
         metavar="MS",
-        help="the delay of logins from an address after ten failed ones; it doubles with each further failure (default: 100)",
+        help="the delay of a user's logins from an address after ten failed ones; it doubles with each further failure (default: 100)",
     )
 
 

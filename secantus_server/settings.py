@@ -46,7 +46,7 @@ class Settings:
             first change stream on.
         oplog_min_retention_hours: hours for which oplog entries are kept in any case.
         require_auth: whether clients must authenticate, and may do only what their roles allow.
-        login_delay_ms: the delay of logins from an address after ten failed ones; it doubles with each further failure. 0 for none.
+        login_delay_ms: the delay of a user's logins from an address after ten failed ones; it doubles with each further one. 0 for none.
         tls_mode: which connections are encrypted: one of `TLS_MODES`; empty means requireTLS with a certificate, disabled without one.
         tls_cert_file: the server's certificate, followed by the intermediate ones, in PEM form.
         tls_key_file: its private key; empty if it is in `tls_cert_file`.

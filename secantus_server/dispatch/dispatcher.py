@@ -82,7 +82,11 @@ def _account(command: Command, request: Request, outcome: Outcome | None) -> Non
     request.seconds = services.clock.monotonic() - operation.started - operation.waited
     target = body.get("collection") if command.name == "getMore" else body[request.name]
     key = (request.db, target if type(target) is str else "", command.name)
-    request.client.usage.record(key, command.counter, request.seconds)
+    if services.access is None or request.client.users:
+        request.client.usage.record(key, command.counter, request.seconds)
+    else:
+        # Without the names, which a client that has not authenticated could make up without end.
+        request.client.usage.counts[command.counter] += 1
     if outcome is not None and request.seconds > services.interceptors.threshold_s:
         for after in services.interceptors.after:
             after(request, outcome)

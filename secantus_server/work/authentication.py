@@ -23,6 +23,8 @@ from secantus_server.system.conditions import Event
 from secantus_server.work.authorization import find_user
 
 CONVERSATION_ID = 1
+# The messages of SCRAM are much smaller, even with long names and nonces.
+_MAX_PAYLOAD = 16 * 1024
 # Longer names of users are shortened in the log.
 _MAX_NAME = 200
 # A user as large as others, without credentials.
@@ -137,7 +139,7 @@ def continue_login(request: Request, conversation_id: Any, payload: Any) -> Repl
         if _text(payload):
             raise authentication_failed()
         return _finish(request, conversation, "")
-    _wait(request)
+    _wait(request, f"{conversation.user}@{conversation.db}")
     try:
         answer = conversation.server_final(_text(payload))
     except CommandError:
@@ -184,7 +186,7 @@ def _fail(request: Request, why: str, conversation: Conversation | None = None) 
     who = "a client" if conversation is None else _printable(f"{conversation.user}@{conversation.db}")
     host = request.client.address[0]
     request.services.log.warning(f"Authentication of {who} failed: {why} (from {host}, conn{request.client.connection_id}).")
-    request.services.throttle.note_failure(host)
+    request.services.throttle.note_failure(host, "" if conversation is None else f"{conversation.user}@{conversation.db}")
 
 
 def _printable(name: str) -> str:
@@ -192,13 +194,13 @@ def _printable(name: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in name[:_MAX_NAME])
 
 
-def _wait(request: Request) -> None:
-    """Delay the login of a client from whose address many have failed.
+def _wait(request: Request, user: str = "") -> None:
+    """Delay a login if many of its user, or of its address, have failed.
 
     Raises:
         CommandError: 18 AuthenticationFailed if too many logins wait already; the operation's error if it is interrupted meanwhile.
     """
-    delay_s = request.services.throttle.take_turn(request.client.address[0])
+    delay_s = request.services.throttle.take_turn(request.client.address[0], user)
     if delay_s is None:
         request.services.log.warning(f"Too many failed logins from {request.client.address[0]}: a login was refused.")
         raise authentication_failed()
@@ -216,6 +218,8 @@ def _reply(payload: str, *, done: bool) -> Reply:
 
 def _text(payload: Any) -> str:
     """Return the text of a payload: binary data, or base64, which old shells send."""
+    if isinstance(payload, bytes | str) and len(payload) > _MAX_PAYLOAD:
+        raise authentication_failed()
     try:
         if type(payload) is str:
             return b64decode(payload, validate=True).decode()

@@ -24,17 +24,18 @@ _MERGE_ACTIONS = {
 }
 
 
-def pipeline_requirements(db: str, collection: str, stages: Any, *, bypasses_validation: bool = False) -> Iterator[Requirement]:
-    """Yield what a pipeline requires. Whatever is malformed is left to the parser, which refuses it.
+def pipeline_requirements(db: str, collection: str, stages: Any, *, bypasses_validation: bool = False) -> list[Requirement]:
+    """Return what a pipeline requires. Whatever is malformed is left to the parser, which refuses it.
 
     Arguments:
         collection: the collection that the pipeline reads; "" for none.
         stages: the stages as the user wrote them.
     """
-    documents = [stage for stage in stages if type(stage) is dict] if type(stages) is list else []
-    if not documents or _IS_SOURCE.isdisjoint(documents[0]):
-        yield Requirement(_FIND, db, collection)
-    yield from _of_stages(documents, db, collection, bypasses_validation)
+    first = stages[0] if type(stages) is list and stages else None
+    required = _of_stages(stages, db, collection, bypasses_validation)
+    if type(first) is not dict or _IS_SOURCE.isdisjoint(first):
+        required.append(Requirement(_FIND, db, collection))
+    return required
 
 
 def may_read_view(call: Authorized, grants: Grants, view_on: Any, stages: Any) -> bool:
@@ -47,15 +48,15 @@ def may_read_view(call: Authorized, grants: Grants, view_on: Any, stages: Any) -
     return are_met(pipeline_requirements(call.db, view_on if type(view_on) is str else "", stages), grants)
 
 
-def _of_stages(stages: Any, db: str, collection: str, bypasses: bool) -> Iterator[Requirement]:
-    """Yield what stages require beyond reading their input."""
+def _of_stages(stages: Any, db: str, collection: str, bypasses: bool) -> list[Requirement]:
+    """Return what stages require beyond reading their input."""
+    required: list[Requirement] = []
     for document in stages if type(stages) is list else ():
         for name, spec in document.items() if type(document) is dict else ():
-            yield from STAGES.get(name, _nothing)(spec, db, collection, bypasses)
-
-
-def _nothing(_spec: Any, _db: str, _collection: str, _bypasses: bool) -> Iterator[Requirement]:
-    return iter(())
+            require = STAGES.get(name)
+            if require is not None:
+                required += require(spec, db, collection, bypasses)
+    return required
 
 
 def _on_collection(*actions: str) -> Requirements:
@@ -162,15 +163,14 @@ _IS_SOURCE = frozenset(
     """.split()
 )
 
-#: What each stage requires beyond reading its input.
-STAGES: dict[str, Requirements] = {
+#: What each stage requires beyond reading its input; None for nothing.
+STAGES: dict[str, Requirements | None] = {
     **dict.fromkeys(
         """
         $addFields $bucket $bucketAuto $changeStreamSplitLargeEvent $count $densify $documents $fill $geoNear $group $limit $match
         $project $redact $replaceRoot $replaceWith $sample $set $setWindowFields $skip $sort $sortByCount $unset $unwind
         $search $searchMeta $vectorSearch $rankFusion
         """.split(),
-        _nothing,
     ),
     "$changeStream": _change_stream,
     "$collStats": _on_collection("collStats"),

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from secantus_server.auth.actions import ACTIONS
 from secantus_server.auth.builtin_roles import builtin_privileges, builtin_roles, is_builtin, merged_privileges
 from secantus_server.auth.privileges import Grants
+from secantus_server.commands.all import load_commands
+from secantus_server.dispatch.registry import all_commands
 
 
 def grants(*resources: dict[str, Any], actions: tuple[str, ...] = ("find",)) -> Grants:
@@ -105,3 +108,13 @@ def test_the_read_write_role_is_the_documented_one() -> None:
         listSearchIndexes performRawDataOperations planCacheRead remove renameCollectionSameDB update updateSearchIndex
     """.split()
     assert builtin_privileges("readWrite", "test") == [{"resource": on("test", name), "actions": actions} for name in ("", "system.js")]
+
+
+def test_every_action_of_a_role_or_a_command_is_known() -> None:
+    load_commands()
+    granted = {
+        action for db in ("d", "admin") for role in builtin_roles(db) for one in builtin_privileges(role, db) for action in one["actions"]
+    }
+    commands = [command.privileges for command in all_commands().values()]
+    required = {action for privileges in commands for action in (*privileges.actions, *privileges.by_arguments)}
+    assert granted | required <= ACTIONS

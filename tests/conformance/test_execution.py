@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from secantus_conformance.cli import main
 from secantus_conformance.commands import fetch
+from secantus_conformance.environment import discover
 from secantus_conformance.execution.pool import Pool
-from secantus_conformance.execution.servers import NULL, CommandServer, ExternalServer, Server, make_servers
+from secantus_conformance.execution.servers import NULL, CommandServer, ExternalServer, Server, is_bundled, make_servers
 from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Group, Result, TestCase, Verdict
 
@@ -142,7 +144,22 @@ def test_servers_are_not_shared_by_workers() -> None:
         make_servers(["mongodb://h"], None, 2)
     with pytest.raises(UsageError, match=r"must contain \{port\}"):
         make_servers([], "mongod", 1)
+    for uris, command in ((["mongodb://h"], None), ([], "mongod --port {port}")):
+        with pytest.raises(UsageError, match="--auth is for the bundled server"):
+            make_servers(uris, command, 1, auth=True)
     assert len(make_servers([], None, 3)) == 3
+
+
+def test_a_bundled_server_with_access_control() -> None:
+    (server,) = make_servers([], None, 1, auth=True)
+    assert is_bundled(server)
+    try:
+        environment = discover(server.start())
+        assert environment.auth
+        with MongoClient(environment.uri_of_first_host()) as client:
+            assert client.test.c.count_documents({}) == 0
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,8 @@ def test_every_stage_declares_what_it_requires() -> None:
 
 
 def test_an_empty_database_of_a_target_is_the_own_one() -> None:
-    assert list(pipeline_requirements("d", "c", [{"$merge": {"into": {"db": "", "coll": "x"}}}]))[1] == Requirement(
-        ("insert", "update"), "d", "x"
-    )
+    required = pipeline_requirements("d", "c", [{"$merge": {"into": {"db": "", "coll": "x"}}}])
+    assert Requirement(("insert", "update"), "d", "x") in required
 
 
 def test_malformed_stages_are_left_to_the_parser() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from secantus_server.auth.actions import ACTIONS
 from secantus_server.auth.builtin_roles import is_builtin
 from secantus_server.auth.privileges import Grants
 from secantus_server.auth.restrictions import check_restrictions
@@ -77,6 +78,9 @@ def _check_privileges(privileges: Items, db: str) -> None:
         if db != "admin" and resource.get("db") != db:
             text = f"Roles on the '{db}' database cannot be granted privileges that target other databases or the cluster"
             raise CommandError(INVALID_ROLE_MODIFICATION, text)
+        unknown = [action for action in actions if action not in ACTIONS]
+        if unknown:
+            raise CommandError(9, f"Unrecognized action privilege strings: {', '.join(unknown)}")
 
 
 def _inherited(request: Request, values: Items) -> Items:

@@ -18,6 +18,8 @@ from tests.commands.auth.scram_client import log_in_raw
 from tests.commands.auth.with_access import PASSWORD, LogIn, code, connect
 from tests.failing import failure
 from tests.net.raw_client import RawClient, connected
+from tests.waiting import wait_until
+from tests.wire.messages import command as message
 
 Client = MongoClient[dict[str, Any]]
 
@@ -250,6 +252,30 @@ def raw_login(guarded: SecantusDBServer, stack: ExitStack, root: Client, name: s
     client = stack.enter_context(connected(guarded))
     log_in_raw(client, name, PASSWORD)
     return client
+
+
+def test_a_user_may_end_the_own_operations(guarded: SecantusDBServer, root: Client) -> None:
+    root.shop.create_collection("capped", capped=True, size=4096)
+    root.shop.capped.insert_one({})
+    with ExitStack() as stack:
+        one, other = (raw_login(guarded, stack, root, name) for name in ("one", "other"))
+        again = stack.enter_context(connected(guarded))
+        log_in_raw(again, "one", PASSWORD)
+        find = {"find": "capped", "tailable": True, "awaitData": True, "$db": "shop"}
+        cursor_id = Int64(one.run(find)["cursor"]["id"])
+        one.send(message({"getMore": cursor_id, "collection": "capped", "maxTimeMS": 60_000, "$db": "shop"}))
+
+        def running() -> list[int]:
+            listed = again.run({"currentOp": 1, "$ownOps": True, "op": "getmore", "$db": "admin"})["inprog"]
+            return [operation["opid"] for operation in listed]
+
+        wait_until(running, "the getMore runs")
+        (opid,) = running()
+        assert other.run({"currentOp": 1, "$ownOps": True, "op": "getmore", "$db": "admin"})["inprog"] == []
+        assert other.run({"killOp": 1, "op": opid, "$db": "admin"})["code"] == 13
+        assert again.run({"killOp": 1, "op": opid, "$db": "admin"})["ok"] == 1
+        assert one.receive()[2]["code"] == 11601
+    root.drop_database("shop")
 
 
 def test_a_session_belongs_to_its_user(guarded: SecantusDBServer, root: Client) -> None:

@@ -120,16 +120,32 @@ def test_a_user_who_is_dropped_during_the_login(server: SecantusDBServer) -> Non
             admin.run({"dropUser": "brief", "$db": "admin"})
 
 
-def test_after_many_failures_an_address_is_refused() -> None:
+def test_after_many_failures_a_user_is_refused() -> None:
     # The delay is longer than any login waits, so that this test does not wait either.
     delayed = SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True, login_delay_ms=60_000)
     with delayed as server, connected(server) as client:
         client.run({"createUser": "root", "pwd": PASSWORD, "roles": ["root"], "$db": "admin"})
+        log_in_raw(client, "root", PASSWORD)
+        client.run({"createUser": "other", "pwd": PASSWORD, "roles": [], "$db": "admin"})
+        client.run({"logout": 1, "$db": "admin"})
         for password in [*["wrong"] * FREE_FAILURES, PASSWORD]:
             scram = ScramClient("root", password)
             first = client.run(scram.start())
             assert client.run(go_on(scram.final(first["payload"])))["code"] == 18
         assert not is_in(client)
+        # Another user of the same address is not.
+        scram = ScramClient("other", PASSWORD)
+        first = client.run(scram.start(skipEmptyExchange=True))
+        assert client.run(go_on(scram.final(first["payload"])))["done"]
+
+
+def test_what_a_stranger_makes_up_is_not_kept(server: SecantusDBServer) -> None:
+    with connected(server) as client:
+        for number in range(20):
+            assert client.run({"ping": f"name{number}", "$db": f"db{number}"})["ok"] == 1
+        assert client.run(ScramClient("x" * 100_000, "").start())["code"] == 18
+        clients = server.services.connections.all()
+        assert not any(one.usage.rows for one in clients if not one.users)
 
 
 class Attacker:

@@ -266,6 +266,15 @@ def test_roles(db: Database) -> None:
     assert db.command({"dropAllRolesFromDatabase": 1})["n"] == 1
 
 
+def test_actions_that_do_not_exist(db: Database) -> None:
+    wrong = [privilege(db, "find", "finds", "write")]
+    error = failure(db, {"createRole": "r", "privileges": wrong, "roles": []})
+    assert (error["code"], error["errmsg"]) == (9, "Unrecognized action privilege strings: finds, write")
+    db.command({"createRole": "r", "privileges": [], "roles": []})
+    for command in ({"updateRole": "r", "privileges": wrong}, {"grantPrivilegesToRole": "r", "privileges": wrong}):
+        assert code(db, command) == 9
+
+
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
@@ -275,6 +284,7 @@ def test_roles(db: Database) -> None:
         ({"createRole": "x", "roles": []}, 40414),
         ({"createRole": "x", "privileges": [], "roles": ["y"]}, 31),
         ({"createRole": "x", "privileges": [{"resource": {"cluster": True}, "actions": ["ping"]}], "roles": []}, 55),
+        ({"createRole": "x", "privileges": [{"resource": {"db": "d", "collection": ""}, "actions": ["find"]}], "roles": []}, 55),
         ({"createRole": "x", "privileges": [], "roles": [{"role": "root", "db": "admin"}]}, 55),
         ({"updateRole": "r", "roles": [{"role": "read", "db": "other"}]}, 55),
         ({"grantRolesToRole": "r", "roles": [{"role": "read", "db": "other"}]}, 55),

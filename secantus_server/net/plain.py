@@ -8,6 +8,7 @@ from collections.abc import Callable
 from secantus_server.diagnostics.cores import usable_cores
 from secantus_server.net._peers import is_own_process
 from secantus_server.net._receive import Receiver, Turn
+from secantus_server.system._clock import monotonic
 from secantus_server.system.sockets import Socket, peek, receive_exactly
 
 # How long a connection spins for the next message before blocking: pymongo's turnaround is 50 to 100 microseconds.
@@ -46,24 +47,35 @@ class PlainTransport:
         """Return exactly `size` bytes, as `Transport.receive_exactly` does."""
         if timeout_s is None:
             return receive_exactly(self._sock, size, start)
-        self._sock.settimeout(timeout_s)
-        try:
-            return receive_exactly(self._sock, size, start)
-        finally:
-            # The compiled receiver needs a blocking socket.
-            self._sock.settimeout(None)
+        deadline = monotonic() + timeout_s
+        pieces = [start]
+        missing = size - len(start)
+        while missing > 0:
+            piece = self.receive_until(deadline, missing)
+            if not piece:
+                raise EOFError(f"closed after {size - missing} of {size} bytes")
+            pieces.append(piece)
+            missing -= len(piece)
+        return b"".join(pieces)
 
-    def receive_within(self, timeout_s: float) -> bytes:
-        """Return the bytes that are available, waiting for at least one; empty at the end of the stream.
+    def receive_until(self, deadline: float, size: int = PIECE_BYTES) -> bytes:
+        """Return up to `size` bytes that are available, waiting for at least one; empty at the end of the stream.
+
+        Arguments:
+            deadline: when to stop waiting, on the monotonic clock.
 
         Raises:
-            TimeoutError: nothing arrived within the timeout.
+            TimeoutError: nothing arrived before.
             OSError: the connection is broken.
         """
-        self._sock.settimeout(timeout_s)
+        left_s = deadline - monotonic()
+        if left_s <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left_s)
         try:
-            return self._sock.recv(PIECE_BYTES)
+            return self._sock.recv(min(size, PIECE_BYTES))
         finally:
+            # The compiled receiver needs a blocking socket.
             self._sock.settimeout(None)
 
     def peek(self, size: int) -> bytes | None:

@@ -10,7 +10,7 @@ from secantus_server.system._threads import Lock, Thread
 from secantus_server.wire.header import HEADER_SIZE, ProtocolError, parse_header
 from secantus_server.wire.messages import build_reply, parse_message
 
-# The maximum wait for each piece of a refused client's first message.
+# The maximum wait for the header of a refused client's first message, with the handshake of TLS, and for the rest of it.
 TIMEOUT_S = 1.0
 # The maximum number of refused clients that are answered at the same time; further connections are closed immediately.
 MOST_ANSWERED = 16

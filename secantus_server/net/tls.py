@@ -15,6 +15,7 @@ from secantus_server.dispatch.client import ClientInfo
 from secantus_server.net.certificates import Certificates
 from secantus_server.net.plain import PlainTransport
 from secantus_server.net.subject import subject_text
+from secantus_server.system._clock import monotonic
 from secantus_server.wire.header import OtherProtocol, ProtocolError, is_tls
 
 # The most bytes of plain text in a record.
@@ -59,8 +60,9 @@ class TlsTransport:
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
         """Return exactly `size` bytes, as `Transport.receive_exactly` does."""
+        deadline = None if timeout_s is None else monotonic() + timeout_s
         if not self._is_open:
-            self._open(timeout_s)
+            self._open(deadline)
         if self._tls is None:
             wanted = size - len(start)
             start, self._start = start + self._start[:wanted], self._start[wanted:]
@@ -68,7 +70,7 @@ class TlsTransport:
         pieces = [start]
         missing = size - len(start)
         while missing > 0:
-            piece = self._decrypt(self._tls, min(missing, RECORD_BYTES), timeout_s)
+            piece = self._decrypt(self._tls, min(missing, RECORD_BYTES), deadline)
             if not piece:
                 raise EOFError(f"closed after {size - missing} of {size} bytes")
             pieces.append(piece)
@@ -114,7 +116,7 @@ class TlsTransport:
         start, self._start = self._start, b""
         return start or self.receive()
 
-    def _open(self, timeout_s: float | None) -> None:
+    def _open(self, deadline: float | None) -> None:
         """Find out whether the client uses TLS, and if so, do the handshake.
 
         Raises:
@@ -125,27 +127,27 @@ class TlsTransport:
         """
         start = b""
         while len(start) < _START_BYTES:
-            piece = self._pull(timeout_s)
+            piece = self._pull(deadline)
             if not piece:
                 raise EOFError("closed before the first message")
             start += piece
         if is_tls(start):
             self._tls = self._certificates.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
             self._incoming.write(start)
-            self._shake_hands(self._tls, timeout_s)
+            self._shake_hands(self._tls, deadline)
             self.send = self._send_encrypted
         elif self._certificates.is_required:
             raise OtherProtocol("received a message without TLS, but the server requires TLS; connect with tls=true")
         self._start = b"" if self._tls else start
         self._is_open = True
 
-    def _shake_hands(self, tls: ssl.SSLObject, timeout_s: float | None) -> None:
+    def _shake_hands(self, tls: ssl.SSLObject, deadline: float | None) -> None:
         while True:
             try:
                 tls.do_handshake()
             except ssl.SSLWantReadError:
                 self._flush()
-                data = self._pull(timeout_s)
+                data = self._pull(deadline)
                 if not data:
                     raise ProtocolError("the client ended the TLS handshake; it may not accept the server's certificate") from None
                 self._incoming.write(data)
@@ -163,7 +165,7 @@ class TlsTransport:
         if certificate:
             self._client.tls_subject = subject_text(certificate["subject"])  # type: ignore[arg-type]
 
-    def _decrypt(self, tls: ssl.SSLObject, size: int, timeout_s: float | None = None) -> bytes:
+    def _decrypt(self, tls: ssl.SSLObject, size: int, deadline: float | None = None) -> bytes:
         """Return up to `size` bytes, waiting for at least one; empty at the end of the stream."""
         received = bool(self._incoming.pending) or tls.pending() > 0
         while True:
@@ -173,7 +175,7 @@ class TlsTransport:
                 except ssl.SSLWantReadError:
                     # A part of a record, or a message of TLS itself, which may need an answer.
                     self._flush()
-            data = self._pull(timeout_s)
+            data = self._pull(deadline)
             if not data:
                 return b""
             self._incoming.write(data)
@@ -191,8 +193,8 @@ class TlsTransport:
                 left = left[write(left[:PIECE_BYTES]) :]
                 self._below.send(self._outgoing.read())
 
-    def _pull(self, timeout_s: float | None) -> bytes:
-        return self._below.receive() if timeout_s is None else self._below.receive_within(timeout_s)
+    def _pull(self, deadline: float | None) -> bytes:
+        return self._below.receive() if deadline is None else self._below.receive_until(deadline)
 
     def _flush(self) -> None:
         if self._outgoing.pending:

@@ -1,6 +1,6 @@
 """The interface between a connection and the bytes of its client.
 
-`net/plain.py` implements it over TCP. Another kind of transport, such as TLS, is one more file, and a branch in `Listener` that selects it.
+`net/plain.py` implements it over TCP, and `net/tls.py` with TLS over that. `Listener` selects the one for a connection.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Transport(Protocol):
         Arguments:
             size: the length of the result.
             start: bytes that were received before; the result begins with them. At most `size` bytes.
-            timeout_s: the maximum wait for each piece; None waits without limit.
+            timeout_s: the maximum wait for all of them; None waits without limit.
 
         Raises:
             EOFError: the stream ended before.
-            TimeoutError: nothing arrived within the timeout.
+            TimeoutError: they did not arrive within the timeout.
             OSError: the connection is broken.
         """
 

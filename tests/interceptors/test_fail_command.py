@@ -64,8 +64,8 @@ COMMANDS: list[dict[str, Any]] = [
     {"saslContinue": 1, "conversationId": 1, "payload": Binary(b"")},
     {"createUser": "u", "pwd": "p", "roles": []},
     {"endSessions": []},
+    {"authenticate": 1, "mechanism": "MONGODB-X509"},
     # Commands that are not supported yet
-    {"authenticate": 1},
     {"mapReduce": "c", "map": "m", "reduce": "r", "out": {"inline": 1}},
 ]
 

@@ -18,8 +18,13 @@ from pymongo.errors import ConnectionFailure, ServerSelectionTimeoutError
 
 from secantus_server.clock import Clock
 from secantus_server.dispatch.client import ClientInfo
-from secantus_server.net.certificates import CertificateError
+from secantus_server.net._receive import Turn
+from secantus_server.net.certificates import CertificateError, Certificates
+from secantus_server.net.plain import PlainTransport
+from secantus_server.net.tls import TlsTransport
 from secantus_server.server import SecantusDBServer
+from secantus_server.settings import Settings
+from secantus_server.system.sockets import Socket
 from tests.net.raw_client import RawClient
 from tests.net.tls_files import Files
 from tests.waiting import threads_of_connections, wait_until
@@ -393,6 +398,42 @@ def test_refused_clients_are_told_why_over_tls(files: Files) -> None:
         assert "limit of 1 connections" in refused.run({"hello": 1, "$db": "admin"})["errmsg"]
         first.close()
         refused.close()
+
+
+def transport_pair(files: Files, mode: str) -> tuple[TlsTransport, socket.socket]:
+    """A transport over a socket, and the client's end."""
+    near, far = socket.socketpair()
+    certificates = Certificates(Settings(tls_cert_file=files.server, tls_mode=mode))
+    plain = PlainTransport(Socket(near.family, near.type, near.proto, near.detach()), Turn(0))
+    return TlsTransport(plain, certificates, ClientInfo(1, ("client", 1)), lambda _name: None), far
+
+
+@pytest.mark.parametrize("mode", ["requireTLS", "preferTLS"])
+@pytest.mark.parametrize("sent", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01"])
+def test_a_timeout_includes_the_handshake(files: Files, mode: str, sent: bytes) -> None:
+    transport, client = transport_pair(files, mode)
+    client.sendall(sent)
+    with pytest.raises(TimeoutError):
+        transport.receive_exactly(16, timeout_s=0.01)
+    transport.close()
+    client.close()
+
+
+@pytest.mark.parametrize("with_timeout", [None, 20])
+def test_a_plain_client_in_pieces(files: Files, with_timeout: float | None) -> None:
+    transport, client = transport_pair(files, "preferTLS")
+    client.sendall(b"0123456789")
+    assert transport.receive_exactly(4, b"ab", with_timeout) == b"ab01"
+    assert transport.receive_exactly(3, b"", with_timeout) == b"234"
+    assert transport.receive() == b"56789"
+    assert not transport.peek_closed()
+    client.sendall(b"more")
+    assert transport.receive() == b"more"
+    client.close()
+    with pytest.raises(EOFError):
+        transport.receive_exactly(1, b"", with_timeout)
+    assert transport.peek_closed()
+    transport.close()
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -144,6 +144,17 @@ def test_a_timeout_applies_to_one_call(plain: tuple[Transport, _socket.socket]) 
     sender.join()
 
 
+def test_a_timeout_applies_to_all_bytes(plain: tuple[Transport, _socket.socket]) -> None:
+    transport, client = plain
+    client.sendall(b"0123")
+    assert transport.receive_exactly(3, b"", timeout_s=20) == b"012"
+    with pytest.raises(TimeoutError):
+        transport.receive_exactly(3, b"", timeout_s=0.001)
+    client.close()
+    with pytest.raises(EOFError, match="closed after 1 of 3 bytes"):
+        transport.receive_exactly(3, b"a", timeout_s=20)
+
+
 def test_closed_means_that_nothing_is_left_to_receive(plain: tuple[Transport, _socket.socket]) -> None:
     transport, client = plain
     assert not transport.peek_closed()

@@ -70,6 +70,14 @@ def test_flags_win_over_the_file(empty_directory: Path) -> None:
     assert (settings.port, settings.replica_set, settings.storage_path) == (5, "", "file")
 
 
+def test_access_control_has_a_short_name(empty_directory: Path) -> None:
+    write(empty_directory / "secantusdb.toml", "auth = true\n")
+    assert load_settings([]).require_auth
+    assert not load_settings(["--no-auth"]).require_auth
+    write(empty_directory / "secantusdb.toml", "auth = false\n")
+    assert load_settings(["--auth"]).require_auth
+
+
 # The settings with which a setting can be combined only.
 NEEDED = {name: {"tls_cert_file": "cert.pem"} for name in ("tls_mode", "tls_key_file", "tls_ca_file")}
 NEEDED["tls_require_client_cert"] = {"tls_cert_file": "cert.pem", "tls_ca_file": "ca.pem"}

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson import RawDocument
 from secantus_server.bson.values import Date
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.harness import Difference, DumpedCollection, Harness
-from secantus_server.dispatch.privileges import AUTHENTICATED
+from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -98,7 +99,13 @@ _ACTIONS: Final[dict[str, tuple[Action, a.Arguments]]] = {
 }
 
 
-@command(NAME, lenient=True, admin_only=True, privileges=AUTHENTICATED)
+def _may_test(_call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may read and write everything, users included, as a snapshot and a dump do."""
+    everything = (grants.on(""), grants.on("admin", "system.users"))
+    return all(action in granted for granted in everything for action in ("find", "insert", "update", "remove"))
+
+
+@command(NAME, lenient=True, admin_only=True, privileges=on_cluster(by_arguments=("find", "insert", "update", "remove"), check=_may_test))
 def secantus_test(request: Request, _args: dict[str, Any]) -> Reply:
     """Take, restore or release a snapshot, move the clock, or return the contents, for a harness in another language.
 

@@ -129,6 +129,7 @@ class CommandRecord:
         request_id: the id of the client's message.
         source: the line of the test that sent it, as `file:line`; None if it is not known. The reader of the log sets it.
         stack: the lines outside of libraries that led to it, innermost first. The reader of the log sets it.
+        thread: the client's thread, or 0. The reader of the log sets it.
     """
 
     _COMPUTED = ("namespace", "shape", "text", "plan_summary", "advice")
@@ -148,6 +149,7 @@ class CommandRecord:
         self.error = entry.error
         self.source: str | None = None
         self.stack: tuple[str, ...] = ()
+        self.thread = 0
 
     @property
     def site(self) -> str | None:

@@ -5,7 +5,6 @@ https://www.mongodb.com/docs/manual/reference/mongosh-methods/
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,6 @@ from secantus_server.work.shell_values import HIDDEN, Text, field_name, hidden, 
 
 # What drivers add to every command.
 _OF_DRIVERS = frozenset(["$db", "lsid", "$clusterTime", "txnNumber", "$readPreference", "startTransaction", "autocommit", "apiVersion"])
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: Of the statements of a command, this many are shown.
 MAX_STATEMENTS = 5
 
@@ -57,7 +55,7 @@ def _text(name: str, body: Body, statements: Sequence[Any], count: int, text: Te
 
 def collection_text(name: str) -> str:
     """Return a collection as it is named in mongosh."""
-    return f"db.{name}" if _PLAIN_NAME.match(name) else f"db.getCollection({typed(name)})"
+    return f"db.{name}" if name.isidentifier() and name.isascii() else f"db.getCollection({typed(name)})"
 
 
 def _find(_name: str, body: Body, text: Text) -> str:

@@ -264,8 +264,7 @@ class CommandWatch:
         from pytest_secantus.report import add_usage
 
         self._call_end = self.server.command_log_position()
-        namespaces = {record.namespace for record in self.server.logged_commands(self._begin)}
-        add_usage(self.report, self.server.index_usage(sorted(namespaces)))
+        add_usage(self.report, self.server.index_usage(self._begin))
 
     def _checks(self, item: pytest.Item) -> dict[str, int]:
         """Return the checks of a test with their thresholds."""

@@ -28,7 +28,7 @@ def command_text(name: str, body: Body, statements: Sequence[Any], count: int) -
 
     Arguments:
         name: the command's name.
-        body: the command document.
+        body: the command document as `plain_body` returns it.
         statements: the first of its documents or statements.
         count: the number of all of them.
     """
@@ -40,8 +40,12 @@ def command_shape(name: str, body: Body, statements: Sequence[Any]) -> str:
     return _text(name, body, statements[:1], 1, hidden)
 
 
-def _text(name: str, body: Body, statements: Sequence[Any], count: int, text: Text) -> str:
-    shown = {key: plain(value) for key, value in body.items() if key not in _OF_DRIVERS}
+def plain_body(body: Body) -> dict[str, Any]:
+    """Return a command document with its arguments decoded, and without what drivers add to every command."""
+    return {key: plain(value) for key, value in body.items() if key not in _OF_DRIVERS}
+
+
+def _text(name: str, shown: Body, statements: Sequence[Any], count: int, text: Text) -> str:
     target = shown.get(name)
     if type(target) is str and name in _READS:
         return collection_text(target) + _READS[name](name, shown, text)

@@ -229,7 +229,7 @@ class CommandWatch:
         """Return commands with their source lines."""
         assert self._sources is not None, "the log is on"
         for record in records:
-            record.stack, record.source = self._sources.of(record.request_id)
+            record.stack, record.source, record.thread = self._sources.of(record.request_id)
         return records
 
     def check_markers(self, items: list[pytest.Item]) -> None:
@@ -264,8 +264,7 @@ class CommandWatch:
         from pytest_secantus.report import add_usage
 
         self._call_end = self.server.command_log_position()
-        namespaces = {record.namespace for record in self.server.logged_commands(self._begin)}
-        add_usage(self.report, self.server.index_usage(sorted(namespaces)))
+        add_usage(self.report, self.server.index_usage(self._begin))
 
     def _checks(self, item: pytest.Item) -> dict[str, int]:
         """Return the checks of a test with their thresholds."""

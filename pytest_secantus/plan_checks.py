@@ -101,17 +101,18 @@ def remedy_of(record: CommandRecord, title: str) -> str:
 
 
 def _n_plus_one(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
-    # By all lines of the project, so that a line that many parts of an application share is not one line.
-    groups: dict[tuple[tuple[str, ...], str, str], list[CommandRecord]] = {}
+    # By all lines of the project, so that a line that many parts of an application share is not one line, and by the thread: threads that
+    # do the same at a time are clients, not a loop.
+    groups: dict[tuple[tuple[str, ...], int, str, str], list[CommandRecord]] = {}
     for record in records:
         if record.name in _READS and record.stack:
-            groups.setdefault((record.stack, record.namespace, record.shape), []).append(record)
+            groups.setdefault((record.stack, record.thread, record.namespace, record.shape), []).append(record)
     for group in groups.values():
         if len(group) >= threshold:
-            what = f"the same command {len(group)} times from one line, with other values"
-            if len({record.text for record in group}) == 1:
-                what = f"the same command {len(group)} times from one line, with the same values"
-            yield Finding("n_plus_one", what, group, "Read them together: with $in instead of a value, or with $lookup, before the loop.")
+            repeats = len({record.text for record in group}) == 1
+            what = f"the same command {len(group)} times from one line, with {'the same' if repeats else 'other'} values"
+            together = "Read them together: with $in instead of a value, or with $lookup, before the loop."
+            yield Finding("n_plus_one", what, group, "Read it once, before the loop." if repeats else together)
 
 
 def _unbounded_find(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ import os
 import struct
 import sys
 import sysconfig
+from _thread import get_ident
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import CodeType, FrameType
@@ -40,10 +42,12 @@ class Lines(NamedTuple):
     Arguments:
         stack: the project's lines, innermost first, up to the test's.
         source: the test's line, or the innermost one if the test is not on the stack; None if there is none.
+        thread: the identity of the thread; 0 if it is not known.
     """
 
     stack: tuple[str, ...]
     source: str | None
+    thread: int
 
 
 def is_own(filename: str) -> bool:
@@ -67,8 +71,8 @@ class Sources:
         self._test_file = ""
         # By file name, as compiled.
         self._kinds: dict[str, int] = {}
-        # By message id: the project's lines on the stack, innermost first, and whether the last one is the test's.
-        self._found: dict[int, tuple[list[Place], bool]] = {}
+        # By message id: the project's lines on the stack, innermost first, whether the last one is the test's, and the thread.
+        self._found: dict[int, tuple[Sequence[Place], bool, int]] = {}
 
     def begin(self, test_file: str) -> None:
         """Forget all lines, and take those of a test's file for the test's own."""
@@ -92,13 +96,13 @@ class Sources:
         places, is_test = self._search(frame)
         if not places and (place := self._awaiting()) is not None:
             places, is_test = [place], True
-        self._found[_request_id(message, 4)[0]] = places, is_test
+        self._found[_request_id(message, 4)[0]] = places, is_test, get_ident()
 
     def of(self, request_id: int) -> Lines:
         """Return the project's lines that sent a message, each as `file:line`; none if they are not known."""
-        places, is_test = self._found.get(request_id & 0xFFFFFFFF, ((), False))
+        places, is_test, thread = self._found.get(request_id & 0xFFFFFFFF, ((), False, 0))
         shown = tuple(self._shown(*place) for place in places)
-        return Lines(shown, shown[-1 if is_test else 0] if shown else None)
+        return Lines(shown, shown[-1 if is_test else 0] if shown else None, thread)
 
     def _search(self, frame: FrameType | None) -> tuple[list[Place], bool]:
         """Return the project's lines up to the test's, innermost first, and whether the test's was found."""

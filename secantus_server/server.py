@@ -467,9 +467,14 @@ class SecantusDBServer:
         """Return the number of commands that did not fit into the log."""
         return 0 if self._command_log is None else self._command_log.left_out
 
-    def index_usage(self, namespaces: list[str]) -> list[IndexUsage]:
-        """Return how often the indexes of some collections were used, without those on `_id`. Collections that do not exist have none."""
-        return index_usage(self.services.catalog.view, namespaces)
+    def index_usage(self, start: int = 0) -> list[IndexUsage]:
+        """Return how often the indexes of the collections that logged commands name were used, without those on `_id`.
+
+        Arguments:
+            start: the position in the log of the first command.
+        """
+        namespaces = set() if self._command_log is None else self._command_log.namespaces(start)
+        return index_usage(self.services.catalog.view, sorted(namespaces))
 
     def clear_command_log(self) -> None:
         """Forget the commands so far; positions in the log stay valid."""

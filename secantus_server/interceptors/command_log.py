@@ -103,6 +103,11 @@ class CommandLog(Interceptor):
         offset = max(start - self._first, 0)
         return [CommandRecord(self._first + offset + number, entry) for number, entry in enumerate(self._entries[offset:])]
 
+    def namespaces(self, start: int = 0) -> set[str]:
+        """Return the collections that the commands from a position on name."""
+        found = ((entry.db, entry.body.get(entry.name)) for entry in self._entries[max(start - self._first, 0) :])
+        return {f"{db}.{target}" for db, target in found if type(target) is str}
+
     def clear(self) -> None:
         """Forget the commands so far."""
         self._first += len(self._entries)

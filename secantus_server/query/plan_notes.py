@@ -27,6 +27,7 @@ MOST_PLANS = 64
 Examined = tuple[int, int, int, int, int]
 
 NOTHING: Examined = (0, 0, 0, 0, 0)
+_WHOLE_SCAN: tuple[Stage, ...] = (("COLLSCAN", None),)
 
 
 def added(one: Examined, other: Examined) -> Examined:
@@ -67,6 +68,8 @@ class PlanNotes:
                 return (plan.found, plan.found, 0, 0, 0), (("EXPRESS_IXSCAN", plan.index.spec["key"]),)
             if type(plan) is IndexedScan and plan.scan is not None:
                 return (plan.scan.keys_examined, plan.scan.docs_examined, 0, 0, 0), (("IXSCAN", plan.index.spec["key"]),)
+            if type(plan) is CollectionScan and plan.scan is not None:
+                return _scanned(plan, sorts=False), _WHOLE_SCAN
             if type(plan) is not Union:
                 return measure(plan), tuple(scans_of(plan))
         total = self._seen

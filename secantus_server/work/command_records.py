@@ -14,7 +14,7 @@ from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
 from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes, Stage, subtracted
 from secantus_server.work.index_advice import advice_text, advised_indexes
-from secantus_server.work.shell_commands import command_shape, command_text
+from secantus_server.work.shell_commands import command_shape, command_text, plain_body
 from secantus_server.work.shell_values import plain
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ class CommandRecord:
         request_id: the id of the client's message.
         source: the line of the test that sent it, as `file:line`; None if it is not known. The reader of the log sets it.
         stack: the lines outside of libraries that led to it, innermost first. The reader of the log sets it.
+        thread: the client's thread, or 0. The reader of the log sets it.
     """
 
     _COMPUTED = ("namespace", "shape", "text", "plan_summary", "advice")
@@ -148,6 +149,7 @@ class CommandRecord:
         self.error = entry.error
         self.source: str | None = None
         self.stack: tuple[str, ...] = ()
+        self.thread = 0
 
     @property
     def site(self) -> str | None:
@@ -158,6 +160,10 @@ class CommandRecord:
     def _of(self) -> CommandEntry:
         assert self._entry is not None, "a record that was sent to another process has computed everything"
         return self._entry
+
+    @cached_property
+    def _body(self) -> dict[str, Any]:
+        return plain_body(self._of.body)
 
     @cached_property
     def namespace(self) -> str:
@@ -173,13 +179,13 @@ class CommandRecord:
         """The command with `?` for its constants."""
         opener = self._of.opener
         if opener is not None:
-            return CONTINUED + command_shape(opener.name, opener.body, opener.statements)
-        return command_shape(self.name, self._of.body, self._of.statements)
+            return CONTINUED + command_shape(opener.name, plain_body(opener.body), opener.statements)
+        return command_shape(self.name, self._body, self._of.statements)
 
     @cached_property
     def text(self) -> str:
         """The command as it is typed in mongosh."""
-        return command_text(self.name, self._of.body, self._of.statements, self._of.count)
+        return command_text(self.name, self._body, self._of.statements, self._of.count)
 
     @cached_property
     def plan_summary(self) -> str:
@@ -200,7 +206,7 @@ class CommandRecord:
         """Return the record with its computed attributes instead of the entry."""
         for name in self._COMPUTED:
             getattr(self, name)
-        return {**vars(self), "_entry": None}
+        return {name: value for name, value in vars(self).items() if name != "_body"} | {"_entry": None}
 
     def __repr__(self) -> str:
         return f"<{self.text}>"

@@ -5,7 +5,6 @@ https://www.mongodb.com/docs/manual/reference/mongosh-methods/
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,6 @@ from secantus_server.work.shell_values import HIDDEN, Text, field_name, hidden, 
 
 # What drivers add to every command.
 _OF_DRIVERS = frozenset(["$db", "lsid", "$clusterTime", "txnNumber", "$readPreference", "startTransaction", "autocommit", "apiVersion"])
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: Of the statements of a command, this many are shown.
 MAX_STATEMENTS = 5
 
@@ -30,7 +28,7 @@ def command_text(name: str, body: Body, statements: Sequence[Any], count: int) -
 
     Arguments:
         name: the command's name.
-        body: the command document.
+        body: the command document as `plain_body` returns it.
         statements: the first of its documents or statements.
         count: the number of all of them.
     """
@@ -42,8 +40,12 @@ def command_shape(name: str, body: Body, statements: Sequence[Any]) -> str:
     return _text(name, body, statements[:1], 1, hidden)
 
 
-def _text(name: str, body: Body, statements: Sequence[Any], count: int, text: Text) -> str:
-    shown = {key: plain(value) for key, value in body.items() if key not in _OF_DRIVERS}
+def plain_body(body: Body) -> dict[str, Any]:
+    """Return a command document with its arguments decoded, and without what drivers add to every command."""
+    return {key: plain(value) for key, value in body.items() if key not in _OF_DRIVERS}
+
+
+def _text(name: str, shown: Body, statements: Sequence[Any], count: int, text: Text) -> str:
     target = shown.get(name)
     if type(target) is str and name in _READS:
         return collection_text(target) + _READS[name](name, shown, text)
@@ -57,7 +59,7 @@ def _text(name: str, body: Body, statements: Sequence[Any], count: int, text: Te
 
 def collection_text(name: str) -> str:
     """Return a collection as it is named in mongosh."""
-    return f"db.{name}" if _PLAIN_NAME.match(name) else f"db.getCollection({typed(name)})"
+    return f"db.{name}" if name.isidentifier() and name.isascii() else f"db.getCollection({typed(name)})"
 
 
 def _find(_name: str, body: Body, text: Text) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -34,7 +33,6 @@ MAX_ITEMS = 20
 _STRUCTURE = frozenset(["$sort", "$project", "$unset", "$count", "$natural"])
 # Strings in these stages are the names of collections and fields.
 _NAMING = frozenset(["$lookup", "$graphLookup", "$unwind", "$unionWith", "$out", "$merge"])
-_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*\Z")
 _FIRST, _LAST = -62135596800000, 253402300799999  # the milliseconds of the years 1 and 9999
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -82,7 +80,7 @@ def _hidden_but_names(value: Any) -> str:
 
 
 def _document(document: dict[str, Any], text: Text) -> str:
-    inner = ", ".join(f"{field_name(name)}: {_text_of(name, text)(value)}" for name, value in document.items())
+    inner = ", ".join([f"{field_name(name)}: {_text_of(name, text)(value)}" for name, value in document.items()])
     return f"{{ {inner} }}" if inner else "{}"
 
 
@@ -95,7 +93,7 @@ def _text_of(name: str, text: Text) -> Text:
 
 def field_name(name: str) -> str:
     """Return a field's name, quoted unless it is an identifier."""
-    return name if _NAME.match(name) else json.dumps(name, ensure_ascii=False)
+    return name if name.removeprefix("$").isidentifier() else json.dumps(name, ensure_ascii=False)
 
 
 def _rare(value: Any) -> str:

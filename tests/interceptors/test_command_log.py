@@ -293,10 +293,14 @@ def test_the_index_that_would_serve(log: SecantusDBServer, db: Database, run: An
     assert only(log).advice == tuple(f"db.c.createIndex({key})" for key in keys)
 
 
-def test_the_use_of_indexes(server: SecantusDBServer, db: Database) -> None:
+def test_the_use_of_indexes(log: SecantusDBServer, db: Database) -> None:
     fill(db)
+    db.other.create_index("x")
+    position = log.command_log_position()
     db.c.find_one({"a": 1})
-    usage = server.index_usage([f"{db.name}.c", f"{db.name}.missing", f"{db.name}.$cmd"])
+    db.missing.find_one()
+    db.command("ping")
+    usage = log.index_usage(position)
     assert [(one.name, one.key, one.uses, one.serves_otherwise) for one in usage] == [
         ("a_1", "{ a: 1 }", 1, False), ("u_1", "{ u: 1 }", 0, True)
     ]  # fmt: skip

@@ -228,6 +228,8 @@ def test_a_line_that_many_share_is_not_one_line(project: Project) -> None:
             return [load(db, number), load(db, -number)]
         """,
         test_it="""
+        from threading import Barrier, Thread
+
         import pytest
         from app import load, pair
 
@@ -239,11 +241,24 @@ def test_a_line_that_many_share_is_not_one_line(project: Project) -> None:
             pair(secantus_db, 7); load(secantus_db, 8)
 
         @pytest.mark.secantus_fail_on("n_plus_one")
+        def test_threads(secantus_db):
+            barrier = Barrier(12)
+            def work():
+                barrier.wait()
+                load(secantus_db, 1)
+                barrier.wait()
+            threads = [Thread(target=work) for _ in range(12)]
+            for one in threads:
+                one.start()
+            for one in threads:
+                one.join()
+
+        @pytest.mark.secantus_fail_on("n_plus_one")
         def test_bad(secantus_db):
             for number in range(5):
                 pair(secantus_db, number)
         """,
     )
     result = project.run_apart("-p", "no:asyncio")
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["    at app.py:3 (from test_it.py:15)"])
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["    at app.py:3 (from test_it.py:30)"])

@@ -1,4 +1,4 @@
-"""The plan checks: their names, and their thresholds from the ini file and from markers. Imports nothing but pytest."""
+"""The plan checks: their names, and their thresholds from the ini file and from markers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-OPTION: Final = "secantus_fail_on"
-FAIL_MARKER: Final = "secantus_fail_on"
-ALLOW_MARKER: Final = "secantus_allow"
+from pytest_secantus.command_watch import ALLOW_MARKER, FAIL_MARKER
 
 #: The checks with their thresholds: what is more than that, or for n_plus_one at least that, is reported.
 THRESHOLDS: Final = {"collscan": 50, "n_plus_one": 10, "in_memory_sort": 50, "unbounded_find": 100, "large_reply": 1_048_576}

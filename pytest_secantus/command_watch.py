@@ -5,14 +5,12 @@ The log is on during tests that ask for it by the fixture `secantus_commands` or
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_secantus.check_names import ALLOW_MARKER, FAIL_MARKER, checks_of
 from pytest_secantus.guard import guard_of
 
 if TYPE_CHECKING:
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord
 
 FIXTURE = "secantus_commands"
+FAIL_MARKER = "secantus_fail_on"
+ALLOW_MARKER = "secantus_allow"
 
 
 class CommandWatch:
@@ -41,6 +41,7 @@ class CommandWatch:
         #: Whether the running test, or a report, wants the log.
         self.is_wanted = False
         self.is_on = False
+        self._is_xdist_worker = hasattr(config, "workerinput")
         self._item: pytest.Item | None = None
         self._begin = 0
         # The positions of commands of wider fixtures, which do not belong to the test.
@@ -141,11 +142,17 @@ class CommandWatch:
 
     def part(self) -> str | None:
         """Return the report's data of this process as JSON, or None without a report."""
-        return None if self._worker.options.report is None else json.dumps(self.report)
+        if self._worker.options.report is None:
+            return None
+        import json
+
+        return json.dumps(self.report)
 
     def add_part(self, part: str | None) -> None:
         """Add the data of an xdist worker to the report."""
         if part is not None:
+            import json
+
             from pytest_secantus.report import merge
 
             merge(self.report, json.loads(part))
@@ -200,11 +207,17 @@ class CommandWatch:
                 self._foreign.append((before, self.server.command_log_position()))
 
     def records(self) -> list[CommandRecord]:
-        """Return the commands of the running test."""
-        found = self.server.logged_commands(self._begin)
+        """Return the commands of the running test.
+
+        Raises:
+            RuntimeError: the test has run more commands than the log keeps.
+        """
         if left_out := self.server.commands_left_out():
-            raise RuntimeError(f"the command log is full: the test has run {len(found) + left_out} commands")
-        return self._attributed([record for record in found if self._is_own(record)])
+            raise RuntimeError(f"the command log is full: it lacks the last {left_out:,} commands of this test")
+        return self._own_records()
+
+    def _own_records(self) -> list[CommandRecord]:
+        return self._attributed([record for record in self.server.logged_commands(self._begin) if self._is_own(record)])
 
     def _is_own(self, record: CommandRecord) -> bool:
         """Return whether a command belongs to the running test."""
@@ -216,7 +229,7 @@ class CommandWatch:
         """Return commands with their source lines."""
         assert self._sources is not None, "the log is on"
         for record in records:
-            record.source, record.site = self._sources.of(record.request_id)
+            record.stack, record.source = self._sources.of(record.request_id)
         return records
 
     def check_markers(self, items: list[pytest.Item]) -> None:
@@ -225,12 +238,14 @@ class CommandWatch:
         Raises:
             pytest.UsageError: a marker is not valid, or the server runs outside.
         """
-        if not hasattr(self._config, "workerinput"):
+        if not self._is_xdist_worker:
             for item in items:
                 self._check_marker(item)
 
     def check_marker(self, item: pytest.Item) -> None:
-        """Fail the setup of a test if one of its markers is not valid."""
+        """Fail the setup of a test if one of its markers is not valid, unless `check_markers` has looked at it."""
+        if not self._is_xdist_worker:
+            return
         try:
             self._check_marker(item)
         except pytest.UsageError as error:
@@ -238,7 +253,7 @@ class CommandWatch:
 
     def _check_marker(self, item: pytest.Item) -> None:
         if item.get_closest_marker(FAIL_MARKER) or item.get_closest_marker(ALLOW_MARKER):
-            checks = checks_of(item, self._worker.options.fail_on)
+            checks = self._checks(item)
             if checks and self._worker.options.uri is not None:
                 raise pytest.UsageError(f"{item.nodeid}: the marker {FAIL_MARKER} cannot be combined with secantus_uri")
 
@@ -252,20 +267,26 @@ class CommandWatch:
         namespaces = {record.namespace for record in self.server.logged_commands(self._begin)}
         add_usage(self.report, self.server.index_usage(sorted(namespaces)))
 
+    def _checks(self, item: pytest.Item) -> dict[str, int]:
+        """Return the checks of a test with their thresholds."""
+        from pytest_secantus.check_names import checks_of
+
+        return checks_of(item, self._worker.options.fail_on)
+
     def check_plans(self, item: pytest.Item) -> None:
         """Fail a test if its commands are of a kind that it must not have.
 
         Raises:
             pytest.fail.Exception: a check reports something.
         """
-        if not self.is_on or item is not self._item:
+        if not self.is_on or item is not self._item or self._worker.death() is not None:
             return
-        checks = checks_of(item, self._worker.options.fail_on)
+        checks = self._checks(item)
         if not checks:
             return
         from pytest_secantus.plan_checks import find_problems, message_of
 
-        if findings := find_problems(self.records(), checks):
+        if findings := find_problems(self._own_records(), checks):
             pytest.fail(message_of(findings), pytrace=False)
 
     def commands(self) -> Commands:

@@ -60,7 +60,7 @@ def secantus_uri(pytestconfig: pytest.Config, secantus_server: SecantusDBServer)
 
 @pytest.fixture(scope="session")
 def secantus_tls(pytestconfig: pytest.Config, secantus_server: SecantusDBServer) -> Certificates:
-    """The certificates of a run with secantus_tls: .ca_file, and .client(name) with .file and .subject."""
+    """The certificates of a run with secantus_tls: .ca_file, .client(name) with .file and .subject, .options()."""
     tls = guard_of(pytestconfig).worker.tls
     if tls is None:
         raise pytest.UsageError("secantus_tls: there are no certificates; set secantus_tls = yes (or mutual) in the ini file")

@@ -46,6 +46,21 @@ def address(host: str, port: int) -> Address:
     return ("localhost" if host in LOOPBACK else host, port)
 
 
+#: The ini options that are a single word or path.
+INI_TEXTS: Final = {
+    "secantus_isolation": "as --secantus-isolation",
+    "secantus_storage": "as --secantus-storage",
+    "secantus_uri": "as --secantus-uri",
+    "secantus_process": "as --secantus-process",
+    "secantus_tls": "as --secantus-tls",
+    "secantus_keep_definitions": "keep the definitions of collections and indexes that tests create: yes, no",
+    "secantus_check_logins": "check the logins of redirected clients even while there are no users: yes, no",
+    "secantus_block": "keep tests that request no fixture of the plugin from the server: yes, no",
+    "secantus_thread_guard": "warn about threads that tests leave writing: yes, no",
+    "secantus_clock": "system (default), or follow: the server's clock follows time-machine and freezegun",
+}
+
+
 class Options:
     """The options of a run; immutable.
 
@@ -105,6 +120,21 @@ class Options:
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare the options. A command-line option takes precedence over the ini option of the same name."""
+    _add_flags(parser)
+    for name, text in INI_TEXTS.items():
+        parser.addini(name, text, default="")
+    parser.addini("secantus_auth", "require authentication of these users: name password role@database ...", type="linelist", default=[])
+    parser.addini("secantus_env", "with --secantus: variables to set to the server's URI", type="args", default=list(DEFAULT_ENV))
+    parser.addini("secantus_redirect", "as --secantus-redirect, but separated by spaces", type="args", default=[])
+    parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
+    parser.addini("secantus_fail_on", "plan checks for every test, such as: collscan n_plus_one=20", type="args", default=[])
+    parser.addini("secantus_reset", "reset the databases before each of these in a test: examples, subtests", type="args", default=[])
+    parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
+    parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
+
+
+def _add_flags(parser: pytest.Parser) -> None:
+    """Declare the options of the command line."""
     group = parser.getgroup("secantus", "Secantus: a MongoDB server for tests")
     group.addoption(
         "--secantus",
@@ -135,24 +165,6 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--secantus-dump", metavar="DIR", help="write the databases of each failed test, as they were then, to a directory")
     group.addoption("--secantus-dump-format", metavar="FORMAT", help="json (default): canonical Extended JSON; bson: as mongodump")
     group.addoption("--secantus-pause", action="store_true", help="wait after each failure, with the server running, and show its URI")
-    parser.addini("secantus_isolation", "as --secantus-isolation", default="")
-    parser.addini("secantus_storage", "as --secantus-storage", default="")
-    parser.addini("secantus_uri", "as --secantus-uri", default="")
-    parser.addini("secantus_process", "as --secantus-process", default="")
-    parser.addini("secantus_tls", "as --secantus-tls", default="")
-    parser.addini("secantus_auth", "require authentication of these users: name password role@database ...", type="linelist", default=[])
-    parser.addini("secantus_env", "with --secantus: variables to set to the server's URI", type="args", default=list(DEFAULT_ENV))
-    parser.addini("secantus_redirect", "as --secantus-redirect, but separated by spaces", type="args", default=[])
-    parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
-    parser.addini("secantus_keep_definitions", "keep the definitions of collections and indexes that tests create: yes, no", default="")
-    parser.addini("secantus_check_logins", "check the logins of redirected clients even while there are no users: yes, no", default="")
-    parser.addini("secantus_fail_on", "plan checks for every test, such as: collscan n_plus_one=20", type="args", default=[])
-    parser.addini("secantus_reset", "reset the databases before each of these in a test: examples, subtests", type="args", default=[])
-    parser.addini("secantus_block", "keep tests that request no fixture of the plugin from the server: yes, no", default="")
-    parser.addini("secantus_thread_guard", "warn about threads that tests leave writing: yes, no", default="")
-    parser.addini("secantus_clock", "system (default), or follow: the server's clock follows time-machine and freezegun", default="")
-    parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
-    parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
 
 
 def read_options(config: pytest.Config, given: Namespace) -> Options:
@@ -167,31 +179,32 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
     """
     uri = choose(config, given.secantus_uri, "secantus_uri") or None
     isolation = read_isolation(choose(config, given.secantus_isolation, "secantus_isolation"), uri)
-    redirect = config.getini("secantus_redirect") if given.secantus_redirect is None else given.secantus_redirect.split(",")
+    ini, tls = config.getini, choose(config, given.secantus_tls, "secantus_tls")
+    redirect = ini("secantus_redirect") if given.secantus_redirect is None else given.secantus_redirect.split(",")
     return Options(
         active=given.secantus,
         isolation=isolation,
-        env=read_names(config.getini("secantus_env")),
+        env=read_names(ini("secantus_env")),
         redirect=frozenset(read_address(text) for text in redirect if text),
-        seed=read_seed(config.getini("secantus_seed"), uri, isolation),
-        database=read_database(config.getini("secantus_database")),
+        seed=read_seed(ini("secantus_seed"), uri, isolation),
+        database=read_database(ini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
-        settings=read_settings(config.getini("secantus_settings"), uri, given),
-        keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
+        tls=read_tls(tls, uri, ini("secantus_settings")),
+        settings=read_settings(ini("secantus_settings"), uri, given),
+        keep_definitions=read_truth("secantus_keep_definitions", ini("secantus_keep_definitions"), given.secantus),
         dump=read_dump(given.secantus_dump, config, uri),
         dump_format=read_dump_format(given.secantus_dump_format, given.secantus_dump),
         pause=read_pause(given),
-        reset=read_reset(config.getini("secantus_reset"), isolation),
-        guards_threads=read_truth("secantus_thread_guard", config.getini("secantus_thread_guard"), False),
-        block=read_block(config.getini("secantus_block"), uri),
-        check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
-        follows_clock=read_clock(config.getini("secantus_clock"), uri),
+        reset=read_reset(ini("secantus_reset"), isolation),
+        guards_threads=read_truth("secantus_thread_guard", ini("secantus_thread_guard"), False),
+        block=read_block(ini("secantus_block"), uri),
+        check_logins=read_check_logins(ini("secantus_check_logins"), uri),
+        follows_clock=read_clock(ini("secantus_clock"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
-        auth=read_auth(config.getini("secantus_auth"), uri),
-        tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, config.getini("secantus_settings")),
+        auth=read_auth(ini("secantus_auth"), uri),
         forks=bool(getattr(given, "forked", False)),
-        fail_on=read_fail_on(config.getini("secantus_fail_on"), uri),
+        fail_on=read_fail_on(ini("secantus_fail_on"), uri),
         report=read_report(given.secantus_report, config, uri),
     )
 

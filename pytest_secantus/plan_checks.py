@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_secantus.check_names import ALLOW_MARKER
+from pytest_secantus.command_watch import ALLOW_MARKER
 
 if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord
@@ -61,8 +61,13 @@ def find_problems(records: list[CommandRecord], checks: Mapping[str, int]) -> li
     Arguments:
         checks: the names of checks with their thresholds.
     """
-    looked_at = [record for record in records if record.database not in _SYSTEM and record.error is None]
+    looked_at = [record for record in records if record.error is None and not _is_of_the_server(record)]
     return [finding for name, threshold in checks.items() for finding in _CHECKS[name](looked_at, threshold)]
+
+
+def _is_of_the_server(record: CommandRecord) -> bool:
+    """Return whether a command is on a database or a collection of the server's own."""
+    return record.database in _SYSTEM or record.namespace.partition(".")[2].startswith("system.")
 
 
 def _by_shape(records: list[CommandRecord]) -> Iterator[list[CommandRecord]]:
@@ -96,10 +101,11 @@ def remedy_of(record: CommandRecord, title: str) -> str:
 
 
 def _n_plus_one(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
-    groups: dict[tuple[str, str, str], list[CommandRecord]] = {}
+    # By all lines of the project, so that a line that many parts of an application share is not one line.
+    groups: dict[tuple[tuple[str, ...], str, str], list[CommandRecord]] = {}
     for record in records:
-        if record.name in _READS and record.site is not None:
-            groups.setdefault((record.site, record.namespace, record.shape), []).append(record)
+        if record.name in _READS and record.stack:
+            groups.setdefault((record.stack, record.namespace, record.shape), []).append(record)
     for group in groups.values():
         if len(group) >= threshold:
             what = f"the same command {len(group)} times from one line, with other values"

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_secantus.check_names import ALLOW_MARKER, FAIL_MARKER
-from pytest_secantus.command_watch import watch_of
+from pytest_secantus.command_watch import ALLOW_MARKER, FAIL_MARKER, watch_of
 from pytest_secantus.errors import CannotStart
 from pytest_secantus.fixtures import (
     secantus_async_client,

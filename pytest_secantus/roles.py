@@ -21,7 +21,8 @@ class ClientsAs:
 
     def __init__(self, worker: Worker, marked: Sequence[User]) -> None:
         self._worker = worker
-        self._users = {user.name: user for user in (*worker.options.auth, *marked)}
+        # Of users with one name, the first is meant.
+        self._users = {user.name: user for user in reversed((*worker.options.auth, *marked))}
         self._made: dict[tuple[str, ...], User] = {}
         self._clients: list[MongoClient[dict[str, Any]]] = []
 

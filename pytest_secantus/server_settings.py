@@ -14,6 +14,10 @@ NOT_HERE: Final = {
     "host": "the server of a test run listens on 127.0.0.1",
     "require_auth": "use secantus_auth, which also creates users",
 }
+OWN_CERTIFICATE: Final = (
+    "clients of the fixtures do not know the authority of tls_cert_file: use secantus_tls = yes, "
+    "or tls_mode = preferTLS, with which they connect without TLS"
+)
 #: The variables that xdist sets for its workers.
 WORKER: Final = "PYTEST_XDIST_WORKER"
 WORKERS: Final = "PYTEST_XDIST_WORKER_COUNT"
@@ -41,6 +45,11 @@ def parse_settings(lines: list[str]) -> dict[str, Any]:
             Settings(**settings)
         except SettingsError as error:
             raise ValueError(str(error)) from None
+    try:
+        if Settings(**settings).check_together().requires_tls:
+            raise ValueError(OWN_CERTIFICATE)
+    except SettingsError as error:
+        raise ValueError(str(error)) from None
     return settings
 
 

@@ -13,7 +13,7 @@ import sysconfig
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 from pytest_secantus.driver import messages_noted
 
@@ -21,6 +21,8 @@ OURS: Final = tuple(str(Path(__file__).resolve().parent.parent / name) + os.sep 
 LIBRARIES: Final = tuple(sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 #: The deepest stack that is searched.
 MAX_DEPTH: Final = 400
+#: Of a stack that does not contain the test, this many lines of the project are kept.
+MAX_LINES: Final = 8
 #: At least this many of the innermost frames are the driver's.
 DRIVER_DEPTH: Final = 9
 
@@ -30,6 +32,18 @@ _request_id = struct.Struct("<I").unpack_from
 LIBRARY: Final = 0
 PROJECT: Final = 1
 TEST: Final = 2
+
+
+class Lines(NamedTuple):
+    """The lines of a command.
+
+    Arguments:
+        stack: the project's lines, innermost first, up to the test's.
+        source: the test's line, or the innermost one if the test is not on the stack; None if there is none.
+    """
+
+    stack: tuple[str, ...]
+    source: str | None
 
 
 def is_own(filename: str) -> bool:
@@ -53,7 +67,8 @@ class Sources:
         self._test_file = ""
         # By file name, as compiled.
         self._kinds: dict[str, int] = {}
-        self._found: dict[int, tuple[Place | None, Place | None]] = {}
+        # By message id: the project's lines on the stack, innermost first, and whether the last one is the test's.
+        self._found: dict[int, tuple[list[Place], bool]] = {}
 
     def begin(self, test_file: str) -> None:
         """Forget all lines, and take those of a test's file for the test's own."""
@@ -74,20 +89,21 @@ class Sources:
             frame = sys._getframe(DRIVER_DEPTH)
         except ValueError:
             frame = sys._getframe(2)
-        test, site = self._search(frame)
-        if site is None:
-            test = site = self._awaiting()
-        self._found[_request_id(message, 4)[0]] = test, site
+        places, is_test = self._search(frame)
+        if not places and (place := self._awaiting()) is not None:
+            places, is_test = [place], True
+        self._found[_request_id(message, 4)[0]] = places, is_test
 
-    def of(self, request_id: int) -> tuple[str | None, str | None]:
-        """Return the test's line and the innermost line of the project that sent a message, each as `file:line` or None."""
-        test, site = self._found.get(request_id & 0xFFFFFFFF, (None, None))
-        inner = None if site is None else self._shown(*site)
-        return (inner if test is None else self._shown(*test)), inner
+    def of(self, request_id: int) -> Lines:
+        """Return the project's lines that sent a message, each as `file:line`; none if they are not known."""
+        places, is_test = self._found.get(request_id & 0xFFFFFFFF, ((), False))
+        shown = tuple(self._shown(*place) for place in places)
+        return Lines(shown, shown[-1 if is_test else 0] if shown else None)
 
-    def _search(self, frame: FrameType | None) -> tuple[Place | None, Place | None]:
-        """Return the innermost line of the test's file, and the innermost one of the project."""
-        kinds, site = self._kinds, None
+    def _search(self, frame: FrameType | None) -> tuple[list[Place], bool]:
+        """Return the project's lines up to the test's, innermost first, and whether the test's was found."""
+        kinds = self._kinds
+        places: list[Place] = []
         for _ in range(MAX_DEPTH):
             if frame is None:
                 break
@@ -96,12 +112,11 @@ class Sources:
             if kind is None:
                 kind = kinds[code.co_filename] = PROJECT if is_own(code.co_filename) else LIBRARY
             if kind:
-                place = code, frame.f_lineno
-                site = site or place
+                places.append((code, frame.f_lineno))
                 if kind == TEST:
-                    return place, site
+                    return places, True
             frame = frame.f_back
-        return None, site
+        return places[:MAX_LINES], False
 
     def _awaiting(self) -> Place | None:
         """Return where the test waits for a task that runs a coroutine of the driver itself, such as one of `asyncio.gather`."""

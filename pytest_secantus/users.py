@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 DATABASE = "admin"
 FORM = "a user is name password role@database ..., such as app secret readWrite@shop"
+#: The word that names a user's database, if it is not `admin`.
+SOURCE = "authSource="
 NO_ROOT = "one user must have the role root, because the plugin needs it to create the others and to load seeds"
 #: The error of createUser for a user that exists.
 EXISTS = 51003
@@ -28,11 +30,12 @@ class Role(NamedTuple):
 
 
 class User(NamedTuple):
-    """A user of the database `admin`."""
+    """A user; `db` is the database in which it authenticates."""
 
     name: str
     password: str
     roles: tuple[Role, ...]
+    db: str = DATABASE
 
     @property
     def is_root(self) -> bool:
@@ -41,45 +44,48 @@ class User(NamedTuple):
 
     def add_to(self, uri: str) -> str:
         """Return the server's connection string, which has options, with the user's credentials."""
-        return uri.replace("://", f"://{quote_plus(self.name)}:{quote_plus(self.password)}@", 1) + f"&authSource={DATABASE}"
+        return uri.replace("://", f"://{quote_plus(self.name)}:{quote_plus(self.password)}@", 1) + f"&authSource={quote_plus(self.db)}"
 
 
 def parse_users(lines: Iterable[str]) -> tuple[User, ...]:
-    """Parse lines of `name password role@database ...`; words may be quoted.
+    """Parse lines of `name password role@database ...`; words may be quoted, and one may be `authSource=database`.
 
     Raises:
         ValueError: a line is not a valid user; the message says why.
     """
-    users: dict[str, User] = {}
+    users: dict[tuple[str, str], User] = {}
     for line in lines:
         try:
             user = make_user(shlex.split(line))
         except ValueError as error:
             raise ValueError(f"{line!r}: {error}") from None
-        if user.name in users:
+        if (user.name, user.db) in users:
             raise ValueError(f"the user {user.name!r} is listed twice")
-        users[user.name] = user
+        users[user.name, user.db] = user
     if users and not any(user.is_root for user in users.values()):
         raise ValueError(NO_ROOT)
     return tuple(users.values())
 
 
 def make_user(words: Sequence[object]) -> User:
-    """Return the user of a list of name, password and roles.
+    """Return the user of a list of name, password and roles, and perhaps `authSource=database`.
 
     Raises:
         ValueError: something is missing.
     """
-    if len(words) < 3 or not all(isinstance(word, str) and word for word in words):
+    texts = [word for word in words if isinstance(word, str) and word]
+    sources = [text.removeprefix(SOURCE) for text in texts[2:] if text.startswith(SOURCE)]
+    db = sources[0] if sources else DATABASE
+    roles = [text for text in texts[2:] if not text.startswith(SOURCE)]
+    if len(texts) < len(words) or not roles or len(sources) > 1 or not db:
         raise ValueError(FORM)
-    name, password, *roles = map(str, words)
-    return User(name, password, tuple(map(parse_role, roles)))
+    return User(texts[0], texts[1], tuple(parse_role(role, db) for role in roles), db)
 
 
-def parse_role(text: str) -> Role:
-    """Parse `role@database`; without a database, it is a role of `admin`."""
-    role, _, db = text.partition("@")
-    return Role(role, db or DATABASE)
+def parse_role(text: str, db: str) -> Role:
+    """Parse `role@database`; without a database, it is a role of the user's."""
+    role, _, given = text.partition("@")
+    return Role(role, given or db)
 
 
 def create_users(client: MongoClient[dict[str, Any]], users: Iterable[User]) -> None:
@@ -93,8 +99,8 @@ def create_users(client: MongoClient[dict[str, Any]], users: Iterable[User]) -> 
     for user in users:
         fields = {"pwd": user.password, "roles": [role._asdict() for role in user.roles]}
         try:
-            client[DATABASE].command({"createUser": user.name, **fields})
+            client[user.db].command({"createUser": user.name, **fields})
         except OperationFailure as error:
             if error.code != EXISTS:
                 raise
-            client[DATABASE].command({"updateUser": user.name, **fields})
+            client[user.db].command({"updateUser": user.name, **fields})

@@ -123,7 +123,7 @@ class Worker:
             call()
 
     def _fill(self) -> None:
-        """Set the clock, create the users, load the base seeds and attach the layers. (Users and seeds import the driver: see `imports`.)"""
+        """Set the clock, create the users, load the seeds and attach the layers. (Users and seeds import the driver: see `imports`.)"""
         self.follow_clock()
         if self.options.auth:
             self._create_users()

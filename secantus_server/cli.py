@@ -14,11 +14,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.config.effective import load
 from secantus_server.diagnostics.log_lines import JsonFormatter
@@ -41,6 +42,8 @@ SUBCOMMANDS = {
 }
 # The exit codes, which docs/config.md explains.
 EXIT_STOPPED, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
+# The interval for checking that the parent of an ephemeral server runs.
+PARENT_CHECK_S = 0.5
 
 
 def _version() -> str:
@@ -51,7 +54,7 @@ def _version() -> str:
 
 
 def load_settings(arguments: Sequence[str] | None) -> Settings:
-    """Return the settings from a command line and the config file it names.
+    """Return the settings of a command line and the config file it names.
 
     Raises:
         SettingsError: a setting is invalid.
@@ -86,11 +89,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger().handlers[0].setFormatter(JsonFormatter())
     # The server's log has its own level, which setParameter can change.
     logging.getLogger("secantus").setLevel(logging.DEBUG)
-    return run(settings)
+    return run(settings, effective.asked)
 
 
-def run(settings: Settings) -> int:
-    """Start the server, print where it listens, and wait for it to stop."""
+def run(settings: Settings, asked: Mapping[str, Any]) -> int:
+    """Start the server, print where it listens, and wait for it to stop.
+
+    Arguments:
+        asked: the options that are not settings: `ephemeral` ends the server with its parent, `print_uri` prints only the URI.
+    """
+    parent = os.getppid()
     from secantus_server.net.listener import ListenError
     from secantus_server.server import SecantusDBServer
 
@@ -105,7 +113,9 @@ def run(settings: Settings) -> int:
             server.start()
             # Objects created at startup are permanent: exclude them from garbage collection.
             gc.freeze()
-            print(f"secantusdb is ready: {server.uri}", flush=True)
+            print(server.uri if asked.get("print_uri") else f"secantusdb is ready: {server.uri}", flush=True)
+            if asked.get("ephemeral"):
+                threading.Thread(target=_await_end_of, args=(parent, server), name="secantus-parent", daemon=True).start()
             manager.ready(f"listening on {server.uri}")
             while not server.wait(manager.watchdog_s):
                 server.check_alive()
@@ -155,6 +165,13 @@ def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -
                 server.rotate_log()
     server.request_stop()
     os._exit(128 + signal.sigwait(STOP_SIGNALS))
+
+
+def _await_end_of(parent: int, server: SecantusDBServer) -> None:
+    """Stop the server when the process that started it has ended: this process then has another parent."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_S)
+    server.request_stop()
 
 
 if __name__ == "__main__":

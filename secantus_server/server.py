@@ -245,6 +245,7 @@ class SecantusDBServer:
         services.work = AutoCommit(services)
         services.parameters = load_parameters(services)
         services.run_in_snapshot = run_in_snapshot
+        services.harness = self
         services.history = SnapshotHistory(services)
         engine.call_when_crowded(partial(_free_memory, services))
         services.open_transaction = partial(SessionWork, services)

@@ -218,14 +218,19 @@ class Settings:
         return self.storage_path == ":memory:"
 
     @property
+    def effective_tls_mode(self) -> str:
+        """One of `TLS_MODES`."""
+        return self.tls_mode or ("requireTLS" if self.tls_cert_file else "disabled")
+
+    @property
     def takes_tls(self) -> bool:
         """Whether clients can use TLS."""
-        return self.tls_mode in TLS_MODES[1:] if self.tls_mode else bool(self.tls_cert_file)
+        return self.effective_tls_mode != "disabled"
 
     @property
     def requires_tls(self) -> bool:
         """Whether clients must use TLS."""
-        return self.takes_tls and self.tls_mode in ("", "requireTLS")
+        return self.effective_tls_mode == "requireTLS"
 
     def check_together(self) -> Settings:
         """Check the settings that depend on each other; return the settings. Flags and the config file may each contain a part of them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, NamedTuple
 
 from secantus_server.dispatch.fail_points import FailPoint
@@ -28,6 +29,7 @@ class ServerSnapshot:
         parameters: the values set by setParameter; a restore sets them again.
         fail_points: the fail points that are set; a restore sets them again, and ends all others.
         time: the cluster time at which the store was last in this state, as a 64-bit number.
+        number: names it in the command secantusTest.
     """
 
     def __init__(
@@ -40,7 +42,9 @@ class ServerSnapshot:
         parameters: dict[str, Any],
         fail_points: Mapping[str, FailPoint],
         time: int,
+        number: int,
     ) -> None:
+        self.number = number
         self.time = time
         self.storage = storage
         self.cursors = cursors
@@ -67,6 +71,7 @@ class Snapshots:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._taken: list[ServerSnapshot] = []
+        self._numbers = count(1)
 
     @property
     def open(self) -> tuple[ServerSnapshot, ...]:
@@ -99,6 +104,7 @@ class Snapshots:
             services.parameters,
             services.fail_points.active,
             time,
+            next(self._numbers),
         )
         self._taken.append(snapshot)
         return snapshot

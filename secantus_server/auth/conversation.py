@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -86,7 +86,7 @@ class Conversation:
     is_known: bool
     first: ClientFirst
     mechanism: str
-    credentials: dict[str, Any]
+    credentials: dict[str, Any] = field(repr=False)
     nonce: str
     skips_empty_exchange: bool
     verified: bool = False

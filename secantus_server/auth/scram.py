@@ -79,19 +79,28 @@ def _base64(data: bytes) -> str:
 
 
 def prepare_password(password: str) -> str:
-    """Apply SASLprep. https://datatracker.ietf.org/doc/html/rfc4013
+    """Apply SASLprep for a stored string. https://datatracker.ietf.org/doc/html/rfc4013
 
     Raises:
-        CommandError: 50687 for an empty password, 50692 for a character that is not allowed.
+        CommandError: 50687 for an empty password, 50692 for a character that is not allowed or not assigned, or for a mix of directions.
     """
     mapped = "".join(" " if stringprep.in_table_c12(c) else c for c in password if not stringprep.in_table_b1(c))
     prepared = unicodedata.normalize("NFKC", mapped)
     if not prepared:
         raise CommandError(50687, "Error preflighting UTF-8 conversion: U_STRING_NOT_TERMINATED_WARNING")
-    prohibited = (
-        stringprep.in_table_c21_c22, stringprep.in_table_c3, stringprep.in_table_c4, stringprep.in_table_c5, stringprep.in_table_c6,
-        stringprep.in_table_c7, stringprep.in_table_c8, stringprep.in_table_c9,
-    )  # fmt: skip
-    if any(table(c) for c in prepared for table in prohibited):
+    if any(table(c) for c in prepared for table in _PROHIBITED):
         raise CommandError(50692, "Error preparing the password: it has a character that SASLprep prohibits")
+    if any(map(stringprep.in_table_d1, prepared)) and not _is_right_to_left(prepared):
+        raise CommandError(50692, "Error preparing the password: SASLprep prohibits its mix of directions")
     return prepared
+
+
+_PROHIBITED = (
+    stringprep.in_table_a1, stringprep.in_table_c12, stringprep.in_table_c21_c22, stringprep.in_table_c3, stringprep.in_table_c4,
+    stringprep.in_table_c5, stringprep.in_table_c6, stringprep.in_table_c7, stringprep.in_table_c8, stringprep.in_table_c9,
+)  # fmt: skip
+
+
+def _is_right_to_left(text: str) -> bool:
+    """Return whether a text with right-to-left characters begins and ends with one and has no left-to-right characters."""
+    return stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1]) and not any(map(stringprep.in_table_d2, text))

@@ -70,7 +70,7 @@ class Throttle:
             if known is None or known.failures < FREE_FAILURES or now - known.last_failure > MEMORY_S:
                 return 0.0
             delay = self._first_delay_s * min(2 ** (known.failures - FREE_FAILURES), MAX_FACTOR)
-            free_at = max(now, known.free_at) + delay
+            free_at: float = max(now, known.free_at) + delay
             if free_at - now > MAX_WAIT_S:
                 return None
             known.free_at = free_at

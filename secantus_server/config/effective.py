@@ -13,6 +13,8 @@ from secantus_server.config.schema import BY_NAME, SECTIONS
 from secantus_server.settings import Settings, SettingsError
 
 DEFAULT = "default"
+#: What --ephemeral sets, unless a flag says otherwise.
+EPHEMERAL = {"storage_path": ":memory:", "port": 0, "enable_test_commands": True}
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ def load(arguments: Sequence[str] | None, version: str) -> Effective:
     file = Path(named) if named is not None else next((path for path in default_paths() if path.exists()), None)
     from_file = read_config(file) if file is not None else {}
     origins = dict.fromkeys(BY_NAME, DEFAULT) | {name: str(file) for name in from_file}
+    if given.get("ephemeral"):
+        if "storage_path" in flags:
+            raise SettingsError("--ephemeral keeps everything in memory: leave out --storage-path.")
+        from_file |= EPHEMERAL
+        origins |= dict.fromkeys(EPHEMERAL, "--ephemeral")
     origins |= {name: BY_NAME[name].flags[0] for name in flags}
     try:
         settings = Settings(**{**from_file, **flags})

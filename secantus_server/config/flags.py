@@ -34,6 +34,13 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     parser.add_argument("--config", metavar="FILE", help=f"the config file (default: the first that exists of {places})")
     parser.add_argument("--check-config", action="store_true", help="check the config file and the flags, and exit")
     parser.add_argument("--print-config", action="store_true", help="print each setting and where its value comes from, and exit")
+    parser.add_argument(
+        "--ephemeral",
+        action="store_true",
+        help="for a test suite: keep everything in memory, select a free port unless --port is given, allow test commands, and end with "
+        "the process that started the server",
+    )
+    parser.add_argument("--print-uri", action="store_true", help="print only the URI when the server is ready")
     for entry in ENTRIES:
         _add(parser, entry)
     parser.add_argument("--standalone", action="store_const", const="", dest="replica_set", help="the same as --replica-set ''")

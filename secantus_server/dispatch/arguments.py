@@ -97,9 +97,9 @@ def documents(*, required: bool = False) -> Field:
     return Field(as_documents, None, required)
 
 
-def array(default: Any = None, *, required: bool = False) -> Field:
+def array(default: Any = None, *, required: bool = False, null_is_absent: bool = True) -> Field:
     """Declare an array."""
-    return Field(as_array, default, required, usual=list)
+    return Field(as_array, default, required, null_is_absent, list)
 
 
 def string(default: Any = None, *, required: bool = False) -> Field:

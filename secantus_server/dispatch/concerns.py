@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/write-concern/ and .../read-concer
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_EVEN
 from typing import Any
 
 from bson.decimal128 import Decimal128
@@ -128,7 +129,10 @@ def _check_w(w: Any) -> None:
         return
     if not is_number(w):
         raise CommandError(9, f"w has to be a number, string, or object; found: {type_name(w)}")
+    # A double is truncated, a decimal rounded half to even.
     number = w.to_decimal() if type(w) is Decimal128 else w
+    if type(w) is Decimal128 and number.is_finite():
+        number = number.to_integral_value(ROUND_HALF_EVEN)
     if number != number or not -1 < number < MAX_NODES + 1:
         raise CommandError(9, f"w has to be a non-negative number and not greater than {MAX_NODES}; found: {w}")
 

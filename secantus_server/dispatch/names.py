@@ -72,13 +72,18 @@ def check_new_collection_name(db: str, name: str) -> None:
     check_length(db, name)
 
 
+def is_too_long(db: str, name: str) -> bool:
+    """Return whether a namespace is longer than MongoDB allows."""
+    return len(f"{db}.{name}".encode("utf-8", "surrogateescape")) > MAX_NAMESPACE_BYTES
+
+
 def check_length(db: str, name: str) -> None:
     """Check the length of a namespace.
 
     Raises:
         CommandError: 73 InvalidNamespace.
     """
-    if len(f"{db}.{name}".encode("utf-8", "surrogateescape")) > MAX_NAMESPACE_BYTES:
+    if is_too_long(db, name):
         raise CommandError(73, f"Fully qualified namespace is too long. Namespace: {db}.{name} Max: {MAX_NAMESPACE_BYTES}")
 
 

@@ -103,6 +103,7 @@ PARAMETERS: dict[str, Parameter] = {
     "quiet": Parameter(_constant(False), _boolean, settable=True),
     "requireApiVersion": Parameter(_constant(False), None, settable=True),
     "syncdelay": Parameter(lambda settings: float(settings.checkpoint_interval_s), _sync_delay, settable=True),
+    "tlsMode": Parameter(lambda settings: settings.effective_tls_mode),
     "transactionLifetimeLimitSeconds": Parameter(_constant(60), a.integer(1), settable=True),
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
     "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, a.integer(1), settable=True),

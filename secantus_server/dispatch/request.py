@@ -151,6 +151,7 @@ class Request:
             services.clock.random,
             services.clock.object_id,
             keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
+            clock_ms=services.clock.now_ms,
             text_error=text_error,
             limits=memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
             note_plan=None if self.plans is None else self.plans.add,

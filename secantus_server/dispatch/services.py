@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from secantus_server.cursors.registry import CursorRegistry
     from secantus_server.diagnostics.counters import Counters
     from secantus_server.diagnostics.log import Log
+    from secantus_server.dispatch.harness import Harness
     from secantus_server.dispatch.registry import Command, Reply
     from secantus_server.dispatch.request import Request
     from secantus_server.dispatch.topology import Topology
@@ -60,6 +61,7 @@ class Services:
         writes: tells waiting readers of commits.
         work: the unit of work outside multi-document transactions; `server.py` sets it.
         open_transaction: begins a session's transaction with its first statement; `server.py` sets it.
+        harness: what the command secantusTest controls the server with; `server.py` sets it.
         run_in_snapshot: runs a command with read concern "snapshot"; `server.py` sets it.
         history: the held states of the store for such commands; `server.py` sets it.
         observer: selects the commands to profile and log.
@@ -95,6 +97,7 @@ class Services:
     writes: WriteSignal = field(init=False)
     run_in_snapshot: Callable[[Command, Request, dict[str, Any], Run], Reply] = field(init=False)
     history: HeldStates = field(init=False)
+    harness: Harness = field(init=False)
     observer: Observer = field(init=False)
     fail_points: FailPoints = field(init=False)
     fsync_lock: FsyncLock = field(init=False)

@@ -16,7 +16,7 @@ from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_uuid
-from secantus_server.sessions.retryable import Executed
+from secantus_server.sessions.retryable import Executed, RetryableWrite
 
 INVALID_OPTIONS = 72
 _INVALID_LENGTH = 16
@@ -47,19 +47,15 @@ def run_once(
     if request.body.get("stmtIds") is not None:
         _check_statement_ids(command, request)
     write, is_new = services.sessions.retries.begin(session, number)
-    if is_new:
-        if services.sessions.transactions.open:
-            services.sessions.transactions.abort_older(session, services.engine.acquire_lock)
-    elif number < write.number:
-        raise too_old(session, number, write.number)
-    elif write.is_transaction:
-        raise CommandError(INVALID_OPTIONS, "Must specify autocommit=false on all operations of a multi-statement transaction.")
+    if not is_new:
+        _check_repeated(session, number, write)
+        request.retried = {}
+    elif services.sessions.transactions.open:
+        services.sessions.transactions.abort_older(session, services.engine.acquire_lock)
     if not write.lock.acquire(blocking=False):
         services.engine.acquire_lock(write.lock)
     try:
         request.retry = write
-        if not is_new:
-            request.retried = {}
         if FAIL_POINT in services.fail_points.active:
             reply = run_failing(request, lambda: run(command, request, arguments))
         else:
@@ -69,6 +65,18 @@ def run_once(
         return reply
     finally:
         write.lock.release()
+
+
+def _check_repeated(session: bytes, number: int, newest: RetryableWrite) -> None:
+    """Check that a number which is not new is that of the session's newest retryable write.
+
+    Raises:
+        CommandError: 225 for an older number, 72 for that of a transaction.
+    """
+    if number < newest.number:
+        raise too_old(session, number, newest.number)
+    if newest.is_transaction:
+        raise CommandError(INVALID_OPTIONS, "Must specify autocommit=false on all operations of a multi-statement transaction.")
 
 
 def _check_statement_ids(command: Command, request: Request) -> None:

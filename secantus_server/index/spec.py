@@ -200,6 +200,8 @@ def _check_direction(value: Any, key: dict[str, Any]) -> None:
     if type(value) is str:
         if value == "":
             raise CommandError(67, f"Values in the index key pattern cannot be empty strings. Key pattern: {document_text(key)}")
+        if value == "wildcard" and not any("$**" in path for path in key):
+            raise CommandError(7246202, f"'wildcard' is not an index kind to name in a key pattern: {document_text(key)}")
         if not is_kind_name(value):
             raise CommandError(67, f"Unknown index plugin '{value}'")
         return
@@ -231,7 +233,7 @@ def _check_options(spec: dict[str, Any], kind: IndexKind) -> None:
     kind.check(spec)
     _check_exclusive_options(spec, kind)
     if "expireAfterSeconds" in spec:
-        _check_ttl(spec["expireAfterSeconds"], key, kind)
+        spec["expireAfterSeconds"] = _ttl_seconds(spec["expireAfterSeconds"], key, kind)
     if "partialFilterExpression" in spec:
         if spec.get("sparse"):
             raise CommandError(67, 'cannot mix "partialFilterExpression" and "sparse" options')
@@ -272,7 +274,8 @@ def check_kind_has_collations(kind: IndexKind, collation: dict[str, Any]) -> Non
         raise CommandError(67, f"Index type '{kind.name}' does not support collation: {document_text(collation)}")
 
 
-def _check_ttl(seconds: Any, key: dict[str, Any], kind: IndexKind) -> None:
+def _ttl_seconds(seconds: Any, key: dict[str, Any], kind: IndexKind) -> int:
+    """Check `expireAfterSeconds` and return it as an int, as MongoDB stores it whatever its type was."""
     if len(key) != 1 or not kind.may_expire:
         raise CommandError(
             67, f"TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: {document_text(key)}"
@@ -280,7 +283,8 @@ def _check_ttl(seconds: Any, key: dict[str, Any], kind: IndexKind) -> None:
     if not is_number(seconds):
         raise CommandError(67, f"TTL index 'expireAfterSeconds' option must be numeric, but received a type of '{type_name(seconds)}'")
     number = as_number(seconds)
-    if number == number and not 0 <= number <= MAX_EXPIRE_S:
+    if number != number or not 0 <= number <= MAX_EXPIRE_S:
         raise CommandError(
             67, f"TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number than {seconds}"
         )
+    return int(number)

@@ -50,6 +50,9 @@ class ParseContext:
         collation: None for the simple collation, which compares strings by their UTF-8 bytes.
         random: the command's source of randomness (`$rand`, `$sample`).
         generate_object_id: generates the `_id` of an upserted document.
+        clock_ms: returns the present time in milliseconds, for `$currentDate`; None where expressions are evaluated without a clock.
+        metadata: the metadata of the documents at this place of a pipeline or query: keyword of `$meta` -> its expression, or None if
+            MongoDB would have it here but this server has lost it. None where documents have no metadata.
         text_error: returns the error for a valid `$text`, which depends on the collection's text index; None without a collection.
         limits: the memory limits of stages and accumulators.
         note_plan: called with the plan of each query, for the command log; usually None.
@@ -64,6 +67,8 @@ class ParseContext:
     knows_time: bool = True
     keeps_empty_timestamps: bool = False
     defers_constant_errors: bool = False
+    clock_ms: Callable[[], int] | None = None
+    metadata: dict[str, Any] | None = None
     text_error: Callable[[], CommandError] | None = None
     limits: MemoryLimits = DEFAULT_LIMITS
     note_plan: Callable[[Any], None] | None = None

@@ -72,5 +72,7 @@ class PipelineContext:
         parse = self.parse.child(**cells) if cells else self.parse
         if collection != self.collection:
             parse = replace(parse, text_error=partial(self.host.text_error, self.db, collection))
+        if parse.metadata is not None:
+            parse = replace(parse, metadata=None)
         in_facet = self.in_facet or container == "$facet"
         return replace(self, parse=parse, collection=collection, container=container, in_facet=in_facet, depth=self.depth + 1)

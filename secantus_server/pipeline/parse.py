@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/core/aggregation-pipeline/
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from secantus_server.errors import CommandError
@@ -21,6 +22,15 @@ CONTAINER_RULES: dict[str, tuple[str, int, str]] = {
     "$lookup": ("in_lookup", 51047, "{name} is not allowed within a $lookup's sub-pipeline"),
     "$unionWith": ("in_union", 31441, "{name} is not allowed within a $unionWith's sub-pipeline"),
 }
+# The stages whose output has no metadata, and those that process a document before they read the next one. Metadata lies beside the
+# document that is being processed, so behind any other stage it is lost, though MongoDB would keep it.
+WITHOUT_METADATA = frozenset(["$group", "$bucket", "$bucketAuto", "$sortByCount", "$count", "$facet"])
+ONE_BY_ONE = frozenset(
+    [
+        *("$geoNear", "$match", "$project", "$addFields", "$set", "$unset", "$skip", "$limit", "$replaceRoot", "$replaceWith"),
+        *("$redact", "$unwind"),
+    ]
+)
 FACET_TEXT = "{name} is not allowed to be used within a $facet stage"
 
 
@@ -41,11 +51,11 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
         if ctx.in_facet and name in UNSUPPORTED:
             raise CommandError(40600, FACET_TEXT.format(name=name))
         cls = find_stage(name)
-        if ctx.api_strict and not cls.stable_api:
+        if ctx.api_strict and not cls.is_stable(spec[name]):
             raise CommandError(323, f"stage {name} is not allowed with 'apiStrict: true' in API Version 1")
         if index > 0 and name == "$match" and _has_text(spec[name]):
             raise CommandError(17313, "$match with $text is only allowed as the first pipeline stage")
-    parsed = [parse_stage(spec, ctx) for spec in stages]
+    parsed = _without_empty_matches(_parse_stages(stages, ctx))
     for stage in parsed:
         _check_container(stage, ctx)
     _check_namespace(parsed, ctx)
@@ -54,6 +64,25 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
     if not ctx.container and ctx.collection is not None:
         mark_handed_over(stages)
     return Pipeline(stages)
+
+
+def _parse_stages(stages: list[Any], ctx: PipelineContext) -> list[Stage]:
+    """Parse the stages one after the other, and follow the metadata that `$geoNear` and `$sample` give to their documents."""
+    if not any("$geoNear" in spec or "$sample" in spec for spec in stages):
+        return [parse_stage(spec, ctx) for spec in stages]
+    metadata: dict[str, Any] = {}
+    ctx = replace(ctx, parse=replace(ctx.parse, metadata=metadata))
+    parsed = []
+    for spec in stages:
+        parsed.append(parse_stage(spec, ctx))
+        name = parsed[-1].name
+        if name in WITHOUT_METADATA:
+            metadata.clear()
+        elif name == "$sample":
+            metadata |= {**dict.fromkeys(metadata), "randVal": None}
+        elif name not in ONE_BY_ONE:
+            metadata.update(dict.fromkeys(metadata))
+    return parsed
 
 
 def stage_name(spec: Any) -> str:
@@ -81,6 +110,14 @@ def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
     stage.spec = spec[name]
     stage.check = ctx.host.check
     return stage
+
+
+def _without_empty_matches(stages: list[Stage]) -> list[Stage]:
+    """Leave out empty filters in front of a `$geoNear`, which must be first: MongoDB removes them before it checks that."""
+    index = 0
+    while index < len(stages) and stages[index].name == "$match" and stages[index].spec == {}:
+        index += 1
+    return stages[index:] if index < len(stages) and stages[index].name == "$geoNear" else stages
 
 
 def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:

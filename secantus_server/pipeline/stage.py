@@ -72,6 +72,11 @@ class Stage:
         """
         raise NotImplementedError
 
+    @classmethod
+    def is_stable(cls, spec: Any) -> bool:
+        """Return whether the stage with this argument is part of the Stable API, version 1."""
+        return cls.stable_api
+
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Return the stage's output; a stage that produces its own documents does not read the source.
 

@@ -18,37 +18,65 @@ from secantus_server.query.point import id_lookup
 EqualityFinder = Callable[[Any], Iterator[bytes]]
 
 
-def equality_finder(collection: Collection, path: str, collation: Collation | None, scope: ReadScope) -> EqualityFinder | None:
-    """Return a function that finds the documents matching `{path: value}` by an index, or None if no index can."""
+class RepeatedLookup:
+    """What the lookups of one stage through an index have examined, for the command log."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self.keys_examined = 0
+        self.docs_examined = 0
+
+    def count(self, keys: int, docs: int) -> None:
+        """Add what one lookup has examined."""
+        self.keys_examined += keys
+        self.docs_examined += docs
+
+
+def equality_finder(
+    collection: Collection, path: str, collation: Collation | None, scope: ReadScope, note: Callable[[Any], None] | None = None
+) -> EqualityFinder | None:
+    """Return a function that finds the documents matching `{path: value}` by an index, or None if no index can.
+
+    Arguments:
+        note: called with the `RepeatedLookup`, and with the plans of values that no single key finds; usually None.
+    """
     for index in collection.indexes:
         same_collation = index.generator is not None and index.generator.collation == collation
         usable = same_collation and not index.hidden and not index.sparse and index.partial_filter is None
         if usable and index.parts[0][0] == path:
-            by_range = _finder(collection, index, path, collation, scope)
-            return _finder_by_id(collection, scope, by_range) if index.is_id else by_range
+            examined = RepeatedLookup(index)
+            by_range = _finder(collection, index, path, ParseContext(collation=collation, note_plan=note), scope, examined)
+            if note is not None:
+                note(examined)
+            return _finder_by_id(collection, scope, by_range, examined) if index.is_id else by_range
     return None
 
 
-def _finder_by_id(collection: Collection, scope: ReadScope, by_range: EqualityFinder) -> EqualityFinder:
+def _finder_by_id(collection: Collection, scope: ReadScope, by_range: EqualityFinder, examined: RepeatedLookup) -> EqualityFinder:
     def find(value: Any) -> Iterator[bytes]:
         hit = id_lookup(collection, value).first(scope.unit)
+        if hit is not None:
+            examined.count(1, 1)
         return iter(()) if hit is None else iter((hit[1],))
 
     return lambda value: by_range(value) if type(value) is list else find(value)
 
 
-def _finder(collection: Collection, index: Index, path: str, collation: Collation | None, scope: ReadScope) -> EqualityFinder:
+def _finder(
+    collection: Collection, index: Index, path: str, ctx: ParseContext, scope: ReadScope, examined: RepeatedLookup
+) -> EqualityFinder:
     def find(value: Any) -> Iterator[bytes]:
-        query = parse_query({path: {"$eq": value}}, ParseContext(collation=collation))
+        query = parse_query({path: {"$eq": value}}, ctx)
         if type(value) is list or value is None:
             # An array matches as a whole and by its elements; null also matches an absent field.
             yield from matching_documents(collection, query, scope)
             return
-        bounds = IndexBounds(index.parts, [[point(value, collation)], *([EVERYTHING] for _ in index.parts[1:])])
+        bounds = IndexBounds(index.parts, [[point(value, ctx.collation)], *([EVERYTHING] for _ in index.parts[1:])])
         scan = IndexScan(index, bounds.intervals, collection.ident, query.match, scope.check, False, index.multikey)
         index.uses += 1
         scope.open(scan)
         yield from scan
+        examined.count(scan.keys_examined, scan.docs_examined)
         scope.forget(scan)
 
     return find

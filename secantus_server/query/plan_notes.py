@@ -10,6 +10,7 @@ from typing import Any
 
 from secantus_server.query.clustered import ClusteredScan
 from secantus_server.query.distinct import DistinctPlan
+from secantus_server.query.equality import RepeatedLookup
 from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Near, Sort, Union
 from secantus_server.query.point import MeasuredLookup
 from secantus_server.query.unused import has_unused_index
@@ -102,6 +103,8 @@ def measure(plan: Any) -> Examined:
     """Return what a plan has examined so far."""
     if type(plan) is MeasuredLookup:
         return plan.found, plan.found, 0, 0, 0
+    if type(plan) is RepeatedLookup:
+        return plan.keys_examined, plan.docs_examined, 0, 0, 0
     sorts = type(plan) is Sort
     plan = plan.child if sorts else plan
     if type(plan) is Union:
@@ -135,6 +138,8 @@ def scans_of(plan: Any) -> Iterator[Stage]:
     if kind is Union:
         for child in plan.children:
             yield from scans_of(child)
+    elif kind is RepeatedLookup:
+        yield "IXSCAN", plan.index.spec["key"]
     elif kind is MeasuredLookup:
         yield "EXPRESS_IXSCAN", plan.index.spec["key"]
     elif kind is EmptyScan:

@@ -6,13 +6,14 @@ import argparse
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from secantus_server.config.effective import load
 from secantus_server.settings import SettingsError
+from secantus_server.system._clock import monotonic
+from secantus_server.system.conditions import Event
 from secantus_server.system.pid_file import running_pid
 
 EXIT_DONE: Final = 0
@@ -49,12 +50,13 @@ def stop(arguments: Sequence[str]) -> int:
     except PermissionError:
         print(f"secantusdb stop: process {pid} belongs to another user.", file=sys.stderr)
         return EXIT_FAILED
-    deadline = time.monotonic() + parser.parse_args(arguments).timeout
+    pause = Event()
+    deadline = monotonic() + parser.parse_args(arguments).timeout
     while running_pid(path) == pid:
-        if time.monotonic() > deadline:
+        if monotonic() > deadline:
             print(f"secantusdb stop: process {pid} has not ended yet.", file=sys.stderr)
             return EXIT_FAILED
-        time.sleep(_POLL_S)
+        pause.wait(_POLL_S)
     print(f"stopped, pid {pid}")
     return EXIT_DONE
 

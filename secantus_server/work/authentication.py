@@ -23,6 +23,8 @@ from secantus_server.system.conditions import Event
 from secantus_server.work.authorization import find_user
 
 CONVERSATION_ID = 1
+# Longer names of users are shortened in the log.
+_MAX_NAME = 200
 # A user as large as others, without credentials.
 _STAND_IN = encode(
     {
@@ -179,10 +181,15 @@ def log_in(request: Request, user: dict[str, Any]) -> bool:
 
 def _fail(request: Request, why: str, conversation: Conversation | None = None) -> None:
     """Log a failed login, without anything that the client has sent but the name, and count it."""
-    who = "a client" if conversation is None else f"{conversation.user}@{conversation.db}"
+    who = "a client" if conversation is None else _printable(f"{conversation.user}@{conversation.db}")
     host = request.client.address[0]
     request.services.log.warning(f"Authentication of {who} failed: {why} (from {host}, conn{request.client.connection_id}).")
     request.services.throttle.note_failure(host)
+
+
+def _printable(name: str) -> str:
+    """Return a name that a client has made up for one line of the log."""
+    return "".join(character if character.isprintable() else "?" for character in name[:_MAX_NAME])
 
 
 def _wait(request: Request) -> None:

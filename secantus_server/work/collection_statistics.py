@@ -74,7 +74,7 @@ def collection_statistics(collection: Collection, scope: ReadScope, scale: int =
     if count:
         shown["avgObjSize"] = int_value(size // count)
     if collection.is_capped:
-        shown["max"] = collection.options.get("max", Int64(2**63 - 1))
+        shown["max"] = collection.options.get("max", 0)
         shown["maxSize"] = collection.options["size"]
     return shown
 

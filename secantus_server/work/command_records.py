@@ -15,6 +15,7 @@ from secantus_server.errors import CommandError
 from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes, Stage, subtracted
 from secantus_server.work.index_advice import advice_text, advised_indexes
 from secantus_server.work.shell_commands import command_shape, command_text
+from secantus_server.work.shell_values import plain
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.interceptors import Call, Outcome
@@ -93,6 +94,14 @@ def _statements_of(call: Call) -> tuple[list[Any], int]:
     return (found[:KEPT_STATEMENTS], len(found)) if type(found) is list else ([], 0)
 
 
+def _names_documents(body: dict[str, Any]) -> bool:
+    """Return whether the filter of a find names documents by their `_id`, so that there are as many as were named."""
+    query = plain(body.get("filter"))
+    wanted = query.get("_id") if type(query) is dict else None
+    operators = {name for name in wanted if name.startswith("$")} if type(wanted) is dict else set()
+    return wanted is not None and (not operators or not operators.isdisjoint(("$eq", "$in")))
+
+
 class CommandRecord:
     """A command that has run, for a reader of the log.
 
@@ -113,13 +122,13 @@ class CommandRecord:
         n_returned: the documents in its reply.
         results: the documents of its cursor so far, with those of later getMore commands.
         reply_bytes: the bytes of the documents in its reply.
-        is_unbounded: whether it is a find without a limit.
+        is_unbounded: whether it is a find without a limit that does not name documents by their `_id` either.
         advice: the lines that create indexes for it in mongosh.
         duration_ms: the milliseconds that the server has worked on it.
         error: the name of the error that it failed with, or None.
         request_id: the id of the client's message.
         source: the line of the test that sent it, as `file:line`; None if it is not known. The reader of the log sets it.
-        site: the innermost line outside of libraries, as `file:line`, or None.
+        stack: the lines outside of libraries that led to it, innermost first. The reader of the log sets it.
     """
 
     _COMPUTED = ("namespace", "shape", "text", "plan_summary", "advice")
@@ -134,11 +143,16 @@ class CommandRecord:
         self.n_returned = entry.n_returned
         self.results = entry.results
         self.reply_bytes = entry.reply_bytes
-        self.is_unbounded = entry.name == "find" and not entry.body.get("limit") and not entry.body.get("singleBatch")
+        self.is_unbounded = entry.name == "find" and not entry.body.get("limit") and not _names_documents(entry.body)
         self.duration_ms = entry.seconds * 1000
         self.error = entry.error
         self.source: str | None = None
-        self.site: str | None = None
+        self.stack: tuple[str, ...] = ()
+
+    @property
+    def site(self) -> str | None:
+        """The innermost line outside of libraries, as `file:line`, or None."""
+        return self.stack[0] if self.stack else None
 
     @property
     def _of(self) -> CommandEntry:

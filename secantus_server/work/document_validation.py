@@ -36,6 +36,7 @@ class DocumentValidator:
             now=Date(services.clock.now_ms()),
             cluster_time=services.document_time(),
             collation=parse_collation(options.get("collation")),
+            clock_ms=services.clock.now_ms,
         )
         self._match = parse_match(self._validator, ctx)
         self._ctx = ctx

@@ -117,6 +117,9 @@ def prepare_pipeline(
         if pipeline.stages:
             pipeline.stages[0].check_view(f"{request.db}.{name}")
         pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope, transaction))
+    hint = args.get("hint")
+    if type(hint) is dict and "$natural" in hint and pipeline.stages and pipeline.stages[0].name == "$geoNear":
+        raise CommandError(2, "$geoNear needs an index and cannot run with the hint $natural")
     return ctx, pipeline, source
 
 

@@ -30,6 +30,8 @@ def ids(db: Database, **find: Any) -> list[Any]:
         ({"filter": {"x": 7}}, [5]),
         ({"filter": {"$or": [{"x": "APPLE"}, {"x": "BANANA"}]}}, [1, 2, 3]),
         ({"filter": {"$expr": {"$eq": ["$x", "APPLE"]}}}, [2, 3]),
+        ({"filter": {"$expr": {"$in": ["$x", ["APPLE", "cherry"]]}}}, []),
+        ({"filter": {"$expr": {"$in": ["$x", [{"$ifNull": ["$x", 0]}]]}}}, [1, 2, 3, 4, 5]),
     ],
     ids=str,
 )

@@ -16,7 +16,18 @@ from tests.integration.fuzz_pipelines import Pipelines
 load_commands()
 
 # They end the server, stop its writes or hold a client up for as long as it asks.
-NEVER = {"shutdown", "fsync", "setUserWriteBlockMode", "secantusAdmin.backupArchive", "setParameter", "hello", "isMaster", "ismaster", "killOp", "replSetInitiate"}
+NEVER = {
+    "shutdown",
+    "fsync",
+    "setUserWriteBlockMode",
+    "secantusAdmin.backupArchive",
+    "setParameter",
+    "hello",
+    "isMaster",
+    "ismaster",
+    "killOp",
+    "replSetInitiate",
+}
 # What is sent most.
 USUAL = [
     "find", "aggregate", "find", "aggregate", "count", "distinct", "findAndModify", "update", "delete", "insert", "bulkWrite",

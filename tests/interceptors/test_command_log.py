@@ -53,6 +53,10 @@ def test_nothing_is_kept_until_it_is_asked_for(server: SecantusDBServer, db: Dat
     assert server.logged_commands() == []
 
 
+def looked_up(field: str) -> dict[str, Any]:
+    return {"$lookup": {"from": "c", "localField": "a", "foreignField": field, "as": "found"}}
+
+
 PLANS = [
     (lambda db: db.c.find_one({"_id": 5}), ("EXPRESS_IXSCAN { _id: 1 }", 1, 1, 1)),
     (lambda db: db.c.find_one({"_id": 500}), ("EXPRESS_IXSCAN { _id: 1 }", 0, 0, 0)),
@@ -75,6 +79,9 @@ PLANS = [
     (lambda db: list(db.c.aggregate([{"$match": {"a": 1}}, {"$group": {"_id": "$b"}}])), ("IXSCAN { a: 1 }", 5, 5, 5)),
     (lambda db: list(db.c.aggregate([{"$match": {"_id": 1}}, {"$lookup": {"from": "c", "pipeline": [{"$match": {"b": 1}}], "as": "x"}}])),
      ("IXSCAN { _id: 1 }, COLLSCAN", 1, 21, 1)),
+    (lambda db: list(db.c.aggregate([{"$match": {"_id": {"$lt": 3}}}, looked_up("_id")])), ("IXSCAN { _id: 1 }", 3, 3, 3)),
+    (lambda db: list(db.c.aggregate([{"$match": {"_id": {"$lt": 3}}}, looked_up("a")])), ("IXSCAN { _id: 1 }, IXSCAN { a: 1 }", 18, 18, 3)),
+    (lambda db: list(db.c.aggregate([{"$match": {"_id": {"$lt": 3}}}, looked_up("b")])), ("IXSCAN { _id: 1 }, COLLSCAN", 3, 23, 3)),
     (lambda db: db.v.find_one({"a": 1}), ("IXSCAN { a: 1 }", 1, 1, 1)),
     (lambda db: db.clustered.find_one({"_id": 1}), ("EXPRESS_IXSCAN { _id: 1 }", 1, 1, 1)),
     (lambda db: list(db.clustered.find({"_id": {"$gt": 1}})), ("CLUSTERED_IXSCAN", 2, 2, 2)),

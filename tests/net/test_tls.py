@@ -160,6 +160,12 @@ def test_a_mode_for_both(mixed: SecantusDBServer, files: Files, first: int) -> N
     client.close()
 
 
+def test_the_mode_is_a_parameter(server: SecantusDBServer, mixed: SecantusDBServer, files: Files) -> None:
+    for one, mode in ((server, "requireTLS"), (mixed, "preferTLS")):
+        with client_of(one, files) as client:
+            assert client.admin.command("getParameter", tlsMode=1)["tlsMode"] == mode
+
+
 def test_a_client_of_another_authority(server: SecantusDBServer, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with (
         client_of(server, Files(tmp_path), serverSelectionTimeoutMS=300) as client,

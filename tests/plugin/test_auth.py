@@ -106,6 +106,29 @@ def test_a_run_with_users_and_tls(project: Project) -> None:
     project.passes(passed=9)
 
 
+@pytest.mark.parametrize("tls", ["yes", "mutual"])
+def test_users_with_certificates(project: Project, tls: str) -> None:
+    project.ini("secantus_auth = admin p root", f"secantus_tls = {tls}")
+    project.write(
+        test_it="""
+        import pytest
+        from pymongo import MongoClient
+        from pymongo.errors import OperationFailure
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_it(secantus_server, secantus_tls, secantus_client, number):
+            ada = secantus_tls.client("ada")
+            options = {**secantus_tls.options(), "tlsCertificateKeyFile": ada.file, "authMechanism": "MONGODB-X509"}
+            with MongoClient(secantus_server.uri, **options) as client, pytest.raises(OperationFailure, match="Authentication failed"):
+                client.shop.c.find_one()
+            secantus_client["$external"].command("createUser", ada.subject, roles=[{"role": "readWrite", "db": "shop"}])
+            with MongoClient(secantus_server.uri, **options) as client:
+                client.shop.c.insert_one({"_id": 1})
+        """
+    )
+    project.passes(passed=2)
+
+
 @pytest.mark.parametrize("mode", ["namespace", "none"])
 def test_other_isolations(project: Project, mode: str) -> None:
     project.ini("secantus_auth = admin p root", f"secantus_isolation = {mode}")
@@ -123,7 +146,7 @@ def test_other_isolations(project: Project, mode: str) -> None:
 
 
 def test_a_suite(project: Project) -> None:
-    project.ini(*INI, "secantus_redirect = mongo.example.org:27017", "secantus_seed = users.json")
+    project.ini(*INI, "    app s2 authSource=shop readWrite", "secantus_redirect = mongo.example.org:27017", "secantus_seed = users.json")
     (project.pytester.path / "users.json").write_text('[{"_id": 1}]')
     project.write(
         test_it="""
@@ -135,6 +158,10 @@ def test_a_suite(project: Project) -> None:
         def test_the_variable():
             with MongoClient(os.environ["MONGODB_URI"]) as client:
                 assert client.shop.c.find_one() is None
+
+        def test_a_user_of_another_database():
+            with MongoClient("mongodb://app:s2@mongo.example.org/shop") as client:
+                client.shop.c.insert_one({"_id": 1})
 
         def test_redirected_clients_need_credentials():
             with MongoClient("mongo.example.org", username="admin", password="p") as client:
@@ -148,9 +175,30 @@ def test_a_suite(project: Project) -> None:
             assert caught.value.code == 13
         """
     )
-    result = project.passes("--secantus", passed=2)
+    result = project.passes("--secantus", passed=3)
     assert "not checked" not in result.stdout.str()
     assert "s3" not in result.stdout.str()
+
+
+def test_a_server_that_dies(project: Project) -> None:
+    project.ini(*INI, "secantus_process = yes", "secantus_tls = yes")
+    project.write(
+        test_it="""
+        import os, signal
+
+        def test_one(secantus_client, secantus_server):
+            secantus_client.shop.c.insert_one({})
+            os.kill(secantus_server.pid, signal.SIGKILL)
+
+        def test_two(secantus_client, secantus_client_as):
+            assert secantus_client.shop.c.find_one() is None
+            assert secantus_client_as("admin").shop.c.find_one() is None
+        """
+    )
+    result = project.run()
+    result.stdout.fnmatch_lines(["*test_it.py::test_one*"])
+    assert result.parseoutcomes()["passed"] >= 1
+    result.stdout.no_fnmatch_line("*FAILED test_it.py::test_two*")
 
 
 def test_workers(project: Project) -> None:
@@ -171,6 +219,8 @@ def test_a_role_that_does_not_exist(project: Project) -> None:
     ("lines", "message"),
     [
         (["secantus_auth = admin p"], "secantus_auth: 'admin p': a user is name password role@database ...*"),
+        (["secantus_auth = admin p authSource=admin"], "secantus_auth: *a user is name password role@database ...*"),
+        (["secantus_auth = admin p root authSource=a authSource=b"], "secantus_auth: *a user is name password role@database ...*"),
         (["secantus_auth = 'admin p root"], "secantus_auth: *No closing quotation"),
         (["secantus_auth = app p read@shop"], "secantus_auth: one user must have the role root*"),
         (["secantus_auth =", "  a p root", "  a q read@shop"], "secantus_auth: the user 'a' is listed twice"),
@@ -212,4 +262,7 @@ def test_users() -> None:
         User("d", "e", (Role("read", "x"), Role("readWrite", "y"))),
     )
     assert parse_users([]) == ()
+    (_, other) = parse_users(["a b root", "a b authSource=shop readWrite read@x"])
+    assert other == User("a", "b", (Role("readWrite", "shop"), Role("read", "x")), "shop")
+    assert other.add_to("mongodb://h/?x=y") == "mongodb://a:b@h/?x=y&authSource=shop"
     assert User("a@b", "c:d", ()).add_to("mongodb://h:1/?x=y") == "mongodb://a%40b:c%3Ad@h:1/?x=y&authSource=admin"

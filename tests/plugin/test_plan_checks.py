@@ -24,7 +24,8 @@ CASES = {
     ),
     "unbounded_find": (
         "fill(db, 101)\n    list(db.c.find(batch_size=10))",
-        "fill(db, 101)\n    list(db.c.find().limit(101))\n    list(db.c.find({'_id': {'$lt': 100}}))\n    list(db.c.aggregate([]))",
+        "fill(db, 101)\n    list(db.c.find({'_id': {'$in': list(range(101))}}))\n    list(db.c.find().limit(101))\n"
+        "    list(db.c.find({'_id': {'$lt': 100}}))\n    list(db.c.aggregate([]))",
     ),
     "large_reply": (
         'db.c.insert_many([{"text": "x" * 60_000} for _ in range(20)])\n    list(db.c.find().limit(20))',
@@ -215,3 +216,34 @@ def test_a_wrong_marker_under_xdist(project: Project) -> None:
     result = project.run_apart("-p", "no:asyncio", "-n", "2")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*test_it.py::test_it: the marker secantus_allow: 'scan' is not a check; *"])
+
+
+def test_a_line_that_many_share_is_not_one_line(project: Project) -> None:
+    project.write(
+        app="""
+        def load(db, number):
+            return db.c.find_one({"_id": number})
+
+        def pair(db, number):
+            return [load(db, number), load(db, -number)]
+        """,
+        test_it="""
+        import pytest
+        from app import load, pair
+
+        @pytest.mark.secantus_fail_on("n_plus_one")
+        def test_good(secantus_db):
+            pair(secantus_db, 1); load(secantus_db, 2)
+            pair(secantus_db, 3); load(secantus_db, 4)
+            pair(secantus_db, 5); load(secantus_db, 6)
+            pair(secantus_db, 7); load(secantus_db, 8)
+
+        @pytest.mark.secantus_fail_on("n_plus_one")
+        def test_bad(secantus_db):
+            for number in range(5):
+                pair(secantus_db, number)
+        """,
+    )
+    result = project.run_apart("-p", "no:asyncio")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["    at app.py:3 (from test_it.py:15)"])

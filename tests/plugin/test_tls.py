@@ -108,6 +108,23 @@ def test_redirected_clients_use_tls_too(project: Project) -> None:
     project.passes("--secantus", passed=2)
 
 
+def test_a_certificate_of_the_suite(project: Project) -> None:
+    certificates = Certificates(project.pytester.path / "own", mutual=False)
+    file = certificates.settings()["tls_cert_file"]
+    project.ini("secantus_settings =", "    tls_mode = preferTLS", f"    tls_cert_file = {file}")
+    project.write(
+        test_it=f"""
+        from pymongo import MongoClient
+
+        def test_it(secantus_client, secantus_server):
+            secantus_client.test.c.insert_one({{"_id": 1}})
+            with MongoClient("localhost", secantus_server.port, tls=True, tlsCAFile={certificates.ca_file!r}) as client:
+                assert client.test.c.find_one() == {{"_id": 1}}
+        """
+    )
+    project.passes(passed=1)
+
+
 def test_workers_have_certificates_of_their_own(project: Project) -> None:
     project.ini("secantus_tls = yes")
     project.write(test_it=TESTS, test_other=TESTS)

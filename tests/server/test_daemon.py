@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from secantus_server.server import SecantusDBServer
 from tests.integration.daemon import Daemon, command, environment, running
+from tests.waiting import wait_until
 
 
 def run(*arguments: str | Path, **options: Any) -> tuple[int, str, str]:
@@ -218,3 +220,33 @@ def test_a_disk_that_is_full_from_the_start(tmp_path: Path) -> None:
     assert "The disk is full" in complaint("--port", "0", "--storage-path", tmp_path, preexec_fn=none_at_all)
     with running(tmp_path), running(":memory:"):
         pass
+
+
+PARENT = """
+import subprocess, sys
+server = subprocess.Popen([sys.executable, "-m", "secantus_server", "--ephemeral", "--print-uri"], stdout=subprocess.PIPE, text=True)
+print(server.stdout.readline().strip(), server.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_an_ephemeral_server_ends_with_its_parent() -> None:
+    parent = subprocess.Popen(
+        command("-c", PARENT, program=()), env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    uri, pid = parent.stdout.readline().split()
+    assert uri.startswith("mongodb://127.0.0.1:")
+    with MongoClient(uri, serverSelectionTimeoutMS=5000) as client:
+        assert client.admin.command("secantusTest", "clock")["version"] == 1
+        parent.kill()
+        parent.communicate()
+        wait_until(lambda: not Path(f"/proc/{pid}").exists() or is_zombie(int(pid)), "the server ends with its parent")
+
+
+def is_zombie(pid: int) -> bool:
+    """Return whether a process has ended and nobody has taken its exit status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True

@@ -323,3 +323,16 @@ def test_help_names_every_setting_with_its_default() -> None:
 def test_the_table_of_the_page_is_current() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert with_table(page) == page, "run python -m secantus_server.config.table docs/config.md"
+
+
+def test_an_ephemeral_server(empty_directory: Path) -> None:
+    write(empty_directory / "secantusdb.toml", '[server]\nport = 1234\nstorage_path = "data"\nlog_level = "error"\n')
+    effective = load(["--ephemeral", "--print-uri"], "1")
+    assert (effective.asked["ephemeral"], effective.asked["print_uri"]) == (True, True)
+    assert effective.settings == Settings(port=0, storage_path=":memory:", log_level="error", enable_test_commands=True)
+    assert effective.origins["port"] == "--ephemeral"
+    other = load(["--ephemeral", "--port", "5"], "1")
+    assert (other.settings.port, other.origins["port"]) == (5, "--port")
+    with pytest.raises(SettingsError, match="leave out --storage-path"):
+        load(["--ephemeral", "--storage-path", "data"], "1")
+    assert "ephemeral" not in load([], "1").asked

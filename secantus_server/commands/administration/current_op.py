@@ -53,7 +53,7 @@ def kill_op(request: Request, args: dict[str, Any]) -> Reply:
     return {"info": "attempting to kill op"}
 
 
-@command("lockInfo", lenient=True, admin_only=True, privileges=on_cluster("serverStatus"))
+@command("lockInfo", {}, admin_only=True, privileges=on_cluster("serverStatus"))
 def lock_info(_request: Request, _args: dict[str, Any]) -> Reply:
     """List the held locks: none, since transactions isolate the writers."""
     return {"lockInfo": []}

@@ -20,8 +20,8 @@ from secantus_server.work.pipeline_privileges import pipeline_requirements
 from secantus_server.work.pipelines import run_aggregate
 
 FIELDS = {
-    "pipeline": a.array(required=True),
-    "cursor": a.document(),
+    "pipeline": a.array(required=True, null_is_absent=False),
+    "cursor": a.document(null_is_absent=False),
     "explain": a.strict_boolean(None, null_is_absent=False),
     "allowDiskUse": a.strict_boolean(None, null_is_absent=False),
     "bypassDocumentValidation": a.boolean(),

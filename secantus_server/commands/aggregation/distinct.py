@@ -46,7 +46,8 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     with open_pipeline(request, name, view_arguments([{"$match": args["query"]}], args)) as opened:
         values = distinct_values(opened.documents, args["key"].split("."), query.context.collation)
         opened.scope.close()
-    return _reply(request, values)
+    # MongoDB runs this as an aggregation, whose reply it rewrites: its `ok` is an int.
+    return {**_reply(request, values), "ok": 1}
 
 
 @explains("distinct")

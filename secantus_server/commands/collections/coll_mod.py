@@ -22,6 +22,7 @@ from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import recall
+from secantus_server.work.oplog_collection import is_oplog
 from secantus_server.work.pipeline_privileges import may_read_view
 from secantus_server.work.special_collections import check_buckets, check_expiry
 
@@ -74,6 +75,8 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
     # Exclusive, so that every transaction sees the collection as it was either before or after the change.
     def body(transaction: CatalogTransaction) -> Reply:
         collection = transaction.catalog.find(request.db, name)
+        if collection is None and is_oplog(request.db, name) and request.services.settings.replica_set:
+            raise CommandError(72, f"collMod cannot change the oplog {request.db}.{name}; use replSetResizeOplog")
         if collection is None:
             raise CommandError(26, f"ns does not exist: {request.db}.{name}")
         _check_kind(collection, args)

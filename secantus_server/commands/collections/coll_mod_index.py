@@ -126,7 +126,8 @@ def _change_expiry(index: Index, spec: dict[str, Any], seconds: int, reply: Repl
         raise CommandError(72, "TTL indexes are single-field indexes, compound indexes do not support TTL")
     if "expireAfterSeconds" in spec:
         reply["expireAfterSeconds_old"] = Int64(a.whole_number(spec["expireAfterSeconds"]))
-    spec["expireAfterSeconds"] = reply["expireAfterSeconds_new"] = Int64(min(seconds, MAX_EXPIRE_S))
+    spec["expireAfterSeconds"] = min(seconds, MAX_EXPIRE_S)
+    reply["expireAfterSeconds_new"] = Int64(spec["expireAfterSeconds"])
 
 
 def _change_flag(index: Index, spec: dict[str, Any], option: str, value: bool, reply: Reply) -> None:

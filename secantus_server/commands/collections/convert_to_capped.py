@@ -29,7 +29,10 @@ from secantus_server.work.writing import check_not_view
 @command("convertToCapped", lenient=True, is_write=True, privileges=on_collection("convertToCapped"))
 def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
     """Make a collection capped. Drop its indexes except the one on `_id`, and remove the oldest documents until it fits the size."""
-    name = collection_name("convertToCapped", request.db, request.body[request.name])
+    value = request.body[request.name]
+    if type(value) is str and value.startswith("$"):
+        raise CommandError(26, f"source collection {request.db}.{value} does not exist")
+    name = collection_name("convertToCapped", request.db, value)
     size = _size(request.body.get("size"))
     _check_system(request.db, name)
     recall(request.services, request.db, name)

@@ -5,11 +5,12 @@ https://www.mongodb.com/docs/manual/reference/command/create/
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bson.int64 import Int64
 
-from secantus_server.bson import int_value
+from secantus_server.bson import encode, int_value
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
 from secantus_server.commands.collections.validator_options import check_validation, check_validator
@@ -23,6 +24,16 @@ from secantus_server.work.special_collections import check_clustered, check_time
 
 MAX_CAPPED_SIZE = 2**50
 MAX_CAPPED_COUNT = 2**31 - 1
+# The configuration of a table: https://source.wiredtiger.com/11.3.1/struct_w_t___s_e_s_s_i_o_n.html
+WIREDTIGER_OPTIONS = frozenset(
+    """access_pattern_hint allocation_size app_metadata assert block_allocation block_compressor cache_resident checksum colgroups
+    collator columns dictionary encryption exclusive extractor format huffman_key huffman_value ignore_in_memory_cache_size immutable
+    import internal_item_max internal_key_max internal_key_truncate internal_page_max key_format key_gap leaf_item_max leaf_key_max
+    leaf_page_max leaf_value_max log lsm memory_page_image_max memory_page_max os_cache_dirty_max os_cache_max prefix_compression
+    prefix_compression_min source split_deepen_min_child split_deepen_per_child split_pct tiered_storage type value_format verbose
+    write_timestamp_usage""".split()
+)
+MAX_VIEW_BYTES = 16_000_000
 
 
 def _clustered_index(name: str, value: Any) -> Any:
@@ -161,14 +172,14 @@ def _engine_options(args: dict[str, Any], options: dict[str, Any]) -> None:
     """Check and keep the options of the storage engine, which have no effect."""
     if args["indexOptionDefaults"]:
         engine = _INDEX_DEFAULTS.parse(args["indexOptionDefaults"])["storageEngine"]
-        _check_engine(engine or {}, 72)
-    _check_engine(args["storageEngine"] or {}, 2)
+        _check_engine(engine or {})
+    _check_engine(args["storageEngine"] or {})
     for option in ("storageEngine", "indexOptionDefaults"):
         if args[option]:
             options[option] = args[option]
 
 
-def _check_engine(engine: dict[str, Any], code_of_option: int) -> None:
+def _check_engine(engine: dict[str, Any]) -> None:
     for name, settings in engine.items():
         if name != "wiredTiger":
             raise CommandError(72, f"{name} is not a registered storage engine for this server")
@@ -176,11 +187,14 @@ def _check_engine(engine: dict[str, Any], code_of_option: int) -> None:
             raise CommandError(2, "'storageEngine.wiredTiger' has to be an embedded document.")
         for option, value in settings.items():
             if option != "configString":
-                raise CommandError(code_of_option, f"'{option}' is not a supported option.")
+                raise CommandError(72, f"'{option}' is not a supported option.")
             if type(value) is not str:
                 raise CommandError(14, "'configString' must be a string.")
             if "\0" in value:
                 raise CommandError(9, "malformed WiredTiger option: embedded NUL character")
+            for key in re.findall(r"(?:^|,)\s*([^=,()\s]+)", re.sub(r"\([^()]*\)", "", value)):
+                if key not in WIREDTIGER_OPTIONS:
+                    raise CommandError(2, f"unknown configuration key: '{key}'")
             if value:
                 raise not_supported("a configString for the storage engine", "leave it out")
 
@@ -207,6 +221,8 @@ def _id_index(args: dict[str, Any], options: dict[str, Any]) -> None:
         check_id_options(spec)
     if type(spec.get("v")) is float and not spec["v"].is_integer():
         raise CommandError(2, f"The field 'v' of an _id index must be a whole number, not {spec['v']}")
+    if "name" not in spec and "key" in spec:
+        raise CommandError(9, f"The 'name' field is a required property of an index specification: {document_text(spec)}")
     checked = check_spec({"name": "_id_", **spec})
     check_id_collation(checked, options.get("collation"))
 
@@ -220,10 +236,14 @@ def _view(request: Request, name: str, args: dict[str, Any], options: dict[str, 
         raise CommandError(2, "'viewOn' cannot be empty")
     for option in _NOT_OF_VIEWS:
         options.pop(option, None)
-    for option in ("timeseries", "clusteredIndex", "expireAfterSeconds"):
+    if args["clusteredIndex"]:
+        raise CommandError(6026500, "The 'clusteredIndex' option is not supported with views")
+    for option in ("timeseries", "expireAfterSeconds"):
         if args[option]:
             raise CommandError(72, f"Cannot specify '{option}' with 'viewOn'")
     pipeline = args["pipeline"] or []
+    if len(encode({"pipeline": pipeline})) > MAX_VIEW_BYTES:
+        raise CommandError(195, f"The pipeline of a view must not exceed {MAX_VIEW_BYTES} bytes")
     check_view(request, name, args["viewOn"], pipeline)
     under = request.services.catalog.find(request.db, args["viewOn"])
     if under is not None and under.is_view and under.options.get("collation") != options.get("collation"):

@@ -71,6 +71,8 @@ def _drop_views(request: Request) -> Reply:
 @command("dropDatabase", {}, in_api_v1=True, is_write=True, privileges=on_database("dropDatabase"))
 def drop_database(request: Request, args: dict[str, Any]) -> Reply:
     """Drop a database."""
+    if request.body[request.name] is None:
+        raise CommandError(40414, "BSON field 'dropDatabase.dropDatabase' is missing but a required field")
     if a.integer()("dropDatabase.dropDatabase", request.body[request.name]) != 1:
         raise CommandError(5255100, "Have to pass 1 as 'dropDatabase' parameter")
     if request.db in ("admin", "local", "config"):

@@ -33,7 +33,7 @@ def _may_list(call: Authorized, grants: Grants) -> bool:
 )
 def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     """List the collections and views of a database."""
-    match = parse_match(args["filter"], ParseContext(knows_time=False))
+    match = parse_match(args["filter"], ParseContext(knows_time=False, defers_constant_errors=True))
     infos = [collection_info(collection) for collection in request.services.catalog.collections(request.db)]
     if request.db == "local" and request.services.settings.replica_set:
         infos.append(_oplog(request))
@@ -45,7 +45,11 @@ def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     if args["nameOnly"]:
         infos = [{"name": info["name"], "type": info["type"]} for info in infos]
     documents = [document for document in map(encode, infos) if match.matches(document)]
-    return list_reply(request, f"{request.db}.$cmd.listCollections", documents, cursor_batch_size(args))
+    size = cursor_batch_size(args)
+    if size is not None and len(documents) <= size:
+        # MongoDB closes the cursor if nothing is left, even if the batch is full.
+        size = len(documents) + 1
+    return list_reply(request, f"{request.db}.$cmd.listCollections", documents, size)
 
 
 def _oplog(request: Request) -> dict[str, Any]:

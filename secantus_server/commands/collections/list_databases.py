@@ -8,7 +8,6 @@ from bson.int64 import Int64
 
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
-from secantus_server.commands.collections.validator_options import check_operators
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
@@ -18,6 +17,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
+from secantus_server.mql.match.restricted import check_operators
 from secantus_server.work.collection_statistics import document_bytes
 
 # The databases that every replica set member has.
@@ -45,7 +45,7 @@ def _may_list(call: Authorized, grants: Grants) -> bool:
 def list_databases(request: Request, args: dict[str, Any]) -> Reply:
     """List the databases."""
     check_operators(args["filter"], "this context")
-    match = parse_match(args["filter"], ParseContext(knows_time=False))
+    match = parse_match(args["filter"], ParseContext(knows_time=False, defers_constant_errors=True))
     names = _names(request, authorized_only=args["authorizedDatabases"])
     if args["nameOnly"]:
         return {"databases": [info for info in ({"name": name} for name in names) if match.matches(encode(info))]}

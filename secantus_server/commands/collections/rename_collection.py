@@ -11,7 +11,7 @@ from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import check_collection_uuid, check_database_name, check_length, collection_name
+from secantus_server.dispatch.names import check_collection_uuid, check_database_name, collection_name, is_too_long
 from secantus_server.dispatch.privileges import Authorized, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -115,7 +115,8 @@ def _check_places(source: _Place, target: _Place) -> None:
             raise CommandError(20, f"renaming {role} a system collection is not allowed: {place}")
         if place.db == "local" and place.name.startswith("oplog."):
             raise CommandError(20, f"renaming {role} the oplog is not allowed: {place}")
-        check_length(place.db, place.name)
+        if is_too_long(place.db, place.name):
+            raise CommandError(20, f"Fully qualified namespace is too long. Namespace: {place}")
 
 
 def _source(transaction: CatalogTransaction, place: _Place, args: dict[str, Any]) -> Collection:

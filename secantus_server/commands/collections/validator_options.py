@@ -5,7 +5,6 @@ https://www.mongodb.com/docs/manual/core/schema-validation/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from bson.timestamp import Timestamp
@@ -13,10 +12,9 @@ from bson.timestamp import Timestamp
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
+from secantus_server.mql.match.restricted import check_operators
 
 _ALLOWED = {"validationLevel": ("off", "strict", "moderate"), "validationAction": ("error", "warn", "errorAndLog")}
-# The operators that only queries of a collection may use, with MongoDB's code for a misplaced one.
-_FORBIDDEN = {"$where": 2, "$text": 2, "$near": 5626500, "$nearSphere": 5626500, "$geoNear": 5626500}
 
 
 def check_validation(command: str, option: str, value: str | None) -> None:
@@ -41,25 +39,4 @@ def check_validator(db: str, name: str, validator: dict[str, Any]) -> None:
         raise CommandError(72, f"Document validators not allowed on system collection {db}.{name}")
     check_operators(validator, "a collection validator")
     # Only parsed to check it: each write parses the validator with its own time.
-    parse_match(validator, ParseContext(cluster_time=Timestamp(0, 0)))
-
-
-def check_operators(filter: dict[str, Any], where: str) -> None:
-    """Refuse the operators that only a query of a collection may use.
-
-    Raises:
-        CommandError: 2, or 5626500 for $near, $nearSphere and $geoNear.
-    """
-    for key in _operators(filter):
-        if key in _FORBIDDEN:
-            raise CommandError(_FORBIDDEN[key], f"{key} is not allowed in {where}")
-
-
-def _operators(value: Any) -> Iterator[str]:
-    if type(value) is dict:
-        for key, item in value.items():
-            yield key
-            yield from _operators(item)
-    elif type(value) is list:
-        for item in value:
-            yield from _operators(item)
+    parse_match(validator, ParseContext(cluster_time=Timestamp(0, 0), clock_ms=lambda: 0))

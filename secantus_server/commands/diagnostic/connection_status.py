@@ -52,7 +52,8 @@ def whats_my_uri(request: Request, _args: dict[str, Any]) -> Reply:
 @command("logout", lenient=True, in_api_v1=True, privileges=UNAUTHENTICATED)
 def logout(request: Request, _args: dict[str, Any]) -> Reply:
     """Log out the users of a database."""
-    if any(db == request.db for _, db in request.client.users):
+    lost = request.client.lost_user
+    if any(db == request.db for _, db in (*request.client.users, *([lost[:2]] if lost else ()))):
         if request.services.access is not None:
             request.services.access.log_out(request.client)
         request.client.users, request.client.conversation = (), None

@@ -33,6 +33,8 @@ def _may_profile(call: Authorized, grants: Grants) -> bool:
 )
 def profile(request: Request, args: dict[str, Any]) -> Reply:
     """Return the profiler's level, and optionally change it."""
+    if request.body[request.name] is None:
+        raise CommandError(40414, "BSON field 'profile.profile' is missing but a required field")
     level = a.integer()("profile.profile", request.body[request.name])
     rate, given = args["sampleRate"], args["filter"]
     if rate is not None and not 0 <= rate <= 1:

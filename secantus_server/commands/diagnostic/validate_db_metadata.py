@@ -53,9 +53,11 @@ def validate_db_metadata(request: Request, args: dict[str, Any]) -> Reply:
 def _check_names(args: dict[str, Any]) -> None:
     db, name = args["db"], args["collection"]
     if db is not None:
-        if any(character in db for character in "/\\"):
+        if not db:
+            raise CommandError(28539, "The name of the database is empty")
+        if any(character in db for character in '/\\ "'):
             raise CommandError(13280, f"Invalid db name: {db}")
-        if any(character in db for character in '. "\0') or not 0 < len(db.encode()) <= MAX_DATABASE_BYTES:
+        if any(character in db for character in ".\0") or len(db.encode()) > MAX_DATABASE_BYTES:
             raise CommandError(73, f"Invalid db name: {db}")
     if name is not None and (not name or name.startswith(".") or "\0" in name):
         raise CommandError(73, f"Invalid collection name: {name}")

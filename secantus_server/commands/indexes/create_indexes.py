@@ -53,6 +53,8 @@ _IDENTITY = ("unique", "sparse", "collation", "wildcardProjection")
 def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     """Create indexes."""
     name = collection_name("createIndexes", request.db, request.body[request.name])
+    if name == "system.views":
+        raise CommandError(67, f"Cannot create an index on the collection {request.db}.{name}")
     if not args["indexes"]:
         raise CommandError(2, "Must specify at least one index to create")
     given = args["indexes"]

@@ -52,7 +52,7 @@ def drop_indexes(request: Request, args: dict[str, Any]) -> Reply:
 
     count = request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])
     reply: Reply = {"nIndexesWas": count}
-    if args["index"] == "*":
+    if args["index"] in ("*", ["*"]):
         reply["msg"] = "non-_id indexes dropped for collection"
     return reply
 
@@ -63,7 +63,7 @@ def choose_indexes(collection: Collection, wanted: Any) -> list[Index]:
     Raises:
         CommandError: 27 IndexNotFound, 72 for the index on _id, 14.
     """
-    if type(wanted) is str and wanted == "*":
+    if wanted in ("*", ["*"]):
         return [index for index in collection.indexes if not index.is_id]
     if type(wanted) is list:
         return _all_named(collection, wanted)

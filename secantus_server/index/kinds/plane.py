@@ -28,6 +28,7 @@ class Plane(GeoKind):
     name = "2d"
     options = MappingProxyType({"bits": "number", "min": "number", "max": "number", "bucketSize": "number"})
     has_collations = False
+    may_expire = True
     near_stage = "GEO_NEAR_2D"
     is_flat = True
 
@@ -50,6 +51,9 @@ class Plane(GeoKind):
         bits = spec.get("bits", DEFAULT_BITS)
         if not 1 <= as_number(bits) <= MAX_BITS:
             raise CommandError(72, f"bits for 2d index must be > 0 and <= {MAX_BITS}, but {bits} was specified")
+        low, high = float(as_number(spec.get("min", -DEFAULT_BOUND))), float(as_number(spec.get("max", DEFAULT_BOUND)))
+        if not low < high:
+            raise CommandError(72, f"region for 2d index must have an area: min {low:g} must be less than max {high:g}")
         return {option: float(as_number(value)) if option in ("min", "max") else value for option, value in spec.items()}
 
     def guard(self, spec: dict[str, Any]) -> Guard:

@@ -44,6 +44,8 @@ class Wildcard(IndexKind):
         for option in ("unique", "sparse", "expireAfterSeconds"):
             if option in spec:
                 raise CommandError(67, f"Index type 'wildcard' does not support the '{option}' option")
+        if spec.get("v") == 1:
+            raise CommandError(67, "A wildcard index needs version 2 of the index format")
         wildcard = next(filter(is_wildcard, key))
         projection = spec.get("wildcardProjection")
         if projection is not None:

@@ -31,12 +31,12 @@ NEVER_THERE = (
     "timeseriesBucketMinTime",
     "vectorSearchScore",
 )
-OTHERS = ("indexKey", "randVal", "recordId", "sortKey")
+OTHERS = ("indexKey", "recordId", "sortKey")
 
 
 @operator_parser("$meta")
-def parse_meta(argument: Any, _ctx: ParseContext) -> Expression:
-    """Parse `$meta: keyword`. Documents carry no metadata here, and no query produces a text score or distance.
+def parse_meta(argument: Any, ctx: ParseContext) -> Expression:
+    """Parse `$meta: keyword`; the context knows the metadata that the documents have at this place.
 
     Raises:
         CommandError: 17307 if the keyword is not a string, 17308 if it is unknown, 40218 if MongoDB reports that the metadata is
@@ -44,9 +44,15 @@ def parse_meta(argument: Any, _ctx: ParseContext) -> Expression:
     """
     if type(argument) is not str:
         raise CommandError(17307, "$meta only supports string arguments")
+    if ctx.metadata is not None and argument in ctx.metadata:
+        found: Expression | None = ctx.metadata[argument]
+        if found is None:
+            raise not_supported(f"{{$meta: '{argument}'}} at this place", "read it directly behind the stage that produces it")
+        return found
     if argument in FROM_THE_QUERY:
         raise CommandError(40218, f"query requires {FROM_THE_QUERY[argument]} metadata, but it is not available")
-    if argument in NEVER_THERE:
+    # Only $sample produces it, and then the context has it.
+    if argument in NEVER_THERE or argument == "randVal":
         return Constant(MISSING)
     if argument in OTHERS:
         raise not_supported(f"{{$meta: '{argument}'}}", "compute the value from the document's fields")

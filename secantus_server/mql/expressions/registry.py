@@ -101,7 +101,6 @@ UNSUPPORTED: dict[str, str] = {
     "$bottomN": "sort the array with $sortArray and take a $slice of it",
     "$createObjectId": _IN_THE_CLIENT,
     "$createUUID": _IN_THE_CLIENT,
-    "$currentDate": "use the variable $$NOW",
     "$deserializeEJSON": _IN_THE_CLIENT,
     "$encStrContains": "encrypted fields cannot be searched here",
     "$encStrEndsWith": "encrypted fields cannot be searched here",

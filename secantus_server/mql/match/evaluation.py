@@ -5,8 +5,12 @@ https://www.mongodb.com/docs/manual/reference/operator/query-evaluation/
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from secantus_server.bson import is_number
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.match._expression import ExprMatch, SampleRate
 from secantus_server.mql.match._nodes import MatchExpression
@@ -19,7 +23,21 @@ from secantus_server.mql.match.registry import Clause, field_operator, filter_op
 def parse_expr(clause: Clause) -> MatchExpression:
     """Parse `$expr`: an aggregation expression is true."""
     check_top_level(clause)
-    return ExprMatch(parse_expression(clause.argument, clause.scope.ctx), clause.argument)
+    ctx = clause.scope.ctx
+    if ctx.collation is not None and _is_field_in_constants(clause.argument, ctx):
+        ctx = replace(ctx, collation=None)
+    return ExprMatch(parse_expression(clause.argument, ctx), clause.argument)
+
+
+def _is_field_in_constants(argument: Any, ctx: ParseContext) -> bool:
+    """Return whether an expression is `$in` of a field and a constant array: in a filter, MongoDB ignores the collation there."""
+    if type(argument) is not dict or list(argument) != ["$in"]:
+        return False
+    operands = argument["$in"]
+    if type(operands) is not list or len(operands) != 2 or type(operands[1]) is not list:
+        return False
+    path = operands[0]
+    return type(path) is str and path.startswith("$") and not path.startswith("$$") and parse_expression(operands[1], ctx).is_constant
 
 
 @filter_operator("$comment")

@@ -14,6 +14,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_document
 from secantus_server.mql.match import MatchExpression, parse_match
+from secantus_server.mql.match.restricted import check_operators
 
 _IDENTIFIER = re.compile(r"[a-z][a-zA-Z0-9]*")
 _LOGICAL = ("$and", "$or", "$nor")
@@ -23,7 +24,8 @@ def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, 
     """Parse array filters into a dict of identifier -> match; the match tests a document whose only field is the identifier.
 
     Raises:
-        CommandError: 9 or 2 if a filter has no identifier, several identifiers, or a duplicate one.
+        CommandError: 9 or 2 if a filter has no identifier, several identifiers, or a duplicate one; 2, 224 or 5626500 for an operator
+            that is not allowed here.
     """
     parsed: dict[str, MatchExpression] = {}
     for spec in filters:
@@ -33,6 +35,7 @@ def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, 
             )
         if "$expr" in spec:
             raise CommandError(224, "$expr is not allowed in this context")
+        check_operators(spec, "this context")
         identifier = _identifier(spec)
         if identifier in parsed:
             raise CommandError(9, f"Found multiple array filters with the same top-level field name {identifier}")

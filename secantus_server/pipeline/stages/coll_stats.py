@@ -56,6 +56,11 @@ class CollStats(Stage):
             _check_options(name, options)
         return cls(fields, ctx)
 
+    @classmethod
+    def is_stable(cls, spec: Any) -> bool:
+        """Return whether only a count is requested."""
+        return type(spec) is dict and list(spec) == ["count"]
+
     def check_view(self, namespace: str) -> None:
         """Raise for a view if storage statistics or a count are requested.
 

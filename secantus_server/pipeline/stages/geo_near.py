@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from secantus_server.bson import encode
+from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions._nodes import FieldPath
+from secantus_server.mql.context import Cell
+from secantus_server.mql.expressions._nodes import FieldPath, Function0, Variable
 from secantus_server.mql.geo import Position as Coordinates
 from secantus_server.mql.geo import parse_stored
 from secantus_server.mql.geo.sphere import to_vector
@@ -39,6 +42,8 @@ class GeoNear(Stage):
 
     def __init__(self, near: GeoNearSpec, query: Match, ctx: PipelineContext) -> None:
         super().__init__()
+        self.distance = Cell()
+        self.locate: Callable[[], Any] = lambda: MISSING
         self.near = near
         self.query = query
         self.ctx = ctx
@@ -51,7 +56,11 @@ class GeoNear(Stage):
             CommandError: those of `parse_geo_near`, and the errors of the query.
         """
         near = parse_geo_near(spec, ctx)
-        return cls(near, Match.parse(near.query, ctx), ctx)
+        stage = cls(near, Match.parse(near.query, ctx), ctx)
+        if ctx.parse.metadata is not None:
+            ctx.parse.metadata["geoNearDistance"] = Variable(stage.distance)
+            ctx.parse.metadata["geoNearPoint"] = Function0(lambda: stage.locate())
+        return stage
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents in order of their distance.
@@ -68,7 +77,10 @@ class GeoNear(Stage):
             if distance is not None:
                 found.append((distance, document))
         found.sort(key=lambda item: item[0])
-        yield from (self._with_fields(distance, document, match, kind, point) for distance, document in found)
+        for distance, document in found:
+            self.distance.value = distance
+            self.locate = partial(self._location, document, match.path, kind, point)
+            yield self._with_fields(distance, document)
 
     def _match(self, key: str, point: Any, kind: NearKind) -> GeoNearMatch:
         condition = self.near.condition(point)
@@ -79,11 +91,11 @@ class GeoNear(Stage):
             return GeoNearMatch(key, match.point, True, match.min_distance, match.max_distance, measure, condition)
         return match
 
-    def _with_fields(self, distance: float, document: bytes, match: GeoNearMatch, kind: NearKind, point: Any) -> bytes:
+    def _with_fields(self, distance: float, document: bytes) -> bytes:
         if self.near.distance_field is not None:
             document = FieldSetter(self.near.distance_field).set(document, distance * self.near.multiplier)
         if self.near.location_field is not None:
-            document = FieldSetter(self.near.location_field).set(document, self._location(document, match.path, kind, point))
+            document = FieldSetter(self.near.location_field).set(document, self.locate())
         return document
 
     def _location(self, document: bytes, key: str, kind: NearKind, point: Any) -> Any:

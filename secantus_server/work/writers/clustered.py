@@ -5,14 +5,38 @@ https://www.mongodb.com/docs/manual/core/clustered-collections/
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from secantus_server.bson import decode, key_string
 from secantus_server.errors import CommandError
+from secantus_server.exec._prepare import id_document
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.work.special_collections import check_printable
 from secantus_server.work.writers.plain import PlainWriter
 
+MAX_ID_BYTES = 8 * 1024 * 1024
+
 
 class ClusteredWriter(PlainWriter):
     """Implements `Writer`."""
+
+    def insert(self, document: bytes) -> None:
+        """See `Writer.insert`.
+
+        Raises:
+            CommandError: 5894900 if `_id`, which is the record id, is too large.
+        """
+        if len(document) > MAX_ID_BYTES and len(key_string(decode(id_document(document))["_id"])) > MAX_ID_BYTES:
+            raise CommandError(5894900, f"The record id of a clustered collection must not exceed {MAX_ID_BYTES} bytes")
+        super().insert(document)
+
+    def insert_run(
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
+    ) -> tuple[int, CommandError | None]:
+        """See `Writer.insert_run`."""
+        if max(map(len, documents[start:stop]), default=0) > MAX_ID_BYTES:
+            return self._insert_each(documents, start, stop, make_timestamp, check)
+        return super().insert_run(documents, start, stop, make_timestamp, check)
 
     def _duplicate(self, error: DuplicateKey) -> CommandError:
         try:

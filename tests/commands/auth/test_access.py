@@ -307,6 +307,20 @@ def test_changes_take_effect_at_once(guarded: SecantusDBServer, root: Client, ro
     root.shop.command("dropUser", "eve")
 
 
+def test_a_standalone_server_notices_changes_too() -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True, replica_set="") as server:
+        with MongoClient(server.uri) as first:
+            first.admin.command("createUser", "root", pwd=PASSWORD, roles=["root"])
+        with connect(server, "root") as root:
+            root.admin.command("createUser", "eve", pwd=PASSWORD, roles=["readAnyDatabase"])
+            with connect(server, "eve") as client:
+                assert code(client.shop, {"find": "c"}) is None
+                root.admin.command("updateUser", "eve", roles=[])
+                assert code(client.shop, {"find": "c"}) == 13
+                root.admin["system.users"].delete_one({"user": "eve"})
+                assert code(client.admin, {"buildInfo": 1}) == 13
+
+
 def test_a_restore_takes_users_back(root: Client, guarded: SecantusDBServer) -> None:
     snapshot = guarded.snapshot()
     root.shop.command("createUser", "eve", pwd=PASSWORD, roles=["read"])

@@ -122,8 +122,8 @@ def test_a_user_who_is_dropped_during_the_login(server: SecantusDBServer) -> Non
 
 def test_after_many_failures_an_address_is_refused() -> None:
     # The delay is longer than any login waits, so that this test does not wait either.
-    settings: dict[str, Any] = {"log_level": "error", "require_auth": True, "login_delay_ms": 60_000}
-    with SecantusDBServer(port=0, storage_path=":memory:", **settings) as server, connected(server) as client:
+    delayed = SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True, login_delay_ms=60_000)
+    with delayed as server, connected(server) as client:
         client.run({"createUser": "root", "pwd": PASSWORD, "roles": ["root"], "$db": "admin"})
         for password in [*["wrong"] * FREE_FAILURES, PASSWORD]:
             scram = ScramClient("root", password)

@@ -14,7 +14,9 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from secantus_server.server import SecantusDBServer
+from tests.commands.auth.scram_client import ScramClient, go_on
 from tests.failing import code, failure
+from tests.net.raw_client import connected
 
 ROLES = ["readWrite"]
 
@@ -62,6 +64,18 @@ def test_who_does_not_is_refused(
     server.services.log.set_verbose(False)
     assert (caught.value.code, caught.value.details and caught.value.details["errmsg"]) == (18, "Authentication failed.")
     assert f"Authentication of {user}@{users.name} failed" in caplog.text
+
+
+def test_a_name_cannot_forge_a_line_of_the_log(server: SecantusDBServer, caplog: pytest.LogCaptureFixture) -> None:
+    server.services.log.set_verbose(True)
+    with caplog.at_level(logging.WARNING), connected(server) as client:
+        for name in ("x\nforged", "y" * 5000):
+            scram = ScramClient(name, "")
+            client.run(go_on(scram.final(client.run(scram.start())["payload"])))
+    server.services.log.set_verbose(False)
+    assert "Authentication of x?forged@admin failed" in caplog.text
+    assert "y" * 200 in caplog.text
+    assert "y" * 201 not in caplog.text
 
 
 def test_hello_names_the_mechanisms_of_a_user(users: Database) -> None:

@@ -14,7 +14,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from secantus_server.auth.scram import make_credentials
+from secantus_server.auth.scram import make_credentials, prepare_password
 from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
 from tests.failing import code, failure
@@ -200,11 +200,35 @@ def test_credentials_are_those_of_scram() -> None:
         assert b64decode(kept["serverKey"]) == hmac.digest(salted, b"Server Key", algorithm)
 
 
-@pytest.mark.parametrize(("password", "expected"), [("", 50687), ("\u00ad", 50687), ("a\u0007", 50692)])
+@pytest.mark.parametrize(
+    ("password", "expected"),
+    [
+        *[("", 50687), ("\u00ad", 50687), ("a\u0007", 50692)],
+        # Not assigned in Unicode 3.2; a mix of directions; a right-to-left text that does not end with such a character.
+        *[("\u0221", 50692), ("\u0627a", 50692), ("\u06271", 50692)],
+    ],
+)
 def test_passwords_that_saslprep_refuses(password: str, expected: int) -> None:
     with pytest.raises(CommandError) as caught:
         make_credentials("user", password, ["SCRAM-SHA-256"], Random(1))
     assert caught.value.code == expected
+
+
+# The examples of https://datatracker.ietf.org/doc/html/rfc4013#section-3, and a right-to-left text.
+@pytest.mark.parametrize(
+    ("password", "expected"),
+    [
+        ("I\u00adX", "IX"),
+        ("user", "user"),
+        ("USER", "USER"),
+        ("\u00aa", "a"),
+        ("\u2168", "IX"),
+        ("a\u00a0b", "a b"),
+        ("\u06271\u0628", "\u06271\u0628"),
+    ],
+)
+def test_saslprep(password: str, expected: str) -> None:
+    assert prepare_password(password) == expected
 
 
 def privilege(db: Database, *actions: str) -> dict[str, Any]:

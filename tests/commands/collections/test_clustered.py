@@ -80,6 +80,12 @@ def test_its_own_order_is_no_index_that_counts(db: Database, words: Any) -> None
     assert [index["name"] for index in words.list_indexes()] == ["_id_"]
 
 
+def test_the_largest_id(db: Database, words: Any) -> None:
+    db.command({"insert": "words", "documents": [{"_id": "x" * (2**23 - 2)}]})
+    reply = db.command({"insert": "words", "documents": [{"_id": "y" * (2**23 - 1)}]})
+    assert [error["code"] for error in reply["writeErrors"]] == [5894900]
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [

@@ -129,3 +129,7 @@ def test_errors(db: Database, options: dict[str, Any], expected: int) -> None:
 
 def test_a_missing_collection(db: Database) -> None:
     assert code(db, {"collMod": "none"}) == 26
+
+
+def test_the_oplog_cannot_be_changed(db: Database) -> None:
+    assert code(db.client.local, {"collMod": "oplog.rs", "cappedSize": 4096}) == 72

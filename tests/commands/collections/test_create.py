@@ -50,6 +50,14 @@ def test_options_as_they_are_kept(db: Database, given: dict[str, Any], kept: dic
     [
         ({"capped": True}, 72),
         ({"idIndex": {"key": {"_id": 1}, "name": "_id_", "v": 2.5}}, 2),
+        ({"idIndex": {"key": {"_id": 1}}}, 9),
+        ({"clusteredIndex": {"key": {"_id": 1}, "unique": True}, "viewOn": "c"}, 6026500),
+        ({"viewOn": "c", "pipeline": [{"$match": {"a": "a" * 16_000_000}}]}, 195),
+        ({"storageEngine": {"wiredTiger": {"other": "a"}}}, 72),
+        ({"storageEngine": {"wiredTiger": {"configString": "other=1"}}}, 2),
+        ({"storageEngine": {"wiredTiger": {"configString": "block_compressor=zlib,log=(enabled=true)"}}}, 238),
+        ({"writeConcern": {"w": Decimal128("-0.51")}}, 9),
+        ({"writeConcern": {"w": Decimal128("50.6")}}, 9),
         ({"validator": {"a": {"$regex": "a" * 16385}}}, 51091),
         ({"size": 100}, 72),
         ({"capped": False, "size": 100}, 72),
@@ -124,6 +132,9 @@ def test_lists(db: Database) -> None:
     assert db.list_collection_names(filter={"type": "view"}) == ["v"]
     reply = db.command({"listCollections": 1, "nameOnly": True, "filter": {"name": "a"}})
     assert reply["cursor"]["firstBatch"] == [{"name": "a", "type": "collection"}]
+    reply = db.command({"listCollections": 1, "filter": {"name": "a"}, "cursor": {"batchSize": 1}})
+    assert (len(reply["cursor"]["firstBatch"]), reply["cursor"]["id"]) == (1, 0)
     names = [info["name"] for info in db.client.list_databases(filter={"name": db.name})]
     assert names == [db.name]
     assert code(db.client.admin, {"listDatabases": 1, "filter": {"$where": "1"}}) == 2
+    assert code(db.client.admin, {"listDatabases": 1, "filter": {"$expr": {"$lt": [{"$toDate": 0}, "$$NOW"]}}}) == 51144

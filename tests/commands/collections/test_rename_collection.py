@@ -57,6 +57,8 @@ def test_drop_target(admin: Database, db: Database) -> None:
     [
         ("DB.none", "DB.b", {}, 26),
         ("DB.a", "DB.a", {}, 20),
+        ("DB.a", "DB." + 255 * "b", {}, 20),
+        ("DB." + 255 * "b", "DB.b", {}, 20),
         ("DB.v", "DB.b", {}, 166),
         ("DB.a", "DB.v", {"dropTarget": True}, 48),
         ("DB.a", "DB.system.views", {}, 20),

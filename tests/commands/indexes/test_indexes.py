@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from bson.decimal128 import Decimal128
+from bson.int64 import Int64
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -35,7 +36,7 @@ def test_the_collection_is_made_with_them(db: Database) -> None:
     [
         {"key": {"a": Decimal128("-1")}},
         {"key": {"a": "hashed"}, "expireAfterSeconds": 10},
-        {"key": {"a": 1}, "expireAfterSeconds": Decimal128("3600")},
+        {"key": {"a": "2d"}, "expireAfterSeconds": 10},
         {"key": {"a": 1}, "partialFilterExpression": {"$or": [{"b": {"$in": [1]}}, {"c": {"$exists": True}}]}},
         {"key": {"$**": 1}, "wildcardProjection": {"a": 1, "_id": 0}},
         {"key": {"b": 1, "$**": 1}, "wildcardProjection": {"b": 0}},
@@ -48,6 +49,25 @@ def test_definitions(db: Database, spec: dict[str, Any]) -> None:
     assert counts(create(db, {"name": "x", **spec})) == (1, 2)
     listed = [dict(index) for index in db.c.list_indexes()]
     assert {key: listed[1][key] for key in spec} == spec
+
+
+@pytest.mark.parametrize("seconds", [3600, Int64(3600), 3600.5, Decimal128("3600.5")])
+def test_the_expiry_is_stored_as_an_int(db: Database, seconds: Any) -> None:
+    create(db, {"key": {"a": 1}, "name": "a", "expireAfterSeconds": seconds})
+    assert type(db.c.index_information()["a"]["expireAfterSeconds"]) is int
+    db.command({"collMod": "c", "index": {"name": "a", "expireAfterSeconds": Int64(200)}})
+    found = db.c.index_information()["a"]["expireAfterSeconds"]
+    assert (found, type(found)) == (200, int)
+
+
+def test_build_information_wraps_the_definitions(db: Database) -> None:
+    db.create_collection("c")
+    reply = db.command({"listIndexes": "c", "includeIndexBuildInfo": True})
+    assert reply["cursor"]["firstBatch"] == [{"spec": {"v": 2, "key": {"_id": 1}, "name": "_id_"}}]
+
+
+def test_system_views_takes_no_index(db: Database) -> None:
+    assert code(db, {"createIndexes": "system.views", "indexes": [{"key": {"a": 1}, "name": "a"}]}) == 67
 
 
 @pytest.mark.parametrize(
@@ -65,6 +85,11 @@ def test_definitions(db: Database, spec: dict[str, Any]) -> None:
         ({"key": {"a": 1}, "expireAfterSeconds": "1"}, 67),
         ({"key": {"a": 1}, "expireAfterSeconds": -1}, 67),
         ({"key": {"a": 1}, "expireAfterSeconds": float("inf")}, 67),
+        ({"key": {"a": 1}, "expireAfterSeconds": float("nan")}, 67),
+        ({"key": {"a": 1}, "expireAfterSeconds": Decimal128("NaN")}, 67),
+        ({"key": {"$**": 1}, "v": 1}, 67),
+        ({"key": {"a": "2d"}, "min": 10, "max": 10}, 72),
+        ({"key": {"a": "2d"}, "min": 200}, 72),
         ({"key": {"a": 1, "b": 1}, "expireAfterSeconds": 1}, 67),
         ({"key": {"_id": 1}, "sparse": True}, 197),
         ({"key": {"a": 1}, "sparse": True, "partialFilterExpression": {}}, 67),
@@ -119,7 +144,7 @@ def test_a_partial_unique_index(db: Database) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "left"),
-    [("*", ["_id_"]), ("a", ["_id_", "b"]), ({"b": 1}, ["_id_", "a"]), (["a", "b"], ["_id_"]), ([], ["_id_", "a", "b"])],
+    [("*", ["_id_"]), (["*"], ["_id_"]), ("a", ["_id_", "b"]), ({"b": 1}, ["_id_", "a"]), (["a", "b"], ["_id_"]), ([], ["_id_", "a", "b"])],
 )
 def test_drop(db: Database, wanted: Any, left: list[str]) -> None:
     create(db, {"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "b"})

@@ -30,3 +30,7 @@ def test_values(spec: Any, expected: Any) -> None:
 )
 def test_errors(spec: Any, code: int) -> None:
     assert parse_error_of(spec)[0] == code
+
+
+def test_the_random_value_of_documents_that_were_not_sampled() -> None:
+    assert evaluate({"$type": {"$meta": "randVal"}}) == "missing"

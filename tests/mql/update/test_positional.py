@@ -81,3 +81,13 @@ def test_refused(document: Any, update: Any, filters: Any, index: int | None, co
     with pytest.raises(CommandError) as caught:
         apply(document, update, filters=filters, index=index)
     assert (caught.value.code, caught.value.message) == (code, message)
+
+
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [({"$text": {"$search": "a"}}, 2), ({"x": {"$near": [0, 0]}}, 5626500), ({"$or": [{"x": 1}, {"x": {"$nearSphere": [0, 0]}}]}, 5626500)],
+)
+def test_operators_that_an_array_filter_does_not_take(condition: dict[str, Any], code: int) -> None:
+    with pytest.raises(CommandError) as caught:
+        parse_update({"$set": {"a.$[x]": 1}}, ParseContext(), array_filters=[condition])
+    assert caught.value.code == code

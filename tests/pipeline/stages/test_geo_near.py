@@ -115,3 +115,10 @@ def _parsed(spec: dict[str, Any]) -> Any:
 )
 def test_errors(spec: Any, code: int) -> None:
     assert error([{"$geoNear": spec}]).code == code
+
+
+def test_an_empty_filter_in_front_is_left_out() -> None:
+    from secantus_server.pipeline import parse_pipeline
+
+    assert [stage.name for stage in parse_pipeline([{"$match": {}}, {"$geoNear": {"near": POINT}}], context()).stages] == ["$geoNear"]
+    assert error([{"$match": {"a": 1}}, {"$geoNear": {"near": POINT}}]).code == 40603

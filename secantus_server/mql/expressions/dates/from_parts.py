@@ -41,15 +41,15 @@ def parse_date_from_parts(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `{$dateFromParts: {year or isoWeekYear, ...}}`.
 
     Raises:
-        CommandError: 40489, 40516, 40518 or 40519 for a malformed argument.
+        CommandError: 40489, 40516, 40518, 40519 or 40525 for a malformed argument.
     """
     given = SIGNATURE.check(argument)
     if "year" not in given and "isoWeekYear" not in given:
         raise CommandError(40516, "$dateFromParts requires either 'year' or 'isoWeekYear' to be present")
     names, others, number = (NATURAL, ISO, day_number) if "year" in given else (ISO, NATURAL, iso_day_number)
     if any(name in given for name in others):
-        kinds = ("natural dates", "ISO dates") if "year" in given else ("ISO dates", "natural dates")
-        raise CommandError(40489, f"$dateFromParts does not allow mixing {kinds[0]} with {kinds[1]}")
+        code, first, second = (40489, "natural", "ISO") if "year" in given else (40525, "ISO", "natural")
+        raise CommandError(code, f"$dateFromParts does not allow mixing {first} dates with {second} dates")
     defaults = {**names, **TIME}
     arguments = Signature(SIGNATURE.not_object, SIGNATURE.unknown, {}, defaults).parse(given, ctx)
     check_timezone(arguments[-1])

@@ -78,11 +78,15 @@ CLOCK = (
 )
 ZONE = "(?P<zone>[+-][0-9]{1,2}(?::?[0-9]{2})?|" + "|".join(ABBREVIATIONS) + ")"
 
+# As the command `date` prints it.
+YEAR_LAST = rf"{WEEKDAY}{MONTH}[ \t]+(?P<day>[0-9]{{1,2}})[ \t]+(?:{CLOCK})(?:[ \t]+{ZONE})?[ \t]+(?P<year>[0-9]{{4}})"
+
 
 @cache
 def _texts() -> list[re.Pattern[str]]:
     """Return the patterns of free-form dates. Compiling them takes milliseconds, so it happens on first use, not at server start."""
-    return [re.compile(rf"{WEEKDAY}{date}(?:(?:t|[ \t,]+)(?:{CLOCK}))?[ \t]*{ZONE}?", re.IGNORECASE | re.ASCII) for date in DATES]
+    texts = [rf"{WEEKDAY}{date}(?:(?:t|[ \t,]+)(?:{CLOCK}))?[ \t]*{ZONE}?" for date in DATES]
+    return [re.compile(text, re.IGNORECASE | re.ASCII) for text in (*texts, YEAR_LAST)]
 
 
 def parse_date_text(text: str, zone: TimeZone) -> int:
@@ -119,6 +123,9 @@ def parse_formatted_date(text: str, form: str, zone: TimeZone) -> int:
         raise _failure(f"Error parsing date string '{text}'; {position}: Format literal not found '{text[position : position + 1]}'")
     values = dict(zip(letters, found.groups(), strict=True))
     parts = {FORMAT_PARTS[letter]: value for letter, value in values.items()}
+    if "j" in values:
+        # MongoDB counts the days of the year from 0 here, unlike in a text without a format.
+        parts["yearday"] = str(int(values["j"]) + 1)
     if "G" in values:
         parts.setdefault("week", "1")
     if "offset" in parts:

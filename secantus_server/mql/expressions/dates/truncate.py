@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import type_name
+from secantus_server.bson.numbers import INT64_MAX
 from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.expressions._nodes import Expression
+from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, day_number, year_month_day
 from secantus_server.mql.expressions.dates.coercion import milliseconds_of, to_date
 from secantus_server.mql.expressions.dates.timezones import TimeZone, check_timezone, to_timezone
@@ -47,7 +48,15 @@ def parse_date_trunc(argument: Any, ctx: ParseContext) -> Expression:
     arguments = SIGNATURE.parse(argument, ctx)
     check_unit("$dateTrunc", arguments[1])
     check_timezone(arguments[3])
+    if _ignores_start_of_week(arguments):
+        arguments[4] = Constant("sunday")
     return call(date_trunc, arguments)
+
+
+def _ignores_start_of_week(arguments: list[Expression]) -> bool:
+    """Return whether `startOfWeek` does not matter, null included: if all arguments are constant and the unit is not the week."""
+    values = [argument.value for argument in arguments if isinstance(argument, Constant)]
+    return len(values) == len(arguments) and not is_nullish(values[1]) and values[1] != "week"
 
 
 def date_trunc(date: Any, unit: Any, bin_size: Any, timezone: Any, start_of_week: Any) -> Date | None:
@@ -62,10 +71,10 @@ def date_trunc(date: Any, unit: Any, bin_size: Any, timezone: Any, start_of_week
     if ms is None:
         raise CommandError(5166307, f"$dateTrunc requires 'date' to be a date, but got {type_name(date)}")
     first_day = to_weekday("$dateTrunc", start_of_week) if unit == "week" else 0
-    return to_date(_bin_start(ms, unit, _size(bin_size), zone, first_day), "$dateTrunc", 5439006)
+    return to_date(_bin_start(ms, unit, _size(bin_size, unit), zone, first_day), "$dateTrunc", 5439006)
 
 
-def _size(value: Any) -> int:
+def _size(value: Any, unit: str) -> int:
     size = to_int64(value)
     if size is None:
         raise CommandError(
@@ -73,8 +82,11 @@ def _size(value: Any) -> int:
         )
     if size <= 0:
         raise CommandError(5439018, f"$dateTrunc requires 'binSize' to be greater than 0, but got value {size}")
-    if size > MAX_BIN_SIZE:
-        raise CommandError(5439006, "dateTrunc unsupported binSize value")
+    if unit in MONTHS or unit in ("day", "week"):
+        if size > MAX_BIN_SIZE:
+            raise CommandError(5439006, "dateTrunc unsupported binSize value")
+    elif size * LENGTHS[unit] > INT64_MAX:
+        raise CommandError(5439002, "dateTrunc binSize in milliseconds exceeds 64 bits")
     return size
 
 

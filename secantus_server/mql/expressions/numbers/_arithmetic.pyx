@@ -142,30 +142,22 @@ cdef class Add(Operation):
     """`$add`: the sum of numbers and at most one date."""
 
     cpdef object evaluate(self, bytes doc):
-        cdef bint has_date = False
-        cdef object total = None
+        cdef object total = None, date = None
         for operand in self.operands:
             value = (<Expression>operand).evaluate(doc)
             if is_nullish(value):
                 return None
             if type(value) is DATE_TYPE:
-                if has_date:
+                if date is not None:
                     raise CommandError(16612, "only one date allowed in an $add expression")
-                has_date = True
-                value = LONG_TYPE(value.ms)
-            elif width_of(value) == NOT_A_NUMBER:
+                date = value
+                continue
+            if width_of(value) == NOT_A_NUMBER:
                 raise CommandError(14, f"$add only supports numeric or date types, not {type_name(value)}")
-            total = value if total is None else self.sum_of(total, value, has_date)
-        if total is None:
-            return 0
-        return date_of(total, "$add") if has_date else total
-
-    cdef object sum_of(self, object total, object value, bint has_date):
-        """Add to the total; with a date, overflow of int64 is an error instead of widening to double."""
-        cdef int64_t result
-        if has_date and width_of(total) <= LONG and width_of(value) <= LONG and checked_add(<int64_t>total, <int64_t>value, &result):
-            raise CommandError(15, "date overflow in $add")
-        return add_numbers(total, value)
+            total = value if total is None else add_numbers(total, value)
+        if date is not None:
+            return date if total is None else date_plus(date, total)
+        return 0 if total is None else total
 
 
 cdef class Subtract(BinaryOperation):
@@ -196,6 +188,13 @@ cdef object int_difference(object a, object b):
 cdef object date_minus(object milliseconds, object number):
     """Subtract a number of milliseconds, rounded to a whole number, from a date."""
     return date_of(milliseconds - date_of(number, "$subtract").ms, "$subtract")
+
+
+cdef object date_plus(object date, object number):
+    """Add a number of milliseconds to a date. A double is rounded to a whole number before, a decimal sum afterwards."""
+    if type(number) is DECIMAL_TYPE:
+        return date_of(add_numbers(LONG_TYPE(date.ms), number), "$add")
+    return date_of(date.ms + date_of(number, "$add").ms, "$add")
 
 
 cdef class Multiply(Operation):

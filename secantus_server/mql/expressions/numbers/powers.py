@@ -24,6 +24,8 @@ from secantus_server.mql.expressions.numbers.operands import check_numeric, numb
 from secantus_server.mql.expressions.parser import call, parse_expression
 from secantus_server.mql.expressions.registry import operator, operator_parser
 
+LARGEST = Decimal("9.999999999999999999999999999999999E+6144")
+
 
 def _unary(name: str, of_float: Callable[[float], float], of_decimal: Callable[[Decimal], Decimal128]) -> Callable[[Any], Any]:
     """Register a function of one number; the result is a decimal for a decimal, else a double."""
@@ -54,7 +56,9 @@ def exp_decimal(value: Decimal) -> Decimal128:
 
 
 def whole_or_inexact(number: Decimal) -> Decimal128:
-    """Round an inexact result to 34 digits; a whole one loses its trailing zeros."""
+    """Round an inexact result to 34 digits; a whole one loses its trailing zeros, and an underflow is the smallest zero."""
+    if number.is_zero() and number.as_tuple().exponent != 0:
+        return Decimal128("0E-6176")
     if number.is_finite() and number == number.to_integral_value():
         return Decimal128(number.to_integral_value())
     return to_decimal128(number)
@@ -155,7 +159,11 @@ def power(base: Any, exponent: Any) -> Any:
 
 
 def _power_of_decimals(base: Decimal, exponent: Decimal) -> Decimal128:
-    return full_precision(WIDE_CONTEXT.power(base, exponent))
+    result = WIDE_CONTEXT.power(base, exponent)
+    # MongoDB's result at the limit is infinite even if the exponent is 1.
+    if result.is_finite() and result.copy_abs() >= LARGEST:
+        return Decimal128("-Infinity" if result < 0 else "Infinity")
+    return full_precision(result)
 
 
 def _power_of_floats(base: float, exponent: float) -> float:

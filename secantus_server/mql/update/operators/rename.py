@@ -35,11 +35,13 @@ class Rename:
         """Read the source value before the tree is applied.
 
         Raises:
-            CommandError: 2 if the source or the destination is inside an array, 66 if the `_id` would be overwritten.
+            CommandError: 2 if the source or the destination is inside an array, 28 if the path of the source passes through a value
+                that has no fields, 66 if the `_id` would be overwritten.
         """
         self._value, array = lookup(document, self._source_names)
         self.removal.idle = self.arrival.idle = self._value is MISSING
         if self._value is MISSING:
+            self._check_way(document)
             return
         if array is not None:
             raise _in_array("source", self._source, array, document)
@@ -48,6 +50,17 @@ class Rename:
             raise _in_array("destination", self._destination, array, document)
         if self._destination_names[0] == b"_id" and lookup(document, (b"_id",))[0] is not MISSING:
             raise altered_id(self._destination)
+
+    def _check_way(self, document: bytes) -> None:
+        names = self._source_names
+        for length in range(1, len(names)):
+            value, _ = lookup(document, names[:length])
+            if value is MISSING:
+                return
+            if type(value) is not dict and not (type(value) is list and names[length].isdigit()):
+                field, part = (name.decode("utf-8", "surrogateescape") for name in names[length - 1 : length + 1])
+                element = describe_element(field, value)
+                raise CommandError(28, f"cannot use the part ({part} of {self._source}) to traverse the element ({{{element}}})")
 
     def _arrive(self, old: Any, _state: State) -> Any:
         if old is not MISSING and encode({"": old}) == encode({"": self._value}):

@@ -80,15 +80,22 @@ def test_difference(start: str, end: str, unit: str, more: dict[str, Any], expec
         ("2021-11-07T06:30", "day", {"timezone": "America/New_York"}, "2021-11-07T04:00"),
         ("2021-06-15T12:00", "hour", {"timezone": "+05:45"}, "2021-06-15T11:15"),
         ("2021-08-15", "quarter", {}, "2021-07-01"),
+        ("2021-03-20T11:30:05", "day", {"startOfWeek": None}, "2021-03-20"),
     ],
 )
 def test_truncation(text: str, unit: str, more: dict[str, Any], expected: str) -> None:
     assert evaluate({"$dateTrunc": {"date": date(text), "unit": unit, **more}}) == date(expected)
 
 
+def test_a_null_start_of_week() -> None:
+    assert evaluate({"$dateTrunc": {"date": date("2021-03-20"), "unit": "week", "startOfWeek": None}}) is None
+    assert evaluate({"$dateTrunc": {"date": "$d", "unit": "day", "startOfWeek": None}}, {"d": date("2021-03-20")}) is None
+
+
 DAY = {"startDate": Date(0), "endDate": Date(0), "unit": "day"}
 ADD = {"startDate": Date(0), "unit": "day", "amount": 1}
 TRUNC = {"date": Date(0), "unit": "day"}
+HOURS = {"date": Date(0), "unit": "hour"}
 
 
 @pytest.mark.parametrize(
@@ -119,6 +126,8 @@ TRUNC = {"date": Date(0), "unit": "day"}
             "$dateTrunc requires 'binSize' to be a 64-bit integer, but got value '\"2\"' of type string",
         ),
         ({"$dateTrunc": {**TRUNC, "binSize": 0}}, 5439018, "$dateTrunc requires 'binSize' to be greater than 0, but got value 0"),
+        ({"$dateTrunc": {**TRUNC, "binSize": Int64(10**12)}}, 5439006, "dateTrunc unsupported binSize value"),
+        ({"$dateTrunc": {**HOURS, "binSize": Int64(10**13)}}, 5439002, "dateTrunc binSize in milliseconds exceeds 64 bits"),
         ({"$dateTrunc": {**TRUNC, "date": 1}}, 5166307, "$dateTrunc requires 'date' to be a date, but got int"),
     ],
 )

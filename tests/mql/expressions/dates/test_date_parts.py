@@ -91,6 +91,7 @@ def test_a_time_zone_moves_the_clock(zone: str, hour: int) -> None:
         ({"$dateToParts": {"date": MOMENT, "iso8601": 1}}, 40521, "iso8601 must evaluate to a bool, found int"),
         ({"$dateFromParts": 1}, 40519, "$dateFromParts only supports an object as its argument"),
         ({"$dateFromParts": {"month": 1}}, 40516, "$dateFromParts requires either 'year' or 'isoWeekYear' to be present"),
+        ({"$dateFromParts": {"isoWeekYear": 2024, "month": 1}}, 40525, "$dateFromParts does not allow mixing ISO dates with natural dates"),
         ({"$dateFromParts": {"year": 2024, "isoWeek": 1}}, 40489, "$dateFromParts does not allow mixing natural dates with ISO dates"),
         ({"$dateFromParts": {"year": 2024, "x": 1}}, 40518, "Unrecognized argument to $dateFromParts: x"),
         ({"$dateFromParts": {"year": 1.5}}, 40515, "'year' must evaluate to an integer, found double with value 1.5"),

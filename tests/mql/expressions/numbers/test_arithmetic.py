@@ -17,6 +17,7 @@ MAX_INT, MIN_INT = 2**31 - 1, -(2**31)
 MAX_LONG, MIN_LONG = Int64(2**63 - 1), Int64(-(2**63))
 NAN, INFINITY = math.nan, math.inf
 DAY = Date(1767225600000)
+LARGEST = Decimal128("9.999999999999999999999999999999999E+6144")
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,8 @@ DAY = Date(1767225600000)
         ({"$add": ["$missing", 1]}, None),
         ({"$add": [DAY, 1000]}, Date(1767225601000)),
         ({"$add": [DAY, 2.5]}, Date(1767225600003)),
+        ({"$add": [DAY, -0.5]}, Date(1767225599999)),
+        ({"$add": [DAY]}, DAY),
         ({"$add": [DAY, Decimal128("1.5")]}, Date(1767225600002)),
         ({"$subtract": [10, 3]}, 7),
         ({"$subtract": [MIN_INT, 1]}, Int64(-2147483649)),
@@ -89,6 +92,9 @@ DAY = Date(1767225600000)
         ({"$pow": [2, -1]}, 0.5),
         ({"$pow": [-8, 0.5]}, NAN),
         ({"$pow": [Decimal128("2"), 3]}, Decimal128("8.000000000000000000000000000000000")),
+        ({"$pow": [LARGEST, 1]}, Decimal128("Infinity")),
+        ({"$pow": [Decimal128("-9.999999999999999999999999999999999E+6144"), 1]}, Decimal128("-Infinity")),
+        ({"$exp": Decimal128("-9.999999999999999999999999999999999E+6144")}, Decimal128("0E-6176")),
         ({"$sigmoid": 0}, 0.5),
         ({"$sigmoid": -1e10}, 0.0),
     ],

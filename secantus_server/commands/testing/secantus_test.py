@@ -1,0 +1,143 @@
+"""secantusTest: snapshots, the clock and dumps for test suites in other languages. [Other languages](docs/other-languages.md)
+
+MongoDB does not have this command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from secantus_server.bson import RawDocument
+from secantus_server.bson.values import Date
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.harness import Difference, DumpedCollection, Harness
+from secantus_server.dispatch.privileges import AUTHENTICATED
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+
+#: The version of the interface, in each reply. It grows with each change that an older caller would notice.
+VERSION: Final = 1
+NAME: Final = "secantusTest"
+_BAD_VALUE, _TYPE_MISMATCH, _COMMAND_NOT_FOUND, _NO_SUCH_KEY = 2, 14, 59, 4
+#: The longest time that ObjectIds and timestamps can contain, in milliseconds: their seconds have 32 bits.
+_LAST_MS: Final = (2**32 - 1) * 1000
+
+Action = Callable[[Harness, dict[str, Any]], dict[str, Any]]
+
+
+def _check_date(name: str, value: Any) -> Any:
+    """Check for a date from 1970 to 2106."""
+    if type(value) is not Date:
+        raise a.wrong_type(name, value, "date")
+    if not 0 <= value.ms <= _LAST_MS:
+        raise CommandError(_BAD_VALUE, f"BSON field '{name}' must be a date from 1970 to 2106: ObjectIds and timestamps contain no others")
+    return value
+
+
+def snapshot(harness: Harness, _args: dict[str, Any]) -> dict[str, Any]:
+    """Take a snapshot."""
+    return {"snapshot": harness.snapshot().number}
+
+
+def restore(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
+    """Restore the contents at a snapshot, which stays open."""
+    harness.restore(_find(harness, args["snapshot"]))
+    return {}
+
+
+def release(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
+    """End a snapshot and those inside it, and keep the writes."""
+    harness.release(_find(harness, args["snapshot"]))
+    return {}
+
+
+def clock(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
+    """Move the time, and return it."""
+    set_to, by_ms, runs = args["set"], args["tickMillis"], args["runs"]
+    if args["restore"]:
+        if set_to is not None or by_ms or runs is not None:
+            raise CommandError(_BAD_VALUE, f"{NAME}: 'restore' cannot be combined with 'set', 'tickMillis' and 'runs'")
+        harness.restore_clock()
+    elif set_to is not None or by_ms is not None or runs is not None:
+        by_ms = by_ms or 0
+        if (harness.clock()[0] if set_to is None else set_to.ms) + by_ms > _LAST_MS:
+            raise CommandError(_BAD_VALUE, f"{NAME}: the time would be after 2106")
+        harness.move_clock(None if set_to is None else set_to.ms, by_ms=by_ms, runs=False if runs is None and set_to is not None else runs)
+    now_ms, is_running = harness.clock()
+    return {"now": Date(now_ms), "runs": is_running}
+
+
+def dump(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
+    """Return the collections and views of a database or of all, or the changes since a snapshot."""
+    wanted = args["database"]
+    if args["since"] is not None:
+        found = harness.differences(_find(harness, args["since"]))
+        return {"changes": [_shown_difference(one) for one in found if wanted in (None, one.db)]}
+    return {"collections": [_shown(one) for one in harness.dump() if wanted in (None, one.db)]}
+
+
+_ACTIONS: Final[dict[str, tuple[Action, a.Arguments]]] = {
+    "snapshot": (snapshot, a.Arguments(NAME)),
+    "restore": (restore, a.Arguments(NAME, {"snapshot": a.number(required=True)})),
+    "release": (release, a.Arguments(NAME, {"snapshot": a.number(required=True)})),
+    "clock": (
+        clock,
+        a.Arguments(
+            NAME,
+            {
+                "set": a.Field(_check_date),
+                "tickMillis": a.number(minimum=0),
+                "runs": a.strict_boolean(None),
+                "restore": a.strict_boolean(),
+            },
+        ),
+    ),
+    "dump": (dump, a.Arguments(NAME, {"database": a.string(), "since": a.number()})),
+}
+
+
+@command(NAME, lenient=True, admin_only=True, privileges=AUTHENTICATED)
+def secantus_test(request: Request, _args: dict[str, Any]) -> Reply:
+    """Take, restore or release a snapshot, move the clock, or return the contents, for a harness in another language.
+
+    Raises:
+        CommandError: 59 unless test commands are enabled, 2 for an unknown action, 4 for an unknown snapshot, or the error of an argument.
+    """
+    if not request.services.settings.enable_test_commands:
+        raise CommandError(_COMMAND_NOT_FOUND, f"no such command: '{NAME}'")
+    name = request.body[request.name]
+    action, arguments = _ACTIONS.get(name, (None, None)) if type(name) is str else (None, None)
+    if action is None or arguments is None:
+        raise CommandError(_BAD_VALUE, f"{NAME} takes one of the strings {', '.join(_ACTIONS)}")
+    args = arguments.parse(request.body, request.name)
+    return {"version": VERSION, **action(request.services.harness, args)}
+
+
+def _find(harness: Harness, number: int) -> Any:
+    """Return an open snapshot.
+
+    Raises:
+        CommandError: 4 NoSuchKey.
+    """
+    for found in harness.snapshots:
+        if found.number == number:
+            return found
+    raise CommandError(_NO_SUCH_KEY, f"{NAME}: there is no snapshot {number}: it was released, or an outer one was restored")
+
+
+def _shown(one: DumpedCollection) -> dict[str, Any]:
+    documents = [RawDocument(document) for document in one.documents]
+    return {"db": one.db, "name": one.name, "uuid": one.uuid, "options": one.options, "indexes": one.indexes, "documents": documents}
+
+
+def _shown_difference(one: Difference) -> dict[str, Any]:
+    return {
+        "db": one.db,
+        "name": one.name,
+        "collection": one.fate or "kept",
+        "added": [RawDocument(document) for document in one.added],
+        "changed": [{"before": RawDocument(old), "after": RawDocument(new)} for old, new in one.changed],
+        "removed": [RawDocument(document) for document in one.removed],
+    }

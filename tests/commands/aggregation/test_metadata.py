@@ -1,0 +1,75 @@
+"""`$meta`: the metadata beside the documents of `$geoNear`, `$near` and `$sample`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from tests.failing import code
+
+POINT = {"type": "Point", "coordinates": [0, 0]}
+NEAR = {"$geoNear": {"near": POINT, "distanceField": "d"}}
+DISTANCE, PLACE = {"$meta": "geoNearDistance"}, {"$meta": "geoNearPoint"}
+
+
+@pytest.fixture
+def places(db: Database[Any]) -> Any:
+    db.c.create_index([("loc", "2dsphere")])
+    db.c.insert_many([{"_id": 1, "loc": [0, 2]}, {"_id": 2, "loc": [0, 1]}, {"_id": 3, "loc": [0, 3]}])
+    return db.c
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [],
+        [{"$match": {"_id": {"$lt": 4}}}],
+        [{"$addFields": {"a": [1]}}, {"$unwind": "$a"}],
+        [{"$skip": 0}, {"$limit": 9}],
+        [{"$project": {"d": 1, "loc": 1}}, {"$replaceRoot": {"newRoot": "$$ROOT"}}],
+    ],
+)
+def test_distance_and_point(places: Any, stages: list[dict[str, Any]]) -> None:
+    found = list(places.aggregate([NEAR, *stages, {"$project": {"d": 1, "loc": 1, "x": DISTANCE, "p": PLACE}}]))
+    assert [document["_id"] for document in found] == [2, 1, 3]
+    assert all(document["x"] == document["d"] and document["p"] == document["loc"] for document in found)
+
+
+def test_the_distance_is_that_before_the_multiplier(places: Any) -> None:
+    near = {"$geoNear": {**NEAR["$geoNear"], "distanceMultiplier": 2}}
+    assert all(document["d"] == 2 * document["x"] for document in places.aggregate([near, {"$addFields": {"x": DISTANCE}}]))
+
+
+def test_the_input_of_a_group(places: Any) -> None:
+    [found] = places.aggregate([NEAR, {"$group": {"_id": None, "x": {"$push": DISTANCE}, "d": {"$push": "$d"}}}])
+    assert found["x"] == found["d"]
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        ([], 40218),
+        ([NEAR, {"$group": {"_id": "$_id"}}], 40218),
+        ([NEAR, {"$sort": {"_id": 1}}], 238),
+        ([NEAR, {"$lookup": {"from": "c", "as": "a", "pipeline": [{"$project": {"x": DISTANCE}}]}}], 40218),
+    ],
+)
+def test_where_there_is_none(db: Database[Any], places: Any, stages: list[dict[str, Any]], expected: int) -> None:
+    pipeline = [*stages, {"$project": {"x": DISTANCE}}]
+    assert code(db, {"aggregate": "c", "pipeline": pipeline, "cursor": {}}) == expected
+
+
+def test_random_values(db: Database[Any], places: Any) -> None:
+    assert list(places.aggregate([{"$match": {"_id": 1}}, {"$project": {"_id": 1, "x": {"$meta": "randVal"}}}])) == [{"_id": 1}]
+    pipeline = [{"$sample": {"size": 1}}, {"$project": {"x": {"$meta": "randVal"}}}]
+    assert code(db, {"aggregate": "c", "pipeline": pipeline, "cursor": {}}) == 238
+
+
+def test_the_distance_in_a_projection_of_find(db: Database[Any], places: Any) -> None:
+    wanted = {document["_id"]: document["d"] for document in places.aggregate([NEAR])}
+    found = list(places.find({"loc": {"$near": {"$geometry": POINT}}}, {"x": DISTANCE, "_id": 1}))
+    assert {document["_id"]: document["x"] for document in found} == wanted
+    assert code(db, {"find": "c", "projection": {"x": DISTANCE}}) == 40218
+    assert code(db, {"find": "c", "filter": {"loc": {"$near": {"$geometry": POINT}}}, "projection": {"x": PLACE}}) == 238

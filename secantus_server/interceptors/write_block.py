@@ -32,5 +32,8 @@ class WriteBlock(Interceptor):
         Raises:
             CommandError: 371 UserWritesBlocked.
         """
+        grants = call.client.grants
+        if grants is not None and "bypassWriteBlockingMode" in grants.on_cluster():
+            return
         if call.name == "bulkWrite" or (call.db not in _EXEMPT_DATABASES and writes(command_to_run(call.name), call.body)):
             raise CommandError(_USER_WRITES_BLOCKED, "User writes blocked")

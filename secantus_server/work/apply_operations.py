@@ -9,16 +9,18 @@ https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from bson.binary import Binary
 
 from secantus_server.bson import decode, encode, type_name
 from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.privileges import is_authorized
 from secantus_server.dispatch.registry import find_command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import Transaction
-from secantus_server.errors import CommandError
+from secantus_server.errors import UNAUTHORIZED, CommandError
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.work.apply_diff import apply_diff
@@ -51,12 +53,35 @@ def apply_operation(request: Request, entry: Any) -> None:
         raise CommandError(14, f"BSON field 'applyOps.o' is the wrong type '{type_name(entry.get('o'))}', expected type 'object'")
     db, _, name = namespace.partition(".")
     inner = request.in_database(db)
+    if op in _ACTIONS:
+        _check_allowed(inner, _ACTIONS[op] <= _granted(inner, name), namespace)
     if op == "c":
         _apply_command(inner, entry)
     elif op in _CHANGES:
         inner.work.write(lambda transaction: _CHANGES[op](inner, transaction, name, entry), request.operation.check)
     else:
         raise CommandError(9, f"bad operation type: {op}")
+
+
+# The actions that a user needs for each kind of change: an insert may replace a document.
+_ACTIONS = {"i": {"insert", "update"}, "u": {"update"}, "d": {"remove"}}
+
+
+def _granted(request: Request, name: str) -> AbstractSet[str]:
+    """Return the actions that the user may perform on a collection; without access control, all that an entry needs."""
+    if request.services.access is None:
+        return {"insert", "update", "remove"}
+    return frozenset() if request.client.grants is None else request.client.grants.on(request.db, name)
+
+
+def _check_allowed(request: Request, is_allowed: bool, target: str) -> None:
+    """Raise unless the user may apply an entry: the privilege for applyOps alone does not allow it.
+
+    Raises:
+        CommandError: 13 Unauthorized.
+    """
+    if not is_allowed:
+        raise CommandError(UNAUTHORIZED, f"not authorized to apply an operation on {target}")
 
 
 def _text(entry: dict[str, Any], field: str, *, empty: bool = False) -> str:
@@ -126,6 +151,10 @@ def _apply_command(request: Request, entry: dict[str, Any]) -> None:
     """Run the command of an entry; what it removes may be gone already."""
     o = entry["o"]
     name = next(iter(o), "")
+    if name in ("create", *_COMMANDS) and request.services.access is not None:
+        grants = request.client.grants
+        inner = request.with_command(name, o)
+        _check_allowed(request, grants is not None and is_authorized(find_command(name).privileges, inner, grants), request.db)
     if name == "applyOps":
         for one in o[name]:
             apply_operation(request, one)

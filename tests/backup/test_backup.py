@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -19,9 +21,11 @@ from secantus_server.backup.archive import verify_archive
 from secantus_server.backup.restore import restore_archive
 from secantus_server.cli import main
 from secantus_server.errors import CommandError
+from secantus_server.storage import StorageError
 from secantus_server.storage.inspection import BACKUP
 from secantus_server.tools.progress import ProgressBar
 from secantus_server.tools.restore_archive import main as restore_main
+from tests.integration.daemon import environment
 
 Client = MongoClient[dict[str, Any]]
 
@@ -199,6 +203,41 @@ def test_the_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "is not an empty directory" in capsys.readouterr().err
     assert restore_main(["--archive", str(tmp_path / "none.tar.gz"), "--target-dir", str(tmp_path / "t")]) == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+KILLED = """
+import os, sys
+from pymongo import MongoClient
+from secantus_server import SecantusDBServer
+server = SecantusDBServer(port=0, storage_path=sys.argv[1]).start()
+client = MongoClient(server.uri)
+client.db.c.insert_many([{"x": n} for n in range(500)])
+with server.services.engine.backup():
+    client.db.c.insert_many([{"y": n} for n in range(500)])
+    client.db.d.create_index("z")
+    server.services.engine.checkpoint()
+    client.db.c.insert_many([{"z": n} for n in range(500)])
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_server_that_is_killed_during_a_backup_loses_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert subprocess.run([sys.executable, "-c", KILLED, str(data)], env=environment(), check=False).returncode == -9
+    assert (data / BACKUP).exists()
+    with SecantusDBServer(port=0, storage_path=str(data), log_level="error") as running, MongoClient(running.uri) as client:
+        assert client.db.c.count_documents({}) == 1500
+        assert "z_1" in client.db.d.index_information()
+        assert client.db.command("validate", "c")["valid"]
+        back_up(client, tmp_path / "a.tar.gz")
+
+
+def test_what_a_killed_server_has_left_does_not_replace_a_lost_file(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    subprocess.run([sys.executable, "-c", KILLED, str(data)], env=environment(), check=False)
+    (data / "WiredTiger.turtle").unlink()
+    with pytest.raises(StorageError, match=r"contains a store without WiredTiger\.turtle"):
+        SecantusDBServer(port=0, storage_path=str(data), log_level="error").start()
 
 
 def test_the_progress_bar() -> None:

@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from secantus_server import SecantusDBServer
 from tests.waiting import wait_until
 
 Client = MongoClient[dict[str, Any]]
@@ -145,3 +146,36 @@ def test_diagnostic_data(client: Client) -> None:
     assert data["replSetGetStatus"]["myState"] == 1
     assert data["start"] <= data["serverStatus"]["start"] <= data["serverStatus"]["end"] <= data["end"]
     assert refused(client.plain, "getDiagnosticData") == 13
+
+
+def test_a_user_may_bypass_the_write_block() -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True) as server:
+        with MongoClient[dict[str, Any]](server.uri) as first:
+            first.admin.command("createUser", "root", pwd="p", roles=["root"])
+        with MongoClient[dict[str, Any]](server.uri, username="root", password="p") as client:
+            client.d.command("createUser", "app", pwd="p", roles=["readWrite"])
+            client.admin.command("createUser", "restorer", pwd="p", roles=["restore", "readWriteAnyDatabase", "clusterAdmin"])
+            client.admin.command("setUserWriteBlockMode", 1, **{"global": True})
+        with MongoClient[dict[str, Any]](server.uri, username="app", password="p", authSource="d") as client:
+            assert refused(client.d, "insert", "c", documents=[{}]) == 371
+        with MongoClient[dict[str, Any]](server.uri, username="restorer", password="p") as client:
+            client.d.c.insert_one({})
+
+
+def test_apply_ops_needs_the_privileges_of_each_operation() -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True) as server:
+        with MongoClient[dict[str, Any]](server.uri) as first:
+            first.admin.command("createUser", "root", pwd="p", roles=["root"])
+        insert = {"op": "i", "ns": "d.c", "o": {"_id": 1}}
+        with MongoClient[dict[str, Any]](server.uri, username="root", password="p") as client:
+            client.admin.command("createUser", "dba", pwd="p", roles=["dbAdminAnyDatabase"])
+            client.d.create_collection("c")
+            assert client.admin.command("applyOps", [insert])["applied"] == 1
+        with MongoClient[dict[str, Any]](server.uri, username="dba", password="p") as client:
+            user = {"op": "i", "ns": "admin.system.users", "o": {"_id": "admin.x", "user": "x", "db": "admin", "roles": []}}
+            grant = {"op": "u", "ns": "admin.system.users", "o2": {"_id": "admin.dba"}, "o": {"$v": 2, "diff": {"u": {"roles": []}}}}
+            nested = {"op": "c", "ns": "admin.$cmd", "o": {"applyOps": [insert]}}
+            for entry in (insert, user, grant, nested, {"op": "d", "ns": "d.c", "o": {"_id": 1}}):
+                assert refused(client.admin, "applyOps", [entry]) == 13
+            create = {"op": "c", "ns": "d.$cmd", "o": {"create": "new"}}
+            assert client.admin.command("applyOps", [create])["applied"] == 1

@@ -48,6 +48,7 @@ def evaluate(spec: Any, ctx: ParseContext | None = None) -> Any:
         ({"$concatArrays": ["$a", [5], []]}, [3, 1, 2, 5]),
         ({"$concatArrays": []}, []),
         ({"$concatArrays": ["$a", "$none", "$s"]}, None),
+        ({"$slice": [0, None]}, None),
         ({"$slice": ["$a", 2]}, [3, 1]),
         ({"$slice": ["$a", -2]}, [1, 2]),
         ({"$slice": ["$a", 0]}, []),

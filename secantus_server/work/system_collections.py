@@ -101,7 +101,8 @@ def views_statistics(services: Services, db: str, name: str, scale: int = 1) -> 
 def views_uuid(db: str) -> Binary:
     """Return the UUID of `system.views`: it depends on the database's name only, since nothing is stored."""
     digest = hashlib.md5(f"{db}.{VIEWS}".encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
-    return Binary(UUID(bytes=digest, version=4).bytes, 4)
+    uuid: Binary = Binary(UUID(bytes=digest, version=4).bytes, 4)
+    return uuid
 
 
 def _views(services: Services, db: str) -> list[bytes]:

@@ -199,6 +199,8 @@ def _check_options(args: dict[str, Any], collection: Collection | None) -> None:
 
 
 def _check_tailable(args: dict[str, Any], collection: Collection | None) -> None:
+    if collection is not None and collection.is_view:
+        raise CommandError(168, f"{collection.namespace} is a view: option tailable is not supported")
     if args["sort"] and list(args["sort"].items()) != [("$natural", 1)]:
         raise CommandError(2, "cannot use tailable option with a sort other than {$natural: 1}")
     if args["singleBatch"]:

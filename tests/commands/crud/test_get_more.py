@@ -58,3 +58,9 @@ def test_the_name_of_the_collection_does_not_matter_to_kill_cursors(db: Database
 def test_a_reference_as_an_id(db: Database[Any]) -> None:
     assert db.command({"insert": "c", "documents": [{"_id": {"$ref": "c", "$id": 1}}]})["n"] == 1
     assert db.command({"insert": "c", "documents": [{"_id": {"$a": 1}}]})["writeErrors"][0]["code"] == 52
+
+
+def test_a_tailable_cursor_on_a_view(db: Database[Any]) -> None:
+    db.create_collection("c", capped=True, size=4096)
+    db.create_collection("v", viewOn="c")
+    assert code(db, {"find": "v", "tailable": True}) == 168

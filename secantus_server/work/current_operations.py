@@ -102,7 +102,9 @@ def _idle_cursor(services: Services, cursor: Cursor) -> dict[str, Any]:
     shown: dict[str, Any] = {"type": "idleCursor", "host": services.topology.address, "ns": cursor.namespace}
     origin = cursor.operation
     if origin is not None:
+        # The address belongs to operations only.
         shown |= client_fields(services.connections.find(origin.connection_id))
+        shown.pop("client", None)
     if cursor.session is not None:
         # Without authentication, the digest of an empty user name.
         user = Binary(hashlib.sha256(b"").digest(), 0)

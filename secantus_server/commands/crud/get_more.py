@@ -28,7 +28,7 @@ AWAIT_DATA_MS = 1000
 
 def _max_time(name: str, value: Any) -> int:
     a.exact_integer(name, value)
-    return a.integer(0, 2**31 - 1)(name, value)
+    return int(a.integer(0, 2**31 - 1)(name, value))
 
 
 def _term(name: str, value: Any) -> Int64:

@@ -125,7 +125,8 @@ class Cursor:
     ) -> list[bytes]:
         """Return the next batch, read in another transaction.
 
-        A batch that reaches the limit leaves the cursor open, as in MongoDB since 5.0; the empty batch after it closes the cursor.
+        A batch that the limit cuts short exhausts the cursor. One of the wanted size that reaches the limit leaves it open, as in MongoDB
+        since 5.0; the empty batch after it closes the cursor.
 
         Arguments:
             unit: the recovery unit; its transaction has begun.
@@ -172,7 +173,9 @@ class Cursor:
             close()
 
     def _fill(self, size: int) -> list[bytes]:
+        ends = False
         if self._limit:
+            ends = size > self._limit - self.given
             size = min(size, self._limit - self.given)
             if size == 0 and self.given:
                 self.exhausted = not self.tailable
@@ -186,6 +189,8 @@ class Cursor:
         self.at_end = not batch
         self.given += len(batch)
         self.batches += 1
+        if ends and self.given >= self._limit:
+            self.exhausted = not self.tailable
         return batch
 
     def _hold_back_excess(self, batch: list[bytes]) -> None:

@@ -14,6 +14,7 @@ from secantus_server.bson.values import type_name
 from secantus_server.errors import CommandError
 
 if TYPE_CHECKING:
+    from secantus_server.catalog.catalog import Catalog
     from secantus_server.catalog.view import CatalogView
 
 MAX_DATABASE_BYTES = 63
@@ -87,7 +88,7 @@ def check_length(db: str, name: str) -> None:
         raise CommandError(73, f"Fully qualified namespace is too long. Namespace: {db}.{name} Max: {MAX_NAMESPACE_BYTES}")
 
 
-def check_collection_uuid(catalog: CatalogView, db: str, name: str, uuid: Binary | None) -> None:
+def check_collection_uuid(catalog: Catalog | CatalogView, db: str, name: str, uuid: Binary | None) -> None:
     """Check that a collection has the UUID that the command expects.
 
     Raises:

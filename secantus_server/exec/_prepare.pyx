@@ -3,6 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element, read_int64
@@ -19,6 +20,10 @@ cdef int check_id(const Element* element) except -1:
     if element.type == 4 or element.type == 11 or element.type == 6:
         raise CommandError(53, f"The '_id' value cannot be of type {TYPE_NAMES[element.type]}")
     if element.type == 3:
+        cursor = first_element(element.value)
+        if next_element(&cursor, &inner) and inner.name_len == 4 and memcmp(inner.name, b"$ref", 4) == 0:
+            # A reference to a document of another collection.
+            return 0
         cursor = first_element(element.value)
         while next_element(&cursor, &inner):
             if inner.name[0] == 36:

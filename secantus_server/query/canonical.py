@@ -34,6 +34,7 @@ class CanonicalQuery:
         tailing: the cursor is tailable.
         return_key, show_record_id: find's options.
         sort_bytes: the memory limit of a sort that may not use the disk, else None.
+        projection: find's projection; only explain sets it, for the shape that it shows.
     """
 
     filter: dict[str, Any]
@@ -51,6 +52,7 @@ class CanonicalQuery:
     return_key: bool = False
     show_record_id: bool = False
     sort_bytes: int | None = None
+    projection: dict[str, Any] | None = None
 
 
 # Types whose values match by equality alone, unlike arrays, regular expressions and null.

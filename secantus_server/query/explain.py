@@ -5,13 +5,11 @@ https://www.mongodb.com/docs/manual/reference/explain-results/
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from secantus_server.bson import encode, type_name
 from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec.read_scope import ReadScope
@@ -25,6 +23,7 @@ from secantus_server.query.find import count_all
 from secantus_server.query.multikey import show_array_paths
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
 from secantus_server.query.planner import other_plans, plan_query
+from secantus_server.query.shapes import filter_shape, projection_shape, shape_hash
 from secantus_server.query.stages import PlanStage, stage
 from secantus_server.query.unused import notes_on_unused_indexes
 
@@ -88,7 +87,7 @@ def query_planner(namespace: str, query: CanonicalQuery, root: PlanStage, *, who
     Arguments:
         (as in Runner.result)
     """
-    shape = shape_hash([namespace, shape_of(query.filter), [] if query.sort is None else [list(part) for part in query.sort.parts]])
+    shape = _plan_cache_shape(namespace, query)
     return {
         "namespace": namespace,
         "parsedQuery": {} if query.match is None else query.match.serialize(),
@@ -108,23 +107,15 @@ def query_planner(namespace: str, query: CanonicalQuery, root: PlanStage, *, who
     }
 
 
+def _plan_cache_shape(namespace: str, query: CanonicalQuery) -> str:
+    sort = [] if query.sort is None else [list(part) for part in query.sort.parts]
+    parts = [filter_shape(query.filter, cached=True), sort, projection_shape(query.projection, cached=True), _collation_field(query)]
+    return shape_hash([namespace, *parts])
+
+
 def _collation_field(query: CanonicalQuery) -> dict[str, Any]:
     collation = query.context.collation
     return {"collation": collation.document()} if isinstance(collation, Collation) else {}
-
-
-def shape_of(value: Any) -> Any:
-    """Return a value in which each constant is replaced by the name of its type."""
-    if type(value) is dict:
-        return {name: shape_of(inner) for name, inner in value.items()}
-    if type(value) is list:
-        return [shape_of(inner) for inner in value]
-    return type_name(value)
-
-
-def shape_hash(shape: Any) -> str:
-    """Return the hash of a shape in upper-case hexadecimal digits."""
-    return hashlib.sha256(encode({"": shape})).hexdigest().upper()
 
 
 def run_find(

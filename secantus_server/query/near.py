@@ -38,6 +38,11 @@ class _Distance(Expression):
         return self.near.distance(doc)
 
 
+def has_expressions(projection: dict[str, Any]) -> bool:
+    """Return whether a projection may contain `$meta`. It is called for every find, so it looks at the top level only."""
+    return dict in map(type, projection.values())
+
+
 def near_metadata(match: Any) -> dict[str, Any] | None:
     """Return the metadata of documents found by a filter with `$near` or `$nearSphere`, as `ParseContext` has it, or None."""
     near = near_of(match)

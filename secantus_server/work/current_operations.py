@@ -106,7 +106,9 @@ def _idle_cursor(services: Services, cursor: Cursor) -> dict[str, Any]:
     shown: dict[str, Any] = {"type": "idleCursor", "host": services.topology.address, "ns": cursor.namespace}
     origin = cursor.operation
     if origin is not None:
+        # The address belongs to operations only.
         shown |= client_fields(services.connections.find(origin.connection_id))
+        shown.pop("client", None)
     if cursor.session is not None:
         shown["lsid"] = session_document(cursor.session)
     now_ms, now = services.clock.now_ms(), services.clock.monotonic()

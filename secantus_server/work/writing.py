@@ -49,7 +49,7 @@ def check_not_view(collection: Collection | None) -> None:
         raise CommandError(ON_VIEW, f"Namespace {collection.namespace} is a view, not a collection")
 
 
-def statements(request: Request, key: str, body: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+def statements(request: Request, key: str, body: list[dict[str, Any]] | None, *, may_be_empty: bool = False) -> list[dict[str, Any]]:
     """Return the statements of a write command, from its body or a document sequence.
 
     Raises:
@@ -64,7 +64,8 @@ def statements(request: Request, key: str, body: list[dict[str, Any]] | None) ->
         found = body
     else:
         raise CommandError(40414, f"BSON field '{request.name}.{key}' is missing but a required field")
-    check_statement_count(len(found))
+    if found or not may_be_empty:
+        check_statement_count(len(found))
     return found
 
 

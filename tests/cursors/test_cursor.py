@@ -76,13 +76,21 @@ def test_a_first_batch_that_reaches_the_limit_ends_the_cursor(limit: int, size: 
     assert cursor.exhausted
 
 
-@pytest.mark.parametrize(("limit", "sizes"), [(3, [2, 1]), (4, [2, 2]), (5, [4, 4]), (3, [0, 3])])
+@pytest.mark.parametrize(("limit", "sizes"), [(3, [2, 1]), (4, [2, 2]), (3, [0, 3])])
 def test_a_later_batch_that_reaches_the_limit_leaves_the_cursor_open(engine: Engine, limit: int, sizes: list[int]) -> None:
     cursor = over(numbered(10), limit)
     found = [*cursor.first_batch(sizes[0]), *next_batch(cursor, engine, sizes[1])]
     assert ids(found) == list(range(limit))
     assert not cursor.exhausted, "the server tells the end with the next batch"
     assert next_batch(cursor, engine, None) == []
+    assert cursor.exhausted
+
+
+@pytest.mark.parametrize("size", [2, 10, None])
+def test_a_later_batch_that_the_limit_cuts_short_ends_the_cursor(engine: Engine, size: int | None) -> None:
+    cursor = over(numbered(10), 5)
+    found = [*cursor.first_batch(4), *next_batch(cursor, engine, size)]
+    assert ids(found) == list(range(5))
     assert cursor.exhausted
 
 

@@ -38,8 +38,9 @@ def test_levels_belong_to_a_database_and_are_told(db: Database) -> None:
     assert status(db.command({"profile": -1})) == (1, 50, 0.5, None)
     assert status(other.command({"profile": -1})) == (0, 50, 0.5, None)
     assert status(db.command({"profile": 2, "filter": {"op": "insert"}})) == (1, 50, 0.5, None)
+    assert code(db, {"profile": 1, "filter": None}) == 2
     reply = db.command({"profile": 0, "filter": "unset"})
-    assert status(reply) == (2, 50, 0.5, {"op": "insert"})
+    assert status(reply) == (2, 50, 0.5, {"op": {"$eq": "insert"}})
     assert "note" in reply
     assert status(db.command({"profile": -1})) == (0, 50, 0.5, None)
 

@@ -16,7 +16,7 @@ from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.query.explain import shape_hash, shape_of
+from secantus_server.query.shapes import shape_hash, shape_of
 from secantus_server.work.collections import recall
 
 Filters = dict[str, dict[str, Any]]

@@ -80,7 +80,7 @@ def _may_run(operation: dict[str, Any], missing: list[set[str]]) -> bool:
 def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
     """Insert, update and delete in one command."""
     batch_size = _CURSOR.parse(args["cursor"])["batchSize"]
-    targets = parse_targets(request, statements(request, "nsInfo", args["nsInfo"]))
+    targets = parse_targets(request, statements(request, "nsInfo", args["nsInfo"], may_be_empty=True))
     operations = parse_operations(statements(request, "ops", args["ops"]), targets)
     bulk = _Bulk(request, args)
     bulk.run(operations)
@@ -122,6 +122,7 @@ class _Bulk:
         target = operations[0].target
         documents = [encode(operation.args["document"]) for operation in operations]
         try:
+            target.check()
             target.request.statement = operations[0].index
             _, errors = insert_documents(target.request, target.name, documents, ordered=self._ordered, bypass_validation=self._bypass)
         except CommandError as error:
@@ -143,6 +144,7 @@ class _Bulk:
         run = self._update if operation.kind == "update" else self._delete
         operation.target.request.statement = operation.index
         try:
+            operation.target.check()
             run(operation)
         except CommandError as error:
             self._check_fatal(error)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bson.binary import Binary
+
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import check_database_name
+from secantus_server.dispatch.names import check_collection_uuid, check_database_name
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 
@@ -25,7 +27,7 @@ _NAMESPACE = a.Arguments(
     "bulkWrite.nsInfo",
     {
         "ns": a.string(required=True),
-        "collectionUUID": a.anything(),
+        "collectionUUID": a.uuid(),
         "encryptionInformation": a.document(),
         "isTimeseriesNamespace": a.boolean(),
         "shardVersion": a.anything(),
@@ -76,10 +78,20 @@ class Target:
     Arguments:
         request: the command as if it ran against the collection's database.
         name: the collection's name in that database.
+        uuid: the UUID that the client expects the collection to have, or None.
     """
 
     request: Request
     name: str
+    uuid: Binary | None = None
+
+    def check(self) -> None:
+        """Check that the collection has the UUID that the client expects.
+
+        Raises:
+            CommandError: 361 CollectionUUIDMismatch.
+        """
+        check_collection_uuid(self.request.services.catalog, self.request.db, self.name, self.uuid)
 
 
 @dataclass(frozen=True)
@@ -107,12 +119,13 @@ def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Targe
     requests: dict[str, Request] = {}
     targets = []
     for entry in entries:
-        namespace: str = _NAMESPACE.parse(entry)["ns"]
+        parsed = _NAMESPACE.parse(entry)
+        namespace: str = parsed["ns"]
         db, dot, name = namespace.partition(".")
         check_database_name(db)
         if not dot or not name or name.startswith(".") or "\0" in name:
             raise CommandError(73, f"Invalid namespace specified for bulkWrite: '{namespace}'")
-        targets.append(Target(requests.setdefault(db, request.in_database(db)), name))
+        targets.append(Target(requests.setdefault(db, request.in_database(db)), name, parsed["collectionUUID"]))
     return targets
 
 

@@ -23,7 +23,7 @@ from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.explain import Runner, run_find
 from secantus_server.query.find import count_all, find_documents
-from secantus_server.query.near import near_metadata
+from secantus_server.query.near import has_expressions, near_metadata
 from secantus_server.query.plan import Found, Source
 from secantus_server.work.collections import recall
 from secantus_server.work.cursor_fail_points import enter_find
@@ -84,6 +84,7 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
     collection, query, projection = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
         return explain_view(request, name, _view_stages(args), args, transaction, runner)
+    query.projection = args["projection"]
     computed = computed_source(request.services, request.db, name, collection, query)
     root = run_find(collection, query, args["projection"], projection, runner, computed)
     return runner.result(f"{request.db}.{name}", collection, query, root)
@@ -179,7 +180,7 @@ def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Pro
         query.return_key = True
     elif args["showRecordId"]:
         query.show_record_id = True
-    if args["projection"] and query.match is not None:
+    if args["projection"] and has_expressions(args["projection"]) and query.match is not None:
         ctx.metadata = near_metadata(query.match)
     projection = parse_projection(args["projection"], ctx, match=query.match) if args["projection"] else None
     if projection is not None and projection.is_inclusion and projection.required_fields is not None:
@@ -199,6 +200,8 @@ def _check_options(args: dict[str, Any], collection: Collection | None) -> None:
 
 
 def _check_tailable(args: dict[str, Any], collection: Collection | None) -> None:
+    if collection is not None and collection.is_view:
+        raise CommandError(168, f"{collection.namespace} is a view: option tailable is not supported")
     if args["sort"] and list(args["sort"].items()) != [("$natural", 1)]:
         raise CommandError(2, "cannot use tailable option with a sort other than {$natural: 1}")
     if args["singleBatch"]:

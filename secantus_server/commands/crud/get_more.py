@@ -27,6 +27,17 @@ from secantus_server.work.cursor_fail_points import enter_get_more
 AWAIT_DATA_MS = 1000
 
 
+def _max_time(name: str, value: Any) -> int:
+    a.exact_integer(name, value)
+    return int(a.integer(0, 2**31 - 1)(name, value))
+
+
+def _term(name: str, value: Any) -> Int64:
+    if type(value) is not Int64:
+        raise a.wrong_type(name, value, "long")
+    return value
+
+
 def _may_continue(call: Authorized, grants: Grants) -> bool:
     """Return whether the cursor is the user's, who may still run the command that opened it.
 
@@ -62,8 +73,8 @@ def _may_kill(call: Authorized, grants: Grants) -> bool:
     {
         "collection": a.string(required=True),
         "batchSize": a.number(None, minimum=0),
-        "maxTimeMS": a.number(None, minimum=0, maximum=2**31 - 1),
-        "term": a.anything(),
+        "maxTimeMS": a.Field(_max_time),
+        "term": a.Field(_term),
         "lastKnownCommittedOpTime": a.anything(),
     },
     in_api_v1=True,
@@ -74,6 +85,8 @@ def _may_kill(call: Authorized, grants: Grants) -> bool:
 def get_more(request: Request, args: dict[str, Any]) -> Reply:
     """Return the next batch of a cursor."""
     cursor_id = request.body[request.name]
+    if cursor_id is None:
+        raise CommandError(40414, "BSON field 'getMore.getMore' is missing but a required field")
     if type(cursor_id) is not Int64:
         raise CommandError(14, f"BSON field 'getMore.getMore' is the wrong type '{type_name(cursor_id)}', expected type 'long'")
     name = collection_name("getMore", request.db, args["collection"])
@@ -95,14 +108,15 @@ def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: in
     """Refuse a getMore that does not match the cursor, which stays open.
 
     Raises:
-        CommandError: 13 Unauthorized, 2 BadValue.
+        CommandError: 13 Unauthorized, 2 BadValue, 50736 to 50738 for another session.
     """
     if cursor.namespace != namespace:
         raise CommandError(
             13, f"Requested getMore on namespace '{namespace}', but cursor belongs to a different namespace {cursor.namespace}"
         )
     if cursor.session != request.session:
-        raise CommandError(13, f"Cannot run getMore on cursor {cursor.id}, which was created in another session")
+        code = 50736 if cursor.session is None else 50737 if request.session is None else 50738
+        raise CommandError(code, f"Cannot run getMore on cursor {cursor.id}, which was created in another session")
     if cursor.transaction is not request.transaction:
         raise _other_transaction(request, cursor)
     if max_time_ms and not cursor.await_data:
@@ -206,7 +220,7 @@ def _next_batch(request: Request, cursor: Cursor, size: int | None) -> list[byte
 )
 def kill_cursors(request: Request, args: dict[str, Any]) -> Reply:
     """Close cursors."""
-    name = collection_name("killCursors", request.db, request.body[request.name])
+    collection_name("killCursors", request.db, request.body[request.name])
     killed: list[Int64] = []
     missing: list[Int64] = []
     for index, cursor_id in enumerate(args["cursors"]):
@@ -215,7 +229,5 @@ def kill_cursors(request: Request, args: dict[str, Any]) -> Reply:
                 14, f"BSON field 'killCursors.cursors.{index}' is the wrong type '{type_name(cursor_id)}', expected type 'long'"
             )
     for cursor_id in args["cursors"]:
-        cursor = request.services.cursors.peek(cursor_id)
-        found = cursor is not None and cursor.namespace == f"{request.db}.{name}" and request.services.cursors.kill(cursor_id)
-        (killed if found else missing).append(cursor_id)
+        (killed if request.services.cursors.kill(cursor_id) else missing).append(cursor_id)
     return {"cursorsKilled": killed, "cursorsNotFound": missing, "cursorsAlive": [], "cursorsUnknown": []}

@@ -39,6 +39,8 @@ def data_size(request: Request, args: dict[str, Any]) -> Reply:
     db, _, name = namespace.partition(".")
     check_database_name(db)
     collection_name("dataSize", db, name)
+    if args["min"] is not None and args["max"] is not None and not args["keyPattern"]:
+        raise CommandError(96, "dataSize needs the keyPattern of the index that min and max belong to")
     if (args["min"] is None) != (args["max"] is None):
         raise CommandError(2, "only one of min or max specified")
     started = request.services.clock.monotonic()

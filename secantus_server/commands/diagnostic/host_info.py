@@ -25,12 +25,25 @@ def host_info(request: Request, _args: dict[str, Any]) -> Reply:
         "memLimitMB": int_value(memory_mb),
         "numCores": os.cpu_count() or 1,
         "numCoresAvailableToProcess": usable_cores(),
+        "numPhysicalCores": os.cpu_count() or 1,
+        "numCpuSockets": 1,
         "numNumaNodes": 1,
         "cpuArch": platform.machine() or "unknown",
         "numaEnabled": False,
     }
     os_info = {"type": platform.system(), "name": platform.system(), "version": platform.release()}
-    return {"system": system, "os": os_info, "extra": {"versionString": platform.version(), "pageSize": int_value(_page_size())}}
+    extra = {"versionString": platform.version(), "pageSize": int_value(_page_size()), **(_linux() if platform.system() == "Linux" else {})}
+    return {"system": system, "os": os_info, "extra": extra}
+
+
+def _linux() -> dict[str, Any]:
+    """Return the fields that only Linux has."""
+    return {
+        "libcVersion": platform.libc_ver()[1],
+        "kernelVersion": platform.release(),
+        "numPages": int_value(os.sysconf("SC_PHYS_PAGES")),
+        "maxOpenFiles": int_value(os.sysconf("SC_OPEN_MAX")),
+    }
 
 
 def _page_size() -> int:

@@ -39,12 +39,15 @@ def profile(request: Request, args: dict[str, Any]) -> Reply:
     rate, given = args["sampleRate"], args["filter"]
     if rate is not None and not 0 <= rate <= 1:
         raise CommandError(2, "'sampleRate' must be between 0.0 and 1.0 inclusive")
-    if given is not None and given != "unset" and type(given) is not dict:
+    if "filter" in request.body and given != "unset" and type(given) is not dict:
         raise CommandError(2, "Expected an object, or the string 'unset'.")
     observer, db = request.services.observer, request.db
     was = observer.profiling
     known = was.filters.get(db)
-    parsed = known if given is None else None if given == "unset" else (given, parse_match(given, request.parse_context()))
+    parsed = known
+    if given is not None:
+        match = None if given == "unset" else parse_match(given, request.parse_context())
+        parsed = None if match is None else (match.serialize(), match)
     if level in (0, 1, 2):
         if level:
             make_profile_collection(request.services, db)

@@ -25,6 +25,7 @@ from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit, pack_ident
 from secantus_server.work.collections import recall
 from secantus_server.work.writing import check_not_view
 
+_NOT_WITH_METADATA = ("full", "repair", "background", "fixMultikey", "checkBSONConformance", "enforceFastCount")
 # The most inconsistencies of one kind that the reply describes.
 MAX_DESCRIBED = 100
 
@@ -63,7 +64,7 @@ def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
 
 def _check_options(body: dict[str, Any]) -> None:
     """Check the options, which may have any type."""
-    if _on(body, "metadata") and any(_on(body, option) for option in ("full", "repair", "background", "fixMultikey")):
+    if _on(body, "metadata") and any(_on(body, option) for option in _NOT_WITH_METADATA):
         raise CommandError(72, "Running validate with { metadata: true } cannot be combined with another option")
     if _on(body, "background") and any(_on(body, option) for option in ("full", "repair", "enforceFastCount")):
         raise CommandError(72, "Running validate with { background: true } cannot be combined with full, repair or enforceFastCount")
@@ -83,6 +84,7 @@ class _CollectionCheck:
         self._collection = collection
         self._unit = unit
         self._check = request.operation.check
+        self._metadata_only = _on(request.body, "metadata")
         self._reports = [_IndexReport(index) for index in collection.indexes]
         self._records = 0
         self._invalid: list[int] = []
@@ -144,12 +146,11 @@ class _CollectionCheck:
             if entries:
                 errors.append(f"Detected {len(entries)} {kind} index entries.")
         counted = [report for report in self._reports if report.index in self._collection.counted_indexes]
+        documents = {"nInvalidDocuments": len(self._invalid), "nNonCompliantDocuments": 0, "nrecords": int_value(self._records)}
         return {
             "ns": self._collection.namespace,
             "uuid": self._collection.uuid,
-            "nInvalidDocuments": len(self._invalid),
-            "nNonCompliantDocuments": 0,
-            "nrecords": int_value(self._records),
+            **({} if self._metadata_only else documents),
             "nIndexes": len(counted),
             "keysPerIndex": {report.index.name: int_value(report.keys) for report in counted},
             "indexDetails": {report.index.name: {"valid": report.valid, "spec": report.index.spec} for report in counted},

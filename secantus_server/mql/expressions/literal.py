@@ -10,12 +10,13 @@ from typing import Any
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.registry import operator_parser
+from secantus_server.mql.expressions.string_limit import checked_string
 
 
 @operator_parser("$literal")
 def parse_literal(argument: Any, _ctx: ParseContext) -> Expression:
     """Parse `$literal`: the argument becomes a constant."""
-    return Constant(argument)
+    return Constant(checked_string(argument) if type(argument) is str else argument)
 
 
 @operator_parser("$const")

@@ -26,6 +26,7 @@ from secantus_server.mql.expressions._nodes import (
 )
 from secantus_server.mql.expressions.paths import parse_path_string, validate_field_name
 from secantus_server.mql.expressions.registry import PlainOperator, find_operator
+from secantus_server.mql.expressions.string_limit import checked_string
 from secantus_server.mql.expressions.value_text import value_text
 
 EMPTY_DOCUMENT = b"\x05\x00\x00\x00\x00"
@@ -60,7 +61,7 @@ def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
     """
     kind = type(spec)
     if kind is str:
-        return parse_path_string(spec, ctx) if spec[:1] == "$" else Constant(spec)
+        return parse_path_string(spec, ctx) if spec[:1] == "$" else Constant(checked_string(spec))
     if not spec or kind not in (dict, list):
         return Constant(spec)
     # Few calls per level of nesting: a document may be 200 levels deep, and Python's stack is limited.

@@ -126,7 +126,7 @@ def _parse_limit(name: str, spec: dict[str, Any], codes: dict[str, Codes]) -> fl
     if not is_number(spec[name]):
         raise CommandError(codes[name].wrong_type, f"{name} must be a number")
     number = to_float(spec[name])
-    if not number >= 0 or (math.isinf(number) and type(spec[name]) is not float):
+    if not number >= 0 or (math.isinf(number) and (codes is GEOJSON_CODES or type(spec[name]) is not float)):
         raise CommandError(codes[name].negative, f"{name} must be non-negative")
     return number
 

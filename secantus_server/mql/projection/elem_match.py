@@ -20,7 +20,8 @@ def parse_elem_match(path: str, argument: Any, ctx: ParseContext) -> FirstMatch:
     """Parse `$elemMatch`: keep the first matching element of an array.
 
     Raises:
-        CommandError: 31274 if the argument is not a document, 31275 for a dotted path, 5626500 for `$near`, and the errors of the
+        CommandError: 31274 if the argument is not a document, 31275 for a dotted path, 5626500 for `$near`, 224 for
+            `$jsonSchema`, and the errors of the
             condition itself.
     """
     if type(argument) is not dict:
@@ -29,6 +30,8 @@ def parse_elem_match(path: str, argument: Any, ctx: ParseContext) -> FirstMatch:
         raise CommandError(31275, "Cannot use $elemMatch projection on a nested field.")
     if _asks_for_nearness(argument):
         raise CommandError(5626500, "$geoNear, $near, and $nearSphere are not allowed in this context")
+    if "$jsonSchema" in argument:
+        raise CommandError(224, "$jsonSchema is not allowed in this context")
     return FirstMatch(parse_match({path: {"$elemMatch": argument}}, ctx))
 
 

@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/geoNear/#fiel
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,9 @@ class GeoNearSpec:
 
     def condition(self, point: Any) -> dict[str, Any]:
         """The filter on the searched path."""
-        limits = {name: _distance(name, expression.evaluate(EMPTY_DOCUMENT)) for name, expression in self.limits.items()}
+        # Unlike the operator, the stage takes infinite distances.
+        distances = {name: _distance(name, expression.evaluate(EMPTY_DOCUMENT)) for name, expression in self.limits.items()}
+        limits = {name: min(distance, sys.float_info.max) for name, distance in distances.items()}
         if is_geojson(point):
             return {"$nearSphere": {"$geometry": point, **limits}}
         return {"$nearSphere" if self.spherical else "$near": point, **limits}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bson.binary import Binary
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from pymongo.database import Database
@@ -125,3 +126,18 @@ def test_an_update_that_changes_nothing_is_matched_and_not_modified(admin: Datab
     db.c.insert_one({"_id": 1, "x": 1})
     reply = run(admin, db, [{"update": 0, "filter": {"_id": 1}, "updateMods": update}])
     assert totals(reply) == (0, 0, 1, 0, 0, 0)
+
+
+def test_no_namespaces(admin: Database) -> None:
+    assert code(admin, {"bulkWrite": 1, "ops": [{"insert": 0, "document": {}}], "nsInfo": []}) == 2
+
+
+@pytest.mark.parametrize("op", [{"insert": 0, "document": {"_id": 1}}, {"update": 0, "filter": {}, "updateMods": {"$set": {"a": 1}}}])
+def test_a_collection_with_another_uuid_fails_alone(admin: Database, db: Database, op: dict[str, Any]) -> None:
+    db.c.insert_one({"_id": 0})
+    [info] = db.list_collections()
+    namespaces = [{"ns": f"{db.name}.c", "collectionUUID": other} for other in (Binary(bytes(16), 4), info["info"]["uuid"])]
+    second = {**op, next(iter(op)): 1}
+    reply = admin.command({"bulkWrite": 1, "ops": [op, second], "nsInfo": namespaces, "ordered": False})
+    first, last = reply["cursor"]["firstBatch"]
+    assert (first["ok"], first["code"], last["ok"], reply["nErrors"]) == (0.0, 361, 1.0, 1)

@@ -47,6 +47,7 @@ def test_idle_cursors(db: Database, admin: Database) -> None:
     assert (shown["tailable"], shown["awaitData"], shown["noCursorTimeout"]) == (False, False, False)
     assert shown["createdDate"] <= shown["lastAccessDate"]
     assert "clientMetadata" in idle
+    assert "client" not in idle
 
 
 def test_idle_connections(server: SecantusDBServer, admin: Database) -> None:

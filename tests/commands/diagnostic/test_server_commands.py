@@ -209,6 +209,7 @@ def test_default_concerns(admin: Database) -> None:
         ({"ping": 1, "readConcern": {"other": 1}}, 40415, None),
         ({"dropDatabase": None}, 40414, None),
         ({"profile": None}, 40414, None),
+        ({"dataSize": "a.b", "min": {"_id": 1}, "max": {"_id": 2}}, 96, None),
         ({"lockInfo": 1, "other": 1}, 40415, None),
         ({"convertToCapped": "$cmd", "size": 4096}, 26, None),
         ({"collMod": "oplog.rs", "cappedSize": 4096}, 26, None),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from secantus_server.server import SecantusDBServer
 from secantus_server.storage import INDEX_ENTRIES, RECORDS, pack_ident
@@ -96,3 +97,13 @@ def test_errors(db: Database, command: dict[str, Any], expected: int) -> None:
     db.create_collection("c")
     db.create_collection("v", viewOn="c")
     assert code(db, command) == expected
+
+
+def test_metadata_only_counts_no_documents(db: Database) -> None:
+    fill(db)
+    reply = db.command({"validate": "c", "metadata": True})
+    assert (reply["valid"], reply["nIndexes"]) == (True, 5)
+    assert not {"nrecords", "nInvalidDocuments", "nNonCompliantDocuments"} & reply.keys()
+    with pytest.raises(OperationFailure) as caught:
+        db.command({"validate": "c", "metadata": True, "checkBSONConformance": True})
+    assert caught.value.code == 72

@@ -161,6 +161,8 @@ def test_near(spec: dict[str, Any], stored: Any, expected: float | None) -> None
         ({"loc": {"$near": {"$geometry": line((0, 0), (1, 1))}}}, 2),
         ({"loc": {"$near": {"$geometry": point(0, 0)}, "$eq": 1}}, 34413),
         ({"loc": {"$near": {"$geometry": point(0, 0), "$maxDistance": "x"}}}, 2),
+        ({"loc": {"$near": {"$geometry": point(0, 0), "$maxDistance": float("inf")}}}, 2),
+        ({"loc": {"$near": {"$geometry": point(0, 0), "$minDistance": float("inf")}}}, 2),
         ({"loc": {"$near": [0, 0], "$maxDistance": "x"}}, 16895),
         ({"loc": {"$near": [0, 0], "$maxDistance": -1}}, 16896),
         ({"loc": {"$near": [0, 0], "$minDistance": "x"}}, 16893),

@@ -109,6 +109,7 @@ def test_the_document_itself_is_an_object() -> None:
         ({"$ref": "x"}, 9, "$jsonSchema keyword '$ref' is not currently supported"),
         ({"type": "integer"}, 9, "$jsonSchema type 'integer' is not currently supported."),
         ({"type": "int"}, 2, "Unknown type name alias: int"),
+        ({"bsonType": ["string", "integer"]}, 9, "$jsonSchema type 'integer' is not currently supported."),
         ({"bsonType": "foo"}, 2, "Unknown type name alias: foo"),
         (
             {"bsonType": 1},

@@ -66,6 +66,7 @@ def test_fields(spec: dict[str, Any], expected: dict[str, Any]) -> None:
     [
         ({"n": {"$slice": 2}, "_id": 1}, {"_id": 1, "n": [1, 2]}),
         ({"n": {"$slice": -2}, "a": 1}, {"_id": 1, "a": 5, "n": [4, 5]}),
+        ({"n": {"$slice": [0, None]}, "a": 1}, {"_id": 1, "a": 5, "n": None}),
         ({"n": {"$slice": 0}, "a": 1}, {"_id": 1, "a": 5, "n": []}),
         ({"n": {"$slice": [1, 2]}, "a": 1}, {"_id": 1, "a": 5, "n": [2, 3]}),
         ({"n": {"$slice": [-2, 1]}, "a": 1}, {"_id": 1, "a": 5, "n": [4]}),
@@ -166,6 +167,7 @@ REFUSED = [
     ({"a.$": 1, "b": {"$elemMatch": {}}}, 31255, "Cannot specify positional operator and $elemMatch."),
     ({"b": {"$elemMatch": {}}, "a.$": 1}, 31256, "Cannot specify positional operator and $elemMatch."),
     ({"a": {"$slice": "x"}}, 28667, 'Invalid $slice syntax. The given syntax { $slice: "x" } did not match the find() syntax because :: Location31273: $slice only supports numbers and [skip, limit] arrays :: The given syntax did not match the expression $slice syntax. :: caused by :: Expression $slice takes at least 2 arguments, and at most 3, but 1 were passed in.'),
+    ({"a": {"$elemMatch": {"$jsonSchema": {"required": ["x"]}}}}, 224, "$jsonSchema is not allowed in this context"),
     ({"a": {"$slice": [1, 0]}}, 28724, "Invalid $slice syntax. The given syntax { $slice: [ 1, 0 ] } did not match the find() syntax because :: Location31257"),
     ({"a": {"$slice": [Regex("x"), 1]}}, 28724, "Invalid $slice syntax. The given syntax { $slice: [ /x/, 1 ] } did not match the find() syntax because :: Location31272"),
 ]  # fmt: skip

@@ -106,6 +106,13 @@ def test_calculus() -> None:
     assert compute({"$integral": {"input": "$v"}}, numbers) == [6.0, 6.0]
 
 
+def test_a_covariance_over_a_moving_window() -> None:
+    rows = [{"x": x, "y": 10 * i} for i, x in enumerate([1, 2, float("inf"), 4, 5], 1)]
+    found = compute({"$covariancePop": ["$x", "$y"], "window": {"documents": [-1, 1]}}, rows)
+    assert found == [2.5, float("inf"), float("inf"), float("inf"), 2.5000000000000107]
+    assert compute({"$covariancePop": ["$x", "$y"], "window": {"documents": [3, 4]}}, rows) == [2.5, 0.0, None, None, None]
+
+
 @pytest.mark.parametrize(
     ("pairs", "population", "sample"),
     [

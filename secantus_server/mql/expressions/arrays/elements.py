@@ -113,7 +113,7 @@ def slice_(array: Any, *numbers: Any) -> list[Any] | None:
     Raises:
         CommandError: 28724 to 28729 for a bad argument.
     """
-    if is_nullish(array):
+    if is_nullish(array) or is_nullish(numbers[0]):
         return None
     if type(array) is not list:
         raise CommandError(28724, f"First argument to $slice must be an array, but is of type: {type_name(array)}")

@@ -5,14 +5,13 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/sortArray/
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from secantus_server.bson import encode, is_number, key_string, type_name
+from secantus_server.bson import is_number, key_string, type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql import sort
-from secantus_server.mql.context import ParseContext
+from secantus_server.mql.array_sort import SortKeys, sort_elements
+from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions._nodes import Expression
 from secantus_server.mql.expressions.named_arguments import Signature
 from secantus_server.mql.expressions.nullish import is_nullish
@@ -41,28 +40,18 @@ def parse_sort_array(argument: Any, ctx: ParseContext) -> Expression:
     pattern = given["sortBy"]
     if type(pattern) is dict:
         _check_pattern(pattern)
-        parts = [(path, int(_direction(value) or 0)) for path, value in pattern.items()]
-        key, reverse = partial(_document_key, sort.SortPattern(parts, ctx)), False
+        keys: SortKeys = [(tuple(path.split(".")), _direction(value) == -1) for path, value in pattern.items()]
     else:
-        key, reverse = partial(_whole_key, ctx), _whole_direction(pattern) < 0
-    return call(partial(_sort, key, reverse), [parse_expression(given["input"], ctx)])
+        keys = [((), _whole_direction(pattern) < 0)]
+    return call(partial(_sort, keys, ctx.collation), [parse_expression(given["input"], ctx)])
 
 
-def _sort(key: Callable[[Any], bytes], reverse: bool, array: Any) -> list[Any] | None:
+def _sort(keys: SortKeys, collation: Collation | None, array: Any) -> list[Any] | None:
     if is_nullish(array):
         return None
     if type(array) is not list:
         raise CommandError(2942504, f"The input argument to $sortArray must be an array, but was of type: {type_name(array)}")
-    return sorted(array, key=key, reverse=reverse)
-
-
-def _document_key(pattern: sort.SortPattern, element: Any) -> bytes:
-    """Return an element's sort key; an element that is not a document has none of the fields."""
-    return pattern.key(encode(element if type(element) is dict else {}))
-
-
-def _whole_key(ctx: ParseContext, element: Any) -> bytes:
-    return key_string(element, ctx.collation)
+    return sort_elements(array, keys, collation)
 
 
 def _direction(value: Any) -> int | None:

@@ -14,6 +14,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.numbers.integers import to_int32
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.registry import operator
+from secantus_server.mql.expressions.string_limit import checked_string
 from secantus_server.mql.expressions.strings.coercion import to_text
 from secantus_server.mql.expressions.value_text import value_text
 
@@ -27,7 +28,7 @@ def concat(*values):
     """Return the concatenated strings; null as soon as a string is null.
 
     Raises:
-        CommandError: 16702 for a value that is not a string.
+        CommandError: 16702 for a value that is not a string, 16493 for a result of 16 megabytes.
     """
     for value in values:
         if type(value) is str:
@@ -35,7 +36,9 @@ def concat(*values):
         if is_nullish(value):
             return None
         raise CommandError(16702, f"$concat only supports strings, not {type_name(value)}")
-    return "".join(values)
+    cdef str text = "".join(values)
+    # The check is a call, and only long strings need it.
+    return text if len(text) < 4194304 else checked_string(text)
 
 
 cdef str text_of(object value):

@@ -18,6 +18,7 @@ from secantus_server.mql.expressions.named_arguments import Signature
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator, operator_parser
+from secantus_server.mql.expressions.string_limit import checked_string
 from secantus_server.mql.expressions.value_text import value_text
 
 
@@ -46,7 +47,7 @@ def _replace(name: str, count: int, text: Any, find: Any, replacement: Any) -> s
             raise CommandError(code, f"{name} requires that '{what}' be a string, found: {value_text(value)}")
     if is_nullish(text) or is_nullish(find) or is_nullish(replacement):
         return None
-    return str(text.replace(find, replacement, count))
+    return checked_string(str(text.replace(find, replacement, count)))
 
 
 operator_parser("$replaceOne")(_replace_parser("$replaceOne", 1))

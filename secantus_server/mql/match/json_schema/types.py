@@ -23,7 +23,10 @@ JSON_TYPES: dict[str, set[int]] = {
 @register("bsonType")
 def parse_bson_type(keyword: Keyword) -> Rule:
     """Parse `bsonType`: one BSON type name, or several."""
-    return TypeRule(set().union(*(type_codes(item) for item in _type_names(keyword))))
+    names = _type_names(keyword)
+    if "integer" in names:
+        raise CommandError(9, "$jsonSchema type 'integer' is not currently supported.")
+    return TypeRule(set().union(*(type_codes(item) for item in names)))
 
 
 @register("type")

@@ -5,22 +5,20 @@ https://www.mongodb.com/docs/manual/reference/operator/update/push/
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from bson.int64 import Int64
 
-from secantus_server.bson import is_number, key_string, to_decimal, type_name
+from secantus_server.bson import is_number, to_decimal, type_name
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
+from secantus_server.mql.array_sort import SortKeys, sort_elements
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_id
 from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
-# Sort keys of elements: (path inside the element, or () for the whole element; descending).
-SortKeys = list[tuple[tuple[str, ...], bool]]
 _CLAUSES = ("$each", "$position", "$slice", "$sort")
 
 
@@ -39,7 +37,7 @@ class _Push:
             place = max(0, len(old) + place)
         new = old[:place] + self.values + old[place:]
         if self.sort is not None:
-            new = _sorted(new, self.sort, ctx)
+            new = sort_elements(new, self.sort, ctx.collation)
         if self.slice is not None:
             new = new[: self.slice] if self.slice >= 0 else new[self.slice :]
         return new
@@ -116,23 +114,3 @@ def _sort_path(path: str) -> tuple[str, ...]:
     if "" in names:
         raise CommandError(2, f"The $sort field is a dotted field but has an empty part: {path}")
     return tuple(names)
-
-
-def _sorted(array: list[Any], keys: SortKeys, ctx: ParseContext) -> list[Any]:
-    """Return the sorted array. Each sort is stable, so sorting by the last key first gives the order by all keys."""
-    for names, descending in reversed(keys):
-        array = sorted(array, key=_sort_key(names, ctx), reverse=descending)
-    return array
-
-
-def _sort_key(names: tuple[str, ...], ctx: ParseContext) -> Callable[[Any], bytes]:
-    return lambda element: key_string(_part(element, names), ctx.collation)
-
-
-def _part(element: Any, names: tuple[str, ...]) -> Any:
-    """Return the value at a path of nested documents; null if it is missing."""
-    for name in names:
-        if type(element) is not dict or name not in element:
-            return None
-        element = element[name]
-    return element

@@ -48,6 +48,8 @@ def evaluate(spec: Any, ctx: ParseContext | None = None) -> Any:
         ({"$concatArrays": ["$a", [5], []]}, [3, 1, 2, 5]),
         ({"$concatArrays": []}, []),
         ({"$concatArrays": ["$a", "$none", "$s"]}, None),
+        ({"$slice": [0, None]}, None),
+        ({"$sortArray": {"input": {"$literal": [{"a": [3, 1]}, {"a": [2]}]}, "sortBy": {"a": 1}}}, [{"a": [2]}, {"a": [3, 1]}]),
         ({"$slice": ["$a", 2]}, [3, 1]),
         ({"$slice": ["$a", -2]}, [1, 2]),
         ({"$slice": ["$a", 0]}, []),

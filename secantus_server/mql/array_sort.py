@@ -1,0 +1,37 @@
+"""The order of an array's elements by fields of documents, as `$push` with `$sort` and `$sortArray` sort them.
+
+https://www.mongodb.com/docs/manual/reference/operator/update/sort/
+
+Unlike the sort of a query, it compares the arrays in a field as wholes, and does not look into the arrays on the way to a field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from secantus_server.bson import key_string
+from secantus_server.mql.context import Collation
+
+# The names of a path, none for the whole element, and whether the order is descending.
+SortKeys = Sequence[tuple[tuple[str, ...], bool]]
+
+
+def sort_elements(array: list[Any], keys: SortKeys, collation: Collation | None) -> list[Any]:
+    """Return the sorted array. Each sort is stable, so sorting by the last key first gives the order by all keys."""
+    for names, descending in reversed(keys):
+        array = sorted(array, key=_sort_key(names, collation), reverse=descending)
+    return array
+
+
+def _sort_key(names: tuple[str, ...], collation: Collation | None) -> Callable[[Any], bytes]:
+    return lambda element: key_string(_part(element, names), collation)
+
+
+def _part(element: Any, names: tuple[str, ...]) -> Any:
+    """Return the value at a path of nested documents; null if it is missing."""
+    for name in names:
+        if type(element) is not dict or name not in element:
+            return None
+        element = element[name]
+    return element

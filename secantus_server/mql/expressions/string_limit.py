@@ -1,0 +1,25 @@
+"""The greatest size of a string in an expression.
+
+https://www.mongodb.com/docs/manual/reference/limits/#bson-documents
+"""
+
+from __future__ import annotations
+
+from secantus_server.errors import CommandError
+
+MAX_STRING_BYTES = 16 * 1024 * 1024
+# A code point has four bytes at most, so that a shorter string need not be measured.
+_ALWAYS_ALLOWED = MAX_STRING_BYTES // 4
+
+
+def checked_string(text: str) -> str:
+    """Return a string that an expression contains or computes.
+
+    Raises:
+        CommandError: 16493 if it has 16 megabytes or more.
+    """
+    if len(text) >= _ALWAYS_ALLOWED and (
+        len(text) >= MAX_STRING_BYTES or (not text.isascii() and len(text.encode("utf-8", "surrogateescape")) >= MAX_STRING_BYTES)
+    ):
+        raise CommandError(16493, "Tried to create string longer than 16MB")
+    return text

@@ -21,6 +21,7 @@ from secantus_server.sessions.ids import NOBODY
 from secantus_server.sessions.registry import TIMEOUT_MINUTES
 
 MAX_SESSIONS = 10_000
+UUID_BYTES = 16
 _USER = a.Arguments("KillAllSessionsUser", {"user": a.string(required=True), "db": a.string(required=True)}, generic=False)
 
 
@@ -64,20 +65,20 @@ def end_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     return {}
 
 
-@command("killSessions", {}, in_api_v1=True, privileges=on_cluster(by_arguments=("killAnySession",)))
+@command("killSessions", lenient=True, privileges=on_cluster(by_arguments=("killAnySession",)))
 def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """Kill the operations and cursors of logical sessions."""
-    ids = _session_ids(request)
+    ids = _session_ids(request, nulls=True)
     _kill(request, ids)
     _interrupt(request, lambda session: session in ids)
     _abort(request, lambda session: session in ids)
     return {}
 
 
-@command("killAllSessions", {}, in_api_v1=True, privileges=on_cluster("killAnySession"))
+@command("killAllSessions", lenient=True, privileges=on_cluster("killAnySession"))
 def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """Kill the operations, transactions and cursors of all sessions; given users match none, since sessions do not belong to users."""
-    users = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
+    users = _listed(request, nulls=True)
     for user in users:
         _USER.parse(user)
     if not users:
@@ -135,21 +136,41 @@ def _kill_matching(request: Request, matches: Callable[[bytes], bool]) -> None:
     _abort(request, matches)
 
 
-def _session_ids(request: Request) -> frozenset[bytes]:
+def _listed(request: Request, *, nulls: bool) -> list[dict[str, Any]]:
+    """Return the documents that a command lists; `nulls` says that it ignores nulls among them.
+
+    Raises:
+        CommandError: 40414 or 14.
+    """
+    value = request.body[request.name]
+    if nulls and value is None:
+        raise CommandError(40414, f"BSON field '{request.name}.{request.name}' is missing but a required field")
+    if nulls and type(value) is list:
+        value = [item for item in value if item is not None]
+    found: list[dict[str, Any]] = a.documents(required=True).check(f"{request.name}.{request.name}", value)
+    return found
+
+
+def _session_ids(request: Request, *, nulls: bool = False) -> frozenset[bytes]:
     """Return the ids of the sessions that a command lists.
 
     Raises:
-        CommandError: 14, 40414, or 2 for more than 10,000 sessions.
+        CommandError: 14, 40414, 40415, or 2 for more than 10,000 sessions.
     """
-    sessions = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
+    sessions = _listed(request, nulls=nulls)
     if len(sessions) > MAX_SESSIONS:
         raise CommandError(2, f"Too many sessions: {len(sessions)}; the limit is {MAX_SESSIONS}")
     for session in sessions:
+        for field in session:
+            if nulls and field not in ("id", "uid"):
+                raise CommandError(40415, f"BSON field '{request.name}.{request.name}.{field}' is an unknown field.")
         identity = session.get("id")
         if identity is None:
             raise CommandError(40414, f"BSON field '{request.name}.{request.name}.id' is missing but a required field")
         if type(identity) is not Binary or identity.subtype != 4:
             raise a.wrong_type(f"{request.name}.{request.name}.id", identity, "UUID")
+        if nulls and len(identity) != UUID_BYTES:
+            raise CommandError(207, f"A UUID has {UUID_BYTES} bytes, not {len(identity)}")
     return frozenset(bytes(session["id"]) for session in sessions)
 
 

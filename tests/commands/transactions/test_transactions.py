@@ -145,7 +145,7 @@ def test_a_cursor_stays_in_its_transaction(db: Db, session: ClientSession, other
     reply = db.command("find", "c", batchSize=2, session=session)
     cursor = reply["cursor"]["id"]
     db.c.delete_many({"_id": {"$gt": 5}})
-    assert failure(lambda: db.command("getMore", cursor, collection="c")).code == 13
+    assert failure(lambda: db.command("getMore", cursor, collection="c")).code == 50738
     batch = db.command("getMore", cursor, collection="c", batchSize=3, session=session)["cursor"]["nextBatch"]
     assert [document["_id"] for document in batch] == [2, 3, 4]
     rest = db.command("getMore", cursor, collection="c", session=session)["cursor"]["nextBatch"]
@@ -214,6 +214,7 @@ def test_commit_is_idempotent_and_later_statements_are_refused(db: Db, wire: Wir
         ({"ping": 1}, 263),
         ({"getMore": Int64(1), "collection": "c"}, 263),
         ({"aggregate": "c", "pipeline": [{"$out": "x"}], "cursor": {}}, 263),
+        ({"aggregate": "c", "pipeline": [{"$unionWith": "d"}], "cursor": {}}, 263),
         ({"aggregate": "c", "pipeline": [{"$merge": "x"}], "cursor": {}}, 263),
         ({"aggregate": "c", "pipeline": [{"$collStats": {"count": {}}}], "cursor": {}}, 263),
         ({"insert": "capped", "documents": [{}]}, 263),

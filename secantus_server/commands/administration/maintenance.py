@@ -28,9 +28,15 @@ def shutdown(request: Request, _args: dict[str, Any]) -> Reply:
     return {}
 
 
+def _int32(name: str, value: Any) -> int:
+    if type(value) is not int:
+        raise a.wrong_type(name, value, "int")
+    return value
+
+
 @command(
     "fsync",
-    {"lock": a.boolean(), "async": a.boolean(), "fsyncLockAcquisitionTimeoutMillis": a.anything()},
+    {"lock": a.boolean(), "async": a.boolean(), "fsyncLockAcquisitionTimeoutMillis": a.Field(_int32)},
     admin_only=True,
     privileges=on_cluster("fsync"),
 )

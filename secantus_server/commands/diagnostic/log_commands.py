@@ -32,9 +32,12 @@ def get_log(request: Request, _args: dict[str, Any]) -> Reply:
     return {"totalLinesWritten": len(lines), "log": lines}
 
 
-@command("logRotate", lenient=True, admin_only=True, privileges=on_cluster("logRotate"))
-def log_rotate(_request: Request, _args: dict[str, Any]) -> Reply:
+@command("logRotate", {}, admin_only=True, privileges=on_cluster("logRotate"))
+def log_rotate(request: Request, _args: dict[str, Any]) -> Reply:
     """Do nothing: the server has no log file to rotate."""
+    target = request.body[request.name]
+    if type(target) is str and target != "server":
+        raise CommandError(4, f"Unknown log type '{target}': the only log is 'server'")
     return {}
 
 

@@ -30,7 +30,7 @@ from secantus_server.work.reading import command_context, cursor_reply
 _NOT_IN_TRANSACTION = frozenset(
     [
         *("$changeStream", "$collStats", "$currentOp", "$indexStats", "$listCatalog", "$listClusterCatalog", "$listLocalSessions"),
-        *("$listSessions", "$merge", "$out", "$planCacheStats", "$querySettings", "$queryStats"),
+        *("$listSessions", "$merge", "$out", "$planCacheStats", "$querySettings", "$queryStats", "$unionWith"),
     ]
 )
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.auth.privileges import Grants
-from secantus_server.bson import encode
+from secantus_server.bson import encode, is_number, to_decimal
+from secantus_server.bson.numbers import INT32_MAX, INT32_MIN
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
 from secantus_server.mql.match import parse_match
 from secantus_server.work.current_operations import current_operations
 
@@ -46,11 +48,27 @@ def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     return {**reply, "fsyncLock": True} if request.services.fsync_lock.is_held else reply
 
 
-@command("killOp", {"op": a.anything(required=True)}, admin_only=True, privileges=on_cluster(by_arguments=("killop",), check=_may_kill))
-def kill_op(request: Request, args: dict[str, Any]) -> Reply:
+@command("killOp", lenient=True, admin_only=True, privileges=on_cluster(by_arguments=("killop",), check=_may_kill))
+def kill_op(request: Request, _args: dict[str, Any]) -> Reply:
     """End a running operation."""
-    request.services.operations.kill(a.exact_integer("killOp.op", args["op"]))
+    request.services.operations.kill(_operation_id(request.body))
     return {"info": "attempting to kill op"}
+
+
+def _operation_id(body: dict[str, Any]) -> int:
+    """Return the operation to end.
+
+    Raises:
+        CommandError: 4 without one, 14 for another type than a number, 2 for a number that is not an int32.
+    """
+    if "op" not in body:
+        raise CommandError(4, 'Did not provide "op" field')
+    if not is_number(body["op"]):
+        raise a.wrong_type("killOp.op", body["op"], "number")
+    number = to_decimal(body["op"])
+    if not number.is_finite() or number != number.to_integral_value() or not INT32_MIN <= number <= INT32_MAX:
+        raise CommandError(2, f"The op of killOp must be an int32, not {body['op']}")
+    return int(number)
 
 
 @command("lockInfo", {}, admin_only=True, privileges=on_cluster("serverStatus"))

@@ -36,7 +36,7 @@ def get_log(request: Request, _args: dict[str, Any]) -> Reply:
     return {"totalLinesWritten": log.total, "log": [as_json(line) for line in list(log.kept)] if is_json else log.lines}
 
 
-@command("logRotate", lenient=True, admin_only=True, privileges=on_cluster("logRotate"))
+@command("logRotate", {}, admin_only=True, privileges=on_cluster("logRotate"))
 def log_rotate(request: Request, _args: dict[str, Any]) -> Reply:
     """Begin a new log file; without one, do nothing."""
     target = request.body[request.name]

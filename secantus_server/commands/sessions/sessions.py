@@ -77,21 +77,21 @@ def _may_impersonate(call: Authorized, grants: Grants) -> bool:
     return not chooses or "impersonate" in grants.on_cluster()
 
 
-@command("killSessions", {}, in_api_v1=True, privileges=on_cluster(by_arguments=("killAnySession",), check=_may_kill))
+@command("killSessions", lenient=True, privileges=on_cluster(by_arguments=("killAnySession",), check=_may_kill))
 def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """Kill the operations and cursors of logical sessions."""
-    ids = _session_ids(request)
+    ids = _session_ids(request, nulls=True)
     _kill(request, ids)
     _interrupt(request, lambda session: session in ids)
     _abort(request, lambda session: session in ids)
     return {}
 
 
-@command("killAllSessions", {}, in_api_v1=True, privileges=on_cluster("killAnySession"))
+@command("killAllSessions", lenient=True, privileges=on_cluster("killAnySession"))
 def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """Kill the operations, transactions and cursors of all sessions, or of those of the given users."""
-    users = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
-    digests = {user_digest(user["user"], user["db"]) for user in map(_USER.parse, users)}
+    users = [_USER.parse(user) for user in _listed(request, nulls=True)]
+    digests = {user_digest(user["user"], user["db"]) for user in users}
     _kill_matching(request, lambda session: not users or _user_of(session) in digests)
     return {}
 
@@ -160,21 +160,41 @@ def _kill_matching(request: Request, matches: Callable[[bytes], bool]) -> None:
     _abort(request, matches)
 
 
-def _session_ids(request: Request) -> frozenset[bytes]:
+def _listed(request: Request, *, nulls: bool) -> list[dict[str, Any]]:
+    """Return the documents that a command lists; `nulls` says that it ignores nulls among them.
+
+    Raises:
+        CommandError: 40414 or 14.
+    """
+    value = request.body[request.name]
+    if nulls and value is None:
+        raise CommandError(40414, f"BSON field '{request.name}.{request.name}' is missing but a required field")
+    if nulls and type(value) is list:
+        value = [item for item in value if item is not None]
+    found: list[dict[str, Any]] = a.documents(required=True).check(f"{request.name}.{request.name}", value)
+    return found
+
+
+def _session_ids(request: Request, *, nulls: bool = False) -> frozenset[bytes]:
     """Return the ids of the sessions that a command lists.
 
     Raises:
-        CommandError: 14, 40414, or 2 for more than 10,000 sessions.
+        CommandError: 14, 40414, 40415, or 2 for more than 10,000 sessions.
     """
-    sessions = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
+    sessions = _listed(request, nulls=nulls)
     if len(sessions) > MAX_SESSIONS:
         raise CommandError(2, f"Too many sessions: {len(sessions)}; the limit is {MAX_SESSIONS}")
     for session in sessions:
+        for field in session:
+            if nulls and field not in ("id", "uid"):
+                raise CommandError(40415, f"BSON field '{request.name}.{request.name}.{field}' is an unknown field.")
         identity = session.get("id")
         if identity is None:
             raise CommandError(40414, f"BSON field '{request.name}.{request.name}.id' is missing but a required field")
         if type(identity) is not Binary or identity.subtype != 4:
             raise a.wrong_type(f"{request.name}.{request.name}.id", identity, "UUID")
+        if nulls and len(identity) != UUID_BYTES:
+            raise CommandError(207, f"A UUID has {UUID_BYTES} bytes, not {len(identity)}")
     own = request.client.uid
     if not own or request.name != "killSessions":
         return frozenset(bytes(session["id"]) + own for session in sessions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bson.binary import Binary
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from pymongo.database import Database
@@ -141,6 +142,12 @@ def test_sessions(admin: Database) -> None:
         assert code(admin, {name: session}) == 14
 
 
+@pytest.mark.parametrize("name", ["killSessions", "killAllSessions"])
+def test_nulls_and_unknown_fields_do_not_matter_to_kill_commands(admin: Database, name: str) -> None:
+    listed = [None] if name == "killSessions" else [None, {"user": "a", "db": "b"}]
+    assert admin.command({name: listed, "other": 1})["ok"] == 1.0
+
+
 def test_the_end_of_a_session_closes_its_cursors(db: Database) -> None:
     db.c.insert_many({"_id": number} for number in range(5))
     with db.client.start_session() as session:
@@ -209,6 +216,19 @@ def test_default_concerns(admin: Database) -> None:
         ({"ping": 1, "readConcern": {"other": 1}}, 40415, None),
         ({"dropDatabase": None}, 40414, None),
         ({"profile": None}, 40414, None),
+        ({"killOp": 1}, 4, None),
+        ({"killOp": 1, "op": None}, 14, None),
+        ({"killOp": 1, "op": 1.5}, 2, None),
+        ({"killOp": 1, "op": 2**31}, 2, None),
+        ({"killOp": 1, "op": Decimal128("NaN")}, 2, None),
+        ({"logRotate": "audit"}, 4, None),
+        ({"logRotate": 1, "other": 1}, 40415, None),
+        ({"fsync": 1, "fsyncLockAcquisitionTimeoutMillis": 1.0}, 14, None),
+        ({"killSessions": None}, 40414, None),
+        ({"killAllSessions": None}, 40414, None),
+        ({"killSessions": [{"other": 1}]}, 40415, None),
+        ({"killSessions": [{"id": Binary(bytes(8), 4)}]}, 207, None),
+        ({"killSessions": [], "apiVersion": "1", "apiStrict": True}, 323, None),
         ({"dataSize": "a.b", "min": {"_id": 1}, "max": {"_id": 2}}, 96, None),
         ({"lockInfo": 1, "other": 1}, 40415, None),
         ({"convertToCapped": "$cmd", "size": 4096}, 26, None),

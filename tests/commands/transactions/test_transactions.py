@@ -214,6 +214,7 @@ def test_commit_is_idempotent_and_later_statements_are_refused(db: Db, wire: Wir
         ({"ping": 1}, 263),
         ({"getMore": Int64(1), "collection": "c"}, 263),
         ({"aggregate": "c", "pipeline": [{"$out": "x"}], "cursor": {}}, 263),
+        ({"aggregate": "c", "pipeline": [{"$unionWith": "d"}], "cursor": {}}, 263),
         ({"aggregate": "c", "pipeline": [{"$merge": "x"}], "cursor": {}}, 263),
         ({"aggregate": "c", "pipeline": [{"$collStats": {"count": {}}}], "cursor": {}}, 263),
         ({"insert": "capped", "documents": [{}]}, 263),

@@ -40,7 +40,6 @@ def test_what_is_old_enough_goes(server: SecantusDBServer, db: Database, seconds
     ("key", "options"),
     [
         ({"t": "hashed"}, {"expireAfterSeconds": 0}),
-        ({"t": 1}, {"expireAfterSeconds": float("nan")}),
         ({"t": 1}, {"expireAfterSeconds": 0, "partialFilterExpression": {"gone": True}}),
         ({"t": 1}, {}),
     ],

@@ -13,9 +13,16 @@ from secantus_server.dispatch.registry import Reply, command, command_to_run, is
 from secantus_server.dispatch.request import Request
 
 
+def _timeout_ms(name: str, value: Any) -> int:
+    """Check for an int that is not negative: this command takes no other type of number."""
+    if type(value) is not int:
+        raise a.wrong_type(name, value, "int")
+    return int(a.number(minimum=0).check(name, value))
+
+
 @command(
     "fsync",
-    {"lock": a.boolean(), "async": a.boolean(), "fsyncLockAcquisitionTimeoutMillis": a.number(90_000, minimum=0)},
+    {"lock": a.boolean(), "async": a.boolean(), "fsyncLockAcquisitionTimeoutMillis": a.Field(_timeout_ms, 90_000)},
     admin_only=True,
     privileges=on_cluster("fsync"),
 )

@@ -28,6 +28,11 @@ def test_values_come_back_as_they_were(engine: Engine) -> None:
             assert unit.get(table, b"no") is None
 
 
+def test_an_empty_key_is_our_mistake(engine: Engine) -> None:
+    with engine.transaction() as unit, pytest.raises(AssertionError, match="empty key"):
+        unit.get(META, b"")
+
+
 def test_put_overwrites_and_insert_does_not(engine: Engine) -> None:
     with engine.transaction() as unit:
         assert unit.insert(CATALOG, b"a", b"1")

@@ -8,14 +8,29 @@ from typing import Any
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.backup.take import take_backup
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.privileges import on_cluster
+from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 
 
-@command("secantusAdmin.backupArchive", {"outputPath": a.string(required=True)}, admin_only=True, privileges=on_cluster("fsync"))
+# What an archive contains: all databases, those of the server itself, and the users.
+_CONTENTS = (("", ""), ("config", ""), ("local", ""), ("admin", "system.users"))
+
+
+def _may_copy(_call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may read everything, as the role `backup` may."""
+    return all("find" in grants.on(db, collection) for db, collection in _CONTENTS)
+
+
+@command(
+    "secantusAdmin.backupArchive",
+    {"outputPath": a.string(required=True)},
+    admin_only=True,
+    privileges=on_cluster(by_arguments=("find",), check=_may_copy),
+)
 def backup_archive(request: Request, args: dict[str, Any]) -> Reply:
     """Write a consistent archive of the storage directory to a file of the server's machine, while writes go on."""
     services, path = request.services, Path(args["outputPath"]).absolute()

@@ -15,7 +15,6 @@ from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 
-
 # What an archive contains: all databases, those of the server itself, and the users.
 _CONTENTS = (("", ""), ("config", ""), ("local", ""), ("admin", "system.users"))
 

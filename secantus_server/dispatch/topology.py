@@ -98,6 +98,13 @@ class Topology:
         self._counter += 1
         self._changed.notify_all()
 
+    def renew(self) -> dict[str, Any]:
+        """Begin a new topologyVersion with the same role, and return it: each waiting hello answers at once."""
+        with self._changed:
+            self._counter += 1
+            self._changed.notify_all()
+            return self.version()
+
     def version(self) -> dict[str, Any]:
         """Return the topologyVersion of a hello reply."""
         return {"processId": self.process_id, "counter": Int64(self._counter)}

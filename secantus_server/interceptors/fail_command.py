@@ -25,6 +25,8 @@ _FIELDS = frozenset(
     failInternalCommands namespace threadName writeConcernError
     """.split()
 )
+# The codes after which a driver takes the server for one that is no longer the primary, or shuts down.
+ROLE_CODES = frozenset([91, 189, 10107, 11600, 11602, 13435, 13436])
 # The commands that configure fail points never fail by one.
 _EXEMPT = frozenset(["configureFailPoint", "waitForFailPoint"])
 
@@ -132,10 +134,15 @@ class FailCommand(Interceptor):
         found = [name for name, point in active.items() if base_name(name) == NAME and _concerns(point.data, call)]
         for name in sorted(found, key=lambda name: active[name].data.ends_command):
             if (acting := self._points.enter(name)) is not None:
-                self._act(acting.data, call)
+                self._act(acting.data, call, is_fault=name != NAME)
 
-    def _act(self, failure: Failure, call: Call) -> None:
+    def _act(self, failure: Failure, call: Call, *, is_fault: bool) -> None:
         """Make a command wait, fail, or report a write concern error.
+
+        Arguments:
+            is_fault: whether the fail point has a label. A driver forgets the server after a code of a role change, and asks again only
+                when its waiting hello answers, up to 10 seconds later with MongoDB's fail point. A test should not wait for that: with a
+                label, the hello answers at once.
 
         Raises:
             CommandError, CloseConnection: as `before`.
@@ -145,9 +152,14 @@ class FailCommand(Interceptor):
         if failure.closes:
             raise CloseConnection(f"failCommand closes the connection of {call.name}")
         if failure.code is not None:
-            raise InjectedError(failure.code, "Failing command via 'failCommand' failpoint", failure.labels, failure.extra)
+            extra = failure.extra
+            if is_fault and failure.code in ROLE_CODES:
+                extra = {"topologyVersion": self._services.topology.renew(), **extra}
+            raise InjectedError(failure.code, "Failing command via 'failCommand' failpoint", failure.labels, extra)
         if failure.concern_error is not None and writes(command_to_run(call.name), call.body):
             call.injected = self._concern_fields(failure, call)
+            if is_fault and failure.concern_error.get("code") in ROLE_CODES:
+                call.injected["topologyVersion"] = self._services.topology.renew()
 
     def _concern_fields(self, failure: Failure, call: Call) -> dict[str, Any]:
         """Return the fields of the reply with a write concern error."""

@@ -352,3 +352,18 @@ def test_except_commands(admin: Database, db: Database) -> None:
     assert db.command({"isMaster": 1})["ok"]
     assert code(db, {"count": "c"}) == 8000
     set_point(admin, "failCommand", mode="off")
+
+
+def test_a_fault_says_that_the_topology_has_changed(server: SecantusDBServer, admin: Database, db: Database) -> None:
+    with connected(server) as raw:
+        known = raw.run({"hello": 1, "$db": "admin"})["topologyVersion"]
+        server.set_fault("down", {"failCommands": ["ping"], "errorCode": 11600}, times=1)
+        told = raw.run({"ping": 1, "$db": "admin"})["topologyVersion"]
+        assert (told["processId"], told["counter"]) == (known["processId"], known["counter"] + 1)
+        # A hello that waits for another version than the known one answers at once.
+        waiting = {"hello": 1, "topologyVersion": known, "maxAwaitTimeMS": 60_000, "$db": "admin"}
+        assert raw.run(waiting)["topologyVersion"] == told
+        server.set_fault("late", {"failCommands": ["insert"], "writeConcernError": {"code": 91, "errmsg": "late"}}, times=1)
+        assert raw.run({"insert": "c", "documents": [{}], "$db": db.name})["topologyVersion"]["counter"] == told["counter"] + 1
+        fail(admin, "ping", mode={"times": 1}, errorCode=11600)
+        assert "topologyVersion" not in raw.run({"ping": 1, "$db": "admin"})

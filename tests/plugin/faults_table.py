@@ -73,7 +73,7 @@ ROWS: tuple[tuple[Callable[..., Fault], dict[str, Any], bool], ...] = (
 def outcome(server: SecantusDBServer, fault: Fault, command: str, act: Act) -> str:
     """Set a fault, act, and return what happened."""
     counter, setter = Counter(), Faults(server)
-    with MongoClient(server.uri, event_listeners=[counter], heartbeatFrequencyMS=500) as client, server.checkpoint():
+    with MongoClient(server.uri, event_listeners=[counter]) as client, server.checkpoint():
         client.shop.articles.insert_many([{} for _ in range(3)])
         client.shop.orders.insert_many([{}])
         counter.sent.clear()

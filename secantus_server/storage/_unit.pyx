@@ -176,7 +176,7 @@ cdef class RecoveryUnit(Session):
         """Return the value of a key, or None."""
         cdef const uint8_t *value
         cdef size_t size
-        assert PyBytes_GET_SIZE(key), "an empty key would end the store: WiredTiger takes it for damage"
+        assert PyBytes_GET_SIZE(key), "a key has at least one byte"
         if not self.get_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &value, &size):
             return None
         return PyBytes_FromStringAndSize(<const char *>value, size)

@@ -29,7 +29,7 @@ def test_values_come_back_as_they_were(engine: Engine) -> None:
 
 
 def test_an_empty_key_is_our_mistake(engine: Engine) -> None:
-    with engine.transaction() as unit, pytest.raises(AssertionError, match="empty key"):
+    with engine.transaction() as unit, pytest.raises(AssertionError, match="at least one byte"):
         unit.get(META, b"")
 
 

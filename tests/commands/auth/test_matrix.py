@@ -29,9 +29,9 @@ READERS = ("read", "readWrite", "dbOwner", "readAnyDatabase", "readWriteAnyDatab
 DUMPERS = ("backup", "__queryableBackup")
 WRITERS = ("readWrite", "dbOwner", "readWriteAnyDatabase", *SUPER)
 ADMINS = ("dbAdmin", "dbOwner", "dbAdminAnyDatabase", *SUPER)
-BUILDERS = tuple({*WRITERS, *ADMINS})
+BUILDERS = tuple(sorted({*WRITERS, *ADMINS}))
 USER_ADMINS = ("userAdmin", "dbOwner", "userAdminAnyDatabase", "restore", *SUPER)
-LISTERS = tuple({*READERS, *ADMINS, *DUMPERS})
+LISTERS = tuple(sorted({*READERS, *ADMINS, *DUMPERS}))
 MONITORS = ("clusterMonitor", "clusterAdmin", *SUPER)
 MANAGERS = ("clusterManager", "clusterAdmin", *SUPER)
 HOSTS = ("hostManager", "clusterAdmin", *SUPER)
@@ -52,16 +52,16 @@ ON_DATABASE: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (on("aggregate", pipeline=[{"$merge": "d"}], cursor={}), WRITERS),
     (on("aggregate", pipeline=[{"$lookup": {"from": "d", "pipeline": [], "as": "x"}}], cursor={}), (*READERS, *DUMPERS)),
     (on("aggregate", pipeline=[{"$changeStream": {}}], cursor={}), READERS),
-    (on("aggregate", pipeline=[{"$collStats": {}}], cursor={}), tuple({*READERS, *ADMINS, *MONITORS})),
+    (on("aggregate", pipeline=[{"$collStats": {}}], cursor={}), tuple(sorted({*READERS, *ADMINS, *MONITORS}))),
     (on("aggregate", pipeline=[{"$indexStats": {}}], cursor={}), MONITORS),
-    (on("aggregate", pipeline=[{"$planCacheStats": {}}], cursor={}), tuple({*READERS, *ADMINS})),
+    (on("aggregate", pipeline=[{"$planCacheStats": {}}], cursor={}), tuple(sorted({*READERS, *ADMINS}))),
     (
         {"aggregate": "system.users", "pipeline": [], "cursor": {}},
         ("__system", "backup", "__queryableBackup", "restore", "userAdminAnyDatabase", "root"),
     ),
     (on("cloneCollectionAsCapped", toCollection="d", size=1024), WRITERS),
     (on("collMod"), (*ADMINS, "restore")),
-    (on("collStats"), tuple({*READERS, *ADMINS, *MONITORS})),
+    (on("collStats"), tuple(sorted({*READERS, *ADMINS, *MONITORS}))),
     (on("compact"), ADMINS),
     ({"filemd5": 1, "root": "fs"}, (*READERS, *DUMPERS)),
     (on("compactStructuredEncryptionData", compactionTokens={}), WRITERS),
@@ -79,7 +79,7 @@ ON_DATABASE: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (on("createUser", **USER), USER_ADMINS),
     ({"dataSize": "{db}.c"}, (*READERS, *DUMPERS)),
     ({"dbHash": 1}, READERS),
-    ({"dbStats": 1}, tuple({*READERS, *ADMINS, *MONITORS})),
+    ({"dbStats": 1}, tuple(sorted({*READERS, *ADMINS, *MONITORS}))),
     (on("delete", deletes=[{"q": {}, "limit": 0}]), WRITERS),
     (on("distinct", key="a"), (*READERS, *DUMPERS)),
     (on("drop"), (*BUILDERS, "restore")),

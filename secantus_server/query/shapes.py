@@ -113,7 +113,8 @@ def _literal(value: Any, cached: bool) -> Any:
     if cached:
         return type_name(value) if value is None or type(value) in (dict, list) else "value"
     if type(value) is list:
-        return ["array", *sorted({str(_literal(item, cached)) for item in value})]
+        # Hashes, because the text of a text of a text grows exponentially with the depth.
+        return ["array", *sorted({shape_hash(_literal(item, cached)) for item in value})]
     if type(value) is dict:
         return {name: _literal(inner, cached) for name, inner in value.items()}
     return "number" if is_number(value) else type_name(value)

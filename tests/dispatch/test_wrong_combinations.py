@@ -111,7 +111,7 @@ NUMBERS: dict[str, tuple[int, list[Command]]] = {
         43,
         [FIND | first(1) | {"batchSize": 0}, COMMIT | later(1), {"getMore": "CURSOR", "collection": "c"}],
     ),
-    "a cursor of another session": (13, [FIND | {"batchSize": 0}, {"getMore": "CURSOR", "collection": "c"} | NO_SESSION]),
+    "a cursor of another session": (50737, [FIND | {"batchSize": 0}, {"getMore": "CURSOR", "collection": "c"} | NO_SESSION]),
 }
 
 TIMES: dict[str, tuple[int, list[Command]]] = {

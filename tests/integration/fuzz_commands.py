@@ -27,6 +27,7 @@ NEVER = {
     "ismaster",
     "killOp",
     "replSetInitiate",
+    "replSetStepDown",
 }
 # What is sent most.
 USUAL = [

@@ -50,3 +50,10 @@ def test_projections() -> None:
     assert projection_shape({"a": 1, "b": 1}, cached=False) != projection_shape({"b": 1, "a": 1}, cached=False)
     assert projection_shape({"a": 1}, cached=True) != projection_shape({"a": 0}, cached=True)
     assert projection_shape({}, cached=True) is None
+
+
+def test_a_deep_array_has_a_short_shape() -> None:
+    deep: list[object] = []
+    for _ in range(80):
+        deep = [deep]
+    assert len(str(filter_shape({"a": deep}, cached=False))) < 10_000

@@ -29,6 +29,8 @@ from secantus_server.pipeline.memory import within_memory
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 
+MAX_DATE_MS = 2**63 - 1
+
 FIELDS: dict[str, tuple[str, ...]] = {"field": ("string",), "partitionByFields": ("array",), "range": ("object",)}
 RANGE_FIELDS: dict[str, tuple[str, ...]] = {"step": (), "unit": ("string",), "bounds": ()}
 MAX_GENERATED = 500_000
@@ -177,7 +179,7 @@ class Densify(Stage):
         """Yield the grid values from `low` on. An explicit upper bound is exclusive, the greatest value of the documents is inclusive."""
         last = -1 if self.range.mode == "explicit" else 0
         index = 0
-        while compare_values(value := self.range.value(low, index), high) <= last:
+        while not _is_beyond_dates(value := self.range.value(low, index)) and compare_values(value, high) <= last:
             yield value
             index += 1
 
@@ -247,3 +249,8 @@ def _explicit_range(bounds: list[Any], step: Any, unit: str | None, ctx: Pipelin
     if compare_values(low, high) > 0:
         raise CommandError(5733402, "A bounding array must be ascending")
     return Range(step, unit, "explicit", low, high)
+
+
+def _is_beyond_dates(value: Any) -> bool:
+    """Return whether a grid value lies after all dates, whose milliseconds have 64 bits; no document has it."""
+    return type(value) is Date and value.ms > MAX_DATE_MS

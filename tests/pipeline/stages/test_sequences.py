@@ -117,6 +117,14 @@ def test_densify(values: list[Any], range_: dict[str, Any], expected: list[Any])
     assert densified(values, **range_) == expected
 
 
+def test_a_grid_of_dates_ends_with_the_dates() -> None:
+    last = 2**63 - 1
+    day = 86_400_000
+    densify = {"$densify": {"field": "a", "partitionByFields": ["p"], "range": {"step": 1, "unit": "day", "bounds": "partition"}}}
+    documents = [{"p": 1, "a": Date(last - day - 5)}, {"p": 1, "a": Date(last)}]
+    assert [one["a"].ms for one in run([densify], documents)] == [last - day - 5, last - 5, last]
+
+
 def test_densify_by_partition() -> None:
     documents = [{"p": "a", "v": 0}, {"p": "a", "v": 2}, {"p": "b", "v": 5}, {"p": "b", "v": 6}, {"p": "b"}]
     stage = {"field": "v", "partitionByFields": ["p"], "range": {"step": 1, "bounds": "partition"}}

@@ -69,7 +69,11 @@ def _is_index(name: str) -> bool:
 
 
 def apply_diff(document: dict[str, Any], diff: dict[str, Any]) -> dict[str, Any]:
-    """Return a document with the changes of a diff."""
+    """Return a document with the changes of a diff.
+
+    An embedded document or array that the diff changes is left alone if it has become something else: an entry that is applied again may
+    meet the result of a later one.
+    """
     removed = diff.get("d", {})
     result = {name: value for name, value in document.items() if name not in removed}
     result.update(diff.get("u", {}))
@@ -77,19 +81,19 @@ def apply_diff(document: dict[str, Any], diff: dict[str, Any]) -> dict[str, Any]
         result.pop(name, None)
         result[name] = value
     for key, inner in diff.items():
-        if key[0] == "s" and len(key) > 1:
-            result[key[1:]] = _apply_nested(result.get(key[1:]), inner)
+        if key[0] == "s" and key[1:] in result:
+            result[key[1:]] = _apply_nested(result[key[1:]], inner)
     return result
 
 
 def _apply_nested(value: Any, diff: dict[str, Any]) -> Any:
     if not diff.get("a"):
-        return apply_diff(value if type(value) is dict else {}, diff)
-    items = list(value) if type(value) is list else []
-    if "l" in diff:
-        items = items[: diff["l"]]
+        return apply_diff(value, diff) if type(value) is dict else value
+    if type(value) is not list:
+        return value
+    items = value[: diff["l"]] if "l" in diff else list(value)
     for key, inner in diff.items():
-        if key[0] in "us" and len(key) > 1:
+        if key[0] in "us":
             index = int(key[1:])
             items += [None] * (index + 1 - len(items))
             items[index] = inner if key[0] == "u" else _apply_nested(items[index], inner)

@@ -21,11 +21,12 @@ from secantus_server.dispatch.registry import find_command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import UNAUTHORIZED, CommandError
+from secantus_server.oplog.update_description import apply_diff
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import plan_of
-from secantus_server.work.apply_diff import apply_diff
 from secantus_server.work.batches import Target
 from secantus_server.work.collections import create_collection
+from secantus_server.work.diff_checks import check_diff
 from secantus_server.work.reading import command_context
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
@@ -129,6 +130,7 @@ def _update(request: Request, transaction: Transaction, name: str, entry: dict[s
     if "$v" in o or "diff" in o:
         if type(o.get("diff")) is not dict or o.get("$v") != 2:
             raise CommandError(4772600, "applyOps supports updates of the form {$v: 2, diff: ...} and whole documents")
+        check_diff(o["diff"])
         changed = apply_diff(decode(found[1]), o["diff"])
     else:
         changed = o if "_id" in o else {"_id": entry["o2"]["_id"], **o}

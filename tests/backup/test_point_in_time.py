@@ -15,9 +15,9 @@ from pymongo.errors import OperationFailure
 
 from secantus_server import SecantusDBServer
 from secantus_server.backup.segments import segments_in
+from secantus_server.oplog.update_description import apply_diff
 from secantus_server.tools.point_in_time import parse_time, parse_timestamp
 from secantus_server.tools.restore_archive import main
-from secantus_server.work.apply_diff import apply_diff
 
 Client = MongoClient[dict[str, Any]]
 

@@ -11,6 +11,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DATA, PyUnicode_
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy, strlen
 
+from secantus_server.bson._duplicates cimport refuse_duplicate
 from secantus_server.bson._raw cimport Element, first_element, next_element, read_double, read_int32, read_int64
 
 from bson.binary import Binary
@@ -23,7 +24,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson.shortcuts import object_id_setter, takes_binary_subtype, timestamp_getters, timestamp_setters
 from secantus_server.bson.values import MISSING, UNDEFINED, Date, DBPointer, JavaScript, Regex, Symbol, Undefined
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 
 cdef int MAX_DEPTH = 200
 cdef object MIN_KEY = MinKey()
@@ -265,33 +266,6 @@ def decode_unique(bytes data not None):
         CommandError: 40413 for duplicate fields at the top level, the stage's code for those in a stage that refuses them, 238 elsewhere.
     """
     return decode_unique_document(<const uint8_t*>PyBytes_AS_STRING(data))
-
-
-# The codes of the stages that refuse duplicate fields themselves, by name.
-cdef dict DUPLICATE_CODES = {"$lookup": 40413, "$out": 40413, "$merge": 40413, "$planCacheStats": 9, "$sort": 7472500}
-
-
-cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array, bint is_item=False, str owner="") except -1:
-    """Raise for the first duplicate field.
-
-    `is_item` says that the document is an item of an array, as a stage is of a pipeline. `owner` is the field of such an item that has
-    this document as its value, as a stage's name has its argument.
-    """
-    cdef Element element
-    cdef const uint8_t* cursor = first_element(doc)
-    cdef set names = set()
-    while next_element(&cursor, &element):
-        name = decode_text(element.name, element.name_len)
-        if name in names and not in_array:
-            if depth == 0:
-                raise CommandError(40413, f"BSON field '{name}' is a duplicate field")
-            if owner in DUPLICATE_CODES:
-                raise CommandError(DUPLICATE_CODES[owner], f"BSON field '{owner}.{name}' is a duplicate field")
-            raise not_supported(f"a document with two fields named '{name}' in a command", "write each name once")
-        names.add(name)
-        if element.type == 3 or element.type == 4:
-            refuse_duplicate(element.value, depth + 1, element.type == 4, in_array, name if is_item else "")
-    return 0
 
 
 # ---------------------------------------------------------------- encode

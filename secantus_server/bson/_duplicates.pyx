@@ -1,0 +1,35 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Duplicate field names in the documents of a command, which are errors."""
+
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport uint8_t
+
+from secantus_server.bson._raw cimport Element, first_element, next_element
+
+from secantus_server.errors import CommandError, not_supported
+
+# The codes of the stages that refuse duplicate fields themselves, by name.
+cdef dict DUPLICATE_CODES = {"$lookup": 40413, "$out": 40413, "$merge": 40413, "$planCacheStats": 9, "$sort": 7472500}
+
+
+cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array, bint is_item=False, str owner="") except -1:
+    """Raise for the first duplicate field.
+
+    `is_item` says that the document is an item of an array, as a stage is of a pipeline. `owner` is the field of such an item that has
+    this document as its value, as a stage's name has its argument.
+    """
+    cdef Element element
+    cdef const uint8_t* cursor = first_element(doc)
+    cdef set names = set()
+    while next_element(&cursor, &element):
+        name = PyUnicode_DecodeUTF8(element.name, element.name_len, "surrogateescape")
+        if name in names and not in_array:
+            if depth == 0:
+                raise CommandError(40413, f"BSON field '{name}' is a duplicate field")
+            if owner in DUPLICATE_CODES:
+                raise CommandError(DUPLICATE_CODES[owner], f"BSON field '{owner}.{name}' is a duplicate field")
+            raise not_supported(f"a document with two fields named '{name}' in a command", "write each name once")
+        names.add(name)
+        if element.type == 3 or element.type == 4:
+            refuse_duplicate(element.value, depth + 1, element.type == 4, in_array, name if is_item else "")
+    return 0

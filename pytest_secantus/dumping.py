@@ -22,7 +22,7 @@ from secantus_server.bson.shell import document_text, shell_text
 
 if TYPE_CHECKING:
     from pytest_secantus.options import DumpFormat
-    from secantus_server.work.dump import Difference, DumpedCollection
+    from secantus_server.dispatch.harness import Difference, DumpedCollection
 
 TITLE: Final = "Secantus: what the test changed"
 DIFFERENCE: Final = "difference.ejson"

@@ -198,8 +198,8 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         pause=read_pause(given),
         reset=read_reset(ini("secantus_reset"), isolation),
         guards_threads=read_truth("secantus_thread_guard", ini("secantus_thread_guard"), False),
-        block=read_block(ini("secantus_block"), uri),
-        check_logins=read_check_logins(ini("secantus_check_logins"), uri),
+        block=read_own_truth("secantus_block", ini("secantus_block"), uri),
+        check_logins=read_own_truth("secantus_check_logins", ini("secantus_check_logins"), uri),
         follows_clock=read_clock(ini("secantus_clock"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
         auth=read_auth(ini("secantus_auth"), uri),
@@ -231,16 +231,16 @@ def read_truth(name: str, text: str, otherwise: bool) -> bool:
     return TRUTHS[text.lower()] if text else otherwise
 
 
-def read_check_logins(text: str, uri: str | None) -> bool:
-    """Return whether to check logins while the server has no users. An external server receives no credentials.
+def read_own_truth(name: str, text: str, uri: str | None) -> bool:
+    """Parse yes or no (default) of an option that an external server cannot have.
 
     Raises:
         pytest.UsageError: the value is neither yes nor no, or it is yes with an external server.
     """
-    checks = read_truth("secantus_check_logins", text, False)
-    if checks and uri:
-        raise pytest.UsageError("secantus_check_logins cannot be combined with secantus_uri")
-    return checks
+    chosen = read_truth(name, text, False)
+    if chosen and uri:
+        raise pytest.UsageError(f"{name} cannot be combined with secantus_uri")
+    return chosen
 
 
 def read_fail_on(words: list[str], uri: str | None) -> dict[str, int]:
@@ -358,18 +358,6 @@ def read_reset(kinds: list[str], isolation: Isolation) -> tuple[str, ...]:
     if kinds and isolation != "restore":
         raise pytest.UsageError(f"secantus_reset does not work with secantus_isolation = {isolation}; use restore")
     return tuple(kinds)
-
-
-def read_block(text: str, uri: str | None) -> bool:
-    """Return whether to keep tests without our fixtures from the server.
-
-    Raises:
-        pytest.UsageError: the value is neither yes nor no, or it is yes with an external server.
-    """
-    blocks = read_truth("secantus_block", text, False)
-    if blocks and uri:
-        raise pytest.UsageError("secantus_block cannot be combined with secantus_uri")
-    return blocks
 
 
 def read_clock(text: str, uri: str | None) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
+
+#: What happened to a collection or view itself.
+Fate = Literal["", "created", "dropped", "replaced", "redefined"]
 
 
-class DumpedCollection(Protocol):
-    """See `work.dump`."""
+class DumpedCollection(NamedTuple):
+    """A collection or view with its definition, and its documents in natural order."""
 
     db: str
     name: str
@@ -15,13 +18,18 @@ class DumpedCollection(Protocol):
     indexes: list[dict[str, Any]]
     documents: list[bytes]
 
+    @property
+    def is_view(self) -> bool:
+        """Whether it is a view."""
+        return "viewOn" in self.options
 
-class Difference(Protocol):
-    """See `work.dump`."""
+
+class Difference(NamedTuple):
+    """How a collection or view differs from a snapshot. Documents are matched by `_id`; a changed one is its old and its new state."""
 
     db: str
     name: str
-    fate: Any
+    fate: Fate
     added: list[bytes]
     changed: list[tuple[bytes, bytes]]
     removed: list[bytes]
@@ -52,8 +60,8 @@ class Harness(Protocol):
     def restore_clock(self) -> None:
         """Make the time that of the system again."""
 
-    def dump(self) -> list[Any]:
-        """Return the collections and views: see `DumpedCollection`."""
+    def dump(self) -> list[DumpedCollection]:
+        """Return the collections and views of users."""
 
-    def differences(self, snapshot: Any) -> list[Any]:
-        """Return the collections and views that differ from a snapshot: see `Difference`."""
+    def differences(self, snapshot: Any) -> list[Difference]:
+        """Return the collections and views that differ from a snapshot."""

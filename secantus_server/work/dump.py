@@ -6,10 +6,11 @@ Read from the store and not by commands, so that faults that a test has set do n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.rows import decode_row, split_key
+from secantus_server.dispatch.harness import Difference, DumpedCollection, Fate
 from secantus_server.dispatch.services import Services
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
@@ -18,35 +19,6 @@ from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
 
 #: The databases that belong to the server.
 INTERNAL: Final = frozenset({"local", "config"})
-#: What happened to a collection or view itself.
-Fate = Literal["", "created", "dropped", "replaced", "redefined"]
-
-
-class DumpedCollection(NamedTuple):
-    """A collection or view with its definition, and its documents in natural order."""
-
-    db: str
-    name: str
-    uuid: str
-    options: dict[str, Any]
-    indexes: list[dict[str, Any]]
-    documents: list[bytes]
-
-    @property
-    def is_view(self) -> bool:
-        """Whether it is a view."""
-        return "viewOn" in self.options
-
-
-class Difference(NamedTuple):
-    """How a collection or view differs from a snapshot. Documents are matched by `_id`; a changed one is its old and its new state."""
-
-    db: str
-    name: str
-    fate: Fate
-    added: list[bytes]
-    changed: list[tuple[bytes, bytes]]
-    removed: list[bytes]
 
 
 def dump(services: Services) -> list[DumpedCollection]:

@@ -8,8 +8,8 @@ import bson
 import pytest
 from pymongo import MongoClient
 
+from secantus_server.dispatch.harness import Difference
 from secantus_server.server import SecantusDBServer
-from secantus_server.work.dump import Difference
 
 
 @pytest.fixture

@@ -18,21 +18,21 @@ def may_on_roles(call: Authorized, grants: Grants, action: str) -> bool:
 
 
 def may_grant_privileges(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may grant the privileges that a command names; those on more than one database are granted in `admin`."""
-    for privilege in _list(call.body.get("privileges")):
-        resource = privilege.get("resource") if type(privilege) is dict else None
-        db = resource.get("db") if type(resource) is dict else None
-        if "grantRole" not in grants.on(db if type(db) is str and db else "admin"):
-            return False
-    return True
+    """Return whether the user may grant the privileges that a command names."""
+    return _may_on_privileges(call, grants, "grantRole")
 
 
 def may_revoke_privileges(call: Authorized, grants: Grants) -> bool:
     """Return whether the user may revoke the privileges that a command names."""
+    return _may_on_privileges(call, grants, "revokeRole")
+
+
+def _may_on_privileges(call: Authorized, grants: Grants, action: str) -> bool:
+    """Return whether the user may perform an action on the database of each privilege; that of one on several databases is `admin`."""
     for privilege in _list(call.body.get("privileges")):
         resource = privilege.get("resource") if type(privilege) is dict else None
         db = resource.get("db") if type(resource) is dict else None
-        if "revokeRole" not in grants.on(db if type(db) is str and db else "admin"):
+        if action not in grants.on(db if type(db) is str and db else "admin"):
             return False
     return True
 

@@ -32,7 +32,6 @@ from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
 from secantus_server.interceptors.access_control import AccessCheck
-from secantus_server.interceptors.command_log import CommandLog
 from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.fail_command import FailCommand
 from secantus_server.interceptors.fsync_wait import FsyncWait
@@ -43,7 +42,6 @@ from secantus_server.interceptors.slow_log import SlowLog
 from secantus_server.interceptors.time_limits import TimeLimits
 from secantus_server.interceptors.write_block import WriteBlock
 from secantus_server.net.listener import Listener, ListenError, reachable_address
-from secantus_server.net.metrics_endpoint import MetricsEndpoint
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.oplog.retention import retention_of
 from secantus_server.periodic import Periodic, expire
@@ -56,15 +54,17 @@ from secantus_server.system.conditions import Event
 from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
-from secantus_server.work.command_records import CommandRecord
-from secantus_server.work.dump import Difference, DumpedCollection, dump
-from secantus_server.work.index_usage import IndexUsage, index_usage
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
 from secantus_server.work.snapshot_reads import run_in_snapshot
 
 if TYPE_CHECKING:
     from secantus_server.backup.segments import OplogArchive
+    from secantus_server.dispatch.harness import Difference, DumpedCollection
+    from secantus_server.interceptors.command_log import CommandLog
+    from secantus_server.net.metrics_endpoint import MetricsEndpoint
+    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work.index_usage import IndexUsage
 
 load_commands()
 
@@ -163,7 +163,7 @@ class SecantusDBServer:
             self._snapshots = Snapshots(self._services)
             self._services.topology.address = self._listener.address
             self._periodic = Periodic(self._services, self._listener.check_clients, self._oplog_archive(self._services))
-            self._metrics = MetricsEndpoint(self._services) if self.settings.metrics_port else None
+            self._metrics = self._metrics_endpoint(self._services)
         except BaseException:
             self._services = None
             engine.close()
@@ -175,6 +175,15 @@ class SecantusDBServer:
         _RUNNING.add(self)
         self._note_start(self._services.topology.address)
         return self
+
+    def _metrics_endpoint(self, services: Services) -> MetricsEndpoint | None:
+        """Return the endpoint of the metrics, or None if there is to be none."""
+        if not self.settings.metrics_port:
+            return None
+        # Imported here, as all that few servers use, because an import costs each start.
+        from secantus_server.net.metrics_endpoint import MetricsEndpoint
+
+        return MetricsEndpoint(services)
 
     def _note_start(self, address: str) -> None:
         details: dict[str, Any] = {"id": 23016, "summary": "Waiting for connections", "attributes": {"address": address}}
@@ -446,6 +455,8 @@ class SecantusDBServer:
             ignored: the application name, or comment, of commands that are not kept.
         """
         if self._command_log is None:
+            from secantus_server.interceptors.command_log import CommandLog
+
             self._command_log = CommandLog(ignored)
             self.services.interceptors.install(self._command_log)
 
@@ -473,6 +484,8 @@ class SecantusDBServer:
         Arguments:
             start: the position in the log of the first command.
         """
+        from secantus_server.work.index_usage import index_usage
+
         namespaces = set() if self._command_log is None else self._command_log.namespaces(start)
         return index_usage(self.services.catalog.view, sorted(namespaces))
 
@@ -493,6 +506,8 @@ class SecantusDBServer:
 
     def dump(self) -> list[DumpedCollection]:
         """Return the collections and views of users with their definitions and documents, as committed now."""
+        from secantus_server.work.dump import dump
+
         return dump(self.services)
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:

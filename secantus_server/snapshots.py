@@ -8,12 +8,12 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from secantus_server.dispatch.fail_points import FailPoint
+from secantus_server.dispatch.harness import Difference
 from secantus_server.dispatch.observer import Profiling
 from secantus_server.dispatch.parameters import apply_verbosity
 from secantus_server.dispatch.services import Services
 from secantus_server.sessions.retry_rows import rewrite
 from secantus_server.storage import Snapshot
-from secantus_server.work.dump import Difference, differences
 from secantus_server.work.set_aside import NamespaceChange, build_again, put_back, set_aside
 
 
@@ -163,6 +163,9 @@ class Snapshots:
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
         """Return the collections that differ from a snapshot. Open transactions are aborted."""
+        # Imported here, because an import costs each start, and few servers are asked for this.
+        from secantus_server.work.dump import differences
+
         with self._alone():
             return differences(self._services, snapshot.storage)
 

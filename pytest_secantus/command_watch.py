@@ -110,11 +110,13 @@ class CommandWatch:
         if self._worker.options.report is not None and self._worker.death() is None:
             from pytest_secantus.report import add_commands, add_others
 
-            records = self._attributed(self.server.logged_commands(self._begin))
-            own = [record for record in records if item is not None and self._is_own(record)]
+            own: list[CommandRecord] = []
+            others: list[CommandRecord] = []
+            for record in self._attributed(self.server.logged_commands(self._begin)):
+                (own if item is not None and self._is_own(record) else others).append(record)
             if item is not None:
                 add_commands(self.report, item.nodeid, own)
-            add_others(self.report, (record for record in records if record not in own))
+            add_others(self.report, others)
         if self._worker.death() is None:
             self.server.clear_command_log()
             self._begin = self.server.command_log_position()

@@ -227,7 +227,7 @@ class TestClass:
 def pytest_suite(folder: Path, source: str) -> PytestSuite:
     (folder / "test_it.py").write_text(source, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--rootdir", str(folder), "test_it.py"]
-    return PytestSuite(command, folder, dict(os.environ), silence=2.5)
+    return PytestSuite(command, folder, dict(os.environ), silence=8)
 
 
 def test_a_suite_comes_to_its_end_whatever_its_tests_do(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_suite_comes_to_its_end_whatever_its_tests_do(tmp_path: Path) -> None:
 
 
 def test_a_suite_that_cannot_begin(tmp_path: Path) -> None:
-    suite = PytestSuite([sys.executable, "-m", "pytest", "--nonsense"], tmp_path, dict(os.environ), silence=2.5)
+    suite = PytestSuite([sys.executable, "-m", "pytest", "--nonsense"], tmp_path, dict(os.environ), silence=8)
     with pytest.raises(UsageError, match="ends before all tests have run"):
         suite.run(tmp_path / "record.jsonl", 60)
 

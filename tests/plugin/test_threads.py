@@ -39,6 +39,7 @@ INNOCENT = """
     import pytest
 
     POOL = ThreadPoolExecutor(1)
+    READERS = []
 
 
     @pytest.fixture(scope="module")
@@ -77,10 +78,12 @@ INNOCENT = """
 
 
     def test_a_thread_that_only_reads(secantus_client):
-        threading.Thread(target=lambda: [secantus_client.shop.orders.find_one() for _ in range(50)]).start()
+        READERS.append(threading.Thread(target=lambda: [secantus_client.shop.orders.find_one() for _ in range(50)]))
+        READERS[0].start()
 
 
-    def test_after_it(secantus_db): pass
+    def test_after_it(secantus_db):
+        READERS[0].join()
 """
 
 

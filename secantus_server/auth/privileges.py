@@ -8,6 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from secantus_server.auth._found_actions import FoundActions
+
+#: Actions on one resource, all of which are required: the actions; the database, "" for all of them, None for the cluster; and the
+#: collection, "" for the database as a whole.
+Requirement = tuple[tuple[str, ...], str | None, str]
+
 #: Grants every action on its resource. https://www.mongodb.com/docs/manual/reference/privilege-actions/#internal-actions
 ANY_ACTION = "anyAction"
 
@@ -21,8 +27,6 @@ _ANY: Key = ("any",)
 # The databases of the server itself. Privileges on "all databases" do not include them.
 _OWN_DATABASES = ("local", "config")
 _BUCKETS = "system.buckets."
-# The actions on this many resources are remembered by each user's connection.
-_MAX_REMEMBERED = 1000
 
 
 class _EveryAction(frozenset[str]):
@@ -51,7 +55,7 @@ def resource_key(resource: Mapping[str, Any]) -> Key:
     return (resource["db"], resource["collection"])
 
 
-class Grants:
+class Grants(FoundActions):
     """The actions that a user may perform.
 
     Arguments:
@@ -61,11 +65,11 @@ class Grants:
     """
 
     def __init__(self, privileges: Iterable[Mapping[str, Any]]) -> None:
+        super().__init__()
         self._actions: dict[Key, set[str]] = {}
         for privilege in privileges:
             self._actions.setdefault(resource_key(privilege["resource"]), set()).update(privilege["actions"])
-        self._found: dict[tuple[str, str], frozenset[str]] = {}
-        self._on_cluster = self._union([_ANY, _CLUSTER])
+        self.cluster_actions = self._union([_ANY, _CLUSTER])
 
     def _union(self, keys: Iterable[Key]) -> frozenset[str]:
         found: set[str] = set()
@@ -73,23 +77,9 @@ class Grants:
             found |= self._actions.get(key, set())
         return _EVERY_ACTION if ANY_ACTION in found else frozenset(found)
 
-    def on_cluster(self) -> frozenset[str]:
-        """Return the actions that the user may perform on the cluster."""
-        return self._on_cluster
-
-    def on(self, db: str, collection: str = "") -> frozenset[str]:
-        """Return the actions that the user may perform on a collection, on a database, or on all databases.
-
-        Arguments:
-            db: the database; "" for all databases.
-            collection: the collection; "" for the database as a whole.
-        """
-        found = self._found.get((db, collection))
-        if found is None:
-            if len(self._found) >= _MAX_REMEMBERED:
-                self._found.clear()
-            found = self._found[db, collection] = self._union(_covering(db, collection))
-        return found
+    def look_up(self, db: str, collection: str) -> frozenset[str]:
+        """Return the actions on a collection or a database; `on` remembers them."""
+        return self._union(_covering(db, collection))
 
     def is_on_database(self, db: str) -> bool:
         """Return whether the user may perform any action on a database or on one of its collections."""

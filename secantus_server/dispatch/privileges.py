@@ -6,9 +6,9 @@ https://www.mongodb.com/docs/manual/reference/privilege-actions/
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from secantus_server.bson import decode
 
@@ -25,6 +25,10 @@ class Resource(enum.Enum):
     CLUSTER = "cluster"
     DATABASE = "database"
     COLLECTION = "collection"
+
+
+# Looking up a member of an enumeration takes longer than a global name, and authorization does it for every command.
+_COLLECTION, _DATABASE = Resource.COLLECTION, Resource.DATABASE
 
 
 class Authorized(Protocol):
@@ -127,43 +131,17 @@ def is_authorized(privileges: Privileges, call: Authorized, grants: Grants) -> b
     """
     actions = privileges.actions
     if actions:
-        if privileges.resource is Resource.COLLECTION:
+        resource = privileges.resource
+        if resource is _COLLECTION:
             target = call.body[call.name]
             found = grants.on(call.db, target if type(target) is str else "")
-        elif privileges.resource is Resource.DATABASE:
+        elif resource is _DATABASE:
             found = grants.on(call.db)
         else:
-            found = grants.on_cluster()
+            found = grants.cluster_actions
         if not includes(found, actions):
             return False
     return privileges.check is None or privileges.check(call, grants)
-
-
-class Requirement(NamedTuple):
-    """Actions on one resource.
-
-    Arguments:
-        actions: all of them are required.
-        db: the database; "" for all databases, None for the cluster.
-        collection: the collection; "" for the database as a whole.
-    """
-
-    actions: tuple[str, ...]
-    db: str | None
-    collection: str = ""
-
-    def is_met(self, grants: Grants) -> bool:
-        """Return whether a user may perform the actions."""
-        found = grants.on_cluster() if self.db is None else grants.on(self.db, self.collection)
-        return includes(found, self.actions)
-
-
-def are_met(requirements: Iterable[Requirement], grants: Grants) -> bool:
-    """Return whether a user may perform all actions."""
-    for requirement in requirements:  # noqa: SIM110 - a generator takes longer, and this runs for every pipeline.
-        if not requirement.is_met(grants):
-            return False
-    return True
 
 
 def bypasses_validation(call: Authorized) -> bool:

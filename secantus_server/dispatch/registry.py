@@ -162,6 +162,9 @@ def command_to_run(name: str) -> Command:
     Raises:
         CommandError: 59 for an unknown name.
     """
+    entry = _COMMANDS.get(name)
+    if entry is not None:
+        return entry
     if name not in NOT_YET:
         return find_command(name)
 

@@ -46,7 +46,8 @@ class AccessControl:
 
     def admit(self, name: str, client: ClientInfo) -> None:
         """See `Access.admit`."""
-        if self.grants_of(client) is None:
+        is_current = client.generation == self.generation and not (self._users.stale or self._roles.stale)
+        if (client.grants if is_current else self.grants_of(client)) is None:
             raise CommandError(UNAUTHORIZED, f"Command {name} requires authentication")
 
     def grants_of(self, client: ClientInfo) -> Grants | None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from tests.benchmarks import command_log, daemons, encrypted, loads, replay, stateful
+from tests.benchmarks import access, command_log, daemons, encrypted, loads, replay, stateful
 from tests.benchmarks.dataset import documents
 from tests.benchmarks.measure import connect
 from tests.benchmarks.recording import tap
@@ -89,6 +89,11 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "log_find_one": ("the command log, added to a find_one by _id", 10, "us", True),
     "log_find": ("the command log, added to a find by an index", 10, "us", True),
     "log_insert": ("the command log, added to an insert_one", 10, "us", True),
+    "authorize_find": ("authorization of a find", 2, "us", True),
+    "authorize_update": ("authorization of an update", 2, "us", True),
+    "authorize_bulk_write": ("authorization of a bulkWrite of 100 inserts", 2, "us", True),
+    "authorize_explain": ("authorization of an explained find", 2, "us", True),
+    "authorize_aggregate": ("authorization of an aggregate with $lookup and $out", 2, "us", True),
 }
 
 
@@ -163,6 +168,12 @@ def restore() -> Values:
 def log() -> Values:
     """Run commands with the plugin's command log and without."""
     return command_log.measure()
+
+
+@probe
+def authorization() -> Values:
+    """What access control takes for one command."""
+    return access.measure()
 
 
 @probe
@@ -421,6 +432,7 @@ def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
         ),
         "memory_after": ("memory_updates", "memory_deletes", "memory_drops", "memory_rewrites"),
         "log": ("log_find_one", "log_find", "log_insert"),
+        "authorization": tuple(access.COMMANDS),
         "tls": ("tls_find_one",),
         "idle_streams": ("idle_streams",),
         "event_latency": ("event_latency",),

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.auth.privileges import Grants
+from secantus_server.auth.privileges import Grants, Requirement
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
-from secantus_server.dispatch.privileges import Authorized, are_met, bypasses_validation, collection_of, on_collection
+from secantus_server.dispatch.privileges import Authorized, collection_of, on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.query.explain import Runner
+from secantus_server.work._stage_privileges import add_pipeline
 from secantus_server.work.explain import explain_command
 from secantus_server.work.explain_pipeline import explain_pipeline
-from secantus_server.work.pipeline_privileges import pipeline_requirements
 from secantus_server.work.pipelines import run_aggregate
 
 FIELDS = {
@@ -48,8 +48,10 @@ _ACTIONS = (
 
 def _may_run(call: Authorized, grants: Grants) -> bool:
     """Return whether the user may run all stages."""
-    required = pipeline_requirements(call.db, collection_of(call), call.body.get("pipeline"), bypasses_validation=bypasses_validation(call))
-    return are_met(required, grants)
+    body = call.body
+    required: list[Requirement] = []
+    add_pipeline(required, body.get("pipeline"), call.db, collection_of(call), bool(body.get("bypassDocumentValidation")))
+    return grants.allows(required)
 
 
 @command(

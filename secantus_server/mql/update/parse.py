@@ -62,7 +62,7 @@ def _parse_operators(u: dict[str, Any], ctx: ParseContext, array_filters: Sequen
     builder = TreeBuilder(filters)
     deepest = 0
     for name, fields in u.items():
-        enter = find_modifier(name)
+        parse_leaf, parse_tree = find_modifier(name)
         if type(fields) is not dict:
             raise CommandError(
                 9,
@@ -70,7 +70,11 @@ def _parse_operators(u: dict[str, Any], ctx: ParseContext, array_filters: Sequen
                 f"{{$mod: {{<field>: ...}}}} not {{{describe_element(name, fields)}}}",
             )
         for path, argument in fields.items():
-            enter(builder, path, argument, ctx)
+            if parse_leaf is not None:
+                builder.add(path, parse_leaf(argument, path, ctx))
+            else:
+                assert parse_tree is not None, "an operator has one parser"
+                parse_tree(builder, path, argument, ctx)
             if type(argument) in (dict, list) or "." in path:
                 deepest = max(deepest, path.count(".") + _depth(argument))
     if filters:

@@ -6,7 +6,6 @@ https://www.mongodb.com/docs/manual/reference/command/update/#std-label-update-c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import secantus_server.mql.update.operators  # noqa: F401  (registers the operators)
@@ -49,7 +48,7 @@ def parse_update(
         if array_filters:
             raise CommandError(9, "arrayFilters may not be specified for pipeline-syle updates")
         # MongoDB does not fold constants in this pipeline: an invalid constant is an error only once a document matches.
-        return PipelineUpdate(parse_pipeline(u, replace(ctx, defers_constant_errors=True)))
+        return PipelineUpdate(parse_pipeline(u, ctx.changed(defers_constant_errors=True)))
     if type(u) is not dict:
         raise CommandError(9, "Update argument must be either an object or an array")
     if next(iter(u), "").startswith("$"):

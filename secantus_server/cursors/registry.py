@@ -78,6 +78,8 @@ class CursorRegistry:
 
     def kill_where(self, condition: Callable[[Cursor], bool]) -> int:
         """Close every cursor that meets the condition; return their number."""
+        if not self._cursors:
+            return 0
         with self._lock:
             found = [cursor_id for cursor_id, cursor in self._cursors.items() if condition(cursor)]
         return sum(map(self.kill, found))

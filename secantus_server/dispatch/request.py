@@ -140,19 +140,23 @@ class Request:
             collation: the collation of string comparisons.
             text_error: see `ParseContext`.
         """
-        services = self.services
+        services, clock = self.services, self.services.clock
         if self._cluster_time is None:
             self._cluster_time = services.document_time()
+        # Positional arguments: this runs for almost every command, and keywords took a quarter of its time.
         return ParseContext(
             self.now,
             self._cluster_time,
             {name: Cell(value) for name, value in let.items()} if let else {},
             collation,
-            services.clock.random,
-            services.clock.object_id,
-            keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
-            clock_ms=services.clock.now_ms,
-            text_error=text_error,
-            limits=memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
-            note_plan=None if self.plans is None else self.plans.add,
+            clock.random,
+            clock.object_id,
+            True,
+            bool(self.body.get("bypassEmptyTsReplacement")),
+            False,
+            clock.now_ms,
+            None,
+            text_error,
+            memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
+            None if self.plans is None else self.plans.add,
         )

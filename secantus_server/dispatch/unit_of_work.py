@@ -16,7 +16,7 @@ from secantus_server.catalog.view import CatalogView
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Change, Entry
 from secantus_server.sessions.namespace_locks import Namespace
-from secantus_server.sessions.retryable import Executed, RetryableWrite
+from secantus_server.sessions.retryable import ExecutedFields, RetryableWrite
 from secantus_server.sessions.transactions import OpenWork
 from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
@@ -47,7 +47,7 @@ class MissingCollection(Exception):
 
 
 #: A retryable write and statements of it, to be recorded with the commit of what they wrote.
-Retried = tuple[RetryableWrite, Executed]
+Retried = tuple[RetryableWrite, ExecutedFields]
 
 
 class StagedWrites(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 MAX_SUB_PIPELINE_DEPTH = 20
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class PipelineContext:
-    """The context passed to stage parsers.
+    """The context passed to stage parsers; treat as immutable.
 
     Arguments:
         parse: the command's variables, time, collation and randomness.
@@ -71,8 +71,21 @@ class PipelineContext:
             raise CommandError(232, f"Maximum number of nested sub-pipelines exceeded. Limit is {MAX_SUB_PIPELINE_DEPTH}")
         parse = self.parse.child(**cells) if cells else self.parse
         if collection != self.collection:
-            parse = replace(parse, text_error=partial(self.host.text_error, self.db, collection))
-        if parse.metadata is not None:
-            parse = replace(parse, metadata=None)
-        in_facet = self.in_facet or container == "$facet"
-        return replace(self, parse=parse, collection=collection, container=container, in_facet=in_facet, depth=self.depth + 1)
+            parse = parse.changed(text_error=partial(self.host.text_error, self.db, collection), metadata=None)
+        elif parse.metadata is not None:
+            parse = parse.changed(metadata=None)
+        # Positional arguments, since `dataclasses.replace` takes longer than parsing a short sub-pipeline.
+        return PipelineContext(
+            parse,
+            self.db,
+            self.host,
+            collection,
+            self.allow_disk_use,
+            self.bypass_document_validation,
+            self.read_concern,
+            self.api_strict,
+            self.explain,
+            container,
+            self.in_facet or container == "$facet",
+            self.depth + 1,
+        )

@@ -71,7 +71,7 @@ def _parse_stages(stages: list[Any], ctx: PipelineContext) -> list[Stage]:
     if not any("$geoNear" in spec or "$sample" in spec for spec in stages):
         return [parse_stage(spec, ctx) for spec in stages]
     metadata: dict[str, Any] = {}
-    ctx = replace(ctx, parse=replace(ctx.parse, metadata=metadata))
+    ctx = replace(ctx, parse=ctx.parse.changed(metadata=metadata))
     parsed = []
     for spec in stages:
         parsed.append(parse_stage(spec, ctx))

@@ -50,7 +50,7 @@ class SubPipeline:
         if name is None:
             return cls(ctx, None, Pipeline([]), own)
         resolved = ctx.host.resolve(ctx.db, name)
-        view = parse_pipeline(resolved.pipeline, ctx.sub_pipeline("", resolved.collection))
+        view = parse_pipeline(resolved.pipeline, ctx.sub_pipeline("", resolved.collection)) if resolved.pipeline else Pipeline([])
         return cls(ctx, resolved.collection, view, own)
 
     def documents(self) -> Iterator[bytes]:

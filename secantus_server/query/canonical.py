@@ -112,7 +112,12 @@ def parse_query(
     """
     point = None if sort or hint or min or max or tailing else _point_query(filter, ctx)
     if point is not None:
-        point.skip, point.limit, point.required_fields = skip, limit, required_fields
+        if skip:
+            point.skip = skip
+        if limit:
+            point.limit = limit
+        if required_fields is not None:
+            point.required_fields = required_fields
         return point
     match = parse_match(filter, ctx) if filter else None
     pattern, natural = None, 0

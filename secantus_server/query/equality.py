@@ -9,7 +9,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
-from secantus_server.mql.context import Collation, ParseContext
+from secantus_server.mql.context import ParseContext
 from secantus_server.query.bounds import EVERYTHING, IndexBounds, point
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import matching_documents
@@ -32,22 +32,20 @@ class RepeatedLookup:
         self.docs_examined += docs
 
 
-def equality_finder(
-    collection: Collection, path: str, collation: Collation | None, scope: ReadScope, note: Callable[[Any], None] | None = None
-) -> EqualityFinder | None:
+def equality_finder(collection: Collection, path: str, ctx: ParseContext, scope: ReadScope) -> EqualityFinder | None:
     """Return a function that finds the documents matching `{path: value}` by an index, or None if no index can.
 
     Arguments:
-        note: called with the `RepeatedLookup`, and with the plans of values that no single key finds; usually None.
+        ctx: the collation; its `note_plan` is called with the `RepeatedLookup`, and with the plans of values that no single key finds.
     """
     for index in collection.indexes:
-        same_collation = index.generator is not None and index.generator.collation == collation
+        same_collation = index.generator is not None and index.generator.collation == ctx.collation
         usable = same_collation and not index.hidden and not index.sparse and index.partial_filter is None
         if usable and index.parts[0][0] == path:
             examined = RepeatedLookup(index)
-            by_range = _finder(collection, index, path, ParseContext(collation=collation, note_plan=note), scope, examined)
-            if note is not None:
-                note(examined)
+            by_range = _finder(collection, index, path, ctx, scope, examined)
+            if ctx.note_plan is not None:
+                ctx.note_plan(examined)
             return _finder_by_id(collection, scope, by_range, examined) if index.is_id else by_range
     return None
 

@@ -48,15 +48,20 @@ class NamespaceLocks:
         Returns:
             False if the change did not end in time.
         """
-        deadline = monotonic() + timeout_s
         with self._changed:
-            while namespace in self._claims:
-                check()
-                left = deadline - monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(min(left, _PAUSE_S))
+            if namespace in self._claims and not self._await_changes(namespace, monotonic() + timeout_s, check):
+                return False
             self._users.setdefault(namespace, set()).add(user)
+        return True
+
+    def _await_changes(self, namespace: Namespace, deadline: float, check: Check) -> bool:
+        """Wait until no change of a namespace waits or runs; return whether that was in time. The lock is held, except while waiting."""
+        while namespace in self._claims:
+            check()
+            left = deadline - monotonic()
+            if left <= 0:
+                return False
+            self._changed.wait(min(left, _PAUSE_S))
         return True
 
     def release(self, user: Hashable, namespaces: Iterable[Namespace]) -> None:

@@ -11,7 +11,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import decode, encode
 from secantus_server.bson.values import Date
 from secantus_server.sessions.ids import UUID_BYTES
-from secantus_server.sessions.retryable import Executed, RetryableWrite
+from secantus_server.sessions.retryable import ExecutedFields, RetryableWrite
 from secantus_server.storage import META, Engine, RecoveryUnit
 
 # The keys of sessions without and with a user: apart, since a session's UUID is the beginning of both.
@@ -29,7 +29,7 @@ def _key(session: bytes, statement: int) -> bytes:
     return _prefix(session) + statement.to_bytes(_STATEMENT_BYTES, "big")
 
 
-def store(unit: RecoveryUnit, write: RetryableWrite, executed: Executed, time: Timestamp, now_ms: int) -> None:
+def store(unit: RecoveryUnit, write: RetryableWrite, executed: ExecutedFields, time: Timestamp, now_ms: int) -> None:
     """Write the row of executed statements; remove the rows of the session's earlier writes.
 
     Arguments:
@@ -37,18 +37,19 @@ def store(unit: RecoveryUnit, write: RetryableWrite, executed: Executed, time: T
         time: the cluster time just before the commit.
         now_ms: the wall clock time.
     """
+    kind, first, last, result = executed
     row = {
         "txnNumber": Int64(write.number),
-        "kind": executed.kind,
-        "last": executed.last,
-        "result": executed.result,
+        "kind": kind,
+        "last": last,
+        "result": result,
         "time": time,
         "wall": Date(now_ms),
     }
     if not write.executed:
-        for statement in write.stored - {executed.first}:
+        for statement in write.stored - {first}:
             unit.remove(META, _key(write.session, statement))
-    unit.put(META, _key(write.session, executed.first), encode(row))
+    unit.put(META, _key(write.session, first), encode(row))
 
 
 def load(engine: Engine) -> dict[bytes, RetryableWrite]:
@@ -63,7 +64,7 @@ def load(engine: Engine) -> dict[bytes, RetryableWrite]:
                 write = found[session] = RetryableWrite(session, int(row["txnNumber"]), row["kind"] == "transaction", write)
             write.stored.add(first)
             if write.number == row["txnNumber"]:
-                write.note(Executed(row["kind"], first, row["last"], row["result"]))
+                write.note((row["kind"], first, row["last"], row["result"]))
                 write.last_time, write.last_ms = row["time"], row["wall"].ms
     return found
 
@@ -85,4 +86,4 @@ def rewrite(engine: Engine, sessions: set[bytes], writes: dict[bytes, RetryableW
             for executed in (write.executed or {}).values():
                 assert write.last_time is not None, "it was executed"
                 store(unit, write, executed, write.last_time, write.last_ms)
-                write.stored.add(executed.first)
+                write.stored.add(executed[1])

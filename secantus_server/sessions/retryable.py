@@ -8,8 +8,7 @@ https://github.com/mongodb/specifications/blob/master/source/retryable-writes/re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from bson.timestamp import Timestamp
@@ -34,8 +33,8 @@ class Executed(NamedTuple):
     result: Any = None
 
 
-#: Return an `Executed` of a tuple of its fields; faster than the class, and called once per statement.
-make_executed: Callable[[tuple[str, int, int, Any]], Executed] = partial(tuple.__new__, Executed)
+#: The fields of an `Executed`, as the log keeps them: a plain tuple is cheaper to make, and most writes are never retried.
+ExecutedFields = tuple[str, int, int, Any]
 
 
 class RetryableWrite:
@@ -62,7 +61,7 @@ class RetryableWrite:
         self.number = number
         self.is_transaction = is_transaction
         # By the id of the first statement; None for none, since most writes have a single statement and are never retried.
-        self.executed: dict[int, Executed] | None = None
+        self.executed: dict[int, ExecutedFields] | None = None
         self._has_ranges = False
         self.last_time: Timestamp | None = None
         self.last_ms = 0
@@ -81,10 +80,10 @@ class RetryableWrite:
             return None
         found = self.executed.get(statement)
         if found is None and self._has_ranges:
-            found = next((one for one in self.executed.values() if one.first <= statement <= one.last), None)
-        return found
+            found = next((one for one in self.executed.values() if one[1] <= statement <= one[2]), None)
+        return None if found is None else Executed(*found)
 
-    def note(self, executed: Executed) -> None:
+    def note(self, executed: ExecutedFields) -> None:
         """Record executed statements."""
         _, first, last, _ = executed
         if self.executed is None:

@@ -28,7 +28,8 @@ def parse_message(header: Header, raw: bytes) -> Message:
         raise ProtocolError(f"op code {header.op_code} is not supported in requests")
     if not message.body and message.error is None:
         raise ProtocolError("the command document is empty")
-    message.compressor = compressor
+    if compressor is not None:
+        message.compressor = compressor
     return message
 
 

@@ -37,12 +37,12 @@ def parse_op_msg(header: Header, raw: bytes) -> Message:
     if flags & _UNKNOWN_REQUIRED:
         raise ProtocolError(f"an OP_MSG has unknown required flags: {flags & _UNKNOWN_REQUIRED:#06x}")
     end = _end_before_checksum(raw) if flags & CHECKSUM_PRESENT else len(raw)
-    message = Message(header.request_id, {}, {}, flags & MORE_TO_COME != 0, flags & EXHAUST_ALLOWED != 0)
+    more_to_come, exhaust_allowed = flags & MORE_TO_COME != 0, flags & EXHAUST_ALLOWED != 0
     try:
-        message.body, message.sequences = read_sections(raw, end)
+        body, sequences = read_sections(raw, end)
     except CommandError as error:
-        message.error = error
-    return message
+        return Message(header.request_id, {}, {}, more_to_come, exhaust_allowed, error=error)
+    return Message(header.request_id, body, sequences, more_to_come, exhaust_allowed)
 
 
 def _end_before_checksum(raw: bytes) -> int:

@@ -8,7 +8,6 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import executed_before
 from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, Transaction
 from secantus_server.errors import CommandError
-from secantus_server.sessions.retryable import Executed
 from secantus_server.storage import StorageError
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import WriteErrors, writable, write_error
@@ -85,6 +84,11 @@ def _insert_run(
 class _Chunk:
     """The documents of one transaction; `reached` is the index of the first document after them."""
 
+    __slots__ = (
+        "_bypass_validation", "_documents", "_ends_at_error", "_name", "_ordered", "_request", "_start", "_stop", "_timestamps", "errors",
+        "interruption", "reached",
+    )  # fmt: skip
+
     def __init__(
         self, request: Request, name: str, documents: list[bytes], start: int, stop: int, ordered: bool, bypass_validation: bool
     ) -> None:
@@ -132,7 +136,7 @@ class _Chunk:
         if write is not None and count:
             # A list of ids makes each document a transaction of its own.
             first = self._request.statement_id(self._request.statement + self._start)
-            transaction.retried = (write, Executed("insert", first, first + count - 1))
+            transaction.retried = (write, ("insert", first, first + count - 1, None))
         return count
 
     def refused(self, error: CommandError) -> WriteErrors:

@@ -116,8 +116,11 @@ class ServerHost:
     def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> EqualityFinder | None:
         """Return a function that finds the documents matching `{path: value}` through an index, or None if no index can."""
         found = self._collection(db, collection)
-        finder = None if found is None else equality_finder(found, path, collation, self._scope, self._parse.note_plan)
-        if found is not None and finder is not None:
+        if found is None:
+            return None
+        ctx = self._parse if self._parse.collation == collation else self._parse.changed(collation=collation)
+        finder = equality_finder(found, path, ctx, self._scope)
+        if finder is not None:
             self._tie(found)
         return finder
 

@@ -57,7 +57,7 @@ def make_context(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class OpenPipeline:
     """An open pipeline.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from bson.int64 import Int64
@@ -52,7 +51,7 @@ def command_context(
         return ctx
     cells: dict[str, Cell] = {}
     # The variables of an aggregation are evaluated without `$$NOW` and `$$CLUSTER_TIME`.
-    inner = replace(ctx, knows_time=False) if request.name == "aggregate" else ctx
+    inner = ctx.changed(knows_time=False) if request.name == "aggregate" else ctx
     for name, spec in let.items():
         if name in ("NOW", "CLUSTER_TIME"):
             raise CommandError(4738901, f"'{name}' is a system variable and cannot be set by a command")
@@ -71,7 +70,7 @@ def command_context(
 def timeless_context(request: Request, *, collation: dict[str, Any] | None, collection: Collection | None) -> ParseContext:
     """Return the context of count and distinct: without `$$NOW` and `$$CLUSTER_TIME`, except on a view, which runs a pipeline."""
     ctx = command_context(request, collation=collation, collection=collection)
-    return ctx if collection is not None and collection.is_view else replace(ctx, knows_time=False)
+    return ctx if collection is not None and collection.is_view else ctx.changed(knows_time=False)
 
 
 def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from secantus_server.dispatch.unit_of_work import Retried, Transaction
 from secantus_server.oplog._rows import Chain
 from secantus_server.sessions.retry_rows import store
-from secantus_server.sessions.retryable import make_executed
 
 if TYPE_CHECKING:
     from bson.timestamp import Timestamp
@@ -29,7 +28,7 @@ def stage_retried(request: Request, transaction: Transaction, kind: str, result:
     """
     assert request.retry is not None, "only retryable writes are recorded"
     statement = request.statement_id(request.statement)
-    transaction.retried = (request.retry, make_executed((kind, statement, statement, result)))
+    transaction.retried = (request.retry, (kind, statement, statement, result))
 
 
 def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> Chain:
@@ -53,6 +52,6 @@ def note_retried(services: Services, retried: Retried, time: Timestamp | None = 
     write, executed = retried
     write.note(executed)
     if not services.engine.in_memory:
-        write.stored.add(executed.first)
+        write.stored.add(executed[1])
     write.last_time = services.oplog.newest if time is None else time
     write.last_ms = services.clock.now_ms()

@@ -34,6 +34,13 @@ class SessionCatalog(CatalogView):
         self.created: set[int] = set()
         self.used: set[Namespace] = set()
 
+    def close(self) -> None:
+        """Forget the lock function at the end of the transaction.
+
+        It belongs to the unit of work that has this catalog: the garbage collector would have to free the reference cycle.
+        """
+        del self._lock
+
     def find(self, db: str, name: str) -> Collection | None:
         """Return the collection or view of this namespace, or None.
 

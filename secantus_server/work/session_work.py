@@ -25,7 +25,6 @@ from secantus_server.errors import CommandError, not_supported
 from secantus_server.oplog.oplog import Change, Entry, Origin
 from secantus_server.sessions.ids import encoded_session
 from secantus_server.sessions.namespace_locks import Namespace
-from secantus_server.sessions.retryable import Executed
 from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
 from secantus_server.work.past_changes import changes_since, check_snapshot_time
@@ -250,7 +249,7 @@ class SessionWork:
         write = self._services.sessions.retries.of(self._transaction.session)
         if write is None or write.number != self._transaction.number or not (self._logged or self._entries):
             return None
-        return write, Executed("transaction", 0, 0)
+        return write, ("transaction", 0, 0, None)
 
     def _commit(self, retried: Retried | None) -> None:
         begun: list[StagedWrites] = []
@@ -260,7 +259,8 @@ class SessionWork:
                 writer.before_commit()
             if retried is not None:
                 store_retried(self._services, self._unit, retried)
-            origin = Origin(encoded_session(self._transaction.session), self._transaction.number)
+            lsid = encoded_session(self._transaction.session) if retried is None else retried[0].lsid
+            origin = Origin(lsid, self._transaction.number)
             self._services.oplog.commit_transaction(self._unit, self._entries, self._logged, origin)
         except BaseException:
             for writer in begun:
@@ -274,5 +274,6 @@ class SessionWork:
     def _release(self) -> None:
         """Return the recovery unit, rolling back a transaction that is open or was left, unlock the collections, and close the cursors."""
         self._engine.release(self._unit)
+        self._catalog.close()
         self._locks.release(self._transaction, self._catalog.used)
         self._services.cursors.kill_where(lambda cursor: cursor.transaction is self._transaction)

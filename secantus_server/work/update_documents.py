@@ -26,7 +26,7 @@ from secantus_server.work.writers import Writer, open_writer
 from secantus_server.work.writing import check_not_view
 
 
-@dataclass
+@dataclass(slots=True)
 class UpdateStatement:
     """A parsed update statement.
 
@@ -40,7 +40,7 @@ class UpdateStatement:
     sole: bool
 
 
-@dataclass
+@dataclass(slots=True)
 class UpdateOutcome:
     """The result of a statement, or of one of its batches.
 
@@ -75,7 +75,8 @@ def parse_statement(request: Request, collection: Collection | None, spec: dict[
     """
     if spec["c"] is not None and type(spec["u"]) is not list:
         raise CommandError(51198, "Constant values may only be specified for pipeline updates")
-    ctx = command_context(request, let={**let, **(spec["c"] or {})}, collation=spec["collation"], collection=collection)
+    variables = {**let, **spec["c"]} if spec["c"] else let
+    ctx = command_context(request, let=variables, collation=spec["collation"], collection=collection)
     check_single(request, spec["multi"], "multi=true")
     if spec["sort"] and spec["multi"]:
         raise CommandError(9, "Cannot specify sort with multi=true")
@@ -110,6 +111,8 @@ def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str,
 
 class _OneUpdate:
     """A statement that updates at most one document."""
+
+    __slots__ = ("_bypass_validation", "_let", "_name", "_request", "_spec")
 
     def __init__(self, request: Request, name: str, spec: dict[str, Any], let: dict[str, Any], bypass_validation: bool) -> None:
         self._request = request
@@ -156,13 +159,15 @@ class _OneUpdate:
 class _ManyUpdates(_OneUpdate):
     """A statement that updates every matching document, in batches with a transaction each."""
 
+    __slots__ = ("_collection", "_matched", "_statement", "_targets")
+
     _statement: UpdateStatement
-    _targets: Targets | None = None
-    # The collection that the statement was parsed for.
-    _collection: Collection | None = None
 
     def run(self) -> UpdateOutcome:
         """Run the statement."""
+        self._targets: Targets | None = None
+        # The collection that the statement was parsed for.
+        self._collection: Collection | None = None
         total = UpdateOutcome()
         while True:
             self._matched = total.matched

@@ -5,7 +5,6 @@ https://www.mongodb.com/docs/manual/reference/operator/query-evaluation/
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from secantus_server.bson import is_number
@@ -25,7 +24,7 @@ def parse_expr(clause: Clause) -> MatchExpression:
     check_top_level(clause)
     ctx = clause.scope.ctx
     if ctx.collation is not None and _is_field_in_constants(clause.argument, ctx):
-        ctx = replace(ctx, collation=None)
+        ctx = ctx.changed(collation=None)
     return ExprMatch(parse_expression(clause.argument, ctx), clause.argument)
 
 

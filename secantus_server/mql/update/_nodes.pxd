@@ -44,6 +44,8 @@ cdef class SetLeaf(Leaf):
 
 
 cdef class IncLeaf(Leaf):
+    cdef object make_modify
+    cdef object amount
     cdef int64_t whole
     cdef double real
     cdef uint8_t type
@@ -54,6 +56,7 @@ cdef class ObjectNode(Node):
     cdef readonly Node positional
     cdef object merge
     cdef list names, nodes
+    # The nodes with the positional `$` replaced, by array index; None until one is needed.
     cdef dict resolved
     cdef Py_ssize_t count
     cdef const char** starts

@@ -1,6 +1,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, type_check_only
 
+from typing_extensions import Self
+
 class Unchanged: ...
 
 UNCHANGED: Unchanged
@@ -35,12 +37,12 @@ class SetLeaf(Leaf):
     def __init__(self, value: Any, insert_only: bool = False) -> None: ...
 
 class IncLeaf(Leaf):
-    def __init__(self, modify: Modify, amount: Any) -> None: ...
+    def __init__(self, make_modify: Callable[[Any], Modify], amount: Any) -> None: ...
 
 class ObjectNode(Node):
     children: dict[str, Node]
     positional: Node | None
-    def __init__(self, children: dict[str, Node], positional: Node | None, merge: Merge) -> None: ...
+    def __new__(cls, children: dict[str, Node], positional: Node | None, merge: Merge) -> Self: ...
 
 class ArrayNode(Node):
     children: dict[str, Node]

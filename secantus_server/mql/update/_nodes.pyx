@@ -101,11 +101,13 @@ cdef class SetLeaf(Leaf):
     """`$set` and `$setOnInsert`; the value is encoded once, not per document."""
 
     def __init__(self, value, bint insert_only=False):
-        super().__init__(None, insert_only=insert_only)
-        cdef Writer out = Writer()
+        cdef Writer out = Writer.__new__(Writer)
+        self.creates = True
+        self.insert_only = insert_only
         out.put_value(b"", 0, value, 1)
+        # The element is its type, an empty name and the value.
         self.type = out.buffer[0]
-        self.encoded = out.finish()[2:]
+        self.encoded = PyBytes_FromStringAndSize(<const char*>out.buffer + 2, out.size - 2)
 
     cdef int change(self, const Element* old, const char* name, size_t name_len, Writer out, State state) except -1:
         cdef const char* data = PyBytes_AS_STRING(self.encoded)
@@ -118,10 +120,17 @@ cdef class SetLeaf(Leaf):
 
 
 cdef class IncLeaf(Leaf):
-    """`$inc`; sums of two ints or two doubles are computed here, everything else by `modify`."""
+    """`$inc`; sums of two ints or two doubles are computed here, everything else by `modify`.
 
-    def __init__(self, modify, amount):
-        super().__init__(modify)
+    Arguments:
+        make_modify: returns `modify` for the amount; called when a document needs it.
+        amount: the number to add.
+    """
+
+    def __init__(self, make_modify, amount):
+        self.creates = True
+        self.make_modify = make_modify
+        self.amount = amount
         self.type = 0
         if type(amount) is int or type(amount) is LONG:
             self.type = 16 if type(amount) is int else 18
@@ -145,6 +154,8 @@ cdef class IncLeaf(Leaf):
                 out.put_name(1, name, name_len)
                 out.put_bytes(&sum, 8)
                 return WRITTEN
+        if self.modify is None:
+            self.modify = self.make_modify(self.amount)
         return Leaf.change(self, old, name, name_len, out, state)
 
 
@@ -157,37 +168,37 @@ cdef class ObjectNode(Node):
         merge: (node, node, path) -> node; combines the two nodes if `$` resolves to an index that is also named.
     """
 
-    def __cinit__(self):
-        self.starts = NULL
-        self.lengths = NULL
-        self.seen = NULL
-
-    def __init__(self, dict children, Node positional, merge):
+    def __cinit__(self, dict children, Node positional, merge):
+        cdef bytes encoded
+        cdef str name
+        cdef Py_ssize_t i = 0
         self.children = children
         self.positional = positional
         self.merge = merge
-        self.resolved = {}
-        self.names = [name.encode("utf-8", "surrogateescape") for name in children]
-        self.nodes = list(children.values())
-        self.count = len(self.names)
+        self.names = []
+        self.nodes = []
+        self.count = len(children)
         self.allocate()
+        for name, node in children.items():
+            encoded = name.encode("utf-8", "surrogateescape")
+            self.names.append(encoded)
+            self.nodes.append(node)
+            self.starts[i] = PyBytes_AS_STRING(encoded)
+            self.lengths[i] = <uint32_t>PyBytes_GET_SIZE(encoded)
+            i += 1
 
     cdef int allocate(self) except -1:
-        cdef Py_ssize_t i
-        self.starts = <const char**>PyMem_Malloc((self.count + 1) * sizeof(char*))
-        self.lengths = <uint32_t*>PyMem_Malloc((self.count + 1) * sizeof(uint32_t))
-        self.seen = <uint8_t*>PyMem_Malloc(self.count + 1)
-        if self.starts == NULL or self.lengths == NULL or self.seen == NULL:
+        """Allocate the three arrays as one block, the one with the strictest alignment first."""
+        cdef uint8_t* block = <uint8_t*>PyMem_Malloc((self.count + 1) * (sizeof(char*) + sizeof(uint32_t) + 1))
+        if block == NULL:
             raise MemoryError
-        for i in range(self.count):
-            self.starts[i] = PyBytes_AS_STRING(self.names[i])
-            self.lengths[i] = <uint32_t>PyBytes_GET_SIZE(self.names[i])
+        self.starts = <const char**>block
+        self.lengths = <uint32_t*>(block + self.count * sizeof(char*))
+        self.seen = block + self.count * (sizeof(char*) + sizeof(uint32_t))
         return 0
 
     def __dealloc__(self):
         PyMem_Free(self.starts)
-        PyMem_Free(self.lengths)
-        PyMem_Free(self.seen)
 
     cdef Py_ssize_t find(self, const char* name, uint32_t name_len) noexcept:
         cdef Py_ssize_t i
@@ -202,6 +213,8 @@ cdef class ObjectNode(Node):
             return self
         if state.array_index is None:
             raise CommandError(2, "The positional operator did not find the match needed from the query.")
+        if self.resolved is None:
+            self.resolved = {}
         found = self.resolved.get(state.array_index)
         if found is None:
             named = ObjectNode(self.children, None, self.merge)

@@ -109,10 +109,12 @@ cdef conflict(str path, str place):
 
 
 cdef Node seal(Branch branch, dict filters):
-    """Convert a finished branch into its node."""
-    cdef dict children = {}
-    for name, child in branch.children.items():
-        children[name] = child if isinstance(child, Leaf) else seal(child, filters)
+    """Convert a finished branch into its node; its children become those of the node."""
+    cdef dict children = branch.children
+    for name, child in children.items():
+        if not isinstance(child, Leaf):
+            # Replacing the value of a key does not disturb the iteration.
+            children[name] = seal(child, filters)
     if branch.of_array:
         return ArrayNode(dict(sorted(children.items())), filters, merge)
     return object_node(children, children.pop("$", None))
@@ -121,8 +123,16 @@ cdef Node seal(Branch branch, dict filters):
 cdef ObjectNode object_node(dict children, Node positional):
     """Return an object node whose children are in the order of application."""
     if len(children) > 1:
-        children = {name: children[name] for name in sorted(children, key=order_key)}
+        children = {name: children[name] for name in in_order(children)}
     return ObjectNode(children, positional, merge)
+
+
+cdef list in_order(dict children):
+    """Return the names of children in the order of application."""
+    for name in children:
+        if name.isdigit():
+            return sorted(children, key=order_key)
+    return sorted(children)
 
 
 def merge(Node first, Node second, str path not None):

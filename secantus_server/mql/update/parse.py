@@ -6,7 +6,6 @@ https://www.mongodb.com/docs/manual/reference/command/update/#std-label-update-c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import secantus_server.mql.update.operators  # noqa: F401  (registers the operators)
@@ -49,7 +48,7 @@ def parse_update(
         if array_filters:
             raise CommandError(9, "arrayFilters may not be specified for pipeline-syle updates")
         # MongoDB does not fold constants in this pipeline: an invalid constant is an error only once a document matches.
-        return PipelineUpdate(parse_pipeline(u, replace(ctx, defers_constant_errors=True)))
+        return PipelineUpdate(parse_pipeline(u, ctx.changed(defers_constant_errors=True)))
     if type(u) is not dict:
         raise CommandError(9, "Update argument must be either an object or an array")
     if next(iter(u), "").startswith("$"):
@@ -62,7 +61,7 @@ def _parse_operators(u: dict[str, Any], ctx: ParseContext, array_filters: Sequen
     builder = TreeBuilder(filters)
     deepest = 0
     for name, fields in u.items():
-        enter = find_modifier(name)
+        parse_leaf, parse_tree = find_modifier(name)
         if type(fields) is not dict:
             raise CommandError(
                 9,
@@ -70,7 +69,11 @@ def _parse_operators(u: dict[str, Any], ctx: ParseContext, array_filters: Sequen
                 f"{{$mod: {{<field>: ...}}}} not {{{describe_element(name, fields)}}}",
             )
         for path, argument in fields.items():
-            enter(builder, path, argument, ctx)
+            if parse_leaf is not None:
+                builder.add(path, parse_leaf(argument, path, ctx))
+            else:
+                assert parse_tree is not None, "an operator has one parser"
+                parse_tree(builder, path, argument, ctx)
             if type(argument) in (dict, list) or "." in path:
                 deepest = max(deepest, path.count(".") + _depth(argument))
     if filters:

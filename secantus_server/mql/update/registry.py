@@ -20,7 +20,8 @@ from secantus_server.mql.update._tree import TreeBuilder
 LeafParser = Callable[[Any, str, ParseContext], Leaf]
 TreeParser = Callable[[TreeBuilder, str, Any, ParseContext], None]
 
-_OPERATORS: dict[str, TreeParser] = {}
+# The parser of each operator, of one of the two kinds; the other one is None.
+_OPERATORS: dict[str, tuple[LeafParser | None, TreeParser | None]] = {}
 
 
 def modifier(name: str) -> Callable[[LeafParser], LeafParser]:
@@ -31,10 +32,7 @@ def modifier(name: str) -> Callable[[LeafParser], LeafParser]:
     """
 
     def register(parse: LeafParser) -> LeafParser:
-        def enter(builder: TreeBuilder, path: str, argument: Any, ctx: ParseContext) -> None:
-            builder.add(path, parse(argument, path, ctx))
-
-        _add(name, enter)
+        _add(name, parse, None)
         return parse
 
     return register
@@ -48,24 +46,24 @@ def tree_modifier(name: str) -> Callable[[TreeParser], TreeParser]:
     """
 
     def register(parse: TreeParser) -> TreeParser:
-        _add(name, parse)
+        _add(name, None, parse)
         return parse
 
     return register
 
 
-def find_modifier(name: str) -> TreeParser:
-    """Return the parser of an operator.
+def find_modifier(name: str) -> tuple[LeafParser | None, TreeParser | None]:
+    """Return the parser of an operator: of its leaf, or of its part of the tree; the other one is None.
 
     Raises:
         CommandError: 9 for an unknown operator.
     """
-    parser = _OPERATORS.get(name)
-    if parser is None:
+    parsers = _OPERATORS.get(name)
+    if parsers is None:
         raise CommandError(9, f"Unknown modifier: {name}. Expected a valid update modifier or pipeline-style update specified as an array")
-    return parser
+    return parsers
 
 
-def _add(name: str, parser: TreeParser) -> None:
+def _add(name: str, leaf: LeafParser | None, tree: TreeParser | None) -> None:
     assert name not in _OPERATORS, f"two operators {name}"
-    _OPERATORS[name] = parser
+    _OPERATORS[name] = leaf, tree

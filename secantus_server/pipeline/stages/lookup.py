@@ -42,7 +42,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Variables:
     """The `let` of a `$lookup`: variables and the expressions they are bound to for each outer document."""
 
@@ -189,7 +189,8 @@ def _field_join(
     # Without a collection, the sub-pipeline's leading `$documents` is the source.
     sources = pipeline[:1] if origin is None else []
     base = SubPipeline.parse("$lookup", origin, sources, ctx, {})
-    after = parse_pipeline(pipeline[len(sources) :], ctx.sub_pipeline("$lookup", origin or "", variables.cells))
+    rest = pipeline[len(sources) :]
+    after = parse_pipeline(rest, ctx.sub_pipeline("$lookup", origin or "", variables.cells)) if rest else Pipeline([])
     collation = ctx.parse.collation
 
     def start() -> Find:

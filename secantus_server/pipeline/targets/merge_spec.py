@@ -63,7 +63,7 @@ class MergeSpec:
             if name not in UPDATE_STAGES or (name == "$fill" and "sortBy" in spec[name]):
                 raise CommandError(72, f"{name} is not allowed to be used within an update")
         ctx = self.ctx.sub_pipeline("", self.collection, cells)
-        return parse_pipeline(self.stages, replace(ctx, parse=replace(ctx.parse, defers_constant_errors=True)))
+        return parse_pipeline(self.stages, replace(ctx, parse=ctx.parse.changed(defers_constant_errors=True)))
 
     def apply_pipeline(self, old: bytes, new: bytes) -> bytes:
         """Return the existing document after applying the pipeline.

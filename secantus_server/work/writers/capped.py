@@ -20,6 +20,8 @@ from secantus_server.work.writers.plain import PlainWriter
 class CappedWriter(PlainWriter):
     """Implements `Writer`; it removes the oldest documents beyond the cap."""
 
+    __slots__ = ("_cap", "_removed_up_to")
+
     def __init__(
         self,
         services: Services,

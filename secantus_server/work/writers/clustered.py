@@ -20,6 +20,8 @@ MAX_ID_BYTES = 8 * 1024 * 1024
 class ClusteredWriter(PlainWriter):
     """Implements `Writer`."""
 
+    __slots__ = ()
+
     def insert(self, document: bytes) -> None:
         """See `Writer.insert`.
 

@@ -29,6 +29,11 @@ class PlainWriter:
         replicated: whether to write oplog entries.
     """
 
+    __slots__ = (
+        "_creates", "_difference", "_in_session", "_keeps_images", "_services", "_uncounted", "_validation", "_writer", "changes",
+        "collection", "identity", "replicated", "unit",
+    )  # fmt: skip
+
     def __init__(
         self,
         services: Services,

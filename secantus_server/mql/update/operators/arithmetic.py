@@ -94,7 +94,12 @@ def parse_inc(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
     """
     if not is_number(argument):
         raise CommandError(14, f"Cannot increment with non-numeric argument: {{{describe_element(path, argument)}}}")
-    return IncLeaf(_arithmetic("$inc", add, argument, lambda: argument), argument)
+    return IncLeaf(_increment, argument)
+
+
+def _increment(amount: Any) -> Modify:
+    """Return the function that adds an amount."""
+    return _arithmetic("$inc", add, amount, lambda: amount)
 
 
 @modifier("$mul")

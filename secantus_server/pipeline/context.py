@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.metadata import Metadata
 
 if TYPE_CHECKING:
     from secantus_server.pipeline.host import PipelineHost
@@ -71,8 +72,7 @@ class PipelineContext:
             raise CommandError(232, f"Maximum number of nested sub-pipelines exceeded. Limit is {MAX_SUB_PIPELINE_DEPTH}")
         parse = self.parse.child(**cells) if cells else self.parse
         if collection != self.collection:
-            parse = replace(parse, text_error=partial(self.host.text_error, self.db, collection))
-        if parse.metadata is not None:
-            parse = replace(parse, metadata=None)
+            parse = replace(parse, text_definition=partial(self.host.text_definition, self.db, collection))
+        parse = replace(parse, metadata=Metadata())
         in_facet = self.in_facet or container == "$facet"
         return replace(self, parse=parse, collection=collection, container=container, in_facet=in_facet, depth=self.depth + 1)

@@ -30,7 +30,10 @@ class Annotated(Iterator[bytes]):
 
     def __next__(self) -> bytes:
         document: bytes = next(self._documents)
-        self._metadata.values = {keyword: value(document) for keyword, value in self._sources}
+        values: dict[str, Any] = {}
+        for keyword, value in self._sources:
+            values[keyword] = value(document)
+        self._metadata.values = values
         return document
 
 

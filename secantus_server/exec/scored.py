@@ -21,8 +21,8 @@ class ScoredDocuments(Iterator[bytes]):
         intervals: the keys to read, as [lower, upper) without the index's own prefix.
         collection: the collection of the documents.
         match: a match expression for the documents, or None.
-        whole: a match expression that needs no index; it decides again on documents that another transaction may have changed.
-        score_of: returns the score in the key of an entry.
+        whole: a match expression that needs no index; it decides again on documents whose entry is gone when a later transaction reads on.
+        read: returns the score and the RecordId in the key of an entry.
         check: called regularly; it raises to end the scan.
     """
 
@@ -33,7 +33,7 @@ class ScoredDocuments(Iterator[bytes]):
         collection: Any,
         match: Any,
         whole: Any,
-        score_of: Callable[[bytes], float],
+        read: Callable[[bytes], tuple[float, int]],
         check: Callable[[], None],
     ) -> None:
         self.collection = collection
@@ -45,10 +45,10 @@ class ScoredDocuments(Iterator[bytes]):
         self._intervals = intervals
         self._match = match
         self._whole = whole
-        self._score_of = score_of
+        self._read = read
         self._check = check
         self._unit: RecoveryUnit | None = None
-        self._rows: Iterator[tuple[int, float]] | None = None
+        self._rows: Iterator[tuple[int, tuple[float, bytes]]] | None = None
         self._is_stale = False
 
     def attach(self, unit: RecoveryUnit) -> None:
@@ -74,39 +74,43 @@ class ScoredDocuments(Iterator[bytes]):
     def __next__(self) -> bytes:
         if self._rows is None:
             self._rows = iter(self._scores().items())
-        for record_id, score in self._rows:
-            self.record_id, self.score = record_id, score
-            document = self._fetch()
-            if document is not None:
+        ident = self.collection.ident
+        for record_id, (score, key) in self._rows:
+            document = fetch(self._unit, ident, record_id)
+            if document is not None and self._accepts(document, key):
+                self.record_id, self.score = record_id, score
                 self.advanced += 1
                 return document
         self.finished = True
         raise StopIteration
 
-    def _fetch(self) -> bytes | None:
-        document = fetch(self._unit, self.collection.ident, self.record_id)
-        if document is None:
-            return None
+    def _accepts(self, document: bytes, key: bytes) -> bool:
         self.docs_examined += 1
         if self.docs_examined % _BREATH == 0:
             self._check()
-        if self._is_stale and not self._whole.matches(document):
-            return None
-        return document if self._match is None or self._match.matches(document) else None
+        if self._is_stale and self._is_gone(key) and not self._whole.matches(document):
+            return False
+        return self._match is None or self._match.matches(document)
 
-    def _scores(self) -> dict[int, float]:
-        """Return the RecordIds that have an entry, with the sums of their scores."""
+    def _is_gone(self, key: bytes) -> bool:
         assert self._unit is not None, "the reader is attached"
-        found: dict[int, float] = {}
-        prefix, score_of = self._index.prefix, self._score_of
+        return self._unit.get(INDEX_ENTRIES, key) is None
+
+    def _scores(self) -> dict[int, tuple[float, bytes]]:
+        """Return the RecordIds that have an entry, with the sums of their scores and the key of one entry."""
+        assert self._unit is not None, "the reader is attached"
+        found: dict[int, tuple[float, bytes]] = {}
+        prefix, read, examined = self._index.prefix, self._read, 0
         for low, high in self._intervals:
             cursor = self._unit.scan(INDEX_ENTRIES, prefix + low, prefix + high)
             for key, _ in cursor:
-                self.keys_examined += 1
-                if self.keys_examined % _BREATH == 0:
+                examined += 1
+                if examined % _BREATH == 0:
                     self._check()
-                record_id = int.from_bytes(key[-8:], "big")
-                found[record_id] = found.get(record_id, 0.0) + score_of(key)
+                score, record_id = read(key)
+                before = found.get(record_id)
+                found[record_id] = (score, key) if before is None else (before[0] + score, key)
             cursor.close()
+        self.keys_examined = examined
         self.duplicates = self.keys_examined - len(found)
         return found

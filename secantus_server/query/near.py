@@ -11,7 +11,6 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.index.kinds.kind import IndexKind, all_kinds
-from secantus_server.mql.match import GeoNear
 from secantus_server.mql.match.geo_near import is_geojson
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.implication import implies
@@ -19,11 +18,6 @@ from secantus_server.query.plan import Near
 from secantus_server.query.predicates import conjuncts
 
 NearKind: TypeAlias = IndexKind
-
-
-def near_of(match: Any) -> Any:
-    """Return the `$near` or `$nearSphere` node of a filter, or None."""
-    return next((node for node in conjuncts(match) if type(node) is GeoNear), None)
 
 
 def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: Index | None) -> Near:

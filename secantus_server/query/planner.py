@@ -12,12 +12,12 @@ from secantus_server.bson.shell import document_text
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
-from secantus_server.mql.match import AlwaysFalse, Or
+from secantus_server.mql.match import AlwaysFalse, GeoNear, Or, TextMatch
 from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
 from secantus_server.query.canonical import CanonicalQuery, as_python_number
 from secantus_server.query.clustered import ClusteredScan, natural_scan
 from secantus_server.query.entryless import could_serve, restricted
-from secantus_server.query.near import near_of, plan_near
+from secantus_server.query.near import plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
 from secantus_server.query.text import TextSearchPlan, has_text_search, no_text_plan, plan_text, text_of
@@ -43,16 +43,25 @@ def _plan(collection: Collection | None, query: CanonicalQuery) -> Plan:
     if collection is None or type(query.match) is AlwaysFalse:
         return EmptyScan()
     hinted = _hinted_index(collection, query.hint)
-    near = near_of(query.match)
-    if near is not None:
-        return _sorted(plan_near(collection, query, near, hinted), query)
-    if has_text_search(query.match):
+    special = _special_node(query.match)
+    if type(special) is GeoNear:
+        return _sorted(plan_near(collection, query, special, hinted), query)
+    if special is not None:
         return _sorted(_by_text(collection, query), query)
     if query.natural or query.tailing:
         return _sorted(natural_scan(collection, query.match, query.natural < 0, query.tailing), query)
     if query.min or query.max:
         return _with_index(collection, query, explicit_candidate(_chosen_index(hinted), query))
     return _by_index(collection, query, hinted)
+
+
+def _special_node(match: Any) -> Any:
+    """Return the conjunct of a filter that is a `$near` or contains a `$text`, or None."""
+    for node in conjuncts(match):
+        kind = type(node)
+        if kind is GeoNear or kind is TextMatch or (kind is Or and has_text_search(node)):
+            return node
+    return None
 
 
 def _by_text(collection: Collection, query: CanonicalQuery) -> Plan:
@@ -89,8 +98,7 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
 
 def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Plan]:
     """Return the plans that `plan_query` rejected, the best first."""
-    chosen = query.hint or query.natural or query.tailing or query.min or query.max or near_of(query.match) is not None
-    chosen = chosen or has_text_search(query.match)
+    chosen = query.hint or query.natural or query.tailing or query.min or query.max or _special_node(query.match) is not None
     if collection is None or chosen or type(query.match) is AlwaysFalse:
         return []
     candidates = _candidates(query, _usable(collection), forced=False)

@@ -32,6 +32,7 @@ _STORED_FIELDS = ("_fts", "_ftsx")
 _LONGEST_TERM = 128
 # Big-endian bytes of positive doubles sort like the doubles.
 _SCORE = struct.Struct(">d")
+_SCORE_AND_OWNER = struct.Struct(">dq")
 
 
 #: What a text index holds, for packages that may not import the language.
@@ -151,10 +152,10 @@ def term_key(term: str) -> bytes:
     return data + b"\0"
 
 
-def score_of(key: bytes) -> float:
-    """Return the score in the key of an entry, which ends with a RecordId."""
-    score: float = _SCORE.unpack(key[-16:-8])[0]
-    return score
+def score_and_owner(key: bytes) -> tuple[float, int]:
+    """Return the score in the key of an entry, and the RecordId at its end."""
+    found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-16:])
+    return found
 
 
 def prefix_of(spec: dict[str, Any]) -> list[str]:

@@ -22,7 +22,7 @@ class ScoredDocuments(Iterator[bytes]):
         collection: the collection of the documents.
         match: a match expression for the documents, or None.
         whole: a match expression that needs no index; it decides again on documents whose entry is gone when a later transaction reads on.
-        read: returns the score and the RecordId in the key of an entry.
+        read: returns the score and the RecordId of an entry, whose key and value are given.
         check: called regularly; it raises to end the scan.
     """
 
@@ -33,7 +33,7 @@ class ScoredDocuments(Iterator[bytes]):
         collection: Any,
         match: Any,
         whole: Any,
-        read: Callable[[bytes], tuple[float, int]],
+        read: Callable[[bytes, bytes], tuple[float, int]],
         check: Callable[[], None],
     ) -> None:
         self.collection = collection
@@ -103,11 +103,11 @@ class ScoredDocuments(Iterator[bytes]):
         prefix, read, examined = self._index.prefix, self._read, 0
         for low, high in self._intervals:
             cursor = self._unit.scan(INDEX_ENTRIES, prefix + low, prefix + high)
-            for key, _ in cursor:
+            for key, value in cursor:
                 examined += 1
                 if examined % _BREATH == 0:
                     self._check()
-                score, record_id = read(key)
+                score, record_id = read(key, value)
                 before = found.get(record_id)
                 found[record_id] = (score, key) if before is None else (before[0] + score, key)
             cursor.close()

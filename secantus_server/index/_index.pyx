@@ -215,6 +215,8 @@ cdef class Index:
         Raises:
             DuplicateKey: always.
         """
+        if self.generator is None:
+            raise DuplicateKey(self.name, self.spec["key"], self.kind.key_values(self.spec, doc, key), None, key)
         values = self.generator.values_of(doc, key)
         if self.generator.collation is not None:
             values = [in_hexadecimal(value, self.generator.collation) for value in values]

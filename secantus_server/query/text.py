@@ -14,7 +14,7 @@ from secantus_server.exec._scan import IndexScan, next_prefix
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.scored import ScoredDocuments
 from secantus_server.index._index import Index
-from secantus_server.index.kinds.text import prefix_of, score_and_owner, term_key
+from secantus_server.index.kinds.text import prefix_of, score_and_owner, term_key, unique_score_and_owner
 from secantus_server.mql.match import And, Or, TextMatch, TextResidual
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.implication import implies
@@ -79,7 +79,8 @@ class TextSearchPlan(Plan):
         """Return an iterator that reads in a scope's transactions."""
         self.index.uses += 1
         if self.scored:
-            self.scan = ScoredDocuments(self.index, self.intervals, self.collection, self.match, self.node, score_and_owner, scope.check)
+            read = unique_score_and_owner if self.index.unique else score_and_owner
+            self.scan = ScoredDocuments(self.index, self.intervals, self.collection, self.match, self.node, read, scope.check)
         else:
             dedupe: Any = self.index.multikey if self.seen is None else self.seen
             # Backwards, so that the best matches of a single term come first.
@@ -103,7 +104,7 @@ class TextSearchPlan(Plan):
             "keyPattern": self.index.spec["key"],
             "indexName": self.index.name,
             "isMultiKey": self.index.multikey,
-            "isUnique": False,
+            "isUnique": self.index.unique,
             "isSparse": self.index.sparse,
             "isPartial": self.index.partial_filter is not None,
             "indexVersion": self.index.spec.get("v", 2),

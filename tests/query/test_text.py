@@ -116,6 +116,16 @@ def test_fields_around_the_text(db: Database) -> None:
     assert db.command({"insert": "c", "documents": [{"x": [1], "a": "b"}]})["writeErrors"][0]["code"] == 16675
 
 
+def test_a_unique_index(db: Database) -> None:
+    db.c.create_index([("x", 1), ("a", "text")], unique=True)
+    db.c.insert_many([{"_id": 1, "a": "fox"}, {"_id": 2, "a": "fox dog"}, {"_id": 3, "x": 1, "a": "fox"}])
+    reply = db.command({"insert": "c", "documents": [{"_id": 4, "a": "fox"}]})["writeErrors"][0]
+    assert (reply["code"], reply["keyValue"]) == (11000, {"x": None, "_fts": "fox", "_ftsx": 1.1})
+    assert {one["_id"]: one["s"] for one in db.c.find({**FOX, "x": None}, SCORE)} == {1: 1.1, 2: 0.75}
+    assert sorted(ids(db.c.find({**FOX, "x": None}))) == [1, 2]
+    assert db.command("validate", "c")["valid"]
+
+
 def test_a_partial_index(db: Database) -> None:
     db.c.create_index([("a", "text")], partialFilterExpression={"n": {"$gt": 1}})
     db.c.insert_many([{"_id": n, "n": n, "a": "fox"} for n in range(4)])

@@ -88,6 +88,16 @@ class IndexKind(Protocol):
         """
         return None
 
+    def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
+        """Return the values in a key that the extractor has made, in the order of the key pattern; an error shows them.
+
+        Arguments:
+            spec: the definition as it is stored.
+            document: the document that has the key.
+            key: the key.
+        """
+        raise AssertionError(f"an index of the kind {self.name} has a generator")
+
     def entries_version(self) -> str:
         """Return the version of the entries' format. When a store is opened, indexes with entries of another version are built anew."""
         return ""

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from secantus_server.bson import decode, key_string
 from secantus_server.bson.shell import shell_text
 from secantus_server.bson.values import is_number, type_name
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.index.key_pattern import as_number
 from secantus_server.index.kinds.kind import Extractor, IndexKind, register
 from secantus_server.mql.text.definition import EVERY_FIELD, TextDefinition
@@ -61,8 +61,6 @@ class Text(IndexKind):
             CommandError: 67 CannotCreateIndex, 14 TypeMismatch for weights that are not a document.
         """
         _check_adjacent(spec["key"])
-        if spec.get("unique"):
-            raise not_supported("a unique text index", "make another index unique")
         weights = _weights(spec["key"], spec.get("weights", {}))
         language = spec.get("default_language", "english")
         if language.lower() not in LANGUAGES:
@@ -79,6 +77,15 @@ class Text(IndexKind):
         """Return a function that returns the keys of a document's terms."""
         definition, prefix, others = TextDefinition(spec), prefix_of(spec), others_of(spec)
         return lambda document: _keys(document, definition, prefix, others)
+
+    def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
+        """Return the values of the fields around the text fields, the term and its score."""
+        decoded = decode(document)
+        values = {path: _value(decoded, path.split("."), path) for path in others_of(spec)}
+        start = sum(len(key_string(values[path])) for path in prefix_of(spec))
+        values["_fts"] = key[start : -_SCORE.size - 1].decode("utf-8", "replace")
+        values["_ftsx"] = _SCORE.unpack(key[-_SCORE.size :])[0]
+        return [values[path] for path in spec["key"]]
 
     def entries_version(self) -> str:
         """Return the versions of the keys and of the stemmers."""
@@ -152,9 +159,15 @@ def term_key(term: str) -> bytes:
     return data + b"\0"
 
 
-def score_and_owner(key: bytes) -> tuple[float, int]:
+def score_and_owner(key: bytes, _value: bytes) -> tuple[float, int]:
     """Return the score in the key of an entry, and the RecordId at its end."""
     found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-16:])
+    return found
+
+
+def unique_score_and_owner(key: bytes, value: bytes) -> tuple[float, int]:
+    """Return the score and the RecordId of an entry of a unique index, whose key has no RecordId."""
+    found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-8:] + value[:8])
     return found
 
 

@@ -63,7 +63,6 @@ def test_which_kinds_store_entries(key: dict[str, Any], name: str) -> None:
         ({"key": {"a": 1}, "partialFilterExpression": {"$text": {"$search": "a"}}}, 2),
         ({"key": {"a": "2d"}, "collation": {"locale": "de"}}, 67),
         ({"key": {"a": "text"}, "collation": {"locale": "de"}}, 67),
-        ({"key": {"a": "text"}, "unique": True}, 238),
         ({"key": {"a": "2d"}, "bits": 33}, 72),
         ({"key": {"a": "2dsphere"}, "2dsphereIndexVersion": 4}, 67),
     ],

@@ -54,6 +54,7 @@ from secantus_server.system.conditions import Event
 from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
+from secantus_server.work.outdated_indexes import build_outdated_indexes
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
 from secantus_server.work.snapshot_reads import run_in_snapshot
@@ -250,6 +251,8 @@ class SecantusDBServer:
             log=self._log,
             request_stop=self.request_stop,
         )
+        if services.catalog.outdated:
+            build_outdated_indexes(services)
         services.sessions.resume(load(engine))
         services.work = AutoCommit(services)
         services.parameters = load_parameters(services)

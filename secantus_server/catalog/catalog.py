@@ -13,7 +13,7 @@ from bson.binary import Binary
 from secantus_server.catalog.changes import CatalogChanges, save_row
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.definitions import KeptDefinition, KeptDefinitions, LostIndexes
-from secantus_server.catalog.rows import decode_row, split_key
+from secantus_server.catalog.rows import decode_row, outdated_indexes, split_key
 from secantus_server.catalog.view import CatalogView
 from secantus_server.clock import Clock
 from secantus_server.index._index import Index
@@ -25,6 +25,9 @@ class Catalog:
     """All collections of a server.
 
     `keeps_definitions`: whether a restore keeps the definitions of the collections it removes; see `definitions.py`.
+
+    `outdated`: the database, collection and name of each index whose entries must be built anew, because they have another version than
+    this program writes.
 
     `_settled`: `view`, or None while a change may be in the store and is not in `view` yet.
 
@@ -40,11 +43,14 @@ class Catalog:
         self.change_lock = Lock()
         self._definitions = KeptDefinitions()
         self.keeps_definitions = False
+        self.outdated: list[tuple[str, str, str]] = []
         with engine.transaction() as unit:
             databases: dict[str, dict[str, Collection]] = {}
             for key, row in unit.scan(CATALOG, b"", None):
                 collection = decode_row(key, row)
                 databases.setdefault(collection.db, {})[collection.name] = collection
+                if any(index.kind.entries_version() for index in collection.indexes):
+                    self.outdated += [(collection.db, collection.name, index) for index in outdated_indexes(row)]
         self._applying = Lock()
         self._settled: CatalogView | None = None
         self._replace_view(CatalogView(databases, self._definitions))

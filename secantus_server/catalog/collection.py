@@ -10,8 +10,9 @@ from bson.binary import Binary
 
 from secantus_server.bson import encode
 from secantus_server.catalog.document_count import DocumentCount
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
+from secantus_server.index.kinds.text import TextContents, any_text, text_definition
 from secantus_server.system._threads import Lock
 
 _NO_IMAGES: dict[str, Any] = {}
@@ -70,18 +71,20 @@ class Collection:
         """Return the index with this name, or None."""
         return next((index for index in self.indexes if index.name == name), None)
 
-    def text_error(self) -> CommandError:
-        """Return the error of a valid `$text`, which cannot run: text indexes keep only their definitions.
+    def text_definition(self) -> TextContents:
+        """Return what the text index holds. For a view it is a stand-in, since the view's pipeline is parsed for its collection again.
 
-        Returns:
-            27 IndexNotFound without a text index, 291 if it is hidden, else 238.
+        Raises:
+            CommandError: 27 IndexNotFound without a text index, 291 if it is hidden.
         """
+        if self.is_view:
+            return any_text()
         texts = [index for index in self.indexes if index.kind.serves_text]
-        if not texts and not self.is_view:
-            return CommandError(27, "text index required for $text query")
-        if texts and texts[0].hidden:
-            return CommandError(291, f"error processing query: ns={self.namespace}: the text index {texts[0].name} is hidden")
-        return not_supported("$text", "use $regex, or compare words in the test itself")
+        if not texts:
+            raise CommandError(27, "text index required for $text query")
+        if texts[0].hidden:
+            raise CommandError(291, f"error processing query: ns={self.namespace}: the text index {texts[0].name} is hidden")
+        return text_definition(texts[0].spec)
 
     def record_ids(self, newest: Callable[[], int]) -> Iterator[int]:
         """Return an iterator of new RecordIds, safe to share between threads.

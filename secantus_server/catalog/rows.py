@@ -9,6 +9,7 @@ from secantus_server.bson import decode, encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
+from secantus_server.index.kinds.kind import kind_of
 
 
 def row_key(db: str, name: str) -> bytes:
@@ -35,7 +36,13 @@ def encode_row(collection: Collection, multikey: Sequence[Index] = ()) -> bytes:
         multikey: indexes to store as multikey although memory does not say so yet.
     """
     indexes = [
-        {"spec": index.spec, "ident": index.ident, "kind": index.kind.name, "multikey": index.multikey or index in multikey}
+        {
+            "spec": index.spec,
+            "ident": index.ident,
+            "kind": index.kind.name,
+            "multikey": index.multikey or index in multikey,
+            **_entries_field(index),
+        }
         for index in collection.indexes
     ]
     return encode({"uuid": collection.uuid, "ident": collection.ident, "options": collection.options, "indexes": indexes})
@@ -46,6 +53,20 @@ def decode_row(key: bytes, row: bytes) -> Collection:
     db, name = split_key(key)
     fields = decode(row)
     return Collection(db, name, fields["uuid"], fields["ident"], fields["options"], [_index(entry) for entry in fields["indexes"]])
+
+
+def outdated_indexes(row: bytes) -> list[str]:
+    """Return the names of the indexes whose stored entries have another version than this program writes."""
+    return [
+        entry["spec"]["name"]
+        for entry in decode(row)["indexes"]
+        if entry.get("entries", "") != kind_of(entry["spec"]["key"]).entries_version()
+    ]
+
+
+def _entries_field(index: Index) -> dict[str, Any]:
+    version = index.kind.entries_version()
+    return {"entries": version} if version else {}
 
 
 def _index(entry: dict[str, Any]) -> Index:

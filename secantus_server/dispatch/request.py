@@ -13,9 +13,9 @@ from secantus_server.bson.values import Date
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.memory_limits import memory_limits
 from secantus_server.dispatch.operations import Operation
-from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.limits import DEFAULT_LIMITS
+from secantus_server.mql.text.definition import TextDefinition
 from secantus_server.wire.message import Message
 
 if TYPE_CHECKING:
@@ -131,14 +131,14 @@ class Request:
         self._cluster_time = None
 
     def parse_context(
-        self, let: dict[str, Any] | None = None, collation: Any = None, text_error: Callable[[], CommandError] | None = None
+        self, let: dict[str, Any] | None = None, collation: Any = None, text_definition: Callable[[], TextDefinition] | None = None
     ) -> ParseContext:
         """Return the context for parsing this command's filters and expressions.
 
         Arguments:
             let: the values of user variables, already evaluated.
             collation: the collation of string comparisons.
-            text_error: see `ParseContext`.
+            text_definition: see `ParseContext`.
         """
         services, clock = self.services, self.services.clock
         if self._cluster_time is None:
@@ -156,7 +156,7 @@ class Request:
             False,
             clock.now_ms,
             None,
-            text_error,
+            text_definition,
             memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
             None if self.plans is None else self.plans.add,
         )

@@ -109,7 +109,7 @@ class SortedDocuments(Iterator[bytes]):
         return rows
 
 
-def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: int) -> list[AnyRow]:
+def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[AnyRow]:
     """Return the rows in sorted order; only rows within the limit count against the memory.
 
     Arguments:
@@ -136,6 +136,6 @@ def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: int) -> list[An
     return kept[:limit] if limit else kept
 
 
-def too_much_to_sort(_used: int, max_bytes: int) -> CommandError:
+def too_much_to_sort(_used: int, max_bytes: float) -> CommandError:
     """Return the error of a sort that exceeds its memory and must not use the disk."""
     return CommandError(292, f"Sort exceeded memory limit of {max_bytes} bytes, but did not opt in to external sorting.")

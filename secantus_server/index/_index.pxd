@@ -36,11 +36,13 @@ cdef class Index:
     cdef object guard
     cdef bint guards_elements
     cdef readonly KeyGenerator generator
+    cdef object extract
     cdef public bint multikey
     cdef public bint dropped
     cdef public int64_t uses
 
     cdef Generation entries_of(self, bytes doc)
+    cdef Generation extracted(self, bytes doc)
     cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *
     cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1
     cdef int add(self, RecoveryUnit ru, bytes key, bytes covered, bytes record_id, bytes doc) except -1

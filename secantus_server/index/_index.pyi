@@ -30,6 +30,7 @@ class Index:
         partial_filter: Any,
         multikey: bool,
         guard: Any = None,
+        extract: Any = None,
     ) -> None: ...
     @property
     def stores_entries(self) -> bool: ...

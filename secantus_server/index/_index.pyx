@@ -51,13 +51,15 @@ cdef class Index:
         spec: its definition as listIndexes shows it.
         ident: its key prefix in the table of index entries.
         kind: its IndexKind.
-        generator: makes the keys; None for a kind that stores no entries.
+        generator: makes the keys from the values at the index's paths; None for a kind whose keys are something else.
         partial_filter: a match expression for the documents that are in the index, or None for all.
         multikey: whether some document has several keys.
         guard: raises for a document that cannot be indexed; None accepts all.
+        extract: returns the keys of a document, if there is no generator; None for a kind that stores no entries.
     """
 
-    def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None):
+    def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None, extract=None):
+        self.extract = extract
         self.guard = guard
         # `a.0` yields one value of an array, but the guard may refuse the array itself.
         self.guards_elements = guard is not None and any(name.isdigit() for path in spec["key"] for name in path.split("."))
@@ -84,7 +86,7 @@ cdef class Index:
     @property
     def stores_entries(self):
         """Whether it has entries; without them it is only a definition."""
-        return self.generator is not None
+        return self.generator is not None or self.extract is not None
 
     @property
     def hidden(self):
@@ -99,13 +101,19 @@ cdef class Index:
         if self.guard is not None:
             self.guard(doc)
         if self.generator is None:
-            return None
+            return None if self.extract is None else self.extracted(doc)
         entries = generate(self.generator, <const uint8_t*>PyBytes_AS_STRING(doc), [])
         if self.sparse and entries.all_absent:
             return None
         if len(entries.keys) > 1:
             # Sorted, so that the error names the least of several duplicate keys.
             entries.keys = sorted(set(entries.keys))
+        return entries
+
+    cdef Generation extracted(self, bytes doc):
+        cdef Generation entries = Generation.__new__(Generation)
+        entries.keys = sorted(self.extract(doc))
+        entries.multikey = len(entries.keys) > 1
         return entries
 
     cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *:
@@ -207,6 +215,8 @@ cdef class Index:
         Raises:
             DuplicateKey: always.
         """
+        if self.generator is None:
+            raise DuplicateKey(self.name, self.spec["key"], self.kind.key_values(self.spec, doc, key), None, key)
         values = self.generator.values_of(doc, key)
         if self.generator.collation is not None:
             values = [in_hexadecimal(value, self.generator.collation) for value in values]

@@ -23,4 +23,5 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
     collation = parse_collation(spec.get("collation"))
     partial = spec.get("partialFilterExpression")
     partial_filter = parse_match(partial, ParseContext(collation=collation)) if partial is not None else None
-    return Index(spec, ident, kind, kind.generator(spec["key"], collation), partial_filter, multikey, kind.guard(spec))
+    generator = kind.generator(spec["key"], collation)
+    return Index(spec, ident, kind, generator, partial_filter, multikey, kind.guard(spec), kind.extractor(spec))

@@ -14,8 +14,9 @@ from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import MISSING, Date
-from secantus_server.errors import CommandError
 from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
+from secantus_server.mql.metadata import Metadata
+from secantus_server.mql.text.definition import TextDefinition
 
 
 class Collation(Protocol):
@@ -51,9 +52,9 @@ class ParseContext:
         random: the command's source of randomness (`$rand`, `$sample`).
         generate_object_id: generates the `_id` of an upserted document.
         clock_ms: returns the present time in milliseconds, for `$currentDate`; None where expressions are evaluated without a clock.
-        metadata: the metadata of the documents at this place of a pipeline or query: keyword of `$meta` -> its expression, or None if
-            MongoDB would have it here but this server has lost it. None where documents have no metadata.
-        text_error: returns the error for a valid `$text`, which depends on the collection's text index; None without a collection.
+        metadata: the metadata of the documents of this query or pipeline; None where documents have no metadata.
+        text_definition: returns what the collection's text index holds, or raises the error of a `$text` without one; None without a
+            collection.
         limits: the memory limits of stages and accumulators.
         note_plan: called with the plan of each query, for the command log; usually None.
     """
@@ -68,8 +69,8 @@ class ParseContext:
     keeps_empty_timestamps: bool = False
     defers_constant_errors: bool = False
     clock_ms: Callable[[], int] | None = None
-    metadata: dict[str, Any] | None = None
-    text_error: Callable[[], CommandError] | None = None
+    metadata: Metadata | None = None
+    text_definition: Callable[[], TextDefinition] | None = None
     limits: MemoryLimits = DEFAULT_LIMITS
     note_plan: Callable[[Any], None] | None = None
 
@@ -91,7 +92,7 @@ class ParseContext:
             self.defers_constant_errors,
             self.clock_ms,
             self.metadata,
-            self.text_error,
+            self.text_definition,
             self.limits,
             self.note_plan,
         )

@@ -6,34 +6,41 @@ https://www.mongodb.com/docs/manual/reference/method/cursor.sort/
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.bson import key_string
+from secantus_server.bson.values import MISSING
+from secantus_server.errors import CommandError
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions._nodes import Expression
+from secantus_server.mql.expressions.metadata import FROM_THE_QUERY, metadatum
 from secantus_server.mql.expressions.paths import validate_path
 from secantus_server.mql.expressions.value_text import value_text
 
 MAX_SORT_KEYS = 32
-UNSUPPORTED_META = frozenset(["textScore", "randVal", "geoNearDistance"])
-# All metadata that MongoDB can sort by. The search scores are accepted: without a search engine no document has one.
-META_SORTS = UNSUPPORTED_META | {"searchScore", "vectorSearchScore"}
+# The metadata that MongoDB can sort by, the greatest value first. The search scores are accepted: no document has one.
+META_SORTS = frozenset(["textScore", "randVal", "geoNearDistance", "searchScore", "vectorSearchScore"])
 
 
 class SortPattern:
     """The fields and directions of a sort.
 
     `key` returns a document's sort key as bytes; `parts` are the (path, direction) pairs, which the planner compares with the
-    indexes.
+    indexes. `has_metadata`: the order depends on metadata, too, so that no index has it. `shown` is the pattern as explain shows it.
     """
 
     def __init__(self, parts: list[tuple[str, int]], ctx: ParseContext) -> None:
         self.parts = parts
-        self.generator = KeyGenerator(parts, ctx.collation)
-        self.key = self.generator.sort_key
+        self.shown: dict[str, Any] = dict(parts)
+        self.has_metadata = False
+        self.generator = KeyGenerator(parts, ctx.collation) if parts else None
+        self.key: Callable[[bytes], bytes] = self.generator.sort_key if self.generator is not None else _no_key
+        self._readers = [_values_by(self.generator)] if self.generator is not None else []
 
     @classmethod
     def parse(cls, spec: dict[str, Any], ctx: ParseContext) -> SortPattern:
@@ -45,14 +52,69 @@ class SortPattern:
         if not spec:
             raise CommandError(15976, "$sort stage must have at least one sort key")
         parts: list[tuple[str, int]] = []
+        metadata: dict[str, str] = {}
         for path, value in spec.items():
-            direction = _direction(path, value)
+            if type(value) is dict:
+                metadata[path] = _meta(value)
+            else:
+                parts.append((path, _direction(path, value)))
             _check_path(path)
-            if direction:
-                parts.append((path, direction))
         if len(parts) > MAX_SORT_KEYS:
             raise CommandError(13103, f"too many compound keys: {value_text(spec)}")
-        return cls(parts, ctx)
+        pattern = cls(parts, ctx)
+        if metadata:
+            pattern._add_metadata(spec, metadata, ctx)
+        return pattern
+
+    def values(self, document: bytes) -> list[Any]:
+        """Return the values of a document that determine its place, for `{$meta: "sortKey"}`."""
+        return [value for read in self._readers for value in read(document)]
+
+    def _add_metadata(self, spec: dict[str, Any], metadata: dict[str, str], ctx: ParseContext) -> None:
+        """Make the order depend on metadata.
+
+        Raises:
+            CommandError: 40218, the documents do not have it.
+        """
+        keys: list[Callable[[bytes], bytes]] = []
+        self._readers = []
+        for path, value in spec.items():
+            if path not in metadata:
+                generator = KeyGenerator([(path, _direction(path, value))], ctx.collation)
+                keys.append(generator.sort_key)
+                self._readers.append(_values_by(generator))
+            elif metadata[path] in FROM_THE_QUERY or metadata[path] == "randVal":
+                expression = metadatum(metadata[path], ctx)
+                keys.append(_descending(expression))
+                self._readers.append(_value_of(expression))
+        self.has_metadata = True
+        self.shown = {path: value if path in metadata else _direction(path, value) for path, value in spec.items()}
+        self.key = lambda document: b"".join([key(document) for key in keys])
+
+
+def _no_key(_document: bytes) -> bytes:
+    return b""
+
+
+def _values_by(generator: KeyGenerator) -> Callable[[bytes], list[Any]]:
+    """Return a function that returns the values of a document's smallest key."""
+    return lambda document: generator.values_of(document, generator.sort_key(document))
+
+
+def _value_of(expression: Expression) -> Callable[[bytes], list[Any]]:
+    return lambda document: [_or_null(expression.evaluate(document))]
+
+
+def _descending(expression: Expression) -> Callable[[bytes], bytes]:
+    """Return a function that returns the sort key of an expression's value, inverted so that the greatest comes first."""
+    return lambda document: key_string(_or_null(expression.evaluate(document))).translate(_INVERTED)
+
+
+_INVERTED = bytes(range(255, -1, -1))
+
+
+def _or_null(value: Any) -> Any:
+    return None if value is MISSING else value
 
 
 def _check_path(path: str) -> None:
@@ -62,9 +124,6 @@ def _check_path(path: str) -> None:
 
 
 def _direction(path: str, value: Any) -> int:
-    """Return 1 or -1; 0 for metadata that no document has, which orders nothing."""
-    if type(value) is dict:
-        return _meta(path, value)
     if type(value) not in (int, Int64, float, Decimal128):
         raise CommandError(15974, f"Illegal key in $sort specification: {path}: {value_text(value)}")
     direction = _whole(value)
@@ -81,7 +140,8 @@ def _whole(value: Any) -> int:
     return int(value) if math.isfinite(value) else 0
 
 
-def _meta(path: str, value: dict[str, Any]) -> int:
+def _meta(value: dict[str, Any]) -> str:
+    """Return the keyword of `{$meta: keyword}`."""
     if next(iter(value), None) != "$meta":
         raise CommandError(17312, "$meta is the only expression supported by $sort right now")
     if len(value) > 1:
@@ -89,6 +149,4 @@ def _meta(path: str, value: dict[str, Any]) -> int:
     name = value["$meta"]
     if type(name) is not str or name not in META_SORTS:
         raise CommandError(31138, f"Illegal $meta sort: $meta: {value_text(name)}")
-    if name in UNSUPPORTED_META:
-        raise not_supported(f"sorting by $meta ({path})", "sort by a stored field")
-    return 0
+    return name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.metadata import Metadata
 
 if TYPE_CHECKING:
     from secantus_server.pipeline.host import PipelineHost
@@ -71,9 +72,10 @@ class PipelineContext:
             raise CommandError(232, f"Maximum number of nested sub-pipelines exceeded. Limit is {MAX_SUB_PIPELINE_DEPTH}")
         parse = self.parse.child(**cells) if cells else self.parse
         if collection != self.collection:
-            parse = parse.changed(text_error=partial(self.host.text_error, self.db, collection), metadata=None)
-        elif parse.metadata is not None:
-            parse = parse.changed(metadata=None)
+            definition = partial(self.host.text_definition, self.db, collection)
+            parse = parse.changed(text_definition=definition, metadata=Metadata())
+        else:
+            parse = parse.changed(metadata=Metadata())
         # Positional arguments, since `dataclasses.replace` takes longer than parsing a short sub-pipeline.
         return PipelineContext(
             parse,

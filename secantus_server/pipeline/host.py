@@ -14,6 +14,7 @@ from secantus_server.errors import CommandError
 if TYPE_CHECKING:
     from secantus_server.exec._point import PointFinder
     from secantus_server.mql.context import Collation
+    from secantus_server.mql.text.definition import TextDefinition
 
 T = TypeVar("T")
 
@@ -86,8 +87,12 @@ class PipelineHost(Protocol):
         """Raise if the operation was killed or timed out."""
         ...
 
-    def text_error(self, db: str, collection: str | None) -> CommandError:
-        """Return the error of a valid `$text` on this collection."""
+    def text_definition(self, db: str, collection: str | None) -> TextDefinition:
+        """Return what the collection's text index holds.
+
+        Raises:
+            CommandError: as `Collection.text_definition`.
+        """
         ...
 
     def resolve(self, db: str, collection: str) -> Resolved:

@@ -5,7 +5,6 @@ https://www.mongodb.com/docs/manual/core/aggregation-pipeline/
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from secantus_server.errors import CommandError
@@ -22,15 +21,8 @@ CONTAINER_RULES: dict[str, tuple[str, int, str]] = {
     "$lookup": ("in_lookup", 51047, "{name} is not allowed within a $lookup's sub-pipeline"),
     "$unionWith": ("in_union", 31441, "{name} is not allowed within a $unionWith's sub-pipeline"),
 }
-# The stages whose output has no metadata, and those that process a document before they read the next one. Metadata lies beside the
-# document that is being processed, so behind any other stage it is lost, though MongoDB would keep it.
+# The stages that make new documents, which have no metadata.
 WITHOUT_METADATA = frozenset(["$group", "$bucket", "$bucketAuto", "$sortByCount", "$count", "$facet"])
-ONE_BY_ONE = frozenset(
-    [
-        *("$geoNear", "$match", "$project", "$addFields", "$set", "$unset", "$skip", "$limit", "$replaceRoot", "$replaceWith"),
-        *("$redact", "$unwind"),
-    ]
-)
 FACET_TEXT = "{name} is not allowed to be used within a $facet stage"
 
 
@@ -63,25 +55,17 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
     stages = optimise(parsed)
     if not ctx.container and ctx.collection is not None:
         mark_handed_over(stages)
-    return Pipeline(stages)
+    return Pipeline(stages, ctx.parse.metadata)
 
 
 def _parse_stages(stages: list[Any], ctx: PipelineContext) -> list[Stage]:
-    """Parse the stages one after the other, and follow the metadata that `$geoNear` and `$sample` give to their documents."""
-    if not any("$geoNear" in spec or "$sample" in spec for spec in stages):
-        return [parse_stage(spec, ctx) for spec in stages]
-    metadata: dict[str, Any] = {}
-    ctx = replace(ctx, parse=ctx.parse.changed(metadata=metadata))
+    """Parse the stages one after the other, and follow the metadata of their documents."""
+    metadata = ctx.parse.metadata
     parsed = []
     for spec in stages:
         parsed.append(parse_stage(spec, ctx))
-        name = parsed[-1].name
-        if name in WITHOUT_METADATA:
-            metadata.clear()
-        elif name == "$sample":
-            metadata |= {**dict.fromkeys(metadata), "randVal": None}
-        elif name not in ONE_BY_ONE:
-            metadata.update(dict.fromkeys(metadata))
+        if metadata is not None and parsed[-1].name in WITHOUT_METADATA:
+            metadata.lose()
     return parsed
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from secantus_server.exec._checked import Checked
+from secantus_server.mql.metadata import Metadata
 from secantus_server.pipeline.stage import Stage
 
 
@@ -14,10 +15,12 @@ class Pipeline:
 
     Arguments:
         stages: the parsed stages, used by one command in one thread.
+        metadata: that of the documents, or None.
     """
 
-    def __init__(self, stages: list[Stage]) -> None:
+    def __init__(self, stages: list[Stage], metadata: Metadata | None = None) -> None:
         self.stages = stages
+        self.metadata = metadata
 
     @property
     def writes(self) -> bool:

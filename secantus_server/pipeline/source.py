@@ -27,7 +27,7 @@ class SubPipeline:
         self.ctx = ctx
         self.collection = collection
         self.view = view
-        self.whole = Pipeline([*view.stages, *own.stages]) if view.stages else own
+        self.whole = Pipeline([*view.stages, *own.stages], own.metadata) if view.stages else own
         self.own = own
 
     @classmethod

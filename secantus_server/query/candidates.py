@@ -294,7 +294,7 @@ def _reads_only(node: Any, paths: set[str]) -> bool:
 
 def _sort_direction(index: Index, query: CanonicalQuery, bounds: IndexBounds, same_collation: bool, explicit: bool = False) -> int:
     """Return the direction, 1 or -1, in which a scan of the index provides the sort order, or 0."""
-    if query.sort is None or not same_collation or not index.kind.is_ordered:
+    if query.sort is None or query.sort.has_metadata or not same_collation or not index.kind.is_ordered:
         return 0
     if index.multikey and (explicit or not all(map(is_everything, bounds.fields))):
         return 0

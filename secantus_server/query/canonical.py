@@ -14,6 +14,7 @@ from secantus_server.bson.values import Date, is_number
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
+from secantus_server.mql.metadata import Metadata
 from secantus_server.mql.sort import SortPattern
 
 
@@ -53,6 +54,12 @@ class CanonicalQuery:
     show_record_id: bool = False
     sort_bytes: int | None = None
     projection: dict[str, Any] | None = None
+
+    @property
+    def wanted_metadata(self) -> Metadata | None:
+        """The metadata of the documents if some of it is wanted, else None."""
+        metadata = self.context.metadata
+        return metadata if metadata is not None and metadata.wanted else None
 
 
 # Types whose values match by equality alone, unlike arrays, regular expressions and null.
@@ -119,6 +126,8 @@ def parse_query(
         if required_fields is not None:
             point.required_fields = required_fields
         return point
+    if sort:
+        follow_metadata(ctx, sort)
     match = parse_match(filter, ctx) if filter else None
     pattern, natural = None, 0
     if sort:
@@ -128,6 +137,15 @@ def parse_query(
         natural = natural or natural_direction(hint, "hint")
         hint = None
     return CanonicalQuery(filter, match, ctx, pattern, natural, required_fields, hint, skip, limit, min, max, tailing)
+
+
+def follow_metadata(ctx: ParseContext, *specs: dict[str, Any] | None) -> None:
+    """Prepare a context for projections and sorts that may contain `$meta`. Only the top level of each is looked at, which is fast.
+
+    Call this before the filter is parsed, since `$text` and `$near` tell the context what metadata they produce.
+    """
+    if ctx.metadata is None and any(dict in map(type, spec.values()) for spec in specs if spec):
+        ctx.metadata = Metadata()
 
 
 def natural_direction(spec: dict[str, Any], option: str) -> int:

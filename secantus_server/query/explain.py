@@ -108,7 +108,7 @@ def query_planner(namespace: str, query: CanonicalQuery, root: PlanStage, *, who
 
 
 def _plan_cache_shape(namespace: str, query: CanonicalQuery) -> str:
-    sort = [] if query.sort is None else [list(part) for part in query.sort.parts]
+    sort = [] if query.sort is None else [list(part) for part in query.sort.shown.items()]
     parts = [filter_shape(query.filter, cached=True), sort, projection_shape(query.projection, cached=True), _collation_field(query)]
     return shape_hash([namespace, *parts])
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import not_supported
 from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.annotated import SortKeys
 from secantus_server.exec.find_output import Skipping, WithRecordId
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.projection import Projection
 from secantus_server.query.canonical import CanonicalQuery, PointQuery
-from secantus_server.query.plan import Documents, IndexedScan, Sort, Source
+from secantus_server.query.plan import Documents, IndexedScan, Plan, Sort, Source, with_metadata
 from secantus_server.query.planner import plan_query
 from secantus_server.query.point import MeasuredLookup, point_lookup
 
@@ -23,6 +25,9 @@ def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
     Raises:
         CommandError: as `plan_query`.
     """
+    if query.wanted_metadata is not None:
+        # A point lookup does not know the metadata of what it finds.
+        return WithMetadata(plan_query(collection, query), query)
     lookup = point_lookup(collection, query) if type(query) is PointQuery else None
     if lookup is None:
         return plan_query(collection, query)
@@ -31,6 +36,30 @@ def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
         lookup = MeasuredLookup(lookup)
         note(lookup)
     return lookup
+
+
+class WithMetadata(Source):
+    """A plan whose documents set the metadata that their query wants.
+
+    Arguments:
+        plan: the query's plan.
+        query: it wants some metadata.
+    """
+
+    def __init__(self, plan: Plan, query: CanonicalQuery) -> None:
+        self.plan = plan
+        self._query = query
+
+    def open(self, scope: ReadScope) -> Documents:
+        """Return an iterator that reads in a scope's transactions."""
+        plan, query, metadata = self.plan, self._query, self._query.wanted_metadata
+        assert metadata is not None, "the query wants some metadata"
+        documents = plan.open(scope)
+        if not isinstance(plan, Sort):
+            documents = with_metadata(plan, documents, metadata)
+        if "sortKey" in metadata.wanted and query.sort is not None:
+            return SortKeys(documents, query.sort.values, metadata)
+        return documents
 
 
 def matching_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope) -> Documents:
@@ -63,7 +92,8 @@ def keys_of(plan: Source) -> Callable[[bytes], bytes]:
     Raises:
         CommandError: 238 NotImplemented for a multikey index.
     """
-    source = plan.child if isinstance(plan, Sort) else plan
+    whole: Any = plan.plan if isinstance(plan, WithMetadata) else plan
+    source = whole.child if isinstance(whole, Sort) else whole
     if not isinstance(source, IndexedScan):
         return lambda document: encode({})
     if source.index.multikey:

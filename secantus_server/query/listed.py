@@ -56,7 +56,7 @@ def scan_stage(query: CanonicalQuery, examined: int | None, returned: int, bound
     scan = stage("COLLSCAN", shape, filter=query.match, returned=done, works=works, counts=counts)
     if query.sort is None:
         return scan
-    pattern = {"sortPattern": dict(query.sort.parts), "memLimit": MEMORY_LIMIT, "type": "simple"}
+    pattern = {"sortPattern": query.sort.shown, "memLimit": MEMORY_LIMIT, "type": "simple"}
     return stage("SORT", pattern, returned=done, works=returned, inputs=[scan])
 
 

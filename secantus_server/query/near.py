@@ -11,8 +11,6 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.index.kinds.kind import IndexKind, all_kinds
-from secantus_server.mql.expressions import Expression
-from secantus_server.mql.match import GeoNear
 from secantus_server.mql.match.geo_near import is_geojson
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.implication import implies
@@ -20,33 +18,6 @@ from secantus_server.query.plan import Near
 from secantus_server.query.predicates import conjuncts
 
 NearKind: TypeAlias = IndexKind
-
-
-def near_of(match: Any) -> Any:
-    """Return the `$near` or `$nearSphere` node of a filter, or None."""
-    return next((node for node in conjuncts(match) if type(node) is GeoNear), None)
-
-
-class _Distance(Expression):
-    """The distance of a document, which the filter has matched."""
-
-    def __init__(self, near: Any) -> None:
-        self.near = near
-
-    def evaluate(self, doc: bytes) -> Any:
-        """Return the distance in the unit of the condition."""
-        return self.near.distance(doc)
-
-
-def has_expressions(projection: dict[str, Any]) -> bool:
-    """Return whether a projection may contain `$meta`. It is called for every find, so it looks at the top level only."""
-    return dict in map(type, projection.values())
-
-
-def near_metadata(match: Any) -> dict[str, Any] | None:
-    """Return the metadata of documents found by a filter with `$near` or `$nearSphere`, as `ParseContext` has it, or None."""
-    near = near_of(match)
-    return None if near is None else {"geoNearDistance": _Distance(near), "geoNearPoint": None}
 
 
 def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: Index | None) -> Near:

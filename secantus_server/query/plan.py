@@ -13,13 +13,17 @@ from typing import Any, Protocol
 
 from bson.int64 import Int64
 
+from secantus_server.bson.values import MISSING
 from secantus_server.catalog.collection import Collection
+from secantus_server.errors import not_supported
 from secantus_server.exec._covered import EntryShape
 from secantus_server.exec._scan import IndexScan, RecordScan
+from secantus_server.exec.annotated import Annotated, SortedWithMetadata
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.sorting import Measured, SortedDocuments
 from secantus_server.exec.union import UnionScan
 from secantus_server.index._index import Index
+from secantus_server.mql.metadata import Metadata
 from secantus_server.mql.sort import SortPattern
 from secantus_server.query.bounds import IndexBounds
 from secantus_server.query.stages import PlanStage, count_shape, index_shape, stage
@@ -33,7 +37,10 @@ Found = tuple[int, bytes]  # RecordId, document
 class Documents(Protocol):
     """An iterator over documents that also has the RecordId of the last one."""
 
-    record_id: int
+    @property
+    def record_id(self) -> int:
+        """The RecordId of the last document returned."""
+        ...
 
     def __iter__(self) -> Iterator[bytes]: ...
     def __next__(self) -> bytes: ...
@@ -208,7 +215,7 @@ def fetch_stage(match: Any, scans: list[IndexScan], below: PlanStage) -> PlanSta
 class Union(Plan):
     """The union of several index scans, without duplicates."""
 
-    children: list[IndexedScan]
+    children: list[Any]
 
     def open(self, scope: ReadScope) -> Documents:
         """Return an iterator that reads in a scope's transactions."""
@@ -275,6 +282,7 @@ class Sort(Plan):
     Arguments:
         limit: the number of documents to return; 0 means all.
         max_bytes: the memory limit in bytes, or None.
+        metadata: that of the documents, if some of it is wanted, else None.
         measured: whether the sorted bytes are counted.
     """
 
@@ -282,19 +290,24 @@ class Sort(Plan):
     pattern: SortPattern
     limit: int = 0
     max_bytes: int | None = None
+    metadata: Metadata | None = None
     measured: bool = field(default=False, compare=False)
     source: Measured | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
         """Return an iterator that reads in a scope's transactions."""
         documents = self.child.open(scope)
+        if self.metadata is not None:
+            documents = with_metadata(self.child, documents, self.metadata)
         self.source = Measured(documents) if self.measured else None
+        if self.metadata is not None:
+            return SortedWithMetadata(self.source or documents, self.pattern.key, self.limit, self.max_bytes, self.metadata)
         return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes)
 
     def explain(self) -> PlanStage:
         """Return the node as explain shows it."""
         below = self.child.explain()
-        shape: dict[str, Any] = {"sortPattern": dict(self.pattern.parts), "memLimit": MEMORY_LIMIT}
+        shape: dict[str, Any] = {"sortPattern": self.pattern.shown, "memLimit": MEMORY_LIMIT}
         if self.limit:
             shape["limitAmount"] = self.limit
         shape["type"] = "simple"
@@ -305,3 +318,50 @@ class Sort(Plan):
         returned = below.returned or 0
         returned = min(self.limit, returned) if self.limit else returned
         return stage("SORT", shape, returned=returned, works=(below.returned or 0) + returned, counts=counts, inputs=[below])
+
+
+def with_metadata(plan: Plan, documents: Documents, metadata: Metadata) -> Documents:
+    """Return the documents of a plan that is no sort, which set their metadata.
+
+    Raises:
+        CommandError: 238 NotImplemented for `indexKey` with a multikey index, or `geoNearPoint`.
+    """
+    sources: list[tuple[str, Callable[[bytes], Any]]] = []
+    if "recordId" in metadata.wanted:
+        sources.append(("recordId", lambda document: Int64(documents.record_id)))
+    if "textScore" in metadata.wanted:
+        sources.append(("textScore", _text_score(plan, documents)))
+    if "geoNearDistance" in metadata.wanted and isinstance(plan, Near):
+        sources.append(("geoNearDistance", plan.near.distance))
+    if "geoNearPoint" in metadata.wanted and isinstance(plan, Near):
+        raise not_supported("{$meta: 'geoNearPoint'} in a find", "use the stage $geoNear")
+    if "indexKey" in metadata.wanted and isinstance(plan, IndexedScan):
+        sources.append(("indexKey", index_key(plan)))
+    return Annotated(documents, sources, metadata)
+
+
+def _text_score(plan: Any, documents: Any) -> Callable[[bytes], Any]:
+    """Return a function from a document to its score. A union of scans, which does not add up scores, computes it."""
+    if not isinstance(plan, Union):
+        return lambda document: documents.score
+    node = next(child.node for child in plan.children if hasattr(child, "node"))
+    return lambda document: node.search.score(document) if node.matches(document) else MISSING
+
+
+def index_key(plan: IndexedScan) -> Callable[[bytes], dict[str, Any]]:
+    """Return a function from a document to its key in the index that a plan reads. The plan reads documents then.
+
+    Raises:
+        CommandError: 238 NotImplemented for a multikey index.
+    """
+    if plan.index.multikey:
+        raise not_supported("the key of a multikey index", "leave it out")
+    index, plan.covered = plan.index, False
+    key, kind = index.spec["key"], index.kind
+    paths = [path for path, _ in index.parts]
+
+    def shown(document: bytes) -> dict[str, Any]:
+        pairs = zip(paths, index.values(document), strict=True)
+        return {path: kind.transformed(value) if kind.is_transformed(key[path]) else value for path, value in pairs}
+
+    return shown

@@ -13,6 +13,7 @@ from secantus_server.query.distinct import DistinctPlan
 from secantus_server.query.equality import RepeatedLookup
 from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Near, Sort, Union
 from secantus_server.query.point import MeasuredLookup
+from secantus_server.query.text import TextSearchPlan
 from secantus_server.query.unused import has_unused_index
 
 #: The name of a stage and the key pattern of its index, or None.
@@ -156,6 +157,8 @@ def _stage(plan: Any) -> Stage:
         return ("COLLSCAN" if plan.bounds is None else "CLUSTERED_IXSCAN"), None
     if type(plan) is Near:
         return str(plan.index.kind.near_stage), plan.index.spec["key"]
+    if type(plan) is TextSearchPlan:
+        return "TEXT_MATCH", plan.index.spec["key"]
     if type(plan) in (IndexedScan, DistinctPlan):
         return ("IXSCAN" if type(plan) is IndexedScan else "DISTINCT_SCAN"), plan.index.spec["key"]
     return "COLLSCAN", None

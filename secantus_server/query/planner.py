@@ -12,14 +12,15 @@ from secantus_server.bson.shell import document_text
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
-from secantus_server.mql.match import AlwaysFalse, Or
+from secantus_server.mql.match import AlwaysFalse, GeoNear, Or, TextMatch
 from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
 from secantus_server.query.canonical import CanonicalQuery, as_python_number
 from secantus_server.query.clustered import ClusteredScan, natural_scan
 from secantus_server.query.entryless import could_serve, restricted
-from secantus_server.query.near import near_of, plan_near
+from secantus_server.query.near import plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
+from secantus_server.query.text import TextSearchPlan, has_text_search, no_text_plan, plan_text, text_of
 
 
 def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
@@ -42,9 +43,11 @@ def _plan(collection: Collection | None, query: CanonicalQuery) -> Plan:
     if collection is None or type(query.match) is AlwaysFalse:
         return EmptyScan()
     hinted = _hinted_index(collection, query.hint)
-    near = near_of(query.match)
-    if near is not None:
-        return _sorted(plan_near(collection, query, near, hinted), query)
+    special = _special_node(query.match)
+    if type(special) is GeoNear:
+        return _sorted(plan_near(collection, query, special, hinted), query)
+    if special is not None:
+        return _sorted(_by_text(collection, query), query)
     if query.natural or query.tailing:
         return _sorted(natural_scan(collection, query.match, query.natural < 0, query.tailing), query)
     if query.min or query.max:
@@ -52,8 +55,36 @@ def _plan(collection: Collection | None, query: CanonicalQuery) -> Plan:
     return _by_index(collection, query, hinted)
 
 
+def _special_node(match: Any) -> Any:
+    """Return the conjunct of a filter that is a `$near` or contains a `$text`, or None."""
+    for node in conjuncts(match):
+        kind = type(node)
+        if kind is GeoNear or kind is TextMatch or (kind is Or and has_text_search(node)):
+            return node
+    return None
+
+
+def _by_text(collection: Collection, query: CanonicalQuery) -> Plan:
+    """Return the plan of a filter with a `$text`, which only its index can serve.
+
+    Raises:
+        CommandError: 2 BadValue for a hint or the natural order, 291 NoQueryExecutionPlans.
+    """
+    if query.natural:
+        raise CommandError(2, f"error processing query: ns={collection.namespace}: text expression not allowed with $natural sort order")
+    if query.hint:
+        raise CommandError(2, "text and hint not allowed in same query")
+    node = text_of(query.match)
+    if node is not None:
+        return plan_text(collection, query, node)
+    union = _union(collection, query, _usable(collection), None)
+    if union is None:
+        raise no_text_plan(collection.namespace)
+    return union
+
+
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
-    if hinted is not None and not hinted.stores_entries:
+    if hinted is not None and hinted.generator is None:
         _check_serves(collection, hinted, query)
         return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
     usable = [hinted] if hinted else _usable(collection)
@@ -67,7 +98,7 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
 
 def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Plan]:
     """Return the plans that `plan_query` rejected, the best first."""
-    chosen = query.hint or query.natural or query.tailing or query.min or query.max or near_of(query.match) is not None
+    chosen = query.hint or query.natural or query.tailing or query.min or query.max or _special_node(query.match) is not None
     if collection is None or chosen or type(query.match) is AlwaysFalse:
         return []
     candidates = _candidates(query, _usable(collection), forced=False)
@@ -76,7 +107,7 @@ def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Pl
 
 
 def _usable(collection: Collection) -> list[Index]:
-    return [index for index in collection.indexes if index.stores_entries and not index.hidden]
+    return [index for index in collection.indexes if index.generator is not None and not index.hidden]
 
 
 def _candidates(query: CanonicalQuery, usable: list[Index], *, forced: bool) -> list[Candidate]:
@@ -92,7 +123,7 @@ def _check_serves(collection: Collection, index: Index, query: CanonicalQuery) -
 
 
 def _chosen_index(hinted: Index | None) -> Index:
-    if hinted is not None and not hinted.stores_entries:
+    if hinted is not None and hinted.generator is None:
         raise CommandError(51174, "The index chosen is not compatible with min/max")
     if hinted is None:
         raise CommandError(51173, "When using min()/max() a hint of which index to use must be provided")
@@ -123,7 +154,7 @@ def _same_pattern(key: dict[str, Any], hint: Any) -> bool:
 def _sorted(plan: Plan, query: CanonicalQuery) -> Plan:
     if query.sort is None:
         return plan
-    return Sort(plan, query.sort, query.skip + query.limit if query.limit else 0, query.sort_bytes)
+    return Sort(plan, query.sort, query.skip + query.limit if query.limit else 0, query.sort_bytes, query.wanted_metadata)
 
 
 def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) -> Plan:
@@ -149,12 +180,22 @@ def _union(collection: Collection, query: CanonicalQuery, usable: list[Index], i
     """
     for node in conjuncts(query.match):
         if type(node) is Or:
-            branches = [_branch(query, child, usable) for child in node.children]
+            branches = [_branch(collection, query, child, usable) for child in node.children]
             if all(branch is not None and (instead is None or not branch.is_loose) for branch in branches):
-                return Union([IndexedScan(collection, best.index, best.bounds, query.match) for best in branches if best])
+                return Union([_branch_scan(collection, query, branch) for branch in branches if branch is not None])
     return None
 
 
-def _branch(query: CanonicalQuery, child: Any, usable: list[Index]) -> Candidate | None:
-    candidates = _candidates(CanonicalQuery(query.filter, child, query.context), usable, forced=False)
-    return max(candidates, key=lambda candidate: candidate.score, default=None)
+def _branch_scan(collection: Collection, query: CanonicalQuery, branch: Candidate | TextSearchPlan) -> IndexedScan | TextSearchPlan:
+    if isinstance(branch, TextSearchPlan):
+        branch.scored, branch.residual, branch.others = False, None, query.match
+        return branch
+    return IndexedScan(collection, branch.index, branch.bounds, query.match)
+
+
+def _branch(collection: Collection, query: CanonicalQuery, child: Any, usable: list[Index]) -> Candidate | TextSearchPlan | None:
+    inner = CanonicalQuery(query.filter, child, query.context)
+    node = text_of(child)
+    if node is not None:
+        return plan_text(collection, inner, node)
+    return max(_candidates(inner, usable, forced=False), key=lambda candidate: candidate.score, default=None)

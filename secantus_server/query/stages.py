@@ -78,7 +78,7 @@ class PlanStage:
         return {"stage": self.name} if self.filter is None else {"stage": self.name, "filter": self.filter}
 
     def _below(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        if self.name == "OR":
+        if self.name == "OR" or len(inputs) > 1:
             return {"inputStages": inputs}
         return {"inputStage": inputs[0]} if inputs else {}
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson.binary import Binary
+
 from secantus_server.bson import decode
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
@@ -64,9 +66,53 @@ class DocumentValidator:
         raise CommandError(121, "Document failed validation", info={"errInfo": info})
 
 
-def validation_of(collection: Collection, services: Services) -> DocumentValidator | None:
-    """Return the validator for a collection's documents, or None."""
+class EncryptedFields:
+    """The check that a collection's encrypted fields hold values that the client has encrypted.
+
+    Arguments:
+        config: the collection's option encryptedFields.
+        others: the collection's validator, or None.
+    """
+
+    def __init__(self, config: dict[str, Any], others: DocumentValidator | None) -> None:
+        self._paths = [field["path"].split(".") for field in config["fields"]]
+        self._others = others
+
+    def check(self, document: bytes, old: bytes | None) -> None:
+        """Validate a document; see `DocumentValidator.check`.
+
+        Raises:
+            CommandError: 121 DocumentValidationFailure.
+        """
+        fields = decode(document)
+        if not all(_is_encrypted(fields, path) for path in self._paths):
+            raise CommandError(121, "Document failed validation", info={"errInfo": {"failingDocumentId": fields.get("_id")}})
+        if self._others is not None:
+            self._others.check(document, old)
+
+
+# The first byte of values that a server stores in encrypted fields: not indexed, for equality, for ranges, and for texts.
+# https://github.com/mongodb/specifications/blob/master/source/bson-binary-encrypted/binary-encrypted.md
+_STORED_KINDS = frozenset([6, 7, 9, 14, 15, 16, 17])
+_ENCRYPTED_SUBTYPE = 6
+
+
+def _is_encrypted(value: Any, path: list[str]) -> bool:
+    """Return whether the value at a path is encrypted or missing; an array on the way has none."""
+    for name in path:
+        if type(value) is not dict:
+            return type(value) is not list
+        if name not in value:
+            return True
+        value = value[name]
+    return isinstance(value, Binary) and value.subtype == _ENCRYPTED_SUBTYPE and value[:1] != b"" and value[0] in _STORED_KINDS
+
+
+def validation_of(collection: Collection, services: Services) -> DocumentValidator | EncryptedFields | None:
+    """Return the check of a collection's documents, or None."""
     options = collection.options
+    encrypted = options.get("encryptedFields")
     if not options.get("validator") or options.get("validationLevel") == "off":
-        return None
-    return DocumentValidator(collection, services)
+        return None if encrypted is None else EncryptedFields(encrypted, None)
+    validator = DocumentValidator(collection, services)
+    return validator if encrypted is None else EncryptedFields(encrypted, validator)

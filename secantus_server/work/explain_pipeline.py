@@ -78,7 +78,7 @@ def _run_change_stream(
 
 def _before(pipeline: Pipeline, rest: list[Stage]) -> Pipeline:
     """Return the pipeline without its last stages, which are `rest`."""
-    return Pipeline(pipeline.stages[: len(pipeline.stages) - len(rest)])
+    return Pipeline(pipeline.stages[: len(pipeline.stages) - len(rest)], pipeline.metadata)
 
 
 def _counts(returned: int) -> dict[str, Any]:

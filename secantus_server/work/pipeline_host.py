@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from secantus_server.exec.read_scope import ReadScope, Tie
 from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Collation, ParseContext
+from secantus_server.mql.text.definition import TextDefinition
 from secantus_server.pipeline.host import Resolved, TargetInfo, UniqueIndex, WriteTarget
 from secantus_server.pipeline.optimise import leading_query
 from secantus_server.pipeline.run import Pipeline
@@ -70,10 +72,16 @@ class ServerHost:
     def _collection(self, db: str, name: str) -> Collection | None:
         return self._catalog.find(db, name)
 
-    def text_error(self, db: str, collection: str | None) -> CommandError:
-        """Return the error of a valid `$text` on this collection."""
+    def text_definition(self, db: str, collection: str | None) -> TextDefinition:
+        """Return what the collection's text index holds.
+
+        Raises:
+            CommandError: 27 IndexNotFound without a text index, 291 if it is hidden.
+        """
         found = None if collection is None else self._collection(db, collection)
-        return CommandError(27, "text index required for $text query") if found is None else found.text_error()
+        if found is None:
+            raise CommandError(27, "text index required for $text query")
+        return found.text_definition()
 
     def check(self) -> None:
         """Raise if the operation was killed or timed out."""
@@ -99,7 +107,10 @@ class ServerHost:
     def leading(self, db: str, collection: str, pipeline: Pipeline) -> tuple[Iterator[bytes], Pipeline]:
         """Return the documents of a pipeline's leading query, and the remaining stages."""
         head = leading_query(pipeline)
-        query = query_of(head, self._parse, self._hint)
+        ctx = self._parse
+        if pipeline.metadata is not ctx.metadata and pipeline.metadata is not None:
+            ctx = replace(ctx, metadata=pipeline.metadata)
+        query = query_of(head, ctx, self._hint)
         self._hint = None
         found = self._collection(db, collection)
         documents: Iterator[bytes] = source_of(self._services, db, collection, found, query).open(self._scope)

@@ -19,6 +19,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.metadata import Metadata
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
@@ -45,6 +46,7 @@ def make_context(
 ) -> PipelineContext:
     """Return the context of a command's pipeline."""
     parse = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    parse.metadata = Metadata()
     return PipelineContext(
         parse,
         request.db,
@@ -116,7 +118,11 @@ def prepare_pipeline(
     if stages is not args["pipeline"]:
         if pipeline.stages:
             pipeline.stages[0].check_view(f"{request.db}.{name}")
-        pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope, transaction))
+        found = None if source is None else transaction.catalog.find(request.db, source)
+        ctx = make_context(request, source, collection, args, scope, transaction)
+        if found is not None:
+            ctx.parse.text_definition = found.text_definition
+        pipeline = parse_pipeline(stages, ctx)
     hint = args.get("hint")
     if type(hint) is dict and "$natural" in hint and pipeline.stages and pipeline.stages[0].name == "$geoNear":
         raise CommandError(2, "$geoNear needs an index and cannot run with the hint $natural")

@@ -46,7 +46,7 @@ def command_context(
     chosen = parse_collation(wanted) if wanted else None
     if collation and collection is not None and collection.is_view and chosen != parse_collation(own):
         raise CommandError(167, "Cannot override a view's default collation")
-    ctx = request.parse_context(collation=chosen, text_error=None if collection is None else collection.text_error)
+    ctx = request.parse_context(collation=chosen, text_definition=None if collection is None else collection.text_definition)
     if not let:
         return ctx
     cells: dict[str, Cell] = {}

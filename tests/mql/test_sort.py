@@ -50,7 +50,7 @@ def test_parts(spec: dict[str, Any], parts: list[tuple[str, int]]) -> None:
         ({"a": True}, 15974, "Illegal key in $sort specification: a: true"),
         ({"a": {"$x": 1}}, 17312, "$meta is the only expression supported by $sort right now"),
         ({"": 1}, 40352, "FieldPath cannot be constructed with empty string"),
-        ({"a": {"$meta": "textScore"}}, 238, "sorting by $meta (a) is not supported by Secantus yet: sort by a stored field."),
+        ({"a": {"$meta": "textScore"}}, 40218, "query requires text score metadata, but it is not available"),
     ],
 )
 def test_errors(spec: dict[str, Any], code: int, message: str) -> None:

@@ -13,6 +13,7 @@ from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
+from secantus_server.mql.text.definition import TextDefinition
 from secantus_server.pipeline import Pipeline, PipelineContext, Resolved, TargetInfo, parse_pipeline
 from secantus_server.pipeline.host import UniqueIndex
 
@@ -28,8 +29,8 @@ class MemoryHost:
         self.indexes: dict[Namespace, list[dict[str, Any]]] = {}
         self.options: dict[Namespace, dict[str, Any]] = {}
 
-    def text_error(self, db: str, collection: str | None) -> CommandError:
-        return CommandError(27, "text index required for $text query")
+    def text_definition(self, db: str, collection: str | None) -> TextDefinition:
+        raise CommandError(27, "text index required for $text query")
 
     def check(self) -> None:
         """Never interrupt."""

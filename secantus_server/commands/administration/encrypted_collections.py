@@ -1,11 +1,14 @@
-"""compactStructuredEncryptionData and cleanupStructuredEncryptionData, for collections without encrypted fields: the server has no others.
+"""compactStructuredEncryptionData and cleanupStructuredEncryptionData. No write adds to the metadata of encrypted collections, so there is
+nothing to compact.
 
 https://www.mongodb.com/docs/manual/reference/command/compactStructuredEncryptionData/
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
+
+from bson.int64 import Int64
 
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
@@ -29,9 +32,10 @@ _NOT_ENCRYPTED = 6346807
     is_write=True,
     privileges=on_collection("compactStructuredEncryptionData"),
 )
-def compact_structured_encryption_data(request: Request, _args: dict[str, Any]) -> Reply:
+def compact_structured_encryption_data(request: Request, args: dict[str, Any]) -> Reply:
     """Compact the metadata of an encrypted collection."""
-    _refuse(request)
+    _check(request, args["compactionTokens"])
+    return {"stats": {"ecoc": _counts("read", "deleted"), "esc": _counts("read", "inserted", "updated", "deleted")}}
 
 
 @command(
@@ -40,20 +44,30 @@ def compact_structured_encryption_data(request: Request, _args: dict[str, Any]) 
     is_write=True,
     privileges=on_collection("cleanupStructuredEncryptionData"),
 )
-def cleanup_structured_encryption_data(request: Request, _args: dict[str, Any]) -> Reply:
+def cleanup_structured_encryption_data(request: Request, args: dict[str, Any]) -> Reply:
     """Clean up the metadata of an encrypted collection."""
-    _refuse(request)
+    _check(request, args["cleanupTokens"])
+    return {"stats": {"ecoc": _counts("read", "deleted"), "esc": _counts("read", "inserted", "updated", "deleted")}}
 
 
-def _refuse(request: Request) -> NoReturn:
-    """Raise the error for a collection that is not encrypted.
+def _counts(*names: str) -> dict[str, Int64]:
+    return dict.fromkeys(names, Int64(0))
+
+
+def _check(request: Request, tokens: dict[str, Any]) -> None:
+    """Check the collection, and that there is a token for each of its encrypted fields.
 
     Raises:
-        CommandError: 73 InvalidNamespace, 26 NamespaceNotFound, 166 CommandNotSupportedOnView, 6346807.
+        CommandError: 73 InvalidNamespace, 26 NamespaceNotFound, 166 CommandNotSupportedOnView, 6346807, 7294900.
     """
     name = collection_name(request.name, request.db, request.body[request.name])
     collection = recall(request.services, request.db, name)
     if collection is None:
         raise CommandError(26, f"Collection '{request.db}.{name}' not found")
     check_not_view(collection)
-    raise CommandError(_NOT_ENCRYPTED, "Target namespace is not an encrypted collection")
+    encrypted = collection.options.get("encryptedFields")
+    if encrypted is None:
+        raise CommandError(_NOT_ENCRYPTED, "Target namespace is not an encrypted collection")
+    for field in encrypted["fields"]:
+        if field["path"] not in tokens:
+            raise CommandError(7294900, f"There is no token for the encrypted field {field['path']}")

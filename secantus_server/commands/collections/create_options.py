@@ -13,6 +13,7 @@ from bson.int64 import Int64
 from secantus_server.bson import encode, int_value
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
+from secantus_server.commands.collections.encrypted_fields import check_encrypted_fields
 from secantus_server.commands.collections.validator_options import check_validation, check_validator
 from secantus_server.commands.collections.views import check_view
 from secantus_server.dispatch import arguments as a
@@ -90,6 +91,9 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
         CommandError: the arguments contradict each other or are not supported.
     """
     options: dict[str, Any] = {}
+    if args["encryptedFields"] is not None:
+        check_encrypted_fields(args)
+        options["encryptedFields"] = args["encryptedFields"]
     _clustered(args, options)
     check_timeseries(args)
     _capped(args, options)
@@ -119,8 +123,6 @@ def _refuse_kinds(args: dict[str, Any]) -> None:
     """Refuse the kinds of collections that are not supported, once all arguments are valid."""
     if args["timeseries"]:
         raise not_supported("a time-series collection", "create an ordinary collection")
-    if args["encryptedFields"]:
-        raise not_supported("a collection with encryptedFields", "create an ordinary collection")
     if args["expireAfterSeconds"] is not None and not args["clusteredIndex"]:
         text = "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified"
         raise CommandError(72, text)

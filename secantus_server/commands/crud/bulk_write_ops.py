@@ -14,7 +14,7 @@ from secantus_server.bson.values import type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_collection_uuid, check_database_name
 from secantus_server.dispatch.request import Request
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 
 
 def _update_mods(name: str, value: Any) -> Any:
@@ -120,6 +120,8 @@ def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Targe
     targets = []
     for entry in entries:
         parsed = _NAMESPACE.parse(entry)
+        if parsed["encryptionInformation"] is not None:
+            raise not_supported("a command with encryptionInformation", "encrypt in the client explicitly, or not at all")
         namespace: str = parsed["ns"]
         db, dot, name = namespace.partition(".")
         check_database_name(db)

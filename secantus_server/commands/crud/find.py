@@ -20,10 +20,9 @@ from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.projection import Projection, parse_projection
-from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.canonical import CanonicalQuery, follow_metadata, parse_query
 from secantus_server.query.explain import Runner, run_find
 from secantus_server.query.find import count_all, find_documents
-from secantus_server.query.near import has_expressions, near_metadata
 from secantus_server.query.plan import Found, Source
 from secantus_server.work.collections import recall
 from secantus_server.work.cursor_fail_points import enter_find
@@ -164,6 +163,8 @@ def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Pro
     Raises:
         CommandError: one of them is not valid.
     """
+    if args["projection"]:
+        follow_metadata(ctx, args["projection"])
     query = parse_query(
         args["filter"],
         ctx,
@@ -180,8 +181,6 @@ def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Pro
         query.return_key = True
     elif args["showRecordId"]:
         query.show_record_id = True
-    if args["projection"] and has_expressions(args["projection"]) and query.match is not None:
-        ctx.metadata = near_metadata(query.match)
     projection = parse_projection(args["projection"], ctx, match=query.match) if args["projection"] else None
     if projection is not None and projection.is_inclusion and projection.required_fields is not None:
         query.required_fields = frozenset(projection.required_fields)

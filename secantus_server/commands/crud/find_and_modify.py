@@ -21,7 +21,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.mql.update import upsert_document
-from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.canonical import CanonicalQuery, follow_metadata, parse_query
 from secantus_server.query.explain import Runner, projection_name
 from secantus_server.query.find import plan_of
 from secantus_server.query.stages import PlanStage, stage
@@ -120,6 +120,7 @@ def _prepare(request: Request, args: dict[str, Any], name: str, catalog: Catalog
     collection = catalog.find(request.db, name)
     check_not_view(collection)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    follow_metadata(ctx, args["fields"])
     return collection, _Remove(request, args, ctx) if args["remove"] else _Modify(request, args, ctx)
 
 

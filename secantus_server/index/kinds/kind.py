@@ -2,12 +2,13 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/
 
-A kind without a key generator stores no entries: its indexes are definitions that refuse invalid documents and serve no query yet.
+A kind without a generator and an extractor of keys stores no entries: its indexes are definitions that refuse invalid documents and
+serve no query yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -17,6 +18,8 @@ from secantus_server.mql.match import MatchExpression
 
 # Raises CommandError for a document that cannot be indexed.
 Guard = Callable[[bytes], None]
+# Returns the distinct keys of a document, or raises CommandError.
+Extractor = Callable[[bytes], Iterable[bytes]]
 
 
 class IndexKind(Protocol):
@@ -74,8 +77,30 @@ class IndexKind(Protocol):
         return spec
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator | None:
-        """Return the generator of a document's keys, or None if no entries are stored."""
+        """Return the generator of keys from the values at the index's paths, or None if the index has other keys or none."""
         return None
+
+    def extractor(self, spec: dict[str, Any]) -> Extractor | None:
+        """Return the function that makes the keys of an index without a generator, or None if no entries are stored.
+
+        Arguments:
+            spec: the definition as it is stored.
+        """
+        return None
+
+    def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
+        """Return the values in a key that the extractor has made, in the order of the key pattern; an error shows them.
+
+        Arguments:
+            spec: the definition as it is stored.
+            document: the document that has the key.
+            key: the key.
+        """
+        raise AssertionError(f"an index of the kind {self.name} has a generator")
+
+    def entries_version(self) -> str:
+        """Return the version of the entries' format. When a store is opened, indexes with entries of another version are built anew."""
+        return ""
 
     def guard(self, spec: dict[str, Any]) -> Guard | None:
         """Return a function that refuses documents which the index cannot hold, or None if it holds all.

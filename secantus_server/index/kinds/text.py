@@ -1,29 +1,42 @@
-"""The text index: its definition, and the documents that it refuses.
+"""The text index: an entry for each term of a document.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/
 
-It stores no entries, so `$text` is refused. Documents in an unknown language are refused as MongoDB refuses them.
+A key consists of the values of the fields before the text fields, the term, and the term's score. The fields behind the text fields are not
+stored, because no query reads them from the index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
+import struct
+from hashlib import sha256
+from itertools import groupby, takewhile
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
-from secantus_server.bson import decode
+from secantus_server.bson import decode, key_string
 from secantus_server.bson.shell import shell_text
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.errors import CommandError
 from secantus_server.index.key_pattern import as_number
-from secantus_server.index.kinds.kind import Guard, IndexKind, register
-from secantus_server.mql.match.text import LANGUAGES
+from secantus_server.index.kinds.kind import Extractor, IndexKind, register
+from secantus_server.mql.text.definition import EVERY_FIELD, TextDefinition
+from secantus_server.mql.text.languages import LANGUAGES, stems_version
 
 VERSION = 3
+_DEFAULTS = {"default_language": "english", "language_override": "language", "textIndexVersion": VERSION}
 MAX_WEIGHT = 1_000_000_000
 # The fields that take the place of all text fields in the stored key pattern.
 _STORED_FIELDS = ("_fts", "_ftsx")
+# In bytes.
+_LONGEST_TERM = 128
+# Big-endian bytes of positive doubles sort like the doubles.
+_SCORE = struct.Struct(">d")
+_SCORE_AND_OWNER = struct.Struct(">dq")
+
+
+#: What a text index holds, for packages that may not import the language.
+TextContents: TypeAlias = TextDefinition
 
 
 class Text(IndexKind):
@@ -60,10 +73,23 @@ class Text(IndexKind):
         texts = {"weights": weights, "default_language": language, "language_override": override}
         return {**others, **texts, "textIndexVersion": _version(spec.get("textIndexVersion", VERSION))}
 
-    def guard(self, spec: dict[str, Any]) -> Guard:
-        """Return a function that refuses documents in an unknown language."""
-        override, paths = spec["language_override"], [path.split(".") for path in spec["weights"]]
-        return lambda document: _check_languages(decode(document), override, paths)
+    def extractor(self, spec: dict[str, Any]) -> Extractor:
+        """Return a function that returns the keys of a document's terms."""
+        definition, prefix, others = TextDefinition(spec), prefix_of(spec), others_of(spec)
+        return lambda document: _keys(document, definition, prefix, others)
+
+    def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
+        """Return the values of the fields around the text fields, the term and its score."""
+        decoded = decode(document)
+        values = {path: _value(decoded, path.split("."), path) for path in others_of(spec)}
+        start = sum(len(key_string(values[path])) for path in prefix_of(spec))
+        values["_fts"] = key[start : -_SCORE.size - 1].decode("utf-8", "replace")
+        values["_ftsx"] = _SCORE.unpack(key[-_SCORE.size :])[0]
+        return [values[path] for path in spec["key"]]
+
+    def entries_version(self) -> str:
+        """Return the versions of the keys and of the stemmers."""
+        return f"1, stems {stems_version()}"
 
 
 def _version(value: Any) -> int:
@@ -110,28 +136,69 @@ def _weights(key: dict[str, Any], given: Any) -> dict[str, Any]:
     return dict(sorted(weights.items()))
 
 
-def _check_languages(document: dict[str, Any], override: str, paths: list[list[str]]) -> None:
-    for part in _parts(document, paths):
-        if override in part:
-            _check_language(part[override])
+def text_definition(spec: dict[str, Any]) -> TextDefinition:
+    """Return what an index of this kind holds.
+
+    Arguments:
+        spec: the definition as it is stored.
+    """
+    return TextDefinition(spec)
 
 
-def _parts(document: dict[str, Any], paths: list[list[str]]) -> Iterator[dict[str, Any]]:
-    """Yield the document and those nested in it on the way to an indexed field: each may name its language."""
-    yield document
-    for name, value in document.items():
-        deeper = [path if path[0] == "$**" else path[1:] for path in paths if path[0] in (name, "$**") and (path[0] == "$**" or path[1:])]
-        if deeper:
-            for inner in value if type(value) is list else [value]:
-                if type(inner) is dict:
-                    yield from _parts(inner, deeper)
+def any_text() -> TextDefinition:
+    """Return the definition of an index with the default options on all fields."""
+    return TextDefinition({**_DEFAULTS, "weights": {EVERY_FIELD: 1}})
 
 
-def _check_language(language: Any) -> None:
-    if type(language) is not str:
-        raise CommandError(17261, f"found language override field in document with non-string type {type_name(language)}")
-    if language.lower() not in LANGUAGES:
-        raise CommandError(17262, f"language override unsupported: {language}")
+def term_key(term: str) -> bytes:
+    """Return the part of a key that stands for a term; the digest of a long one takes the place of its end."""
+    data = term.encode("utf-8", "surrogateescape")
+    if len(data) > _LONGEST_TERM:
+        data = data[:_LONGEST_TERM] + sha256(data).digest()
+    # A term contains no null character, which separates words.
+    return data + b"\0"
+
+
+def score_and_owner(key: bytes, _value: bytes) -> tuple[float, int]:
+    """Return the score in the key of an entry, and the RecordId at its end."""
+    found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-16:])
+    return found
+
+
+def unique_score_and_owner(key: bytes, value: bytes) -> tuple[float, int]:
+    """Return the score and the RecordId of an entry of a unique index, whose key has no RecordId."""
+    found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-8:] + value[:8])
+    return found
+
+
+def prefix_of(spec: dict[str, Any]) -> list[str]:
+    """Return the fields of a definition before the text fields."""
+    return list(takewhile(lambda path: path not in _STORED_FIELDS, spec["key"]))
+
+
+def others_of(spec: dict[str, Any]) -> list[str]:
+    """Return the fields of a definition that are not text fields."""
+    return [path for path in spec["key"] if path not in _STORED_FIELDS]
+
+
+def _keys(document: bytes, definition: TextDefinition, prefix: list[str], others: list[str]) -> list[bytes]:
+    decoded = decode(document)
+    values = {path: _value(decoded, path.split("."), path) for path in others}
+    start = b"".join(key_string(values[path]) for path in prefix)
+    return [start + term_key(term) + _SCORE.pack(score) for term, score in definition.scores(decoded).items()]
+
+
+def _value(value: Any, names: list[str], path: str) -> Any:
+    """Return the value at a path, null if there is none.
+
+    Raises:
+        CommandError: 16675 for an array on the way.
+    """
+    for name in names:
+        value = value.get(name) if type(value) is dict else None
+        if type(value) is list:
+            raise CommandError(16675, f"cannot have a multi-key as a prefix to a text index: the field '{path}' contains an array")
+    return value
 
 
 register(Text())

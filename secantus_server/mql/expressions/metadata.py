@@ -12,6 +12,7 @@ from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.registry import operator_parser
+from secantus_server.mql.metadata import Metadata
 
 # Metadata that only certain queries produce, and its name in MongoDB's error message.
 FROM_THE_QUERY = {
@@ -31,7 +32,24 @@ NEVER_THERE = (
     "timeseriesBucketMinTime",
     "vectorSearchScore",
 )
-OTHERS = ("indexKey", "recordId", "sortKey")
+OTHERS = ("indexKey", "randVal", "recordId", "sortKey")
+
+
+class Metadatum(Expression):
+    """One piece of the metadata of the document that is being processed.
+
+    Arguments:
+        metadata: that of the query or pipeline.
+        keyword: the argument of `$meta`.
+    """
+
+    def __init__(self, metadata: Metadata, keyword: str) -> None:
+        self.metadata = metadata
+        self.keyword = keyword
+
+    def evaluate(self, doc: bytes) -> Any:
+        """Return the value, or MISSING."""
+        return self.metadata.values.get(self.keyword, MISSING)
 
 
 @operator_parser("$meta")
@@ -44,16 +62,27 @@ def parse_meta(argument: Any, ctx: ParseContext) -> Expression:
     """
     if type(argument) is not str:
         raise CommandError(17307, "$meta only supports string arguments")
-    if ctx.metadata is not None and argument in ctx.metadata:
-        found: Expression | None = ctx.metadata[argument]
-        if found is None:
-            raise not_supported(f"{{$meta: '{argument}'}} at this place", "read it directly behind the stage that produces it")
-        return found
-    if argument in FROM_THE_QUERY:
-        raise CommandError(40218, f"query requires {FROM_THE_QUERY[argument]} metadata, but it is not available")
-    # Only $sample produces it, and then the context has it.
-    if argument in NEVER_THERE or argument == "randVal":
+    if argument in NEVER_THERE:
         return Constant(MISSING)
-    if argument in OTHERS:
-        raise not_supported(f"{{$meta: '{argument}'}}", "compute the value from the document's fields")
-    raise CommandError(17308, f"Unsupported argument to $meta: {argument}")
+    if argument not in FROM_THE_QUERY and argument not in OTHERS:
+        raise CommandError(17308, f"Unsupported argument to $meta: {argument}")
+    return metadatum(argument, ctx)
+
+
+def metadatum(keyword: str, ctx: ParseContext) -> Expression:
+    """Return the expression of a known keyword.
+
+    Raises:
+        CommandError: 40218 if MongoDB reports that the metadata is not available, 238 if MongoDB would return it.
+    """
+    metadata = ctx.metadata
+    if keyword in FROM_THE_QUERY and (metadata is None or keyword not in metadata.available):
+        raise CommandError(40218, f"query requires {FROM_THE_QUERY[keyword]} metadata, but it is not available")
+    if metadata is None:
+        if keyword == "randVal":
+            return Constant(MISSING)
+        raise not_supported(f"{{$meta: '{keyword}'}} at this place", "compute the value from the document's fields")
+    if metadata.is_lost:
+        return Constant(MISSING)
+    metadata.wanted.add(keyword)
+    return Metadatum(metadata, keyword)

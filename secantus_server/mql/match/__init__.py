@@ -21,7 +21,7 @@ from secantus_server.mql.match import (  # noqa: F401
 )
 from secantus_server.mql.match._comparison import Comparison, In
 from secantus_server.mql.match._elem_match import ElemMatchObject, ElemMatchValue
-from secantus_server.mql.match._expression import ExprMatch, SampleRate
+from secantus_server.mql.match._expression import ExprMatch, SampleRate, TextMatch, TextResidual
 from secantus_server.mql.match._geo import GeoMatch, GeoNear
 from secantus_server.mql.match._nodes import AlwaysFalse, AlwaysTrue, And, MatchExpression, Nor, Not, Or, PathMatch
 from secantus_server.mql.match._predicates import Bits, Exists, Mod, Size, TypeMatch
@@ -52,6 +52,8 @@ __all__ = [
     "RegexMatch",
     "SampleRate",
     "Size",
+    "TextMatch",
+    "TextResidual",
     "TypeMatch",
     "parse_match",
 ]

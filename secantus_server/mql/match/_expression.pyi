@@ -12,3 +12,13 @@ class ExprMatch(MatchExpression):
 class SampleRate(MatchExpression):
     rate: float
     def __init__(self, rate: float, random: Callable[[], float]) -> None: ...
+
+class TextMatch(MatchExpression):
+    search: Any
+    spec: dict[str, Any]
+    def __init__(self, search: Any, spec: dict[str, Any]) -> None: ...
+
+class TextResidual(MatchExpression):
+    search: Any
+    spec: dict[str, Any]
+    def __init__(self, search: Any, spec: dict[str, Any]) -> None: ...

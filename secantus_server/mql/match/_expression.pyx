@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The match nodes of `$expr` and `$sampleRate`, which have no path."""
+"""The match nodes of `$expr`, `$sampleRate` and `$text`, which have no path."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t
@@ -51,3 +51,47 @@ cdef class SampleRate(MatchExpression):
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         return self.random() < self.rate
+
+
+cdef class TextMatch(MatchExpression):
+    """`$text`: matches if the document's texts satisfy a search.
+
+    Arguments:
+        search: a `TextSearch`.
+        spec: the operator's argument with all options.
+    """
+
+    cdef readonly object search
+    cdef readonly dict spec
+
+    def __init__(self, search, dict spec not None):
+        self.search = search
+        self.spec = spec
+
+    def serialize(self):
+        return {"$text": self.spec}
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        return self.search.matches(PyBytes_FromStringAndSize(<const char*>doc, document_length(doc)))
+
+
+cdef class TextResidual(MatchExpression):
+    """The part of `$text` that its index does not decide: phrases, negated words, and sensitive comparisons.
+
+    Arguments:
+        search: a `TextSearch`.
+        spec: the operator's argument with all options.
+    """
+
+    cdef readonly object search
+    cdef readonly dict spec
+
+    def __init__(self, search, dict spec not None):
+        self.search = search
+        self.spec = spec
+
+    def serialize(self):
+        return {"$text": self.spec}
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        return self.search.accepts(PyBytes_FromStringAndSize(<const char*>doc, document_length(doc)))

@@ -61,9 +61,14 @@ def parse_near(clause: Clause) -> MatchExpression:
 def _check_place(clause: Clause) -> None:
     if not clause.scope.conjunctive:
         raise CommandError(2, "geo $near must be top-level expr")
+    if "$text" in clause.scope.near:
+        raise CommandError(2, "text and geoNear not allowed in same query")
     if clause.scope.near:
         raise CommandError(2, "Too many geoNear expressions")
     clause.scope.near.append(clause.name)
+    metadata = clause.scope.ctx.metadata
+    if metadata is not None:
+        metadata.available |= {"geoNearDistance", "geoNearPoint"}
     if sum(name in NEAR for name in clause.siblings) > 1 or "$geoIntersects" in clause.siblings or "$geoWithin" in clause.siblings:
         raise CommandError(2, f"can't parse extra field: {describe_document(clause.siblings)}")
 

@@ -24,7 +24,7 @@ class Scope:
         conjunctive: whether every result must satisfy the conditions here, as `$near` requires.
         negated: whether the position is under `$nor`.
         depth: the nesting depth in the filter.
-        near: the `$near` operators found so far; shared by the whole filter, which may contain only one.
+        near: the `$near` and `$text` operators found so far; shared by the whole filter, which may contain only one.
     """
 
     ctx: ParseContext

@@ -1,6 +1,5 @@
-"""The checks of `$text`'s arguments.
+"""`$text`: a search in the texts that the collection's text index holds.
 
-The search itself is not supported; the collection decides which error a valid `$text` gets.
 https://www.mongodb.com/docs/manual/reference/operator/query/text/
 """
 
@@ -10,38 +9,57 @@ from typing import Any
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
+from secantus_server.mql.match._expression import TextMatch
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match.parser import check_top_level
 from secantus_server.mql.match.registry import Clause, filter_operator
+from secantus_server.mql.text.definition import TextDefinition
+from secantus_server.mql.text.languages import LANGUAGES
+from secantus_server.mql.text.search import TextSearch
+from secantus_server.mql.text.tokens import Sensitivity
 
 FIELD_TYPES = {"$search": str, "$language": str, "$caseSensitive": bool, "$diacriticSensitive": bool}
-
-# fmt: off
-LANGUAGES = frozenset({
-    "none", "danish", "da", "dutch", "nl", "english", "en", "finnish", "fi", "french", "fr", "german", "de", "hungarian", "hu",
-    "italian", "it", "norwegian", "nb", "portuguese", "pt", "romanian", "ro", "russian", "ru", "spanish", "es", "swedish", "sv",
-    "turkish", "tr",
-})
-# fmt: on
 
 
 @filter_operator("$text")
 def parse_text(clause: Clause) -> MatchExpression:
-    """Check `$text`: at most once in a filter, and not under `$nor`."""
+    """Parse `$text`: at most once in a filter, and not under `$nor`."""
     _check_place(clause)
     if type(clause.argument) is not dict:
         raise CommandError(2, "$text expects an object")
     _check_fields(clause.argument)
-    text_error = clause.scope.ctx.text_error
-    raise CommandError(27, "text index required for $text query") if text_error is None else text_error()
+    ctx = clause.scope.ctx
+    if ctx.text_definition is None:
+        raise CommandError(27, "text index required for $text query")
+    if ctx.metadata is not None:
+        ctx.metadata.available.add("textScore")
+    return _text_match(clause.argument, ctx.text_definition())
+
+
+def _text_match(spec: dict[str, Any], definition: TextDefinition) -> TextMatch:
+    name = spec.get("$language") or definition.language
+    language = LANGUAGES.get(name.lower())
+    if language is None:
+        raise CommandError(2, f'unsupported language: "{name}" for text index version {definition.version}')
+    sensitivity = Sensitivity(spec.get("$caseSensitive", False), spec.get("$diacriticSensitive", False))
+    complete = {
+        "$search": spec["$search"],
+        "$language": spec.get("$language", definition.language),
+        "$caseSensitive": sensitivity.case,
+        "$diacriticSensitive": sensitivity.diacritics,
+    }
+    return TextMatch(TextSearch(definition, spec["$search"], language, sensitivity), complete)
 
 
 def _check_place(clause: Clause) -> None:
     check_top_level(clause)
     if clause.scope.negated:
         raise CommandError(2, "text expression not allowed in nor")
+    if "$text" in clause.scope.near:
+        raise CommandError(2, "Too many text expressions")
     if clause.scope.near:
         raise CommandError(2, "text and geoNear not allowed in same query")
+    clause.scope.near.append("$text")
 
 
 def _check_fields(spec: dict[str, Any]) -> None:
@@ -53,6 +71,3 @@ def _check_fields(spec: dict[str, Any]) -> None:
         if type(value) is not FIELD_TYPES[name]:
             expected = "string" if FIELD_TYPES[name] is str else "bool"
             raise CommandError(14, f'"{name}" had the wrong type. Expected {expected}, found {type_name(value)}')
-    language = spec.get("$language", "none").lower()
-    if language not in LANGUAGES:
-        raise CommandError(2, f'unsupported language: "{language}" for text index version 3')

@@ -51,10 +51,13 @@ class CorrelatedJoin:
         names = tuple(f"$${name}" for name in cells)
         # Every path implicitly starts at CURRENT, so redefining it makes all stages dependent.
         always = "CURRENT" in cells
+        metadata = sub.own.metadata
+        # Kept documents have no metadata.
+        always = always or (metadata is not None and bool(metadata.wanted))
         split = next((index for index, stage in enumerate(stages) if always or mentions(stage.spec, names)), len(stages))
         self.sub = sub
         self.collation = ctx.collation
-        self.prefix = Pipeline([*sub.view.stages, *stages[:split]])
+        self.prefix = Pipeline([*sub.view.stages, *stages[:split]], sub.own.metadata)
         self.rest = Pipeline(stages[split:])
         self.equality = None if always else _find_equality(self.rest, tuple(cells), ctx.child(**cells))
         self.kept: list[bytes] | None = None

@@ -15,8 +15,7 @@ from typing import Any
 from secantus_server.bson import encode
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
-from secantus_server.mql.context import Cell
-from secantus_server.mql.expressions._nodes import FieldPath, Function0, Variable
+from secantus_server.mql.expressions._nodes import FieldPath
 from secantus_server.mql.geo import Position as Coordinates
 from secantus_server.mql.geo import parse_stored
 from secantus_server.mql.geo.sphere import to_vector
@@ -42,7 +41,6 @@ class GeoNear(Stage):
 
     def __init__(self, near: GeoNearSpec, query: Match, ctx: PipelineContext) -> None:
         super().__init__()
-        self.distance = Cell()
         self.locate: Callable[[], Any] = lambda: MISSING
         self.near = near
         self.query = query
@@ -58,8 +56,7 @@ class GeoNear(Stage):
         near = parse_geo_near(spec, ctx)
         stage = cls(near, Match.parse(near.query, ctx), ctx)
         if ctx.parse.metadata is not None:
-            ctx.parse.metadata["geoNearDistance"] = Variable(stage.distance)
-            ctx.parse.metadata["geoNearPoint"] = Function0(lambda: stage.locate())
+            ctx.parse.metadata.available |= {"geoNearDistance", "geoNearPoint"}
         return stage
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
@@ -78,9 +75,15 @@ class GeoNear(Stage):
                 found.append((distance, document))
         found.sort(key=lambda item: item[0])
         for distance, document in found:
-            self.distance.value = distance
             self.locate = partial(self._location, document, match.path, kind, point)
+            self._set_metadata(distance)
             yield self._with_fields(distance, document)
+
+    def _set_metadata(self, distance: float) -> None:
+        metadata = self.ctx.parse.metadata
+        if metadata is not None and metadata.wanted:
+            values = {"geoNearDistance": distance}
+            metadata.values = {**values, "geoNearPoint": self.locate()} if "geoNearPoint" in metadata.wanted else values
 
     def _match(self, key: str, point: Any, kind: NearKind) -> GeoNearMatch:
         condition = self.near.condition(point)

@@ -6,12 +6,14 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/sort/
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.exec.sorting import sorted_within
+from secantus_server.mql.metadata import Metadata
 from secantus_server.mql.sort import SortPattern
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
@@ -25,14 +27,16 @@ class Sort(Stage):
     Arguments:
         pattern: the parsed sort pattern.
         max_bytes: the maximum bytes of documents to hold; None if disk use is allowed.
+        metadata: that of the documents, or None.
 
     `limit` is the upper bound on the documents that later stages read.
     """
 
     makes_many = True
 
-    def __init__(self, pattern: SortPattern, max_bytes: int | None = None) -> None:
+    def __init__(self, pattern: SortPattern, max_bytes: int | None = None, metadata: Metadata | None = None) -> None:
         super().__init__()
+        self.metadata = metadata
         self.pattern = pattern
         self.max_bytes = max_bytes
         self.limit: int | None = None
@@ -46,7 +50,7 @@ class Sort(Stage):
         """
         if type(spec) is not dict:
             raise CommandError(15973, "the $sort key specification must be an object")
-        return cls(SortPattern.parse(spec, ctx.parse), ctx.kept_at_most(ctx.parse.limits.sort))
+        return cls(SortPattern.parse(spec, ctx.parse), ctx.kept_at_most(ctx.parse.limits.sort), ctx.parse.metadata)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Return the documents in sorted order.
@@ -54,6 +58,9 @@ class Sort(Stage):
         Raises:
             CommandError: 292 QueryExceededMemoryLimitNoDiskUseAllowed.
         """
+        if self.metadata is not None and self.metadata.wanted:
+            yield from self._with_metadata(source, self.metadata)
+            return
         if self.max_bytes is not None:
             rows = ((self.pattern.key(document), document) for document in source)
             yield from map(itemgetter(1), sorted_within(rows, self.limit or 0, self.max_bytes))
@@ -62,6 +69,16 @@ class Sort(Stage):
             yield from heapq.nsmallest(self.limit, source, key=self.pattern.key)
             return
         yield from sorted(source, key=self.pattern.key)
+
+    def _with_metadata(self, source: Iterable[bytes], metadata: Metadata) -> Iterator[bytes]:
+        """Yield the documents in sorted order, each with the metadata that it had when it was read."""
+        rows = ((self.pattern.key(document), document, metadata.values) for document in source)
+        wants_key = "sortKey" in metadata.wanted
+        for _, document, values in sorted_within(rows, self.limit or 0, math.inf if self.max_bytes is None else self.max_bytes):
+            metadata.values = values
+            if wants_key:
+                metadata.values = {**values, "sortKey": self.pattern.values(document)}
+            yield document
 
     def explain(self) -> dict[str, Any]:
         """Return the stage in explain's format."""

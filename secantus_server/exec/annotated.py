@@ -1,0 +1,103 @@
+"""Documents that set their metadata as they are read, and sorts that keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from secantus_server.exec.sorting import SortedDocuments, sorted_within
+from secantus_server.mql.metadata import Metadata
+
+
+class Annotated(Iterator[bytes]):
+    """Documents that set their metadata.
+
+    Arguments:
+        documents: an iterator with the RecordId of its last document in `record_id`.
+        sources: the keywords, each with a function from the last document to its value.
+        metadata: that of the query.
+    """
+
+    def __init__(self, documents: Any, sources: list[tuple[str, Callable[[bytes], Any]]], metadata: Metadata) -> None:
+        self._documents = documents
+        self._sources = sources
+        self._metadata = metadata
+
+    @property
+    def record_id(self) -> int:
+        """The RecordId of the last document returned."""
+        return self._documents.record_id  # type: ignore[no-any-return]
+
+    def __next__(self) -> bytes:
+        document: bytes = next(self._documents)
+        values: dict[str, Any] = {}
+        for keyword, value in self._sources:
+            values[keyword] = value(document)
+        self._metadata.values = values
+        return document
+
+
+class SortKeys(Iterator[bytes]):
+    """Documents that add their sort key to their metadata.
+
+    Arguments:
+        documents: sorted documents with metadata.
+        values: returns the values that determine a document's place.
+        metadata: that of the query.
+    """
+
+    def __init__(self, documents: Any, values: Callable[[bytes], list[Any]], metadata: Metadata) -> None:
+        self._documents = documents
+        self._values = values
+        self._metadata = metadata
+
+    @property
+    def record_id(self) -> int:
+        """The RecordId of the last document returned."""
+        return self._documents.record_id  # type: ignore[no-any-return]
+
+    def __next__(self) -> bytes:
+        document: bytes = next(self._documents)
+        self._metadata.values = {**self._metadata.values, "sortKey": self._values(document)}
+        return document
+
+
+class SortedWithMetadata(SortedDocuments):
+    """Sorted documents, each with the metadata that it had when it was read.
+
+    Arguments:
+        metadata: that of the query.
+        (the others as in SortedDocuments)
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        key: Callable[[bytes], bytes],
+        limit: int,
+        max_bytes: int | None,
+        metadata: Metadata,
+    ) -> None:
+        super().__init__(source, key, limit, max_bytes)
+        self._metadata = metadata
+        self._ordered: Iterator[tuple[bytes, bytes, int, dict[str, Any]]] | None = None
+
+    def __next__(self) -> bytes:
+        if self._ordered is None:
+            self._ordered = iter(self._with_metadata())
+        row = next(self._ordered, None)
+        if row is None:
+            self.finished = True
+            raise StopIteration
+        _, document, self.record_id, self._metadata.values = row
+        return document
+
+    def close(self) -> None:
+        """Release the documents."""
+        super().close()
+        self._ordered = iter(())
+
+    def _with_metadata(self) -> list[tuple[bytes, bytes, int, dict[str, Any]]]:
+        source, metadata = self._source, self._metadata
+        rows = ((self._key(document), document, source.record_id, metadata.values) for document in source)  # type: ignore[union-attr]
+        return sorted_within(rows, self._limit, float("inf") if self._max_bytes is None else self._max_bytes)

@@ -1,0 +1,34 @@
+"""Metadata beside a document: what a query knows of it that is not in its fields. `$meta` reads it.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/meta/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_NOTHING: dict[str, Any] = {}
+
+
+class Metadata:
+    """The metadata of the documents of one query or pipeline.
+
+    While a document is processed, `values` is its metadata. Whoever produces or reorders documents replaces it whole before each one;
+    a reader of several documents may therefore keep it.
+
+    `available`: the keywords that a source of the documents produces. `wanted`: the keywords that some `$meta` reads; without them,
+    `values` need not be set. `is_lost`: whether the documents at the present place of the pipeline are new ones, without metadata.
+    """
+
+    __slots__ = ("available", "is_lost", "values", "wanted")
+
+    def __init__(self) -> None:
+        self.available: set[str] = set()
+        self.wanted: set[str] = set()
+        self.values: dict[str, Any] = _NOTHING
+        self.is_lost = False
+
+    def lose(self) -> None:
+        """Note that the stages parsed from now on see documents without metadata."""
+        self.available.clear()
+        self.is_lost = True

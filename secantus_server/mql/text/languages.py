@@ -1,0 +1,82 @@
+"""The languages of text indexes: their names, stop words and stemmers.
+
+https://www.mongodb.com/docs/manual/reference/text-search-languages/
+The stemmers and stop words are Snowball's. Both are loaded when a language is first used. https://snowballstem.org/
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from functools import cache, lru_cache
+from importlib.resources import files
+
+# Each language and its code of ISO 639-1.
+_CODES = {
+    "danish": "da",
+    "dutch": "nl",
+    "english": "en",
+    "finnish": "fi",
+    "french": "fr",
+    "german": "de",
+    "hungarian": "hu",
+    "italian": "it",
+    "norwegian": "nb",
+    "portuguese": "pt",
+    "romanian": "ro",
+    "russian": "ru",
+    "spanish": "es",
+    "swedish": "sv",
+    "turkish": "tr",
+}
+# Snowball 3 gave the name of Dutch to another algorithm.
+_ALGORITHMS = {"dutch": "dutch_porter"}
+#: The language without stop words and stems.
+NO_LANGUAGE = "none"
+#: Every accepted name, in lower case, and the language that it stands for.
+LANGUAGES = {**{name: name for name in _CODES}, **{code: name for name, code in _CODES.items()}, NO_LANGUAGE: NO_LANGUAGE}
+
+# The stems of this many words are kept, per language.
+_KEPT_STEMS = 50_000
+
+
+@cache
+def _stop_words() -> dict[str, frozenset[str]]:
+    lines = zlib.decompress(files(__package__).joinpath("stop_words.z").read_bytes()).decode().splitlines()
+    return {words[0]: frozenset(words[1:]) for words in map(str.split, lines)}
+
+
+def stop_words(language: str) -> frozenset[str]:
+    """Return the words of a language, in lower case, that are not indexed."""
+    return frozenset() if language == NO_LANGUAGE else _stop_words()[language]
+
+
+@cache
+def stemmer(language: str) -> Callable[[str], str]:
+    """Return a function from a word to its stem.
+
+    Threads: a stemmer has a state, so each word that is not in the cache gets a new one.
+    """
+    if language == NO_LANGUAGE:
+        return _same
+    # Imported at first use: it takes about 20 ms.
+    from snowballstemmer import stemmer as make_stemmer
+
+    @lru_cache(_KEPT_STEMS)
+    def stem(word: str) -> str:
+        return str(make_stemmer(_ALGORITHMS.get(language, language)).stemWord(word))
+
+    return stem
+
+
+def _same(word: str) -> str:
+    return word
+
+
+@cache
+def stems_version() -> str:
+    """Return the version of the stemmers, on which the entries of text indexes depend."""
+    # Imported at first use: it takes several milliseconds.
+    from importlib.metadata import version
+
+    return version("snowballstemmer")

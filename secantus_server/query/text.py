@@ -1,0 +1,193 @@
+"""Plans for `$text`, which require the collection's text index.
+
+https://www.mongodb.com/docs/manual/reference/operator/query/text/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.errors import CommandError
+from secantus_server.exec._scan import IndexScan, next_prefix
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.exec.scored import ScoredDocuments
+from secantus_server.index._index import Index
+from secantus_server.index.kinds.text import prefix_of, score_and_owner, term_key, unique_score_and_owner
+from secantus_server.mql.match import And, Or, TextMatch, TextResidual
+from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.implication import implies
+from secantus_server.query.plan import Documents, Plan
+from secantus_server.query.predicates import conjuncts, predicate_of
+from secantus_server.query.stages import PlanStage, stage
+
+
+def text_of(match: Any) -> Any:
+    """Return the `$text` node among the conjuncts of a filter, or None."""
+    return next((node for node in conjuncts(match) if type(node) is TextMatch), None)
+
+
+def has_text_search(match: Any) -> bool:
+    """Return whether a filter has a `$text` anywhere."""
+    return any(type(node) is TextMatch or (type(node) is Or and any(map(has_text_search, node.children))) for node in conjuncts(match))
+
+
+@dataclass
+class TextSearchPlan(Plan):
+    """The documents that have one of the terms, by the text index, and satisfy the rest of the filter.
+
+    Arguments:
+        node: the `$text`.
+        prefix: the fields before the text fields with their values.
+        start: the beginning of the keys that have these values.
+        residual: the part of the `$text` that the index does not decide, or None.
+        others: the rest of the filter, or None.
+        scored: whether the documents' scores are wanted.
+        seen: the RecordIds that other scans of a union have returned.
+    """
+
+    collection: Collection
+    index: Index
+    node: Any
+    prefix: dict[str, Any]
+    start: bytes
+    residual: Any
+    others: Any
+    scored: bool
+    seen: set[int] | None = field(default=None, compare=False)
+    scan: Any = field(default=None, compare=False)
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether it is likely to read most of the index: never."""
+        return False
+
+    @property
+    def match(self) -> Any:
+        """The filter of the documents, or None."""
+        parts = [part for part in (self.residual, self.others) if part is not None]
+        return And(parts) if len(parts) > 1 else parts[0] if parts else None
+
+    @property
+    def intervals(self) -> list[tuple[bytes, bytes]]:
+        """The keys of each term, as [lower, upper)."""
+        starts = [self.start + term_key(term) for term in self.node.search.terms]
+        return [(low, _next(low)) for low in starts]
+
+    def open(self, scope: ReadScope) -> Documents:
+        """Return an iterator that reads in a scope's transactions."""
+        self.index.uses += 1
+        if self.scored:
+            read = unique_score_and_owner if self.index.unique else score_and_owner
+            self.scan = ScoredDocuments(self.index, self.intervals, self.collection, self.match, self.node, read, scope.check)
+        else:
+            dedupe: Any = self.index.multikey if self.seen is None else self.seen
+            # Backwards, so that the best matches of a single term come first.
+            self.scan = IndexScan(self.index, self.intervals[::-1], self.collection.ident, self.match, scope.check, True, dedupe)
+            self.scan.collection = self.collection
+        documents: Documents = scope.open(self.scan)
+        return documents
+
+    def entries(self) -> PlanStage:
+        """Return the stages that find the documents, below FETCH."""
+        scans = [self._scan_stage(number) for number in range(len(self.node.search.terms))]
+        if len(scans) == 1 and not self.scored:
+            return scans[0]
+        counts = {} if self.scan is None else {"docsExamined": self.scan.docs_examined} if self.scored else {}
+        returned = None if self.scan is None else max(self.scan.advanced, self.scan.docs_examined)
+        works = 0 if self.scan is None else self.scan.keys_examined
+        return stage("TEXT_OR" if self.scored else "OR", {}, returned=returned, works=works, counts=counts, inputs=scans)
+
+    def _scan_stage(self, number: int) -> PlanStage:
+        shape = {
+            "keyPattern": self.index.spec["key"],
+            "indexName": self.index.name,
+            "isMultiKey": self.index.multikey,
+            "isUnique": self.index.unique,
+            "isSparse": self.index.sparse,
+            "isPartial": self.index.partial_filter is not None,
+            "indexVersion": self.index.spec.get("v", 2),
+            "direction": "backward",
+            "indexBounds": {},
+        }
+        if self.scan is None:
+            return stage("IXSCAN", shape)
+        # The scan counts the keys of all terms together.
+        examined = self.scan.keys_examined if number == 0 else 0
+        counts = {"keysExamined": examined, "seeks": 1, "dupsTested": examined, "dupsDropped": self.scan.duplicates if number == 0 else 0}
+        return stage("IXSCAN", shape, returned=examined, works=examined, counts=counts)
+
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
+        scan = self.scan
+        fetched = self.entries()
+        returned, examined = (None, 0) if scan is None else (scan.advanced, scan.docs_examined)
+        if not self.scored:
+            counts = {} if scan is None else {"docsExamined": examined, "alreadyHasObj": 0}
+            fetched = stage("FETCH", {}, returned=None if scan is None else examined, works=fetched.works, counts=counts, inputs=[fetched])
+        shape = {
+            "indexPrefix": self.prefix,
+            "indexName": self.index.name,
+            "parsedTextQuery": self.node.search.parsed(),
+            "textIndexVersion": self.node.search.definition.version,
+        }
+        counts = {} if scan is None else {"docsRejected": examined - scan.advanced}
+        found = stage("TEXT_MATCH", shape, returned=returned, works=fetched.works, counts=counts, inputs=[fetched])
+        if self.others is None:
+            return found
+        counts = {} if scan is None else {"docsExamined": 0, "alreadyHasObj": scan.advanced}
+        return stage("FETCH", {}, filter=self.others, returned=returned, works=fetched.works, counts=counts, inputs=[found])
+
+
+def _next(prefix: bytes) -> bytes:
+    following = next_prefix(prefix)
+    assert following is not None, "a term's key ends with a null byte"
+    return following
+
+
+def plan_text(collection: Collection, query: CanonicalQuery, node: Any) -> TextSearchPlan:
+    """Return the plan of a filter that has a `$text` among its conjuncts.
+
+    Arguments:
+        query: `match` is the filter; `context` tells whether scores are wanted.
+        node: the `$text`.
+
+    Raises:
+        CommandError: 291 NoQueryExecutionPlans, the index is hidden, partial, or has fields before the text that the filter does not fix.
+    """
+    index = next((index for index in collection.indexes if index.kind.serves_text), None)
+    assert index is not None, "the parser has found the text index"
+    nodes = conjuncts(query.match)
+    others = [other for other in nodes if other is not node]
+    prefix, start = _prefix(index, others, collection.namespace)
+    if index.hidden or (index.partial_filter is not None and not implies(others, index.partial_filter)):
+        raise no_text_plan(collection.namespace)
+    residual = TextResidual(node.search, node.spec) if node.search.needs_texts else None
+    rest = None if not others else others[0] if len(others) == 1 else And(others)
+    metadata = query.context.metadata
+    scored = metadata is not None and "textScore" in metadata.wanted
+    return TextSearchPlan(collection, index, node, prefix, start, residual, rest, scored)
+
+
+def _prefix(index: Index, others: list[Any], namespace: str) -> tuple[dict[str, Any], bytes]:
+    """Return the values of the fields before the text fields, and their keys."""
+    values: dict[str, Any] = {}
+    start = b""
+    for path in prefix_of(index.spec):
+        found = [predicate for other in others if (predicate := predicate_of(other, None)) is not None and predicate.path == path]
+        points = [one for predicate in found if len(predicate.intervals) == 1 and (one := predicate.intervals[0]).is_point]
+        if not points:
+            raise no_text_plan(namespace)
+        values[path] = points[0].low_end.value
+        start += points[0].low
+    return values, start
+
+
+def no_text_plan(namespace: str) -> CommandError:
+    """Return the error of a `$text` that the index cannot serve."""
+    return CommandError(
+        291,
+        f"error processing query: ns={namespace}: planner returned error :: caused by :: failed to use text index to satisfy $text query "
+        "(if text index is compound, are equality predicates given for all prefix fields?)",
+    )

@@ -1,0 +1,71 @@
+"""`$text` over 100,000 documents, compared with an indexed find of as many documents.
+
+``python -m tests.benchmarks.text`` prints milliseconds of processor time per query, through pymongo, and the ratio of each to the find;
+the bar is 3. The server runs in this process, so the client's time is part of both.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from secantus_server import SecantusDBServer
+
+COUNT = 100_000
+# One document in so many has the searched word.
+SHARES = (1000, 100, 10)
+REPEATS = 7
+SCORE = {"s": {"$meta": "textScore"}}
+
+
+def load(collection: Collection[Any]) -> None:
+    """Insert the documents; each has a text of eight words and, for each share, a word and a number."""
+    collection.create_index([("text", "text")])
+    for share in SHARES:
+        collection.create_index(f"n{share}")
+    source = random.Random(1)
+    words = [f"word{number}" for number in range(5000)]
+    for start in range(0, COUNT, 1000):
+        batch = []
+        for number in range(start, start + 1000):
+            found = [f"one{share}" for share in SHARES if number % share == 0]
+            numbers = {f"n{share}": number % share for share in SHARES}
+            batch.append({"_id": number, "text": " ".join([*source.choices(words, k=8), *found]), **numbers})
+        collection.insert_many(batch)
+
+
+def best_ms(query: Callable[[], int], expected: int) -> float:
+    """Return the shortest processor time of a query, whose answer must be the expected number."""
+    times = []
+    for _ in range(REPEATS):
+        start = time.process_time()
+        found = query()
+        times.append(time.process_time() - start)
+        assert found == expected, f"found {found} documents, not {expected}"
+    return min(times) * 1000
+
+
+def main() -> None:
+    """Print the table."""
+    with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient[Any](server.uri) as client:
+        collection = client.benchmark.texts
+        start = time.process_time()
+        load(collection)
+        print(f"insert: {(time.process_time() - start) / COUNT * 1e6:.0f} us per document")
+        print(f"{'documents':>9} {'find ms':>9} {'$text ms':>9} {'ratio':>6} {'scored ms':>9} {'ratio':>6}")
+        for share in SHARES:
+            expected = COUNT // share
+            search = {"$text": {"$search": f"one{share}"}}
+            plain = best_ms(lambda: len(list(collection.find({f"n{share}": 0}))), expected)  # noqa: B023
+            text = best_ms(lambda: len(list(collection.find(search))), expected)  # noqa: B023
+            scored = best_ms(lambda: len(list(collection.find(search, SCORE))), expected)  # noqa: B023
+            print(f"{expected:9} {plain:9.2f} {text:9.2f} {text / plain:6.2f} {scored:9.2f} {scored / plain:6.2f}")
+
+
+if __name__ == "__main__":
+    main()

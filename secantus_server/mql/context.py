@@ -15,6 +15,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import MISSING, Date
 from secantus_server.errors import CommandError
+from secantus_server.javascript import Engine
 from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 
 
@@ -55,6 +56,8 @@ class ParseContext:
             MongoDB would have it here but this server has lost it. None where documents have no metadata.
         text_error: returns the error for a valid `$text`, which depends on the collection's text index; None without a collection.
         limits: the memory limits of stages and accumulators.
+        scripts: returns the command's JavaScript engine, or raises if there is none; it is passed the operator that needs the engine.
+            None where JavaScript is not allowed.
         note_plan: called with the plan of each query, for the command log; usually None.
     """
 
@@ -71,6 +74,7 @@ class ParseContext:
     metadata: dict[str, Any] | None = None
     text_error: Callable[[], CommandError] | None = None
     limits: MemoryLimits = DEFAULT_LIMITS
+    scripts: Callable[[str], Engine] | None = None
     note_plan: Callable[[Any], None] | None = None
 
     def child(self, /, **cells: Cell) -> ParseContext:

@@ -46,7 +46,7 @@ def profile(request: Request, args: dict[str, Any]) -> Reply:
     known = was.filters.get(db)
     parsed = known
     if given is not None:
-        match = None if given == "unset" else parse_match(given, request.parse_context())
+        match = None if given == "unset" else parse_match(given, replace(request.parse_context(), scripts=None))
         parsed = None if match is None else (match.serialize(), match)
     if level in (0, 1, 2):
         if level:

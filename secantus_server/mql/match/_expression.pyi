@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from secantus_server.bson.values import JavaScript
 from secantus_server.mql.expressions._nodes import Expression
 from secantus_server.mql.match._nodes import MatchExpression
 
@@ -12,3 +13,7 @@ class ExprMatch(MatchExpression):
 class SampleRate(MatchExpression):
     rate: float
     def __init__(self, rate: float, random: Callable[[], float]) -> None: ...
+
+class Where(MatchExpression):
+    code: JavaScript
+    def __init__(self, predicate: Callable[[bytes], bool], code: JavaScript) -> None: ...

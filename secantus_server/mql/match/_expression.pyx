@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The match nodes of `$expr` and `$sampleRate`, which have no path."""
+"""The match nodes of `$expr`, `$sampleRate` and `$where`, which have no path."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t
@@ -51,3 +51,25 @@ cdef class SampleRate(MatchExpression):
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         return self.random() < self.rate
+
+
+cdef class Where(MatchExpression):
+    """`$where`: matches if a script is true for the document.
+
+    Arguments:
+        predicate: the compiled script, called with the document's bytes.
+        code: the script.
+    """
+
+    cdef object predicate
+    cdef readonly object code
+
+    def __init__(self, predicate, code):
+        self.predicate = predicate
+        self.code = code
+
+    def serialize(self):
+        return {"$where": self.code}
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        return self.predicate(PyBytes_FromStringAndSize(<const char*>doc, document_length(doc)))

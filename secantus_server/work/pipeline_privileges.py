@@ -132,7 +132,7 @@ def _current_op(spec: Any, _db: str, _collection: str, _bypasses: bool) -> Itera
 
 
 def _list_sessions(spec: Any, _db: str, _collection: str, _bypasses: bool) -> Iterator[Requirement]:
-    """The sessions of other users; a user may list the own ones, which the stage selects by default."""
+    """The sessions of other users; a user may list its own, which the stage selects by default."""
     if type(spec) is dict and (spec.get("allUsers") or spec.get("users")):
         yield Requirement(("listSessions",), None)
 

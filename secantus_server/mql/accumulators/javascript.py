@@ -17,7 +17,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.scripts import script_engine, source_of
 
-# So many documents are folded into a state by one call into JavaScript.
+# The number of documents that one call into JavaScript folds into a state.
 _BATCH = 500
 _FUNCTIONS = ("init", "accumulate", "merge", "finalize")
 _EMPTY_DOCUMENT = b"\5\0\0\0\0"

@@ -37,7 +37,7 @@ class Blocking:
             self._close(BLOCKED)
 
     def end(self) -> None:
-        """Let everybody reach the server again."""
+        """Let all tests reach the server again."""
         if self._is_on:
             self._is_on = False
             self._close(None)

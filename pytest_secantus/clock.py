@@ -87,7 +87,7 @@ class ServerClock:
         return as_datetime(self._server.move_clock(by_ms=round(seconds * 1000)))
 
     def resume(self) -> datetime:
-        """Let the time go on from where it stands still; return it."""
+        """Let the time run on from where it was stopped; return it."""
         return as_datetime(self._server.move_clock(runs=True))
 
     def restore(self) -> None:

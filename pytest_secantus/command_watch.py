@@ -301,7 +301,7 @@ class CommandWatch:
 
 
 def wants_log(item: pytest.Item) -> bool:
-    """Return whether a test asks for the log by a fixture or a marker."""
+    """Return whether a test requests the log by a fixture or a marker."""
     return FIXTURE in getattr(item, "fixturenames", ()) or item.get_closest_marker(FAIL_MARKER) is not None
 
 

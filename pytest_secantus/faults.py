@@ -273,7 +273,7 @@ class Faults:
         self._set: list[SetFault] = []
 
     def set(self, fault: Fault) -> SetFault:
-        """Set a fault, beside those that are set already.
+        """Set a fault, in addition to those that are set.
 
         Raises:
             pytest.UsageError: it names an unknown command.

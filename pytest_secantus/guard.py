@@ -145,7 +145,7 @@ class Guard:
         report.sections.append((TITLE, text))
 
     def pause(self, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> None:
-        """With ``--secantus-pause``, wait after a failure until the user goes on. Faults end before."""
+        """With ``--secantus-pause``, wait after a failure until the user continues. Faults end before that."""
         worker = self.worker
         if worker.options.pause and worker.running and not worker.is_left_to_parent and not worker.death():
             self.end_call()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def pause(node: pytest.Item | pytest.Collector, report: pytest.TestReport, uri: str, database: str) -> None:
-    """Show the failure and the server's address, and wait until the user presses Enter. The end of the input goes on, too.
+    """Show the failure and the server's address, and wait until the user presses Enter. The end of the input also continues.
 
     Arguments:
         database: the name of the database behind `secantus_db`.

@@ -112,7 +112,7 @@ class Redirect:
         return self.in_place and MECHANISMS.issuperset(given)
 
     def names_ours(self, host: str | Sequence[str] | None, port: int | None) -> bool:
-        """Return whether a client asks for our server by its own address, so that it needs no redirect."""
+        """Return whether a client connects to our server's own address and needs no redirect."""
         asked = [host] if isinstance(host, str) else list(host or ())
         hosts = [parse_uri(entity).hosts if "://" in entity else entity for entity in asked]
         return bool(hosts) and all(place == address(*self._ours) for one in hosts for place in addresses(one, port or DEFAULT_PORT))

@@ -1,4 +1,4 @@
-"""The data of a report: collected in each process, merged in the one that writes it.
+"""The data of a report: collected in each process, merged in the process that writes it.
 
 All data are plain values of JSON, since xdist's workers send theirs to the controller.
 """

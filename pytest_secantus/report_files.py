@@ -19,7 +19,7 @@ def page_text(summary: dict[str, Any]) -> str:
 
 
 def write_report(summary: dict[str, Any], page: Path) -> None:
-    """Write the page, and the JSON file beside it.
+    """Write the page and the JSON file next to it.
 
     Raises:
         OSError: a file cannot be written.

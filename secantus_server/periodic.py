@@ -176,7 +176,7 @@ class Periodic:
             archive.archive()
 
     def _write_noop(self) -> None:
-        """Advance the operation time of a replica set that nobody has written to since the last time.
+        """Advance the operation time of a replica set without writes since the last time.
 
         https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-param.writePeriodicNoops
         """

@@ -151,6 +151,11 @@ class Settings:
         "get newer resume tokens; 0 for never. An in-memory store does this only after `setParameter: {writePeriodicNoops: true}`.",
         unit=SECONDS,
     )
+    javascript_enabled: bool = setting(
+        True,
+        "server.javascript_enabled",
+        "Run server-side [JavaScript](javascript.md): `$where`, `$function`, `$accumulator` and `mapReduce`.",
+    )
     require_auth: bool = setting(
         False,
         "server.auth",

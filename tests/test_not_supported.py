@@ -9,7 +9,6 @@ from pathlib import Path
 
 from secantus_server.commands.all import load_commands
 from secantus_server.dispatch.known import NOT_YET
-from secantus_server.mql.accumulators.registry import UNSUPPORTED as ACCUMULATORS
 from secantus_server.mql.expressions.registry import UNSUPPORTED as EXPRESSIONS
 from secantus_server.mql.windows.registry import UNSUPPORTED as WINDOWS
 from secantus_server.pipeline.registry import UNSUPPORTED as STAGES
@@ -18,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "not-supported.md"
 
 # The calls whose name is an entry of the registries above.
-_OF_REGISTRIES = ("the command …", "The stage …", "The expression operator …", "The accumulator …", "The window function …")
+_OF_REGISTRIES = ("the command …", "The stage …", "The expression operator …", "The window function …")
 
 
 def features() -> dict[str, set[str]]:
@@ -32,7 +31,7 @@ def refused() -> set[str]:
     """Return everything that the code rejects with 238: names in the registries, and the texts of other calls with … as placeholders."""
     load_commands()
     calls = {text for path in sorted((ROOT / "secantus_server").rglob("*.py*")) for text in texts_of(path)}
-    return {*NOT_YET, *ACCUMULATORS, *EXPRESSIONS, *WINDOWS, *STAGES} | (calls - set(_OF_REGISTRIES))
+    return {*NOT_YET, *EXPRESSIONS, *WINDOWS, *STAGES} | (calls - set(_OF_REGISTRIES))
 
 
 def texts_of(path: Path) -> Iterator[str]:

@@ -58,7 +58,7 @@ class DocumentCount:
                 self.value += difference
 
     def change(self, difference: int) -> None:
-        """Note that a commit that began when the number was known changed it by `difference`."""
+        """Add the difference that a commit made. The number was known when the commit began."""
         with self._lock:
             if self.value is not None:
                 self.value += difference

@@ -1,4 +1,4 @@
-"""A server's open cursors: lent to one command at a time, and closed after they were idle for too long."""
+"""A server's open cursors: lent to one command at a time, and closed after an idle timeout."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
 
 
 def _follow_read_concern(command: Command, request: Request) -> None:
-    """Reach the time that a read concern asks for, and note whether the command reads a snapshot outside of a transaction.
+    """Wait for the time that a read concern names, and note whether the command reads a snapshot outside of a transaction.
 
     Raises:
         CommandError: 72 for a time in the future.
@@ -189,7 +189,7 @@ def _checked_uuid(session: dict[str, Any]) -> bytes:
 
 
 def _check_lsid_fields(session: dict[str, Any]) -> None:
-    """Check the fields of `lsid` beside its id.
+    """Check the fields of `lsid` other than its id.
 
     Raises:
         CommandError: 40415 for an unknown field, 14 for a wrong type, 72 for a number without a UUID, 238 for a child session.

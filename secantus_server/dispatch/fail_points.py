@@ -195,7 +195,7 @@ class FailPoints:
         self._wait(operation, lambda: False, seconds)
 
     def hold(self, name: str, operation: Operation) -> None:
-        """Make an operation wait until a fail point that has acted is ended or set anew, or as `block`.
+        """Make an operation wait until a fail point that has acted is turned off or set again, or as `block`.
 
         Raises:
             CommandError: as `Operation.check`.
@@ -204,7 +204,7 @@ class FailPoints:
             self._wait(operation, lambda: self.active.get(name) is not found, math.inf)
 
     def wait_for_entries(self, name: str, count: int, operation: Operation) -> None:
-        """Make an operation wait until a fail point has acted so often in all.
+        """Make an operation wait until a fail point has acted a number of times since the server's start.
 
         Raises:
             CommandError: as `Operation.check`, or 266 for an unknown name.

@@ -51,7 +51,7 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 
 class _FailingWork:
-    """A unit of work whose commits of documents enter the fail point; `closes` tells whether to close the connection after the command.
+    """A unit of work whose commits of documents enter the fail point; `closes` is whether to close the connection after the command.
 
     Arguments:
         work: commits.

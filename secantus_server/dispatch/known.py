@@ -13,7 +13,7 @@ NOT_YET: frozenset[str] = frozenset(
     captrunc cleanupOrphaned
     configureQueryAnalyzer dbCheck driverOIDTest echo emptycapped features flushRouterConfig
     getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
-    httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce
+    httpClientRequest internalRenameIfOptionsAndIndexesMatch
     releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
     replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetSyncFrom
     replSetTest replSetUpdatePosition
@@ -22,8 +22,3 @@ NOT_YET: frozenset[str] = frozenset(
     whatsmysni
     """.split()
 )
-
-# Alternatives better than another server.
-INSTEAD: dict[str, str] = {
-    **dict.fromkeys(["mapReduce", "mapreduce"], "write it as an aggregation"),
-}

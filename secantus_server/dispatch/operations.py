@@ -117,6 +117,17 @@ class Operations:
         """Return the running operations."""
         return list(self._running.values())
 
+    def current(self, last: Operation) -> Operation | None:
+        """Return the operation that this thread runs, or None.
+
+        Arguments:
+            last: the operation that it probably is.
+        """
+        thread = get_ident()
+        if last.thread == thread and last.opid in self._running:
+            return last
+        return next((operation for operation in self.all() if operation.thread == thread), None)
+
     def check_waiting(self) -> None:
         """Call `check` of the operation that this thread runs; for waits without access to the operation.
 

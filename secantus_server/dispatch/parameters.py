@@ -13,7 +13,7 @@ from secantus_server.auth import x509
 from secantus_server.auth.scram import MECHANISMS
 from secantus_server.bson.values import is_number
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch import memory_limits
+from secantus_server.dispatch import memory_limits, scripts
 from secantus_server.dispatch.cluster_time import MAX_DRIFT_S
 from secantus_server.dispatch.log_verbosity import NAME, default_verbosity, logs_everything
 from secantus_server.dispatch.services import Services
@@ -113,6 +113,8 @@ PARAMETERS: dict[str, Parameter] = {
         for mechanism, name in ITERATION_PARAMETERS.items()
     },
     memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
+    scripts.HEAP_LIMIT: Parameter(_constant(scripts.HEAP_LIMIT_MB), a.integer(1), settable=True),
+    scripts.CALL_LIMIT: Parameter(_constant(scripts.CALL_LIMIT_MS), a.integer(1), settable=True),
     **{name: Parameter(_constant(DEFAULT_BYTES), a.integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
 }
 

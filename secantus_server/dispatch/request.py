@@ -13,6 +13,8 @@ from secantus_server.bson.values import Date
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.memory_limits import memory_limits
 from secantus_server.dispatch.operations import Operation
+from secantus_server.dispatch.scripts import open_engine
+from secantus_server.javascript import Engine
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.limits import DEFAULT_LIMITS
 from secantus_server.mql.text.definition import TextDefinition
@@ -75,6 +77,7 @@ class Request:
     plans: Any = None
     _now: Date | None = field(default=None, repr=False)
     _cluster_time: Timestamp | None = field(default=None, repr=False)
+    _engine: Engine | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.body = self.message.body
@@ -108,6 +111,19 @@ class Request:
         if self._now is None:
             self._now = Date(self.services.clock.now_ms())
         return self._now
+
+    def scripts(self, name: str) -> Engine:
+        """Return the command's JavaScript engine, which is created at first use.
+
+        Arguments:
+            name: the operator or command that needs it.
+
+        Raises:
+            CommandError: see `open_engine`.
+        """
+        if self._engine is None:
+            self._engine = open_engine(self.services, self.operation, name)
+        return self._engine
 
     def in_database(self, db: str) -> Request:
         """Return a copy that runs against a database, in the same unit of work."""
@@ -158,5 +174,6 @@ class Request:
             None,
             text_definition,
             memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
+            self.scripts,
             None if self.plans is None else self.plans.add,
         )

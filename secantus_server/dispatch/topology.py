@@ -67,7 +67,7 @@ class Topology:
             if self.is_primary:
                 return False
             self._frozen_until = self._clock.monotonic() + seconds
-            # A waiting hello computes the time of the election anew.
+            # A waiting hello computes the time of the election again.
             self._changed.notify_all()
         if not seconds:
             self.elect()

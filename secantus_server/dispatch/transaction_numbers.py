@@ -82,7 +82,7 @@ def _check_statement_ids(command: Command, request: Request) -> None:
     """Check that there is one id for each statement.
 
     Raises:
-        CommandError: 72 InvalidOptions for `stmtId` beside `stmtIds`, 16 InvalidLength.
+        CommandError: 72 InvalidOptions for `stmtId` together with `stmtIds`, 16 InvalidLength.
     """
     body, field = request.body, _STATEMENTS.get(command.name, "")
     if body.get("stmtId") is not None:

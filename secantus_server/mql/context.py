@@ -14,6 +14,7 @@ from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import MISSING, Date
+from secantus_server.javascript import Engine
 from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 from secantus_server.mql.metadata import Metadata
 from secantus_server.mql.text.definition import TextDefinition
@@ -56,6 +57,8 @@ class ParseContext:
         text_definition: returns what the collection's text index holds, or raises the error of a `$text` without one; None without a
             collection.
         limits: the memory limits of stages and accumulators.
+        scripts: returns the command's JavaScript engine, or raises if there is none; it is passed the operator that needs the engine.
+            None where JavaScript is not allowed.
         note_plan: called with the plan of each query, for the command log; usually None.
     """
 
@@ -72,6 +75,7 @@ class ParseContext:
     metadata: Metadata | None = None
     text_definition: Callable[[], TextDefinition] | None = None
     limits: MemoryLimits = DEFAULT_LIMITS
+    scripts: Callable[[str], Engine] | None = None
     note_plan: Callable[[Any], None] | None = None
 
     def child(self, /, **cells: Cell) -> ParseContext:
@@ -94,6 +98,7 @@ class ParseContext:
             self.metadata,
             self.text_definition,
             self.limits,
+            self.scripts,
             self.note_plan,
         )
         for name, value in values.items():

@@ -145,7 +145,7 @@ class Oplog:
             return self.newest_stamp
 
     def note_restore(self, kept: int) -> None:
-        """Note that everything written after a time was undone. Time goes on: the next entry has a later time than any before.
+        """Note that everything written after a time was undone. The time is not reset: the next entry has a later time than any before.
 
         Arguments:
             kept: the newest time that remains, as a 64-bit number.

@@ -1,4 +1,4 @@
-"""The times whose writes a restored snapshot has undone. Time itself goes on, so that no time means two different states."""
+"""The times whose writes a restored snapshot has undone. The time is not reset, so that no time means two different states."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class WriteSignal:
             self._spring_everything()
 
     def close(self) -> None:
-        """Wake everybody for good."""
+        """Wake all waiting threads, and let no thread wait any more."""
         with self._lock:
             self._closed = True
             self._spring_everything()

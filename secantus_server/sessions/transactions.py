@@ -180,7 +180,7 @@ class Transactions:
     def release(self, transaction: SessionTransaction) -> None:
         """Release the lock of a transaction after a command; one that was killed meanwhile is aborted."""
         transaction.lock.release()
-        # After the release: whoever kills it later finds the lock free.
+        # After the release, so that a later kill finds the lock free.
         if transaction.is_killed:
             self._abort_idle(transaction)
 

@@ -87,7 +87,7 @@ cdef class RecoveryUnit(Session):
     cpdef leave(self):
         """Leave the transaction open after a command; it no longer counts as running, and any thread may enter it.
 
-        Whoever gets exclusive access to the store may abort it meanwhile.
+        A thread with exclusive access to the store may abort it meanwhile.
         """
         assert self.in_transaction and not self.is_idle(), "only an open transaction can be left"
         self.thread = 0

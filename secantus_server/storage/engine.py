@@ -29,20 +29,20 @@ from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, RLock, Thread
 
 _OUT_OF_SPACE: Final = 14031
-#: How long close() waits for running transactions.
+#: The seconds that close() waits for running transactions.
 _CLOSE_TIMEOUT: Final = 10.0
-#: How long make_room() waits for a purge in another thread, which takes a few milliseconds.
+#: The seconds that make_room() waits for a purge in another thread, which takes a few milliseconds.
 _PURGE_TIMEOUT: Final = 0.2
-#: How long relieve() keeps the purge lock before it lets other threads have it.
+#: The milliseconds after which relieve() releases the purge lock to other threads.
 _RELIEF_MS: Final = 20.0
-#: How long relieve() waits for transactions that prevent orphans from being purged.
+#: The seconds that relieve() waits for transactions that prevent orphans from being purged.
 _PURGE_PATIENCE: Final = 1.0
 #: After each run make_room() pauses for this multiple of the run's duration.
 _SWEEP_PAUSE: Final = 5.0
 
 
 def _wait_on() -> None:
-    """Do nothing: the default interruption check, which never ends a wait."""
+    """Do nothing: the default interruption check, which never interrupts a wait."""
 
 
 def _reserve(path: str) -> tuple[Path, LogMarks]:
@@ -259,7 +259,7 @@ class Engine:
                     self._gate.open()
 
     def acquire_lock(self, lock: Lock) -> None:
-        """Acquire a lock; the wait for it ends with this thread's operation, as every wait for the store does."""
+        """Acquire a lock. Like every wait in the store, the wait for it ends if this thread's operation is interrupted."""
         if not lock.acquire(blocking=False):
             self._waits.acquire(lock)
 
@@ -370,7 +370,7 @@ class Engine:
         """Whether an in-memory store holds so much overwritten or dropped data that writers must call relieve() first.
 
         Arguments:
-            incoming: how many bytes the caller is about to write, if they are many.
+            incoming: the number of bytes that the caller is about to write; 0 for a small write.
         """
         return self._tidying is not None and self._connection.cache_bytes + incoming > self._tidying.crowded_at
 
@@ -384,20 +384,20 @@ class Engine:
         Arguments:
             incoming: see is_crowded().
 
-        The periodic thread cannot keep up with everybody. Those who leave much behind wait here, so that the store stays within bounds.
+        The periodic thread cannot keep up with fast writers, so they wait here until the store is no longer crowded.
 
-        Raises what `check_waiting` raises when this thread's operation ends before.
+        Raises the error of `check_waiting` if this thread's operation is interrupted.
         """
         if self._tidying is None or self._gate.closed:
             return
         self._when_crowded()
         patience = monotonic() + _PURGE_PATIENCE
         walks = self._tidying.walks
-        # Another thread may make the room while this one waits for the lock.
+        # Another thread may free the memory while this one waits for the lock.
         going_on = self._take_purge_lock(incoming)
         while going_on:
             try:
-                # Somebody else's walk may be under way; only the next one removes all that there is now.
+                # The current walk may have begun earlier; only the next one removes all present garbage.
                 going_on = self._relieve_some(self._tidying, patience) and self._tidying.walks < walks + 2
             finally:
                 self._purge_lock.release()
@@ -406,7 +406,7 @@ class Engine:
 
     def _take_purge_lock(self, incoming: int) -> bool:
         """Wait for the purge lock while the store is crowded; return whether this thread has it."""
-        # Whoever has the lock may wait for the gate, and the gate's owner for this thread.
+        # No unlimited wait: the lock's owner may wait for the gate, and the gate's owner for this thread.
         while self.is_crowded(incoming) and not self._gate.closed:
             if self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
                 if self.is_crowded(incoming):

@@ -1,11 +1,11 @@
 """Freeing the memory of an in-memory store: its pages are rewritten without overwritten and removed data.
 
 WiredTiger keeps what it has replaced on a page until the page is rewritten, and in memory it rewrites pages only when the store is
-nearly full. So a walk over all tables rewrites the changed pages once enough has changed. Now and then the C library returns to the system
-what became free.
+nearly full. Therefore a walk over all tables rewrites the changed pages once enough bytes have
+changed. At intervals the C library returns the freed memory to the system.
 
-The periodic thread walks, and gives way to others. Writers that leave more behind than it removes make the store crowded: then the next of
-them walks before it writes (`Engine.relieve`), so that the memory stays within bounds while they work.
+The periodic thread walks, and yields to running commands. If writers leave garbage faster than it removes it, the store is crowded, and the
+next writer walks before it writes (`Engine.relieve`). This bounds the memory under load.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from secantus_server.storage.configuration import MEGABYTE
 from secantus_server.storage.tables import NAMES
 from secantus_server.system._clock import monotonic
 
-#: A walk is due after so much has changed, or a quarter of the store if that is more.
+#: The number of changed bytes that make a walk due; a quarter of the store if that is more.
 CHANGED_ENOUGH: Final = 4 * MEGABYTE
-#: While nobody works, it is due after this, or a thirty-second of the store.
+#: The same while no transaction runs; a thirty-second of the store if that is more.
 CHANGED_ENOUGH_WHEN_IDLE: Final = MEGABYTE // 4
-#: The store is crowded once its memory has grown by so much, and by a quarter, beyond what the last walk left.
+#: The store is crowded once its memory exceeds what the last walk left by a quarter plus this.
 ROOM: Final = 16 * MEGABYTE
-#: The C library returns free memory to the system after so many bytes were walked over, or an eighth of the store.
+#: The number of bytes walked over after which free memory is returned to the system; an eighth of the store if that is more.
 GIVE_BACK_AFTER: Final = 4 * MEGABYTE
-#: Entries walked over at a time: about half a millisecond, or two where their pages are rewritten.
+#: The number of entries in a step, which takes half a millisecond, or two milliseconds if the pages are rewritten.
 _STEP: Final = 1024
 _TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
@@ -37,9 +37,9 @@ class Tidying:
 
     Arguments:
         sweeper: a unit that rewrites the pages it leaves.
-        changed: how many bytes have been changed since the store was opened.
-        memory: how many bytes the store takes.
-        has_orphans: whether the store still holds entries that were dropped.
+        changed: returns the bytes changed since the store was opened.
+        memory: returns the bytes of memory used by the store.
+        has_orphans: returns whether entries of dropped collections and indexes remain.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Tidying:
         self._size = 0
         self._met = 0
         self._given_back_at = 0
-        # The table and the key to go on from while a walk is under way.
+        # The table and the key at which the current walk continues; None between walks.
         self._place: tuple[int, bytes] | None = None
-        #: How many bytes the store may take before it is crowded.
+        #: The number of bytes beyond which the store is crowded.
         self.crowded_at = ROOM
-        #: How many walks have come to their end.
+        #: The number of completed walks.
         self.walks = 0
 
     @property
@@ -67,19 +67,27 @@ class Tidying:
 
     @property
     def due_at(self) -> int:
-        """How many changed bytes make a walk due while others work."""
+        """The value of `changed` at which a walk is due while transactions run."""
         return self._changed_before + max(CHANGED_ENOUGH, self._size // 4)
 
     def is_due(self, *, idle: bool) -> bool:
-        """Whether to call `run`."""
+        """Return whether `run` should be called.
+
+        Arguments:
+            idle: no transaction runs, so that a smaller amount suffices.
+        """
         due_at = self._changed_before + max(CHANGED_ENOUGH_WHEN_IDLE, self._size // 32) if idle else self.due_at
         return self._place is not None or self._changed() >= due_at
 
     def run(self, budget_ms: float, others_work: Callable[[], bool]) -> None:
-        """Walk for about `budget_ms`, or until others work.
+        """Walk for about `budget_ms`, or until another transaction runs.
 
-        A reader that needs a page while it is rewritten waits for it, and with it whoever waits for the interpreter. So a walk gives way,
-        unless as much has changed since it began as made it due: then its memory is needed.
+        A reader blocks while the page that it needs is rewritten, and while it holds the GIL all other threads block, too. Therefore a walk
+        yields to transactions, unless another walk has become due since it began: then the memory is needed.
+
+        Arguments:
+            budget_ms: the approximate duration.
+            others_work: returns whether a transaction runs.
         """
         deadline = monotonic() + budget_ms / 1000
         if self._place is None:
@@ -95,17 +103,17 @@ class Tidying:
             give_back_memory()
 
     def _note_what_is_left(self) -> None:
-        """Set the bounds for what comes after a walk.
+        """Set the limit beyond which the store is crowded after a walk.
 
-        What was changed during the walk may lie where it had been already. It does not count as left, for the next walk can remove it.
-        Nor do orphans, which relieve() purges.
+        Changes during the walk may be on pages that it had already passed. They do not count as left: the next walk can remove them.
+        Orphans do not count either, because relieve() purges them.
         """
         left = max(self._met, self._memory() - (self._changed() - self._changed_before))
         crowded_at = left + left // 4 + ROOM
         self.crowded_at = min(self.crowded_at, crowded_at) if self._has_orphans() else crowded_at
 
     def _step(self, table: int, lower: bytes) -> tuple[int, bytes] | None:
-        """Walk over some entries; return the place to go on from."""
+        """Walk over some entries; return where the next step begins, or None at the end."""
         last, met = self._sweeper.sweep(table, lower, None, _STEP)
         self._met += met
         if self._met - self._given_back_at > max(GIVE_BACK_AFTER, self._size // 8):
@@ -117,6 +125,6 @@ class Tidying:
 
 
 def give_back_memory() -> None:
-    """Make the C library return free memory to the system. Only glibc has a call for it; other libraries decide themselves."""
+    """Make the C library return free memory to the system. Only glibc has a call for this."""
     if _TRIM is not None:
         _TRIM(0)

@@ -37,13 +37,13 @@ class ServiceManager:
             sock.close()
 
     def ready(self, status: str) -> None:
-        """Tell that the service is ready."""
+        """Report that the service is ready."""
         self._send("READY=1", f"STATUS={status}")
 
     def alive(self) -> None:
-        """Tell that the service works; the manager restarts it otherwise."""
+        """Report that the service works; otherwise the manager restarts it."""
         self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """Tell that the service is stopping."""
+        """Report that the service is stopping."""
         self._send("STOPPING=1", "STATUS=stopping")

@@ -8,7 +8,7 @@ import sys
 
 #: Maximum number of connections waiting to be accepted.
 BACKLOG = 512
-#: Maximum number of bytes requested at once. `recv` allocates that many, before it is known whether they will come.
+#: Maximum number of bytes requested at once. `recv` allocates that many in advance.
 PIECE_BYTES = 1 << 20
 
 

@@ -1,1 +1,1 @@
-"""The programs beside the daemon, and the daemon's subcommands that work without a server or beside one."""
+"""The programs other than the daemon, and the daemon's subcommands that work with or without a running server."""

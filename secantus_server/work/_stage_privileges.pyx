@@ -110,7 +110,7 @@ def _current_op(list required not None, spec, str _db, str _collection, bint _by
 
 
 def _list_sessions(list required not None, spec, str _db, str _collection, bint _bypasses):
-    """The sessions of other users; a user may list the own ones, which the stage selects by default."""
+    """The sessions of other users; a user may list its own, which the stage selects by default."""
     if type(spec) is dict and (spec.get("allUsers") or spec.get("users")):
         required.append((("listSessions",), None, ""))
 

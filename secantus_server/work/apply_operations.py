@@ -150,7 +150,7 @@ _CHANGES: dict[str, Callable[[Request, Transaction, str, dict[str, Any]], None]]
 
 
 def _apply_command(request: Request, entry: dict[str, Any]) -> None:
-    """Run the command of an entry; what it removes may be gone already."""
+    """Run the command of an entry; what it removes may already be removed."""
     o = entry["o"]
     name = next(iter(o), "")
     if name in ("create", *_COMMANDS) and request.services.access is not None:

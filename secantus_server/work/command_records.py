@@ -194,7 +194,7 @@ class CommandRecord:
 
     @cached_property
     def advice(self) -> tuple[str, ...]:
-        """The lines that create indexes for it in mongosh."""
+        """The mongosh commands that create an index for the command's queries."""
         entry = self._of.opener or self._of
         target = entry.body.get(entry.name)
         if type(target) is not str:

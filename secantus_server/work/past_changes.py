@@ -145,7 +145,7 @@ def changes_since(services: Services, unit: RecoveryUnit, stamp: int) -> Changes
 
     Raises:
         CommandError: 239 SnapshotTooOld if the oplog does not go back so far, 246 SnapshotUnavailable if a restore has undone the state
-            of that time, or has made it another one since.
+            of that time or has changed it since.
     """
     oplog = services.oplog
     if oplog.is_undone(stamp) or stamp < oplog.complete_since:

@@ -126,7 +126,7 @@ def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
 
 
 def put_back(services: Services, changes: list[NamespaceChange]) -> None:
-    """Apply changes that were set aside to the current state, without oplog entries: whoever follows the oplog has seen the changes.
+    """Apply changes that were set aside to the current state, without oplog entries: readers of the oplog have seen the changes.
 
     Raises:
         CommandError: 11000 if a document put back has a duplicate key in a unique index.

@@ -2,9 +2,9 @@
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 
-A state is held from its first read until the history window has passed, and shared by all sessions that read at its time. A state that
-nobody has read is made of the present one: the oplog tells which collections have changed since, and those are built as they were when a
-command looks them up (see `past_catalog`). So the past costs a write nothing.
+A state is held from its first read until the history window has passed, and shared by all sessions that read at its time. Any other state
+is derived from the present one: the oplog shows which collections have changed since, and each of these is rebuilt when a command looks it
+up (see `past_catalog`). So writes pay nothing for past states.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ def parse_arguments() -> argparse.Namespace:
         "--only", metavar="TEXT", action="append", default=[], help="rows and probes whose name contains TEXT; may be repeated"
     )
     parser.add_argument("--seconds", type=float, default=1.5, help="how long to measure each server in each row")
+    parser.add_argument("--mixed-seconds", type=float, default=20, help="how long the six clients of memory_mixed run")
     parser.add_argument("--sleeping-floor", action="store_true", help="the floor sleeps at once where our server first looks for a message")
     parser.add_argument("--json", metavar="FILE", help="also write the figures to FILE")
     parser.add_argument("--list", action="store_true", help="print the names of rows and probes and stop")
@@ -61,7 +62,7 @@ def main() -> int:
         for figures in run_table(rows, ours, peer, options.seconds, eager_floor=not options.sleeping_floor):
             results.append(figures)
             print(table_line(figures), flush=True)
-    for probe in run_probes(probes, options.ours):
+    for probe in run_probes(probes, options.ours, options.mixed_seconds):
         results.append(probe)
         print(probe_line(probe), flush=True)
     if options.json:

@@ -76,6 +76,8 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "peak_rewrites": ("peak while 50 MB are updated ten times", 3 * 50 + 64, "MB", True),
     "peak_rewrites_together": ("peak while two clients update 50 MB five times each", 3 * 50 + 64, "MB", True),
     "peak_out": ("peak while 25 MB are written 50 times with $out; 50 MB live", 3 * 50 + 64, "MB", True),
+    "mixed_peak": ("peak while six clients write, read and drop for a while; 12 MB live", 3 * 12 + 64, "MB", True),
+    "mixed_end": ("  the same, three seconds after the end", 3 * 12 + 64, "MB", True),
     "tls_find_one": ("find_one over TLS against without", 1.5, "x", True),
     "idle_streams": ("a write beside 1,000 idle change streams against without", 1.05, "x", True),
     "event_latency": ("from a write to its event against find_one", 1.5, "x", True),
@@ -352,6 +354,18 @@ def memory_during() -> Values:
 
 
 @probe
+def memory_mixed() -> Values:
+    """The memory that a daemon takes beyond what it takes idle: at its peak under six clients, and three seconds later."""
+    with daemons.daemon(sys.argv[2]) as (port, process), connect(port) as client:
+        client.admin.command("ping")
+        idle = loads.resident_mb(process.pid)
+        with loads.PeakMemory(process.pid) as peak:
+            loads.mixed(client.bench.bench, float(sys.argv[3]))
+        time.sleep(3)
+        return {"mixed_peak": peak.mb, "mixed_end": loads.resident_mb(process.pid) - idle}
+
+
+@probe
 def tls() -> Values:
     """A find by `_id` over TLS."""
     return encrypted.find_one_over_tls(sys.argv[2])
@@ -381,7 +395,7 @@ def large_transactions() -> Values:
     return stateful.large_transactions(sys.argv[2])
 
 
-def run_probe(name: str, ours: str) -> Values:
+def run_probe(name: str, ours: str, mixed_s: float) -> Values:
     """Run one probe in fresh interpreters; the median of each figure, and nothing where it failed.
 
     What is repeated measures imports. A first run, which is not counted, compiles the modules: an installed package comes with its
@@ -393,16 +407,16 @@ def run_probe(name: str, ours: str) -> Values:
         if repeats:
             environment["PYTHONPYCACHEPREFIX"] = bytecode
             environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        runs = [run_once(name, ours, environment) for _ in range(repeats + 1)]
+        runs = [run_once(name, ours, mixed_s, environment) for _ in range(repeats + 1)]
     if not all(runs):
         return {}
     counted = runs[1:] or runs
     return {key: statistics.median(run[key] for run in counted) for key in counted[0]}
 
 
-def run_once(name: str, ours: str, environment: dict[str, str]) -> Values:
+def run_once(name: str, ours: str, mixed_s: float, environment: dict[str, str]) -> Values:
     """Run one probe in a fresh interpreter; nothing if it failed, which is reported."""
-    words = [sys.executable, "-m", "tests.benchmarks.inprocess", name, ours]
+    words = [sys.executable, "-m", "tests.benchmarks.inprocess", name, ours, str(mixed_s)]
     done = subprocess.run(words, check=False, capture_output=True, text=True, env=environment)
     if done.returncode:
         print(f"{name} failed:\n{done.stderr[-2000:]}", file=sys.stderr)
@@ -411,8 +425,14 @@ def run_once(name: str, ours: str, environment: dict[str, str]) -> Values:
     return values
 
 
-def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
-    """Run the probes and set their figures against the bars."""
+def run_probes(names: list[str], ours: str, mixed_s: float) -> Iterator[Probe]:
+    """Run the probes and compare their figures with the bars.
+
+    Arguments:
+        names: the probes to run.
+        ours: the command that starts our daemon.
+        mixed_s: how long the clients of the probe `memory_mixed` run.
+    """
     figures_of = {
         "plugin": ("plugin_import",),
         "start": ("cold_start", "second_start", "stop"),
@@ -431,6 +451,7 @@ def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
             "peak_out",
         ),
         "memory_after": ("memory_updates", "memory_deletes", "memory_drops", "memory_rewrites"),
+        "memory_mixed": ("mixed_peak", "mixed_end"),
         "log": ("log_find_one", "log_find", "log_insert"),
         "authorization": tuple(access.COMMANDS),
         "tls": ("tls_find_one",),
@@ -447,7 +468,7 @@ def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
         ),
     }
     for name in names:
-        values = run_probe(name, ours)
+        values = run_probe(name, ours, mixed_s)
         for key in figures_of[name]:
             text, bar, unit, at_most = BARS[key]
             yield Probe(text, values.get(key), bar, unit, at_most)

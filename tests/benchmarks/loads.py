@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +104,64 @@ def out_again(collection: Documents) -> None:
     insert(collection, 25_000)
     for _ in range(50):
         collection.aggregate([{"$match": {}}, {"$out": "copy"}])
+
+
+LIVE_PER_CLIENT = 2000
+MIXED_CLIENTS = 6
+SEED = 20261129
+
+
+def mixed(collection: Documents, seconds: float) -> None:
+    """Let six clients write, read, delete and drop together; about 12 MB are live at any time.
+
+    Each client works on 2,000 documents of 1 KB of its own and draws its steps from a generator with a fixed seed.
+
+    Raises:
+        PyMongoError: a step of a client failed.
+    """
+    ends = time.monotonic() + seconds
+    with ThreadPoolExecutor(MIXED_CLIENTS) as pool:
+        for client in [pool.submit(_mixed_client, collection, number, ends) for number in range(MIXED_CLIENTS)]:
+            client.result()
+
+
+def _mixed_client(collection: Documents, number: int, ends: float) -> None:
+    draw = random.Random(SEED + number)
+    first = number * LIVE_PER_CLIENT
+    own = {"_id": {"$gte": first, "$lt": first + LIVE_PER_CLIENT}}
+    collection.insert_many([{"_id": first + one, "n": 0, "text": KILOBYTE} for one in range(LIVE_PER_CLIENT)])
+    steps = [_update_one, _replace_one, _update_many, _delete_and_insert, _find, _group, _load_and_drop]
+    while time.monotonic() < ends:
+        draw.choices(steps, [40, 20, 4, 8, 20, 4, 1])[0](collection, draw, first, own)
+
+
+def _update_one(collection: Documents, draw: random.Random, first: int, _own: dict[str, Any]) -> None:
+    collection.update_one({"_id": first + draw.randrange(LIVE_PER_CLIENT)}, {"$inc": {"n": 1}, "$set": {"text": KILOBYTE}})
+
+
+def _replace_one(collection: Documents, draw: random.Random, first: int, _own: dict[str, Any]) -> None:
+    collection.replace_one({"_id": first + draw.randrange(LIVE_PER_CLIENT)}, {"n": draw.random(), "text": KILOBYTE})
+
+
+def _update_many(collection: Documents, _draw: random.Random, _first: int, own: dict[str, Any]) -> None:
+    collection.update_many(own, {"$inc": {"turn": 1}})
+
+
+def _delete_and_insert(collection: Documents, draw: random.Random, first: int, _own: dict[str, Any]) -> None:
+    start = first + draw.randrange(LIVE_PER_CLIENT - 200)
+    collection.delete_many({"_id": {"$gte": start, "$lt": start + 200}})
+    collection.insert_many([{"_id": start + one, "n": 0, "text": KILOBYTE} for one in range(200)])
+
+
+def _find(collection: Documents, draw: random.Random, first: int, _own: dict[str, Any]) -> None:
+    list(collection.find({"_id": {"$gte": first + draw.randrange(LIVE_PER_CLIENT)}}).limit(50))
+
+
+def _group(collection: Documents, _draw: random.Random, _first: int, own: dict[str, Any]) -> None:
+    list(collection.aggregate([{"$match": own}, {"$group": {"_id": {"$mod": ["$_id", 7]}, "texts": {"$push": "$text"}}}, {"$count": "n"}]))
+
+
+def _load_and_drop(collection: Documents, _draw: random.Random, first: int, _own: dict[str, Any]) -> None:
+    scratch = collection.database[f"scratch_{first}"]
+    scratch.insert_many([{"_id": one, "text": KILOBYTE} for one in range(500)])
+    scratch.drop()

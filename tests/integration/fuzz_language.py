@@ -77,7 +77,7 @@ class Language(Expressions):
         return self.value(1)
 
     def condition(self, depth: int = 1) -> Any:
-        """What stands beside a path."""
+        """Return a random condition for a path: a value, a regular expression or a document of operators."""
         if self.often(0.3):
             return self.operand()
         if self.often(0.05):

@@ -1,4 +1,4 @@
-"""One connection of the fuzz of commands, which looks at every reply, and notes what is wrong."""
+"""A connection of the command fuzzer, which checks every reply and records the faults."""
 
 from __future__ import annotations
 

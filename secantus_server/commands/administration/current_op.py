@@ -23,7 +23,7 @@ _OPTIONS = frozenset(["currentOp", "$all", "$ownOps", *a.GENERIC])
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may list all operations, or asks for the own ones."""
+    """Return whether the user may list all operations, or requests only its own."""
     return bool(call.body.get("$ownOps")) or "inprog" in grants.on_cluster()
 
 

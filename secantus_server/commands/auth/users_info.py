@@ -27,7 +27,7 @@ FIELDS = {
 
 
 def _may_view(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may see the users; everybody may see the own one."""
+    """Return whether the user may see the users; every user may see its own."""
     return may_view(call, grants, "user", "viewUser", frozenset(call.client.users))
 
 

@@ -7,19 +7,20 @@ from typing import Any
 from secantus_server.dispatch.privileges import AUTHENTICATED
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.javascript import is_installed
 from secantus_server.version import VERSION, VERSION_ARRAY
 from secantus_server.wire.header import MAX_DOCUMENT_SIZE
 
 
 @command("buildInfo", {}, aliases=("buildinfo",), in_transaction=InTransaction.LATER, privileges=AUTHENTICATED)
-def build_info(_request: Request, _args: dict[str, Any]) -> Reply:
+def build_info(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the version and build of the server."""
     return {
         "version": VERSION,
         "gitVersion": "secantus",
         "modules": [],
         "allocator": "system",
-        "javascriptEngine": "none",
+        "javascriptEngine": "quickjs" if request.services.settings.javascript_enabled and is_installed() else "none",
         "sysInfo": "deprecated",
         "versionArray": VERSION_ARRAY,
         "openssl": {"running": "disabled", "compiled": "disabled"},

@@ -19,7 +19,7 @@ _NOTE = "When a filter expression is set, slowms and sampleRate are not used for
 
 
 def _may_profile(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may change the profiler, or only asks for its level and may read what it records."""
+    """Return whether the user may change the profiler, or only reads its level and may read what it records."""
     level = call.body[call.name]
     if is_number(level) and level == -1 and not call.body.keys() & {"slowms", "sampleRate", "filter"}:
         return "enableProfiler" in grants.on(call.db) or "find" in grants.on(call.db, "system.profile")
@@ -46,7 +46,7 @@ def profile(request: Request, args: dict[str, Any]) -> Reply:
     known = was.filters.get(db)
     parsed = known
     if given is not None:
-        match = None if given == "unset" else parse_match(given, request.parse_context())
+        match = None if given == "unset" else parse_match(given, replace(request.parse_context(), scripts=None))
         parsed = None if match is None else (match.serialize(), match)
     if level in (0, 1, 2):
         if level:

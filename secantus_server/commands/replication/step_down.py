@@ -1,6 +1,6 @@
 """replSetStepDown, replSetFreeze and replSetStepUp, on the only member of the replica set.
 
-It is elected again by itself, soon after it has stepped down: see `Topology`. Connections stay open.
+It is elected again without a command, soon after it has stepped down: see `Topology`. Connections stay open.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/
 """
@@ -92,7 +92,7 @@ def _seconds(request: Request, what: str) -> int:
 
 
 def _interrupt_writes(request: Request) -> None:
-    """Interrupt what a secondary cannot go on with: the writes that run, and open transactions."""
+    """Interrupt what a secondary cannot continue: running writes and open transactions."""
     services = request.services
     message = "operation was interrupted because the node stepped down"
     for operation in services.operations.all():

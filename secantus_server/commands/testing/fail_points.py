@@ -36,7 +36,7 @@ def configure_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("waitForFailPoint", lenient=True, admin_only=True, privileges=AUTHENTICATED)
 def wait_for_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
-    """Wait until a fail point has acted so often in all.
+    """Wait until a fail point has acted `timesEntered` times since the server's start.
 
     Raises:
         CommandError: 59 unless test commands are enabled, 40414 without `timesEntered` or `maxTimeMS`, 266 for an unknown fail point, 50

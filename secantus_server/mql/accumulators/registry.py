@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.mql.accumulators._states import State
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression
@@ -37,11 +37,6 @@ ParserFunction = TypeVar("ParserFunction", bound=AccumulatorParser)
 
 PARSERS: dict[str, AccumulatorParser] = {}
 
-# MongoDB's accumulators that Secantus does not support, each with the alternative to suggest.
-UNSUPPORTED: dict[str, str] = {
-    "$accumulator": "server-side JavaScript does not run here; use the other accumulators",
-}
-
 
 def accumulator(name: str) -> Callable[[ParserFunction], ParserFunction]:
     """Register the parser of an accumulator.
@@ -62,8 +57,7 @@ def parse_accumulator(name: str, argument: Any, ctx: ParseContext) -> Accumulato
     """Parse `{name: argument}`, the value of a field of `$group`.
 
     Raises:
-        CommandError: 40237 for a list, whatever the name; 15952 for an unknown name; 238 for an unsupported one; the errors
-            of the accumulator's own parser.
+        CommandError: 40237 for a list, whatever the name; 15952 for an unknown name; the errors of the accumulator's own parser.
     """
     if type(argument) is list:
         raise CommandError(40237, f"The {name} accumulator is a unary operator")
@@ -72,6 +66,4 @@ def parse_accumulator(name: str, argument: Any, ctx: ParseContext) -> Accumulato
         found = parser(argument, ctx)
         found.name = name
         return found
-    if name in UNSUPPORTED:
-        raise not_supported(f"The accumulator {name}", UNSUPPORTED[name])
     raise CommandError(15952, f"unknown group operator '{name}'")

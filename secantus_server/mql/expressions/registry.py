@@ -96,7 +96,6 @@ def _add(name: str, found: PlainOperator | OperatorParser) -> None:
 # MongoDB's operators that Secantus does not support, each with the alternative to suggest.
 _IN_THE_CLIENT = "compute the value in the client"
 UNSUPPORTED: dict[str, str] = {
-    "$accumulator": "server-side JavaScript does not run here; write the computation with other accumulators",
     "$bottom": "sort the array with $sortArray and take its last element",
     "$bottomN": "sort the array with $sortArray and take a $slice of it",
     "$createObjectId": _IN_THE_CLIENT,
@@ -106,7 +105,6 @@ UNSUPPORTED: dict[str, str] = {
     "$encStrEndsWith": "encrypted fields cannot be searched here",
     "$encStrNormalizedEq": "encrypted fields cannot be searched here",
     "$encStrStartsWith": "encrypted fields cannot be searched here",
-    "$function": "server-side JavaScript does not run here; write the computation with other expressions",
     "$hash": _IN_THE_CLIENT,
     "$hexHash": _IN_THE_CLIENT,
     "$serializeEJSON": _IN_THE_CLIENT,

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from secantus_server.bson.values import JavaScript
 from secantus_server.mql.expressions._nodes import Expression
 from secantus_server.mql.match._nodes import MatchExpression
 
@@ -22,3 +23,7 @@ class TextResidual(MatchExpression):
     search: Any
     spec: dict[str, Any]
     def __init__(self, search: Any, spec: dict[str, Any]) -> None: ...
+
+class Where(MatchExpression):
+    code: JavaScript
+    def __init__(self, predicate: Callable[[bytes], bool], code: JavaScript) -> None: ...

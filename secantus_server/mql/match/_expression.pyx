@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The match nodes of `$expr`, `$sampleRate` and `$text`, which have no path."""
+"""The match nodes of `$expr`, `$sampleRate`, `$text` and `$where`, which have no path."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t
@@ -95,3 +95,25 @@ cdef class TextResidual(MatchExpression):
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         return self.search.accepts(PyBytes_FromStringAndSize(<const char*>doc, document_length(doc)))
+
+
+cdef class Where(MatchExpression):
+    """`$where`: matches if a script is true for the document.
+
+    Arguments:
+        predicate: the compiled script, called with the document's bytes.
+        code: the script.
+    """
+
+    cdef object predicate
+    cdef readonly object code
+
+    def __init__(self, predicate, code):
+        self.predicate = predicate
+        self.code = code
+
+    def serialize(self):
+        return {"$where": self.code}
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        return self.predicate(PyBytes_FromStringAndSize(<const char*>doc, document_length(doc)))

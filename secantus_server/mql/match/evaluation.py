@@ -1,4 +1,4 @@
-"""`$expr`, `$comment`, `$sampleRate`, and `$where`, which is not supported.
+"""`$expr`, `$comment`, `$sampleRate` and `$where`.
 
 https://www.mongodb.com/docs/manual/reference/operator/query-evaluation/
 """
@@ -8,14 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import is_number
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.bson.values import JavaScript
+from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
-from secantus_server.mql.match._expression import ExprMatch, SampleRate
+from secantus_server.mql.match._expression import ExprMatch, SampleRate, Where
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match.numbers import plain_number
 from secantus_server.mql.match.parser import check_top_level
 from secantus_server.mql.match.registry import Clause, field_operator, filter_operator
+from secantus_server.mql.scripts import script_engine, source_of
 
 
 @filter_operator("$expr")
@@ -60,6 +62,13 @@ def parse_sample_rate(clause: Clause) -> MatchExpression:
 
 @filter_operator("$where")
 def parse_where(clause: Clause) -> MatchExpression:
-    """Refuse `$where`: it is JavaScript, which this server does not run."""
+    """Parse `$where`: a JavaScript function, expression or statements that are true for the document, which is `this` and `obj`.
+
+    Raises:
+        CommandError: 2 if the argument is not code, 139 for a syntax error, and those of `script_engine`.
+    """
     check_top_level(clause)
-    raise not_supported("$where", "there is no JavaScript engine; write the condition with $expr")
+    code = source_of(clause.argument)
+    if code is None:
+        raise CommandError(2, "$where got bad type")
+    return Where(script_engine("$where", clause.scope.ctx).function(code).matches, JavaScript(code))

@@ -360,8 +360,8 @@ cdef class Matches:
     """Finds matches in a text and describes them as `{match, idx, captures}`, with positions in code points.
 
     Arguments:
-        pattern: what to find.
-        text: where.
+        pattern: the pattern to find.
+        text: the text to search.
     """
 
     cdef Pattern pattern

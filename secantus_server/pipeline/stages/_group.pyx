@@ -104,7 +104,8 @@ cdef class Grouper:
     def __init__(self, expressions, names, starts, collation, GroupMemory memory=None):
         self.expressions = tuple(expressions)
         self.names = None if names is None else tuple(names)
-        self.starts = tuple(starts)
+        # An accumulator may start with values that depend on the group.
+        self.starts = tuple([(start, hasattr(start, "for_group")) for start in starts])
         self.collation = collation
         self.groups = {}
         self.memory = memory
@@ -140,7 +141,8 @@ cdef class Grouper:
     cdef int feed(self, object key, object value, bytes doc) except -1:
         cdef tuple group = <tuple>self.groups.get(key)
         if group is None:
-            group = (self.group_value(value), [start() for start in self.starts])
+            value = self.group_value(value)
+            group = (value, [start.for_group(value) if by_group else start() for start, by_group in self.starts])
             self.groups[key] = group
             if self.memory is not None:
                 self.memory.begin(group[0], group[1])

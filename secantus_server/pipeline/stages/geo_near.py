@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/geoNear/
 
-As MongoDB does, it asks for a geospatial index; the distances are computed for every document.
+As MongoDB does, it requires a geospatial index; the distances are computed for every document.
 """
 
 from __future__ import annotations

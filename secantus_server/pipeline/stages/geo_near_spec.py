@@ -32,7 +32,7 @@ class GeoNearSpec:
     """A parsed `$geoNear`.
 
     Arguments:
-        near: gives the point; it reads variables at most.
+        near: the expression of the point; it may read variables, but no fields.
         limits: the distances by their operator, `$minDistance` and `$maxDistance`.
         spherical: whether legacy coordinates are on the sphere.
         key: the path that is searched, or None.

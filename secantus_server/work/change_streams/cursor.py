@@ -23,7 +23,7 @@ class ChangeStreamCursor(Cursor):
 
     Arguments:
         reader: the events.
-        pipeline: the user's stages behind `$changeStream`, which treat each event by itself.
+        pipeline: the user's stages behind `$changeStream`, which process each event independently.
         watch: tells of commits that may concern the stream.
     """
 
@@ -83,7 +83,7 @@ class ChangeStreamCursor(Cursor):
     def _events(self) -> Iterator[tuple[bytes, Token, str]]:
         """Return an iterator over the output of the pipeline, with the token of each event.
 
-        The stages run anew for each batch, because an iterator that has come to the end of the oplog has ended.
+        Each batch runs the stages from the beginning, because a generator that has reached the end of the oplog cannot continue.
 
         Raises:
             CommandError: 280 if the pipeline has changed an event's `_id`, 10334 for an event above the size limit.

@@ -161,5 +161,5 @@ class ChangeStreamReader:
 
 
 def fatal(message: str) -> CommandError:
-    """Return the error of a stream that cannot go on and must not be resumed."""
+    """Return the error of a stream that cannot continue and must not be resumed."""
     return CommandError(280, message, labels=("NonResumableChangeStreamError",))

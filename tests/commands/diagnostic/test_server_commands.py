@@ -11,7 +11,6 @@ from bson.int64 import Int64
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from secantus_server.dispatch.known import INSTEAD, NOT_YET
 from tests.failing import code, failure
 
 
@@ -250,17 +249,10 @@ def test_time_limits_of_every_number(admin: Database, limit: Any) -> None:
     assert admin.command({"ping": 1, "maxTimeMS": limit})["ok"] == 1.0
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("mapReduce", "write it as an aggregation"),
-        ("replSetReconfig", "point the test at a MongoDB server"),
-    ],
-)
-def test_a_command_that_is_missing_says_what_to_do_instead(admin: Database, name: str, expected: str) -> None:
-    error = failure(admin, {name: 1})
+def test_a_command_that_is_missing_says_what_to_do_instead(admin: Database) -> None:
+    error = failure(admin, {"replSetReconfig": 1})
     assert error["code"] == 238
-    assert error["errmsg"].startswith(f"the command {name} is not supported by Secantus yet: {expected}")
+    assert error["errmsg"].startswith("the command replSetReconfig is not supported by Secantus yet: point the test at a MongoDB server")
 
 
 def test_what_a_node_outside_a_cluster_answers(admin: Database) -> None:
@@ -280,7 +272,3 @@ def test_what_a_node_outside_a_cluster_answers(admin: Database) -> None:
 def test_feature_compatibility_versions(admin: Database, command: dict[str, Any], expected: int) -> None:
     assert admin.command({"setFeatureCompatibilityVersion": "8.2", "confirm": True})["ok"] == 1.0
     assert code(admin, command) == expected
-
-
-def test_what_to_do_instead_is_said_of_missing_commands_only() -> None:
-    assert INSTEAD.keys() <= NOT_YET

@@ -127,7 +127,7 @@ def test_collation(name: str, expected: Any) -> None:
     ("name", "argument", "code"),
     [
         ("$nobody", 1, 15952),
-        ("$accumulator", {}, 238),
+        ("$accumulator", {}, 4544705),
         ("$sum", [1], 40237),
         ("$push", [], 40237),
         ("$nobody", [], 40237),

@@ -147,9 +147,9 @@ def test_two_operators() -> None:
 
 def test_unknown_operators() -> None:
     assert parse_error_of({"$nobody": 1}) == (168, "Unrecognized expression '$nobody'")
-    code, message = parse_error_of({"$function": {}})
+    code, message = parse_error_of({"$createUUID": {}})
     assert code == 238
-    assert message.startswith("The expression operator $function is not supported by Secantus yet")
+    assert message.startswith("The expression operator $createUUID is not supported by Secantus yet")
 
 
 def test_constants_are_folded_and_paths_are_not() -> None:

@@ -1,4 +1,4 @@
-"""Searches that could go on for ever."""
+"""Searches that would never end without a limit."""
 
 from __future__ import annotations
 

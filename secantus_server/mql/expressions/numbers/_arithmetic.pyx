@@ -191,7 +191,7 @@ cdef object date_minus(object milliseconds, object number):
 
 
 cdef object date_plus(object date, object number):
-    """Add a number of milliseconds to a date. A double is rounded to a whole number before, a decimal sum afterwards."""
+    """Add a number of milliseconds to a date. A double is rounded before the addition; with a decimal, the sum is rounded."""
     if type(number) is DECIMAL_TYPE:
         return date_of(add_numbers(LONG_TYPE(date.ms), number), "$add")
     return date_of(date.ms + date_of(number, "$add").ms, "$add")

@@ -1,0 +1,169 @@
+"""One command's JavaScript engine: a QuickJS context of the package quickjs-ng, which is loaded at first use.
+
+https://www.mongodb.com/docs/manual/core/server-side-javascript/
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from secantus_server.bson import decode
+from secantus_server.errors import CommandError
+from secantus_server.javascript.values import from_parsed, join_texts, to_text
+from secantus_server.system._threads import Lock
+
+# The stacks of threads are 8 MB with glibc, but only 1 MB with musl.
+_MAX_STACK_BYTES = 512 * 1024
+_CLOCK_TOLERANCE_MS = 1000
+JS_INTERPRETER_FAILURE = 139
+
+
+@cache
+def _quickjs() -> Any:
+    try:
+        return importlib.import_module("quickjs")
+    except ImportError:
+        raise CommandError(
+            238, "Server-side JavaScript needs an engine. Install it with: pip install 'pytest-secantus[javascript]'"
+        ) from None
+
+
+@cache
+def _runtime() -> str:
+    return (Path(__file__).parent / "runtime.js").read_text(encoding="utf-8")
+
+
+def is_installed() -> bool:
+    """Return whether the engine's package is installed."""
+    try:
+        _quickjs()
+    except CommandError:
+        return False
+    return True
+
+
+class Engine:
+    """A JavaScript context with MongoDB's BSON types. Its scripts share global variables; another engine has others.
+
+    Threads: any thread may run a function; a lock lets one run at a time.
+
+    Arguments:
+        max_bytes: the memory limit of the scripts.
+        max_seconds: raises if the command was interrupted, and returns the seconds of CPU time that one call may take.
+        clock_offset_ms: what to add to the system's time.
+
+    Raises:
+        CommandError: 238 if the engine is not installed.
+    """
+
+    def __init__(self, max_bytes: int, max_seconds: Callable[[], float], clock_offset_ms: int = 0) -> None:
+        quickjs = _quickjs()
+        self._error = quickjs.JSException
+        self._context = quickjs.Context()
+        self._context.set_memory_limit(max_bytes)
+        self._context.set_max_stack_size(_MAX_STACK_BYTES)
+        self._context.eval(_runtime())
+        self._max_seconds = max_seconds
+        self._lock = Lock()  # guards the context
+        self._entries = {
+            name: self._context.eval(f"__entries.{name}") for name in ("shiftClock", "setGlobals", "compile", "call", "test", "map", "fold")
+        }
+        self._context.eval("delete globalThis.__entries")
+        if abs(clock_offset_ms) > _CLOCK_TOLERANCE_MS:
+            # The package truncates an int beyond 32 bits.
+            self.run("shiftClock", float(clock_offset_ms))
+
+    def set_globals(self, scope: dict[str, Any]) -> None:
+        """Set global variables."""
+        self.run("setGlobals", to_text(scope))
+
+    def function(self, code: str) -> Function:
+        """Compile a function, an expression or statements.
+
+        Raises:
+            CommandError: 139 JSInterpreterFailure for a syntax error.
+        """
+        return Function(self, int(self.run("compile", json.dumps(code))))
+
+    def run(self, entry: str, *args: Any) -> Any:
+        """Run one of the functions of `runtime.js` and return its parsed result.
+
+        Raises:
+            CommandError: 139 JSInterpreterFailure if the script throws or runs out of memory; 50 MaxTimeMSExpired or the error that the
+                command was killed with.
+        """
+        seconds = self._max_seconds()
+        with self._lock:
+            self._context.set_time_limit(seconds)
+            try:
+                found = json.loads(self._entries[entry](*args))
+            except self._error as error:
+                raise self._interruption(str(error)) from None
+        if found[0] == 0:
+            return found[1]
+        name, message = found[1], found[2]
+        # The engine throws null if no memory is left for an error.
+        if (name, message) in (("", "null"), ("InternalError", "out of memory")):
+            raise CommandError(JS_INTERPRETER_FAILURE, "JavaScript ran out of memory")
+        raise CommandError(JS_INTERPRETER_FAILURE, f"{name}: {message}" if name else f"uncaught exception: {message}")
+
+    def _interruption(self, text: str) -> CommandError:
+        """Return the error of a script that was ended by a limit."""
+        if text.startswith("InternalError: interrupted"):
+            return CommandError(50, "operation exceeded time limit")
+        if "stack" in text:
+            return CommandError(JS_INTERPRETER_FAILURE, "InternalError: too much recursion")
+        return CommandError(JS_INTERPRETER_FAILURE, "JavaScript ran out of memory")
+
+
+class Function:
+    """A compiled function.
+
+    Arguments:
+        engine: its engine.
+        number: its number there.
+    """
+
+    def __init__(self, engine: Engine, number: int) -> None:
+        self.engine = engine
+        self._number = number
+
+    def __call__(self, *args: Any, this: Any = None) -> Any:
+        """Call it with BSON values and return the result.
+
+        Raises:
+            CommandError: see `Engine.run`.
+        """
+        text = join_texts([to_text(this), *map(to_text, args)])
+        return from_parsed(self.engine.run("call", self._number, text))
+
+    def matches(self, document: bytes) -> bool:
+        """Call it with a document as `this` and `obj`, and return whether the result is true.
+
+        Raises:
+            CommandError: see `Engine.run`.
+        """
+        return bool(self.engine.run("test", self._number, to_text(decode(document))))
+
+    def emitted(self, documents: list[bytes]) -> list[list[Any]]:
+        """Call it once for each document, as `this`, and return the keys and values that it passed to `emit`.
+
+        Raises:
+            CommandError: see `Engine.run`.
+        """
+        text = join_texts([to_text(decode(document)) for document in documents])
+        return [[from_parsed(key), from_parsed(value)] for key, value in self.engine.run("map", self._number, text)]
+
+    def fold(self, state: Any, batch: list[list[Any]]) -> Any:
+        """Call it with a state and each item's arguments; each result is the next state. Return the last one.
+
+        Raises:
+            CommandError: see `Engine.run`.
+        """
+        items = [join_texts([to_text(one) for one in args]) for args in batch]
+        return from_parsed(self.engine.run("fold", self._number, join_texts([to_text(state), *items])))

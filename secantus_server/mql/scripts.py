@@ -1,0 +1,32 @@
+"""The JavaScript that operators hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson.values import JavaScript
+from secantus_server.errors import CommandError
+from secantus_server.javascript import Engine
+from secantus_server.mql.context import ParseContext
+
+
+def script_engine(name: str, ctx: ParseContext) -> Engine:
+    """Return the command's engine.
+
+    Arguments:
+        name: the operator that needs it.
+
+    Raises:
+        CommandError: 4660800 where JavaScript is not allowed, such as in a validator; 238 without the engine's package; the error of a
+            server that does not run JavaScript.
+    """
+    if ctx.scripts is None:
+        raise CommandError(4660800, f"{name} is not allowed in this context")
+    return ctx.scripts(name)
+
+
+def source_of(value: Any) -> str | None:
+    """Return the source of a string or of code without scope; None for anything else."""
+    if type(value) is JavaScript and value.scope is None:
+        return value.code
+    return value if type(value) is str else None

@@ -37,6 +37,8 @@ SIGNALS = (*STOP_SIGNALS, signal.SIGUSR1)
 # The subcommands, with the module and the function that run them.
 SUBCOMMANDS = {
     "backup": ("secantus_server.tools.backup", "main"),
+    "check": ("secantus_server.tools.check", "main"),
+    "salvage": ("secantus_server.tools.salvage", "main"),
     "status": ("secantus_server.tools.service", "status"),
     "stop": ("secantus_server.tools.service", "stop"),
 }

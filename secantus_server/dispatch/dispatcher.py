@@ -70,6 +70,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     except CommandError as error:
         label_error(command, request, error)
         error.info.update(request.injected or {})
+        client.usage.counts["errors"] += 1
         outcome = error
         raise
     finally:
@@ -85,7 +86,8 @@ def _account(command: Command, request: Request, outcome: Outcome | None) -> Non
     target = body.get("collection") if command.name == "getMore" else body[request.name]
     key = (request.db, target if type(target) is str else "", command.name)
     if services.access is None or request.client.users:
-        request.client.usage.record(key, command.counter, request.seconds)
+        statements = (request.sequences.get(command.batch) or body.get(command.batch)) if command.batch else None
+        request.client.usage.record(key, command.counter, request.seconds, len(statements) if type(statements) is list else 1)
     else:
         # Without the names, which a client that has not authenticated could make up without end.
         request.client.usage.counts[command.counter] += 1

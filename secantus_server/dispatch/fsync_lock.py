@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from secantus_server.dispatch.operations import Operation, Operations
 from secantus_server.errors import CommandError
+from secantus_server.system._clock import monotonic
 from secantus_server.system.conditions import Condition
 
 #: How often a waiting thread looks for other reasons to stop waiting.
@@ -21,13 +22,16 @@ class FsyncLock:
     Arguments:
         on_change: called when the lock is taken or released for good.
 
-    Threads: `_changed` guards `count`; `is_held` only reads it.
+    `waiting` are the threads that wait for its release.
+
+    Threads: `_changed` guards `count` and `waiting`; `is_held` only reads the former.
     """
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
         self._changed = Condition()
         self.count = 0
+        self.waiting: set[int] = set()
 
     @property
     def is_held(self) -> bool:
@@ -48,16 +52,17 @@ class FsyncLock:
         with self._changed:
             self.count += 1
         self._on_change()
+        deadline = monotonic() + timeout_s
         before = [other for other in operations.all() if other is not operation and is_write(other)]
         try:
             with self._changed:
-                deadline = timeout_s
-                while any(other in before for other in operations.all()):
+                # A write that waits for this lock itself has not begun yet.
+                while any(other in before and other.thread not in self.waiting for other in operations.all()):
                     operation.check()
-                    if deadline <= 0:
+                    left = deadline - monotonic()
+                    if left <= 0:
                         raise CommandError(24, "Unable to acquire the fsync lock: a write is still running")
-                    self._changed.wait(_LOOK_S)
-                    deadline -= _LOOK_S
+                    self._changed.wait(min(left, _LOOK_S))
         except CommandError:
             self.release()
             raise
@@ -90,6 +95,10 @@ class FsyncLock:
             CommandError: the error that ended the operation.
         """
         with self._changed:
-            while self.is_held:
-                operation.check()
-                self._changed.wait(_LOOK_S)
+            self.waiting.add(operation.thread)
+            try:
+                while self.is_held:
+                    operation.check()
+                    self._changed.wait(_LOOK_S)
+            finally:
+                self.waiting.discard(operation.thread)

@@ -67,11 +67,15 @@ class Command:
     in_transaction: InTransaction = InTransaction.NO
     help: str = ""
     counter: str = "command"
+    # The argument whose elements count one by one in `opcounters`; empty if the command counts once.
+    batch: str = ""
     secrets: tuple[str, ...] = ()
 
 
 # The commands with their own counter in serverStatus's `opcounters`.
 _COUNTERS = {"find": "query", "insert": "insert", "update": "update", "delete": "delete", "getMore": "getmore"}
+
+_BATCHES = {"insert": "documents", "update": "updates", "delete": "deletes"}
 
 _COMMANDS: dict[str, Command] = {}
 _EXPLAINERS: dict[str, Explainer] = {}
@@ -107,7 +111,7 @@ def command(
         counter = _COUNTERS.get(name, "command")
         entry = Command(
             name, arguments, handler, privileges, admin_only, in_api_v1, is_write, is_read, is_retryable, in_transaction, summary, counter,
-            secrets,
+            _BATCHES.get(name, ""), secrets,
         )  # fmt: skip
         for key in (name, *aliases):
             assert key not in _COMMANDS, f"the command {key} is registered twice"

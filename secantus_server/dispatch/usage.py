@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 # The maximum number of rows of a connection. The oldest are removed, because dropped namespaces leave rows.
 MAX_ROWS = 10_000
@@ -26,13 +27,14 @@ class Usage:
         self.rows: dict[Key, list[float]] = {}
         self.counts: defaultdict[str, int] = defaultdict(int)
 
-    def record(self, key: Key, counter: str, seconds: float) -> None:
+    def record(self, key: Key, counter: str, seconds: float, statements: int = 1) -> None:
         """Count a command and its time.
 
         Arguments:
             counter: its counter in serverStatus's `opcounters`.
+            statements: how many of these it counts for.
         """
-        self.counts[counter] += 1
+        self.counts[counter] += statements
         row = self.rows.get(key)
         if row is None:
             row = self.rows[key] = [0, 0.0]
@@ -45,23 +47,34 @@ class Usage:
         """Add another connection's counts and times."""
         for counter, count in other.counts.copy().items():
             self.counts[counter] += count
-        for key, (calls, seconds) in other.rows.copy().items():
-            row = self.rows.setdefault(key, [0, 0.0])
-            row[0] += calls
-            row[1] += seconds
+        for key, row in other.rows.copy().items():
+            self._merge(key, row)
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
         """Return the number and total microseconds of reads, writes and other commands on a collection."""
-        found = {"reads": (0, 0), "writes": (0, 0), "commands": (0, 0)}
-        for (database, name, command), (count, seconds) in self.rows.items():
-            if (database, name) == (db, collection):
-                kind = "reads" if command in _READS else "writes" if command in _WRITES else "commands"
-                ops, micros = found[kind]
-                found[kind] = (ops + int(count), micros + int(seconds * 1e6))
-        return found
+        return _by_kind((key[2], row) for key, row in self.rows.items() if key[:2] == (db, collection))
+
+    def all_latencies(self) -> dict[str, tuple[int, int]]:
+        """Return the number and total microseconds of all reads, writes and other commands."""
+        return _by_kind((key[2], row) for key, row in self.rows.items())
 
     def forget(self, db: str, collection: str | None) -> None:
-        """Forget a collection that was dropped, or a whole database."""
+        """Forget a collection that was dropped, or a whole database; its counts stay in the totals."""
         for key in list(self.rows):
-            if key[0] == db and collection in (None, key[1]):
-                self.rows.pop(key, None)
+            if key[0] == db and key[1] and collection in (None, key[1]):
+                self._merge(("", "", key[2]), self.rows.pop(key, (0, 0.0)))
+
+    def _merge(self, key: Key, row: Sequence[float]) -> None:
+        """Add to the row of a key."""
+        merged = self.rows.setdefault(key, [0, 0.0])
+        merged[0] += row[0]
+        merged[1] += row[1]
+
+
+def _by_kind(rows: Iterable[tuple[str, list[float]]]) -> dict[str, tuple[int, int]]:
+    found = {"reads": (0, 0), "writes": (0, 0), "commands": (0, 0)}
+    for command, (count, seconds) in rows:
+        kind = "reads" if command in _READS else "writes" if command in _WRITES else "commands"
+        ops, micros = found[kind]
+        found[kind] = (ops + int(count), micros + int(seconds * 1e6))
+    return found

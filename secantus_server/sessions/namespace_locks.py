@@ -26,11 +26,14 @@ _PAUSE_S = 0.05
 class NamespaceLocks:
     """The namespaces in use by open transactions, and those being changed.
 
-    Threads: `_changed` guards all other attributes; it is notified when a user or a change ends.
+    `waiting` are the threads that wait here.
+
+    Threads: `_changed` guards all other attributes; it is notified when a user or a change ends. Others may look a thread up in `waiting`.
     """
 
     def __init__(self) -> None:
         self._changed = Condition()
+        self.waiting: set[int] = set()
         self._users: dict[Namespace, set[Hashable]] = {}
         # The number of changes of a namespace that wait or run.
         self._claims: dict[Namespace, int] = {}
@@ -61,7 +64,7 @@ class NamespaceLocks:
             left = deadline - monotonic()
             if left <= 0:
                 return False
-            self._changed.wait(min(left, _PAUSE_S))
+            self._wait(min(left, _PAUSE_S))
         return True
 
     def release(self, user: Hashable, namespaces: Iterable[Namespace]) -> None:
@@ -107,7 +110,7 @@ class NamespaceLocks:
             with self._changed:
                 while any(self._is_busy(namespace) for namespace in wanted):
                     check()
-                    self._changed.wait(_PAUSE_S)
+                    self._wait(_PAUSE_S)
                 nested = {namespace for namespace in wanted if namespace in self._owners}
                 self._owners.update(dict.fromkeys(wanted, me))
             try:
@@ -121,6 +124,12 @@ class NamespaceLocks:
                 for namespace in wanted:
                     self._unclaim(namespace)
                 self._changed.notify_all()
+
+    def _wait(self, timeout_s: float) -> None:
+        me = get_ident()
+        self.waiting.add(me)
+        self._changed.wait(timeout_s)
+        self.waiting.discard(me)
 
     def _is_busy(self, namespace: Namespace) -> bool:
         return namespace in self._users or self._owners.get(namespace, get_ident()) != get_ident()

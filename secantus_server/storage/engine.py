@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from secantus_server.storage._gate import Gate
 from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError
+from secantus_server.storage.format import check_version
 from secantus_server.storage.hot_backup import HotBackup
 from secantus_server.storage.idents import Idents
 from secantus_server.storage.inspection import check_files, check_log, log_files
@@ -60,6 +61,17 @@ def _reserve(path: str) -> tuple[Path, LogMarks]:
         return directory, LogMarks(directory)
     except StorageError as error:
         raise StorageError(f"{error.message} ({path})", error.code) from error
+
+
+@contextmanager
+def _closed_on_error(connection: Connection) -> Iterator[None]:
+    """Close a connection if a block fails: its threads would write to the files."""
+    try:
+        yield
+    except BaseException:
+        with suppress(CommandError):
+            connection.close()
+        raise
 
 
 class Engine:
@@ -170,10 +182,13 @@ class Engine:
                     f"version. Restore the directory from a backup. ({error.message})"
                 ) from error
             raise StorageError(f"{error.message} ({directory})", error.code) from error
-        engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)
-        if without_log:
-            # The tables still refer to a position in the lost log: without a checkpoint the new log would not be read from its beginning.
-            engine.checkpoint()
+        with _closed_on_error(connection):
+            engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)
+            with engine.transaction() as unit:
+                check_version(unit, directory)
+            if without_log:
+                # The tables still refer to a position in the lost log: without a checkpoint the new log would not be read from its start.
+                engine.checkpoint()
         return engine
 
     def close(self) -> None:

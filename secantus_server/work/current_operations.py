@@ -80,11 +80,16 @@ def _running(services: Services, operation: Operation, *, truncate: bool) -> dic
         "killPending": operation.killed is not None,
         "numYields": 0,
         "locks": {},
-        "waitingForLock": False,
+        "waitingForLock": _waits(services, operation),
         "lockStats": {},
         "waitingForFlowControl": False,
         "flowControlStats": {},
     }
+
+
+def _waits(services: Services, operation: Operation) -> bool:
+    """Return whether an operation waits for fsyncUnlock, or for a transaction or a change of a collection to end."""
+    return operation.thread in services.fsync_lock.waiting or operation.thread in services.sessions.transactions.namespaces.waiting
 
 
 def _shortened(command: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,14 @@
-"""Restores to a point in time: a backup brought forward with the archived oplog equals a model of the writes up to then."""
+"""Restores to a point in time: a backup brought forward with the archived oplog equals a model of the writes up to then.
+
+    SECANTUS_PITR_TARGETS=20 pytest -s tests/backup/test_point_in_time.py
+
+The nightly run restores to 20 random times, others to few.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 from argparse import ArgumentTypeError
 from pathlib import Path
@@ -18,6 +24,8 @@ from secantus_server.backup.segments import segments_in
 from secantus_server.oplog.update_description import apply_diff
 from secantus_server.tools.point_in_time import parse_time, parse_timestamp
 from secantus_server.tools.restore_archive import main
+
+TARGETS = int(os.environ.get("SECANTUS_PITR_TARGETS", "4"))
 
 Client = MongoClient[dict[str, Any]]
 
@@ -80,7 +88,7 @@ def test_restores_equal_a_model(tmp_path: Path) -> None:
                     change(client, generator)
                 states.append((server.services.oplog.newest, contents(client)))
     assert len(segments_in(archives)) >= 2
-    for number, (stamp, expected) in enumerate(generator.sample(states, 6)):
+    for number, (stamp, expected) in enumerate(generator.sample(states, TARGETS)):
         target = tmp_path / f"restored-{number}"
         arguments = ["--archive", str(archives / "base.tar.gz"), "--target-dir", str(target), "--to-timestamp", f"{stamp.time}:{stamp.inc}"]
         assert main(arguments) == 0

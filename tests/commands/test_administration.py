@@ -139,6 +139,54 @@ def test_fsync_makes_writes_wait(client: Client) -> None:
     assert refused(client.admin, "fsyncUnlock") == 20
 
 
+def waiting(client: Client, command: str) -> bool:
+    """Whether currentOp shows a command that waits for a lock."""
+    return any(command in one.get("command", {}) and one["waitingForLock"] for one in client.admin.command("currentOp")["inprog"])
+
+
+def test_a_second_lock_does_not_wait_for_writes_that_wait_themselves(client: Client) -> None:
+    client.plain.f2.insert_one({})
+    client.admin.command("fsync", lock=True)
+    thread = threading.Thread(target=lambda: client.plain.f2.insert_one({}))
+    thread.start()
+    wait_until(lambda: waiting(client, "insert"), "no write waits")
+    assert client.admin.command("fsync", lock=True, fsyncLockAcquisitionTimeoutMillis=5000)["lockCount"] == 2
+    client.admin.command("fsyncUnlock")
+    client.admin.command("fsyncUnlock")
+    thread.join()
+    assert client.plain.f2.count_documents({}) == 2
+
+
+def test_the_lock_waits_for_running_writes_as_long_as_it_may(client: Client, server: SecantusDBServer) -> None:
+    services = server.services
+    running = services.operations.begin(0, "plain", {"insert": "f"})
+    try:
+        with pytest.raises(OperationFailure, match="Unable to acquire the fsync lock") as caught:
+            client.admin.command("fsync", lock=True, fsyncLockAcquisitionTimeoutMillis=60)
+        assert caught.value.code == 24
+        assert "fsyncLock" not in client.admin.command("currentOp")
+    finally:
+        services.operations.end(running)
+
+
+def test_a_drop_that_waits_for_a_transaction_is_shown(client: Client) -> None:
+    client.plain.w.insert_one({})
+    with client.start_session() as session:
+        session.start_transaction()
+        client.plain.w.insert_one({}, session=session)
+        thread = threading.Thread(target=client.plain.w.drop)
+        thread.start()
+        wait_until(lambda: waiting(client, "drop"), "no drop waits")
+        inactive = [one for one in client.admin.command("currentOp")["inprog"] if one["type"] == "idleSession"]
+        assert [("opid" in one, one["active"]) for one in inactive] == [(False, False)]
+        client.admin.command("killSessions", [session.session_id])
+        thread.join()
+        with pytest.raises(OperationFailure) as caught:
+            session.commit_transaction()
+        assert caught.value.code == 251
+    assert "w" not in client.plain.list_collection_names()
+
+
 def test_diagnostic_data(client: Client) -> None:
     data = client.admin.command("getDiagnosticData")["data"]
     assert list(data) == ["start", "serverStatus", "replSetGetStatus", "end"]

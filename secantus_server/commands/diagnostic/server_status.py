@@ -15,7 +15,7 @@ from bson.int64 import Int64
 from secantus_server.bson.values import is_number
 from secantus_server.dispatch.arguments import truth
 from secantus_server.dispatch.privileges import on_cluster
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import Reply, command, command_to_run
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.version import VERSION
@@ -55,8 +55,10 @@ def _wanted(body: dict[str, Any], name: str, *, default: bool) -> bool:
     return truth(value) if is_number(value) else value is not None and value is not False
 
 
-def _asserts(_services: Services) -> Reply:
-    return {"regular": 0, "warning": 0, "msg": 0, "user": 0, "tripwire": 0, "rollovers": 0}
+def _asserts(services: Services) -> Reply:
+    """Return the number of commands that failed, as `user`."""
+    errors = services.connections.usage().counts["errors"]
+    return {"regular": 0, "warning": 0, "msg": 0, "user": errors, "tripwire": 0, "rollovers": 0}
 
 
 def _connections(services: Services) -> Reply:
@@ -72,11 +74,30 @@ def _connections(services: Services) -> Reply:
     }
 
 
+def _active(services: Services) -> tuple[int, int]:
+    """Return the number of running commands that read and that write; those on no data, such as a waiting hello, do not count."""
+    commands = [command_to_run(next(iter(one.body))) for one in services.operations.all()]
+    return sum(one.is_read and not one.is_write for one in commands), sum(one.is_write for one in commands)
+
+
 def _global_lock(services: Services) -> Reply:
-    active = len(services.operations.all())
+    readers, writers = _active(services)
     microseconds = Int64(int((services.clock.monotonic() - services.started) * 1e6))
     queue = {"total": 0, "readers": 0, "writers": 0}
-    return {"totalTime": microseconds, "currentQueue": queue, "activeClients": {"total": active, "readers": active, "writers": 0}}
+    active = {"total": readers + writers, "readers": readers, "writers": writers}
+    return {"totalTime": microseconds, "currentQueue": queue, "activeClients": active}
+
+
+def _locks(services: Services) -> Reply:
+    """Return how many commands have read and written: each counts as one acquisition of the global lock."""
+    latencies = services.connections.usage().all_latencies()
+    counts = {"r": Int64(latencies["reads"][0] + latencies["commands"][0]), "w": Int64(latencies["writes"][0])}
+    return {"Global": {"acquireCount": counts}}
+
+
+def _latencies(services: Services) -> Reply:
+    latencies = services.connections.usage().all_latencies()
+    return {kind: {"latency": Int64(micros), "ops": Int64(count)} for kind, (count, micros) in latencies.items()}
 
 
 def _operation_counters(services: Services) -> Reply:
@@ -97,10 +118,13 @@ _GAUGES = ("bytes currently in the cache", "maximum bytes configured", "pages cu
 
 def _wired_tiger(services: Services) -> Reply:
     statistics = services.engine.statistics()
-    active = len(services.operations.all())
+    readers, writers = _active(services)
+    total = services.settings.session_max
     return {
         "cache": {name: Int64(statistics[f"cache: {name}"]) for name in _GAUGES},
-        "concurrentTransactions": {"write": {"out": 0}, "read": {"out": active}},
+        "concurrentTransactions": {
+            name: {"out": out, "available": total - out, "totalTickets": total} for name, out in (("write", writers), ("read", readers))
+        },
         "transaction": {"transaction checkpoints": Int64(services.engine.checkpoints)},
     }
 
@@ -164,6 +188,8 @@ def _replication(services: Services) -> Reply:
         "setName": topology.replica_set,
         "setVersion": 1,
         "isWritablePrimary": True,
+        # mongostat knows a primary by the older name only.
+        "ismaster": True,
         "secondary": False,
         "primary": topology.address,
         "me": topology.address,
@@ -178,11 +204,12 @@ _SECTIONS: dict[str, Callable[[Services], Reply]] = {
     "connections": _connections,
     "extra_info": lambda _services: {"note": "fields vary by platform"},
     "globalLock": _global_lock,
-    "locks": lambda _services: {},
+    "locks": _locks,
     "logicalSessionRecordCache": lambda services: {"activeSessionsCount": len(services.sessions.known())},
     "mem": _memory,
     "metrics": _metrics,
     "network": _network,
+    "opLatencies": _latencies,
     "opcounters": _operation_counters,
     "opcountersRepl": lambda _services: {name: Int64(0) for name in _OPERATIONS},
     "storageEngine": lambda services: {"name": "wiredTiger", "persistent": not services.settings.in_memory, "readOnly": False},

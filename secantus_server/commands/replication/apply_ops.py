@@ -21,6 +21,8 @@ from secantus_server.work.apply_operations import apply_operation
     {
         "allowAtomic": a.boolean(True),
         "alwaysUpsert": a.boolean(True),
+        # mongorestore sends it. Validators never apply to these entries.
+        "bypassDocumentValidation": a.boolean(),
         "oplogApplicationMode": a.string(),
         "preCondition": a.anything(),
     },

@@ -57,6 +57,18 @@ class Session:
         """End the session, rolling back an open transaction. A second call does nothing."""
     def create_tables(self, configs: list[bytes]) -> None:
         """Create the missing tables; `configs` contains the settings of each table."""
+    def create_table(self, table: int, config: bytes) -> None:
+        """Create a table unless it exists."""
+    def has_table(self, table: int) -> bool:
+        """Return whether the database knows a table, even if its file is missing."""
+    def verify_table(self, table: int) -> None:
+        """Read every block of a table's file and check it; no cursor is open."""
+    def salvage_table(self, table: int) -> None:
+        """Rebuild a table's file from its readable blocks; no cursor is open."""
+    def drop_table(self, table: int) -> None:
+        """Remove a table, whether or not its file exists; no cursor is open."""
+    def import_table(self, table: int, config: bytes) -> None:
+        """Describe a table's file, which exists, to a database that does not know it."""
     def checkpoint(self) -> None:
         """Write a checkpoint, without the GIL."""
     def flush_log(self) -> None:

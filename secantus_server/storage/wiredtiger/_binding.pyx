@@ -14,7 +14,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset, strlen, strncpy, strstr
 
 from secantus_server.storage.wiredtiger.capi cimport (
-    WT_CACHE_FULL, WT_CONNECTION, WT_CURSOR, WT_ERROR, WT_EVENT_HANDLER, WT_PANIC, WT_PREPARE_CONFLICT, WT_ROLLBACK,
+    WT_CACHE_FULL, WT_CONNECTION, WT_CURSOR, WT_ERROR, WT_EVENT_HANDLER, WT_NOTFOUND, WT_PANIC, WT_PREPARE_CONFLICT, WT_ROLLBACK,
     WT_RUN_RECOVERY, WT_SESSION, WT_TRY_SALVAGE, secantus_cache_bytes, secantus_log_end, wiredtiger_crc32c_with_seed_func, wiredtiger_open,
     wiredtiger_strerror,
 )
@@ -389,9 +389,63 @@ cdef class Session:
 
     def create_tables(self, list configs):
         """Create the missing tables; `configs` contains the settings of each table."""
-        cdef int table
         for table in range(TABLE_COUNT):
-            self.fail(self.handle.create(self.handle, uri_of(table), <bytes>configs[table]))
+            self.create_table(table, configs[table])
+
+    def create_table(self, int table, bytes config):
+        """Create a table unless it exists."""
+        self.fail(self.handle.create(self.handle, uri_of(table), config))
+
+    def has_table(self, int table):
+        """Return whether the database knows a table, even if its file is missing."""
+        cdef WT_CURSOR *cursor = NULL
+        cdef int code
+        self.fail(self.handle.open_cursor(self.handle, b"metadata:", NULL, NULL, &cursor))
+        cursor.set_key(cursor, uri_of(table))
+        code = cursor.search(cursor)
+        cursor.close(cursor)
+        if code == WT_NOTFOUND:
+            return False
+        self.fail(code)
+        return True
+
+    def verify_table(self, int table):
+        """Read every block of a table's file and check it; no cursor is open.
+
+        Raises StorageError if a block is damaged.
+        """
+        cdef const char *uri = uri_of(table)
+        cdef int code
+        with nogil:
+            code = self.handle.verify(self.handle, uri, NULL)
+        self.fail(code)
+
+    def salvage_table(self, int table):
+        """Rebuild a table's file from its readable blocks; no cursor is open.
+
+        Raises StorageError if nothing can be made of the file.
+        """
+        cdef const char *uri = uri_of(table)
+        cdef int code
+        with nogil:
+            code = self.handle.salvage(self.handle, uri, b"force=true")
+        self.fail(code)
+
+    def drop_table(self, int table):
+        """Remove a table, whether or not its file exists; no cursor is open."""
+        cdef const char *uri = uri_of(table)
+        cdef int code
+        with nogil:
+            code = self.handle.drop(self.handle, uri, b"force=true")
+        self.fail(code)
+
+    def import_table(self, int table, bytes config):
+        """Describe a table's file, which exists, to a database that does not know it.
+
+        Arguments:
+            config: the table's settings.
+        """
+        self.fail(self.handle.create(self.handle, uri_of(table), config + b",import=(enabled=true,repair=true)"))
 
     def checkpoint(self):
         """Write a checkpoint, without the GIL."""

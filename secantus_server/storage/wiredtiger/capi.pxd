@@ -39,6 +39,9 @@ cdef extern from "wiredtiger.h" nogil:
         int (*close)(WT_SESSION *, const char *) noexcept nogil
         int (*reconfigure)(WT_SESSION *, const char *) noexcept nogil
         int (*create)(WT_SESSION *, const char *, const char *) noexcept nogil
+        int (*drop)(WT_SESSION *, const char *, const char *) noexcept nogil
+        int (*verify)(WT_SESSION *, const char *, const char *) noexcept nogil
+        int (*salvage)(WT_SESSION *, const char *, const char *) noexcept nogil
         int (*open_cursor)(WT_SESSION *, const char *, WT_CURSOR *, const char *, WT_CURSOR **) noexcept nogil
         int (*begin_transaction)(WT_SESSION *, const char *) noexcept nogil
         int (*commit_transaction)(WT_SESSION *, const char *) noexcept nogil

@@ -36,10 +36,17 @@ def test_the_uptime_is_whole_seconds_in_a_double(admin: Database) -> None:
 
 def test_server_status_counts(admin: Database, db: Database) -> None:
     before = admin.command({"serverStatus": 1})["opcounters"]
-    db.c.insert_one({})
+    db.c.insert_many([{}, {}])
     list(db.c.find())
+    db.command("update", "c", updates=[{"q": {"x": n}, "u": {"$set": {"y": 1}}} for n in range(3)])
+    db.command("delete", "c", deletes=[{"q": {"x": n}, "limit": 1} for n in range(4)])
     after = admin.command({"serverStatus": 1})["opcounters"]
-    assert (after["insert"] - before["insert"], after["query"] - before["query"]) == (1, 1)
+    assert {name: after[name] - before[name] for name in ("insert", "query", "update", "delete")} == {
+        "insert": 2,
+        "query": 1,
+        "update": 3,
+        "delete": 4,
+    }
     assert type(after["insert"]) is Int64
 
 
@@ -272,3 +279,17 @@ def test_what_a_node_outside_a_cluster_answers(admin: Database) -> None:
 def test_feature_compatibility_versions(admin: Database, command: dict[str, Any], expected: int) -> None:
     assert admin.command({"setFeatureCompatibilityVersion": "8.2", "confirm": True})["ok"] == 1.0
     assert code(admin, command) == expected
+
+
+def test_server_status_keeps_the_counts_of_dropped_collections(admin: Database, db: Database) -> None:
+    db.c.insert_one({})
+    before = admin.command("serverStatus")
+    db.c.drop()
+    with pytest.raises(OperationFailure):
+        db.command("find", "c", filter=1)
+    after = admin.command("serverStatus")
+    assert after["opLatencies"]["writes"]["ops"] >= before["opLatencies"]["writes"]["ops"] > 0
+    assert after["opLatencies"]["writes"]["latency"] >= before["opLatencies"]["writes"]["latency"]
+    assert after["locks"]["Global"]["acquireCount"]["w"] == after["opLatencies"]["writes"]["ops"]
+    assert after["asserts"]["user"] == before["asserts"]["user"] + 1
+    assert after["globalLock"]["activeClients"] == {"total": 0, "readers": 0, "writers": 0}

@@ -1,0 +1,44 @@
+"""The version of the store's format, kept in `meta`, so that no program reads a directory that it would misunderstand.
+
+| Format | What is stored |
+|---|---|
+| none | Directories from before this row existed. This version reads them: a row of the oplog is a sequence of entries, or packed. |
+| 1 | The same, with this row. |
+
+Raise VERSION, and extend this table, with each change that makes an older program misread a newer directory or the reverse.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from secantus_server.storage._unit import RecoveryUnit
+from secantus_server.storage.errors import StorageError
+from secantus_server.storage.tables import META
+
+VERSION: Final = 1
+_ROW: Final = b"\0format"
+_SIZE: Final = 4
+
+
+def check_version(unit: RecoveryUnit, directory: Path) -> None:
+    """Check that this version reads the store's format, and note the format if the store does not say.
+
+    Arguments:
+        directory: the storage directory, for the error.
+
+    Raises:
+        StorageError: it does not.
+    """
+    row = unit.get(META, _ROW)
+    if row is None:
+        unit.put(META, _ROW, VERSION.to_bytes(_SIZE, "big"))
+        return
+    stored = int.from_bytes(row, "big")
+    if stored != VERSION:
+        which = "a later" if stored > VERSION else "an earlier"
+        raise StorageError(
+            f"The storage directory {directory} has format {stored}, that of {which} version of Secantus; this one reads format {VERSION}. "
+            "Start the version that wrote it, save the data with mongodump, and load it into a new directory with mongorestore."
+        )

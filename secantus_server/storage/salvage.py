@@ -1,0 +1,108 @@
+"""Making a damaged storage directory readable again, as far as its blocks are: for a copy that may be changed.
+
+https://source.wiredtiger.com/develop/command_line.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from secantus_server.errors import CommandError
+from secantus_server.storage import configuration
+from secantus_server.storage.errors import StorageError
+from secantus_server.storage.inspection import check_log, log_files
+from secantus_server.storage.log_marks import NAME as MARKS
+from secantus_server.storage.log_marks import LogMarks
+from secantus_server.storage.tables import NAMES
+from secantus_server.storage.wiredtiger._binding import Connection, Session
+
+_TABLES: Final = tuple(f"{name}.wt" for name in NAMES)
+_LATER_WRITES: Final = "what was written after that is lost"
+
+
+def make_readable(directory: Path) -> list[str]:
+    """Repair the files of a store, so that `Engine.open` can open it; return what was lost, in sentences.
+
+    Arguments:
+        directory: a copy of the damaged directory; its files are rewritten and removed.
+
+    Raises:
+        StorageError: nothing could be opened.
+    """
+    lost = _look_at_log(directory)
+    connection = _open(directory, lost)
+    try:
+        session = Session(connection)
+        for table in range(len(NAMES)):
+            lost += _repair_table(directory, session, table)
+        session.checkpoint()
+    finally:
+        connection.close()
+    # The tables contain what could be read of the log.
+    for path in log_files(directory).values():
+        path.unlink()
+    return lost
+
+
+def _look_at_log(directory: Path) -> list[str]:
+    """Return what is wrong with the log, and remove the marks: the storage engine then reads the log as far as it is intact."""
+    marks = LogMarks(directory)
+    try:
+        check_log(directory, marks.before)
+    except StorageError as error:
+        return [f"{error.message.split(':')[0]}: {_LATER_WRITES}."]
+    finally:
+        marks.close()
+        (directory / MARKS).unlink()
+    return []
+
+
+def _open(directory: Path, lost: list[str]) -> Connection:
+    """Open the database with ever less of its files: with the log, without it, without the descriptions of the tables."""
+    config = configuration.path_config(None)
+    try:
+        return Connection(bytes(directory), config + b",salvage=true", False)
+    except CommandError:
+        for path in log_files(directory).values():
+            path.unlink()
+    try:
+        connection = Connection(bytes(directory), config + b",salvage=true", False)
+    except CommandError:
+        for path in directory.iterdir():
+            if path.name not in _TABLES:
+                path.unlink()
+        connection = Connection(bytes(directory), config, False)
+        lost.append("The descriptions of the tables were damaged: the tables were described anew from their files.")
+    lost.append(f"The log could not be applied; the data is that of the last checkpoint, and {_LATER_WRITES}.")
+    return connection
+
+
+def _repair_table(directory: Path, session: Session, table: int) -> list[str]:
+    """Make one table readable; return what was lost."""
+    name = f"{NAMES[table]}.wt"
+    config = configuration.table_configs(in_memory=False)[table]
+    if not (directory / name).exists():
+        if session.has_table(table):
+            session.drop_table(table)
+        session.create_table(table, config)
+        return [f"The file {name} was missing."]
+    try:
+        if not session.has_table(table):
+            session.import_table(table, config)
+            # What was imported is in use until then.
+            session.checkpoint()
+        session.verify_table(table)
+    except CommandError:
+        return _rebuild(session, table, name, config)
+    return []
+
+
+def _rebuild(session: Session, table: int, name: str, config: bytes) -> list[str]:
+    try:
+        session.salvage_table(table)
+    except CommandError:
+        session.drop_table(table)
+        session.create_table(table, config)
+        return [f"Nothing in the file {name} could be read."]
+    return [f"A part of the file {name} was damaged; the other parts were read."]

@@ -238,7 +238,7 @@ class CommandWatch:
         """Return commands with their source lines."""
         assert self._sources is not None, "the log is on"
         for record in records:
-            record.stack, record.source, record.thread = self._sources.of(record.request_id)
+            record.stack, record.source, record.thread, record.task = self._sources.of(record.request_id)
         return records
 
     def check_markers(self, items: list[pytest.Item]) -> None:

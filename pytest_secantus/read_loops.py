@@ -80,28 +80,33 @@ class _Writes:
         """Return the reads of one loop that could come before the loop: those that do not read what the loop has just written."""
         if len(reads) < threshold or not any(name in self._of for name in (reads[0].database, reads[0].namespace)):
             return reads
+        # By task: several tasks that write and read are clients. The first read of each may then depend on what it wrote before.
+        before: dict[int, CommandRecord] = {}
+        are_clients = len({read.task for read in reads}) > 1
         kept = []
-        before: CommandRecord | None = None
         for read in reads:
-            if not self._depends(read, before):
+            if not self._depends(read, before.get(read.task), are_clients):
                 kept.append(read)
-            before = read
+            before[read.task] = read
         return kept
 
-    def _depends(self, read: CommandRecord, before: CommandRecord | None) -> bool:
+    def _depends(self, read: CommandRecord, before: CommandRecord | None, are_clients: bool) -> bool:
         """Return whether a read sees what was written since the one before: the same documents again, or those that it asks for."""
-        if before is None:
+        if before is None and not are_clients:
             return False
         writes = list(self._between(before, read))
-        if before.text == read.text:
+        if before is None:
+            writes = [write for write in writes if write.task == read.task]
+        elif before.text == read.text:
             return bool(writes)
         wanted = wanted_by(read) if writes else []
         return bool(wanted) and any(all(pattern.search(write.text) for pattern in wanted) for write in writes)
 
-    def _between(self, before: CommandRecord, read: CommandRecord) -> Iterator[CommandRecord]:
+    def _between(self, before: CommandRecord | None, read: CommandRecord) -> Iterator[CommandRecord]:
         for name in (read.database, read.namespace):
             of_name = self._of.get(name, [])
-            first, end = (bisect_left(of_name, one.number, key=lambda write: write.number) for one in (before, read))
+            numbers = (0 if before is None else before.number, read.number)
+            first, end = (bisect_left(of_name, number, key=lambda write: write.number) for number in numbers)
             yield from of_name[first:end]
 
 

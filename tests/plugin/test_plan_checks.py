@@ -296,6 +296,35 @@ LOOPS = """
 """
 
 
+def test_tasks_that_write_and_read_are_clients(project: Project) -> None:
+    project.write(
+        test_it="""
+        import asyncio
+        import pytest
+
+        pytestmark = pytest.mark.secantus_fail_on("n_plus_one")
+
+        async def write_and_read(db, n):
+            await db.c.insert_one({"n": n, "kind": 1})
+            return await db.c.find({"kind": 1}).to_list()
+
+        def test_clients(secantus_async_db):
+            async def run():
+                await asyncio.gather(*(write_and_read(secantus_async_db, n) for n in range(20)))
+            asyncio.run(run())
+
+        def test_a_loop(secantus_async_db):
+            async def run():
+                await secantus_async_db.c.insert_many([{"_id": n} for n in range(20)])
+                await asyncio.gather(*(secantus_async_db.c.find_one({"_id": n}) for n in range(20)))
+            asyncio.run(run())
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["FAILED test_it.py::test_a_loop*"])
+
+
 def test_loops(project: Project) -> None:
     project.write(test_it=LOOPS)
     result = project.run()

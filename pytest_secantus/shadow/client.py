@@ -36,9 +36,8 @@ def check_shadow(uri: str) -> None:
     """
     try:
         with connect(uri) as client:
-            client.admin.command("ping")
             client["secantus_shadow"].command("listCollections")
-    except PyMongoError as error:
+    except (PyMongoError, ValueError) as error:
         reason = str(error).partition(", Timeout: ")[0].partition(" (configured timeouts")[0]
         raise pytest.UsageError(f"--secantus-shadow: the server at {places_of(uri)} cannot be used: {reason}") from error
 

@@ -13,7 +13,8 @@ from pymongo import MongoClient
 from secantus_server import SecantusDBServer
 from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.errors import CommandError
-from tests.plugin.project import Project
+from tests.plugin.project import LOAD, Project
+from tests.plugin.test_report import BROWSER, shown
 
 pytest_plugins = ["pytester"]
 
@@ -182,3 +183,79 @@ def test_wrong_answers_are_reported(project: Project, shadow: SecantusDBServer, 
     assert (first["test"], first["path"], first["here"], first["shadow"]) == ("test_it.py::test_wrong", "n", "3", "4")
     assert first["answer_here"].startswith("{ ok: 1")
     assert "n: 4" in first["answer_shadow"]
+    if BROWSER is not None and not arguments:
+        page = shown((project.pytester.path / "out.html").as_uri(), project.pytester.path)
+        for text in ("<h2>Shadow</h2>", "3 answers differ.", "db.wrong.updateMany({}, { $set: { a: 1 } })", "  shadow: 4"):
+            assert text in page, text
+
+
+CONNECTS = """
+    from pymongo import MongoClient
+
+    def test_it():
+        with MongoClient("localhost", {port}, serverSelectionTimeoutMS=2000) as client:
+            client.shop.items.insert_one({{"_id": 1}})
+            assert client.shop.items.count_documents({{}}) == 1
+"""
+
+
+def test_the_shadow_may_have_the_address_that_is_redirected(project: Project, shadow: SecantusDBServer) -> None:
+    project.write(test_it=CONNECTS.format(port=shadow.port))
+    place = f"localhost:{shadow.port}"
+    arguments = ["--secantus", f"--secantus-redirect={place}", f"--secantus-shadow=mongodb://{place}/?directConnection=true"]
+    result = project.run_apart("-p", "no:asyncio", *arguments)
+    result.assert_outcomes(passed=1)
+    assert section(result).startswith("2 commands of 1 tests were compared")
+    assert databases(shadow) == set()
+
+
+def test_a_shadow_that_ends_fails_no_test(project: Project, shadow: SecantusDBServer) -> None:
+    project.ini(f"secantus_shadow = {shadow.uri}")
+    project.write(
+        test_it="""
+        import pytest
+
+        def test_first(secantus_db):
+            secantus_db.c.insert_one({})
+
+        def test_second(secantus_db, pytestconfig):
+            secantus_db.c.insert_one({})
+            pytestconfig.pluginmanager.get_plugin("stopper").stop()
+
+        def test_third(secantus_db):
+            secantus_db.c.insert_one({})
+        """
+    )
+
+    class Stopper:
+        def stop(self) -> None:
+            shadow.stop()
+
+    class Plugin:
+        def pytest_configure(self, config: pytest.Config) -> None:
+            config.pluginmanager.register(Stopper(), "stopper")
+
+    line = [*LOAD, "-p", "no:cacheprovider", "-p", "no:asyncio"]
+    result = project.pytester.runpytest_inprocess(*line, plugins=[Plugin()])
+    result.assert_outcomes(passed=3)
+    assert "test_it.py::test_second and later tests were not compared: the shadow has not answered: " in section(result)
+    assert section(result).startswith("1 commands of 1 tests")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--secantus-shadow=mongodb://127.0.0.1:1"], "--secantus-shadow: the server at 127.0.0.1:1 cannot be used: *refused*"),
+        (["--secantus-shadow=mongodb://127.0.0.1:1", "--secantus"], "--secantus-shadow: the server at 127.0.0.1:1 cannot be used: *"),
+        (["--secantus-shadow=mongodb://127.0.0.1:1", "-n", "2"], "--secantus-shadow: the server at 127.0.0.1:1 cannot be used: *"),
+        (["--secantus-shadow=localhost"], "--secantus-shadow: 'localhost' is not a URI such as mongodb://localhost:27017"),
+        (["--secantus-shadow=mongodb://a:b:c"], "--secantus-shadow: *"),
+        (["--secantus-shadow=mongodb://h", "--secantus-uri=mongodb://h"], "--secantus-shadow cannot be combined with secantus_uri: *"),
+    ],
+)
+def test_bad_use_is_a_usage_error(project: Project, arguments: list[str], message: str) -> None:
+    project.write(test_it=SEEDED)
+    result = project.run(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()

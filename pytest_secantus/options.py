@@ -184,12 +184,11 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
     uri = choose(config, given.secantus_uri, "secantus_uri") or None
     isolation = read_isolation(choose(config, given.secantus_isolation, "secantus_isolation"), uri)
     ini, tls = config.getini, choose(config, given.secantus_tls, "secantus_tls")
-    redirect = ini("secantus_redirect") if given.secantus_redirect is None else given.secantus_redirect.split(",")
     return Options(
         active=given.secantus,
         isolation=isolation,
         env=read_names(ini("secantus_env")),
-        redirect=frozenset(read_address(text) for text in redirect if text),
+        redirect=read_redirect(given.secantus_redirect, ini("secantus_redirect")),
         seed=read_seed(ini("secantus_seed"), uri, isolation),
         database=read_database(ini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
@@ -428,6 +427,11 @@ def read_names(names: list[str]) -> tuple[str, ...]:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise pytest.UsageError(f"secantus_env: {name!r} is not the name of an environment variable")
     return tuple(names)
+
+
+def read_redirect(given: str | None, ini: list[str]) -> frozenset[Address]:
+    """Return the addresses that are redirected: those of the command line, or else those of the ini file."""
+    return frozenset(read_address(text) for text in (ini if given is None else given.split(",")) if text)
 
 
 def read_address(text: str) -> Address:

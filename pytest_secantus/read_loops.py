@@ -20,12 +20,12 @@ class Loop(NamedTuple):
 
     Arguments:
         records: all of them.
-        count: how many one thread has sent, at most.
+        times: how many one thread has sent, at most.
         threads: in how many threads there are that many.
     """
 
     records: list[CommandRecord]
-    count: int
+    times: int
     threads: int
 
     @property
@@ -33,7 +33,7 @@ class Loop(NamedTuple):
         """What it does, in words."""
         values = "the same" if self.repeats else "other"
         where = f", in each of {self.threads} threads" if self.threads > 1 else ""
-        return f"the same command {self.count} times from one line{where}, with {values} values"
+        return f"the same command {self.times} times from one line{where}, with {values} values"
 
     @property
     def repeats(self) -> bool:

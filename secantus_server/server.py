@@ -503,7 +503,7 @@ class SecantusDBServer:
         self.stop_tapping()
         tap = self._tap = CommandTap(own)
         tap.install(self.services.interceptors)
-        self._open_snapshots().when_changed = lambda: tap.note_state(self.dump())
+        self._open_snapshots().when_changed = lambda: tap.note_state(self.dump(with_kept=True))
 
     def stop_tapping(self) -> tuple[list[Tapped], int]:
         """End what `tap_commands` has begun. Return what was kept, and the number of commands that did not fit."""
@@ -524,11 +524,11 @@ class SecantusDBServer:
             raise self._not_running()
         self._gate.close(reason)
 
-    def dump(self) -> list[DumpedCollection]:
-        """Return the collections and views of users with their definitions and documents, as committed now."""
+    def dump(self, with_kept: bool = False) -> list[DumpedCollection]:
+        """Return the collections and views of users with definitions and documents, as committed now. `with_kept`: as in `work.dump`."""
         from secantus_server.work.dump import dump
 
-        return dump(self.services)
+        return dump(self.services, with_kept)
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
         """Return the collections and views that differ from a snapshot. Open transactions are aborted."""

@@ -24,7 +24,7 @@ _LIMITS: Final = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, 
 def connect(uri: str) -> MongoClient[Any]:
     """Return a client of the shadow."""
     given = uri.partition("?")[2].lower()
-    limits = {name: value for name, value in _LIMITS.items() if f"{name.lower()}=" not in given}
+    limits: dict[str, Any] = {name: value for name, value in _LIMITS.items() if f"{name.lower()}=" not in given}
     return MongoClient(uri, appname=SHADOW_NAME, retryWrites=False, **limits)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bson.raw_bson import RawBSONDocument
 
-from secantus_server.bson import decode, encode
+from secantus_server.bson import encode
 
 if TYPE_CHECKING:
     from pytest_secantus.shadow.client import ShadowClient

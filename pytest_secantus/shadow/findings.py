@@ -123,7 +123,8 @@ def lines_of(findings: Findings) -> list[str]:
     count = len(differences) + sum(findings["more"].values())
     answers = "no answer differs" if not count else f"{count:,} answer{'s' if count > 1 else ''} differ{'' if count > 1 else 's'}"
     server = findings["server"] or "the shadow"
-    lines = [f"{findings['commands']:,} commands of {findings['tests']:,} tests were compared with {server}: {answers}"]
+    sent = f"{_counted(findings['commands'], 'command')} of {_counted(findings['tests'], 'test')}"
+    lines = [f"{sent} {'was' if findings['commands'] == 1 else 'were'} compared with {server}: {answers}"]
     test = ""
     for one in differences:
         if one["test"] != test:
@@ -137,6 +138,10 @@ def lines_of(findings: Findings) -> list[str]:
     if findings["left_out"]:
         lines += ["", "not sent:", *(f"  {count:,} x {reason}" for reason, count in sorted(findings["left_out"].items()))]
     return lines
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _lines_of(one: Difference) -> list[str]:

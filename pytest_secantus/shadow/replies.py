@@ -50,8 +50,8 @@ def _compare_counts(ours: dict[str, Any], theirs: dict[str, Any]) -> Mismatch | 
 
 def _compare_write_errors(ours: dict[str, Any], theirs: dict[str, Any], comparison: Comparison) -> Mismatch | None:
     kept = ("index", "code", "keyPattern", "keyValue")
-    errors = [[{key: error[key] for key in kept if key in error} for error in one.get("writeErrors", ())] for one in (ours, theirs)]
-    return comparison.mismatch(*errors, "writeErrors")
+    mine, others = ([{key: error[key] for key in kept if key in error} for error in one.get("writeErrors", ())] for one in (ours, theirs))
+    return comparison.mismatch(mine, others, "writeErrors")
 
 
 def _outcome_of(reply: dict[str, Any]) -> dict[str, Any]:

@@ -160,9 +160,7 @@ def _at(document: Any, path: str) -> Any:
     return document
 
 
-def _shown(
-    ours: list[Any], theirs: list[Any], left_ours: list[int], left_theirs: list[int], comparison: Comparison, path: str
-) -> Mismatch:
+def _shown(ours: list[Any], theirs: list[Any], left_ours: list[int], left_theirs: list[int], comparison: Comparison, path: str) -> Mismatch:
     """Return the difference to report of results that differ: within a document if it has a counterpart."""
     if len(ours) != len(theirs) and not (left_ours and left_theirs):
         return Mismatch(f"{path}.length", len(ours), len(theirs))

@@ -59,6 +59,9 @@ def reason_to_leave_out(entry: TappedCommand, body: dict[str, Any], reply: dict[
         return "retries of writes that had run before"
     if entry.db in _SYSTEM and entry.name not in _OF_ADMIN:
         return f"commands on the databases {', '.join(sorted(_SYSTEM))}"
+    target = body.get("collection") if entry.name == "getMore" else body.get(entry.name)
+    if type(target) is str and target.startswith("system."):
+        return "commands on system collections"
     code = reply.get("code")
     if code == NOT_SUPPORTED:
         return "commands that Secantus does not support (error 238)"
@@ -79,10 +82,13 @@ def _reason_of_body(entry: TappedCommand, body: dict[str, Any]) -> str | None:
         return "queries with random results"
     if body.get("tailable"):
         return "tailable cursors"
-    if body.get("explain") or body.get("readConcern", {}).get("level") == "snapshot" and "autocommit" not in body:
+    if body.get("explain") or ("autocommit" not in body and _field(body.get("readConcern"), "level") == "snapshot"):
         return "explained pipelines and snapshot sessions"
-    writes_nothing_back = body.get("writeConcern", {}).get("w") == 0 if type(body.get("writeConcern")) is dict else False
-    return "writes without an answer (w: 0)" if writes_nothing_back else None
+    return "writes without an answer (w: 0)" if _field(body.get("writeConcern"), "w") == 0 else None
+
+
+def _field(document: Any, name: str) -> Any:
+    return document.get(name) if type(document) is dict else None
 
 
 class Names:
@@ -129,7 +135,7 @@ class Names:
         """Return a stage that names the shadow's database if it writes to one."""
         if not isinstance(stage, RawBSONDocument):
             return stage
-        plain = decode(stage.raw)
+        plain = decode(bytes(stage.raw))
         target = plain.get("$out") or plain.get("$merge")
         target = target.get("into") if type(target) is dict and "into" in target else target
         if type(target) is dict and type(target.get("db")) is str:

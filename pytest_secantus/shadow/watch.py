@@ -63,7 +63,7 @@ class ShadowWatch:
         if self._test is None or self._is_lost or os.getpid() != self._pid:
             return
         self._server.tap_commands(OWN_NAME)
-        self._beginning = self._server.dump()
+        self._beginning = self._server.dump(with_kept=True)
 
     def end_test(self) -> None:
         """Send the commands of the test to the shadow, and compare the answers."""
@@ -93,7 +93,7 @@ class ShadowWatch:
         client = self._client_of_run()
         assert self._contents is not None
         assert self._names is not None
-        replay = Replay(client, self._contents, self._names, test)
+        replay = Replay(client, self._contents, self._names, test, self._worker.options.keep_definitions)
         try:
             replay.run(beginning, entries)
         finally:

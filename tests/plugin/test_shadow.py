@@ -205,7 +205,7 @@ def test_the_shadow_may_have_the_address_that_is_redirected(project: Project, sh
     arguments = ["--secantus", f"--secantus-redirect={place}", f"--secantus-shadow=mongodb://{place}/?directConnection=true"]
     result = project.run_apart("-p", "no:asyncio", *arguments)
     result.assert_outcomes(passed=1)
-    assert section(result).startswith("2 commands of 1 tests were compared")
+    assert section(result).startswith("2 commands of 1 test were compared")
     assert databases(shadow) == set()
 
 
@@ -239,7 +239,7 @@ def test_a_shadow_that_ends_fails_no_test(project: Project, shadow: SecantusDBSe
     result = project.pytester.runpytest_inprocess(*line, plugins=[Plugin()])
     result.assert_outcomes(passed=3)
     assert "test_it.py::test_second and later tests were not compared: the shadow has not answered: " in section(result)
-    assert section(result).startswith("1 commands of 1 tests")
+    assert section(result).startswith("1 command of 1 test was compared")
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,8 @@ class ChildServer:
     commands_left_out = Verb()
     clear_command_log = Verb()
     index_usage = Verb()
+    tap_commands = Verb()
+    stop_tapping = Verb()
     set_fault = Verb()
     end_fault = Verb()
     fault_count = Verb()

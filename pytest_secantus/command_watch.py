@@ -16,6 +16,7 @@ from pytest_secantus.guard import guard_of
 if TYPE_CHECKING:
     from pytest_secantus.commands import Commands
     from pytest_secantus.report import Report
+    from pytest_secantus.shadow.findings import Findings
     from pytest_secantus.sources import Sources
     from pytest_secantus.worker import Worker
     from secantus_server.server import SecantusDBServer
@@ -159,8 +160,12 @@ class CommandWatch:
 
             merge(self.report, json.loads(part))
 
-    def write_report(self, terminal: pytest.TerminalReporter) -> None:
-        """Write the report's files, and its summary to the terminal."""
+    def write_report(self, terminal: pytest.TerminalReporter, shadow: Findings | None) -> None:
+        """Write the report's files, and its summary to the terminal.
+
+        Arguments:
+            shadow: what was found with ``--secantus-shadow``, or None.
+        """
         page = self._worker.options.report
         if page is None or self._config.option.collectonly:
             return
@@ -169,6 +174,8 @@ class CommandWatch:
         from pytest_secantus.report_text import summary_lines
 
         summary = summary_of(self.report)
+        if shadow is not None:
+            summary["shadow"] = shadow
         terminal.section("Secantus report", sep="-")
         try:
             write_report(summary, page)
@@ -231,7 +238,7 @@ class CommandWatch:
         """Return commands with their source lines."""
         assert self._sources is not None, "the log is on"
         for record in records:
-            record.stack, record.source, record.thread = self._sources.of(record.request_id)
+            record.stack, record.source, record.thread, record.task = self._sources.of(record.request_id)
         return records
 
     def check_markers(self, items: list[pytest.Item]) -> None:

@@ -20,6 +20,8 @@ TOPOLOGIES = ("pymongo.synchronous.topology", "pymongo.asynchronous.topology")
 
 #: The application name, or comment, of the plugin's own commands.
 OWN_NAME = "pytest-secantus"
+#: The application name of the shadow's client, which is not redirected.
+SHADOW_NAME = "pytest-secantus-shadow"
 #: The functions that send a message; the modules depend on the version.
 SENDERS = {
     "pymongo.synchronous.pool": "sendall",
@@ -96,9 +98,16 @@ def to_destination(destinations: Destinations, original: Callable[..., Any]) -> 
 
     @functools.wraps(original)
     def connect(address: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_of_shadow(args[0] if args else kwargs.get("options")):
+            return original(address, *args, **kwargs)
         return original(destinations.destination(address), *args, **kwargs)
 
     return connect
+
+
+def is_of_shadow(options: Any) -> bool:
+    """Return whether the options of a connection pool are those of the shadow's client."""
+    return getattr(options, "appname", None) == SHADOW_NAME
 
 
 def as_asked(destinations: Destinations, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,7 +115,8 @@ def as_asked(destinations: Destinations, original: Callable[..., Any]) -> Callab
 
     @functools.wraps(original)
     def on_change(topology: Any, description: Any, *args: Any, **kwargs: Any) -> Any:
-        if description.replica_set_name is not None and destinations.takes(*description.address):
+        of_shadow = is_of_shadow(topology._settings.pool_options)
+        if description.replica_set_name is not None and not of_shadow and destinations.takes(*description.address):
             description._replica_set_name = topology.description.replica_set_name or description.replica_set_name
             description._all_hosts = {description.address}
             description._me = description._primary = description.address
@@ -145,7 +155,7 @@ def checked_if_there_are_users(destinations: Destinations, logins: Acceptance, o
 
     @functools.wraps(original)
     def authenticate(credentials: Any, conn: Any, *args: Any, **kwargs: Any) -> None:
-        if not destinations.takes(*conn.address):
+        if not destinations.takes(*conn.address) or is_of_shadow(conn.opts):
             original(credentials, conn, *args, **kwargs)
         elif not logins.is_accepted(credentials):
             if logins.strict or conn.command("admin", find_user(), publish_events=False)["cursor"]["firstBatch"]:
@@ -163,7 +173,7 @@ def checked_if_there_are_users_async(
 
     @functools.wraps(original)
     async def authenticate(credentials: Any, conn: Any, *args: Any, **kwargs: Any) -> None:
-        if not destinations.takes(*conn.address):
+        if not destinations.takes(*conn.address) or is_of_shadow(conn.opts):
             await original(credentials, conn, *args, **kwargs)
         elif not logins.is_accepted(credentials):
             if logins.strict or (await conn.command("admin", find_user(), publish_events=False))["cursor"]["firstBatch"]:

@@ -49,6 +49,8 @@ class Guard:
         self._is_running = False
         # The test whose markers' users exist.
         self._has_users: pytest.Item | None = None
+        #: Called at the end of a test, before its writes are undone.
+        self.before_undo: list[Callable[[], None]] = []
         # These exist only if they are asked for.
         self._resetting: Resetting | None = None
         self._blocking: Blocking | None = None
@@ -175,6 +177,8 @@ class Guard:
         self._has_users = None
         if item is not None:
             try:
+                for call in self.before_undo:
+                    call()
                 self._writing.close()
                 self.worker.layers.close(item)
             except ServerDied as error:

@@ -52,6 +52,7 @@ INI_TEXTS: Final = {
     "secantus_storage": "as --secantus-storage",
     "secantus_uri": "as --secantus-uri",
     "secantus_process": "as --secantus-process",
+    "secantus_shadow": "as --secantus-shadow",
     "secantus_tls": "as --secantus-tls",
     "secantus_keep_definitions": "keep the definitions of collections and indexes that tests create: yes, no",
     "secantus_check_logins": "check the logins of redirected clients even while there are no users: yes, no",
@@ -83,6 +84,7 @@ class Options:
         forks: whether pytest-forked runs each test in a fork.
         fail_on: the plan checks of every test, with their thresholds.
         report: the HTML file of the report, or None for no report.
+        shadow: the URI of a second server with which answers are compared, or None.
     """
 
     active: bool
@@ -109,6 +111,7 @@ class Options:
     forks: bool
     fail_on: dict[str, int]
     report: Path | None
+    shadow: str | None
 
     def __init__(self, **fields: object) -> None:
         assert fields.keys() == Options.__annotations__.keys()
@@ -161,6 +164,7 @@ def _add_flags(parser: pytest.Parser) -> None:
         const=REPORT,
         help=f"report the commands of all tests: a summary, an HTML page (default {REPORT}) and a JSON file beside it",
     )
+    group.addoption("--secantus-shadow", metavar="URI", help="send each test's commands to a second server, too, and compare the answers")
     group.addoption("--secantus-tls", metavar="WHEN", help="no (default), yes, or mutual: clients use TLS, with certificates of their own")
     group.addoption("--secantus-dump", metavar="DIR", help="write the databases of each failed test, as they were then, to a directory")
     group.addoption("--secantus-dump-format", metavar="FORMAT", help="json (default): canonical Extended JSON; bson: as mongodump")
@@ -180,12 +184,11 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
     uri = choose(config, given.secantus_uri, "secantus_uri") or None
     isolation = read_isolation(choose(config, given.secantus_isolation, "secantus_isolation"), uri)
     ini, tls = config.getini, choose(config, given.secantus_tls, "secantus_tls")
-    redirect = ini("secantus_redirect") if given.secantus_redirect is None else given.secantus_redirect.split(",")
     return Options(
         active=given.secantus,
         isolation=isolation,
         env=read_names(ini("secantus_env")),
-        redirect=frozenset(read_address(text) for text in redirect if text),
+        redirect=read_redirect(given.secantus_redirect, ini("secantus_redirect")),
         seed=read_seed(ini("secantus_seed"), uri, isolation),
         database=read_database(ini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
@@ -206,6 +209,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         forks=bool(getattr(given, "forked", False)),
         fail_on=read_fail_on(ini("secantus_fail_on"), uri),
         report=read_report(given.secantus_report, config, uri),
+        shadow=read_shadow(choose(config, given.secantus_shadow, "secantus_shadow"), uri, given),
     )
 
 
@@ -425,6 +429,11 @@ def read_names(names: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def read_redirect(given: str | None, ini: list[str]) -> frozenset[Address]:
+    """Return the addresses that are redirected: those of the command line, or else those of the ini file."""
+    return frozenset(read_address(text) for text in (ini if given is None else given.split(",")) if text)
+
+
 def read_address(text: str) -> Address:
     """Parse an address of the form ``host``, ``host:port`` or ``[host]:port``."""
     match = re.fullmatch(r"(?P<host>\[[^\]]+\]|[^:/@\s]+)(?::(?P<port>\d{1,5}))?", text)
@@ -463,7 +472,7 @@ def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
     return str(path)
 
 
-def read_uri(uri: str | None) -> str | None:
+def read_uri(uri: str | None, where: str = "secantus_uri") -> str | None:
     """Validate a connection string with the driver's parser. The client, not this check, resolves DNS records."""
     if uri is None or re.match(r"mongodb\+srv://.", uri):
         return uri
@@ -472,5 +481,22 @@ def read_uri(uri: str | None) -> str | None:
 
         parse_uri(uri, validate=False)
     except Exception as error:
-        raise pytest.UsageError(f"secantus_uri: {error}") from error
+        raise pytest.UsageError(f"{where}: {error}") from error
     return uri
+
+
+def read_shadow(text: str, uri: str | None, given: Namespace) -> str | None:
+    """Return the URI of the shadow. Whether it answers is checked later: the suite may want to patch the process before.
+
+    Raises:
+        pytest.UsageError: it is not a URI, or the commands of tests cannot be seen.
+    """
+    if not text:
+        return None
+    if uri:
+        raise pytest.UsageError("--secantus-shadow cannot be combined with secantus_uri: the shadow is compared with the plugin's server")
+    if getattr(given, "forked", False):
+        raise pytest.UsageError("--secantus-shadow cannot be combined with --forked")
+    if not re.match(r"mongodb(\+srv)?://", text):
+        raise pytest.UsageError(f"--secantus-shadow: {text!r} is not a URI such as mongodb://localhost:27017")
+    return text

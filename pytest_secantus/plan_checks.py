@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_secantus.command_watch import ALLOW_MARKER
+from pytest_secantus.read_loops import find_loops
 
 if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord
 
 # Databases of the server's own.
 _SYSTEM = frozenset(["admin", "config", "local"])
-# A loop over these reads what one command could.
-_READS = frozenset(["find", "aggregate", "count", "distinct"])
 #: A finding names this many source lines.
 SHOWN_SOURCES = 3
 
@@ -79,8 +78,8 @@ def _by_shape(records: list[CommandRecord]) -> Iterator[list[CommandRecord]]:
 
 
 def _collscan(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
-    # A scan that returns every document that it reads would not be shorter with an index.
-    for group in _by_shape([record for record in records if record.scanned > threshold and record.rejected]):
+    # A scan that returns most documents that it reads would not be shorter with an index.
+    for group in _by_shape([record for record in records if record.scanned > threshold and 2 * record.rejected > record.scanned]):
         examined, rejected = sum(record.scanned for record in group), sum(record.rejected for record in group)
         what = f"examined {examined:,} documents, {examined - rejected:,} of which matched ({group[0].plan_summary})"
         yield Finding("collscan", what, group, remedy_of(group[0], "An index that would have served"))
@@ -101,18 +100,8 @@ def remedy_of(record: CommandRecord, title: str) -> str:
 
 
 def _n_plus_one(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
-    # By all lines of the project, so that a line that many parts of an application share is not one line, and by the thread: threads that
-    # do the same at a time are clients, not a loop.
-    groups: dict[tuple[tuple[str, ...], int, str, str], list[CommandRecord]] = {}
-    for record in records:
-        if record.name in _READS and record.stack:
-            groups.setdefault((record.stack, record.thread, record.namespace, record.shape), []).append(record)
-    for group in groups.values():
-        if len(group) >= threshold:
-            repeats = len({record.text for record in group}) == 1
-            what = f"the same command {len(group)} times from one line, with {'the same' if repeats else 'other'} values"
-            together = "Read them together: with $in instead of a value, or with $lookup, before the loop."
-            yield Finding("n_plus_one", what, group, "Read it once, before the loop." if repeats else together)
+    for loop in find_loops(records, threshold):
+        yield Finding("n_plus_one", loop.what, loop.records, loop.remedy)
 
 
 def _unbounded_find(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:

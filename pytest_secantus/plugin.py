@@ -27,6 +27,7 @@ from pytest_secantus.fixtures import (
 from pytest_secantus.guard import AUTH_MARKER, SEED_MARKER, guard_of
 from pytest_secantus.options import MEMORY, add_options
 from pytest_secantus.plain_imports import import_plainly
+from pytest_secantus.shadowing import check_shadow, shadow_of
 from pytest_secantus.worker import Worker, check_driver
 
 __all__ = [
@@ -68,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = guard_of(config).worker
     if worker.options.active and not worker.running and not config.option.help:
         start_for_suite(worker)
+    check_shadow(config)
 
 
 def start_for_suite(worker: Worker) -> None:
@@ -131,6 +133,8 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     guard = guard_of(item.config)
     guard.begin_test(item)
     watch_of(item.config).begin_test(item)
+    if (shadow := shadow_of(item.config)) is not None:
+        shadow.begin_test(item)
     result = yield
     guard.test_is_set_up(item)
     return result
@@ -222,6 +226,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["secantus_logins"] = guard_of(session.config).worker.logins
         output["secantus_report"] = watch_of(session.config).part()
+        output["secantus_shadow"] = None if (shadow := shadow_of(session.config)) is None else shadow.findings
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -230,6 +235,8 @@ def pytest_testnodedown(node: Any) -> None:
     output = getattr(node, "workeroutput", {})
     guard_of(node.config).worker.logins_elsewhere += output.get("secantus_logins", 0)
     watch_of(node.config).add_part(output.get("secantus_report"))
+    if (shadow := shadow_of(node.config)) is not None:
+        shadow.add_part(output.get("secantus_shadow"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -239,4 +246,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
         terminalreporter.section("Secantus warnings", sep="-")
         terminalreporter.line(logins_line(count))
-    watch_of(config).write_report(terminalreporter)
+    shadow = shadow_of(config)
+    if shadow is not None:
+        shadow.write(terminalreporter)
+    watch_of(config).write_report(terminalreporter, None if shadow is None else shadow.findings)

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from pytest_secantus.driver import SHADOW_NAME
 from pytest_secantus.logins import Logins
 from pytest_secantus.options import DEFAULT_PORT, Address, address
 
@@ -146,7 +147,7 @@ class Redirect:
 
         @functools.wraps(original)
         def constructor(client: Any, host: Any = None, port: int | None = None, *args: Any, **kwargs: Any) -> None:
-            if self._tls and self.names_ours(host, port):
+            if kwargs.get("appname") == SHADOW_NAME or (self._tls and self.names_ours(host, port)):
                 original(client, host, port, *args, **kwargs)
                 return
             login = self.keeps_login(host, kwargs)

@@ -43,11 +43,13 @@ class Lines(NamedTuple):
         stack: the project's lines, innermost first, up to the test's.
         source: the test's line, or the innermost one if the test is not on the stack; None if there is none.
         thread: the identity of the thread; 0 if it is not known.
+        task: that of the asyncio task; 0 if there is none.
     """
 
     stack: tuple[str, ...]
     source: str | None
     thread: int
+    task: int
 
 
 def is_own(filename: str) -> bool:
@@ -55,6 +57,13 @@ def is_own(filename: str) -> bool:
     if filename.startswith(("<", *OURS, *LIBRARIES)):
         return False
     return "site-packages" not in filename and "dist-packages" not in filename
+
+
+def _task() -> int:
+    """Return the identity of the asyncio task that runs, or 0."""
+    asyncio = sys.modules.get("asyncio")
+    loop = None if asyncio is None else asyncio._get_running_loop()
+    return 0 if asyncio is None or loop is None else id(asyncio.current_task(loop))
 
 
 class Sources:
@@ -71,8 +80,8 @@ class Sources:
         self._test_file = ""
         # By file name, as compiled.
         self._kinds: dict[str, int] = {}
-        # By message id: the project's lines on the stack, innermost first, whether the last one is the test's, and the thread.
-        self._found: dict[int, tuple[Sequence[Place], bool, int]] = {}
+        # By message id: the project's lines on the stack, innermost first, whether the last one is the test's, the thread, the task.
+        self._found: dict[int, tuple[Sequence[Place], bool, int, int]] = {}
 
     def begin(self, test_file: str) -> None:
         """Forget all lines, and take those of a test's file for the test's own."""
@@ -96,13 +105,13 @@ class Sources:
         places, is_test = self._search(frame)
         if not places and (place := self._awaiting()) is not None:
             places, is_test = [place], True
-        self._found[_request_id(message, 4)[0]] = places, is_test, get_ident()
+        self._found[_request_id(message, 4)[0]] = places, is_test, get_ident(), _task()
 
     def of(self, request_id: int) -> Lines:
         """Return the project's lines that sent a message, each as `file:line`; none if they are not known."""
-        places, is_test, thread = self._found.get(request_id & 0xFFFFFFFF, ((), False, 0))
+        places, is_test, thread, task = self._found.get(request_id & 0xFFFFFFFF, ((), False, 0, 0))
         shown = tuple(self._shown(*place) for place in places)
-        return Lines(shown, shown[-1 if is_test else 0] if shown else None, thread)
+        return Lines(shown, shown[-1 if is_test else 0] if shown else None, thread, task)
 
     def _search(self, frame: FrameType | None) -> tuple[list[Place], bool]:
         """Return the project's lines up to the test's, innermost first, and whether the test's was found."""

@@ -357,12 +357,20 @@ class Worker:
         return default_base() if self.options.storage == MEMORY else Path(self.options.storage)
 
     def _drop_left_over(self, journals: list[Path]) -> None:
-        """Drop the databases that a killed process created on the same external server."""
+        """Drop the databases that a killed process created on the same external server, or the same shadow."""
         for journal in journals:
             noted = [line.split("\t") for line in journal.read_text(encoding="utf-8").splitlines()]
-            if self.options.uri is not None and all(uri == self.options.uri for uri, _ in noted):
+            uris = {uri for uri, _ in noted}
+            if uris <= {self.options.uri}:
                 for _, name in noted:
                     self.client.drop_database(name)
+                journal.unlink()
+            elif uris <= {self.options.shadow}:
+                from pytest_secantus.shadow.client import connect
+
+                with connect(str(self.options.shadow)) as client:
+                    for _, name in noted:
+                        client.drop_database(name)
                 journal.unlink()
 
 

@@ -61,6 +61,7 @@ class RunDirectory:
     def __init__(self, base: Path, identity: Identity) -> None:
         self._base = base
         self._is_main = identity.worker == MAIN
+        self.worker = identity.worker
         self.path = base / f"run-{identity.run}"
         self.token = identity.run[:8]
         process = f"{identity.worker}-{os.getpid()}"

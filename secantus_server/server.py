@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from secantus_server.backup.segments import OplogArchive
     from secantus_server.dispatch.harness import Difference, DumpedCollection
     from secantus_server.interceptors.command_log import CommandLog
+    from secantus_server.interceptors.command_tap import CommandTap, Tapped
     from secantus_server.net.metrics_endpoint import MetricsEndpoint
     from secantus_server.work.command_records import CommandRecord
     from secantus_server.work.index_usage import IndexUsage
@@ -134,6 +135,7 @@ class SecantusDBServer:
         self._metrics: MetricsEndpoint | None = None
         self._periodic: Periodic | None = None
         self._command_log: CommandLog | None = None
+        self._tap: CommandTap | None = None
         self._stop_asked = Event()
         self._ended = False
         self._abandoned = False
@@ -497,6 +499,24 @@ class SecantusDBServer:
         if self._command_log is not None:
             self._command_log.clear()
 
+    def tap_commands(self, own: str = "") -> None:
+        """Begin to keep commands with their replies, and contents that a restore changes. `own`: as in `CommandTap`."""
+        from secantus_server.interceptors.command_tap import CommandTap
+
+        self.stop_tapping()
+        tap = self._tap = CommandTap(own)
+        tap.install(self.services.interceptors)
+        self._open_snapshots().when_changed = lambda: tap.note_state(self.dump(with_kept=True))
+
+    def stop_tapping(self) -> tuple[list[Tapped], int]:
+        """End what `tap_commands` has begun. Return what was kept, and the number of commands that did not fit."""
+        tap, self._tap = self._tap, None
+        if tap is None or self._services is None:
+            return [], 0
+        tap.remove(self._services.interceptors)
+        self._open_snapshots().when_changed = None
+        return tap.take(), tap.left_out
+
     def block(self, reason: str | None) -> None:
         """Refuse all commands except those with which a driver connects and disconnects.
 
@@ -507,11 +527,11 @@ class SecantusDBServer:
             raise self._not_running()
         self._gate.close(reason)
 
-    def dump(self) -> list[DumpedCollection]:
-        """Return the collections and views of users with their definitions and documents, as committed now."""
+    def dump(self, with_kept: bool = False) -> list[DumpedCollection]:
+        """Return the collections and views of users with definitions and documents, as committed now. `with_kept`: as in `work.dump`."""
         from secantus_server.work.dump import dump
 
-        return dump(self.services)
+        return dump(self.services, with_kept)
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
         """Return the collections and views that differ from a snapshot. Open transactions are aborted."""

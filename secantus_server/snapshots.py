@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from typing import Any, NamedTuple
@@ -72,6 +72,8 @@ class Snapshots:
         self._services = services
         self._taken: list[ServerSnapshot] = []
         self._numbers = count(1)
+        #: Called after contents were changed by a restore, by setting aside, or by putting back.
+        self.when_changed: Callable[[], None] | None = None
 
     @property
     def open(self) -> tuple[ServerSnapshot, ...]:
@@ -141,6 +143,11 @@ class Snapshots:
         self._renew_access()
         if services.engine.was_full:
             services.engine.make_room(at_any_cost=True)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.when_changed is not None:
+            self.when_changed()
 
     def _renew_access(self) -> None:
         """Forget what users may do: a restore may have changed users and roles."""
@@ -182,6 +189,7 @@ class Snapshots:
             self._services.oplog.note_restore(snapshot.time)
             self._renew_access()
         self._taken = [one for one in self._taken if one not in later]
+        self._tell()
         return SetAside(tuple(reversed(parts)), cursors, sessions.known(), parameters, fail_points)
 
     def put_back(self, aside: SetAside) -> None:
@@ -214,3 +222,4 @@ class Snapshots:
             self.restore(outermost)
             self.release(outermost)
             raise
+        self._tell()

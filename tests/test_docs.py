@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from secantus_server import SecantusDBServer
 from tests.plugin.project import LOAD
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,6 +107,15 @@ def test_the_examples_of_a_page_of_tests(tmp_path: Path, page: str) -> None:
         (tmp_path / f"test_example_{number}.py").write_text(block, encoding="utf-8")
     done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", "--strict-markers")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_of_the_shadow(tmp_path: Path) -> None:
+    (example,) = examples("docs/shadow.md")
+    (tmp_path / "test_orders.py").write_text(example, encoding="utf-8")
+    with SecantusDBServer(port=0, storage_path=":memory:") as shadow:
+        done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", f"--secantus-shadow={shadow.uri}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ": no answer differs" in done.stdout
 
 
 def test_the_examples_of_the_clock(tmp_path: Path) -> None:

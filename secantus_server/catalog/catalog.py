@@ -158,6 +158,10 @@ class Catalog:
         identity: Binary = Binary(self._clock.uuid().bytes, 4)
         return identity
 
+    def kept_definitions(self) -> dict[tuple[str, str], KeptDefinition]:
+        """Return the definitions of collections that restores have removed and that come back, by database and name."""
+        return self._definitions.all()
+
     def keep_definitions(self, restored: Restored) -> list[LostIndexes]:
         """Keep the definitions that a restored snapshot removed. Must be called before `reload`, while memory still has them.
 

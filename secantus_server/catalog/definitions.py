@@ -51,6 +51,10 @@ class KeptDefinitions:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def all(self) -> dict[tuple[str, str], KeptDefinition]:
+        """Return the kept definitions by database and name."""
+        return dict(self._kept)
+
     def of(self, db: str, name: str) -> KeptDefinition | None:
         """Return the definition kept for a namespace, or None."""
         return self._kept.get((db, name))

@@ -31,6 +31,7 @@ class Call(Protocol):
         injected: fields that a fail point adds to the reply.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        retried: the ids of its statements that were executed before; None unless it is a retryable write.
         plans: notes the plans of its queries, for the command log; None if nothing notes them.
         services: the server.
     """
@@ -44,6 +45,7 @@ class Call(Protocol):
     injected: dict[str, Any] | None
     seconds: float
     is_slow: bool | None
+    retried: dict[int, None] | None
     plans: Any
     services: Services
 
@@ -93,9 +95,9 @@ class Interceptors:
         self.after: tuple[Callable[[Call, Outcome], None], ...] = ()
         self.threshold_s = math.inf
 
-    def install(self, *interceptors: Interceptor) -> None:
-        """Append interceptors to those installed."""
-        self._installed += interceptors
+    def install(self, *interceptors: Interceptor, first: bool = False) -> None:
+        """Append interceptors to those installed, or put them before all others."""
+        self._installed = interceptors + self._installed if first else self._installed + interceptors
         self.refresh()
 
     def remove(self, interceptor: Interceptor) -> None:

@@ -21,8 +21,22 @@ from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
 INTERNAL: Final = frozenset({"local", "config"})
 
 
-def dump(services: Services) -> list[DumpedCollection]:
-    """Return the collections and views that users have made, as committed now; no system collections."""
+def dump(services: Services, with_kept: bool = False) -> list[DumpedCollection]:
+    """Return the collections and views that users have made, as committed now; no system collections.
+
+    Arguments:
+        with_kept: also those that restores have removed and that come back, empty, when they are used.
+    """
+    found = _dump_stored(services)
+    if with_kept:
+        there = {(one.db, one.name) for one in found}
+        for (db, name), kept in services.catalog.kept_definitions().items():
+            if (db, name) not in there:
+                found.append(DumpedCollection(db, name, kept.uuid.hex(), kept.options, kept.indexes, []))
+    return found
+
+
+def _dump_stored(services: Services) -> list[DumpedCollection]:
     with services.engine.transaction() as unit:
         found = [decode_row(key, row) for key, row in unit.scan(CATALOG, b"", None)]
         return [

@@ -12,11 +12,14 @@ pytest_plugins = ["pytester"]
 CASES = {
     "collscan": (
         'fill(db, 60)\n    db.c.find_one({"a": 59})',
-        'fill(db, 50)\n    db.c.find_one({"a": 70})\n    list(db.c.find())\n    db.c.update_many({}, {"$set": {"b": 1}})',
+        'fill(db, 50)\n    db.c.find_one({"a": 70})\n    list(db.c.find())\n    db.c.update_many({}, {"$set": {"b": 1}})\n'
+        '    fill(db, 60, 100)\n    db.c.count_documents({"a": {"$gt": 20}})',
     ),
     "n_plus_one": (
         'for n in range(10):\n        db.c.find_one({"_id": n})',
-        'fill(db, 30)\n    for n in range(9):\n        db.c.find_one({"_id": n})\n    for n in range(30):\n        db.d.insert_one({})',
+        'fill(db, 30)\n    for n in range(9):\n        db.c.find_one({"_id": n})\n    for n in range(30):\n        db.d.insert_one({})\n'
+        '    for n in range(30):\n        db.c.update_one({"_id": 1}, {"$set": {"a": n}})\n        db.c.find_one({"_id": 1})\n'
+        '    for n in range(30):\n        db.c.insert_one({"x": 1000 + n})\n        db.c.find_one({"x": 1000 + n})',
     ),
     "in_memory_sort": (
         'fill(db, 60)\n    list(db.c.find().sort("a"))',
@@ -32,7 +35,7 @@ CASES = {
         'db.c.insert_many([{"text": "x" * 60_000} for _ in range(20)])\n    list(db.c.find().limit(15))',
     ),
 }
-FILL = "def fill(db, number):\n    db.c.insert_many([{'_id': n, 'a': n} for n in range(number)])\n"
+FILL = "def fill(db, number, first=0):\n    db.c.insert_many([{'_id': first + n, 'a': n} for n in range(number)])\n"
 
 
 def write(project: Project, name: str, *, marked: bool) -> None:
@@ -263,3 +266,75 @@ def test_a_line_that_many_share_is_not_one_line(project: Project) -> None:
     result = project.run_apart("-p", "no:asyncio")
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["    at app.py:3 (from test_it.py:30)"])
+
+
+LOOPS = """
+    from concurrent.futures import ThreadPoolExecutor
+    import pytest
+
+    @pytest.mark.secantus_fail_on("n_plus_one")
+    def test_read_and_change(secantus_db):
+        secantus_db.c.insert_many([{"_id": n} for n in range(12)])
+        for n in range(12):
+            secantus_db.c.find_one({"_id": n})
+            secantus_db.c.update_one({"_id": n}, {"$set": {"a": 1}})
+
+    @pytest.mark.secantus_fail_on("n_plus_one")
+    def test_pages(secantus_db):
+        secantus_db.c.insert_many([{"_id": n} for n in range(12)])
+        for n in range(12):
+            list(secantus_db.c.find().skip(n).limit(1))
+
+    def read(secantus_db):
+        for _ in range(12):
+            secantus_db.c.find_one({"_id": 1})
+
+    @pytest.mark.secantus_fail_on("n_plus_one")
+    def test_threads(secantus_db):
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(read, [secantus_db] * 3))
+"""
+
+
+def test_tasks_that_write_and_read_are_clients(project: Project) -> None:
+    project.write(
+        test_it="""
+        import asyncio
+        import pytest
+
+        pytestmark = pytest.mark.secantus_fail_on("n_plus_one")
+
+        async def write_and_read(db, n):
+            await db.c.insert_one({"n": n, "kind": 1})
+            return await db.c.find({"kind": 1}).to_list()
+
+        def test_clients(secantus_async_db):
+            async def run():
+                await asyncio.gather(*(write_and_read(secantus_async_db, n) for n in range(20)))
+            asyncio.run(run())
+
+        def test_a_loop(secantus_async_db):
+            async def run():
+                await secantus_async_db.c.insert_many([{"_id": n} for n in range(20)])
+                await asyncio.gather(*(secantus_async_db.c.find_one({"_id": n}) for n in range(20)))
+            asyncio.run(run())
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["FAILED test_it.py::test_a_loop*"])
+
+
+def test_loops(project: Project) -> None:
+    project.write(test_it=LOOPS)
+    result = project.run()
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*on secantus_test.c, 12 times: the same command 12 times from one line, with other values",
+            "    Read them together: with $in *",
+            "*on secantus_test.c, 11 times: the same command 11 times from one line, with other values",
+            "    Read them with one command, without skip(): each skip() reads what it leaves out.",
+            "*the same command * times from one line*with the same values",
+        ]
+    )

@@ -1,0 +1,121 @@
+"""Reads in a loop that one command could replace: for the plan check n_plus_one."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from secantus_server.work.command_records import CommandRecord
+
+_READS: Final = frozenset(["find", "aggregate", "count", "distinct"])
+_WRITES: Final = frozenset(["insert", "update", "delete", "findAndModify", "findandmodify", "bulkWrite"])
+_POSITION: Final = re.compile(r"(?:\.(?:skip|limit)\([?\d]+\))+$")
+
+
+class Loop(NamedTuple):
+    """Reads of one shape from one line.
+
+    Arguments:
+        records: all of them.
+        times: how many one thread has sent, at most.
+        threads: in how many threads there are that many.
+    """
+
+    records: list[CommandRecord]
+    times: int
+    threads: int
+
+    @property
+    def what(self) -> str:
+        """What it does, in words."""
+        values = "the same" if self.repeats else "other"
+        where = f", in each of {self.threads} threads" if self.threads > 1 else ""
+        return f"the same command {self.times} times from one line{where}, with {values} values"
+
+    @property
+    def repeats(self) -> bool:
+        """Whether all reads are equal."""
+        return len({record.text for record in self.records}) == 1
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        if self.repeats:
+            return "Read it once, before the loop."
+        if ".skip(" in self.records[0].shape:
+            return "Read them with one command, without skip(): each skip() reads what it leaves out."
+        return "Read them together: with $in instead of a value, or with $lookup, before the loop."
+
+
+def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
+    """Yield the loops of at least `threshold` reads that could be one."""
+    # By all lines of the project, so that a line that many parts of an application share is not one line, and by the thread: threads that
+    # do the same at a time are clients, not a loop.
+    groups: dict[tuple[tuple[str, ...], str, str], dict[int, list[CommandRecord]]] = {}
+    for record in records:
+        if record.name in _READS and record.stack:
+            threads = groups.setdefault((record.stack, record.namespace, record.shape), {})
+            threads.setdefault(record.thread, []).append(record)
+    writes = _Writes(records)
+    for threads in groups.values():
+        found = [independent for group in threads.values() if len(independent := writes.without_dependent(group, threshold)) >= threshold]
+        if found:
+            yield Loop([record for group in found for record in group], max(map(len, found)), len(found))
+
+
+class _Writes:
+    """The writes of a test, to tell which reads depend on them."""
+
+    def __init__(self, records: list[CommandRecord]) -> None:
+        self._of: dict[str, list[CommandRecord]] = {}
+        for record in records:
+            if record.name in _WRITES:
+                of_all = record.name == "bulkWrite"
+                self._of.setdefault(record.database if of_all else record.namespace, []).append(record)
+
+    def without_dependent(self, reads: list[CommandRecord], threshold: int) -> list[CommandRecord]:
+        """Return the reads of one loop that could come before the loop: those that do not read what the loop has just written."""
+        if len(reads) < threshold or not any(name in self._of for name in (reads[0].database, reads[0].namespace)):
+            return reads
+        # By task: several tasks that write and read are clients. The first read of each may then depend on what it wrote before.
+        before: dict[int, CommandRecord] = {}
+        are_clients = len({read.task for read in reads}) > 1
+        kept = []
+        for read in reads:
+            if not self._depends(read, before.get(read.task), are_clients):
+                kept.append(read)
+            before[read.task] = read
+        return kept
+
+    def _depends(self, read: CommandRecord, before: CommandRecord | None, are_clients: bool) -> bool:
+        """Return whether a read sees what was written since the one before: the same documents again, or those that it asks for."""
+        if before is None and not are_clients:
+            return False
+        writes = list(self._between(before, read))
+        if before is None:
+            writes = [write for write in writes if write.task == read.task]
+        elif before.text == read.text:
+            return bool(writes)
+        wanted = wanted_by(read) if writes else []
+        return bool(wanted) and any(all(pattern.search(write.text) for pattern in wanted) for write in writes)
+
+    def _between(self, before: CommandRecord | None, read: CommandRecord) -> Iterator[CommandRecord]:
+        for name in (read.database, read.namespace):
+            of_name = self._of.get(name, [])
+            numbers = (0 if before is None else before.number, read.number)
+            first, end = (bisect_left(of_name, number, key=lambda write: write.number) for number in numbers)
+            yield from of_name[first:end]
+
+
+def wanted_by(read: CommandRecord) -> list[re.Pattern[str]]:
+    """Return patterns of the fields with their constants that a read asks for, as they are typed in mongosh."""
+    shape, text = (_POSITION.sub("", one) for one in (read.shape, read.text))
+    pieces = shape.split("?")
+    match = re.fullmatch("(.+?)".join(map(re.escape, pieces)), text, re.DOTALL)
+    names = [re.search(r"[\w$.]+: $", piece) for piece in pieces[:-1]]
+    if match is None or not all(names):
+        return []
+    return [re.compile(rf"{re.escape(name[0])}{re.escape(value)}(?!\w)") for name, value in zip(names, match.groups(), strict=True) if name]

@@ -1,0 +1,150 @@
+"""What the shadow's answers show: the data of one process, merged in the one that reports it. All values are those of JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypedDict
+
+from pytest_secantus.shadow.equality import Mismatch
+from secantus_server.bson.values import MISSING
+from secantus_server.work.shell_values import typed
+
+#: Of a test, this many differences are kept.
+MOST_OF_A_TEST: Final = 5
+#: An answer is cut to this many characters.
+MOST_CHARACTERS: Final = 600
+#: What is left out of shown answers.
+_HIDDEN: Final = frozenset(["$clusterTime", "operationTime", "electionId", "opTime", "topologyVersion", "lastCommittedOpTime", "signature"])
+
+
+class Difference(TypedDict):
+    """A command that was answered differently.
+
+    Arguments:
+        command: as it is typed in mongosh.
+        path: that of the first difference in the answer.
+        here, shadow: the values there.
+        answer_here, answer_shadow: the answers.
+        note: what else could be the reason, or an empty text.
+    """
+
+    test: str
+    database: str
+    command: str
+    path: str
+    here: str
+    shadow: str
+    answer_here: str
+    answer_shadow: str
+    note: str
+
+
+class Findings(TypedDict):
+    """The differences of a process or of a run.
+
+    Arguments:
+        server: the shadow's version and address.
+        tests, commands: how many were compared.
+        more: the number of further differences, by test.
+        left_out: the number of commands that were not sent, by reason.
+        problems: what has kept tests from being compared.
+    """
+
+    server: str
+    tests: int
+    commands: int
+    differences: list[Difference]
+    more: dict[str, int]
+    left_out: dict[str, int]
+    problems: list[str]
+
+
+def new_findings() -> Findings:
+    """Return findings without data."""
+    return {"server": "", "tests": 0, "commands": 0, "differences": [], "more": {}, "left_out": {}, "problems": []}
+
+
+def add_difference(findings: Findings, difference: Difference) -> None:
+    """Add a difference, or count it if its test has many."""
+    test = difference["test"]
+    if sum(one["test"] == test for one in findings["differences"]) < MOST_OF_A_TEST:
+        findings["differences"].append(difference)
+    else:
+        findings["more"][test] = findings["more"].get(test, 0) + 1
+
+
+def make_difference(
+    test: str, database: str, command: str, mismatch: Mismatch, ours: dict[str, Any], theirs: dict[str, Any], note: str
+) -> Difference:
+    """Return a difference of two answers."""
+    return {
+        "test": test,
+        "database": database,
+        "command": cut(command),
+        "path": mismatch.path,
+        "here": shown(mismatch.ours),
+        "shadow": shown(mismatch.theirs),
+        "answer_here": shown_answer(ours),
+        "answer_shadow": shown_answer(theirs),
+        "note": note,
+    }
+
+
+def merge_findings(findings: Findings, part: Findings) -> None:
+    """Add the findings of another process."""
+    findings["server"] = findings["server"] or part["server"]
+    findings["tests"] += part["tests"]
+    findings["commands"] += part["commands"]
+    findings["differences"] += part["differences"]
+    findings["problems"] += part["problems"]
+    for test, count in part["more"].items():
+        findings["more"][test] = findings["more"].get(test, 0) + count
+    for reason, count in part["left_out"].items():
+        findings["left_out"][reason] = findings["left_out"].get(reason, 0) + count
+
+
+def shown(value: Any) -> str:
+    """Return a value as it is typed in mongosh, or `(none)`."""
+    return "(none)" if value is MISSING else cut(typed(value))
+
+
+def shown_answer(reply: dict[str, Any]) -> str:
+    """Return an answer as it is typed in mongosh, without what concerns only its server."""
+    return shown({key: value for key, value in reply.items() if key not in _HIDDEN})
+
+
+def cut(text: str) -> str:
+    """Return a text, cut if it is long."""
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
+
+
+def lines_of(findings: Findings) -> list[str]:
+    """Return the lines of the terminal."""
+    differences, problems = findings["differences"], findings["problems"]
+    count = len(differences) + sum(findings["more"].values())
+    answers = "no answer differs" if not count else f"{count:,} answer{'s' if count > 1 else ''} differ{'' if count > 1 else 's'}"
+    server = findings["server"] or "the shadow"
+    sent = f"{_counted(findings['commands'], 'command')} of {_counted(findings['tests'], 'test')}"
+    lines = [f"{sent} {'was' if findings['commands'] == 1 else 'were'} compared with {server}: {answers}"]
+    test = ""
+    for one in differences:
+        if one["test"] != test:
+            test = one["test"]
+            lines += ["", test]
+        lines += _lines_of(one)
+        more = findings["more"].get(test, 0)
+        if more and one is [other for other in differences if other["test"] == test][-1]:
+            lines.append(f"  and {more} more in this test, which may follow from these")
+    lines += ["", *problems] if problems else []
+    if findings["left_out"]:
+        lines += ["", "not sent:", *(f"  {count:,} x {reason}" for reason, count in sorted(findings["left_out"].items()))]
+    return lines
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def _lines_of(one: Difference) -> list[str]:
+    lines = [f"  use {one['database']}", f"  {one['command']}", f"    {one['path']}:", f"      here:   {one['here']}"]
+    lines.append(f"      shadow: {one['shadow']}")
+    return [*lines, f"      ({one['note']})"] if one["note"] else lines

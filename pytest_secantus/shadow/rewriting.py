@@ -1,0 +1,144 @@
+"""Which commands are sent to the shadow, and in what form: with its names of databases, and without what belongs to one server."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from bson.raw_bson import RawBSONDocument
+
+from secantus_server.bson import decode, encode
+
+if TYPE_CHECKING:
+    from secantus_server.interceptors.command_tap import TappedCommand
+
+#: The commands that read or write data. No other command is sent: it could concern the whole server.
+READS: Final = frozenset(["find", "aggregate", "count", "distinct", "listCollections", "listIndexes", "getMore"])
+WRITES: Final = frozenset(
+    """
+    insert update delete findAndModify findandmodify bulkWrite create createIndexes drop dropIndexes dropDatabase collMod
+    renameCollection convertToCapped
+    """.split()
+)
+ENDS: Final = frozenset(["commitTransaction", "abortTransaction"])
+SENT: Final = READS | WRITES | ENDS | {"killCursors"}
+#: Commands that run in the database `admin` and name those of the user.
+_OF_ADMIN: Final = frozenset(["bulkWrite", "renameCollection", *ENDS])
+_SYSTEM: Final = frozenset(["admin", "config", "local"])
+# The session, the time, and the driver's other additions; the shadow's client makes its own.
+_OF_CLIENT: Final = frozenset(
+    """
+    $db $clusterTime $readPreference lsid txnNumber stmtId stmtIds startTransaction autocommit maxTimeMS readConcern apiVersion apiStrict
+    apiDeprecationErrors
+    """.split()
+)
+# An error of these here depends on time, on other clients, or on what this server does not support: ExceededTimeLimit, NotSupported,
+# interruptions, conflicts with other transactions, transactions and cursors that a restore has ended.
+_OF_THE_MOMENT: Final = {24, 43, 50, 112, 225, 237, 246, 251, 262, 11600, 11601, 11602}
+NOT_SUPPORTED: Final = 238
+#: What the first stage of a pipeline reads if it is not a collection.
+_OF_THE_SERVER: Final = frozenset(
+    ["$currentOp", "$collStats", "$indexStats", "$planCacheStats", "$listSessions", "$listLocalSessions", "$queryStats", "$listCatalog"]
+)
+_RANDOM: Final = (b"\x00$sample", b"\x03$sample", b"$sampleRate\x00", b"$rand\x00")
+#: The longest name of a database.
+_NAME_BYTES: Final = 63
+
+
+def reason_to_leave_out(entry: TappedCommand, body: dict[str, Any], reply: dict[str, Any]) -> str | None:
+    """Return why a command is not sent, in words of a list; None if it is.
+
+    Arguments:
+        body, reply: the decoded command and our reply.
+    """
+    if entry.name not in SENT:
+        return f"{entry.name} (it does not read or write data)"
+    if entry.fate == "refused":
+        return "commands refused by a fault, by rights, or because the server was blocked"
+    if entry.fate == "retried":
+        return "retries of writes that had run before"
+    if entry.db in _SYSTEM and entry.name not in _OF_ADMIN:
+        return f"commands on the databases {', '.join(sorted(_SYSTEM))}"
+    target = body.get("collection") if entry.name == "getMore" else body.get(entry.name)
+    if type(target) is str and target.startswith("system."):
+        return "commands on system collections"
+    code = reply.get("code")
+    if code == NOT_SUPPORTED:
+        return "commands that Secantus does not support (error 238)"
+    if code in _OF_THE_MOMENT:
+        return "commands ended by a time limit, a conflict or an interruption"
+    return _reason_of_body(entry, body)
+
+
+def _reason_of_body(entry: TappedCommand, body: dict[str, Any]) -> str | None:
+    if entry.name == "aggregate":
+        pipeline = body.get("pipeline")
+        first = pipeline[0] if type(pipeline) is list and pipeline and type(pipeline[0]) is dict else {}
+        if "$changeStream" in first:
+            return "change streams"
+        if not _OF_THE_SERVER.isdisjoint(first):
+            return "aggregations over the server's own figures"
+    if entry.name in ("find", "aggregate") and any(word in entry.command for word in _RANDOM):
+        return "queries with random results"
+    if body.get("tailable"):
+        return "tailable cursors"
+    if body.get("explain") or ("autocommit" not in body and _field(body.get("readConcern"), "level") == "snapshot"):
+        return "explained pipelines and snapshot sessions"
+    return "writes without an answer (w: 0)" if _field(body.get("writeConcern"), "w") == 0 else None
+
+
+def _field(document: Any, name: str) -> Any:
+    return document.get(name) if type(document) is dict else None
+
+
+class Names:
+    """The names of databases on the shadow, which belong to this process.
+
+    Arguments:
+        prefix: that of all its names there.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def of(self, db: str) -> str:
+        """Return the name of a database on the shadow."""
+        name = self._prefix + db
+        if len(name.encode()) <= _NAME_BYTES:
+            return name
+        return self._prefix + hashlib.sha256(db.encode()).hexdigest()[:16]
+
+    def of_namespace(self, namespace: Any) -> Any:
+        """Return a namespace on the shadow; a value of another type is returned as it is."""
+        if type(namespace) is not str or "." not in namespace:
+            return namespace
+        db, _, collection = namespace.partition(".")
+        return f"{self.of(db)}.{collection}"
+
+    def command(self, name: str, command: bytes) -> dict[str, Any]:
+        """Return a command for the shadow's client. Embedded documents stay as they were sent, byte for byte.
+
+        Arguments:
+            name: the command's name.
+            command: its BSON.
+        """
+        sent = {key: value for key, value in RawBSONDocument(command).items() if key not in _OF_CLIENT}
+        if name == "renameCollection":
+            sent[name], sent["to"] = self.of_namespace(sent[name]), self.of_namespace(sent.get("to"))
+        if name == "bulkWrite" and type(sent.get("nsInfo")) is list:
+            sent["nsInfo"] = [{**one, "ns": self.of_namespace(one.get("ns"))} for one in sent["nsInfo"]]
+        if name == "aggregate" and type(sent.get("pipeline")) is list and b"\x02db\x00" in command:
+            sent["pipeline"] = [self._stage(stage) for stage in sent["pipeline"]]
+        return sent
+
+    def _stage(self, stage: Any) -> Any:
+        """Return a stage that names the shadow's database if it writes to one."""
+        if not isinstance(stage, RawBSONDocument):
+            return stage
+        plain = decode(bytes(stage.raw))
+        target = plain.get("$out") or plain.get("$merge")
+        target = target.get("into") if type(target) is dict and "into" in target else target
+        if type(target) is dict and type(target.get("db")) is str:
+            target["db"] = self.of(target["db"])
+            return RawBSONDocument(encode(plain))
+        return stage

@@ -1,0 +1,42 @@
+"""The link between pytest's hooks and the package `shadow`, which is imported only if there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_secantus.guard import guard_of
+
+if TYPE_CHECKING:
+    from pytest_secantus.shadow.watch import ShadowWatch
+
+
+def check_shadow(config: pytest.Config) -> None:
+    """Check that the shadow answers. (A usage error would crash an xdist worker; the controller has checked it.)
+
+    Raises:
+        pytest.UsageError: it does not.
+    """
+    uri = guard_of(config).worker.options.shadow
+    if uri is not None and not config.option.help and not hasattr(config, "workerinput"):
+        from pytest_secantus.shadow.client import check_shadow
+
+        check_shadow(uri)
+
+
+def shadow_of(config: pytest.Config) -> ShadowWatch | None:
+    """Return the shadow of this configuration, or None; create it on first use."""
+    guard = guard_of(config)
+    uri = guard.worker.options.shadow
+    if uri is None:
+        return None
+    if SHADOW not in config.stash:
+        from pytest_secantus.shadow.watch import ShadowWatch
+
+        shadow = config.stash[SHADOW] = ShadowWatch(guard.worker, uri)
+        guard.before_undo.append(shadow.end_test)
+    return config.stash[SHADOW]
+
+
+SHADOW: pytest.StashKey[ShadowWatch] = pytest.StashKey()

@@ -1,0 +1,143 @@
+"""A tap of all commands with their replies, for a comparison with another server. It is installed when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, Literal, NamedTuple
+
+from secantus_server.bson import RawDocument, encode
+from secantus_server.dispatch.harness import DumpedCollection
+from secantus_server.dispatch.interceptors import Call, Interceptor, Interceptors, Outcome
+from secantus_server.errors import CommandError
+from secantus_server.interceptors.command_log import OF_DRIVERS
+
+#: The bytes of commands and replies that are kept at most.
+MOST_BYTES: Final = 256 * 1024 * 1024
+
+#: What happened to a command: it ran, an interceptor such as a fail point refused it, or it was a retry of a write that had run before.
+Fate = Literal["ran", "refused", "retried"]
+
+
+class TappedCommand(NamedTuple):
+    """A command and its reply as BSON.
+
+    Arguments:
+        name: the command's name.
+        db: its database.
+        command: its body, with the documents of its sequences.
+        reply: its reply, or its error as a reply, without the fields that a fail point has added.
+        clock_ms: the server's time after the command, in milliseconds since the Unix epoch.
+        system_ms: that of the system.
+        is_own: whether the harness has sent it.
+    """
+
+    name: str
+    db: str
+    command: bytes
+    reply: bytes
+    fate: Fate
+    clock_ms: int
+    system_ms: int
+    is_own: bool
+
+
+class TappedState(NamedTuple):
+    """The collections after snapshots were restored or set aside, which changes them without a command."""
+
+    collections: list[DumpedCollection]
+
+
+Tapped = TappedCommand | TappedState
+
+
+class Arrivals(Interceptor):
+    """Notes the commands that the other interceptors may refuse, before these are called.
+
+    Threads: by connection, which has one command at a time; single operations on a dict are atomic.
+    """
+
+    def __init__(self) -> None:
+        self._pending: dict[int, int] = {}
+
+    def before(self, call: Call) -> None:
+        """Note a command."""
+        self._pending[call.client.connection_id] = call.message.request_id
+
+    def take(self, call: Call) -> bool:
+        """Forget a command; return whether it was noted, and not taken before."""
+        return self._pending.pop(call.client.connection_id, None) == call.message.request_id
+
+
+class CommandTap(Interceptor):
+    """Keeps commands and replies in the order in which the commands ended, until they are taken.
+
+    Arguments:
+        own: the application name, or comment, of the harness's commands.
+
+    Threads: appending to a list is atomic, and so is the exchange of the list.
+    """
+
+    def __init__(self, own: str = "") -> None:
+        self._own = own
+        self._arrivals = Arrivals()
+        self._entries: list[Tapped] = []
+        self._bytes = 0
+        #: The number of commands that did not fit.
+        self.left_out = 0
+
+    def install(self, interceptors: Interceptors) -> None:
+        """Install it around the other interceptors."""
+        interceptors.install(self._arrivals, first=True)
+        interceptors.install(self)
+
+    def remove(self, interceptors: Interceptors) -> None:
+        """Undo `install`."""
+        interceptors.remove(self._arrivals)
+        interceptors.remove(self)
+
+    def before(self, call: Call) -> None:
+        """Note that no interceptor has refused a command."""
+        self._arrivals.take(call)
+
+    def after(self, call: Call, outcome: Outcome) -> None:
+        """Keep a command that has ended."""
+        is_refused = self._arrivals.take(call)
+        if call.name in OF_DRIVERS:
+            return
+        if self._bytes > MOST_BYTES:
+            self.left_out += 1
+            return
+        clock = call.services.clock
+        entry = TappedCommand(
+            call.name,
+            call.db,
+            encode(_whole(call)),
+            encode(_plain_reply(outcome, call.injected or ())),
+            "refused" if is_refused else "retried" if call.retried else "ran",
+            clock.now_ms(),
+            clock.system_ms(),
+            bool(self._own) and self._own in (call.client.application, call.body.get("comment")),
+        )
+        self._bytes += len(entry.command) + len(entry.reply)
+        self._entries.append(entry)
+
+    def note_state(self, collections: list[DumpedCollection]) -> None:
+        """Keep the contents after they were changed without a command."""
+        self._entries.append(TappedState(collections))
+
+    def take(self) -> list[Tapped]:
+        """Return what was kept, and keep it no longer."""
+        entries, self._entries, self._bytes = self._entries, [], 0
+        return entries
+
+
+def _whole(call: Call) -> dict[str, Any]:
+    """Return a command with the documents of its sequences."""
+    return {**call.body, **{name: list(map(RawDocument, documents)) for name, documents in call.message.sequences.items()}}
+
+
+def _plain_reply(outcome: Outcome, injected: Iterable[str]) -> dict[str, Any]:
+    """Return a reply, or an error as a reply, without injected fields."""
+    if isinstance(outcome, CommandError):
+        outcome = {"ok": 0.0, "errmsg": outcome.message, "code": outcome.code, "codeName": outcome.code_name, **outcome.info}
+    return {"ok": 1.0, **{name: value for name, value in outcome.items() if name not in injected}}

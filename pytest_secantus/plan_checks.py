@@ -101,12 +101,12 @@ def remedy_of(record: CommandRecord, title: str) -> str:
 
 
 def _n_plus_one(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
-    # By all lines of the project, so that a line that many parts of an application share is not one line, and by the thread: threads that
-    # do the same at a time are clients, not a loop.
-    groups: dict[tuple[tuple[str, ...], int, str, str], list[CommandRecord]] = {}
+    # By all lines of the project, so that a line that many parts of an application share is not one line; by the thread, since threads that
+    # do the same at a time are clients, not a loop; and by the example or subtest, since the loop over these is the test's.
+    groups: dict[tuple[tuple[str, ...], int, int, str, str], list[CommandRecord]] = {}
     for record in records:
         if record.name in _READS and record.stack:
-            groups.setdefault((record.stack, record.thread, record.namespace, record.shape), []).append(record)
+            groups.setdefault((record.stack, record.thread, record.part, record.namespace, record.shape), []).append(record)
     for group in groups.values():
         if len(group) >= threshold:
             repeats = len({record.text for record in group}) == 1

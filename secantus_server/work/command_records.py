@@ -130,6 +130,7 @@ class CommandRecord:
         source: the line of the test that sent it, as `file:line`; None if it is not known. The reader of the log sets it.
         stack: the lines outside of libraries that led to it, innermost first. The reader of the log sets it.
         thread: the client's thread, or 0. The reader of the log sets it.
+        part: the number of the test's example or subtest that sent it, or 0. The reader of the log sets it.
     """
 
     _COMPUTED = ("namespace", "shape", "text", "plan_summary", "advice")
@@ -150,6 +151,7 @@ class CommandRecord:
         self.source: str | None = None
         self.stack: tuple[str, ...] = ()
         self.thread = 0
+        self.part = 0
 
     @property
     def site(self) -> str | None:

@@ -5,8 +5,9 @@ The log is on during tests that ask for it by the fixture `secantus_commands` or
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -47,6 +48,8 @@ class CommandWatch:
         self._begin = 0
         # The positions of commands of wider fixtures, which do not belong to the test.
         self._foreign: list[tuple[int, int]] = []
+        # The positions at which the test's examples and subtests begin.
+        self._parts: list[int] = []
         # The position after the test's function, if it has run: its teardown does not belong to the report's page of the test.
         self._call_end: int | None = None
         self._report: Report | None = None
@@ -121,7 +124,7 @@ class CommandWatch:
         if self._worker.death() is None:
             self.server.clear_command_log()
             self._begin = self.server.command_log_position()
-        self._foreign, self._call_end = [], None
+        self._foreign, self._parts, self._call_end = [], [], None
 
     @property
     def report(self) -> Report:
@@ -235,10 +238,11 @@ class CommandWatch:
         return not any(first <= record.number < end for first, end in self._foreign)
 
     def _attributed(self, records: list[CommandRecord]) -> list[CommandRecord]:
-        """Return commands with their source lines."""
+        """Return commands with their source lines and parts of the test."""
         assert self._sources is not None, "the log is on"
         for record in records:
             record.stack, record.source, record.thread, record.task = self._sources.of(record.request_id)
+            record.part = bisect_right(self._parts, record.number)
         return records
 
     def check_markers(self, items: list[pytest.Item]) -> None:
@@ -265,6 +269,18 @@ class CommandWatch:
             checks = self._checks(item)
             if checks and self._worker.options.uri is not None:
                 raise pytest.UsageError(f"{item.nodeid}: the marker {FAIL_MARKER} cannot be combined with secantus_uri")
+
+    def call(self, item: pytest.Item) -> AbstractContextManager[None]:
+        """Surround the test function; if the log is wanted, note where examples and subtests begin."""
+        if not self.is_wanted:
+            return nullcontext()
+        from pytest_secantus.parts import parts_noticed
+
+        return parts_noticed(item, self._begin_part)
+
+    def _begin_part(self, _kind: str) -> None:
+        if self.is_on and self._worker.death() is None:
+            self._parts.append(self.server.command_log_position())
 
     def function_ended(self, item: pytest.Item) -> None:
         """Note the use of indexes at the end of a test's function, for the report: its data are still there."""

@@ -152,7 +152,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Reset the databases within the test, if that was asked for, and fail it if it has passed but a plan check reports something."""
     watch = watch_of(item.config)
     try:
-        with guard_of(item.config).call(item):
+        with guard_of(item.config).call(item), watch.call(item):
             result = yield
         watch.check_plans(item)
     finally:

@@ -52,18 +52,19 @@ class Loop(NamedTuple):
 
 def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
     """Yield the loops of at least `threshold` reads that could be one."""
-    # By all lines of the project, so that a line that many parts of an application share is not one line, and by the thread: threads that
-    # do the same at a time are clients, not a loop.
-    groups: dict[tuple[tuple[str, ...], str, str], dict[int, list[CommandRecord]]] = {}
+    # By all lines of the project, so that a line that many parts of an application share is not one line; by the thread, since threads that
+    # do the same at a time are clients, not a loop; and by the example or subtest, since the loop over these is the test's.
+    groups: dict[tuple[tuple[str, ...], str, str], dict[tuple[int, int], list[CommandRecord]]] = {}
     for record in records:
         if record.name in _READS and record.stack:
-            threads = groups.setdefault((record.stack, record.namespace, record.shape), {})
-            threads.setdefault(record.thread, []).append(record)
+            of_line = groups.setdefault((record.stack, record.namespace, record.shape), {})
+            of_line.setdefault((record.thread, record.part), []).append(record)
     writes = _Writes(records)
-    for threads in groups.values():
-        found = [independent for group in threads.values() if len(independent := writes.without_dependent(group, threshold)) >= threshold]
+    for of_line in groups.values():
+        found = [independent for group in of_line.values() if len(independent := writes.without_dependent(group, threshold)) >= threshold]
         if found:
-            yield Loop([record for group in found for record in group], max(map(len, found)), len(found))
+            threads = {group[0].thread for group in found}
+            yield Loop([record for group in found for record in group], max(map(len, found)), len(threads))
 
 
 class _Writes:

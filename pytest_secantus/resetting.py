@@ -6,13 +6,13 @@ the state when the first example or subtest began.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
-from functools import wraps
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
+
+from pytest_secantus.parts import parts_noticed
 
 if TYPE_CHECKING:
     from pytest_secantus.store import SnapshotStore
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 #: The resets of the fixture `secantus_reset`.
 BY_HAND: Final = "by hand"
-#: The values of the option `secantus_reset`.
-EXAMPLES: Final = "examples"
-SUBTESTS: Final = "subtests"
 
 
 class Resets:
@@ -35,7 +32,6 @@ class Resets:
     def __init__(self, store: SnapshotStore) -> None:
         self._store = store
         self._bases: dict[str, Any] = {}
-        self._nested = 0
 
     def begin(self, kind: str) -> None:
         """Take the base of a kind of resets, unless it exists. (It may have ended by a restore further out.)"""
@@ -48,64 +44,6 @@ class Resets:
             self._store.restore(base)
         else:
             self.begin(kind)
-
-    def before_each(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that resets the store before each call of `function`: an example."""
-        if inspect.iscoroutinefunction(function):
-
-            @wraps(function)
-            async def example(*args: Any, **kwargs: Any) -> Any:
-                self.reset(EXAMPLES)
-                return await function(*args, **kwargs)
-
-        else:
-
-            @wraps(function)
-            def example(*args: Any, **kwargs: Any) -> Any:
-                self.reset(EXAMPLES)
-                return function(*args, **kwargs)
-
-        return example
-
-    def within_each(self, subtest: Callable[..., AbstractContextManager[Any]]) -> Callable[..., AbstractContextManager[Any]]:
-        """Return a function that makes subtests which begin with a reset. A subtest within another does not."""
-
-        @wraps(subtest)
-        @contextmanager
-        def test(*args: Any, **kwargs: Any) -> Generator[Any]:
-            if not self._nested:
-                self.reset(SUBTESTS)
-            self._nested += 1
-            try:
-                with subtest(*args, **kwargs) as value:
-                    yield value
-            finally:
-                self._nested -= 1
-
-        return test
-
-
-@contextmanager
-def resetting(item: pytest.Item, resets: Resets, kinds: tuple[str, ...]) -> Generator[None]:
-    """Reset before the examples and subtests of a test that runs within the block.
-
-    Arguments:
-        kinds: what to reset before.
-    """
-    hypothesis: Any = getattr(getattr(item, "obj", None), "hypothesis", None)
-    inner = getattr(hypothesis, "inner_test", None)
-    if SUBTESTS in kinds:
-        for owner, name in ((getattr(item, "funcargs", {}).get("subtests"), "test"), (getattr(item, "instance", None), "subTest")):
-            if hasattr(owner, name):
-                setattr(owner, name, resets.within_each(getattr(owner, name)))
-    if EXAMPLES not in kinds or inner is None:
-        yield
-        return
-    hypothesis.inner_test = resets.before_each(inner)
-    try:
-        yield
-    finally:
-        hypothesis.inner_test = inner
 
 
 class Resetting:
@@ -132,8 +70,14 @@ class Resetting:
 
     @contextmanager
     def call(self, item: pytest.Item) -> Generator[None]:
-        """Surround the test function, and reset the databases before its examples and subtests."""
-        with resetting(item, self._current(), self._worker.options.reset):
+        """Surround the test function, and reset the databases before those of its parts that the option names."""
+        resets, kinds = self._current(), self._worker.options.reset
+
+        def begin(kind: str) -> None:
+            if kind in kinds:
+                resets.reset(kind)
+
+        with parts_noticed(item, begin):
             yield
 
     def resetter(self) -> Callable[[], None]:

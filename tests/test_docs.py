@@ -148,3 +148,65 @@ def test_the_examples_of_how_to_extend(tmp_path: Path) -> None:
     (tmp_path / "trial.py").write_text("import secantus_server.server\n" + imports + TRIAL, encoding="utf-8")
     done = run(tmp_path, "trial.py")
     assert done.returncode == 0, done.stderr
+
+
+#: What a newcomer looks for, by the heading where it is described. Two links lead there from README.md.
+FEATURES = {
+    "fixtures": "docs/plugin.md#fixtures",
+    "seeds": "docs/plugin.md#seeds",
+    "isolation": "docs/plugin.md#isolation",
+    "existing suites": "docs/plugin.md#existing-suites---secantus",
+    "users": "docs/plugin.md#users-and-roles",
+    "certificates": "docs/plugin.md#tls",
+    "child process": "docs/plugin.md#a-server-in-a-child-process",
+    "transactions": "docs/transactions.md",
+    "change streams": "docs/change-streams.md",
+    "command log": "docs/command-log.md#the-command-log",
+    "plan checks": "docs/command-log.md#plan-checks",
+    "report": "docs/report.md",
+    "clock": "docs/clock.md",
+    "following time-machine": "docs/clock.md#following-time-machine-and-freezegun",
+    "faults": "docs/faults.md",
+    "what a driver does": "docs/faults.md#what-pymongo-does",
+    "fail points": "docs/fail-points.md",
+    "dumps": "docs/failures.md",
+    "pause": "docs/failures.md#looking-at-the-server",
+    "resets": "docs/finer-isolation.md#resets-by-hand",
+    "examples and subtests": "docs/finer-isolation.md#examples-and-subtests",
+    "block": "docs/finer-isolation.md#tests-that-must-not-reach-the-server",
+    "threads": "docs/finer-isolation.md#threads-that-a-test-leaves-writing",
+    "bridges": "docs/bridges.md",
+    "Django": "docs/bridges.md#django",
+    "other languages": "docs/other-languages.md",
+    "the shop": "examples/shop/README.md",
+}
+
+
+def linked_from(page: Path) -> set[str]:
+    """The pages that a page links to, as paths from the repository's root."""
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    return {(page.parent / target).resolve().relative_to(ROOT).as_posix() for target in targets}
+
+
+def anchors(page: Path) -> set[str]:
+    """The names by which links lead to a page's headings."""
+    headings = re.findall(
+        r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE), re.MULTILINE
+    )
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_two_links_lead_to_each_feature(feature: str) -> None:
+    page, _, anchor = FEATURES[feature].partition("#")
+    first = linked_from(ROOT / "README.md")
+    second = {target for name in first if name.endswith(".md") for target in linked_from(ROOT / name)}
+    assert page in first | second, f"Neither README.md nor a page that it links to links to {page}."
+    assert not anchor or anchor in anchors(ROOT / page), f"{page} has no heading #{anchor}."
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_to_headings(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]*)\)", page.read_text(encoding="utf-8")):
+        aim = page.parent / target if target else page
+        assert aim.suffix != ".md" or anchor in anchors(aim), f"{page.name} links to {target}#{anchor}, which is no heading."

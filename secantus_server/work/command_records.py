@@ -131,6 +131,7 @@ class CommandRecord:
         stack: the lines outside of libraries that led to it, innermost first. The reader of the log sets it.
         thread: the client's thread, or 0. The reader of the log sets it.
         task: its asyncio task, or 0. The reader of the log sets it.
+        part: the number of the test's example or subtest that sent it, or 0. The reader of the log sets it.
     """
 
     _COMPUTED = ("namespace", "shape", "text", "plan_summary", "advice")
@@ -152,6 +153,7 @@ class CommandRecord:
         self.stack: tuple[str, ...] = ()
         self.thread = 0
         self.task = 0
+        self.part = 0
 
     @property
     def site(self) -> str | None:

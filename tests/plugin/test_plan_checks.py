@@ -338,3 +338,74 @@ def test_loops(project: Project) -> None:
             "*the same command * times from one line*with the same values",
         ]
     )
+
+
+EXAMPLES = """
+    import unittest
+
+    import pytest
+    from hypothesis import HealthCheck, given, settings, strategies as st
+
+    pytestmark = pytest.mark.secantus_fail_on("n_plus_one")
+    PROFILE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=12, database=None)
+
+    @PROFILE
+    @given(st.integers(0, 1000))
+    def test_good_examples(secantus_db, number):
+        secantus_db.things.find_one({"a": number})
+
+    @PROFILE
+    @given(st.integers(10, 20))
+    def test_bad_examples(secantus_db, number):
+        for _ in range(number):
+            secantus_db.things.find_one({"a": number})
+
+    class TestOfUnittest(unittest.TestCase):
+        @pytest.fixture(autouse=True)
+        def database(self, secantus_db):
+            self.db = secantus_db
+
+        def test_good_subtests(self):
+            for number in range(12):
+                with self.subTest(number=number):
+                    self.db.things.find_one({"a": number})
+
+        def test_bad_subtest(self):
+            for number in range(12):
+                with self.subTest(number=number), self.subTest("within"):
+                    for _ in range(number):
+                        self.db.things.find_one({"a": number})
+"""
+
+
+@pytest.mark.parametrize("reset", ["", "examples subtests"])
+def test_each_example_and_subtest_has_its_own_count(project: Project, reset: str) -> None:
+    pytest.importorskip("hypothesis")
+    project.ini(f"secantus_reset = {reset}" if reset else "")
+    project.write(test_it=EXAMPLES)
+    result = project.run_apart("-p", "no:asyncio", "-rA")
+    result.stdout.fnmatch_lines_random(
+        [
+            "PASSED test_it.py::test_good_examples",
+            "PASSED test_it.py::TestOfUnittest::test_good_subtests",
+            "FAILED test_it.py::test_bad_examples*",
+            "FAILED test_it.py::TestOfUnittest::test_bad_subtest*",
+        ]
+    )
+
+
+def test_pytest_subtests_have_their_own_count(project: Project) -> None:
+    if not hasattr(pytest, "Subtests"):
+        pytest.skip("pytest 8 has no subtests")
+    project.write(
+        test_it="""
+        import pytest
+
+        @pytest.mark.secantus_fail_on("n_plus_one")
+        def test_good(subtests, secantus_db):
+            for number in range(12):
+                with subtests.test(number=number):
+                    secantus_db.things.find_one({"a": number})
+        """
+    )
+    assert project.run_apart("-p", "no:asyncio").ret == 0

@@ -32,6 +32,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.ChainableUndefined,
+            finalize=lambda value: "" if value is None else value,
         )
         self._environment.filters |= {"ejson": ejson.dumps, "pretty": pretty, "size": size, "count": count, "duration": duration}
         self._environment.globals |= {"url": url, "chart": chart}

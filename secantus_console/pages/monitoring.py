@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pymongo.errors import OperationFailure
 
+from secantus_console.console import APP_NAME
 from secantus_console.page import Answer, Call, Moved, Page, posted, shown
 from secantus_console.render import url
 from secantus_console.samples import CHARTS
@@ -49,11 +50,14 @@ def profiler(call: Call) -> Answer:
         for entry in database["system.profile"].aggregate(_SHAPES, maxTimeMS=call.time_limit_ms)
     ]
     limit = call.number("limit", 50, 1, 500)
-    data["entries"] = [_entry(entry) for entry in database["system.profile"].find(sort=[("$natural", -1)], limit=limit)]
+    data["entries"] = [_entry(entry) for entry in database["system.profile"].find(_OTHERS, sort=[("$natural", -1)], limit=limit)]
     return Page("profiler.html", "Profiler", data)
 
 
+# The console's own commands are left out.
+_OTHERS: Final[dict[str, Any]] = {"appName": {"$ne": APP_NAME}}
 _SHAPES: Final[list[dict[str, Any]]] = [
+    {"$match": _OTHERS},
     {
         "$group": {
             "_id": {"op": "$op", "namespace": "$ns", "plan": "$planSummary", "shape": {"$ifNull": ["$planCacheShapeHash", "$queryHash"]}},

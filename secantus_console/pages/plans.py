@@ -39,6 +39,8 @@ def explain(call: Call) -> Answer:
         command = _command(call, collection.name)
         reply = call.database.command("explain", command, verbosity="executionStats", maxTimeMS=call.time_limit_ms)
         data |= _described(reply, command)
+        there = [list(index["key"].items()) for index in collection.list_indexes()] if data["advice"] else []
+        data["advice"] = [one for one in data["advice"] if list(one["key"].items()) not in there]
     except (InputError, PyMongoError) as error:
         data["error"], page.status = message_of(error), 400
     return page

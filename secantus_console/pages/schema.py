@@ -13,6 +13,7 @@ from secantus_console.errors import InputError
 from secantus_console.messages import message_of
 from secantus_console.page import Answer, Call, Page, shown
 from secantus_server.bson import decode, type_name
+from secantus_server.work.shell_values import typed
 
 MAX_SAMPLE: Final = 10_000
 MAX_PATHS: Final = 300
@@ -83,7 +84,7 @@ def _note(name: str, value: Any, paths: dict[str, Path], seen: set[str]) -> None
 
 
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else typed(value)
     return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
 
 

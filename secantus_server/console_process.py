@@ -131,6 +131,8 @@ class ConsoleProcess:
         while True:
             piece = os.read(self._end[0], 65536)
             if not piece:
+                # It has ended: nobody could let a paused run go on.
+                self._on_resume()
                 return
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:

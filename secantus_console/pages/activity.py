@@ -102,7 +102,6 @@ def _transaction(entry: dict[str, Any]) -> dict[str, Any]:
 def end_session(call: Call) -> Answer:
     """End a session, and abort its transaction."""
 
-
     try:
         key = Binary(bytes.fromhex(call.required("id").replace("-", "")), 4)
     except ValueError:

@@ -21,7 +21,7 @@ def backup(call: Call) -> Answer:
 
 def take(call: Call) -> Answer:
     """Write an archive to a file of the server's machine."""
-    path = call.required("path")
+    path = call.required("output")
     if not path.endswith(".tar.gz"):
         raise InputError("The name of an archive ends in .tar.gz.")
     reply = call.client.admin.command("secantusAdmin.backupArchive", outputPath=path)

@@ -31,7 +31,14 @@ def _row(index: dict[str, Any], others: list[dict[str, Any]], usage: dict[str, A
     name = index["name"]
     accesses = usage.get(name, {})
     options = {key: value for key, value in index.items() if key not in ("v", "key", "name", "ns")}
-    row = {"name": name, "key": index["key"], "options": options, "bytes": sizes.get(name), "uses": accesses.get("ops"), "since": accesses.get("since")}
+    row = {
+        "name": name,
+        "key": index["key"],
+        "options": options,
+        "bytes": sizes.get(name),
+        "uses": accesses.get("ops"),
+        "since": accesses.get("since"),
+    }
     notes = []
     if accesses and not accesses["ops"] and name != "_id_":
         notes.append("not used since then")

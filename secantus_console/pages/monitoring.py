@@ -41,7 +41,9 @@ def profiler(call: Call) -> Answer:
         return Page("profiler.html", "Profiler", data)
     database = call.client[name]
     try:
-        data["status"] = {key: value for key, value in database.command("profile", -1).items() if key in ("was", "slowms", "sampleRate", "filter")}
+        data["status"] = {
+            key: value for key, value in database.command("profile", -1).items() if key in ("was", "slowms", "sampleRate", "filter")
+        }
     except OperationFailure as error:
         data["error"] = str(error.details.get("errmsg", error) if error.details else error)
         return Page("profiler.html", "Profiler", data)
@@ -73,8 +75,18 @@ _SHAPES: Final[list[dict[str, Any]]] = [
 
 
 def _entry(entry: dict[str, Any]) -> dict[str, Any]:
-    command = {name: value for name, value in entry.get("command", {}).items() if name not in ("lsid", "$clusterTime", "$db", "$readPreference")}
-    fields = {"time": "ts", "op": "op", "namespace": "ns", "ms": "millis", "plan": "planSummary", "returned": "nreturned", "documents": "docsExamined"}
+    command = {
+        name: value for name, value in entry.get("command", {}).items() if name not in ("lsid", "$clusterTime", "$db", "$readPreference")
+    }
+    fields = {
+        "time": "ts",
+        "op": "op",
+        "namespace": "ns",
+        "ms": "millis",
+        "plan": "planSummary",
+        "returned": "nreturned",
+        "documents": "docsExamined",
+    }
     return {ours: entry.get(theirs) for ours, theirs in fields.items()} | {"client": entry.get("appName", ""), "command": command}
 
 

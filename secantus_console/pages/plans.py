@@ -24,7 +24,17 @@ _COUNTS: Final = {
     "ms": "executionTimeMillisEstimate",
 }
 # What says more of a stage than its name.
-_DETAILS: Final = ("indexName", "keyPattern", "indexBounds", "filter", "sortPattern", "limitAmount", "skipAmount", "transformBy", "direction")
+_DETAILS: Final = (
+    "indexName",
+    "keyPattern",
+    "indexBounds",
+    "filter",
+    "sortPattern",
+    "limitAmount",
+    "skipAmount",
+    "transformBy",
+    "direction",
+)
 #: An index pays when more documents than these are read in vain.
 REJECTED: Final = 10
 
@@ -89,7 +99,9 @@ def _with_plans(reply: Any) -> Iterator[Mapping[str, Any]]:
 def _node(stage: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stage of the plan with its counts and the stages below."""
     below = [stage["inputStage"]] if "inputStage" in stage else list(stage.get("inputStages", []))
-    below += [stage[name] for name in ("outerStage", "innerStage", "thenStage", "elseStage", "queryPlan") if isinstance(stage.get(name), Mapping)]
+    below += [
+        stage[name] for name in ("outerStage", "innerStage", "thenStage", "elseStage", "queryPlan") if isinstance(stage.get(name), Mapping)
+    ]
     return {
         "stage": stage.get("stage", "?"),
         "counts": {name: stage[field] for name, field in _COUNTS.items() if field in stage},

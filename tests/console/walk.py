@@ -34,8 +34,8 @@ PAGES = {
     "documents": f"/documents?{_HERE}&limit=5",
     "table": f"/documents?{_HERE}&view=table&limit=12",
     "document": f"/document?{_HERE}&id=7",
-    "aggregation": f'/aggregate?{_HERE}&pipeline=[{{"$match":{{"status":"paid"}}}},{{"$group":{{"_id":"$city","total":{{"$sum":"$total"}}}}}},'
-    '{"$sort":{"total":-1}}]',
+    "aggregation": f'/aggregate?{_HERE}&pipeline=[{{"$match":{{"status":"paid"}}}},{{"$group":{{"_id":"$city"'
+    ',"total":{"$sum":"$total"}}},{"$sort":{"total":-1}}]',
     "explain": f'/explain?{_HERE}&filter={{"city":"Oslo","total":{{"$gt":50}}}}&sort={{"placed":-1}}',
     "schema": f"/schema?{_HERE}",
     "indexes": f"/indexes?{_HERE}",
@@ -63,16 +63,30 @@ TEST: dict[str, Any] = {
         {
             "namespace": "shop.orders",
             "state": "kept",
-            "added": ["{ _id: 901, city: \"Oslo\", status: \"closed\" }"],
+            "added": ['{ _id: 901, city: "Oslo", status: "closed" }'],
             "removed": [],
-            "changed": [{"before": "{ _id: 7, status: \"paid\" }", "after": "{ _id: 7, status: \"refunded\" }"}],
+            "changed": [{"before": '{ _id: 7, status: "paid" }', "after": '{ _id: 7, status: "refunded" }'}],
             "more": 12,
         }
     ],
     "differencesNote": "",
     "commands": [
-        {"text": 'db.orders.find({ city: "Oslo" })', "plan": "COLLSCAN", "scanned": 400, "ms": 0.8, "source": "orders.py:41", "error": None},
-        {"text": "db.orders.updateOne({ _id: 7 }, …)", "plan": "EXPRESS_IXSCAN", "scanned": 1, "ms": 0.1, "source": "orders.py:52", "error": "11000"},
+        {
+            "text": 'db.orders.find({ city: "Oslo" })',
+            "plan": "COLLSCAN",
+            "scanned": 400,
+            "ms": 0.8,
+            "source": "orders.py:41",
+            "error": None,
+        },
+        {
+            "text": "db.orders.updateOne({ _id: 7 }, …)",
+            "plan": "EXPRESS_IXSCAN",
+            "scanned": 1,
+            "ms": 0.1,
+            "source": "orders.py:52",
+            "error": "11000",
+        },
     ],
     "commandsLeftOut": 3,
     "snapshots": [{"scope": "session", "written": True}, {"scope": "test", "written": True}],

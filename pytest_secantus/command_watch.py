@@ -81,7 +81,7 @@ class CommandWatch:
     @property
     def _always(self) -> bool:
         options = self._worker.options
-        return bool(options.fail_on) or options.report is not None
+        return bool(options.fail_on) or options.report is not None or (options.console and options.uri is None)
 
     def switch_on(self) -> None:
         """Begin a log, or continue one without the commands so far.
@@ -226,9 +226,10 @@ class CommandWatch:
         """
         if left_out := self.server.commands_left_out():
             raise RuntimeError(f"the command log is full: it lacks the last {left_out:,} commands of this test")
-        return self._own_records()
+        return self.own_records()
 
-    def _own_records(self) -> list[CommandRecord]:
+    def own_records(self) -> list[CommandRecord]:
+        """Return the commands of the running test that the log has."""
         return self._attributed([record for record in self.server.logged_commands(self._begin) if self._is_own(record)])
 
     def _is_own(self, record: CommandRecord) -> bool:
@@ -310,7 +311,7 @@ class CommandWatch:
             return
         from pytest_secantus.plan_checks import find_problems, message_of
 
-        if findings := find_problems(self._own_records(), checks):
+        if findings := find_problems(self.own_records(), checks):
             pytest.fail(message_of(findings), pytrace=False)
 
     def commands(self) -> Commands:

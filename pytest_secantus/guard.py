@@ -147,10 +147,15 @@ class Guard:
         report.sections.append((TITLE, text))
 
     def pause(self, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> None:
-        """With ``--secantus-pause``, wait after a failure until the user continues. Faults end before that."""
-        worker = self.worker
-        if worker.options.pause and worker.running and not worker.is_left_to_parent and not worker.death():
+        """With ``--secantus-pause`` or ``--secantus-console``, wait after a failure until the user continues. Faults end before that."""
+        worker, options = self.worker, self.worker.options
+        if (options.pause or options.console) and worker.running and not worker.is_left_to_parent and not worker.death():
             self.end_call()
+            if options.console:
+                from pytest_secantus.console_view import pause_in_console
+
+                pause_in_console(self, node, report)
+                return
             from pytest_secantus.pausing import pause
 
             pause(node, report, worker.server.uri, worker.options.database)

@@ -71,6 +71,13 @@ class Layers:
         layer = self._layer_of(owner)
         return None if layer is None or self._has_ended(layer) else layer.snapshot
 
+    def described(self) -> list[tuple[Hashable, float, bool]]:
+        """Return the open layers, outermost first: the owner, the rank, and whether anything was written since its snapshot."""
+        store = self._store
+        if store is None:
+            return []
+        return [(one.owner, one.rank, store.written_since(one.snapshot)) for one in self._open if not self._has_ended(one)]
+
     def is_innermost(self, owner: Hashable) -> bool:
         """Return whether writes made now belong to `owner`."""
         return bool(self._open) and self._open[-1].owner == owner

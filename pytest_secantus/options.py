@@ -74,6 +74,7 @@ class Options:
         dump: the directory for the databases of failed tests.
         dump_format: the format in it.
         pause: whether to wait after each failure, with the server running.
+        console: whether to wait after each failure, and show the test in the console.
         reset: what to reset the databases before within a test: `examples` of Hypothesis, `subtests`.
         guards_threads: whether to warn about threads that tests leave writing.
         block: whether tests that request none of our fixtures are kept from the server.
@@ -100,6 +101,7 @@ class Options:
     dump: Path | None
     dump_format: DumpFormat
     pause: bool
+    console: bool
     reset: tuple[str, ...]
     block: bool
     guards_threads: bool
@@ -169,6 +171,7 @@ def _add_flags(parser: pytest.Parser) -> None:
     group.addoption("--secantus-dump", metavar="DIR", help="write the databases of each failed test, as they were then, to a directory")
     group.addoption("--secantus-dump-format", metavar="FORMAT", help="json (default): canonical Extended JSON; bson: as mongodump")
     group.addoption("--secantus-pause", action="store_true", help="wait after each failure, with the server running, and show its URI")
+    group.addoption("--secantus-console", action="store_true", help="wait after each failure, and show the test in the browser")
 
 
 def read_options(config: pytest.Config, given: Namespace) -> Options:
@@ -199,6 +202,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         dump=read_dump(given.secantus_dump, config, uri),
         dump_format=read_dump_format(given.secantus_dump_format, given.secantus_dump),
         pause=read_pause(given),
+        console=read_console(given),
         reset=read_reset(ini("secantus_reset"), isolation),
         guards_threads=read_truth("secantus_thread_guard", ini("secantus_thread_guard"), False),
         block=read_own_truth("secantus_block", ini("secantus_block"), uri),
@@ -348,6 +352,25 @@ def read_pause(given: Namespace) -> bool:
     if given.secantus_pause and (getattr(given, "numprocesses", None) or getattr(given, "tx", None)):
         raise pytest.UsageError("--secantus-pause cannot be combined with -n: the workers have no terminal")
     return bool(given.secantus_pause)
+
+
+def read_console(given: Namespace) -> bool:
+    """Return whether to wait after each failure, and show the test in the console.
+
+    Raises:
+        pytest.UsageError: the tests run in several processes, or the console's packages are not installed.
+    """
+    if given.secantus_console:
+        if getattr(given, "numprocesses", None) or getattr(given, "tx", None):
+            raise pytest.UsageError("--secantus-console cannot be combined with -n: the tests of all workers would pause")
+        from secantus_server.console_process import check_installed
+        from secantus_server.settings import SettingsError
+
+        try:
+            check_installed()
+        except SettingsError as error:
+            raise pytest.UsageError(f"--secantus-console: {error}") from None
+    return bool(given.secantus_console)
 
 
 def read_reset(kinds: list[str], isolation: Isolation) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -17,18 +18,25 @@ def pause(node: pytest.Item | pytest.Collector, report: pytest.TestReport, uri: 
     Arguments:
         database: the name of the database behind `secantus_db`.
     """
-    plugins = node.config.pluginmanager
+    with shown_terminal(node.config) as terminal:
+        terminal.section("Secantus: paused", sep="-")
+        terminal.line(f"{report.nodeid} failed: {reason(report)}")
+        terminal.line(f"The server runs at {uri}; secantus_db is its database {database}. Press Enter to go on.")
+        with suppress(EOFError):
+            input()
+
+
+@contextmanager
+def shown_terminal(config: pytest.Config) -> Iterator[pytest.TerminalReporter]:
+    """Provide the terminal, without capturing, for a block."""
+    plugins = config.pluginmanager
     terminal = cast("pytest.TerminalReporter", plugins.get_plugin("terminalreporter"))
     capture = cast("CaptureManager | None", plugins.get_plugin("capturemanager"))
     if capture is not None:
         capture.suspend(in_=True)
     try:
         terminal.ensure_newline()
-        terminal.section("Secantus: paused", sep="-")
-        terminal.line(f"{report.nodeid} failed: {reason(report)}")
-        terminal.line(f"The server runs at {uri}; secantus_db is its database {database}. Press Enter to go on.")
-        with suppress(EOFError):
-            input()
+        yield terminal
     finally:
         if capture is not None:
             capture.resume()

@@ -74,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     try:
         effective = load(arguments, _version())
+        _check_console(effective.settings)
     except SettingsError as error:
         print(f"secantusdb: {error}", file=sys.stderr)
         return EXIT_INVALID
@@ -92,6 +93,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The server's log has its own level, which setParameter can change.
     logging.getLogger("secantus").setLevel(logging.DEBUG)
     return run(settings, effective.asked)
+
+
+def _check_console(settings: Settings) -> None:
+    """Check that a console can be started, if there is to be one.
+
+    Raises:
+        SettingsError: its packages are not installed.
+    """
+    if settings.console:
+        from secantus_server.console_process import check_installed
+
+        check_installed()
 
 
 def run(settings: Settings, asked: Mapping[str, Any]) -> int:
@@ -116,6 +129,8 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
             # Objects created at startup are permanent: exclude them from garbage collection.
             gc.freeze()
             print(server.uri if asked.get("print_uri") else f"secantusdb is ready: {server.uri}", flush=True)
+            if server.console_url is not None:
+                print(f"console: {server.console_url}", file=sys.stderr if asked.get("print_uri") else sys.stdout, flush=True)
             if asked.get("ephemeral"):
                 threading.Thread(target=_await_end_of, args=(parent, server), name="secantus-parent", daemon=True).start()
             manager.ready(f"listening on {server.uri}")

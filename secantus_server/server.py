@@ -61,6 +61,7 @@ from secantus_server.work.snapshot_reads import run_in_snapshot
 
 if TYPE_CHECKING:
     from secantus_server.backup.segments import OplogArchive
+    from secantus_server.console_process import ConsoleProcess
     from secantus_server.dispatch.harness import Difference, DumpedCollection
     from secantus_server.interceptors.command_log import CommandLog
     from secantus_server.interceptors.command_tap import CommandTap, Tapped
@@ -133,6 +134,7 @@ class SecantusDBServer:
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._metrics: MetricsEndpoint | None = None
+        self._console: ConsoleProcess | None = None
         self._periodic: Periodic | None = None
         self._command_log: CommandLog | None = None
         self._tap: CommandTap | None = None
@@ -146,6 +148,7 @@ class SecantusDBServer:
         Raises:
             StorageError: the store cannot be opened.
             ListenError: the port cannot be bound.
+            SettingsError: there is to be a console, and its packages are not installed.
             RuntimeError: the server is already running.
         """
         if self._services is not None:
@@ -167,6 +170,7 @@ class SecantusDBServer:
             self._services.topology.address = self._listener.address
             self._periodic = Periodic(self._services, self._listener.check_clients, self._oplog_archive(self._services))
             self._metrics = self._metrics_endpoint(self._services)
+            self._console = self._start_console()
         except BaseException:
             self._services = None
             engine.close()
@@ -187,6 +191,18 @@ class SecantusDBServer:
         from secantus_server.net.metrics_endpoint import MetricsEndpoint
 
         return MetricsEndpoint(services)
+
+    def _start_console(self) -> ConsoleProcess | None:
+        if not self.settings.console:
+            return None
+        from secantus_server.console_process import start_console
+
+        return start_console(self.settings, self.uri)
+
+    @property
+    def console_url(self) -> str | None:
+        """The address of the console with its one-time token, or None without a console."""
+        return None if self._console is None else self._console.url
 
     def _note_start(self, address: str) -> None:
         details: dict[str, Any] = {"id": 23016, "summary": "Waiting for connections", "attributes": {"address": address}}
@@ -338,6 +354,9 @@ class SecantusDBServer:
         assert self._periodic is not None, "a running server has its periodic work"
         if self._metrics is not None:
             self._metrics.close()
+        if self._console is not None:
+            self._console.close()
+            self._console = None
         services.topology.close()
         services.fail_points.close()
         services.writes.close()
@@ -356,6 +375,8 @@ class SecantusDBServer:
         self._listener.abandon()
         if self._metrics is not None:
             self._metrics.abandon()
+        if self._console is not None:
+            self._console.abandon()
         services.engine.abandon()
 
     def _close_store(self, services: Services) -> None:

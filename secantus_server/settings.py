@@ -213,6 +213,24 @@ class Settings:
         unit=SECONDS,
     )
 
+    console: bool = setting(
+        False,
+        "console.enabled",
+        "Run [the console](console.md), a page in the browser, in a process beside the server. `--console PORT` also selects its port.",
+    )
+    console_port: int = setting(27080, "console.port", "The TCP port of the console; 0 selects a free one, which is printed.")
+    console_host: str = setting(
+        "127.0.0.1",
+        "console.host",
+        "The address that the console listens on. It speaks HTTP without encryption: use another address than loopback only in a network "
+        "that you trust, or behind a proxy.",
+    )
+    console_write: bool = setting(
+        False,
+        "console.write",
+        "Let the console, if there is one, change documents, collections, users and settings; otherwise it only reads.",
+    )
+
     def __post_init__(self) -> None:
         if type(self.log_level) is str:
             object.__setattr__(self, "log_level", self.log_level.lower())
@@ -251,6 +269,8 @@ class Settings:
                 raise SettingsError(f"{name} has no effect without tls_cert_file.")
         if self.tls_require_client_cert and not self.tls_ca_file:
             raise SettingsError("tls_require_client_cert needs tls_ca_file, the authorities whose certificates are accepted.")
+        if self.console and self.tls_require_client_cert:
+            raise SettingsError("The console has no certificate for tls_require_client_cert: use secantusdb-admin with a URI that has.")
         return self
 
 
@@ -264,7 +284,7 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{name} must be {_described(kind)}, not {value!r}.")
         if isinstance(value, int) and value < 0:
             raise SettingsError(f"{name} must not be negative: {value}.")
-    for name in ("port", "metrics_port"):
+    for name in ("port", "metrics_port", "console_port"):
         if getattr(settings, name) > 65535:
             raise SettingsError(f"{name} must be between 0 and 65535, not {getattr(settings, name)}.")
     for entry in fields(settings):

@@ -24,6 +24,9 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "secantus_server"
+CONSOLE = ROOT / "secantus_console"
+# What the console's own process runs; a text in the server's process.
+BOOT_LINE = "from secantus_console.child import main"
 
 # Packages that every package may import.
 FOUNDATION = {"errors", "error_codes", "clock", "system", "bson", "diagnostics", "modules", "version"}
@@ -65,6 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "snapshots": {"dispatch", "work", "sessions", "storage"},
     "periodic": {"dispatch", "work", "sessions", "storage", "backup"},
     "net": {"wire", "dispatch", "storage", "settings"},
+    "console_process": {"net", "settings"},
 }
 # The composition root and the programs that start it may import everything.
 ROOTS = {"__init__", "__main__", "server", "cli", "tools"}
@@ -75,12 +79,13 @@ SOURCES = {".py", ".pyx", ".pxd", ".so", ".c"}
 MAX_MODULE_LINES = 600
 MAX_FUNCTION_LINES = 40
 
-_IMPORT = re.compile(r"^\s*(?:from\s+(secantus_server[\w.]*)\s+c?import\s+(.*)|c?import\s+(secantus_server[\w.]*))", re.MULTILINE)
+_MODULE = r"(secantus_(?:server|console)[\w.]*)"
+_IMPORT = re.compile(rf"^\s*(?:from\s+{_MODULE}\s+c?import\s+(.*)|c?import\s+{_MODULE})", re.MULTILINE)
 
 
 def sources(*patterns: str) -> list[Path]:
     """Return the source files of our packages."""
-    roots = [PACKAGE, ROOT / "pytest_secantus", ROOT / "conformance" / "secantus_conformance", ROOT / "vendor"]
+    roots = [PACKAGE, CONSOLE, ROOT / "pytest_secantus", ROOT / "conformance" / "secantus_conformance", ROOT / "vendor"]
     return sorted(path for root in roots for pattern in patterns for path in root.rglob(pattern) if path.is_file())
 
 
@@ -93,6 +98,8 @@ def imported_packages(path: Path) -> set[str]:
     found = set()
     for source, names, whole in _IMPORT.findall(path.read_text(encoding="utf-8")):
         parts = (source or whole).split(".")
+        if parts[0] != "secantus_server":
+            continue
         found |= {parts[1]} if len(parts) > 1 else {name.split(" as ")[0].strip(" ()\\") for name in names.split(",")}
     return found
 
@@ -225,6 +232,20 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
     assert not found, f"These modules import each other in a circle: {found}. Move what they share further down."
 
 
+def test_the_console_is_a_client() -> None:
+    # It works for a server elsewhere, so it uses the language, never a server; and no server or plugin imports it.
+    allowed = {"bson", "mql", "errors", "work"}
+    for path in sorted(CONSOLE.rglob("*.py")):
+        wrong = imported_packages(path) - allowed
+        assert not wrong, f"{relative(path)} imports {sorted(wrong)}: the console talks to its server only through pymongo."
+    for package in (PACKAGE, ROOT / "pytest_secantus"):
+        for path in sorted(package.rglob("*.py")):
+            text = path.read_text(encoding="utf-8").replace(BOOT_LINE, "")
+            found = re.search(r"^\s*(?:import|from) secantus_console", text, re.MULTILINE)
+            assert not found, f"{relative(path)} imports the console: start it as a process of its own."
+    assert not circles(module_graph(CONSOLE))
+
+
 def test_circles_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     package = tmp_path / "secantus_server"
@@ -342,7 +363,7 @@ def test_licence() -> None:
 
 
 def test_entry_points() -> None:
-    programs = ["secantusdb", "secantusdb-restore-archive", "secantus-conformance"]
+    programs = ["secantusdb", "secantusdb-admin", "secantusdb-restore-archive", "secantus-conformance"]
     for group, names in {"pytest11": ["secantus"], "console_scripts": programs}.items():
         for name in names:
             found = [entry for entry in entry_points(group=group) if entry.name == name]
@@ -351,7 +372,7 @@ def test_entry_points() -> None:
             assert found[0].load() is not None
 
 
-@pytest.mark.parametrize("package", ["pytest_secantus", "secantus_server", "conformance/secantus_conformance"])
+@pytest.mark.parametrize("package", ["pytest_secantus", "secantus_console", "secantus_server", "conformance/secantus_conformance"])
 def test_packages_are_typed(package: str) -> None:
     assert (ROOT / package / "py.typed").exists(), f"Add an empty {package}/py.typed: type checkers ignore our annotations without it."
 
@@ -364,7 +385,7 @@ def test_data_is_installed(path: Path) -> None:
     if package == "vendor":
         return
     listed = settings()["tool"]["setuptools"]["package-data"]
-    patterns = [pattern.removeprefix("**/") for pattern in [*listed["*"], *listed.get(package, [])]]
+    patterns = [pattern.rpartition("/")[2] for pattern in [*listed["*"], *listed.get(package, [])]]
     assert any(fnmatch(rest[-1], pattern) for pattern in patterns), f"{relative(path)} would not be installed: add it to package-data."
 
 

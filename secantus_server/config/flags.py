@@ -27,6 +27,16 @@ class FlagParser(argparse.ArgumentParser):
         super().error(f"--{unknown[1]} is now {entry.flags[0]}" if unknown and entry else message)
 
 
+class _Console(argparse.Action):
+    """`--console [PORT]`: two settings in one flag."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
+        """Store both settings."""
+        namespace.console = True
+        if values is not None:
+            namespace.console_port = values
+
+
 def build_parser(version: str) -> argparse.ArgumentParser:
     """Return the command line parser. Flags have no defaults, so that an omitted flag can be distinguished from a given one."""
     parser = FlagParser(prog="secantusdb", description=_DESCRIPTION, epilog=_EPILOG, argument_default=argparse.SUPPRESS, allow_abbrev=False)
@@ -51,7 +61,9 @@ def build_parser(version: str) -> argparse.ArgumentParser:
 def _add(parser: argparse.ArgumentParser, entry: Entry) -> None:
     """Add the flag of a setting."""
     options: dict[str, Any] = {"dest": entry.name, "help": _help(entry)}
-    if type(entry.default) is bool:
+    if entry.name == "console":
+        options |= {"action": _Console, "nargs": "?", "type": int, "metavar": "PORT"}
+    elif type(entry.default) is bool:
         options["action"] = argparse.BooleanOptionalAction
     elif entry.choices:
         options |= {"choices": entry.choices, "type": str.lower if all(choice.islower() for choice in entry.choices) else str}

@@ -45,6 +45,8 @@ class Entry:
     @property
     def flags(self) -> tuple[str, ...]:
         """The setting's flags; the first one is shown in errors."""
+        if self.key == "enabled":
+            return (f"--{self.section}",)
         prefix = "" if self.section in _UNPREFIXED else f"{self.section}-"
         return (f"--{prefix}{self.key.replace('_', '-')}", *_ALIASES.get(self.name, ()))
 

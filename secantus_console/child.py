@@ -1,0 +1,50 @@
+"""The console's process beside a server: its configuration comes through standard input, whose end is also its end.
+
+The lines of standard input are JSON: first the options, then, for a paused test, `{"test": ...}`. Standard output carries
+`{"resume": true}` and further one-time tokens, one JSON document per line.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+from typing import Any, Final
+
+from secantus_console.console import Console
+from secantus_console.options import ConsoleOptions
+from secantus_console.serving import Serving
+from secantus_console.test_view import TestView
+
+#: The descriptor of the listening socket.
+LISTENER: Final = 3
+
+
+def main() -> None:
+    """Serve until the parent closes standard input."""
+    start = json.loads(sys.stdin.readline())
+    listener = socket.socket(fileno=LISTENER)
+    host, port = start["host"], listener.getsockname()[1]
+    options = ConsoleOptions(
+        start["uri"], host, port, start["write"], tuple(start["client_options"].items()), start.get("time_limit_ms", 10_000)
+    )
+    view = TestView(lambda: _say({"resume": True})) if start.get("tests") else None
+    serving = Serving(Console(options, view), listener, start["token"], lambda token: _say({"token": token}))
+    serving.start()
+    for line in sys.stdin:
+        if view is not None:
+            view.show(json.loads(line)["test"])
+    serving.stop()
+
+
+_WRITING: Final = threading.Lock()  # one line at a time on standard output
+
+
+def _say(message: dict[str, Any]) -> None:
+    with _WRITING:
+        print(json.dumps(message), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Extended JSON as people read and edit it: relaxed, but with the exact type of each number.
+
+An int32 is `5`, an int64 `{"$numberLong": "5"}`, a double `5.0`, so that saving a document that was not edited does not change it.
+https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bson import json_util
+from bson.int64 import Int64
+from bson.json_util import CANONICAL_JSON_OPTIONS, JSONMode, JSONOptions
+
+from secantus_console.errors import InputError
+
+_OPTIONS: Final = JSONOptions(json_mode=JSONMode.RELAXED, tz_aware=True)
+
+
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """Return the text of a value."""
+    return json.dumps(plain(value), indent=indent, ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """Return a value made of JSON's types."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if value is None or isinstance(value, str | bool) or type(value) is int:
+        return value
+    if isinstance(value, Int64):
+        return {"$numberLong": str(int(value))}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else json_util.default(value, CANONICAL_JSON_OPTIONS)
+    return json.loads(json_util.dumps(value, json_options=_OPTIONS))
+
+
+def canonical(value: Any) -> str:
+    """Return the canonical text of a value, which keeps every type."""
+    return json_util.dumps(value, json_options=CANONICAL_JSON_OPTIONS)
+
+
+def loads(text: str, what: str) -> Any:
+    """Return the value of a text.
+
+    Arguments:
+        what: what the text is, for the error.
+
+    Raises:
+        InputError: it is not Extended JSON.
+    """
+    try:
+        return json_util.loads(text, json_options=_OPTIONS)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+    except RecursionError:
+        raise InputError(f"{what} is nested too deeply.") from None
+    except Exception as error:  # noqa: BLE001 - bson raises errors of many types for invalid $-forms
+        raise InputError(f"{what} is not Extended JSON: {error}.") from None
+
+
+def document(text: str, what: str) -> dict[str, Any]:
+    """Return the document of a text.
+
+    Raises:
+        InputError: it is not a document.
+    """
+    value = loads(text, what)
+    if not isinstance(value, dict):
+        raise InputError(f"{what} must be a document, such as {{}}.")
+    return value
+
+
+def documents(text: str, what: str) -> list[dict[str, Any]]:
+    """Return the documents of a text: one document, an array of them, or one per line.
+
+    Raises:
+        InputError: it contains anything else.
+    """
+    try:
+        value = loads(text, what)
+    except InputError:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2 or not all(line.strip().endswith("}") for line in lines):
+            raise
+        value = [loads(line, f"Line {number} of {what.lower()}") for number, line in enumerate(lines, 1)]
+    found = value if isinstance(value, list) else [value]
+    if not found or not all(isinstance(entry, dict) for entry in found):
+        raise InputError(f"{what} must be a document, an array of documents, or one document per line.")
+    return found

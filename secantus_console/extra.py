@@ -1,0 +1,14 @@
+"""The packages of the extra `[console]`: whether they are installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Final
+
+PACKAGES: Final = ("starlette", "uvicorn", "jinja2")
+INSTALL: Final = 'The console needs packages that are not installed: run pip install "pytest-secantus[console]".'
+
+
+def is_installed() -> bool:
+    """Return whether the packages of the extra are installed."""
+    return all(find_spec(name) is not None for name in PACKAGES)

@@ -1,0 +1,31 @@
+"""Backups of a Secantus server, and how they are restored."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from secantus_console.errors import InputError
+from secantus_console.page import Answer, Call, Moved, Page, posted, shown
+
+
+def backup(call: Call) -> Answer:
+    """Show what can be backed up, and how to restore."""
+    commands = call.client.admin.command("listCommands")["commands"]
+    status = call.client.admin.command("serverStatus")
+    data: dict[str, Any] = {
+        "available": "secantusAdmin.backupArchive" in commands,
+        "inMemory": status.get("storageEngine", {}).get("persistent") is False,
+    }
+    return Page("backup.html", "Backup", data)
+
+
+def take(call: Call) -> Answer:
+    """Write an archive to a file of the server's machine."""
+    path = call.required("output")
+    if not path.endswith(".tar.gz"):
+        raise InputError("The name of an archive ends in .tar.gz.")
+    reply = call.client.admin.command("secantusAdmin.backupArchive", outputPath=path)
+    return Moved("/backup", f"Wrote {reply['outputPath']}: {reply['sizeBytes']:,} bytes in {reply['durationMillis']:,} ms.")
+
+
+ROUTES: Final = (shown("/backup", backup), posted("/backup/take", take))

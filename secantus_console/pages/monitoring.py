@@ -1,0 +1,133 @@
+"""Metrics, the profiler, and the log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from pymongo.errors import OperationFailure
+
+from secantus_console.console import APP_NAME
+from secantus_console.page import Answer, Call, Moved, Page, posted, shown
+from secantus_console.render import url
+from secantus_console.samples import CHARTS
+
+_SYSTEM: Final = ("admin", "config", "local")
+MAX_LOG_LINES: Final = 1024
+
+
+def metrics(call: Call) -> Answer:
+    """Show the charts. Each load takes a sample, so an open page draws its own history."""
+    status = call.client.admin.command("serverStatus")
+    samples = call.console.samples
+    samples.add(status)
+    charts = [
+        {
+            "title": title,
+            "unit": unit,
+            "lines": {name: samples.lines(place, rate) for name, place in lines.items() if samples.lines(place, rate)},
+        }
+        for title, unit, rate, lines in CHARTS
+    ]
+    return Page("metrics.html", "Metrics", {"charts": charts, "live": call.text("live", "1") != "0"})
+
+
+def profiler(call: Call) -> Answer:
+    """Show the profiler's level in a database, its slow shapes and its latest entries."""
+    names = [name for name in call.client.list_database_names() if name not in _SYSTEM]
+    name = call.text("db", names[0] if names else "")
+    data: dict[str, Any] = {"databases": names, "db": name}
+    if not name:
+        return Page("profiler.html", "Profiler", data)
+    database = call.client[name]
+    try:
+        data["status"] = {
+            key: value for key, value in database.command("profile", -1).items() if key in ("was", "slowms", "sampleRate", "filter")
+        }
+    except OperationFailure as error:
+        data["error"] = str(error.details.get("errmsg", error) if error.details else error)
+        return Page("profiler.html", "Profiler", data)
+    data["shapes"] = [
+        {"shape": entry["_id"], **{name: entry[name] for name in ("times", "totalMs", "maxMs", "documents")}}
+        for entry in database["system.profile"].aggregate(_SHAPES, maxTimeMS=call.time_limit_ms)
+    ]
+    limit = call.number("limit", 50, 1, 500)
+    data["entries"] = [_entry(entry) for entry in database["system.profile"].find(_OTHERS, sort=[("$natural", -1)], limit=limit)]
+    return Page("profiler.html", "Profiler", data)
+
+
+# The console's own commands are left out.
+_OTHERS: Final[dict[str, Any]] = {"appName": {"$ne": APP_NAME}}
+_SHAPES: Final[list[dict[str, Any]]] = [
+    {"$match": _OTHERS},
+    {
+        "$group": {
+            "_id": {"op": "$op", "namespace": "$ns", "plan": "$planSummary", "shape": {"$ifNull": ["$planCacheShapeHash", "$queryHash"]}},
+            "times": {"$sum": 1},
+            "totalMs": {"$sum": "$millis"},
+            "maxMs": {"$max": "$millis"},
+            "documents": {"$sum": {"$ifNull": ["$docsExamined", 0]}},
+        }
+    },
+    {"$sort": {"totalMs": -1, "documents": -1, "_id": 1}},
+    {"$limit": 20},
+]
+
+
+def _entry(entry: dict[str, Any]) -> dict[str, Any]:
+    command = {
+        name: value for name, value in entry.get("command", {}).items() if name not in ("lsid", "$clusterTime", "$db", "$readPreference")
+    }
+    fields = {
+        "time": "ts",
+        "op": "op",
+        "namespace": "ns",
+        "ms": "millis",
+        "plan": "planSummary",
+        "returned": "nreturned",
+        "documents": "docsExamined",
+    }
+    return {ours: entry.get(theirs) for ours, theirs in fields.items()} | {"client": entry.get("appName", ""), "command": command}
+
+
+def set_profiler(call: Call) -> Answer:
+    """Set the profiler's level in a database."""
+    level, slow = call.number("level", 0, 0, 2), call.number("slowms", 100, 0, 1_000_000)
+    call.database.command("profile", level, slowms=slow)
+    return Moved(url("/profiler", db=call.database.name), f"Set the profiler of {call.database.name} to level {level}.")
+
+
+def log(call: Call) -> Answer:
+    """Show the last lines of the server's log, the latest first."""
+    wanted = call.text("text").lower()
+    lines = [_line(line) for line in call.client.admin.command("getLog", "global")["log"]]
+    found = [line for line in reversed(lines) if wanted in f"{line['message']} {line['attributes']}".lower()]
+    return Page("log.html", "Log", {"text": call.text("text"), "lines": found[:MAX_LOG_LINES], "live": call.text("live", "1") != "0"})
+
+
+_SEVERITIES: Final = {"F": "fatal", "E": "error", "W": "warning", "I": "info", "D": "debug"}
+
+
+def _line(text: str) -> dict[str, Any]:
+    """Return the parts of a line of the structured log."""
+    try:
+        parts = json.loads(text)
+    except ValueError:
+        parts = None
+    if not isinstance(parts, dict):
+        return {"time": "", "severity": "info", "component": "", "message": text, "attributes": ""}
+    return {
+        "time": parts.get("t", {}).get("$date", "") if isinstance(parts.get("t"), dict) else "",
+        "severity": _SEVERITIES.get(str(parts.get("s", "I"))[:1], "debug"),
+        "component": parts.get("c", ""),
+        "message": parts.get("msg", ""),
+        "attributes": json.dumps(parts["attr"], ensure_ascii=False) if parts.get("attr") else "",
+    }
+
+
+ROUTES: Final = (
+    shown("/metrics", metrics),
+    shown("/profiler", profiler),
+    posted("/profiler/set", set_profiler),
+    shown("/log", log),
+)

@@ -1,0 +1,75 @@
+"""Serving a console on a socket that listens already, in this thread or in one of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import uvicorn
+
+from secantus_console.application import build
+from secantus_console.console import Console
+from secantus_console.sessions import Sessions
+
+#: How many requests may be open at a time; further ones are answered with 503.
+MAX_REQUESTS: Final = 64
+_END_TIMEOUT_S: Final = 5
+
+
+class Serving:
+    """A console that answers requests.
+
+    Arguments:
+        console: the console.
+        listener: the listening socket.
+        token: the first one-time token.
+        announce: called with each further token.
+    """
+
+    def __init__(self, console: Console, listener: socket.socket, token: str, announce: Callable[[str], None]) -> None:
+        self._console = console
+        self._listener = listener
+        config = uvicorn.Config(
+            build(console, Sessions(announce, time.monotonic, token)),
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            ws="none",
+            limit_concurrency=MAX_REQUESTS,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Answer requests until `stop` is called in another thread, or a signal ends it."""
+        try:
+            self._server.run([self._listener])
+        finally:
+            self._console.close()
+
+    def start(self) -> None:
+        """Answer requests in a thread."""
+        self._thread = threading.Thread(target=self.run, name="secantus-console", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering, and wait for the thread."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(_END_TIMEOUT_S)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=128)

@@ -184,9 +184,8 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
     Raises:
         pytest.UsageError: an option is invalid.
     """
-    uri = choose(config, given.secantus_uri, "secantus_uri") or None
+    ini, uri = config.getini, choose(config, given.secantus_uri, "secantus_uri") or None
     isolation = read_isolation(choose(config, given.secantus_isolation, "secantus_isolation"), uri)
-    ini, tls = config.getini, choose(config, given.secantus_tls, "secantus_tls")
     return Options(
         active=given.secantus,
         isolation=isolation,
@@ -196,7 +195,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         database=read_database(ini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
-        tls=read_tls(tls, uri, ini("secantus_settings")),
+        tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, ini("secantus_settings")),
         settings=read_settings(ini("secantus_settings"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", ini("secantus_keep_definitions"), given.secantus),
         dump=read_dump(given.secantus_dump, config, uri),

@@ -68,6 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "snapshots": {"dispatch", "work", "sessions", "storage"},
     "periodic": {"dispatch", "work", "sessions", "storage", "backup"},
     "net": {"wire", "dispatch", "storage", "settings"},
+    "server_control": {"dispatch", "interceptors", "work", "snapshots", "periodic"},
     "console_process": {"net", "settings"},
 }
 # The composition root and the programs that start it may import everything.

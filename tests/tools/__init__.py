@@ -1,0 +1,1 @@
+"""Tests of the command line tools, and of other tools against the daemon."""

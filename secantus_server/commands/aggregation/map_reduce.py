@@ -11,7 +11,7 @@ from secantus_server.auth.privileges import Grants
 from secantus_server.bson import decode, encode, type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_database_name, collection_name
-from secantus_server.dispatch.privileges import Authorized, are_met, bypasses_validation, collection_of, on_collection
+from secantus_server.dispatch.privileges import Authorized, bypasses_validation, collection_of, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -85,7 +85,7 @@ def _may_run(call: Authorized, grants: Grants) -> bool:
     except CommandError:
         output = Output("inline", call.db)
     stages = [] if output.mode == "inline" else [output.stage()]
-    return are_met(pipeline_requirements(call.db, collection_of(call), stages, bypasses_validation=bypasses_validation(call)), grants)
+    return grants.allows(pipeline_requirements(call.db, collection_of(call), stages, bypasses_validation=bypasses_validation(call)))
 
 
 _ACTIONS = ("find", "insert", "remove", "update", "bypassDocumentValidation")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import resource
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,8 +19,10 @@ from secantus_server.errors import CommandError
 from secantus_server.javascript.values import from_parsed, join_texts, to_text
 from secantus_server.system._threads import Lock
 
-# The stacks of threads are 8 MB with glibc, but only 1 MB with musl.
-_MAX_STACK_BYTES = 512 * 1024
+# Python's threads have 1 MB with musl. With glibc they have the soft limit, or 2 MB if that is infinite.
+_SMALL_STACK_BYTES = 1024 * 1024
+_USUAL_STACK_BYTES = 2 * 1024 * 1024
+_MAX_SCRIPT_STACK_BYTES = 4 * 1024 * 1024
 _CLOCK_TOLERANCE_MS = 1000
 JS_INTERPRETER_FAILURE = 139
 
@@ -36,6 +40,19 @@ def _quickjs() -> Any:
 @cache
 def _runtime() -> str:
     return (Path(__file__).parent / "runtime.js").read_text(encoding="utf-8")
+
+
+@cache
+def _thread_stack_bytes() -> int:
+    """Return the stack size of a new thread, or less."""
+    try:
+        libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (OSError, ValueError):
+        libc = ""
+    if not libc.startswith("glibc"):
+        return _SMALL_STACK_BYTES
+    soft = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    return _USUAL_STACK_BYTES if soft == resource.RLIM_INFINITY else soft
 
 
 def is_installed() -> bool:
@@ -66,7 +83,7 @@ class Engine:
         self._error = quickjs.JSException
         self._context = quickjs.Context()
         self._context.set_memory_limit(max_bytes)
-        self._context.set_max_stack_size(_MAX_STACK_BYTES)
+        self._context.set_max_stack_size(min(_thread_stack_bytes() // 2, _MAX_SCRIPT_STACK_BYTES))
         self._context.eval(_runtime())
         self._max_seconds = max_seconds
         self._lock = Lock()  # guards the context

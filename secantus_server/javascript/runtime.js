@@ -7,7 +7,7 @@
 
   const INT32_MAX = 2147483647;
   const INT32_MIN = -2147483648;
-  const MAX_DEPTH = 180;
+  const MAX_DEPTH = 200; // as in BSON
   const integers = new WeakMap(); // documents that came from the server -> {field: whether it was an int32}
   const arrays = new WeakMap(); // the same documents -> {field: the array that it held}
   const functions = [];
@@ -477,10 +477,10 @@
     };
   }
 
-  global.emit = function (...args) {
+  function emit(...args) {
     if (args.length !== 2) throw new Error("emit takes 2 args");
     emitted.push([dump(args[0], 0), dump(args[1], 0)]);
-  };
+  }
 
   const entries = {
     shiftClock: (offset) => shiftClock(offset),
@@ -505,6 +505,7 @@
     },
     map(id, text) {
       emitted = [];
+      global.emit = emit;
       for (const item of JSON.parse(text)) functions[id].call(revive(item));
       const found = emitted;
       emitted = [];

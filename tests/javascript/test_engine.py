@@ -59,13 +59,19 @@ def test_forms(code: str, expected: bool) -> None:
         ("Symbol('a')", "TypeError: a symbol cannot be converted to BSON"),
         ("(function f() { return f() })()", "RangeError: Maximum call stack size exceeded"),
         ("ObjectId('x')", "Error: invalid object id: x"),
-        ("emit(1)", "Error: emit takes 2 args"),
+        ("emit(1, 2)", "ReferenceError: emit is not defined"),
     ],
 )
 def test_errors(code: str, text: str) -> None:
     with pytest.raises(CommandError) as caught:
         engine().function(code)()
     assert (caught.value.code, caught.value.message) == (139, text)
+
+
+def test_a_cyclic_object_is_refused() -> None:
+    with pytest.raises(CommandError, match=r"cyclic|stack") as caught:
+        engine().function("var o = {}; o.o = o; o")()
+    assert caught.value.code == 139
 
 
 def test_syntax_errors_are_found_when_compiling() -> None:

@@ -88,12 +88,20 @@ def test_an_array_taken_out_of_a_document_has_doubles() -> None:
         ("tojson({a: [1, {b: NumberLong(2)}], c: null}, '', true)", '{  "a" : [  1,  {  "b" : NumberLong(2)  }  ],  "c" : null  }'),
         ("tojson([])", "[ ]"),
         ("Code('x')", JavaScript("x")),
-        ("typeof console + typeof emit", "undefinedfunction"),
+        ("typeof console + typeof emit", "undefinedundefined"),
     ],
 )
 def test_helpers(code: str, expected: Any) -> None:
     found = evaluated(code)
     assert (type(found), found) == (type(expected), expected)
+
+
+@pytest.mark.parametrize("nested", [lambda value: {"a": value}, lambda value: [value]])
+def test_deep_values(nested: Any) -> None:
+    value: Any = 1.5
+    for _ in range(190):
+        value = nested(value)
+    assert evaluated("function(x) { return x; }", value) == value
 
 
 def test_a_symbol_becomes_a_string() -> None:

@@ -261,6 +261,21 @@
     while (realNow() < ends);
   };
 
+  // The functions of MongoDB's own on arrays and objects.
+  const helpers = {
+    contains: (array, value) => array.some((item) => item == value),
+    unique: (array) => array.filter((item, index) => array.findIndex((other) => tojson(other, null, 0) === tojson(item, null, 0)) === index),
+    sum: (array) => (array.length === 0 ? null : array.reduce((total, item) => total + item)),
+    avg: (array) => (array.length === 0 ? null : helpers.sum(array) / array.length),
+    stdDev: (array) => {
+      const mean = helpers.avg(array);
+      return Math.sqrt(array.reduce((total, item) => total + (item - mean) ** 2, 0) / array.length);
+    },
+  };
+  for (const name of Object.keys(helpers)) hidden(Array, name, helpers[name]);
+  hidden(Object, "keySet", (object) => Object.keys(object));
+  hidden(Object, "extend", (target, source) => Object.assign(target, source));
+
   function tojson(value, indent, depth) {
     if (depth > MAX_DEPTH) throw new Error("cyclic object value");
     if (value === undefined) return "undefined";

@@ -66,6 +66,8 @@ def test_an_array_taken_out_of_a_document_has_doubles() -> None:
         ("NumberLong('9007199254740993').toString()", 'NumberLong("9007199254740993")'),
         ("NumberLong(7).toNumber()", 7.0),
         ("NumberDecimal('0.10')", Decimal128("0.10")),
+        ("NumberDecimal('1234567890123456789012345678901234567')", Decimal128("1.234567890123456789012345678901235E+36")),
+        ("new RegExp('\\0')", Regex("\\0", "")),
         ("ObjectId('64b7f0c2a1b2c3d4e5f60718')", OID),
         ("new ObjectId('64b7f0c2a1b2c3d4e5f60718').str", str(OID)),
         ("ObjectId('64b7f0c2a1b2c3d4e5f60718').getTimestamp()", Date(0x64B7F0C2 * 1000)),

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import resource
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from bson.errors import BSONError
 
 from secantus_server.bson import decode
 from secantus_server.errors import CommandError
 from secantus_server.javascript.values import from_parsed, join_texts, to_text
 from secantus_server.system._threads import Lock
 
-# The stacks of threads are 8 MB with glibc, but only 1 MB with musl.
-_MAX_STACK_BYTES = 512 * 1024
+# Python's threads have 1 MB with musl. With glibc they have the soft limit, or 2 MB if that is infinite.
+_SMALL_STACK_BYTES = 1024 * 1024
+_USUAL_STACK_BYTES = 2 * 1024 * 1024
+_MAX_SCRIPT_STACK_BYTES = 4 * 1024 * 1024
 _CLOCK_TOLERANCE_MS = 1000
 JS_INTERPRETER_FAILURE = 139
 
@@ -36,6 +42,19 @@ def _quickjs() -> Any:
 @cache
 def _runtime() -> str:
     return (Path(__file__).parent / "runtime.js").read_text(encoding="utf-8")
+
+
+@cache
+def _thread_stack_bytes() -> int:
+    """Return the stack size of a new thread, or less."""
+    try:
+        libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (OSError, ValueError):
+        libc = ""
+    if not libc.startswith("glibc"):
+        return _SMALL_STACK_BYTES
+    soft = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    return _USUAL_STACK_BYTES if soft == resource.RLIM_INFINITY else soft
 
 
 def is_installed() -> bool:
@@ -66,7 +85,7 @@ class Engine:
         self._error = quickjs.JSException
         self._context = quickjs.Context()
         self._context.set_memory_limit(max_bytes)
-        self._context.set_max_stack_size(_MAX_STACK_BYTES)
+        self._context.set_max_stack_size(min(_thread_stack_bytes() // 2, _MAX_SCRIPT_STACK_BYTES))
         self._context.eval(_runtime())
         self._max_seconds = max_seconds
         self._lock = Lock()  # guards the context
@@ -101,12 +120,16 @@ class Engine:
         with self._lock:
             self._context.set_time_limit(seconds)
             try:
-                found = json.loads(self._entries[entry](*args))
+                text = self._entries[entry](*args)
             except self._error as error:
                 raise self._interruption(str(error)) from None
-        if found[0] == 0:
-            return found[1]
-        name, message = found[1], found[2]
+        try:
+            failed, *found = json.loads(text)
+            if not failed:
+                return found[0]
+            name, message = found
+        except (IndexError, TypeError, ValueError):
+            raise CommandError(JS_INTERPRETER_FAILURE, "The script has replaced functions that the server needs.") from None
         # The engine throws null if no memory is left for an error.
         if (name, message) in (("", "null"), ("InternalError", "out of memory")):
             raise CommandError(JS_INTERPRETER_FAILURE, "JavaScript ran out of memory")
@@ -119,6 +142,18 @@ class Engine:
         if "stack" in text:
             return CommandError(JS_INTERPRETER_FAILURE, "InternalError: too much recursion")
         return CommandError(JS_INTERPRETER_FAILURE, "JavaScript ran out of memory")
+
+
+def _value(parsed: Any) -> Any:
+    """Return the BSON value of a result; a script may have changed the fields of a BSON type to what it cannot hold.
+
+    Raises:
+        CommandError: 139 JSInterpreterFailure.
+    """
+    try:
+        return from_parsed(parsed)
+    except (ArithmeticError, BSONError, LookupError, TypeError, ValueError) as error:
+        raise CommandError(JS_INTERPRETER_FAILURE, f"the script returned an invalid value: {error}") from None
 
 
 class Function:
@@ -140,7 +175,7 @@ class Function:
             CommandError: see `Engine.run`.
         """
         text = join_texts([to_text(this), *map(to_text, args)])
-        return from_parsed(self.engine.run("call", self._number, text))
+        return _value(self.engine.run("call", self._number, text))
 
     def matches(self, document: bytes) -> bool:
         """Call it with a document as `this` and `obj`, and return whether the result is true.
@@ -157,7 +192,7 @@ class Function:
             CommandError: see `Engine.run`.
         """
         text = join_texts([to_text(decode(document)) for document in documents])
-        return [[from_parsed(key), from_parsed(value)] for key, value in self.engine.run("map", self._number, text)]
+        return [[_value(key), _value(value)] for key, value in self.engine.run("map", self._number, text)]
 
     def fold(self, state: Any, batch: list[list[Any]]) -> Any:
         """Call it with a state and each item's arguments; each result is the next state. Return the last one.
@@ -166,4 +201,4 @@ class Function:
             CommandError: see `Engine.run`.
         """
         items = [join_texts([to_text(one) for one in args]) for args in batch]
-        return from_parsed(self.engine.run("fold", self._number, join_texts([to_text(state), *items])))
+        return _value(self.engine.run("fold", self._number, join_texts([to_text(state), *items])))

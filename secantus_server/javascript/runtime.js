@@ -7,10 +7,11 @@
 
   const INT32_MAX = 2147483647;
   const INT32_MIN = -2147483648;
-  const MAX_DEPTH = 180;
+  const MAX_DEPTH = 200; // as in BSON
   const integers = new WeakMap(); // documents that came from the server -> {field: whether it was an int32}
   const arrays = new WeakMap(); // the same documents -> {field: the array that it held}
   const functions = [];
+  const { parse, stringify } = JSON;
   let emitted = [];
 
   function define(name, constructor, methods) {
@@ -144,7 +145,7 @@
 
   function BinData(subtype, base64) {
     if (!Number.isInteger(subtype) || subtype < 0 || subtype > 255) throw new Error("BinData subtype must be between 0 and 255");
-    if (typeof base64 !== "string" || /[^A-Za-z0-9+/=]/.test(base64)) throw new Error("BinData data must be a base64 string");
+    if (typeof base64 !== "string" || base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw new Error("BinData data must be a base64 string");
     const self = make(BinData);
     self.len = hexOf(base64).length / 2;
     self.type = subtype;
@@ -260,6 +261,21 @@
     const ends = realNow() + Number(ms);
     while (realNow() < ends);
   };
+
+  // The functions of MongoDB's own on arrays and objects.
+  const helpers = {
+    contains: (array, value) => array.some((item) => item == value),
+    unique: (array) => array.filter((item, index) => array.findIndex((other) => tojson(other, null, 0) === tojson(item, null, 0)) === index),
+    sum: (array) => (array.length === 0 ? null : array.reduce((total, item) => total + item)),
+    avg: (array) => (array.length === 0 ? null : helpers.sum(array) / array.length),
+    stdDev: (array) => {
+      const mean = helpers.avg(array);
+      return Math.sqrt(array.reduce((total, item) => total + (item - mean) ** 2, 0) / array.length);
+    },
+  };
+  for (const name of Object.keys(helpers)) hidden(Array, name, helpers[name]);
+  hidden(Object, "keySet", (object) => Object.keys(object));
+  hidden(Object, "extend", (target, source) => Object.assign(target, source));
 
   function tojson(value, indent, depth) {
     if (depth > MAX_DEPTH) throw new Error("cyclic object value");
@@ -398,7 +414,7 @@
     if (value instanceof NumberInt) return ["i", value.number];
     if (value instanceof NumberDecimal) return ["d", value.text];
     if (value instanceof BinData) return ["b", value.type, value.data];
-    if (value instanceof RegExp) return ["r", value.source, value.flags.replace(/[^ims]/g, "")];
+    if (value instanceof RegExp) return ["r", value.source.replace(/\0/g, "\\0"), value.flags.replace(/[^ims]/g, "")];
     if (value instanceof Timestamp) return ["T", value.t, value.i];
     if (value instanceof MinKey) return ["m"];
     if (value instanceof MaxKey) return ["M"];
@@ -416,6 +432,7 @@
       const item = value[key];
       if (typeof item === "function" && !Object.prototype.hasOwnProperty.call(value, key)) continue;
       const keeps = held !== undefined && held[key] === item;
+      if (key.includes("\0")) throw new Error("a field name cannot contain a null byte");
       set(found, key.isWellFormed() ? key : key.toWellFormed(), dump(item, depth, keeps, ints !== undefined && ints[key] === true));
     }
     return found;
@@ -470,48 +487,49 @@
   function guarded(run) {
     return (...args) => {
       try {
-        return JSON.stringify([0, run(...args)]);
+        return stringify([0, run(...args)]);
       } catch (error) {
-        return JSON.stringify(failure(error));
+        return stringify(failure(error));
       }
     };
   }
 
-  global.emit = function (...args) {
+  function emit(...args) {
     if (args.length !== 2) throw new Error("emit takes 2 args");
     emitted.push([dump(args[0], 0), dump(args[1], 0)]);
-  };
+  }
 
   const entries = {
     shiftClock: (offset) => shiftClock(offset),
     setGlobals(text) {
-      const scope = revive(JSON.parse(text));
+      const scope = revive(parse(text));
       for (const key of Object.keys(scope)) global[key] = scope[key];
       return null;
     },
     compile(text) {
-      functions.push(compile(JSON.parse(text)));
+      functions.push(compile(parse(text)));
       return functions.length - 1;
     },
     call(id, text) {
-      const args = JSON.parse(text).map(revive);
+      const args = parse(text).map(revive);
       const self = args.shift();
       return dump(functions[id].apply(self === null ? undefined : self, args), 0);
     },
     test(id, text) {
-      const document = revive(JSON.parse(text));
+      const document = revive(parse(text));
       global.obj = document;
       return Boolean(functions[id].call(document));
     },
     map(id, text) {
       emitted = [];
-      for (const item of JSON.parse(text)) functions[id].call(revive(item));
+      global.emit = emit;
+      for (const item of parse(text)) functions[id].call(revive(item));
       const found = emitted;
       emitted = [];
       return found;
     },
     fold(id, text) {
-      const [start, ...batch] = JSON.parse(text);
+      const [start, ...batch] = parse(text);
       let state = revive(start);
       for (const args of batch) state = functions[id].call(undefined, state, ...args.map(revive));
       return dump(state, 0);

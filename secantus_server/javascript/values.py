@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bson.binary import Binary
-from bson.decimal128 import Decimal128
+from bson.decimal128 import Decimal128, create_decimal128_context
 from bson.int64 import Int64
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
@@ -23,6 +23,10 @@ from secantus_server.bson.values import UNDEFINED, Date, DBPointer, JavaScript, 
 
 # The value that MongoDB stores for an invalid date.
 _INVALID_DATE_MS = -(2**63)
+
+# Rounds to 34 digits.
+_DECIMAL = create_decimal128_context()
+_DECIMAL.traps = dict.fromkeys(_DECIMAL.traps, False)
 
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode
 
@@ -95,7 +99,7 @@ _INCOMING: dict[str, Callable[[list[Any]], Any]] = {
     "o": lambda item: ObjectId(item[1]),
     "t": _date,
     "l": lambda item: Int64(item[1]),
-    "d": lambda item: Decimal128(item[1]),
+    "d": lambda item: Decimal128(_DECIMAL.copy().create_decimal(item[1])),
     "b": lambda item: Binary(base64.b64decode(item[2]), item[1]),
     "r": lambda item: Regex(item[1], item[2]),
     "T": lambda item: Timestamp(item[1], item[2]),

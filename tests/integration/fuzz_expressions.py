@@ -10,7 +10,6 @@ from typing import Any
 from secantus_server.bson import encode, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.accumulators.registry import PARSERS as ACCUMULATORS
-from secantus_server.mql.accumulators.registry import UNSUPPORTED as UNSUPPORTED_ACCUMULATORS
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.expressions.registry import OPERATORS
@@ -157,7 +156,7 @@ class Expressions(Chance):
 
     def accumulator(self, depth: int = 2) -> Any:
         """An accumulator of a group."""
-        names = [*ACCUMULATORS, "$nothing", *UNSUPPORTED_ACCUMULATORS] if self.often(0.05) else list(ACCUMULATORS)
+        names = [*ACCUMULATORS, "$nothing"] if self.often(0.05) else list(ACCUMULATORS)
         name = self.choice(names)
         if name == "$count":
             return {name: self.spoilt({})}

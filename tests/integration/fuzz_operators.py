@@ -60,6 +60,7 @@ NAMED = {
     "$shift": "output:e by:c default:e",
     "$minMaxScaler": "input:n min:n max:n",
     "$accumulator": "init:s accumulate:s accumulateArgs:l merge:s lang:s",
+    "$function": "body:s args:l lang:s",
 }
 # Which kinds the plain operators work on, in the order of their arguments; the last kind stands for all that follow.
 KINDS: dict[str, str] = {}

@@ -59,13 +59,39 @@ def test_forms(code: str, expected: bool) -> None:
         ("Symbol('a')", "TypeError: a symbol cannot be converted to BSON"),
         ("(function f() { return f() })()", "RangeError: Maximum call stack size exceeded"),
         ("ObjectId('x')", "Error: invalid object id: x"),
-        ("emit(1)", "Error: emit takes 2 args"),
+        ("emit(1, 2)", "ReferenceError: emit is not defined"),
+        ("BinData(0, 'abc')", "Error: BinData data must be a base64 string"),
+        ("var o = {}; o['a\\0b'] = 1; o", "Error: a field name cannot contain a null byte"),
     ],
 )
 def test_errors(code: str, text: str) -> None:
     with pytest.raises(CommandError) as caught:
         engine().function(code)()
     assert (caught.value.code, caught.value.message) == (139, text)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "var id = ObjectId(); id.str = 5; id",
+        "var t = Timestamp(1, 2); t.t = -1; t",
+        "var b = BinData(0, 'YWJj'); b.type = 300; b",
+        "Array.from = null; [1]",
+        "Array.prototype.toJSON = function() { return 5; }; [1]",
+        "Array.prototype.toJSON = function() { return [0, ['x']]; }; [1]",
+        "Array.prototype.toJSON = function() { return []; }; [1]",
+    ],
+)
+def test_a_script_cannot_break_the_server(code: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        engine().function(code)()
+    assert caught.value.code == 139
+
+
+def test_a_cyclic_object_is_refused() -> None:
+    with pytest.raises(CommandError, match=r"cyclic|stack") as caught:
+        engine().function("var o = {}; o.o = o; o")()
+    assert caught.value.code == 139
 
 
 def test_syntax_errors_are_found_when_compiling() -> None:

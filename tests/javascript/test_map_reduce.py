@@ -44,6 +44,12 @@ def test_a_single_value_is_not_reduced(filled: Database[Any]) -> None:
     assert found["results"] == [{"_id": 0.0, "value": [1.0]}]
 
 
+def test_explain_shows_how_the_documents_are_read(filled: Database[Any]) -> None:
+    filled.c.create_index("x")
+    plan = filled.command("explain", {**BASE, "query": {"x": 1}})
+    assert plan["queryPlanner"]["winningPlan"]["inputStage"]["indexName"] == "x_1"
+
+
 def contents(db: Database[Any]) -> dict[str, Any]:
     return {each["_id"]: each["value"] for each in db.o.find()}
 

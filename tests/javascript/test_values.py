@@ -66,6 +66,8 @@ def test_an_array_taken_out_of_a_document_has_doubles() -> None:
         ("NumberLong('9007199254740993').toString()", 'NumberLong("9007199254740993")'),
         ("NumberLong(7).toNumber()", 7.0),
         ("NumberDecimal('0.10')", Decimal128("0.10")),
+        ("NumberDecimal('1234567890123456789012345678901234567')", Decimal128("1.234567890123456789012345678901235E+36")),
+        ("new RegExp('\\0')", Regex("\\0", "")),
         ("ObjectId('64b7f0c2a1b2c3d4e5f60718')", OID),
         ("new ObjectId('64b7f0c2a1b2c3d4e5f60718').str", str(OID)),
         ("ObjectId('64b7f0c2a1b2c3d4e5f60718').getTimestamp()", Date(0x64B7F0C2 * 1000)),
@@ -87,13 +89,25 @@ def test_an_array_taken_out_of_a_document_has_doubles() -> None:
         ("new Date(NaN)", Date(-(2**63))),
         ("tojson({a: [1, {b: NumberLong(2)}], c: null}, '', true)", '{  "a" : [  1,  {  "b" : NumberLong(2)  }  ],  "c" : null  }'),
         ("tojson([])", "[ ]"),
+        ("[Array.sum([1, 2, 3]), Array.avg([1, 2]), Array.sum([])]", [6.0, 1.5, None]),
+        ("[Array.stdDev([2, 4]), Array.contains([1, 2], 2), Array.unique([1, 2, 1])]", [1.0, True, [1.0, 2.0]]),
+        ("Object.extend({a: 1.5}, {b: 2.5})", {"a": 1.5, "b": 2.5}),
+        ("Object.keySet({a: 1, b: 2})", ["a", "b"]),
         ("Code('x')", JavaScript("x")),
-        ("typeof console + typeof emit", "undefinedfunction"),
+        ("typeof console + typeof emit", "undefinedundefined"),
     ],
 )
 def test_helpers(code: str, expected: Any) -> None:
     found = evaluated(code)
     assert (type(found), found) == (type(expected), expected)
+
+
+@pytest.mark.parametrize("nested", [lambda value: {"a": value}, lambda value: [value]])
+def test_deep_values(nested: Any) -> None:
+    value: Any = 1.5
+    for _ in range(190):
+        value = nested(value)
+    assert evaluated("function(x) { return x; }", value) == value
 
 
 def test_a_symbol_becomes_a_string() -> None:

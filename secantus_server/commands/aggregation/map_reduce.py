@@ -12,13 +12,16 @@ from secantus_server.bson import decode, encode, type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_database_name, collection_name
 from secantus_server.dispatch.privileges import Authorized, bypasses_validation, collection_of, on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.javascript import Function
 from secantus_server.mql.scripts import source_of
 from secantus_server.pipeline.stages._group import group_key
+from secantus_server.query.explain import Runner
 from secantus_server.wire.header import MAX_DOCUMENT_SIZE
+from secantus_server.work.explain_pipeline import explain_pipeline
 from secantus_server.work.pipeline_privileges import pipeline_requirements
 from secantus_server.work.pipelines import open_pipeline, run_aggregate
 
@@ -120,6 +123,22 @@ def map_reduce(request: Request, args: dict[str, Any]) -> Reply:
     return _write(request, args, output, documents)
 
 
+@explains("mapReduce")
+def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    """Explain how the documents are read; the scripts are not run."""
+    name = collection_name("mapReduce", request.db, request.body[request.name])
+    _parse_output(args["out"], request.db)
+    arguments = {"pipeline": _reading(args), "let": {}, "collation": args["collation"]}
+    return explain_pipeline(request, name, arguments, transaction, runner)
+
+
+def _reading(args: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the stages that read the documents."""
+    stages: list[dict[str, Any]] = [{"$match": args["query"]}]
+    stages += [{"$sort": args["sort"]}] if args["sort"] else []
+    return stages + ([{"$limit": args["limit"]}] if args["limit"] else [])
+
+
 def _parse_output(out: Any, db: str) -> Output:
     """Parse `out`: a collection's name, or `{<mode>: <name>, db, sharded, nonAtomic}`, or `{inline: 1}`.
 
@@ -168,11 +187,8 @@ def _compile(request: Request, args: dict[str, Any]) -> Scripts:
 
 def _results(request: Request, name: str, args: dict[str, Any], scripts: Scripts) -> list[dict[str, Any]]:
     """Return a document for each key."""
-    stages: list[dict[str, Any]] = [{"$match": args["query"]}]
-    stages += [{"$sort": args["sort"]}] if args["sort"] else []
-    stages += [{"$limit": args["limit"]}] if args["limit"] else []
     groups: dict[Any, tuple[Any, list[Any]]] = {}
-    with open_pipeline(request, name, {"pipeline": stages, "let": {}, "collation": args["collation"]}) as opened:
+    with open_pipeline(request, name, {"pipeline": _reading(args), "let": {}, "collation": args["collation"]}) as opened:
         for key, value in _emitted(opened.documents, scripts.map):
             groups.setdefault(group_key(key), (key, []))[1].append(value)
         opened.scope.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -50,6 +51,12 @@ class Settings:
         "127.0.0.1",
         "server.host",
         "The address to listen on: a host name, an IPv4 or an IPv6 address. If a name has several addresses, an IPv4 address is used.",
+    )
+    advertised_host: str = setting(
+        "",
+        "server.advertised_host",
+        "The host, or `host:port`, by which clients reach the server, and which `hello` tells them; by default `host`, and the loopback "
+        "address if that is a wildcard. A driver that discovers the replica set connects to it, so a certificate must contain it.",
     )
     port: int = setting(27017, "server.port", "The TCP port; 0 selects a free one, which is printed.")
     storage_path: str = setting(
@@ -277,6 +284,10 @@ class Settings:
 _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Settings)}
 
 
+# A name or an IPv4 address with or without a port, an IPv6 address in brackets with or without a port, or one without both.
+_ADVERTISED = re.compile(r"[^\s:/\[\]]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
+
+
 def _check(settings: Settings) -> None:
     for name, kind in _TYPES.items():
         value = getattr(settings, name)
@@ -293,6 +304,8 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{entry.name} must be one of {', '.join(filter(None, choices))}, not {value!r}.")
     if not settings.host:
         raise SettingsError("host must be a host name or an address to listen on.")
+    if settings.advertised_host and not _ADVERTISED.fullmatch(settings.advertised_host):
+        raise SettingsError(f"advertised_host must be a host name or an address, with or without a port, not {settings.advertised_host!r}.")
     if not settings.storage_path:
         raise SettingsError("storage_path must be a directory or ':memory:'.")
     if settings.session_max < MIN_SESSIONS:

@@ -18,6 +18,7 @@ from secantus_server.net.plain import PlainTransport, new_turn
 from secantus_server.net.refusal import Refusal
 from secantus_server.net.strangers import Strangers, default_limit
 from secantus_server.net.transport import Transport
+from secantus_server.settings import Settings
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, Thread
 from secantus_server.system.conditions import Event
@@ -51,6 +52,17 @@ def reachable_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def advertised_address(settings: Settings, port: int) -> str:
+    """Return `host:port` by which clients reach the server.
+
+    Arguments:
+        port: the port that the server listens on.
+    """
+    host = settings.advertised_host or settings.host
+    has_port = host.count(":") == 1 or "]:" in host
+    return host if has_port else reachable_address(host.strip("[]"), port)
+
+
 class Listener:
     """Accepts connections until it is closed.
 
@@ -73,13 +85,13 @@ class Listener:
         wanted = services.settings.max_unauthenticated_connections or default_limit(services.connection_limit)
         self._strangers = Strangers(services, wanted) if services.access is not None else None
         self._socket = self._open()
-        self.host, self.port = self._socket.getsockname()[:2]
+        self.port: int = self._socket.getsockname()[1]
         self._thread = Thread(self._accept, name="secantus-accept")
 
     @property
     def address(self) -> str:
-        """`host:port` for a client on this machine."""
-        return reachable_address(self.host, self.port)
+        """`host:port` for clients."""
+        return advertised_address(self._services.settings, self.port)
 
     def _open(self) -> Socket:
         """Return the listening socket.

@@ -15,9 +15,9 @@ from bson.int64 import Int64
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from secantus_server.net.listener import ListenError, reachable_address
+from secantus_server.net.listener import ListenError, advertised_address, reachable_address
 from secantus_server.server import SecantusDBServer
-from secantus_server.settings import SettingsError
+from secantus_server.settings import Settings, SettingsError
 from secantus_server.storage import StorageError
 from tests.net.raw_client import RawClient
 from tests.waiting import threads_of_connections, wait_until
@@ -109,7 +109,7 @@ def test_hosts(host: str) -> None:
         client_of(server) as client,
         MongoClient(server.uri.split("?")[0], replicaSet="secantus") as member,
     ):
-        assert client.admin.command("hello")["me"] in (f"127.0.0.1:{server.port}", f"[::1]:{server.port}")
+        assert client.admin.command("hello")["me"] == reachable_address(host, server.port)
         assert member.admin.command("ping")["ok"] == 1
 
 
@@ -119,6 +119,30 @@ def test_hosts(host: str) -> None:
 )
 def test_the_address_for_clients(host: str, expected: str) -> None:
     assert reachable_address(host, 5) == expected
+
+
+@pytest.mark.parametrize(
+    ("advertised", "expected"),
+    [("", "127.0.0.1:5"), ("db.example", "db.example:5"), ("db.example:9", "db.example:9"), ("::1", "[::1]:5"), ("[::1]", "[::1]:5"),
+     ("[::1]:9", "[::1]:9"), ("10.0.0.1", "10.0.0.1:5")],
+)  # fmt: skip
+def test_the_advertised_address(advertised: str, expected: str) -> None:
+    assert advertised_address(Settings(host="0.0.0.0", advertised_host=advertised), 5) == expected
+
+
+@pytest.mark.parametrize("advertised", ["a b", "a:b", "a:", ":1", "mongodb://a", "[::1", "[::1]:x"])
+def test_what_cannot_be_advertised(advertised: str) -> None:
+    with pytest.raises(SettingsError, match="advertised_host must be a host name"):
+        memory_server(advertised_host=advertised)
+
+
+def test_drivers_discover_the_advertised_host() -> None:
+    with memory_server(host="0.0.0.0", advertised_host="localhost") as server, client_of(server) as client:
+        hello = client.admin.command("hello")
+        assert hello["hosts"] == [hello["me"]] == [hello["primary"]] == [f"localhost:{server.port}"]
+        with MongoClient(f"mongodb://127.0.0.1:{server.port}", replicaSet="secantus") as member:
+            assert member.admin.command("ping")["ok"] == 1
+            assert member.address == ("localhost", server.port)
 
 
 def test_a_port_that_is_taken(server: SecantusDBServer) -> None:

@@ -18,6 +18,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from secantus_conformance.corpus.wire import WireConnection, document, element, int32, string
+from secantus_conformance.corpus.wire_login import log_in
 from secantus_conformance.failures import AssertionFailed
 
 DATABASE = "bson_corpus"
@@ -30,13 +31,23 @@ def run_case(uri: str, client: MongoClient[Any], file: dict[str, Any], index: in
     """Run one case. Indexes count the cases of `valid` first, then those of `decodeErrors`. Raises AssertionFailed."""
     valid, invalid = file.get("valid", []), file.get("decodeErrors", [])
     client[DATABASE][_COLLECTION].delete_many({})
-    host, port = parse_uri(uri)["nodelist"][0]
-    if index < len(valid):
-        _round_trip(host, port or 27017, client, binascii.unhexlify(valid[index]["canonical_bson"]))
-        return
-    case = invalid[index - len(valid)]
-    is_text = "UTF-8" in case["description"]
-    _refusal(host, port or 27017, client, binascii.unhexlify(case["bson"]), may_be_kept=is_text)
+    with _connection(uri) as connection:
+        if index < len(valid):
+            _round_trip(connection, client, binascii.unhexlify(valid[index]["canonical_bson"]))
+            return
+        case = invalid[index - len(valid)]
+        is_text = "UTF-8" in case["description"]
+        _refusal(connection, client, binascii.unhexlify(case["bson"]), may_be_kept=is_text)
+
+
+def _connection(uri: str) -> WireConnection:
+    """Return a connection to the server, which has logged in if the URI has a user."""
+    parsed = parse_uri(uri)
+    host, port = parsed["nodelist"][0]
+    connection = WireConnection(host, port or 27017, _SECONDS)
+    if parsed["username"] is not None:
+        log_in(connection, parsed["username"], parsed["password"], parsed["options"].get("authSource") or parsed["database"] or "admin")
+    return connection
 
 
 def _insert_command(nested: bytes) -> bytes:
@@ -46,12 +57,11 @@ def _insert_command(nested: bytes) -> bytes:
     )
 
 
-def _round_trip(host: str, port: int, client: MongoClient[Any], nested: bytes) -> None:
-    with WireConnection(host, port, _SECONDS) as connection:
-        try:
-            reply = connection.command(_insert_command(nested))
-        except (OSError, ValueError) as error:
-            raise AssertionFailed("result", f"The server rejects the document: {error}", nested.hex(), str(error)) from error
+def _round_trip(connection: WireConnection, client: MongoClient[Any], nested: bytes) -> None:
+    try:
+        reply = connection.command(_insert_command(nested))
+    except (OSError, ValueError) as error:
+        raise AssertionFailed("result", f"The server rejects the document: {error}", nested.hex(), str(error)) from error
     if not reply.get("ok") or reply.get("writeErrors"):
         raise AssertionFailed("result", "The server rejects a valid document.", nested.hex(), str(reply))
     _check_kept(client, nested)
@@ -75,16 +85,13 @@ def _stored(client: MongoClient[Any]) -> bytes | None:
     return found.raw if found is not None else None
 
 
-def _refusal(host: str, port: int, client: MongoClient[Any], nested: bytes, *, may_be_kept: bool) -> None:
-    with WireConnection(host, port, _SECONDS) as connection:
-        try:
-            reply: dict[str, Any] = connection.command(_insert_command(nested))
-        except ConnectionError:
-            reply = {"ok": 0.0}
-        except TimeoutError as error:
-            raise AssertionFailed(
-                "result", "The server does not answer a command with an invalid document.", "an error", "nothing"
-            ) from error
+def _refusal(connection: WireConnection, client: MongoClient[Any], nested: bytes, *, may_be_kept: bool) -> None:
+    try:
+        reply: dict[str, Any] = connection.command(_insert_command(nested))
+    except ConnectionError:
+        reply = {"ok": 0.0}
+    except TimeoutError as error:
+        raise AssertionFailed("result", "The server does not answer a command with an invalid document.", "an error", "nothing") from error
     try:
         client.admin.command("ping")
         kept = client[DATABASE][_COLLECTION].count_documents({})

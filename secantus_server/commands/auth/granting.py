@@ -57,7 +57,9 @@ def may_view(call: Authorized, grants: Grants, kind: str, action: str, own: froz
         return action in grants.on(call.db)
     for one in value if type(value) is list else [value]:
         name, db = (one.get(kind), one.get("db")) if type(one) is dict else (one, call.db)
-        if type(db) is str and (name, db) not in own and action not in grants.on(db):
+        # A name of another type cannot be looked up, and is left to the parser once the user may see all of the database.
+        is_own = type(name) is type(db) is str and (name, db) in own
+        if type(db) is str and not is_own and action not in grants.on(db):
             return False
     return True
 

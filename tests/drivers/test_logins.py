@@ -1,0 +1,174 @@
+"""Other drivers and the shell log in: by both mechanisms and by a certificate, with TLS and without, and are refused.
+
+    SECANTUS_LOGIN_DRIVERS=node,mongosh,go,java pytest tests/drivers/test_logins.py
+
+Each needs its toolchain, and packages that its package manager fetches, so only those run that the variable names.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
+from cryptography.x509 import load_pem_x509_certificates
+
+from tests.integration.daemon import Daemon, running
+from tests.net.tls_files import Files
+
+HERE = Path(__file__).parent
+WANTED = [name for name in os.environ.get("SECANTUS_LOGIN_DRIVERS", "").split(",") if name]
+PROGRAMS = {"node": ("node", "npm"), "mongosh": ("node", "npm"), "go": ("go",), "java": ("java", "mvn")}
+PASSWORD = "pass word: é"
+SUBJECT = "CN=jo,OU=tests,O=Secantus"
+escaped = partial(quote, safe="")
+SHELL = """
+try {
+    const found = connect(process.env.LOGIN_URI);
+    const status = found.getSiblingDB('admin').runCommand({connectionStatus: 1});
+    found.getSiblingDB('shop').orders.findOne();
+    print('user ' + status.authInfo.authenticatedUsers.map((one) => one.user).join());
+} catch (error) {
+    print(typeof error.code === 'number' ? 'code ' + error.code : 'failed ' + error);
+}
+"""
+
+# Returns what a driver prints for a URI, the file of the trusted authority, and the file of the client's certificate.
+LogIn = Callable[[str, "str | None", "str | None"], str]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return Files(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The files of an authority that the server does not know."""
+    return Files(tmp_path_factory.mktemp("others"))
+
+
+@pytest.fixture(scope="module")
+def daemon(files: Files) -> Iterator[Daemon]:
+    arguments = ("--tls-cert-file", files.server, "--tls-ca-file", files.ca, "--tls-mode", "preferTLS", "--auth", "--login-delay-ms", "0")
+    with running(":memory:", *arguments) as daemon:
+        roles = [{"role": "readWrite", "db": "shop"}]
+        with daemon.client() as client:
+            client.admin.command("createUser", "root", pwd=PASSWORD, roles=["root"])
+        with daemon.client(username="root", password=PASSWORD) as client:
+            client.admin.command("createUser", "zoë", pwd=PASSWORD, roles=roles)
+            client["$external"].command("createUser", SUBJECT, roles=roles)
+        yield daemon
+
+
+@pytest.fixture(scope="module", params=list(PROGRAMS))
+def log_in(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LogIn:
+    """A driver, ready to run."""
+    name: str = request.param
+    if name not in WANTED:
+        pytest.skip(f"SECANTUS_LOGIN_DRIVERS does not name {name}")
+    for program in PROGRAMS[name]:
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}")
+    if name in ("node", "mongosh"):
+        return node_driver(request.getfixturevalue("node_packages"), name)
+    directory = tmp_path_factory.mktemp(name)
+    return go_driver(directory) if name == "go" else java_driver(directory)
+
+
+@pytest.fixture(scope="module")
+def node_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the driver and the shell."""
+    directory = tmp_path_factory.mktemp("node")
+    for file in ("package.json", "login.mjs"):
+        shutil.copy(HERE / "node" / file, directory)
+    # Optional dependencies are compiled; none is needed.
+    line = ["npm", "install", "--no-audit", "--no-fund", "--omit=optional", "--ignore-scripts", "--prefix", str(directory)]
+    subprocess.run(line, check=True, capture_output=True, timeout=600)
+    return directory
+
+
+def output(line: list[str], **environment: str) -> str:
+    done = subprocess.run(line, check=True, capture_output=True, text=True, timeout=120, env={**os.environ, **environment})
+    print(done.stdout, done.stderr)
+    return done.stdout.strip()
+
+
+def with_files(uri: str, authority: str | None, certificate: str | None) -> str:
+    """A URI with the options of its files, for the drivers that read them there."""
+    given = {"tlsCAFile": authority, "tlsCertificateKeyFile": certificate}
+    return "&".join([uri, *(f"{option}={escaped(path)}" for option, path in given.items() if path is not None)])
+
+
+def node_driver(directory: Path, name: str) -> LogIn:
+    shell = directory / "node_modules" / "mongosh" / "bin" / "mongosh.js"
+    home = {"HOME": str(directory), "NODE_NO_WARNINGS": "1"}
+
+    def log_in(uri: str, authority: str | None, certificate: str | None) -> str:
+        uri = with_files(uri, authority, certificate)
+        if name == "node":
+            return output(["node", str(directory / "login.mjs"), uri])
+        return output(["node", str(shell), "--nodb", "--quiet", "--norc", "--eval", SHELL], LOGIN_URI=uri, **home)
+
+    return log_in
+
+
+def go_driver(directory: Path) -> LogIn:
+    program = str(directory / "login")
+    subprocess.run(["go", "build", "-o", program, "."], cwd=HERE / "go", check=True, timeout=600)
+    return lambda uri, authority, certificate: output([program, with_files(uri, authority, certificate)])
+
+
+def java_driver(directory: Path) -> LogIn:
+    classpath = directory / "classpath"
+    line = ["mvn", "-q", "-B", "-f", str(HERE / "java" / "pom.xml"), "dependency:build-classpath", f"-Dmdep.outputFile={classpath}"]
+    subprocess.run(line, check=True, timeout=600)
+
+    def log_in(uri: str, authority: str | None, certificate: str | None) -> str:
+        words = [] if authority is None else [authority]
+        words += [] if certificate is None else [in_pkcs12(certificate)]
+        line = ["java", "-cp", classpath.read_text(encoding="utf-8"), str(HERE / "java" / "Login.java"), uri, *words]
+        return output(line).splitlines()[-1]
+
+    return log_in
+
+
+def in_pkcs12(certificate: str) -> str:
+    """Write a certificate and its key in the form that Java reads; return its path."""
+    data = Path(certificate).read_bytes()
+    first, *rest = load_pem_x509_certificates(data)
+    key = load_pem_private_key(data, None)
+    path = Path(certificate).with_suffix(".p12")
+    path.write_bytes(pkcs12.serialize_key_and_certificates(b"own", key, first, rest, BestAvailableEncryption(b"secret")))  # type: ignore[arg-type]
+    return str(path)
+
+
+def uri_of(daemon: Daemon, options: str, user: str = "zoë", password: str = PASSWORD) -> str:
+    """A URI by which a driver discovers the replica set, and logs in."""
+    return f"mongodb://{escaped(user)}:{escaped(password)}@127.0.0.1:{daemon.port}/?replicaSet=secantus&{options}"
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1", "SCRAM-SHA-256", ""])
+def test_a_password(daemon: Daemon, files: Files, log_in: LogIn, mechanism: str, tls: bool) -> None:
+    options = "&".join(["tls=true" if tls else "tls=false", *([f"authMechanism={mechanism}"] if mechanism else [])])
+    authority = files.ca if tls else None
+    assert log_in(uri_of(daemon, options), authority, None) == "user zoë"
+    assert log_in(uri_of(daemon, options, password="wrong"), authority, None) == "code 18"
+    assert log_in(uri_of(daemon, options, user="nobody"), authority, None) == "code 18"
+
+
+def test_a_certificate(daemon: Daemon, files: Files, others: Files, log_in: LogIn) -> None:
+    uri = f"mongodb://127.0.0.1:{daemon.port}/?replicaSet=secantus&tls=true&authMechanism=MONGODB-X509&authSource=%24external"
+    names = {"common_name": "jo", "organization_name": "Secantus", "organization_unit_name": "tests"}
+    assert log_in(uri, files.ca, files.issue("jo", **names)) == f"user {SUBJECT}"
+    # The certificate names no user; another authority has signed the same name; the server's authority is not the client's.
+    assert log_in(uri, files.ca, files.issue("ji", common_name="ji")) == "code 18"
+    assert log_in(uri, files.ca, others.issue("jo", **names)).startswith("failed")
+    assert log_in(uri, others.ca, files.issue("jo", **names)).startswith("failed")

@@ -209,3 +209,19 @@ def test_the_index_gives_what_a_scan_gives(
         assert set(ids(db.c.find(filter))) == set(expected)
         assert {one["_id"]: one["s"] for one in db.c.find(filter, SCORE)} == pytest.approx(expected)
     assert db.command("validate", "c")["valid"]
+
+
+def test_metadata_behind_other_stages(words: Database) -> None:
+    better = {"$match": {"$expr": {"$gt": [{"$meta": "textScore"}, 1]}}}
+    assert ids(words.c.aggregate([{"$match": FOX}, better])) == [1]
+    assert ids(words.c.aggregate([{"$match": FOX}, {"$sort": {"_id": 1}}, better, {"$limit": 5}])) == [1]
+    joined = {"$lookup": {"from": "c", "localField": "_id", "foreignField": "_id", "as": "x"}}
+    pipeline = [{"$match": FOX}, {"$sort": {"_id": 1}}, joined, {"$unwind": "$x"}, {"$project": {"_id": 1, **SCORE}}]
+    assert list(words.c.aggregate(pipeline)) == [{"_id": 1, "s": 1.1}, {"_id": 2, "s": 0.75}]
+    both = {"$unionWith": {"coll": "c", "pipeline": [{"$match": {"$text": {"$search": "dog"}}}]}}
+    found = list(words.c.aggregate([{"$match": FOX}, {"$sort": {"_id": 1}}, both, {"$project": {"_id": 1, **SCORE}}]))
+    assert found == [{"_id": 1, "s": 1.1}, {"_id": 2, "s": 0.75}, {"_id": 3, "s": 1.1}]
+    plain = [{"$match": FOX}, {"$unionWith": "c"}, {"$project": {"_id": 1, **SCORE}}]
+    assert [one.get("s") for one in words.c.aggregate(plain)][2:] == [None] * 3
+    mixed = [{"$match": FOX}, {"$setWindowFields": {"sortBy": {"_id": 1}, "output": {"n": {"$sum": 1}}}}, {"$project": SCORE}]
+    assert code(words, {"aggregate": "c", "pipeline": mixed, "cursor": {}}) == 238

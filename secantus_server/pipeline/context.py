@@ -73,6 +73,11 @@ class PipelineContext:
         parse = self.parse.child(**cells) if cells else self.parse
         if collection != self.collection:
             parse = replace(parse, text_definition=partial(self.host.text_definition, self.db, collection))
-        parse = replace(parse, metadata=Metadata())
+        metadata = Metadata()
+        if container == "$facet" and self.parse.metadata is not None:
+            # The sub-pipelines run one after the other over documents that were read before.
+            metadata.available |= self.parse.metadata.available
+            metadata.is_mixed_up = True
+        parse = replace(parse, metadata=metadata)
         in_facet = self.in_facet or container == "$facet"
         return replace(self, parse=parse, collection=collection, container=container, in_facet=in_facet, depth=self.depth + 1)

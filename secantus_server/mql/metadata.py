@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+#: The keywords whose values depend on how the documents are read, not on the query.
+ALWAYS_AVAILABLE = frozenset(["indexKey", "recordId", "sortKey"])
 _NOTHING: dict[str, Any] = {}
 
 
@@ -17,18 +19,22 @@ class Metadata:
     a reader of several documents may therefore keep it.
 
     `available`: the keywords that a source of the documents produces. `wanted`: the keywords that some `$meta` reads; without them,
-    `values` need not be set. `is_lost`: whether the documents at the present place of the pipeline are new ones, without metadata.
+    `values` need not be set. `reads`: the number of `$meta` parsed so far. `is_lost`: whether the documents at the present place of the
+    pipeline are new ones, without metadata. `is_mixed_up`: whether `values` is not that of the document there, because a stage has read
+    several documents ahead.
     """
 
-    __slots__ = ("available", "is_lost", "values", "wanted")
+    __slots__ = ("available", "is_lost", "is_mixed_up", "reads", "values", "wanted")
 
     def __init__(self) -> None:
         self.available: set[str] = set()
         self.wanted: set[str] = set()
         self.values: dict[str, Any] = _NOTHING
+        self.reads = 0
         self.is_lost = False
+        self.is_mixed_up = False
 
     def lose(self) -> None:
         """Note that the stages parsed from now on see documents without metadata."""
         self.available.clear()
-        self.is_lost = True
+        self.is_lost, self.is_mixed_up = True, False

@@ -71,11 +71,12 @@ class PipelineContext:
         if self.depth >= MAX_SUB_PIPELINE_DEPTH:
             raise CommandError(232, f"Maximum number of nested sub-pipelines exceeded. Limit is {MAX_SUB_PIPELINE_DEPTH}")
         parse = self.parse.child(**cells) if cells else self.parse
+        metadata = self._sub_metadata(container)
         if collection != self.collection:
             definition = partial(self.host.text_definition, self.db, collection)
-            parse = parse.changed(text_definition=definition, metadata=Metadata())
+            parse = parse.changed(text_definition=definition, metadata=metadata)
         else:
-            parse = parse.changed(metadata=Metadata())
+            parse = parse.changed(metadata=metadata)
         # Positional arguments, since `dataclasses.replace` takes longer than parsing a short sub-pipeline.
         return PipelineContext(
             parse,
@@ -91,3 +92,12 @@ class PipelineContext:
             self.in_facet or container == "$facet",
             self.depth + 1,
         )
+
+    def _sub_metadata(self, container: str) -> Metadata:
+        """Return the metadata of the documents of a sub-pipeline."""
+        metadata = Metadata()
+        if container == "$facet" and self.parse.metadata is not None:
+            # The sub-pipelines run one after the other over documents that were read before.
+            metadata.available |= self.parse.metadata.available
+            metadata.is_mixed_up = True
+        return metadata

@@ -94,7 +94,7 @@ def leading_query(pipeline: Pipeline) -> LeadingQuery:
     stages = pipeline.stages
     index = 0
     matches: list[Match] = []
-    while index < len(stages) and isinstance(stage := stages[index], Match):
+    while index < len(stages) and isinstance(stage := stages[index], Match) and not stage.reads_metadata:
         matches.append(stage)
         index += 1
     sort = stages[index] if index < len(stages) else None
@@ -154,7 +154,7 @@ def _sort_limit(following: list[Stage]) -> int | None:
 def _move_match_forward(stages: list[Stage], index: int) -> None:
     """Move the filter at `index` before all stages that cannot change its result."""
     match = stages[index]
-    if not isinstance(match, Match):
+    if not isinstance(match, Match) or match.reads_metadata:
         return
     paths = filter_paths(match.filter)
     while index > 0 and _commutes(stages[index - 1], paths):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.errors import CommandError
+from secantus_server.mql.metadata import Metadata
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.optimise import mark_handed_over, optimise
 from secantus_server.pipeline.registry import UNSUPPORTED, find_stage
@@ -23,6 +24,13 @@ CONTAINER_RULES: dict[str, tuple[str, int, str]] = {
 }
 # The stages that make new documents, which have no metadata.
 WITHOUT_METADATA = frozenset(["$group", "$bucket", "$bucketAuto", "$sortByCount", "$count", "$facet"])
+# Those behind which each document has its own metadata: they process one document before they read the next one, or keep it.
+KEEPS_METADATA = frozenset(
+    [
+        *("$geoNear", "$match", "$project", "$addFields", "$set", "$unset", "$skip", "$limit", "$replaceRoot", "$replaceWith"),
+        *("$redact", "$unwind", "$sort", "$lookup", "$graphLookup", "$unionWith"),
+    ]
+)
 FACET_TEXT = "{name} is not allowed to be used within a $facet stage"
 
 
@@ -64,9 +72,19 @@ def _parse_stages(stages: list[Any], ctx: PipelineContext) -> list[Stage]:
     parsed = []
     for spec in stages:
         parsed.append(parse_stage(spec, ctx))
-        if metadata is not None and parsed[-1].name in WITHOUT_METADATA:
-            metadata.lose()
+        if metadata is not None:
+            _follow(metadata, parsed[-1].name)
     return parsed
+
+
+def _follow(metadata: Metadata, name: str) -> None:
+    """Note what a stage does to the metadata of the documents that the following stages see."""
+    if name in WITHOUT_METADATA:
+        metadata.lose()
+    elif name == "$sample":
+        metadata.available.add("randVal")
+    elif name not in KEEPS_METADATA:
+        metadata.is_mixed_up = True
 
 
 def stage_name(spec: Any) -> str:

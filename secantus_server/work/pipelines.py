@@ -123,10 +123,25 @@ def prepare_pipeline(
         if found is not None:
             ctx.parse.text_definition = found.text_definition
         pipeline = parse_pipeline(stages, ctx)
-    hint = args.get("hint")
-    if type(hint) is dict and "$natural" in hint and pipeline.stages and pipeline.stages[0].name == "$geoNear":
-        raise CommandError(2, "$geoNear needs an index and cannot run with the hint $natural")
+    if args.get("hint") and source is not None and pipeline.stages and pipeline.stages[0].name == "$geoNear":
+        _check_near_hint(transaction.catalog.find(request.db, source), args["hint"])
     return ctx, pipeline, source
+
+
+def _check_near_hint(collection: Collection | None, hint: Any) -> None:
+    """Refuse a hint of `$geoNear` that names an index without geometries; the planner refuses one that names no index.
+
+    Raises:
+        CommandError: 2 BadValue for `$natural`, 291 NoQueryExecutionPlans.
+    """
+    if type(hint) is dict and "$natural" in hint:
+        raise CommandError(2, "$geoNear needs an index and cannot run with the hint $natural")
+    if collection is None:
+        return
+    for index in collection.indexes:
+        if hint in (index.name, index.spec["key"]) and index.kind.near_stage is None:
+            text = "unable to find index for $geoNear query"
+            raise CommandError(291, f"error processing query: ns={collection.namespace} :: caused by :: {text}")
 
 
 def _check_in_transaction(pipeline: Pipeline) -> None:

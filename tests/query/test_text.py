@@ -43,6 +43,10 @@ def test_reads(words: Database) -> None:
     joined = [{"$lookup": {"from": "c", "as": "x", "pipeline": [{"$match": FOX}, {"$sort": {"_id": 1}}, {"$project": SCORE}]}}]
     words.other.insert_one({"_id": 1})
     assert [(one["_id"], one["s"]) for one in next(words.other.aggregate(joined))["x"]] == [(1, 1.1), (2, 0.75)]
+    same = {"$match": {**FOX, "$expr": {"$eq": ["$_id", "$$id"]}}}
+    for last, score in (({"$project": {"_id": 1, **SCORE}}, {"s": 1.1}), ({"$project": {"_id": 1}}, {})):
+        correlated = [{"$lookup": {"from": "c", "as": "x", "let": {"id": "$_id"}, "pipeline": [same, last]}}]
+        assert next(words.other.aggregate(correlated)) == {"_id": 1, "x": [{"_id": 1, **score}]}
 
 
 def test_writes(words: Database) -> None:
@@ -209,3 +213,20 @@ def test_the_index_gives_what_a_scan_gives(
         assert set(ids(db.c.find(filter))) == set(expected)
         assert {one["_id"]: one["s"] for one in db.c.find(filter, SCORE)} == pytest.approx(expected)
     assert db.command("validate", "c")["valid"]
+
+
+def test_metadata_behind_other_stages(words: Database) -> None:
+    better = {"$match": {"$expr": {"$gt": [{"$meta": "textScore"}, 1]}}}
+    assert ids(words.c.aggregate([{"$match": FOX}, better])) == [1]
+    assert ids(words.c.aggregate([{"$match": FOX}, {"$sort": {"_id": 1}}, better, {"$limit": 5}])) == [1]
+    joined = {"$lookup": {"from": "c", "localField": "_id", "foreignField": "_id", "as": "x"}}
+    pipeline = [{"$match": FOX}, {"$sort": {"_id": 1}}, joined, {"$unwind": "$x"}, {"$project": {"_id": 1, **SCORE}}]
+    assert list(words.c.aggregate(pipeline)) == [{"_id": 1, "s": 1.1}, {"_id": 2, "s": 0.75}]
+    both = {"$unionWith": {"coll": "c", "pipeline": [{"$match": {"$text": {"$search": "dog"}}}]}}
+    found = list(words.c.aggregate([{"$match": FOX}, {"$sort": {"_id": 1}}, both, {"$project": {"_id": 1, **SCORE}}]))
+    assert found == [{"_id": 1, "s": 1.1}, {"_id": 2, "s": 0.75}, {"_id": 3, "s": 1.1}]
+    plain = [{"$match": FOX}, {"$unionWith": "c"}, {"$project": {"_id": 1, **SCORE}}]
+    assert [one.get("s") for one in words.c.aggregate(plain)][2:] == [None] * 3
+    window = {"$setWindowFields": {"sortBy": {"_id": 1}, "output": {"n": {"$sum": 1}}}}
+    for mixed in ([window, {"$project": SCORE}], [{"$facet": {"a": [{"$project": SCORE}]}}]):
+        assert code(words, {"aggregate": "c", "pipeline": [{"$match": FOX}, *mixed], "cursor": {}}) == 238

@@ -82,7 +82,10 @@ def metadatum(keyword: str, ctx: ParseContext) -> Expression:
         if keyword == "randVal":
             return Constant(MISSING)
         raise not_supported(f"{{$meta: '{keyword}'}} at this place", "compute the value from the document's fields")
-    if metadata.is_lost:
+    if metadata.is_lost or (keyword == "randVal" and keyword not in metadata.available):
         return Constant(MISSING)
+    if metadata.is_mixed_up:
+        raise not_supported(f"{{$meta: '{keyword}'}} at this place", "keep it in a field before the stage that reads several documents")
     metadata.wanted.add(keyword)
+    metadata.reads += 1
     return Metadatum(metadata, keyword)

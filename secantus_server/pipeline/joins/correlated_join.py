@@ -52,8 +52,8 @@ class CorrelatedJoin:
         # Every path implicitly starts at CURRENT, so redefining it makes all stages dependent.
         always = "CURRENT" in cells
         metadata = sub.own.metadata
-        # Kept documents have no metadata.
-        always = always or (metadata is not None and bool(metadata.wanted))
+        # Documents that are kept or found one by one have no metadata.
+        self.wants_metadata = metadata is not None and bool(metadata.wanted)
         split = next((index for index, stage in enumerate(stages) if always or mentions(stage.spec, names)), len(stages))
         self.sub = sub
         self.collation = ctx.collation
@@ -69,6 +69,8 @@ class CorrelatedJoin:
 
     def find(self, _: bytes) -> list[bytes]:
         """Return the sub-pipeline's documents for the outer document whose variables are currently bound."""
+        if self.wants_metadata:
+            return list(self.sub.documents())
         found = self._by_index()
         if found is None and self._keep():
             found = self._by_table()

@@ -22,13 +22,18 @@ class Match(Stage):
     Arguments:
         filter: as given by the user.
         ctx: the parse context, kept so that filters can be combined.
+
+    `reads_metadata`: whether the filter contains `$meta`, so that it must stay behind the stages that produce the metadata.
     """
 
     def __init__(self, filter: dict[str, Any], ctx: PipelineContext) -> None:
         super().__init__()
         self.filter = filter
         self.ctx = ctx
+        metadata = ctx.parse.metadata
+        before = 0 if metadata is None else metadata.reads
         self.match = parse_match(filter, ctx.parse)
+        self.reads_metadata = metadata is not None and metadata.reads > before
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Match:

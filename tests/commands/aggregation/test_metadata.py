@@ -73,6 +73,12 @@ def test_a_sort_keeps_it(places: Any) -> None:
     assert [one["_id"] for one in places.aggregate([NEAR, {"$sort": {"x": DISTANCE}}])] == [3, 1, 2]
 
 
+@pytest.mark.parametrize(("hint", "expected"), [("_id_", 291), ({"_id": 1}, 291), ("none", 2), ({"$natural": 1}, 2)], ids=str)
+def test_hints_that_geo_near_cannot_follow(db: Database[Any], places: Any, hint: Any, expected: int) -> None:
+    assert code(db, {"aggregate": "c", "pipeline": [NEAR], "cursor": {}, "hint": hint}) == expected
+    assert len(list(places.aggregate([NEAR], hint="loc_2dsphere"))) == 3
+
+
 def test_record_ids_and_keys(db: Database[Any]) -> None:
     db.c.create_index([("a", 1), ("b", -1)])
     db.c.create_index([("h", "hashed")])

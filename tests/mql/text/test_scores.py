@@ -31,6 +31,23 @@ def test_the_score_of_one_text(text: str, score: float) -> None:
     assert definition({"a": 1}).scores({"a": text})["rock"] == pytest.approx(score, rel=1e-15)
 
 
+@pytest.mark.parametrize(
+    ("text", "term", "score"),
+    [
+        # The manual's example of $meta groups them as one document of 0.75 and two of 1.
+        ("cakes and ale", "cake", 0.75),
+        ("more cakes", "cake", 1.0),
+        ("some cakes", "cake", 1.0),
+        # An article on MongoDB 2.4 shows the scores of these: `I'm` is one word, and a stop word.
+        ("He waits", "wait", 1.0),
+        ("I'm still waiting", "wait", 0.75),
+        ("I waited for hours", "wait", 0.75),
+    ],
+)
+def test_published_scores(text: str, term: str, score: float) -> None:
+    assert definition({"a": 1}).scores({"a": text})[term] == score
+
+
 def test_scores_of_several_texts_are_added() -> None:
     found = definition({"a": 10, "b": 1, "c": 2}).scores({"a": "rock", "b": ["rock paper", 5, "rocks"], "c": {"d": "rock"}})
     assert found["rock"] == 11.0 + 0.75 + 1.0

@@ -19,6 +19,7 @@ from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.types.failure import CONVERSION_FAILURE, unsupported
 from secantus_server.mql.expressions.types.to_number import TO_DECIMAL, to_double, to_int, to_long
 from secantus_server.mql.expressions.types.to_other import TO_DATE, TO_OBJECT_ID, Options, to_binary, to_bool, to_string
+from secantus_server.mql.expressions.value_text import value_text
 
 FIELDS = ("input", "to", "format", "byteOrder", "onError", "onNull")
 FORMATS = ("auto", "base64", "base64url", "hex", "utf8", "uuid")
@@ -136,7 +137,7 @@ def _type_alias(to: Any) -> str:
         raise CommandError(9, "In $convert, numeric 'to' argument is not an integer")
     alias = "minKey" if code == -1 else TYPE_NAMES.get(code)
     if alias is None or code == 255:
-        raise CommandError(9, f"In $convert, numeric value for 'to' does not correspond to a BSON type: {code}")
+        raise CommandError(9, f"In $convert, numeric value for 'to' does not correspond to a BSON type: {value_text(to)}")
     return alias
 
 
@@ -147,7 +148,7 @@ def _subtype(value: Any) -> int:
     if number is None:
         raise CommandError(4341106, "In $convert, numeric 'subtype' argument is not an integer")
     if not (0 <= number <= 9 or 128 <= number <= 255):
-        raise CommandError(4341107, f"In $convert, numeric value for 'subtype' does not correspond to a BinData type: {number}")
+        raise CommandError(4341107, f"In $convert, numeric value for 'subtype' does not correspond to a BinData type: {value_text(value)}")
     return number
 
 

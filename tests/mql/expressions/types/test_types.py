@@ -187,6 +187,8 @@ def test_convert(argument: Any, expected: Any) -> None:
         ({"input": 1, "to": {"subtype": 1}}, 9),
         ({"input": 1, "to": {"type": "binData", "subtype": 1.5}}, 4341106),
         ({"input": 1, "to": {"type": "binData", "subtype": 10}}, 4341107),
+        ({"input": 1, "to": {"type": "binData", "subtype": Decimal128("1E+6000")}}, 4341107),
+        ({"input": 1, "to": Decimal128("1E+6000")}, 9),
         ({"input": 1, "to": {"type": "binData", "subtype": "x"}}, 4341108),
         ({"input": "a", "to": "binData", "format": 1}, 4341114),
         ({"input": "a", "to": "binData"}, 4341115),

@@ -69,10 +69,9 @@ class Token(NamedTuple):
     def text(self) -> str:
         """Return the hexadecimal digits."""
         kind = _EVENT_DIGITS if self.is_event else _MARK_DIGITS
+        place = _ORDINARY
         if self.txn_index or self.from_invalidate:
             place = number(self.txn_index) + bytes([_FALSE + self.from_invalidate])
-        else:
-            place = _ORDINARY
         return f"{_TIME_DIGITS}{self.stamp:016X}{kind}{(place + self.rest + _END).hex().upper()}"
 
 

@@ -5,7 +5,6 @@ https://www.mongodb.com/docs/manual/reference/log-messages/#structured-logging
 
 from __future__ import annotations
 
-import json
 import logging
 import traceback
 from datetime import datetime, timezone
@@ -52,6 +51,9 @@ def as_text(line: Line) -> str:
 
 def as_json(line: Line) -> str:
     """Return a line as a JSON document with the fields `t`, `s`, `c`, `id`, `ctx`, `msg` and `attr`."""
+    # Only a daemon that logs JSON needs the module.
+    import json
+
     document: dict[str, Any] = {
         "t": {"$date": line.time()},
         "s": _SEVERITIES[line.level],

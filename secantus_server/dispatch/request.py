@@ -139,7 +139,7 @@ class Request:
         """
         other = copy(self)
         other.name, other.body, other.next_body = name, body, None
-        other.message = replace(self.message, body=body)
+        other.message = replace(self.message, body=body, raw=None)
         return other
 
     def forget_cluster_time(self) -> None:

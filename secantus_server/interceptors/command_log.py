@@ -105,7 +105,7 @@ class CommandLog(Interceptor):
 
     def namespaces(self, start: int = 0) -> set[str]:
         """Return the collections that the commands from a position on name."""
-        found = ((entry.db, entry.body.get(entry.name)) for entry in self._entries[max(start - self._first, 0) :])
+        found = ((entry.db, entry.target) for entry in self._entries[max(start - self._first, 0) :])
         return {f"{db}.{target}" for db, target in found if type(target) is str}
 
     def clear(self) -> None:

@@ -144,7 +144,7 @@ class Connection:
                 message.request_id = reply_id
             if next_body is None:
                 break
-            message.body = next_body
+            message.body, message.raw = next_body, None
         if self._failure is not None:
             self._services.fail(self._failure)
 

@@ -39,6 +39,10 @@ _UUID_HEAD = bytes([_BINARY, 16, 4])
 _SMALLEST_LARGE = 2.0**63
 
 
+# The type of the time, which a token begins with.
+_TIME_DIGITS = f"{_TIMESTAMP:X}"
+# The place in its transaction of an event outside of transactions that does not invalidate the stream.
+_ORDINARY = bytes([_ZERO, _FALSE])
 # What follows the time in the digits of a token: the version 2, and the kind of token; and the rest of a high-water mark.
 _EVENT_DIGITS = "2B042C0100"
 _MARK_DIGITS = "2B0429"
@@ -65,13 +69,15 @@ class Token(NamedTuple):
     def text(self) -> str:
         """Return the hexadecimal digits."""
         kind = _EVENT_DIGITS if self.is_event else _MARK_DIGITS
-        rest = number(self.txn_index) + bytes([_FALSE + self.from_invalidate]) + self.rest + _END
-        return f"{_TIMESTAMP:X}{self.stamp:016X}{kind}{rest.hex().upper()}"
+        place = _ORDINARY
+        if self.txn_index or self.from_invalidate:
+            place = number(self.txn_index) + bytes([_FALSE + self.from_invalidate])
+        return f"{_TIME_DIGITS}{self.stamp:016X}{kind}{(place + self.rest + _END).hex().upper()}"
 
 
 def high_water_mark(stamp: int) -> str:
     """Return the token that stands before all events of a time."""
-    return f"{_TIMESTAMP:X}{stamp:016X}{_MARK_DIGITS}{_MARK_REST}"
+    return f"{_TIME_DIGITS}{stamp:016X}{_MARK_DIGITS}{_MARK_REST}"
 
 
 def event_identity(uuid: bytes | None, kind: str, detail_name: str, detail: Any) -> bytes:
@@ -83,7 +89,8 @@ def event_identity(uuid: bytes | None, kind: str, detail_name: str, detail: Any)
         detail_name: the second field of the identifier, `documentKey` or `operationDescription`.
         detail: its value; None leaves it out.
     """
-    head = _identity_head(uuid, kind)
+    # Plain bytes: a Binary compares and hashes in Python.
+    head = _identity_head(None if uuid is None else bytes(uuid), kind)
     if detail is None:
         return head + b"\0"
     encoded = value(detail)

@@ -28,6 +28,7 @@ MOST_PLANS = 64
 Examined = tuple[int, int, int, int, int]
 
 NOTHING: Examined = (0, 0, 0, 0, 0)
+_ONE_FOUND: Examined = (1, 1, 0, 0, 0)
 _WHOLE_SCAN: tuple[Stage, ...] = (("COLLSCAN", None),)
 
 
@@ -66,7 +67,8 @@ class PlanNotes:
             # The path of most commands: it costs about 2 us less.
             plan = self._plans[0]
             if type(plan) is MeasuredLookup:
-                return (plan.found, plan.found, 0, 0, 0), (("EXPRESS_IXSCAN", plan.index.spec["key"]),)
+                seen = _ONE_FOUND if plan.found == 1 else (plan.found, plan.found, 0, 0, 0)
+                return seen, (("EXPRESS_IXSCAN", plan.index.spec["key"]),)
             if type(plan) is IndexedScan and plan.scan is not None:
                 return (plan.scan.keys_examined, plan.scan.docs_examined, 0, 0, 0), (("IXSCAN", plan.index.spec["key"]),)
             if type(plan) is CollectionScan and plan.scan is not None:

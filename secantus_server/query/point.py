@@ -48,7 +48,9 @@ class MeasuredLookup(PointLookup):
     """A point lookup that counts the documents that it has found."""
 
     def __init__(self, lookup: PointLookup) -> None:
-        super().__init__(lookup.collection, lookup.index, lookup.key)
+        self.collection = lookup.collection
+        self.index = lookup.index
+        self.key = lookup.key
         self.found = 0
 
     def first(self, unit: RecoveryUnit, check: Callable[[], None] = never_interrupt) -> Found | None:

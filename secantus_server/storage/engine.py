@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.storage import configuration
@@ -15,7 +15,6 @@ from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError
 from secantus_server.storage.format import check_version
-from secantus_server.storage.hot_backup import HotBackup
 from secantus_server.storage.idents import Idents
 from secantus_server.storage.inspection import check_files, check_log, log_files
 from secantus_server.storage.keys import IdentRange
@@ -28,6 +27,9 @@ from secantus_server.storage.waiting import Check, Waits
 from secantus_server.storage.wiredtiger._binding import Connection
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, RLock, Thread
+
+if TYPE_CHECKING:
+    from secantus_server.storage.hot_backup import HotBackup
 
 _OUT_OF_SPACE: Final = 14031
 #: The seconds that close() waits for running transactions.
@@ -304,6 +306,8 @@ class Engine:
 
         Raises CommandError: 238 for an in-memory store, 117 while another backup is open.
         """
+        from secantus_server.storage.hot_backup import HotBackup
+
         if self._marks is None:
             raise not_supported("a backup of an in-memory store", "use a storage directory, or mongodump")
         if not self._backup_lock.acquire(blocking=False):

@@ -21,6 +21,7 @@ class Message:
         legacy: the request was an OP_QUERY and is answered by an OP_REPLY.
         compressor: the id of the request's compressor, which the reply uses too; None if it was not compressed.
         error: the error of an invalid document in the request, to be returned instead of running a command.
+        raw: the bytes of the OP_MSG that `body` and `sequences` come from; None if they come from elsewhere.
     """
 
     request_id: int
@@ -31,3 +32,4 @@ class Message:
     legacy: bool = False
     compressor: int | None = None
     error: CommandError | None = None
+    raw: bytes | None = field(default=None, compare=False, repr=False)

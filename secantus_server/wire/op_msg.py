@@ -42,7 +42,13 @@ def parse_op_msg(header: Header, raw: bytes) -> Message:
         body, sequences = read_sections(raw, end)
     except CommandError as error:
         return Message(header.request_id, {}, {}, more_to_come, exhaust_allowed, error=error)
-    return Message(header.request_id, body, sequences, more_to_come, exhaust_allowed)
+    return Message(header.request_id, body, sequences, more_to_come, exhaust_allowed, False, None, None, raw)
+
+
+def sections_of(raw: bytes) -> tuple[dict[str, Any], dict[str, list[bytes]]]:
+    """Return the body and the document sequences of an OP_MSG that `parse_op_msg` has accepted."""
+    (flags,) = _UINT32.unpack_from(raw, 16)
+    return read_sections(raw, len(raw) - 4 if flags & CHECKSUM_PRESENT else len(raw))
 
 
 def _end_before_checksum(raw: bytes) -> int:

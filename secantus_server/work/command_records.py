@@ -13,6 +13,7 @@ from secantus_server.bson import RawArray, decode
 from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
 from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes, Stage, subtracted
+from secantus_server.wire.op_msg import sections_of
 from secantus_server.work.index_advice import advice_text, advised_indexes
 from secantus_server.work.shell_commands import command_shape, command_text, plain_body
 from secantus_server.work.shell_values import plain
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 #: The entry keeps this many of a command's documents.
 KEPT_STATEMENTS = 20
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
+#: The longest message that an entry keeps as it is; of a longer one it keeps the body and the first documents.
+LONGEST_KEPT = 1 << 14
 #: The shape of a getMore is this and the shape of the command that opened the cursor.
 CONTINUED = "getMore of "
 _NO_PLANS: tuple[Examined, tuple[Stage, ...]] = (NOTHING, ())
@@ -32,30 +35,40 @@ _NO_STATEMENTS: tuple[list[Any], int] = ([], 0)
 class CommandEntry:
     """A command that has run.
 
+    A short command is kept as its message: the garbage collector would visit the values of a decoded body again and again, which cost more
+    than all the rest of the log. It is decoded when it is asked for.
+
     Arguments:
-        notes: its plans, or None. They are measured at once and not kept: the garbage collector would visit them again and again.
+        notes: its plans, or None. They are measured at once and not kept, for the same reason.
         opener: for a getMore, the entry of the command that opened the cursor.
         before: for a getMore, what the earlier commands on its cursor have examined.
 
     Attributes:
+        target: the value of the command's first field, usually the name of its collection.
         examined: what the command itself has examined.
         stages: the scans of its plans.
         results: the documents that the command's cursor has returned so far, with those of later getMore commands.
     """
 
     __slots__ = (
-        "body", "count", "db", "error", "examined", "n_returned", "name", "opener", "reply_bytes", "request_id", "results",
-        "seconds", "stages", "statements",
+        "_body", "_raw", "_statements", "db", "error", "examined", "n_returned", "name", "opener", "reply_bytes", "request_id", "results",
+        "seconds", "stages", "target",
     )  # fmt: skip
 
     def __init__(self, call: Call, outcome: Outcome, notes: PlanNotes | None, opener: CommandEntry | None, before: Examined) -> None:
-        self.request_id = call.message.request_id
+        message = call.message
+        self.request_id = message.request_id
         self.name = call.name
         self.db = call.db
-        self.body = call.body
+        self.target = call.body.get(call.name)
         self.seconds = call.seconds
         self.opener = opener
-        self.statements, self.count = _statements_of(call) if call.name in _STATEMENTS else _NO_STATEMENTS
+        self._raw = message.raw
+        self._body: dict[str, Any] | None = None
+        self._statements: tuple[list[Any], int] | None = None
+        if self._raw is None or len(self._raw) > LONGEST_KEPT:
+            self._raw, self._body = None, call.body
+            self._statements = _statements_of(call.name, call.body, message.sequences)
         self.examined: Examined
         self.stages: tuple[Stage, ...]
         self.examined, self.stages = _NO_PLANS if notes is None else notes.result()
@@ -67,6 +80,29 @@ class CommandEntry:
             self.error = outcome.code_name
         else:
             self._note_reply(outcome)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The command document."""
+        return self._decoded()[0]
+
+    @property
+    def statements(self) -> list[Any]:
+        """The first of its documents or statements."""
+        return self._decoded()[1][0]
+
+    @property
+    def count(self) -> int:
+        """The number of all its documents or statements."""
+        return self._decoded()[1][1]
+
+    def _decoded(self) -> tuple[dict[str, Any], tuple[list[Any], int]]:
+        """Return the command document, and its statements with their number."""
+        if self._body is None or self._statements is None:
+            assert self._raw is not None, "what is not decoded is kept as a message"
+            self._body, sequences = sections_of(self._raw)
+            self._statements = _statements_of(self.name, self._body, sequences)
+        return self._body, self._statements
 
     def _note_reply(self, reply: dict[str, Any]) -> None:
         cursor = reply.get("cursor")
@@ -84,12 +120,14 @@ class CommandEntry:
             self.opener.results += self.n_returned
 
 
-def _statements_of(call: Call) -> tuple[list[Any], int]:
+def _statements_of(name: str, body: dict[str, Any], sequences: dict[str, list[bytes]]) -> tuple[list[Any], int]:
     """Return the first documents or statements of a command, and the number of all of them."""
-    field = _STATEMENTS[call.name]
-    found: Any = call.message.sequences.get(field)
+    if name not in _STATEMENTS:
+        return _NO_STATEMENTS
+    field = _STATEMENTS[name]
+    found: Any = sequences.get(field)
     if found is None:
-        found = call.body.get(field)
+        found = body.get(field)
         found = found.documents if type(found) is RawArray else found
     return (found[:KEPT_STATEMENTS], len(found)) if type(found) is list else ([], 0)
 
@@ -175,7 +213,7 @@ class CommandRecord:
         body = self._of.body
         if self.name == "bulkWrite":
             return f"{self.database}.$cmd.bulkWrite"
-        target = body.get("collection") if self.name == "getMore" else body.get(self.name)
+        target = body.get("collection") if self.name == "getMore" else self._of.target
         return f"{self.database}.{target}" if type(target) is str else f"{self.database}.$cmd"
 
     @cached_property

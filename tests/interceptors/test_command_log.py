@@ -304,3 +304,14 @@ def test_the_use_of_indexes(log: SecantusDBServer, db: Database) -> None:
     assert [(one.name, one.key, one.uses, one.serves_otherwise) for one in usage] == [
         ("a_1", "{ a: 1 }", 1, False), ("u_1", "{ u: 1 }", 0, True)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [10, 1000], ids=["kept as a message", "kept decoded"])
+def test_a_command_is_shown_whatever_the_length_of_its_message(log: SecantusDBServer, db: Database, size: int) -> None:
+    documents = [{"_id": n, "a": "x" * size} for n in range(30)]
+    db.c.insert_many(documents)
+    record = only(log)
+    first = f'{{ _id: 0, a: "{"x" * size}" }}'
+    assert first[:40] in record.text
+    assert (record.namespace, record.shape) == (f"{db.name}.c", "db.c.insert(?)")
+    assert pickle.loads(pickle.dumps(record)).text == record.text

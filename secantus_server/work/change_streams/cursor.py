@@ -46,16 +46,19 @@ class ChangeStreamCursor(Cursor):
         self._left_over: tuple[bytes, Token, str] | None = None
         # The fragments of a large event that were not returned yet.
         self._split: deque[tuple[bytes, Token]] = deque()
-        self._resume_token = reader.token_text or reader.high_water_mark
+        # None for the reader's high-water mark, until a reply shows it.
+        self._resume_token: str | None = reader.token_text or reader.high_water_mark
 
     def reply_fields(self) -> dict[str, Any]:
         """Return the token to resume behind this batch."""
+        if self._resume_token is None:
+            self._resume_token = self._reader.high_water_mark
         return {"postBatchResumeToken": {"_data": self._resume_token}}
 
     def pass_over(self, newest: int) -> None:
         """Note that there is nothing to read up to a cluster time, and advance the token."""
         self._reader.pass_over(newest)
-        self._resume_token = self._reader.high_water_mark
+        self._resume_token = None
 
     def _fill(self, size: int) -> list[bytes]:
         batch: list[bytes] = []
@@ -75,7 +78,7 @@ class ChangeStreamCursor(Cursor):
         self.exhausted = reader.ended and not kept
         self.at_end = reader.at_end and not kept
         if self.at_end:
-            self._resume_token = reader.high_water_mark
+            self._resume_token = None
         self.given += len(batch)
         self.batches += 1
         return batch

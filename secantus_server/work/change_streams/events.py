@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from secantus_server.bson import RawDocument, decode, encode
+from secantus_server.bson import RawDocument, decode, encode, make_timestamp
 from secantus_server.bson.values import timestamp_of
 from secantus_server.errors import CommandError
 from secantus_server.oplog.reader import Operation
@@ -92,7 +92,7 @@ class EventMaker:
         event: dict[str, Any] = {
             "_id": {"_data": text},
             "operationType": kind,
-            "clusterTime": timestamp_of(operation.stamp),
+            "clusterTime": make_timestamp(operation.stamp >> 32, operation.stamp & 0xFFFFFFFF),
         }
         uuid = operation.fields.get("ui")
         if uuid is not None and self._options.expanded and kind != "invalidate" and not of_view:

@@ -26,4 +26,5 @@ NOT_YET: frozenset[str] = frozenset(
 # Alternatives better than another server.
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(["mapReduce", "mapreduce"], "write it as an aggregation"),
+    **dict.fromkeys(["setQuerySettings", "removeQuerySettings"], "use index filters (planCacheSetFilter), or hints in the queries"),
 }

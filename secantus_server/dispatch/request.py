@@ -155,4 +155,5 @@ class Request:
             text_error=text_error,
             limits=memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
             note_plan=None if self.plans is None else self.plans.add,
+            index_filters=services.index_filters or None,
         )

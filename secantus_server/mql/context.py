@@ -56,6 +56,7 @@ class ParseContext:
         text_error: returns the error for a valid `$text`, which depends on the collection's text index; None without a collection.
         limits: the memory limits of stages and accumulators.
         note_plan: called with the plan of each query, for the command log; usually None.
+        index_filters: the index filters by collection UUID and query shape, or None if there are none.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -72,6 +73,7 @@ class ParseContext:
     text_error: Callable[[], CommandError] | None = None
     limits: MemoryLimits = DEFAULT_LIMITS
     note_plan: Callable[[Any], None] | None = None
+    index_filters: dict[bytes, dict[str, dict[str, Any]]] | None = None
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """Return the same context with more variables in scope."""

@@ -23,7 +23,7 @@ def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
     Raises:
         CommandError: as `plan_query`.
     """
-    lookup = point_lookup(collection, query) if type(query) is PointQuery else None
+    lookup = point_lookup(collection, query) if type(query) is PointQuery and query.context.index_filters is None else None
     if lookup is None:
         return plan_query(collection, query)
     note = query.context.note_plan

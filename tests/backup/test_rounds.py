@@ -47,7 +47,7 @@ def write(uri: str, seed: int, stopping: threading.Event, written: list[int]) ->
             elif kind == 2:
                 collection.insert_many([{"writer": seed, "n": generator.random()} for _ in range(20)])
             elif kind == 3:
-                collection.delete_many({"writer": seed, "n": {"$lt": 0.5}})
+                collection.delete_many({"writer": seed, "n": {"$lt": 0.97}})
             elif kind == 4:
                 collection.update_many({"_id": {"$lt": number}}, {"$push": {"list": {"$each": [number], "$slice": -5}}})
             else:

@@ -1,0 +1,1 @@
+"""Run the programs that operate MongoDB against the daemon."""

@@ -27,6 +27,7 @@ class ServerSnapshot:
         writes: the newest retryable write of each session; a restore forgets later ones.
         profiling: the profiled databases.
         parameters: the values set by setParameter; a restore sets them again.
+        index_filters: the index filters; a restore sets them again.
         fail_points: the fail points that are set; a restore sets them again, and ends all others.
         time: the cluster time at which the store was last in this state, as a 64-bit number.
         number: names it in the command secantusTest.
@@ -40,6 +41,7 @@ class ServerSnapshot:
         writes: dict[bytes, Any],
         profiling: Profiling,
         parameters: dict[str, Any],
+        index_filters: Mapping[bytes, Mapping[str, Any]],
         fail_points: Mapping[str, FailPoint],
         time: int,
         number: int,
@@ -52,6 +54,7 @@ class ServerSnapshot:
         self.writes = writes
         self.profiling = profiling
         self.parameters = parameters
+        self.index_filters = {uuid: dict(filters) for uuid, filters in index_filters.items()}
         self.fail_points = fail_points
 
 
@@ -104,6 +107,7 @@ class Snapshots:
             sessions.retries.newest(),
             services.observer.profiling,
             services.parameters,
+            services.index_filters,
             services.fail_points.active,
             time,
             next(self._numbers),
@@ -131,6 +135,7 @@ class Snapshots:
         if services.parameters is not snapshot.parameters:
             services.parameters = snapshot.parameters
             apply_verbosity(services)
+        services.index_filters = {uuid: dict(filters) for uuid, filters in snapshot.index_filters.items()}
         # Exclude writers between the two steps: the catalog in memory is still that from before the restore.
         with self._alone():
             restored = services.engine.restore(snapshot.storage)

@@ -14,7 +14,10 @@ from secantus_server.settings import SIZE_MB, SettingsError
 _DESCRIPTION = (
     "A MongoDB server for tests and single-node applications: it speaks MongoDB's wire protocol and stores its data with WiredTiger."
 )
-_EPILOG = "Flags override the config file, which overrides the defaults. SIGINT or SIGTERM stops the server cleanly."
+_EPILOG = (
+    "Flags override the config file, which overrides the defaults. SIGINT or SIGTERM stops the server cleanly. "
+    "Subcommands, each with its own --help: secantusdb status, stop, backup, check, salvage."
+)
 
 
 class FlagParser(argparse.ArgumentParser):

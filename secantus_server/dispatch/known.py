@@ -22,3 +22,8 @@ NOT_YET: frozenset[str] = frozenset(
     whatsmysni
     """.split()
 )
+
+# Alternatives better than another server.
+INSTEAD: dict[str, str] = dict.fromkeys(
+    ["setQuerySettings", "removeQuerySettings"], "use index filters (planCacheSetFilter), or hints in the queries"
+)

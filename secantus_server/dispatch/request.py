@@ -176,4 +176,5 @@ class Request:
             memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
             self.scripts,
             None if self.plans is None else self.plans.add,
+            services.index_filters or None,
         )

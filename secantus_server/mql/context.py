@@ -60,6 +60,7 @@ class ParseContext:
         scripts: returns the command's JavaScript engine, or raises if there is none; it is passed the operator that needs the engine.
             None where JavaScript is not allowed.
         note_plan: called with the plan of each query, for the command log; usually None.
+        index_filters: the index filters by collection UUID and query shape, or None if there are none.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -77,6 +78,7 @@ class ParseContext:
     limits: MemoryLimits = DEFAULT_LIMITS
     scripts: Callable[[str], Engine] | None = None
     note_plan: Callable[[Any], None] | None = None
+    index_filters: dict[bytes, dict[str, dict[str, Any]]] | None = None
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """Return the same context with more variables in scope."""
@@ -100,6 +102,7 @@ class ParseContext:
             self.limits,
             self.scripts,
             self.note_plan,
+            self.index_filters,
         )
         for name, value in values.items():
             setattr(other, name, value)

@@ -35,7 +35,7 @@ class CanonicalQuery:
         tailing: the cursor is tailable.
         return_key, show_record_id: find's options.
         sort_bytes: the memory limit of a sort that may not use the disk, else None.
-        projection: find's projection; only explain sets it, for the shape that it shows.
+        projection: find's projection, which is a part of the query's shape.
     """
 
     filter: dict[str, Any]
@@ -167,3 +167,11 @@ def natural_direction(spec: dict[str, Any], option: str) -> int:
 def as_python_number(number: Any) -> Any:
     """Return a BSON number as one that Python compares."""
     return number.to_decimal() if type(number) is Decimal128 else number
+
+
+def same_pattern(key: dict[str, Any], hint: Any) -> bool:
+    """Return whether a hint is an index's key pattern."""
+    if any(type(value) is bool for value in hint.values()):
+        return False
+    mine = [(path, as_python_number(value)) for path, value in key.items()]
+    return mine == [(path, as_python_number(value)) for path, value in hint.items()]

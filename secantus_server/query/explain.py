@@ -20,10 +20,11 @@ from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.query.express import ExpressScan, IdHack, express_plan, id_plan
 from secantus_server.query.find import count_all
+from secantus_server.query.index_filters import listed_indexes, query_shape
 from secantus_server.query.multikey import show_array_paths
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
 from secantus_server.query.planner import other_plans, plan_query
-from secantus_server.query.shapes import filter_shape, projection_shape, shape_hash
+from secantus_server.query.shapes import shape_hash
 from secantus_server.query.stages import PlanStage, stage
 from secantus_server.query.unused import notes_on_unused_indexes
 
@@ -64,7 +65,7 @@ class Runner:
         """
         show_array_paths([root, *root.rejected], collection, self.scope)
         self.notes += notes_on_unused_indexes(collection, query.match, root)
-        found = {"queryPlanner": query_planner(namespace, query, root, whole_pipeline=whole_pipeline)}
+        found = {"queryPlanner": query_planner(namespace, query, root, collection, whole_pipeline=whole_pipeline)}
         if self.runs:
             found["executionStats"] = self._statistics(root)
         return found
@@ -81,18 +82,20 @@ class Runner:
         return {**statistics, "allPlansExecution": []} if self.verbosity == "allPlansExecution" else statistics
 
 
-def query_planner(namespace: str, query: CanonicalQuery, root: PlanStage, *, whole_pipeline: bool) -> dict[str, Any]:
+def query_planner(
+    namespace: str, query: CanonicalQuery, root: PlanStage, collection: Collection | None, *, whole_pipeline: bool
+) -> dict[str, Any]:
     """Return the section `queryPlanner`.
 
     Arguments:
         (as in Runner.result)
     """
-    shape = _plan_cache_shape(namespace, query)
+    shape = shape_hash([namespace, query_shape(query)])
     return {
         "namespace": namespace,
         "parsedQuery": {} if query.match is None else query.match.serialize(),
         **_collation_field(query),
-        "indexFilterSet": False,
+        "indexFilterSet": listed_indexes(collection, query) is not None,
         "queryHash": shape[:8],
         "planCacheShapeHash": shape[:8],
         "planCacheKey": shape_hash([shape, root.planned()])[:8],
@@ -105,12 +108,6 @@ def query_planner(namespace: str, query: CanonicalQuery, root: PlanStage, *, who
         "winningPlan": {"isCached": False, **root.planned()},
         "rejectedPlans": [{"isCached": False, **plan.planned()} for plan in root.rejected],
     }
-
-
-def _plan_cache_shape(namespace: str, query: CanonicalQuery) -> str:
-    sort = [] if query.sort is None else [list(part) for part in query.sort.shown.items()]
-    parts = [filter_shape(query.filter, cached=True), sort, projection_shape(query.projection, cached=True), _collation_field(query)]
-    return shape_hash([namespace, *parts])
 
 
 def _collation_field(query: CanonicalQuery) -> dict[str, Any]:

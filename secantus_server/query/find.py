@@ -28,7 +28,7 @@ def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
     if query.wanted_metadata is not None:
         # A point lookup does not know the metadata of what it finds.
         return WithMetadata(plan_query(collection, query), query)
-    lookup = point_lookup(collection, query) if type(query) is PointQuery else None
+    lookup = point_lookup(collection, query) if type(query) is PointQuery and query.context.index_filters is None else None
     if lookup is None:
         return plan_query(collection, query)
     note = query.context.note_plan

@@ -14,9 +14,10 @@ from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.mql.match import AlwaysFalse, GeoNear, Or, TextMatch
 from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
-from secantus_server.query.canonical import CanonicalQuery, as_python_number
+from secantus_server.query.canonical import CanonicalQuery, same_pattern
 from secantus_server.query.clustered import ClusteredScan, natural_scan
 from secantus_server.query.entryless import could_serve, restricted
+from secantus_server.query.index_filters import is_listed, listed_indexes
 from secantus_server.query.near import plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
@@ -42,7 +43,7 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
 def _plan(collection: Collection | None, query: CanonicalQuery) -> Plan:
     if collection is None or type(query.match) is AlwaysFalse:
         return EmptyScan()
-    hinted = _hinted_index(collection, query.hint)
+    hinted = _hinted_index(collection, query.hint) if listed_indexes(collection, query) is None else None
     special = _special_node(query.match)
     if type(special) is GeoNear:
         return _sorted(plan_near(collection, query, special, hinted), query)
@@ -77,7 +78,7 @@ def _by_text(collection: Collection, query: CanonicalQuery) -> Plan:
     node = text_of(query.match)
     if node is not None:
         return plan_text(collection, query, node)
-    union = _union(collection, query, _usable(collection), None)
+    union = _union(collection, query, _usable(collection, query), None)
     if union is None:
         raise no_text_plan(collection.namespace)
     return union
@@ -87,7 +88,7 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
     if hinted is not None and hinted.generator is None:
         _check_serves(collection, hinted, query)
         return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
-    usable = [hinted] if hinted else _usable(collection)
+    usable = [hinted] if hinted else _usable(collection, query)
     candidates = _candidates(query, usable, forced=hinted is not None)
     best = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda candidate: candidate.score, default=None)
     union = _union(collection, query, usable, best) if hinted is None and (best is None or best.is_loose) else None
@@ -101,13 +102,15 @@ def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Pl
     chosen = query.hint or query.natural or query.tailing or query.min or query.max or _special_node(query.match) is not None
     if collection is None or chosen or type(query.match) is AlwaysFalse:
         return []
-    candidates = _candidates(query, _usable(collection), forced=False)
+    candidates = _candidates(query, _usable(collection, query), forced=False)
     ranked = sorted(candidates, key=lambda candidate: candidate.score, reverse=True)
     return [_with_index(collection, query, candidate) for candidate in ranked[1:]]
 
 
-def _usable(collection: Collection) -> list[Index]:
-    return [index for index in collection.indexes if index.generator is not None and not index.hidden]
+def _usable(collection: Collection, query: CanonicalQuery) -> list[Index]:
+    indexes = [index for index in collection.indexes if index.generator is not None and not index.hidden]
+    listed = listed_indexes(collection, query)
+    return indexes if listed is None else [index for index in indexes if is_listed(index, listed)]
 
 
 def _candidates(query: CanonicalQuery, usable: list[Index], *, forced: bool) -> list[Candidate]:
@@ -134,7 +137,7 @@ def _hinted_index(collection: Collection, hint: str | dict[str, Any] | None) -> 
     if hint is None or hint == {}:
         return None
     for index in collection.indexes:
-        if (index.name == hint if type(hint) is str else _same_pattern(index.spec["key"], hint)) and not index.hidden:
+        if (index.name == hint if type(hint) is str else same_pattern(index.spec["key"], hint)) and not index.hidden:
             return index
     shown = document_text(hint) if type(hint) is dict else hint
     raise CommandError(
@@ -142,13 +145,6 @@ def _hinted_index(collection: Collection, hint: str | dict[str, Any] | None) -> 
         f"error processing query: ns={collection.namespace}: planner returned error :: caused by :: "
         f"hint provided does not correspond to an existing index ({shown})",
     )
-
-
-def _same_pattern(key: dict[str, Any], hint: Any) -> bool:
-    if any(type(value) is bool for value in hint.values()):
-        return False
-    mine = [(path, as_python_number(value)) for path, value in key.items()]
-    return mine == [(path, as_python_number(value)) for path, value in hint.items()]
 
 
 def _sorted(plan: Plan, query: CanonicalQuery) -> Plan:

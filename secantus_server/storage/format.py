@@ -2,7 +2,7 @@
 
 | Format | What is stored |
 |---|---|
-| none | Directories from before this row existed. This version reads them: a row of the oplog is a sequence of entries, or packed. |
+| none | Directories from before this row, which this version reads. A row of the oplog is one entry, several, or packed. |
 | 1 | The same, with this row. |
 
 Raise VERSION, and extend this table, with each change that makes an older program misread a newer directory or the reverse.

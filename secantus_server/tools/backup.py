@@ -1,4 +1,4 @@
-"""`secantusdb backup`: a backup of a storage directory that no server uses."""
+"""`secantusdb backup`: a backup of a storage directory that no server uses, or of a running server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from secantus_server.backup.take import take_backup
 from secantus_server.clock import Clock
@@ -21,12 +25,18 @@ def main(arguments: Sequence[str]) -> int:
     """Write the archive; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="secantusdb backup",
-        description="Write an archive of a storage directory that no server uses. "
-        "While a server uses it, run the command secantusAdmin.backupArchive on that server.",
+        description="Write an archive of a storage directory, which a server uses (--uri) or none does (--storage-path).",
+        epilog="Exit code: 0 if the archive is complete, 1 if it could not be written, 2 for an invalid command line.",
     )
-    parser.add_argument("--storage-path", required=True, metavar="DIR", help="the storage directory")
-    parser.add_argument("--output", required=True, metavar="FILE", help="the archive to write, with a name that ends in .tar.gz")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--storage-path", metavar="DIR", help="the storage directory; no server uses it")
+    source.add_argument("--uri", metavar="URI", help="a server, which writes the archive itself; its user has the role backup")
+    parser.add_argument(
+        "--output", required=True, metavar="FILE", help="the archive to write, on the server's machine; its name ends in .tar.gz"
+    )
     given = parser.parse_args(arguments)
+    if given.uri is not None:
+        return _back_up_server(given.uri, given.output)
     directory = Path(given.storage_path)
     if not directory.is_dir():
         print(f"secantusdb backup: {directory} is not a storage directory.", file=sys.stderr)
@@ -34,10 +44,22 @@ def main(arguments: Sequence[str]) -> int:
     try:
         _back_up(directory, Path(given.output))
     except CommandError as error:
-        hint = " Run the command secantusAdmin.backupArchive on it instead." if error.code == _IN_USE else ""
+        hint = " Give its --uri instead of --storage-path." if error.code == _IN_USE else ""
         print(f"secantusdb backup: {error.message}{hint}", file=sys.stderr)
         return 1
     print(f"wrote {given.output}")
+    return 0
+
+
+def _back_up_server(uri: str, output: str) -> int:
+    """Have a server write an archive; return the exit code."""
+    try:
+        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=10_000) as client:
+            reply = client.admin.command("secantusAdmin.backupArchive", 1, outputPath=output)
+    except (PyMongoError, ValueError) as error:
+        print(f"secantusdb backup: {error}", file=sys.stderr)
+        return 1
+    print(f"wrote {reply['outputPath']}, {reply['sizeBytes']} bytes, as of {reply['timestamp'].time}:{reply['timestamp'].inc}")
     return 0
 
 

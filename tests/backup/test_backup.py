@@ -192,6 +192,9 @@ def test_the_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         expected = hashes(client)
         assert main(["backup", "--storage-path", str(data), "--output", str(archive)]) == 1
         assert "in use by another server" in capsys.readouterr().err
+        assert main(["backup", "--uri", running.uri, "--output", str(tmp_path / "by-uri.tar.gz")]) == 0
+        assert main(["backup", "--uri", running.uri, "--output", str(tmp_path / "by-uri.tar.gz")]) == 1
+        assert "exists already" in capsys.readouterr().err
     assert main(["backup", "--storage-path", str(tmp_path / "nowhere"), "--output", str(archive)]) == 1
     assert main(["backup", "--storage-path", str(data), "--output", str(archive)]) == 0
     target.mkdir()

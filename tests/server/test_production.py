@@ -1,7 +1,11 @@
-"""docs/production.md from top to bottom: the config file, the first user, a backup, the restore drill, and the monitoring loop."""
+"""docs/production.md from top to bottom: the config file, the first user, a backup, the restore drill, and the monitoring loop.
+
+`test_the_page_with_its_own_paths` needs root and Linux's namespaces; the other test runs everywhere.
+"""
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +19,10 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from secantus_server.cli import main
+from tests.conftest import ROOT
 from tests.integration.daemon import READY, command, environment
+
+NAMESPACES = ["unshare", "--mount", "--net", "--fork"]
 
 CONFIG = """
 [server]
@@ -85,3 +92,21 @@ def test_the_page(tmp_path: Path) -> None:
         assert client.shop.command("dbHash")["md5"] == expected
         assert client.shop.orders.count_documents({}) == 100
     assert main(["status", "--config", str(config)]) == 3
+
+
+def has_namespaces() -> bool:
+    """Whether this user may mount overlays in namespaces of its own."""
+    if not all(map(shutil.which, ("unshare", "ip", "mount"))):
+        return False
+    overlay = "mount -t overlay o -o lowerdir=/etc,upperdir=/mnt/u,workdir=/mnt/w /etc"
+    script = f"ip link set lo up && mount -t tmpfs t /mnt && mkdir /mnt/u /mnt/w && {overlay}"
+    return subprocess.run([*NAMESPACES, "sh", "-c", script], capture_output=True).returncode == 0
+
+
+def test_the_page_with_its_own_paths(tmp_path: Path) -> None:
+    if not has_namespaces():
+        pytest.skip("needs root, unshare, ip, and a kernel with overlays")
+    line = [*NAMESPACES, sys.executable, "-m", "tests.server.production_page", str(tmp_path)]
+    done = subprocess.run(line, env=environment(), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("the page holds\n")

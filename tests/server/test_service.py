@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 from pymongo.errors import NotPrimaryError
 
-from secantus_server.cli import main
+from secantus_server.cli import EXIT_INVALID, main
 from secantus_server.system.notify import ServiceManager
 from secantus_server.system.pid_file import PidFile, running_pid
-from tests.integration.daemon import Daemon, environment
+from tests.conftest import ROOT
+from tests.integration.daemon import Daemon, environment, running
 from tests.waiting import wait_until
 
 
@@ -121,3 +126,52 @@ def test_a_running_command_gets_the_error_of_the_shutdown(tmp_path: Path) -> Non
     finally:
         again.process.terminate()
         again.process.wait(20)
+
+
+PACKAGING = ROOT / "packaging"
+
+
+def test_the_unit_is_valid(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    text = (PACKAGING / "secantusdb.service").read_text(encoding="utf-8")
+    unit = tmp_path / "secantusdb.service"
+    # The program of the tests, because the installed one need not be there.
+    unit.write_text(text.replace("/usr/local/bin/secantusdb", sys.executable), encoding="utf-8")
+    verified = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    # 20 of 100 is an exposure level of 2.0, "OK".
+    exposure = ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit]
+    assert subprocess.run(exposure, capture_output=True, text=True).returncode == 0
+
+
+def test_the_units_settings_suit_the_daemon() -> None:
+    lines = (PACKAGING / "secantusdb.service").read_text(encoding="utf-8").splitlines()
+    settings = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    assert settings["Type"] == "notify"
+    assert int(settings["RestartPreventExitStatus"]) == EXIT_INVALID
+    assert settings["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    assert settings["User"] != "root"
+
+
+def test_the_container_file() -> None:
+    """Its instructions are known, its images have versions, and the server is not root's and is the process that gets the signal."""
+    text = (PACKAGING / "Containerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line.split(maxsplit=1) for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    known = {"FROM", "RUN", "COPY", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "ENTRYPOINT"}
+    assert {name for name, _value in lines} <= known
+    given = dict(lines)
+    images = [value.split()[0] for name, value in lines if name == "FROM"]
+    assert all(":" in image and not image.endswith(":latest") for image in images)
+    assert given["USER"] not in ("root", "0")
+    entry = json.loads(given["ENTRYPOINT"])
+    assert entry[0] == "secantusdb"
+    assert main([*entry[1:], "--check-config"]) == 0
+    assert given["STOPSIGNAL"] == "SIGTERM"
+
+
+def test_a_hangup_without_tls_does_nothing() -> None:
+    with running() as daemon, daemon.client() as client:
+        daemon.process.send_signal(signal.SIGHUP)
+        client.d.c.insert_one({})
+        assert daemon.process.poll() is None

@@ -11,6 +11,7 @@ from pymongo import MongoClient
 
 from secantus_server import SecantusDBServer
 from secantus_server.cli import main
+from secantus_server.storage import INDEX_ENTRIES, Engine
 from secantus_server.storage.inspection import log_files
 
 DOCUMENTS = 4000
@@ -176,3 +177,17 @@ def test_the_time_of_the_oplog_goes_on(damaged: Path, tmp_path: Path) -> None:
     assert salvage(damaged, tmp_path / "new") == 0
     with server(tmp_path / "new") as running:
         assert running.services.oplog.newest >= newest
+
+
+def test_an_index_that_does_not_fit_its_documents(damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = Engine.open(str(damaged))
+    with engine.transaction() as unit:
+        entries = unit.scan(INDEX_ENTRIES, b"", None)
+        keys = [key for key, _value in (next(entries) for _ in range(3))]
+        entries.close()
+        for key in keys:
+            unit.remove(INDEX_ENTRIES, key)
+    engine.close()
+    assert main(["check", str(damaged)]) == 3
+    assert "Detected 3 missing index entries" in capsys.readouterr().out
+    assert salvage(damaged, tmp_path / "new") == 0

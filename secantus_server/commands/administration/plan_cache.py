@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/command/nav-plan-cache/
 
-The planner chooses plans by rules and caches none, so planCacheClear has no effect. Index filters are stored and listed but
-otherwise ignored: they never change what a query returns, and this planner runs no trials whose wrong choices they could correct.
+The planner chooses plans by rules and caches none, so planCacheClear has no effect. Index filters limit the choice; they end with the
+server's process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.query.shapes import shape_hash, shape_of
+from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.projection import parse_projection
+from secantus_server.query.canonical import parse_query
+from secantus_server.query.index_filters import query_shape
 from secantus_server.work.collections import recall
 
 Filters = dict[str, dict[str, Any]]
@@ -39,12 +42,32 @@ def _collection(request: Request) -> Collection | None:
 
 
 def _filters(request: Request, collection: Collection) -> Filters:
-    """Return the index filters of a collection, by the hash of their query shape."""
-    return request.services.index_filters.setdefault(bytes(collection.uuid), {})
+    """Return a copy of the index filters of a collection, by the hash of their query shape."""
+    return dict(request.services.index_filters.get(bytes(collection.uuid), {}))
 
 
-def _shape(body: dict[str, Any]) -> str:
-    return shape_hash([shape_of(body.get("query", {})), body.get("sort", {}), body.get("projection", {}), body.get("collation", {})])
+def _replace_filters(request: Request, collection: Collection, filters: Filters) -> None:
+    """Replace the index filters of a collection; without any there is no entry, so that queries need not look for a filter."""
+    if filters:
+        request.services.index_filters[bytes(collection.uuid)] = filters
+    else:
+        request.services.index_filters.pop(bytes(collection.uuid), None)
+
+
+def _shape(request: Request, collection: Collection) -> str:
+    """Return the hash of the shape that a command's arguments describe.
+
+    Raises:
+        CommandError: one of them is invalid.
+    """
+    body = request.body
+    collation = parse_collation(body.get("collation")) or parse_collation(collection.options.get("collation"))
+    ctx = request.parse_context(collation=collation)
+    query = parse_query(body.get("query") or {}, ctx, sort=body.get("sort") or None)
+    if query.match is not None and body.get("projection"):
+        parse_projection(body["projection"], ctx, match=query.match)
+    query.projection = body.get("projection") or None
+    return query_shape(query)
 
 
 @command("planCacheClear", lenient=True, privileges=on_collection("planCacheWrite"))
@@ -69,9 +92,10 @@ def plan_cache_clear_filters(request: Request, args: dict[str, Any]) -> Reply:
         return {}
     filters = _filters(request, collection)
     if type(request.body.get("query")) is dict:
-        filters.pop(_shape(request.body), None)
+        filters.pop(_shape(request, collection), None)
     else:
         filters.clear()
+    _replace_filters(request, collection, filters)
     return {}
 
 
@@ -86,7 +110,8 @@ def plan_cache_set_filter(request: Request, args: dict[str, Any]) -> Reply:
     entry = {"query": body["query"], "sort": body.get("sort", {}), "projection": body.get("projection", {})}
     if "collation" in body:
         entry["collation"] = body["collation"]
-    _filters(request, collection)[_shape(body)] = {**entry, "indexes": body["indexes"]}
+    filters = {**_filters(request, collection), _shape(request, collection): {**entry, "indexes": body["indexes"]}}
+    _replace_filters(request, collection, filters)
     return {}
 
 

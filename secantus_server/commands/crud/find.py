@@ -83,7 +83,6 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
     collection, query, projection = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
         return explain_view(request, name, _view_stages(args), args, transaction, runner)
-    query.projection = args["projection"]
     computed = computed_source(request.services, request.db, name, collection, query)
     root = run_find(collection, query, args["projection"], projection, runner, computed)
     return runner.result(f"{request.db}.{name}", collection, query, root)
@@ -176,6 +175,7 @@ def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Pro
         max=args["max"],
         tailing=args["tailable"],
     )
+    query.projection = args["projection"]
     if args["returnKey"]:
         # returnKey replaces the document by its key, so that showRecordId has no effect.
         query.return_key = True

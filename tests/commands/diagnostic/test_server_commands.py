@@ -256,10 +256,17 @@ def test_time_limits_of_every_number(admin: Database, limit: Any) -> None:
     assert admin.command({"ping": 1, "maxTimeMS": limit})["ok"] == 1.0
 
 
-def test_a_command_that_is_missing_says_what_to_do_instead(admin: Database) -> None:
-    error = failure(admin, {"replSetReconfig": 1})
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("setQuerySettings", "use index filters"),
+        ("replSetReconfig", "point the test at a MongoDB server"),
+    ],
+)
+def test_a_command_that_is_missing_says_what_to_do_instead(admin: Database, name: str, expected: str) -> None:
+    error = failure(admin, {name: 1})
     assert error["code"] == 238
-    assert error["errmsg"].startswith("the command replSetReconfig is not supported by Secantus yet: point the test at a MongoDB server")
+    assert error["errmsg"].startswith(f"the command {name} is not supported by Secantus yet: {expected}")
 
 
 def test_what_a_node_outside_a_cluster_answers(admin: Database) -> None:

@@ -180,17 +180,21 @@ def describe(
     return "\n".join(lines)
 
 
-def lines_of(records: Sequence[CommandRecord]) -> list[str]:
-    """Return commands as they are typed in mongosh, with a comment on each; a line `use` precedes those of another database."""
+def lines_of(records: Sequence[CommandRecord], most: int = SHOWN) -> list[str]:
+    """Return commands as they are typed in mongosh, with a comment on each; a line `use` precedes those of another database.
+
+    Arguments:
+        most: show no more commands than this.
+    """
     lines: list[str] = []
     database = None
-    for record in records[:SHOWN]:
+    for record in records[:most]:
         if record.database != database:
             database = record.database
             lines.append(f"use {database}")
         lines.append(f"{record.text}  // {remark(record)}")
-    if len(records) > SHOWN:
-        lines.append(f"// {len(records) - SHOWN} more")
+    if len(records) > most:
+        lines.append(f"// {len(records) - most} more")
     return lines
 
 

@@ -192,7 +192,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         add_hint(item.config, report, call.excinfo.value)
     watch_of(item.config).note_result(report)
     if report.failed and call.when != "teardown":
-        guard_of(item.config).keep_failure(item, report)
+        guard_of(item.config).keep_failure(item, report, watch_of(item.config).lines)
     return report
 
 

@@ -45,6 +45,7 @@ from secantus_server.net.listener import Listener, ListenError, reachable_addres
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.oplog.retention import retention_of
 from secantus_server.periodic import Periodic, expire
+from secantus_server.recording import Recording
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
 from secantus_server.settings import Settings, check_names, tls_settings
@@ -61,11 +62,7 @@ from secantus_server.work.snapshot_reads import run_in_snapshot
 if TYPE_CHECKING:
     from secantus_server.backup.segments import OplogArchive
     from secantus_server.dispatch.harness import Difference, DumpedCollection
-    from secantus_server.interceptors.command_log import CommandLog
-    from secantus_server.interceptors.command_tap import CommandTap, Tapped
     from secantus_server.net.metrics_endpoint import MetricsEndpoint
-    from secantus_server.work.command_records import CommandRecord
-    from secantus_server.work.index_usage import IndexUsage
 
 load_commands()
 
@@ -91,7 +88,7 @@ def _free_memory(services: Services) -> None:
     services.oplog.trim_if_large()
 
 
-class SecantusDBServer:
+class SecantusDBServer(Recording):
     """A MongoDB server in this process.
 
     Use it as a context manager, or call `start` and `stop`. It stores its data with WiredTiger, in memory or in a directory,
@@ -120,6 +117,7 @@ class SecantusDBServer:
         tls: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
+        super().__init__()
         check_names(settings, "SecantusDBServer")
         settings.setdefault("enable_test_commands", True)
         settings.setdefault("login_delay_ms", 0)
@@ -133,8 +131,6 @@ class SecantusDBServer:
         self._listener: Listener | None = None
         self._metrics: MetricsEndpoint | None = None
         self._periodic: Periodic | None = None
-        self._command_log: CommandLog | None = None
-        self._tap: CommandTap | None = None
         self._stop_asked = Event()
         self._ended = False
         self._abandoned = False
@@ -449,70 +445,6 @@ class SecantusDBServer:
             CommandError: 11000 if a document conflicts with one written meanwhile.
         """
         self._open_snapshots().put_back(aside)
-
-    def log_commands(self, ignored: str = "") -> None:
-        """Begin to keep the commands that clients send, unless the server already does; `logged_commands` returns them.
-
-        Arguments:
-            ignored: the application name, or comment, of commands that are not kept.
-        """
-        if self._command_log is None:
-            from secantus_server.interceptors.command_log import CommandLog
-
-            self._command_log = CommandLog(ignored)
-            self.services.interceptors.install(self._command_log)
-
-    def stop_logging_commands(self) -> None:
-        """Keep no further commands, and forget those that were kept."""
-        log, self._command_log = self._command_log, None
-        if log is not None and self._services is not None:
-            self._services.interceptors.remove(log)
-
-    def logged_commands(self, start: int = 0) -> list[CommandRecord]:
-        """Return the commands that have run since `log_commands`, from a position on; an empty list without a log."""
-        return [] if self._command_log is None else self._command_log.records(start)
-
-    def command_log_position(self) -> int:
-        """Return the position after the last command in the log."""
-        return 0 if self._command_log is None else self._command_log.position()
-
-    def commands_left_out(self) -> int:
-        """Return the number of commands that did not fit into the log."""
-        return 0 if self._command_log is None else self._command_log.left_out
-
-    def index_usage(self, start: int = 0) -> list[IndexUsage]:
-        """Return how often the indexes of the collections that logged commands name were used, without those on `_id`.
-
-        Arguments:
-            start: the position in the log of the first command.
-        """
-        from secantus_server.work.index_usage import index_usage
-
-        namespaces = set() if self._command_log is None else self._command_log.namespaces(start)
-        return index_usage(self.services.catalog.view, sorted(namespaces))
-
-    def clear_command_log(self) -> None:
-        """Forget the commands so far; positions in the log stay valid."""
-        if self._command_log is not None:
-            self._command_log.clear()
-
-    def tap_commands(self, own: str = "") -> None:
-        """Begin to keep commands with their replies, and contents that a restore changes. `own`: as in `CommandTap`."""
-        from secantus_server.interceptors.command_tap import CommandTap
-
-        self.stop_tapping()
-        tap = self._tap = CommandTap(own)
-        tap.install(self.services.interceptors)
-        self._open_snapshots().when_changed = lambda: tap.note_state(self.dump(with_kept=True))
-
-    def stop_tapping(self) -> tuple[list[Tapped], int]:
-        """End what `tap_commands` has begun. Return what was kept, and the number of commands that did not fit."""
-        tap, self._tap = self._tap, None
-        if tap is None or self._services is None:
-            return [], 0
-        tap.remove(self._services.interceptors)
-        self._open_snapshots().when_changed = None
-        return tap.take(), tap.left_out
 
     def block(self, reason: str | None) -> None:
         """Refuse all commands except those with which a driver connects and disconnects.

@@ -62,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *{"pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
     },
     "snapshots": {"dispatch", "work", "sessions", "storage"},
+    "recording": {"dispatch", "work", "interceptors", "snapshots"},
     "periodic": {"dispatch", "work", "sessions", "storage", "backup"},
     "net": {"wire", "dispatch", "storage", "settings"},
 }

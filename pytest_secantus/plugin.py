@@ -95,6 +95,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         if worker.for_suite:
             check_driver()
+            worker.check_external()
     except CannotStart as error:
         raise pytest.UsageError(str(error)) from error
 

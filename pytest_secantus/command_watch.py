@@ -1,6 +1,6 @@
 """Decides when the server keeps a log of commands, and attributes commands to tests.
 
-The log is on during tests that ask for it by the fixture `secantus_commands` or by a plan check, and all the time for a report.
+The log is on during tests that ask for it by the fixture `secantus_commands` or by a plan check, and all the time for a report or dumps.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class CommandWatch:
     @property
     def _always(self) -> bool:
         options = self._worker.options
-        return bool(options.fail_on) or options.report is not None or (options.console and options.uri is None)
+        return bool(options.fail_on) or options.report is not None or options.dump is not None or (options.console and options.uri is None)
 
     def switch_on(self) -> None:
         """Begin a log, or continue one without the commands so far.
@@ -227,6 +227,15 @@ class CommandWatch:
         if left_out := self.server.commands_left_out():
             raise RuntimeError(f"the command log is full: it lacks the last {left_out:,} commands of this test")
         return self.own_records()
+
+    def lines(self) -> list[str]:
+        """Return all commands of the running test as they are typed in mongosh, or none if the log is off."""
+        if not self.is_on:
+            return []
+        from pytest_secantus.commands import lines_of
+
+        records = self.own_records()
+        return lines_of(records, most=len(records))
 
     def own_records(self) -> list[CommandRecord]:
         """Return the commands of the running test that the log has."""

@@ -52,7 +52,11 @@ class Commands(Sequence["CommandRecord"]):
             name: the name of a command, or several.
             namespace: `database.collection`.
             plan: the first word of a plan in the plan summary, such as `COLLSCAN`.
+
+        Raises:
+            ValueError: there is no such command, or the namespace lacks the database.
         """
+        check_namespace(namespace)
         return list(select(self._read(), names_of(name), namespace, plan))
 
     def expect(
@@ -73,10 +77,11 @@ class Commands(Sequence["CommandRecord"]):
             namespace: count only commands on this collection.
 
         Raises:
-            ValueError: there is no number, or the name of no command.
+            ValueError: there is no number, or the name of no command, or the namespace lacks the database.
             AssertionError: another number of commands ran, raised at the end of the block; the message lists them.
         """
         least, most = bounds(count, at_least, at_most)
+        check_namespace(namespace)
         return Expectation(self._read, least, most, names_of(name), namespace)
 
 
@@ -121,10 +126,20 @@ def bounds(count: int | None, at_least: int | None, at_most: int | None) -> tupl
     if not given or (count is not None and len(given) > 1):
         raise ValueError("expect() takes a number of commands, or at_least, at_most or both")
     if any(type(number) is not int or number < 0 for number in given):
-        raise ValueError(f"expect() takes whole numbers from 0 on, not {given[0] if len(given) == 1 else given}")
+        raise ValueError(f"expect() takes whole numbers from 0 on, not {(given[0] if len(given) == 1 else given)!r}")
     if at_least is not None and at_most is not None and at_least > at_most:
         raise ValueError(f"expect() cannot be met: at_least={at_least} is more than at_most={at_most}")
     return (count, count) if count is not None else (at_least or 0, at_most)
+
+
+def check_namespace(namespace: object) -> None:
+    """Check that a namespace names a database and a collection: without the database, it would match no command.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if namespace is not None and (not isinstance(namespace, str) or "." not in namespace.strip(".")):
+        raise ValueError(f"a namespace is database.collection, such as shop.orders, not {namespace!r}")
 
 
 def names_of(name: Names) -> frozenset[str] | None:
@@ -140,6 +155,8 @@ def names_of(name: Names) -> frozenset[str] | None:
 
     load_commands()
     names = frozenset([name] if isinstance(name, str) else name)
+    if not names:
+        raise ValueError("name lists no command; leave it out for all commands")
     for one in sorted(names):
         if not is_command(one):
             raise ValueError(f"there is no command {one!r}; names are those of the server, such as find, aggregate, insert, getMore")
@@ -180,17 +197,21 @@ def describe(
     return "\n".join(lines)
 
 
-def lines_of(records: Sequence[CommandRecord]) -> list[str]:
-    """Return commands as they are typed in mongosh, with a comment on each; a line `use` precedes those of another database."""
+def lines_of(records: Sequence[CommandRecord], most: int = SHOWN) -> list[str]:
+    """Return commands as they are typed in mongosh, with a comment on each; a line `use` precedes those of another database.
+
+    Arguments:
+        most: show no more commands than this.
+    """
     lines: list[str] = []
     database = None
-    for record in records[:SHOWN]:
+    for record in records[:most]:
         if record.database != database:
             database = record.database
             lines.append(f"use {database}")
         lines.append(f"{record.text}  // {remark(record)}")
-    if len(records) > SHOWN:
-        lines.append(f"// {len(records) - SHOWN} more")
+    if len(records) > most:
+        lines.append(f"// {len(records) - most} more")
     return lines
 
 

@@ -1,7 +1,8 @@
 """``--secantus-dump``: the databases at the moment of a test's failure, and their difference to the test's beginning.
 
 The directory of a test contains a directory per database, and is a seed. It contains canonical Extended JSON, an array per collection, or
-BSON in mongodump's layout, which mongorestore reads. `difference.ejson` contains the documents that the test added, changed and removed.
+BSON in mongodump's layout, which mongorestore reads. `difference.ejson` contains the documents that the test added, changed and removed,
+`commands.txt` the commands that it has sent.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 TITLE: Final = "Secantus: what the test changed"
 DIFFERENCE: Final = "difference.ejson"
+COMMANDS: Final = "commands.txt"
 #: How many documents of each kind the terminal shows for a collection, how many collections, and how long a line is.
 SHOWN_DOCUMENTS: Final = 3
 SHOWN_COLLECTIONS: Final = 10
@@ -44,18 +46,20 @@ class DumpableServer(Protocol):
         """Return the collections and views that differ from a snapshot."""
 
 
-def keep(server: DumpableServer, snapshot: Any, directory: Path, form: DumpFormat, test: str) -> str:
+def keep(server: DumpableServer, snapshot: Any, directory: Path, form: DumpFormat, test: str, commands: list[str]) -> str:
     """Write the databases of a failed test; return a text for the terminal.
 
     Arguments:
         snapshot: that of the test's beginning; None if there is none, without isolation by restore.
         directory: the directory of all tests.
         test: the test's node id.
+        commands: the commands of the test, as they are typed in mongosh.
     """
     place = directory / directory_name(test)
     try:
         differences = [] if snapshot is None else server.differences(snapshot)
         write(server.dump(), differences, place, form)
+        (place / COMMANDS).write_text("".join(f"{line}\n" for line in commands), encoding="utf-8")
     except (OSError, ServerDied) as error:
         return f"The databases could not be written to {place}: {error}"
     lines = summary(differences) if snapshot is not None else ["(The difference needs secantus_isolation = restore.)"]

@@ -5,7 +5,12 @@ It has no snapshots, so tests are isolated by a database per test, or not at all
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, Final, NoReturn
+
+from pytest_secantus.errors import CannotStart
+
+#: How long the server may take to answer the first command.
+PATIENCE_MS: Final = 5_000
 
 
 class NoSnapshots(RuntimeError):
@@ -31,6 +36,24 @@ class ExternalServer:
 
     def start(self) -> None:
         """Do nothing: the server already runs."""
+
+    def check(self) -> None:
+        """Check that the server answers.
+
+        Raises:
+            CannotStart: it does not.
+        """
+        from pymongo import MongoClient
+        from pymongo.errors import PyMongoError
+
+        has_limit = "serverselectiontimeoutms=" in self.uri.lower()
+        limit: dict[str, Any] = {} if has_limit else {"serverSelectionTimeoutMS": PATIENCE_MS}
+        try:
+            with MongoClient[dict[str, Any]](self.uri, **limit) as client:
+                client.admin.command("ping")
+        except PyMongoError as error:
+            reason = str(error).partition(" (configured timeouts")[0].partition(", Timeout: ")[0]
+            raise CannotStart(f"secantus_uri: the server does not answer: {reason}") from error
 
     def stop(self) -> None:
         """Do nothing: the plugin did not start the server."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypedDict
 
 import pytest
 
@@ -271,6 +271,10 @@ class Faults:
     def __init__(self, server: FaultyServer) -> None:
         self._server = server
         self._set: list[SetFault] = []
+
+    def __getattr__(self, name: str) -> NoReturn:
+        kinds = "fail, drop_connection, delay, write_concern_error, overload"
+        raise AttributeError(f"secantus_faults has no {name!r}; the faults are {kinds}")
 
     def set(self, fault: Fault) -> SetFault:
         """Set a fault, in addition to those that are set.

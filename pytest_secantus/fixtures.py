@@ -68,10 +68,11 @@ def secantus_tls(pytestconfig: pytest.Config, secantus_server: SecantusDBServer)
 
 
 @pytest.fixture(scope="session")
-def secantus_client(secantus_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
+def secantus_client(pytestconfig: pytest.Config, secantus_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
     """A pymongo MongoClient on `secantus_server`, shared by all tests; its close() does nothing. A test's writes are undone after it."""
     from pytest_secantus.shared import SharedClient
 
+    guard_of(pytestconfig).worker.check_external()
     client = SharedClient(secantus_uri)
     yield client
     client.close_for_good()

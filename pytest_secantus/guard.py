@@ -135,15 +135,19 @@ class Guard:
         """Call `action` at the end of the test function, before any fixture is torn down."""
         self._after_call.callback(action)
 
-    def keep_failure(self, item: pytest.Item, report: pytest.TestReport) -> None:
-        """With ``--secantus-dump``, write the databases of a failed test, and add its changes to the report."""
+    def keep_failure(self, item: pytest.Item, report: pytest.TestReport, commands: Callable[[], list[str]]) -> None:
+        """With ``--secantus-dump``, write the databases of a failed test, and add its changes to the report.
+
+        Arguments:
+            commands: returns the commands of the test, as they are typed in mongosh.
+        """
         worker = self.worker
         if worker.options.dump is None or not worker.running or worker.is_left_to_parent or worker.death():
             return
         from pytest_secantus.dumping import TITLE, keep
 
         server = cast("DumpableServer", worker.server)
-        text = keep(server, worker.layers.snapshot_of(item), worker.options.dump, worker.options.dump_format, item.nodeid)
+        text = keep(server, worker.layers.snapshot_of(item), worker.options.dump, worker.options.dump_format, item.nodeid, commands())
         report.sections.append((TITLE, text))
 
     def pause(self, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> None:

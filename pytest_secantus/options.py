@@ -190,7 +190,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         active=given.secantus,
         isolation=isolation,
         env=read_names(ini("secantus_env")),
-        redirect=read_redirect(given.secantus_redirect, ini("secantus_redirect")),
+        redirect=read_redirect(given, ini("secantus_redirect")),
         seed=read_seed(ini("secantus_seed"), uri, isolation),
         database=read_database(ini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
@@ -318,6 +318,8 @@ def read_dump(text: str | None, config: pytest.Config, uri: str | None) -> Path 
         return None
     if uri:
         raise pytest.UsageError("--secantus-dump cannot be combined with secantus_uri")
+    if not text:
+        raise pytest.UsageError("--secantus-dump names no directory; write --secantus-dump=DIR")
     path = config.invocation_params.dir / text
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -451,9 +453,16 @@ def read_names(names: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read_redirect(given: str | None, ini: list[str]) -> frozenset[Address]:
-    """Return the addresses that are redirected: those of the command line, or else those of the ini file."""
-    return frozenset(read_address(text) for text in (ini if given is None else given.split(",")) if text)
+def read_redirect(given: Namespace, ini: list[str]) -> frozenset[Address]:
+    """Return the addresses that are redirected: those of the command line, or else those of the ini file.
+
+    Raises:
+        pytest.UsageError: one is invalid, or the command line has some without ``--secantus``, which would have no effect.
+    """
+    asked = given.secantus_redirect
+    if asked and not given.secantus:
+        raise pytest.UsageError("--secantus-redirect needs --secantus, which runs the server for the whole suite")
+    return frozenset(read_address(text) for text in (ini if asked is None else asked.split(",")) if text)
 
 
 def read_address(text: str) -> Address:
@@ -491,6 +500,9 @@ def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
     path = config.rootpath / text
     if path.exists() and not path.is_dir():
         raise pytest.UsageError(f"secantus_storage: {path} is not a directory")
+    existing = next(one for one in (path, *path.parents) if one.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise pytest.UsageError(f"secantus_storage: {path} cannot be written: {existing} is not a directory that this user may write to")
     return str(path)
 
 

@@ -95,6 +95,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         if worker.for_suite:
             check_driver()
+            worker.check_external()
     except CannotStart as error:
         raise pytest.UsageError(str(error)) from error
 
@@ -192,7 +193,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         add_hint(item.config, report, call.excinfo.value)
     watch_of(item.config).note_result(report)
     if report.failed and call.when != "teardown":
-        guard_of(item.config).keep_failure(item, report)
+        guard_of(item.config).keep_failure(item, report, watch_of(item.config).lines)
     return report
 
 

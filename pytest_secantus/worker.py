@@ -103,6 +103,15 @@ class Worker:
         except start_errors() as error:
             raise CannotStart(f"{self._told()}: the server cannot be started: {error}") from error
 
+    def check_external(self) -> None:
+        """Check that an external server answers. (Not at the start: this imports the driver, see `imports`.)
+
+        Raises:
+            CannotStart: it does not.
+        """
+        if self.options.uri is not None:
+            cast("ExternalServer", self.server).check()
+
     def _start(self) -> None:
         from pytest_secantus.xdist import sweep_if_there
 

@@ -5,6 +5,7 @@ This is the composition root, the only module that may import every package.
 
 from __future__ import annotations
 
+import math
 import os
 import weakref
 from collections.abc import Iterator, Mapping
@@ -23,12 +24,15 @@ from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
 from secantus_server.diagnostics.log_file import LogFile
 from secantus_server.diagnostics.log_lines import as_json, as_text
+from secantus_server.dispatch.fail_points import Mode
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
+from secantus_server.dispatch.registry import is_command
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
 from secantus_server.interceptors.access_control import AccessCheck
+from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.fail_command import FailCommand
 from secantus_server.interceptors.fsync_wait import FsyncWait
 from secantus_server.interceptors.gate import Gate
@@ -40,8 +44,8 @@ from secantus_server.interceptors.write_block import WriteBlock
 from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.oplog.retention import retention_of
-from secantus_server.periodic import Periodic
-from secantus_server.server_control import ServerControl
+from secantus_server.periodic import Periodic, expire
+from secantus_server.recording import Recording
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
 from secantus_server.settings import Settings, check_names, tls_settings
@@ -59,8 +63,7 @@ from secantus_server.work.snapshot_reads import run_in_snapshot
 if TYPE_CHECKING:
     from secantus_server.backup.segments import OplogArchive
     from secantus_server.console_process import ConsoleProcess
-    from secantus_server.interceptors.command_log import CommandLog
-    from secantus_server.interceptors.command_tap import CommandTap
+    from secantus_server.dispatch.harness import Difference, DumpedCollection
     from secantus_server.net.metrics_endpoint import MetricsEndpoint
 
 load_commands()
@@ -87,7 +90,7 @@ def _free_memory(services: Services) -> None:
     services.oplog.trim_if_large()
 
 
-class SecantusDBServer(ServerControl):
+class SecantusDBServer(Recording):
     """A MongoDB server in this process.
 
     Use it as a context manager, or call `start` and `stop`. It stores its data with WiredTiger, in memory or in a directory,
@@ -116,6 +119,7 @@ class SecantusDBServer(ServerControl):
         tls: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
+        super().__init__()
         check_names(settings, "SecantusDBServer")
         settings.setdefault("enable_test_commands", True)
         settings.setdefault("login_delay_ms", 0)
@@ -130,8 +134,6 @@ class SecantusDBServer(ServerControl):
         self._metrics: MetricsEndpoint | None = None
         self._console: ConsoleProcess | None = None
         self._periodic: Periodic | None = None
-        self._command_log: CommandLog | None = None
-        self._tap: CommandTap | None = None
         self._stop_asked = Event()
         self._ended = False
         self._abandoned = False
@@ -467,6 +469,86 @@ class SecantusDBServer(ServerControl):
             CommandError: 11000 if a document conflicts with one written meanwhile.
         """
         self._open_snapshots().put_back(aside)
+
+    def block(self, reason: str | None) -> None:
+        """Refuse all commands except those with which a driver connects and disconnects.
+
+        Arguments:
+            reason: the message of the error 20 that commands fail with; None ends this.
+        """
+        if self._services is None or self._gate is None:
+            raise self._not_running()
+        self._gate.close(reason)
+
+    def dump(self, with_kept: bool = False) -> list[DumpedCollection]:
+        """Return the collections and views of users with definitions and documents, as committed now. `with_kept`: as in `work.dump`."""
+        from secantus_server.work.dump import dump
+
+        return dump(self.services, with_kept)
+
+    def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
+        """Return the collections and views that differ from a snapshot. Open transactions are aborted."""
+        return self._open_snapshots().differences(snapshot)
+
+    def clock(self) -> tuple[int, bool]:
+        """Return the server's time in milliseconds since the Unix epoch, and whether it runs."""
+        clock = self.services.clock
+        return clock.now_ms(), not clock.is_stopped
+
+    def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
+        """Move the server's time, and expire what is due then before the return: transactions, cursors, sessions and documents.
+
+        The time of `$$NOW`, of dates, ObjectIds and timestamps in documents, of expiry, and the wall time of change streams follows. The
+        cluster time and time limits do not.
+
+        Arguments:
+            to_ms: the new time in milliseconds since the Unix epoch; the current one by default.
+            by_ms: is added to it.
+            runs: whether the time goes on from there; as before by default.
+
+        Returns:
+            the new time.
+        """
+        services = self.services
+        before_ms = services.clock.now_ms()
+        to_ms = (before_ms if to_ms is None else to_ms) + by_ms
+        services.sessions.follow_clock(min(to_ms - before_ms, 0))
+        services.clock.move_to(to_ms, not services.clock.is_stopped if runs is None else runs)
+        expire(services)
+        return to_ms
+
+    def restore_clock(self) -> None:
+        """Make the server's time that of the system again."""
+        services = self.services
+        if services.clock.is_moved:
+            services.sessions.follow_clock(services.clock.system_ms() - services.clock.now_ms())
+            services.clock.end_move()
+
+    def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
+        """Set the fail point failCommand under a label, beside others that are set.
+
+        Arguments:
+            label: distinguishes it from the others.
+            data: the fail point's data. ([Fail points in tests](docs/fail-points.md))
+            times: the number of commands that it acts on; None for all.
+            skip: the number of commands that pass first.
+
+        Raises:
+            CommandError: the data is invalid, or 59 CommandNotFound if it names an unknown command.
+        """
+        for name in [*data.get("failCommands", ()), *data.get("exceptCommands", ())]:
+            if not is_command(name):
+                raise CommandError(59, f"no such command: {name!r}")
+        mode = Mode(skip=skip, times=math.inf if times is None else times)
+        self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", mode, data)
+
+    def end_fault(self, label: str) -> None:
+        """End a fault that `set_fault` has set. Do nothing if it has ended."""
+        self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", None, {})
+
+    def fault_count(self, label: str) -> int:
+        """Return how often a fault has acted."""
+        return self.services.fail_points.count(f"{FAIL_COMMAND}/{label}")
 
     def checkpoint(self) -> AbstractContextManager[ServerSnapshot]:
         """Undo the writes of a block at its end."""

@@ -66,9 +66,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         *{"pipeline", "query", "exec", "catalog", "index", "mql", "javascript", "storage"},
     },
     "snapshots": {"dispatch", "work", "sessions", "storage"},
+    "recording": {"dispatch", "work", "interceptors", "snapshots"},
     "periodic": {"dispatch", "work", "sessions", "storage", "backup"},
     "net": {"wire", "dispatch", "storage", "settings"},
-    "server_control": {"dispatch", "interceptors", "work", "snapshots", "periodic"},
     "console_process": {"net", "settings"},
 }
 # The composition root and the programs that start it may import everything.

@@ -46,7 +46,7 @@ def places_of(uri: str) -> str:
     """Return the hosts in a connection string, without credentials."""
     from pytest_secantus.redirect import parse_uri
 
-    return parse_uri(uri).hosts
+    return parse_uri(uri).hosts or uri
 
 
 class ShadowClient:

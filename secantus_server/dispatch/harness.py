@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 #: What happened to a collection or view itself.
@@ -35,6 +36,37 @@ class Difference(NamedTuple):
     removed: list[bytes]
 
 
+class LoggedCommand(Protocol):
+    """A command that has run; see `work.command_records.CommandRecord`."""
+
+    name: str
+    keys_examined: int
+    docs_examined: int
+    n_returned: int
+    duration_ms: float
+    error: str | None
+
+    @property
+    def namespace(self) -> str:
+        """The full name of the collection."""
+
+    @property
+    def text(self) -> str:
+        """The command as it is typed in mongosh."""
+
+    @property
+    def shape(self) -> str:
+        """The command with `?` for its constants."""
+
+    @property
+    def plan_summary(self) -> str:
+        """The scans of its plans."""
+
+
+#: Commands, the position after them in the log, and the number of those that did not fit.
+LoggedCommands = tuple[Sequence[LoggedCommand], int, int]
+
+
 class Harness(Protocol):
     """The control of a server by a harness."""
 
@@ -59,6 +91,18 @@ class Harness(Protocol):
 
     def restore_clock(self) -> None:
         """Make the time that of the system again."""
+
+    def begin_wire_log(self) -> None:
+        """Begin the log of secantusTest, unless there is one."""
+
+    def end_wire_log(self) -> None:
+        """End the log of secantusTest."""
+
+    def clear_wire_log(self) -> None:
+        """Forget the commands in the log of secantusTest; positions in it stay valid."""
+
+    def wire_log(self, start: int) -> LoggedCommands | None:
+        """Return the commands in the log of secantusTest from a position on, or None without a log."""
 
     def dump(self) -> list[DumpedCollection]:
         """Return the collections and views of users."""

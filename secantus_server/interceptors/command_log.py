@@ -44,8 +44,9 @@ class CommandLog(Interceptor):
             return
         if call.name == "getMore":
             opened = self._cursors.get(call.body["getMore"])
-            call.plans = None if opened is None else opened[1]
-        else:
+            call.plans = call.plans if opened is None else opened[1]
+        elif call.plans is None:
+            # Another log may have begun it.
             call.plans = PlanNotes()
 
     def after(self, call: Call, outcome: Outcome) -> None:

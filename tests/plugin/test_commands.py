@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_secantus.commands import bounds
+from pytest_secantus.commands import Commands, bounds
 from tests.plugin.project import Project
 
 pytest_plugins = ["pytester"]
@@ -292,3 +292,14 @@ def test_bounds() -> None:
     assert bounds(3, None, None) == (3, 3)
     assert bounds(None, None, 5) == (0, 5)
     assert bounds(None, 2, None) == (2, None)
+
+
+@pytest.mark.parametrize("namespace", ["orders", ".orders", "", 5])
+def test_a_namespace_names_its_database(namespace: object) -> None:
+    with pytest.raises(ValueError, match=r"a namespace is database\.collection, such as shop\.orders, not "):
+        Commands(list).expect(0, namespace=namespace)  # type: ignore[arg-type]
+
+
+def test_no_name_is_no_command() -> None:
+    with pytest.raises(ValueError, match="name lists no command"):
+        Commands(list).expect(0, name=[])

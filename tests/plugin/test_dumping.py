@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -117,6 +118,11 @@ def test_the_files(project: Project) -> None:
     assert metadata["collectionName"] == "orders"
     assert len(metadata["uuid"]) == 32
     assert metadata["indexes"][0] == {"v": {"$numberInt": "2"}, "key": {"_id": {"$numberInt": "1"}}, "name": "_id_"}
+    commands = (kept(project) / "commands.txt").read_text().splitlines()
+    assert commands[0] == "use secantus_test"
+    assert commands[1].startswith("db.orders.insertOne({ _id: 1, ")
+    assert re.search(r"  // test_it\.py:\d+, ", commands[1])
+    assert any(line.startswith("db.articles.updateOne({ _id: 1 }, { $set: { price: 5 } })  // test_it.py:") for line in commands)
     difference = json_util.loads((kept(project) / "difference.ejson").read_text())
     assert difference["shop.articles"] == {
         "collection": "kept",
@@ -226,7 +232,7 @@ def test_a_later_run_replaces_a_dump(project: Project) -> None:
     project.run("--secantus-dump=kept")
     project.write(test_it="def test_order(secantus_db): assert False")
     project.run("--secantus-dump=kept")
-    assert [path.name for path in kept(project).iterdir()] == ["difference.ejson"]
+    assert sorted(path.name for path in kept(project).iterdir()) == ["commands.txt", "difference.ejson"]
 
 
 def test_a_directory_that_cannot_be_written_later(project: Project) -> None:

@@ -259,3 +259,16 @@ def test_repr() -> None:
     assert faults.write_concern_error(namespace="a.b", skip=2).id == "any-command-reports-write-concern-error-64-after-2-a.b"
     assert repr(faults.overload(retryable=False)) == "overload(retryable=False)"
     assert len({fault, faults.drop_connection(), faults.drop_connection()}) == 2
+
+
+def test_an_unknown_fault(project: Project) -> None:
+    project.write(
+        test_it="""
+        import pytest
+
+        def test_it(secantus_faults):
+            with pytest.raises(AttributeError, match="secantus_faults has no 'explode'; the faults are fail, drop_connection, "):
+                secantus_faults.explode("insert")
+        """
+    )
+    project.passes(passed=1)

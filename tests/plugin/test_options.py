@@ -52,7 +52,6 @@ def test_a_broken_option_is_a_usage_error(project: Project, ini: str, arguments:
 @pytest.mark.parametrize(
     ("ini", "message"),
     [
-        ("secantus_storage = pytest.ini/data", "secantus_storage = *pytest.ini/data: the server cannot be started: *"),
         ("secantus_seed = broken.json", "secantus_seed: *broken.json cannot be read: *"),
     ],
 )
@@ -87,6 +86,32 @@ def test_a_driver_that_will_not_do(project: Project, monkeypatch: pytest.MonkeyP
     result.stdout.fnmatch_lines([f"E *CannotStart: {message}"])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--secantus-redirect=localhost:27017"], "--secantus-redirect needs --secantus, which runs the server for the whole suite"),
+        (["--secantus-dump="], "--secantus-dump names no directory; write --secantus-dump=DIR"),
+        (["--secantus-dump=test_it.py"], "--secantus-dump: *test_it.py cannot be written: File exists"),
+        (["--secantus-storage=test_it.py"], "secantus_storage: *test_it.py is not a directory"),
+        (["--secantus-storage=test_it.py/in"], "secantus_storage: *test_it.py/in cannot be written: *test_it.py is not a directory that *"),
+        (["--secantus", "--secantus-uri=mongodb://127.0.0.1:1"], "secantus_uri: the server does not answer: 127.0.0.1:1: *refused*"),
+    ],
+)
+def test_bad_use_is_a_usage_error(project: Project, arguments: list[str], message: str) -> None:
+    project.write(test_it="def test_it(secantus_db): pass")
+    result = project.run(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_an_external_server_that_is_down(project: Project) -> None:
+    project.write(test_it="def test_it(secantus_db): pass\ndef test_next(secantus_db): pass")
+    result = project.run("--secantus-uri=mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["E *CannotStart: secantus_uri: the server does not answer: 127.0.0.1:1: *refused*"])
+
+
 def test_the_command_line_wins(project: Project) -> None:
     project.ini("secantus_isolation = none")
     project.write(test_it="def test_it(): pass")
@@ -97,8 +122,9 @@ def test_the_command_line_wins(project: Project) -> None:
 @pytest.mark.parametrize("secantus", [[], ["--secantus"]])
 def test_the_header_shows_no_password(project: Project, secantus: list[str]) -> None:
     project.write(test_it="def test_it(): pass")
-    result = project.passes("--secantus-uri=mongodb://user:p%40ss@nowhere/", *secantus, passed=1)
-    result.stdout.fnmatch_lines(["secantus: mongodb://nowhere/, isolation namespace"])
+    result = project.run("--secantus-uri=mongodb://user:p%40ss@127.0.0.1:1/", *secantus)
+    result.stdout.fnmatch_lines(["secantus: mongodb://127.0.0.1:1/, isolation namespace"])
+    assert "p%40ss" not in result.stdout.str() + result.stderr.str()
 
 
 def test_an_unknown_ini_line_is_an_error_in_strict_configuration(project: Project) -> None:

@@ -1,4 +1,6 @@
-"""secantusTest: snapshots, the clock and dumps for test suites in other languages. [Other languages](docs/other-languages.md)
+"""secantusTest: snapshots, the clock, dumps and the log of commands for test suites in other languages.
+
+[Other languages](docs/other-languages.md)
 
 MongoDB does not have this command.
 """
@@ -8,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from bson.int64 import Int64
+
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import RawDocument
 from secantus_server.bson.values import Date
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.harness import Difference, DumpedCollection, Harness
+from secantus_server.dispatch.harness import Difference, DumpedCollection, Harness, LoggedCommand
 from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -21,7 +25,7 @@ from secantus_server.errors import CommandError
 #: The version of the interface, in each reply. It grows with each change that an older caller would notice.
 VERSION: Final = 1
 NAME: Final = "secantusTest"
-_BAD_VALUE, _TYPE_MISMATCH, _COMMAND_NOT_FOUND, _NO_SUCH_KEY = 2, 14, 59, 4
+_BAD_VALUE, _TYPE_MISMATCH, _COMMAND_NOT_FOUND, _NO_SUCH_KEY, _ILLEGAL_OPERATION = 2, 14, 59, 4, 20
 #: The longest time that ObjectIds and timestamps can contain, in milliseconds: their seconds have 32 bits.
 _LAST_MS: Final = (2**32 - 1) * 1000
 
@@ -39,12 +43,15 @@ def _check_date(name: str, value: Any) -> Any:
 
 def snapshot(harness: Harness, _args: dict[str, Any]) -> dict[str, Any]:
     """Take a snapshot."""
-    return {"snapshot": harness.snapshot().number}
+    number = harness.snapshot().number
+    harness.clear_wire_log()
+    return {"snapshot": number}
 
 
 def restore(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
     """Restore the contents at a snapshot, which stays open."""
     harness.restore(_find(harness, args["snapshot"]))
+    harness.clear_wire_log()
     return {}
 
 
@@ -79,6 +86,20 @@ def dump(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
     return {"collections": [_shown(one) for one in harness.dump() if wanted in (None, one.db)]}
 
 
+def commands(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
+    """Begin or end the log of commands, or return those since a token, or since the last snapshot or restore."""
+    if args["log"]:
+        harness.begin_wire_log()
+    found = harness.wire_log(args["since"] or 0)
+    if found is None and args["log"] is None:
+        raise CommandError(_ILLEGAL_OPERATION, f"{NAME}: no commands are logged; begin with {{{NAME}: 'commands', log: true}}")
+    if args["log"] is False:
+        harness.end_wire_log()
+    logged, token, left_out = found or ((), 0, 0)
+    shown = [_shown_command(one) for one in logged if one.name != NAME]
+    return {"commands": shown, "token": Int64(token), "leftOut": left_out}
+
+
 _ACTIONS: Final[dict[str, tuple[Action, a.Arguments]]] = {
     "snapshot": (snapshot, a.Arguments(NAME)),
     "restore": (restore, a.Arguments(NAME, {"snapshot": a.number(required=True)})),
@@ -95,6 +116,7 @@ _ACTIONS: Final[dict[str, tuple[Action, a.Arguments]]] = {
             },
         ),
     ),
+    "commands": (commands, a.Arguments(NAME, {"log": a.strict_boolean(None), "since": a.number(minimum=0)})),
     "dump": (dump, a.Arguments(NAME, {"database": a.string(), "since": a.number()})),
 }
 
@@ -107,10 +129,11 @@ def _may_test(_call: Authorized, grants: Grants) -> bool:
 
 @command(NAME, lenient=True, admin_only=True, privileges=on_cluster(by_arguments=("find", "insert", "update", "remove"), check=_may_test))
 def secantus_test(request: Request, _args: dict[str, Any]) -> Reply:
-    """Take, restore or release a snapshot, move the clock, or return the contents, for a harness in another language.
+    """Take, restore or release a snapshot, move the clock, or return contents or commands, for a harness in another language.
 
     Raises:
-        CommandError: 59 unless test commands are enabled, 2 for an unknown action, 4 for an unknown snapshot, or the error of an argument.
+        CommandError: 59 unless test commands are enabled, 2 for an unknown action, 4 for an unknown snapshot, 20 without a log,
+            or the error of an argument.
     """
     if not request.services.settings.enable_test_commands:
         raise CommandError(_COMMAND_NOT_FOUND, f"no such command: '{NAME}'")
@@ -132,6 +155,21 @@ def _find(harness: Harness, number: int) -> Any:
         if found.number == number:
             return found
     raise CommandError(_NO_SUCH_KEY, f"{NAME}: there is no snapshot {number}: it was released, or an outer one was restored")
+
+
+def _shown_command(one: LoggedCommand) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "ns": one.namespace,
+        "text": one.text,
+        "shape": one.shape,
+        "planSummary": one.plan_summary,
+        "keysExamined": one.keys_examined,
+        "docsExamined": one.docs_examined,
+        "nreturned": one.n_returned,
+        "millis": one.duration_ms,
+        "error": one.error,
+    }
 
 
 def _shown(one: DumpedCollection) -> dict[str, Any]:

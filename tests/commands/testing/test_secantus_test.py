@@ -83,6 +83,36 @@ def test_a_tick_expires(client: MongoClient[dict[str, Any]], admin: Database[dic
         call(admin, "release", snapshot=number)
 
 
+def test_commands(client: MongoClient[dict[str, Any]], admin: Database[dict[str, Any]]) -> None:
+    assert code(admin, {"secantusTest": "commands"}) == 20
+    orders = client.logged.orders
+    orders.insert_many([{"_id": n, "customer": n % 2} for n in range(4)])
+    began = call(admin, "commands", log=True)
+    assert (began["commands"], began["leftOut"]) == ([], 0)
+    assert len(list(orders.find({"customer": 1}))) == 2
+    first = call(admin, "commands")
+    (find,) = first["commands"]
+    assert (find["name"], find["ns"], find["text"]) == ("find", "logged.orders", "db.orders.find({ customer: 1 })")
+    assert (find["shape"], find["planSummary"], find["error"]) == ("db.orders.find({ customer: ? })", "COLLSCAN", None)
+    assert (find["keysExamined"], find["docsExamined"], find["nreturned"]) == (0, 4, 2)
+    assert find["millis"] >= 0
+    orders.drop()
+    assert [one["name"] for one in call(admin, "commands", since=first["token"])["commands"]] == ["drop"]
+    assert [one["name"] for one in call(admin, "commands")["commands"]] == ["find", "drop"]
+    snapshot = call(admin, "snapshot")["snapshot"]
+    orders.find_one()
+    assert [one["name"] for one in call(admin, "commands")["commands"]] == ["find"]
+    call(admin, "restore", snapshot=snapshot)
+    later = call(admin, "commands")
+    assert (later["commands"], later["token"] > first["token"]) == ([], True)
+    call(admin, "release", snapshot=snapshot)
+    orders.insert_one({})
+    assert [one["name"] for one in call(admin, "commands", log=False)["commands"]] == ["insert"]
+    assert code(admin, {"secantusTest": "commands", "since": 0}) == 20
+    assert code(admin, {"secantusTest": "commands", "since": -1}) == 2
+    assert code(admin, {"secantusTest": "commands", "log": 1}) == 14
+
+
 def test_dump(client: MongoClient[dict[str, Any]], admin: Database[dict[str, Any]]) -> None:
     client.drop_database("dumped")
     client.dumped.orders.insert_one({"_id": 1, "n": Int64(1)})
@@ -132,7 +162,7 @@ def test_errors(admin: Database[dict[str, Any]], arguments: dict[str, Any], expe
 
 def test_the_message_of_an_unknown_action(admin: Database[dict[str, Any]]) -> None:
     message = failure(admin, {"secantusTest": "rewind"})["errmsg"]
-    assert message == "secantusTest takes one of the strings snapshot, restore, release, clock, dump"
+    assert message == "secantusTest takes one of the strings snapshot, restore, release, clock, commands, dump"
 
 
 def test_only_in_admin(client: MongoClient[dict[str, Any]]) -> None:

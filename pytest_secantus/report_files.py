@@ -10,12 +10,11 @@ TEMPLATE = Path(__file__).with_name("report_page.html")
 PLACE = "/*DATA*/null"
 
 
-def page_text(summary: dict[str, Any]) -> str:
-    """Return the HTML page with its data."""
-    # In a script, only `</` and `<!--` could end the data before their end.
-    data = json.dumps(summary, ensure_ascii=True).replace("<", "\\u003c")
+def page_text(data: str) -> str:
+    """Return the HTML page with its data, a JSON text in ASCII."""
     head, _, tail = TEMPLATE.read_text(encoding="utf-8").partition(PLACE)
-    return head + data + tail
+    # In a script, only `</` and `<!--` could end the data before their end.
+    return head + data.replace("<", "\\u003c") + tail
 
 
 def write_report(summary: dict[str, Any], page: Path) -> None:
@@ -24,5 +23,7 @@ def write_report(summary: dict[str, Any], page: Path) -> None:
     Raises:
         OSError: a file cannot be written.
     """
-    page.write_text(page_text(summary), encoding="utf-8")
-    page.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    # Without indentation, which only the slow encoder of Python's library can do.
+    data = json.dumps(summary)
+    page.write_text(page_text(data), encoding="utf-8")
+    page.with_suffix(".json").write_text(data + "\n", encoding="utf-8")

@@ -80,6 +80,8 @@ class Sources:
         self._test_file = ""
         # By file name, as compiled.
         self._kinds: dict[str, int] = {}
+        # By file name, as compiled: relative to the root.
+        self._shown_files: dict[str, str] = {}
         # By message id: the project's lines on the stack, innermost first, whether the last one is the test's, the thread, the task.
         self._found: dict[int, tuple[Sequence[Place], bool, int, int]] = {}
 
@@ -149,6 +151,9 @@ class Sources:
         return None
 
     def _shown(self, code: CodeType, line: int) -> str:
-        path = Path(code.co_filename)
-        shown = path.relative_to(self._root) if path.is_relative_to(self._root) else path
-        return f"{shown.as_posix()}:{line}"
+        shown = self._shown_files.get(code.co_filename)
+        if shown is None:
+            path = Path(code.co_filename)
+            shown = (path.relative_to(self._root) if path.is_relative_to(self._root) else path).as_posix()
+            self._shown_files[code.co_filename] = shown
+        return f"{shown}:{line}"

@@ -193,7 +193,7 @@ class _Links(HTMLParser):
 
 
 def test_the_page_loads_nothing() -> None:
-    text = page_text({"text": "</script><script src=http://x>", "more": "<!-- <script>"})
+    text = page_text(json.dumps({"text": "</script><script src=http://x>", "more": "<!-- <script>"}))
     parser = _Links()
     parser.feed(text)
     assert parser.links == ["data:,"]

@@ -1,0 +1,87 @@
+"""What the bridge to Django saves: tests of Django's MongoDB backend with Django's test runner and with ours.
+
+    python -m tests.benchmarks.django_suite TESTS
+
+TESTS is the directory `tests` of a checkout of the backend, in the version that is installed. Both runners use this project's
+server: Django's one in a daemon, which it flushes after each test. The figures are seconds of processor time of the tests and of
+the server together, since they depend less on what else the machine does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+APPLICATIONS = """
+    basic_ db_functions_ expressions_ indexes_ lookup_ model_fields_ model_forms_ queries_ raw_query_ schema_
+    transaction_hooks_ transactions_
+"""
+SETTINGS = """
+import os
+
+address = {"ENGINE": "django_mongodb_backend", "HOST": os.environ["MONGODB_URI"]}
+DATABASES = {"default": {**address, "NAME": "tests"}, "other": {**address, "NAME": "tests-other"}}
+DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
+INSTALLED_APPS = ["django_mongodb_backend", *os.environ["APPLICATIONS"].split()]
+SECRET_KEY = "secret"
+TEST_RUNNER = os.environ["RUNNER"]
+USE_TZ = False
+"""
+DJANGO = "django.test.runner.DiscoverRunner"
+OURS = "pytest_secantus.django.TestRunner"
+DAEMON = [sys.executable, "-m", "secantus_server", "--ephemeral", "--print-uri"]
+
+
+def processor_s() -> float:
+    """Return the processor time of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def run(tests: Path, settings: Path, runner: str, uri: str) -> str:
+    """Run the tests; return the test runner's last lines."""
+    names = [name for name in APPLICATIONS.split() if (tests / name).is_dir()]
+    environment = {
+        **os.environ,
+        "APPLICATIONS": " ".join(names),
+        "DJANGO_SETTINGS_MODULE": "settings",
+        "MONGODB_URI": uri,
+        "PYTHONPATH": os.pathsep.join([str(settings), str(tests)]),
+        "RUNNER": runner,
+        "RUNNING_DJANGOS_TEST_SUITE": "1",
+    }
+    line = [sys.executable, "-m", "django", "test", "--noinput", *names]
+    done = subprocess.run(line, cwd=tests, env=environment, capture_output=True, text=True, check=False)
+    (count,) = re.findall(r"^Ran (\d+ tests)", done.stderr, re.MULTILINE)
+    outcome = re.findall(r"^(?:OK|FAILED)[^\n]*", done.stderr, re.MULTILINE)
+    return f"{count}, {outcome[-1]}"
+
+
+def measure(tests: Path, settings: Path, runner: str) -> str:
+    """Return a line about a run with a test runner."""
+    before = processor_s()
+    if runner == OURS:
+        told = run(tests, settings, runner, "mongodb://nowhere.invalid")
+    else:
+        with subprocess.Popen(DAEMON, stdout=subprocess.PIPE, text=True) as daemon:
+            assert daemon.stdout is not None
+            told = run(tests, settings, runner, daemon.stdout.readline().strip())
+            daemon.terminate()
+    return f"{runner:<40} {processor_s() - before:8.2f} s   {told}"
+
+
+def main() -> None:
+    """Run the tests with each runner, twice in turns."""
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "settings.py").write_text(SETTINGS, encoding="utf-8")
+        for runner in (DJANGO, OURS, DJANGO, OURS):
+            print(measure(Path(sys.argv[1]).resolve(), Path(directory), runner), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""What the plugin costs whole suites: with everything off against an earlier build, and with a report.
+
+    python -m tests.benchmarks.suites [--base PYTHON] [--turns N]
+
+PYTHON is the interpreter of an environment with the earlier build, and with the same versions of pytest and pymongo. The runs that
+are compared take turns. Each figure is the median of the runs, in seconds of processor time of the process, which contains the
+server. It depends less on what else the machine does than the time of a clock does, but still on shared caches. The ratio is the
+median of those of neighbours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
+TESTS = 400
+
+#: A plugin that writes the seconds of processor time from the first test to the end of the session.
+TIMER = """
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+started = 0.0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    global started
+    started = time.process_time()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    Path(os.environ["TIMES"]).write_text(str(time.process_time() - started))
+"""
+
+#: Tests as small as they get: what the plugin does around each is a large part of them.
+SMALL = f"""
+import pytest
+
+
+@pytest.mark.parametrize("number", range({TESTS}))
+def test_small(secantus_db, number):
+    secantus_db.things.insert_one({{"_id": number}})
+    assert secantus_db.things.count_documents({{"_id": number}}) == 1
+"""
+
+
+class Suite:
+    """A suite that can be run.
+
+    Arguments:
+        python: the interpreter.
+        place: the suite's directory.
+        scratch: a directory with the timer.
+        arguments: further arguments of pytest.
+    """
+
+    def __init__(self, python: str, place: Path, scratch: Path, arguments: Sequence[str] = ()) -> None:
+        # Other plugins that are installed in one of the environments would count, too.
+        plugins = ["-p", "pytest_secantus.plugin", "-p", "timer", "-p", "no:cacheprovider"]
+        self._line = [python, "-m", "pytest", "-q", *plugins, *arguments, "."]
+        self._place = place
+        self._scratch = scratch
+
+    def seconds(self) -> float:
+        """Run it; return the seconds of processor time."""
+        times = self._scratch / "seconds"
+        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(self._scratch), "TIMES": str(times)}
+        done = subprocess.run(self._line, cwd=self._place, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return float(times.read_text(encoding="utf-8"))
+
+
+def compare(title: str, first: Suite, second: Suite, turns: int, bar: float) -> None:
+    """Print the medians of two suites, and the ratio of the second to the first."""
+    pairs = []
+    for turn in range(turns + 1):
+        # The order changes, since the second of two runs finds warmer caches.
+        if turn % 2:
+            later = second.seconds()
+            pair = first.seconds(), later
+        else:
+            pair = first.seconds(), second.seconds()
+        if turn:  # the first turn compiles modules
+            pairs.append(pair)
+    before, after = (statistics.median(times) for times in zip(*pairs, strict=True))
+    ratios = sorted(after / before for before, after in pairs)
+    ratio = statistics.median(ratios)
+    spread = f"middle half {ratios[len(ratios) // 4]:.3f} to {ratios[-1 - len(ratios) // 4]:.3f}"
+    verdict = "ok" if ratio <= bar else "MISSED"
+    print(f"{title:<44} {before:8.3f} s {after:8.3f} s   x {ratio:.3f} <= {bar} {verdict}   ({turns} turns, {spread})", flush=True)
+
+
+def main() -> None:
+    """Compare what the options ask for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--base", metavar="PYTHON")
+    parser.add_argument("--turns", type=int, default=15)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        scratch = Path(directory)
+        (scratch / "timer.py").write_text(TIMER, encoding="utf-8")
+        small = scratch / "small"
+        small.mkdir()
+        (small / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        (small / "test_small.py").write_text(SMALL, encoding="utf-8")
+        if options.base is not None:
+            suites = Suite(options.base, small, scratch), Suite(sys.executable, small, scratch)
+            compare(f"{TESTS} small tests, everything off", *suites, options.turns, 1.02)
+        plain = ["-p", "pytest_asyncio.plugin", "-o", "secantus_fail_on=", "--ignore=tests/test_runs.py", "--ignore=tests/test_commands.py"]
+        report = [*plain, f"--secantus-report={scratch / 'report.html'}"]
+        suites = Suite(sys.executable, SHOP, scratch, plain), Suite(sys.executable, SHOP, scratch, report)
+        compare("the shop, with a report", *suites, options.turns, 1.03)
+
+
+if __name__ == "__main__":
+    main()

@@ -80,8 +80,8 @@ def shapes_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _shape(entry: dict[str, Any]) -> str:
     """Return the command of an entry with `?` for its constants."""
     body = decode(encode_bson({"body": _command(entry)}))["body"]
-    if not body:
-        return str(entry.get("op", ""))
+    if not body or "$truncated" in body:
+        return f"{entry.get('op', '')} (not kept)"
     if "q" in body:
         # The entry of an update or a delete is its statement.
         kind = {"remove": "delete"}.get(entry["op"], entry["op"])

@@ -26,11 +26,11 @@ def serving(uri: str, **options: Any) -> Iterator[Any]:
     from secantus_console.options import ConsoleOptions
     from secantus_console.serving import Serving, listen
 
-    view = options.pop("test_view", None)
+    view, host = options.pop("test_view", None), options.pop("host", "127.0.0.1")
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     announced: list[str] = []
-    served: Any = Serving(Console(ConsoleOptions(uri, "127.0.0.1", port, **options), view), listener, TOKEN, announced.append)
+    served: Any = Serving(Console(ConsoleOptions(uri, host, port, **options), view), listener, TOKEN, announced.append)
     served.port, served.announced = port, announced
     served.start()
     try:

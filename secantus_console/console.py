@@ -46,18 +46,16 @@ class Console:
             InputError: the connection string is invalid.
         """
         login = {} if user is None else {"username": user, "password": password, "authSource": source or "admin"}
+        options: dict[str, Any] = {
+            "appname": APP_NAME,
+            "serverSelectionTimeoutMS": _SELECTION_TIMEOUT_MS,
+            "tz_aware": True,
+            "datetime_conversion": DatetimeConversion.DATETIME_AUTO,
+            **dict(self.options.client_options),
+            **login,
+        }
         try:
-            return MongoClient(
-                self.options.uri,
-                **{
-                    "appname": APP_NAME,
-                    "serverSelectionTimeoutMS": _SELECTION_TIMEOUT_MS,
-                    "tz_aware": True,
-                    "datetime_conversion": DatetimeConversion.DATETIME_AUTO,
-                    **dict(self.options.client_options),
-                    **login,
-                },
-            )
+            return MongoClient(self.options.uri, **options)
         except (ConfigurationError, PyMongoError, ValueError) as error:
             raise InputError(f"The connection string is invalid: {error}") from None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from typing import Any, Final
 
 from bson import Binary, DatetimeMS, MaxKey, MinKey, ObjectId, Timestamp
@@ -102,15 +102,33 @@ class Order:
         except CommandError as error:
             raise InputError(f"The sort is invalid: {error.message}.") from None
         self._parts = list(self.sort.items())
+        #: The sort without an `_id` at its end; empty for a sort by `_id` alone.
+        self.prefix: Filter = dict(self._parts[:-1]) if self._parts[-1][0] == "_id" else dict(self._parts)
+        prefix = {path: int(way) for path, way in self.prefix.items()}
+        self._prefix_pattern = SortPattern.parse(prefix, ParseContext()) if prefix else self._pattern
 
     def position(self, document: RawBSONDocument) -> Position:
         """Return the position of a document."""
-        value = decode(document.raw)
-        return Position(self._pattern.key(document.raw), tuple(_foremost(value, path, way < 0) for path, way in self._parts[:2]))
+        raw = bytes(document.raw)
+        value = decode(raw)
+        return Position(self._pattern.key(raw), tuple(_foremost(value, path, way < 0) for path, way in self._parts[:2]))
+
+    def sorted(self, documents: list[RawBSONDocument]) -> list[RawBSONDocument]:
+        """Return documents in this order."""
+        return sorted(documents, key=lambda document: self._pattern.key(bytes(document.raw)))
+
+    def prefix_key(self, document: RawBSONDocument) -> bytes:
+        """Return the key of a document in the sort without `_id`."""
+        return self._prefix_pattern.key(bytes(document.raw))
+
+    def tie_filter(self, document: RawBSONDocument) -> Filter:
+        """Return a filter that selects the documents with a document's key in the sort without `_id`, and maybe others."""
+        (path, _way), *_others = self._parts
+        return _equal(path, self.position(document).values[0])
 
     def is_after(self, document: RawBSONDocument, position: Position) -> bool:
         """Return whether a document comes after a position."""
-        return self._pattern.key(document.raw) > position.key
+        return self._pattern.key(bytes(document.raw)) > position.key
 
     def filters(self, position: Position) -> list[Filter]:
         """Return filters that select the documents after a position, and maybe some before; to be run one after the other."""
@@ -142,7 +160,8 @@ def read_page(
         return found[:size], order.position(found[size - 1]) if len(found) > size else None
     page: list[RawBSONDocument] = []
     for condition in order.filters(position):
-        page += _read(order, order.position(page[-1]) if page else position, size + 1 - len(page), lambda n, c=condition: find(c, n))
+        last = order.position(page[-1]) if page else position
+        page += _read(order, last, size + 1 - len(page), partial(find, condition))
         if len(page) > size:
             return page[:size], order.position(page[size - 1])
     return page, None

@@ -229,8 +229,8 @@ class Settings:
     console_host: str = setting(
         "127.0.0.1",
         "console.host",
-        "The address that the console listens on. It speaks HTTP without encryption: use another address than loopback only in a network "
-        "that you trust, or behind a proxy.",
+        "The address that the console listens on. It speaks HTTP without encryption: reach a console on loopback from elsewhere through "
+        "an SSH tunnel, and use another address only in a network that you trust.",
     )
     console_write: bool = setting(
         False,

@@ -17,7 +17,7 @@ def database(call: Call) -> Answer:
     """Show the collections and views of a database."""
     name = call.database.name
     found = sorted(call.database.list_collections(), key=lambda entry: str(entry["name"]))
-    rows = [_row(call, entry, number < MAX_SIZES) for number, entry in enumerate(found)]
+    rows = [_row(call, dict(entry), number < MAX_SIZES) for number, entry in enumerate(found)]
     return Page("database.html", name, {"db": name, "collections": rows})
 
 

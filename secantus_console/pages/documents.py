@@ -12,8 +12,9 @@ from pymongo.errors import PyMongoError
 
 from secantus_console import ejson
 from secantus_console.errors import InputError
-from secantus_console.keyset import Filter, Order, Position, read_page
+from secantus_console.keyset import Order, Position, read_page
 from secantus_console.messages import message_of
+from secantus_console.ordered import OrderedReader
 from secantus_console.page import Answer, Call, Page, shown
 from secantus_console.render import url
 
@@ -47,13 +48,10 @@ def _read(call: Call, collection: Collection[dict[str, Any]], here: dict[str, st
     if is_view(collection):
         return _read_view(call, collection, limit, here)
 
-    def find(condition: Filter | None, most: int) -> list[RawBSONDocument]:
-        both = query if condition is None else {"$and": [query, condition]} if query else condition
-        return list(raw.find(both, sort=list(order.sort.items()), limit=most, max_time_ms=call.time_limit_ms))
-
+    reader = OrderedReader(raw, query, order, call.time_limit_ms)
     after = call.text("after")
     position = Position.unpacked(ejson.document(after, "The place of the page")) if after else None
-    found, following = read_page(order, position, limit, find)
+    found, following = read_page(order, position, limit, reader.read)
     whole = [decode_bson(document.raw, collection.codec_options) for document in found]
     ids = [document["_id"] for document in whole]
     return {

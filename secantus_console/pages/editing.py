@@ -67,8 +67,9 @@ def insert(call: Call) -> Answer:
 def difference(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, str]]:
     """Return the lines of two documents: each with its kind, "same", "added", "removed" or "left out"."""
     kinds = {" ": "same", "+": "added", "-": "removed", "@": "left out"}
-    lines = difflib.unified_diff(pretty(before).splitlines(), pretty(after).splitlines(), n=4, lineterm="")
-    return [{"kind": kinds[line[0]], "text": line[1:] if line[0] != "@" else "…"} for line in list(lines)[2:]]
+    lines = list(difflib.unified_diff(pretty(before).splitlines(), pretty(after).splitlines(), n=4, lineterm=""))[2:]
+    shown_lines = lines[1:] if lines and lines[0].startswith("@@ -1,") else lines
+    return [{"kind": kinds[line[0]], "text": line[1:] if line[0] != "@" else "…"} for line in shown_lines]
 
 
 def _find(collection: Collection[dict[str, Any]], key: Any) -> dict[str, Any]:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from bson import encode as encode_bson
 from pymongo.errors import OperationFailure
 
 from secantus_console.console import APP_NAME
 from secantus_console.page import Answer, Call, Moved, Page, posted, shown
 from secantus_console.render import url
 from secantus_console.samples import CHARTS
+from secantus_server.bson import decode
+from secantus_server.work.shell_commands import command_shape
 
 _SYSTEM: Final = ("admin", "config", "local")
 MAX_LOG_LINES: Final = 1024
+#: How many entries of the profiler are grouped by shape, and how many shapes are shown.
+MAX_PROFILED: Final = 2000
+MAX_SHAPES: Final = 30
 
 
 def metrics(call: Call) -> Answer:
@@ -47,37 +53,49 @@ def profiler(call: Call) -> Answer:
     except OperationFailure as error:
         data["error"] = str(error.details.get("errmsg", error) if error.details else error)
         return Page("profiler.html", "Profiler", data)
-    data["shapes"] = [
-        {"shape": entry["_id"], **{name: entry[name] for name in ("times", "totalMs", "maxMs", "documents")}}
-        for entry in database["system.profile"].aggregate(_SHAPES, maxTimeMS=call.time_limit_ms)
-    ]
     limit = call.number("limit", 50, 1, 500)
-    data["entries"] = [_entry(entry) for entry in database["system.profile"].find(_OTHERS, sort=[("$natural", -1)], limit=limit)]
+    query = {"appName": {"$ne": APP_NAME}, "ns": {"$ne": f"{name}.system.profile"}}
+    found = list(database["system.profile"].find(query, sort=[("$natural", -1)], limit=MAX_PROFILED, max_time_ms=call.time_limit_ms))
+    data["shapes"] = shapes_of(found)
+    data["entries"] = [_entry(entry) for entry in found[:limit]]
     return Page("profiler.html", "Profiler", data)
 
 
-# The console's own commands are left out.
-_OTHERS: Final[dict[str, Any]] = {"appName": {"$ne": APP_NAME}}
-_SHAPES: Final[list[dict[str, Any]]] = [
-    {"$match": _OTHERS},
-    {
-        "$group": {
-            "_id": {"op": "$op", "namespace": "$ns", "plan": "$planSummary", "shape": {"$ifNull": ["$planCacheShapeHash", "$queryHash"]}},
-            "times": {"$sum": 1},
-            "totalMs": {"$sum": "$millis"},
-            "maxMs": {"$max": "$millis"},
-            "documents": {"$sum": {"$ifNull": ["$docsExamined", 0]}},
-        }
-    },
-    {"$sort": {"totalMs": -1, "documents": -1, "_id": 1}},
-    {"$limit": 20},
-]
+def shapes_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the shapes of profiled commands, those with most time first."""
+    shapes: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for entry in entries:
+        key = (str(entry.get("ns", "")), _shape(entry), entry.get("planSummary", ""))
+        row = shapes.setdefault(
+            key, {"namespace": key[0], "shape": key[1], "plan": key[2], "times": 0, "totalMs": 0, "maxMs": 0, "documents": None}
+        )
+        row["times"] += 1
+        row["totalMs"] += entry.get("millis", 0)
+        row["maxMs"] = max(row["maxMs"], entry.get("millis", 0))
+        if "docsExamined" in entry:
+            row["documents"] = (row["documents"] or 0) + entry["docsExamined"]
+    return sorted(shapes.values(), key=lambda row: (-row["totalMs"], -row["times"], row["shape"]))[:MAX_SHAPES]
+
+
+def _shape(entry: dict[str, Any]) -> str:
+    """Return the command of an entry with `?` for its constants."""
+    body = decode(encode_bson({"body": _command(entry)}))["body"]
+    if not body or "$truncated" in body:
+        return f"{entry.get('op', '')} (not kept)"
+    if "q" in body:
+        # The entry of an update or a delete is its statement.
+        kind = {"remove": "delete"}.get(entry["op"], entry["op"])
+        return command_shape(kind, {kind: str(entry.get("ns", "")).partition(".")[2]}, [body])
+    name = next(iter(body))
+    return command_shape(name, body, body.get("documents") or [])
+
+
+def _command(entry: dict[str, Any]) -> dict[str, Any]:
+    left_out = ("lsid", "$clusterTime", "$db", "$readPreference", "txnNumber")
+    return {name: value for name, value in (entry.get("command") or {}).items() if name not in left_out}
 
 
 def _entry(entry: dict[str, Any]) -> dict[str, Any]:
-    command = {
-        name: value for name, value in entry.get("command", {}).items() if name not in ("lsid", "$clusterTime", "$db", "$readPreference")
-    }
     fields = {
         "time": "ts",
         "op": "op",
@@ -87,7 +105,7 @@ def _entry(entry: dict[str, Any]) -> dict[str, Any]:
         "returned": "nreturned",
         "documents": "docsExamined",
     }
-    return {ours: entry.get(theirs) for ours, theirs in fields.items()} | {"client": entry.get("appName", ""), "command": command}
+    return {ours: entry.get(theirs) for ours, theirs in fields.items()} | {"client": entry.get("appName", ""), "command": _command(entry)}
 
 
 def set_profiler(call: Call) -> Answer:

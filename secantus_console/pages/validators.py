@@ -34,12 +34,12 @@ def validator(call: Call) -> Answer:
 
 def save(call: Call) -> Answer:
     """Replace the validator. Documents that are there are not checked."""
-    changes = {
+    changes: dict[str, Any] = {
         "validator": call.document("validator"),
         "validationLevel": call.text("level", "strict"),
         "validationAction": call.text("action", "error"),
     }
-    call.database.command("collMod", call.collection.name, **changes)
+    call.database.command({"collMod": call.collection.name, **changes})
     return Moved(url("/validator", db=call.database.name, collection=call.collection.name), "Saved the validator.")
 
 

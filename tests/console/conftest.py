@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from secantus_console.extra import is_installed
 from secantus_server import SecantusDBServer
 from tests.console.browser import Browser
 
-pytest.importorskip("starlette")
-pytest.importorskip("uvicorn")
-pytest.importorskip("jinja2")
+# Without the extra's packages, which the extra `test` contains, there is nothing to test.
+collect_ignore_glob = [] if is_installed() else ["test_*.py"]
 
 TOKEN = "first-token"
 
@@ -26,11 +26,11 @@ def serving(uri: str, **options: Any) -> Iterator[Any]:
     from secantus_console.options import ConsoleOptions
     from secantus_console.serving import Serving, listen
 
-    view = options.pop("test_view", None)
+    view, host = options.pop("test_view", None), options.pop("host", "127.0.0.1")
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     announced: list[str] = []
-    served: Any = Serving(Console(ConsoleOptions(uri, "127.0.0.1", port, **options), view), listener, TOKEN, announced.append)
+    served: Any = Serving(Console(ConsoleOptions(uri, host, port, **options), view), listener, TOKEN, announced.append)
     served.port, served.announced = port, announced
     served.start()
     try:

@@ -61,6 +61,8 @@ def test_by_other_fields(read_only: Browser, client: MongoClient[dict[str, Any]]
     client.test.c.insert_many(documents)
     if seed % 2:
         client.test.c.create_index([("a", 1)])
+        client.test.c.create_index([("b", -1), ("a", 1)])
+        client.test.c.create_index([("d.e", 1)])
     for sort in ({"a": 1}, {"a": -1}, {"b": 1, "a": -1}, {"a": 1, "b": -1}, {"d.e": 1}, {"d.e": -1, "b": 1}):
         expected = [document["n"] for document in client.test.c.find(sort=[*sort.items(), ("_id", 1)])]
         assert pages(read_only, sort=sort, limit=chance.choice([7, 30])) == expected, sort

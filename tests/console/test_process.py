@@ -41,6 +41,14 @@ def test_beside_an_embedded_server() -> None:
         browser.get("/")
 
 
+def test_beside_a_server_with_tls(tmp_path: Path) -> None:
+    trustme = pytest.importorskip("trustme")
+    trustme.CA().issue_cert("elsewhere.example").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    with SecantusDBServer(**MEMORY, tls={"cert_file": tmp_path / "server.pem"}, console=True, console_port=0) as server:
+        assert server.console_url is not None
+        assert browser_of(server.console_url).get("/").status == 200
+
+
 def test_no_console_unless_asked() -> None:
     with SecantusDBServer(**MEMORY) as server:
         assert server.console_url is None

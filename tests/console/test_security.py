@@ -69,6 +69,12 @@ def test_the_names_of_loopback_are_ours(read_only: Browser, host: str) -> None:
     assert read_only.send("GET", "/", Host=host.format(port=read_only.port)).status == 200
 
 
+@pytest.mark.parametrize(("host", "status"), [("192.0.2.1:{port}", 200), ("localhost:{port}", 200), ("evil.example:{port}", 421)])
+def test_on_all_addresses_no_other_name_is_ours(server: SecantusDBServer, host: str, status: int) -> None:
+    with serving(server.uri, host="0.0.0.0") as served:
+        assert entered(served).send("GET", "/", Host=host.format(port=served.port)).status == status
+
+
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "https://127.0.0.1:{port}", "http://127.0.0.1:1", "http://localhost:{port}"]
 )

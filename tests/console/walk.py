@@ -1,6 +1,7 @@
 """Walk over every page of the console in Chromium: light and dark, 1280 and 390 pixels wide, and check it with axe-core.
 
 python -m tests.console.walk [--axe axe.min.js] [--screenshots DIR]
+python -m tests.console.walk --pictures docs/images     makes the pictures of docs/console.md
 
 It needs the packages playwright and those of the extra, and Chromium at /usr/bin/chromium or in $CHROMIUM; without them it says so and
 exits with 0. axe-core comes from npm (`npm pack axe-core`); without --axe it is not run. The exit code is 1 for a serious violation,
@@ -55,6 +56,7 @@ PAGES = {
     "test": "/test",
     "error": "/nothing",
 }
+PICTURES = ("documents", "explain", "metrics", "test")
 TEST: dict[str, Any] = {
     "test": "tests/test_orders.py::test_a_refund_reopens_the_order",
     "reason": "AssertionError: assert 'closed' == 'open'",
@@ -185,11 +187,21 @@ class Walk:
                     self._note(f"{violation['impact']}: {violation['id']} {targets}")
 
 
+def take_pictures(page: Any, address: str, directory: Path) -> None:
+    """Make the pictures of the documentation."""
+    directory.mkdir(parents=True, exist_ok=True)
+    page.set_viewport_size({"width": 1280, "height": 760})
+    for name in PICTURES:
+        page.goto(address + quote(PAGES[name], safe="/?=&"))
+        page.screenshot(path=directory / f"console-{name}.jpg", type="jpeg", quality=55)
+
+
 def main() -> int:
     """Walk; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--axe", type=Path)
     parser.add_argument("--screenshots", type=Path)
+    parser.add_argument("--pictures", type=Path)
     parser.add_argument("--only", help="pages, separated by commas")
     given = parser.parse_args()
     try:
@@ -212,6 +224,9 @@ def main() -> int:
         walk = Walk(page, url.partition("/?")[0], axe, given.screenshots)
         page.goto(f"{url.partition('/?')[0]}/metrics")
         time.sleep(2.2)  # a chart needs two samples
+        if given.pictures:
+            take_pictures(page, url.partition("/?")[0], given.pictures)
+            return 0
         for name in names:
             for scheme in ("light", "dark"):
                 for width in WIDTHS:

@@ -1,0 +1,89 @@
+"""Reading the first documents of a query in an order that ends with `_id`, without sorting everything because of the `_id`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bson.raw_bson import RawBSONDocument
+from pymongo.collection import Collection
+from pymongo.errors import ExecutionTimeout, OperationFailure
+
+from secantus_console.keyset import Filter, Order
+
+#: How long a scan in the order of `_id` may take before the matches are sorted instead.
+SCAN_MS: Final = 250
+
+
+class OrderedReader:
+    """Runs a query in an order.
+
+    Arguments:
+        collection: the collection, whose documents are raw.
+        query: the filter.
+        order: the order.
+        time_limit_ms: the time limit of each command.
+    """
+
+    def __init__(self, collection: Collection[RawBSONDocument], query: Filter, order: Order, time_limit_ms: int) -> None:
+        self._collection = collection
+        self._query = query
+        self._order = order
+        self._time_limit_ms = time_limit_ms
+        self._is_indexed: bool | None = None
+
+    def read(self, condition: Filter | None, most: int) -> list[RawBSONDocument]:
+        """Return the first documents that also satisfy a condition."""
+        query = self._both(condition)
+        if not self._order.prefix:
+            return self._by_id(query, most) if self._query else self._find(query, self._order.sort, most)
+        if self._has_index():
+            return self._by_groups(query, most)
+        return self._find(query, self._order.sort, most)
+
+    def _both(self, condition: Filter | None) -> Filter:
+        if condition is None:
+            return self._query
+        return {"$and": [self._query, condition]} if self._query else condition
+
+    def _find(self, query: Filter, sort: Mapping[str, Any], most: int, **options: Any) -> list[RawBSONDocument]:
+        options.setdefault("max_time_ms", self._time_limit_ms)
+        return list(self._collection.find(query, sort=list(sort.items()) or None, limit=most, **options))
+
+    def _by_id(self, query: Filter, most: int) -> list[RawBSONDocument]:
+        """Return the first matches by `_id`. An index that selects many matches does not have their order: then a scan is quicker."""
+        found = self._find(query, {}, most)
+        if len(found) < most:
+            return self._order.sorted(found)
+        try:
+            return self._find(query, self._order.sort, most, hint=[("_id", 1)], max_time_ms=min(SCAN_MS, self._time_limit_ms))
+        except (ExecutionTimeout, OperationFailure):
+            # The scan took too long, or the collection has no such index.
+            return self._find(query, self._order.sort, most)
+
+    def _has_index(self) -> bool:
+        """Return whether an index has the order's fields before `_id`: then its documents come without a sort."""
+        if self._is_indexed is None:
+            wanted = list(self._order.prefix.items())
+            turned = [(path, -way) for path, way in wanted]
+            # A key of a raw document is raw, too.
+            keys = [[(path, way) for path, way in index["key"].items()][: len(wanted)] for index in self._collection.list_indexes()]
+            self._is_indexed = wanted in keys or turned in keys
+        return self._is_indexed
+
+    def _by_groups(self, query: Filter, most: int) -> list[RawBSONDocument]:
+        """Return the first documents by the sort alone, and those that are equal in it by `_id`; only the last ones are read again."""
+        order = self._order
+        found = self._find(query, order.prefix, most)
+        if len(found) < most:
+            return order.sorted(found)
+        last = order.prefix_key(found[-1])
+        whole = order.sorted([document for document in found if order.prefix_key(document) != last])
+        ties = {"$and": [query, order.tie_filter(found[-1])]}
+        missing = limit = most - len(whole)
+        while True:
+            again = self._find(ties, order.sort, limit)
+            equal = [document for document in again if order.prefix_key(document) == last]
+            if len(equal) >= missing or len(again) < limit:
+                return [*whole, *equal[:missing]]
+            limit *= 8

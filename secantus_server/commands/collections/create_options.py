@@ -35,6 +35,8 @@ WIREDTIGER_OPTIONS = frozenset(
     write_timestamp_usage""".split()
 )
 MAX_VIEW_BYTES = 16_000_000
+# A configuration that changes no answer: how the blocks of the table's file would be compressed. All collections share one table.
+_COMPRESSION = re.compile(r"\s*block_compressor\s*=\s*(?:none|snappy|zlib|zstd)\s*,?\s*")
 
 
 def _clustered_index(name: str, value: Any) -> Any:
@@ -197,8 +199,8 @@ def _check_engine(engine: dict[str, Any]) -> None:
             for key in re.findall(r"(?:^|,)\s*([^=,()\s]+)", re.sub(r"\([^()]*\)", "", value)):
                 if key not in WIREDTIGER_OPTIONS:
                     raise CommandError(2, f"unknown configuration key: '{key}'")
-            if value:
-                raise not_supported("a configString for the storage engine", "leave it out")
+            if value and not _COMPRESSION.fullmatch(value):
+                raise not_supported("a configString for the storage engine", "leave it out, or name only a block_compressor")
 
 
 def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:

@@ -6,10 +6,8 @@ The stemmers and stop words are Snowball's. Both are loaded when a language is f
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from functools import cache, lru_cache
-from importlib.resources import files
 
 # Each language and its code of ISO 639-1.
 _CODES = {
@@ -42,6 +40,10 @@ _KEPT_STEMS = 50_000
 
 @cache
 def _stop_words() -> dict[str, frozenset[str]]:
+    # Imported at first use: they take several milliseconds.
+    import zlib
+    from importlib.resources import files
+
     lines = zlib.decompress(files(__package__).joinpath("stop_words.z").read_bytes()).decode().splitlines()
     return {words[0]: frozenset(words[1:]) for words in map(str.split, lines)}
 

@@ -37,6 +37,10 @@ def options(db: Database, name: str) -> Any:
             {"clusteredIndex": {"key": {"_id": 1}, "unique": 1, "v": 2}},
             {"clusteredIndex": {"v": 2, "key": {"_id": 1}, "name": "_id_", "unique": True}},
         ),
+        (
+            {"storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd"}}},
+            {"storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd"}}},
+        ),
     ],
 )
 def test_options_as_they_are_kept(db: Database, given: dict[str, Any], kept: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from secantus_server.net.connection import MAX_UNAUTHENTICATED_BYTES, Connection
 from secantus_server.net.strangers import FEWEST, MOST, Strangers, default_limit
 from secantus_server.server import SecantusDBServer
 from tests.net.queue_transport import QueueTransport, as_transport
-from tests.net.raw_client import RawClient
+from tests.net.raw_client import RawClient, connected
 from tests.waiting import wait_until
 from tests.wire.messages import OP_COMPRESSED, OP_MSG, command, message
 

@@ -149,7 +149,9 @@ def _remember_client(request: Request) -> None:
             raise wrong_type(f"{request.name}.compression", offered, "array")
         request.client.metadata = metadata
         request.client.is_internal = "internalClient" in request.body
-        request.client.compressors = tuple(name for name in offered if name in available_compressors())
+        # Each name once, since the names are kept and a client may repeat one.
+        known = (name for name in offered if type(name) is str and name in available_compressors())
+        request.client.compressors = tuple(dict.fromkeys(known))
 
 
 def _await_change(request: Request) -> None:

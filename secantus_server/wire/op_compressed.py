@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import struct
 import zlib
+from functools import cache
 
 from secantus_server.wire.header import HEADER_SIZE, MAX_MESSAGE_SIZE, OP_COMPRESSED, Header, ProtocolError, build_header
 
@@ -16,8 +17,9 @@ IDS = {"noop": 0, "snappy": 1, "zlib": 2, "zstd": 3}
 _PREFIX = struct.Struct("<iiB")
 
 
+@cache
 def available_compressors() -> tuple[str, ...]:
-    """Return the available compressors in order of preference."""
+    """Return the available compressors in order of preference. Looked for once: the search takes longer than most commands."""
     names = ["zlib"]
     if importlib.util.find_spec("zstandard"):
         names.insert(0, "zstd")

@@ -6,6 +6,7 @@ https://www.mongodb.com/docs/manual/core/authorization/#inherited-privileges
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from secantus_server.auth.builtin_roles import builtin_privileges, is_builtin, merged_privileges
@@ -41,12 +42,18 @@ def role_privileges(known: Documents, roles: Iterable[dict[str, Any]]) -> list[d
     Arguments:
         known: the user-defined roles; a malformed privilege, which only a write to the collection could store, grants nothing.
     """
-    found: list[dict[str, Any]] = []
+    builtin, found = [], []
     for role in roles:
         name, db = role["role"], role["db"]
         if is_builtin(name, db):
-            found += builtin_privileges(name, db)
+            builtin.append((name, db))
         else:
             stored = known.get(f"{db}.{name}", {}).get("privileges")
             found += [one for one in stored if is_privilege(one)] if type(stored) is list else []
-    return merged_privileges(found)
+    return merged_privileges([*_of_builtin_roles(tuple(builtin)), *found]) if found else _of_builtin_roles(tuple(builtin))
+
+
+@lru_cache(maxsize=256)
+def _of_builtin_roles(roles: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
+    """Return the privileges of built-in roles together; they must not be changed. Logins ask for the same ones again and again."""
+    return merged_privileges(privilege for name, db in roles for privilege in builtin_privileges(name, db))

@@ -16,7 +16,7 @@ from secantus_server.net.connection import MAX_UNAUTHENTICATED_BYTES, Connection
 from secantus_server.net.strangers import FEWEST, MOST, Strangers, default_limit
 from secantus_server.server import SecantusDBServer
 from tests.net.queue_transport import QueueTransport, as_transport
-from tests.net.raw_client import RawClient
+from tests.net.raw_client import RawClient, connected
 from tests.waiting import wait_until
 from tests.wire.messages import OP_COMPRESSED, OP_MSG, command, message
 
@@ -198,3 +198,10 @@ def test_those_who_have_authenticated_do_not_count(server: SecantusDBServer) -> 
 @pytest.mark.parametrize(("connections", "limit"), [(1, FEWEST), (100, 50), (1000, 500), (65536, MOST)])
 def test_the_default(connections: int, limit: int) -> None:
     assert default_limit(connections) == limit
+
+
+def test_a_repeated_compressor_is_kept_once() -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True) as server, connected(server) as client:
+        metadata = {"driver": {"name": "d", "version": "1"}, "os": {"type": "x"}}
+        hello = {"hello": 1, "client": metadata, "compression": ["zlib", 1, *["zlib"] * 4000], "$db": "admin"}
+        assert client.run(hello)["compression"] == ["zlib"]

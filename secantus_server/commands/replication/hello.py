@@ -149,7 +149,9 @@ def _remember_client(request: Request) -> None:
             raise wrong_type(f"{request.name}.compression", offered, "array")
         request.client.metadata = metadata
         request.client.is_internal = "internalClient" in request.body
-        request.client.compressors = tuple(name for name in offered if name in available_compressors())
+        # A client that has not authenticated may offer thousands of names: look for the modules once, and keep each name once.
+        available = available_compressors()
+        request.client.compressors = tuple(dict.fromkeys(name for name in offered if type(name) is str and name in available))
 
 
 def _await_change(request: Request) -> None:

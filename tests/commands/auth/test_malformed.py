@@ -16,9 +16,9 @@ from tests.net.raw_client import RawClient, connected
 
 VALUES: list[Any] = [
     None, True, 0, 1, -1, 1.5, "", "c", "a\0b", "system.users", [], [[]], ["c", ["d"]], [None], [{}], [{"user": ["c"], "db": ["d"]}],
-    {}, {"a": 1}, {"user": [], "db": {}}, {"role": "r", "db": 1}, {"db": "admin", "coll": ["x"]}, {"forAllDBs": []},
-    [{"$lookup": {"from": [1]}}], [{"$merge": {"into": [], "whenMatched": {}}}], [{"$out": {"db": []}}], [{"ns": ["a.b"]}],
-    [{"resource": [], "actions": {}}], Binary(b"x"),
+    {}, {"a": 1}, {"user": [], "db": {}}, {"role": "r", "db": 1}, {"db": "admin", "coll": ["x"]}, {"forAllDBs": []}, Binary(b"x"),
+    [{"$merge": {"into": [], "whenMatched": {}}}], [{"$out": {"db": []}}], [{"ns": ["a.b"]}], [{"resource": [], "actions": {}}],
+    [{"$lookup": {"from": [1]}}],
 ]  # fmt: skip
 FIELDS = (
     "roles", "privileges", "authenticationRestrictions", "pipeline", "updates", "ops", "nsInfo", "viewOn", "to", "pwd", "customData",

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: All signals that the daemon handles: SIGUSR1 begins a new log file, SIGHUP reloads the certificates.
-SIGNALS = (*STOP_SIGNALS, signal.SIGUSR1, signal.SIGHUP)
+#: The signals that the daemon always handles; SIGUSR1 begins a new log file.
+SIGNALS = (*STOP_SIGNALS, signal.SIGUSR1)
 # The subcommands, with the module and the function that run them.
 SUBCOMMANDS = {
     "backup": ("secantus_server.tools.backup", "main"),
@@ -119,9 +119,11 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
 
     server = SecantusDBServer(**{field.name: getattr(settings, field.name) for field in fields(Settings)})
     # Block the signals before any other thread exists: threads inherit the mask, so only sigwait receives them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    threading.Thread(target=_await_signal, args=(server,), name="secantus-signals", daemon=True).start()
     manager = ServiceManager(os.environ)
+    # A hangup of the terminal ends the daemon, but a service manager means that it should read its certificates again.
+    signals = (*SIGNALS, signal.SIGHUP) if settings.takes_tls or manager.is_there else SIGNALS
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    threading.Thread(target=_await_signal, args=(server, signals), name="secantus-signals", daemon=True).start()
     try:
         with _pid_file(settings.pid_file):
             server.start()
@@ -166,14 +168,14 @@ def _pid_file(path: str) -> Iterator[None]:
         file.close()
 
 
-def _await_signal(server: SecantusDBServer) -> None:
+def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -> None:
     """Begin a new log file at SIGUSR1; reload the certificates at SIGHUP, if there are any. The first other signal stops the server.
 
     A second one ends the process.
 
     A waiting thread may take locks; a signal handler that interrupts the main thread may not.
     """
-    while (received := signal.sigwait(SIGNALS)) not in STOP_SIGNALS:
+    while (received := signal.sigwait(signals)) not in STOP_SIGNALS:
         # A RuntimeError means that the server is starting or stopping.
         with contextlib.suppress(CommandError, RuntimeError, OSError):
             if received == signal.SIGHUP:

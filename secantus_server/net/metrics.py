@@ -62,7 +62,7 @@ def _metrics(status: dict[str, Any], services: Services) -> Iterator[Metric]:
     yield _one("connections_created_total", "counter", "Connections accepted.", connections["totalCreated"])
     yield _one("connections_rejected_total", "counter", "Connections refused.", connections["rejected"])
     yield Metric("operations_total", "counter", "Operations by kind.", "type", status["opcounters"])
-    yield _one("operations_running", "gauge", "Operations that run now.", status["globalLock"]["activeClients"]["total"] - 1)
+    yield _one("operations_running", "gauge", "Operations that run now.", connections["active"] - 1)
     traffic = {"in": network["bytesIn"], "out": network["bytesOut"]}
     yield Metric("network_bytes_total", "counter", "Bytes received and sent.", "direction", traffic)
     yield _one("network_requests_total", "counter", "Messages received.", network["numRequests"])

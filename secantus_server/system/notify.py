@@ -24,6 +24,11 @@ class ServiceManager:
         #: Half of the time within which the manager expects `alive`; None without a watchdog.
         self.watchdog_s = int(microseconds) / 2e6 if self._address and microseconds.isdigit() and int(microseconds) else None
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a service manager."""
+        return bool(self._address)
+
     def _send(self, *lines: str) -> None:
         """Send a message; a manager that does not take it is not our problem."""
         if not self._address:

@@ -170,8 +170,9 @@ def test_the_container_file() -> None:
     assert given["STOPSIGNAL"] == "SIGTERM"
 
 
-def test_a_hangup_without_tls_does_nothing() -> None:
-    with running() as daemon, daemon.client() as client:
+def test_a_reload_of_a_service_without_tls_does_nothing(tmp_path: Path) -> None:
+    variables = {**environment(), "NOTIFY_SOCKET": str(tmp_path / "nobody")}
+    with running(env=variables) as daemon, daemon.client() as client:
         daemon.process.send_signal(signal.SIGHUP)
         client.d.c.insert_one({})
         assert daemon.process.poll() is None

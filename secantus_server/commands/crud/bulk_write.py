@@ -102,16 +102,20 @@ class _Bulk:
         self.totals: Counter[str] = Counter()
 
     def run(self, operations: list[BulkOperation]) -> None:
-        """Run the operations; consecutive inserts into the same collection share transactions."""
+        """Run the operations; consecutive inserts into the same collection share transactions. Each counts in `opcounters`."""
+        counts = self._request.client.usage.counts
         for (kind, _), group in groupby(operations, key=lambda operation: (operation.kind, id(operation.target))):
             if self._stopped:
                 return
             if kind == "insert":
-                self._insert(list(group))
+                documents = list(group)
+                counts[kind] += len(documents)
+                self._insert(documents)
                 continue
             for operation in group:
                 if self._stopped:
                     return
+                counts[kind] += 1
                 self._one(operation)
 
     @property

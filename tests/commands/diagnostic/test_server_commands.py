@@ -11,6 +11,7 @@ from bson.int64 import Int64
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from secantus_server.dispatch.known import INSTEAD, NOT_YET
 from tests.failing import code, failure
 
 
@@ -286,6 +287,22 @@ def test_what_a_node_outside_a_cluster_answers(admin: Database) -> None:
 def test_feature_compatibility_versions(admin: Database, command: dict[str, Any], expected: int) -> None:
     assert admin.command({"setFeatureCompatibilityVersion": "8.2", "confirm": True})["ok"] == 1.0
     assert code(admin, command) == expected
+
+
+def test_what_to_do_instead_is_said_of_missing_commands_only() -> None:
+    assert INSTEAD.keys() <= NOT_YET
+
+
+def test_server_status_counts_the_operations_of_a_bulk_write(admin: Database, db: Database) -> None:
+    before = admin.command("serverStatus")["opcounters"]
+    operations = [
+        {"insert": 0, "document": {}},
+        {"insert": 0, "document": {}},
+        {"update": 0, "filter": {}, "updateMods": {"$set": {"x": 1}}},
+    ]
+    admin.command("bulkWrite", 1, ops=[*operations, {"delete": 0, "filter": {}}], nsInfo=[{"ns": f"{db.name}.c"}])
+    after = admin.command("serverStatus")["opcounters"]
+    assert [after[name] - before[name] for name in ("insert", "update", "delete")] == [2, 1, 1]
 
 
 def test_server_status_keeps_the_counts_of_dropped_collections(admin: Database, db: Database) -> None:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from secantus_server.interceptors.command_tap import Tapped
     from secantus_server.server import SecantusDBServer
 
-OF_FORKS = "tests in forks"
-
 
 class ShadowWatch:
     """The shadow as one process uses it.
@@ -74,7 +72,7 @@ class ShadowWatch:
         try:
             entries, left_out = self._server.stop_tapping()
         except ServerDied:
-            self._client_of_run().end_sessions()
+            # The end of the test reports it.
             return
         try:
             self._replay(test, beginning, entries)

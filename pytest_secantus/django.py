@@ -140,6 +140,7 @@ class TestRunner(DiscoverRunner):  # type: ignore[misc]
     """A test runner that starts a server of its own: ``TEST_RUNNER = "pytest_secantus.django.TestRunner"``."""
 
     __test__ = False
+    parallel: int
     parallel_test_suite = ClonedSuite
 
     def setup_databases(self, **kwargs: Any) -> Any:

@@ -120,8 +120,8 @@ class Guard:
     def call(self, item: pytest.Item) -> AbstractContextManager[None]:
         """Surround the test function; with ``secantus_reset``, reset the databases before its examples and subtests."""
         worker = self.worker
-        is_asked_for = worker.options.reset and worker.running and not worker.is_left_to_parent
-        return self.resetting().call(item) if is_asked_for else nullcontext()
+        is_asked_for = bool(worker.options.reset) or self._resetting is not None
+        return self.resetting().call(item) if is_asked_for and worker.running and not worker.is_left_to_parent else nullcontext()
 
     def resetting(self) -> Resetting:
         """Return the resets within tests."""

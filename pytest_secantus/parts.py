@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
+from types import MethodType
 from typing import Any, Final
+from unittest import TestCase
 
 import pytest
 
@@ -34,6 +36,27 @@ def parts_noticed(item: pytest.Item, begin: Begin) -> Generator[None]:
         yield
     finally:
         hypothesis.inner_test = inner
+
+
+@contextmanager
+def method_noticed(item: pytest.Item, begin: Callable[[], None]) -> Generator[None]:
+    """Call `begin` when the method of a unittest class begins, after its `setUp`, which pytest runs as part of the test function."""
+    function: Any = item
+    instance = getattr(item, "instance", None)
+    method = getattr(item, "obj", None)
+    if not isinstance(instance, TestCase) or not isinstance(method, MethodType):
+        yield
+        return
+    # It remains a method: pytest 8 finds the instance by it.
+    noticed = MethodType(before_each(method.__func__, lambda _kind: begin()), instance)
+    # pytest calls `obj` in place of a method, but leaves asynchronous methods to unittest.
+    function.obj = noticed
+    setattr(instance, item.name, noticed)
+    try:
+        yield
+    finally:
+        function.obj = method
+        vars(instance).pop(item.name, None)
 
 
 def notice_subtests(item: pytest.Item, begin: Begin) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from pytest_secantus.parts import parts_noticed
+from pytest_secantus.parts import method_noticed, parts_noticed
 
 if TYPE_CHECKING:
     from pytest_secantus.store import SnapshotStore
@@ -36,6 +37,11 @@ class Resets:
     def begin(self, kind: str) -> None:
         """Take the base of a kind of resets, unless it exists. (It may have ended by a restore further out.)"""
         if self._bases.get(kind) not in self._store.snapshots:
+            self._bases[kind] = self._store.snapshot()
+
+    def begin_again(self, kind: str) -> None:
+        """Take the base of a kind of resets again, if there is one."""
+        if kind in self._bases:
             self._bases[kind] = self._store.snapshot()
 
     def reset(self, kind: str) -> None:
@@ -77,7 +83,7 @@ class Resetting:
             if kind in kinds:
                 resets.reset(kind)
 
-        with parts_noticed(item, begin):
+        with method_noticed(item, partial(resets.begin_again, BY_HAND)), parts_noticed(item, begin):
             yield
 
     def resetter(self) -> Callable[[], None]:

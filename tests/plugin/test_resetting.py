@@ -264,3 +264,36 @@ def test_wrong_options(project: Project, options: list[str], reason: str) -> Non
     result = project.run(*options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"*{reason}"])
+
+
+def test_what_a_unittest_class_sets_up_stays(project: Project) -> None:
+    project.write(
+        test_it="""
+        import unittest
+
+        import pytest
+
+        class Base:
+            @pytest.fixture(autouse=True)
+            def database(self, secantus_db, secantus_reset):
+                self.db, self.reset = secantus_db, secantus_reset
+
+            def setUp(self):
+                self.db.things.insert_one({"_id": 1})
+
+            def check(self):
+                for _ in range(2):
+                    self.db.things.insert_one({"_id": 2})
+                    self.reset()
+                assert [one["_id"] for one in self.db.things.find()] == [1]
+
+        class TestPlain(Base, unittest.TestCase):
+            def test_it(self):
+                self.check()
+
+        class TestAsync(Base, unittest.IsolatedAsyncioTestCase):
+            async def test_it(self):
+                self.check()
+        """
+    )
+    project.passes(passed=2)

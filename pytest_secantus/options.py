@@ -183,12 +183,11 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
     uri = choose(config, given.secantus_uri, "secantus_uri") or None
     isolation = read_isolation(choose(config, given.secantus_isolation, "secantus_isolation"), uri)
     ini, tls = config.getini, choose(config, given.secantus_tls, "secantus_tls")
-    redirect = ini("secantus_redirect") if given.secantus_redirect is None else given.secantus_redirect.split(",")
     return Options(
         active=given.secantus,
         isolation=isolation,
         env=read_names(ini("secantus_env")),
-        redirect=frozenset(read_address(text) for text in redirect if text),
+        redirect=read_redirect(ini("secantus_redirect") if given.secantus_redirect is None else given.secantus_redirect.split(",")),
         seed=read_seed(ini("secantus_seed"), uri, isolation),
         database=read_database(ini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
@@ -211,6 +210,15 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         fail_on=read_fail_on(ini("secantus_fail_on"), uri),
         report=read_report(given.secantus_report, config, uri),
     )
+
+
+def read_redirect(texts: list[str]) -> frozenset[Address]:
+    """Return the addresses from which clients are redirected.
+
+    Raises:
+        pytest.UsageError: one is not an address.
+    """
+    return frozenset(read_address(text) for text in texts if text)
 
 
 def choose(config: pytest.Config, given: str | None, name: str) -> str:

@@ -35,7 +35,7 @@ class Cell:
         self.value = value
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class ParseContext:
     """The context of one command's filter, expression, update or pipeline; treat as immutable.
 

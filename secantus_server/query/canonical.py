@@ -17,7 +17,7 @@ from secantus_server.mql.match import parse_match
 from secantus_server.mql.sort import SortPattern
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class CanonicalQuery:
     """A parsed query.
 

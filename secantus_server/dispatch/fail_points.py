@@ -65,7 +65,7 @@ class InjectedError(CommandError):
         self.has_own_labels = labels is not None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mode:
     """When a fail point acts.
 

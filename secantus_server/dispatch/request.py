@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from secantus_server.sessions.transactions import SessionTransaction
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Request:
     """A running command.
 

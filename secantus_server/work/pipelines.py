@@ -59,7 +59,7 @@ def make_context(
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class OpenPipeline:
     """An open pipeline.
 

@@ -71,7 +71,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Target:
     """An entry of `nsInfo`, which operations refer to by its index.
 
@@ -94,7 +94,7 @@ class Target:
         check_collection_uuid(self.request.services.catalog, self.request.db, self.name, self.uuid)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class BulkOperation:
     """One operation.
 

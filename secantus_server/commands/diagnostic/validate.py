@@ -30,7 +30,7 @@ _NOT_WITH_METADATA = ("full", "repair", "background", "fixMultikey", "checkBSONC
 MAX_DESCRIBED = 100
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _IndexReport:
     """The findings for one index."""
 

@@ -25,7 +25,7 @@ from secantus_server.mql.geo.sphere import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cap:
     """A spherical cap: all points of the sphere within a distance of the centre (`$centerSphere`).
 

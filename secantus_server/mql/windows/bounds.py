@@ -25,7 +25,7 @@ UNBOUNDED, CURRENT = "unbounded", "current"
 Frame = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bounds:
     """A parsed window.
 

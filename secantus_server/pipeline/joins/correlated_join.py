@@ -22,7 +22,7 @@ from secantus_server.pipeline.stages.match import Match
 EMPTY_DOCUMENT = encode({})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Equality:
     """A predicate `field == variable`.
 

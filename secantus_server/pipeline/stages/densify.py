@@ -37,7 +37,7 @@ MAX_GENERATED = 500_000
 EMPTY_DOCUMENT = encode({})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Range:
     """The grid of values to fill in.
 

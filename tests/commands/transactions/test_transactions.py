@@ -5,8 +5,10 @@ https://www.mongodb.com/docs/manual/core/transactions/
 
 from __future__ import annotations
 
+import gc
 import threading
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -386,3 +388,19 @@ def test_a_transaction_commits_over_another_connection(db: Db, server: SecantusD
         wire._connection = connection
         assert [wire.code(COMMIT, 1, db="admin") for _ in range(2)] == [0, 0]
     assert list(db.c.find()) == [{"_id": 0}]
+
+
+@pytest.mark.parametrize("end", [COMMIT, ABORT], ids=["commit", "abort"])
+def test_an_ended_transaction_leaves_nothing_to_the_garbage_collector(
+    server: SecantusDBServer, wire: Wire, end: dict[str, Any], db: Db
+) -> None:
+    db.c.insert_one({"_id": 0})
+    gc.disable()
+    try:
+        assert wire.code({"insert": "c", "documents": [{"_id": 1}]}, 1, start=True) == 0
+        (opened,) = [one for one in server.services.sessions.transactions.all_open() if one.number == 1]
+        work = weakref.ref(opened.work)
+        assert wire.code(end, 1, db="admin") == 0
+        assert work() is None
+    finally:
+        gc.enable()

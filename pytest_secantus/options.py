@@ -216,15 +216,6 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
     )
 
 
-def read_redirect(texts: list[str]) -> frozenset[Address]:
-    """Return the addresses from which clients are redirected.
-
-    Raises:
-        pytest.UsageError: one is not an address.
-    """
-    return frozenset(read_address(text) for text in texts if text)
-
-
 def choose(config: pytest.Config, given: str | None, name: str) -> str:
     """Return the command-line value, or else the ini value."""
     return given if given is not None else str(config.getini(name))

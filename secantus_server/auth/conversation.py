@@ -25,7 +25,7 @@ def authentication_failed() -> CommandError:
     return CommandError(AUTHENTICATION_FAILED, "Authentication failed.")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class ClientFirst:
     """The client's first message.
 
@@ -66,7 +66,7 @@ def _unescaped(name: str) -> str:
     return pieces[0] + "".join({"2C": ",", "3D": "="}[piece[:2]] + piece[2:] for piece in pieces[1:])
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class Conversation:
     """The state of a conversation between two messages of the client.
 

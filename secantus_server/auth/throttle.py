@@ -23,7 +23,7 @@ MAX_SOURCES = 10_000
 Source = tuple[str, ...]
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class _Failures:
     count: int = 0
     last: float = 0.0

@@ -17,7 +17,7 @@ DAMAGED: Final = 301
 Progress = Callable[[int], object]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class ArchivedFile:
     """A file of the archive, with its size in bytes and the SHA-256 checksum of its contents in hexadecimal."""
 
@@ -26,7 +26,7 @@ class ArchivedFile:
     sha256: str
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Manifest:
     """What an archive contains.
 

@@ -11,7 +11,7 @@ from secantus_server.index._index import Index
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, RecoveryUnit
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class CatalogChanges:
     """Catalog rows written in a transaction, and the changes to apply in memory after its commit.
 

@@ -65,7 +65,7 @@ class InjectedError(CommandError):
         self.has_own_labels = labels is not None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Mode:
     """When a fail point acts.
 

@@ -26,7 +26,7 @@ _FIELDS = frozenset(["closeConnection", "failBeforeCommitExceptionCode"])
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Failure:
     """The data of onPrimaryTransactionalWrite.
 

@@ -19,7 +19,7 @@ SLOW_MS = 100
 NEVER_OBSERVED = frozenset(["hello", "isMaster", "ismaster", "profile"])
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Profiling:
     """The settings of the profiler; replaced as a whole.
 

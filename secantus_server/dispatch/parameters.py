@@ -32,7 +32,7 @@ DEFAULT_CONCERNS = "cluster:defaultRWConcern"
 BASE_BACKOFF_MS = "externalClientBaseBackoffMS"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Parameter:
     """One parameter.
 

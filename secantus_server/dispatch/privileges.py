@@ -51,7 +51,7 @@ class Authorized(Protocol):
     services: Services
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class OtherCommand:
     """Another command than the running one, as its authorization sees it: an explained one, or one that opened a cursor."""
 

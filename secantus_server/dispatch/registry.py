@@ -35,7 +35,7 @@ class InTransaction(Enum):
     END = "ends the transaction"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Command:
     """One command.
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from secantus_server.sessions.transactions import SessionTransaction
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False)
 class Request:
     """A running command.
 

@@ -49,7 +49,7 @@ def no_certificates(_reason: str) -> None:
     raise CommandError(140, "The server has no certificates: it was started without tls_cert_file.")
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class Services:
     """The parts of a running server.
 

@@ -31,7 +31,7 @@ ROLE_CODES = frozenset([91, 189, 10107, 11600, 11602, 13435, 13436])
 _EXEMPT = frozenset(["configureFailPoint", "waitForFailPoint"])
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Failure:
     """The data of failCommand.
 

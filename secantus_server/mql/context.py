@@ -37,7 +37,7 @@ class Cell:
         self.value = value
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False)
 class ParseContext:
     """The context of one command's filter, expression, update or pipeline; treat as immutable.
 

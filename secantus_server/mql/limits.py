@@ -7,7 +7,7 @@ from dataclasses import dataclass
 DEFAULT_BYTES = 100 * 1024 * 1024
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class MemoryLimits:
     """Limits in bytes.
 

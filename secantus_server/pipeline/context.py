@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_SUB_PIPELINE_DEPTH = 20
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False)
 class PipelineContext:
     """The context passed to stage parsers; treat as immutable.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True)
 class Resolved:
     """A resolved namespace.
 
@@ -32,7 +32,7 @@ class Resolved:
     pipeline: list[dict[str, Any]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class TargetInfo:
     """Properties of the collection that `$out` or `$merge` writes to.
 
@@ -47,7 +47,7 @@ class TargetInfo:
     timeseries: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class UniqueIndex:
     """The unique index by which `$merge` finds the document to change.
 

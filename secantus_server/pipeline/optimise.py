@@ -26,7 +26,7 @@ RUN_BY_ENGINE = frozenset(["$group", "$lookup"])
 GROUP_AND_SORT = frozenset(["$bucket", "$sortByCount"])
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True)
 class LeadingQuery:
     """The leading stages of a pipeline, as a query.
 

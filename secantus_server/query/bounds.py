@@ -133,7 +133,7 @@ def _intersect_two(x: FieldInterval, y: FieldInterval) -> FieldInterval | None:
     return FieldInterval(lower.low, lower.low_included, upper.high, upper.high_included, lower.low_end, upper.high_end)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class IndexBounds:
     """The ranges of an index's entries for the intervals of its fields.
 

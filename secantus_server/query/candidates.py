@@ -29,7 +29,7 @@ from secantus_server.query.predicates import Predicate, conjuncts, has_index_com
 Used = list[tuple[Predicate, Any]]
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class Candidate:
     """An index that could serve a query.
 

@@ -18,7 +18,7 @@ from secantus_server.mql.metadata import Metadata
 from secantus_server.mql.sort import SortPattern
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class CanonicalQuery:
     """A parsed query.
 

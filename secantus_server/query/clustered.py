@@ -22,7 +22,7 @@ from secantus_server.query.plan import CollectionScan, Documents, Plan
 from secantus_server.query.stages import PlanStage, stage
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class ClusteredScan(Plan):
     """A scan of a clustered collection within bounds of `_id`, in the order of `_id`.
 

@@ -20,7 +20,7 @@ from secantus_server.query.predicates import has_index_component
 from secantus_server.query.stages import PlanStage, index_shape, stage
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class DistinctPlan:
     """A scan for the distinct values of an index's first field."""
 

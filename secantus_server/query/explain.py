@@ -31,7 +31,7 @@ from secantus_server.query.unused import notes_on_unused_indexes
 VERBOSITIES = ("queryPlanner", "executionStats", "allPlansExecution")
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class Runner:
     """An explain in progress, which runs plans unless its verbosity is `queryPlanner`.
 

@@ -29,7 +29,7 @@ from secantus_server.query.stages import PlanStage, stage
 PointScan = IndexedScan | ClusteredScan
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class ExpressScan(Plan):
     """An express plan.
 
@@ -57,7 +57,7 @@ class ExpressScan(Plan):
         return stage(name, shape, brief=True, **_statistics(self.scan))
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class IdHack(Plan):
     """A lookup by `_id` that is not an express plan."""
 

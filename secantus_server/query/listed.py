@@ -13,7 +13,7 @@ from secantus_server.query.plan import MEMORY_LIMIT, Documents, Found, Plan
 from secantus_server.query.stages import PlanStage, stage
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class ListedSource(Plan):
     """The source of a query over a computed list of documents.
 

@@ -80,7 +80,7 @@ class Plan(Source, Protocol):
         ...
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class CollectionScan(Plan):
     """A scan of the whole collection; with `tailing`, it continues with documents that are written later."""
 
@@ -126,7 +126,7 @@ class NoDocuments(Iterator[bytes]):
         raise StopIteration
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class IndexedScan(Plan):
     """A scan of an index within bounds, and the fetch of the documents.
 
@@ -211,7 +211,7 @@ def fetch_stage(match: Any, scans: list[IndexScan], below: PlanStage) -> PlanSta
     )
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class Union(Plan):
     """The union of several index scans, without duplicates."""
 
@@ -234,7 +234,7 @@ class Union(Plan):
         return fetch_stage(self.children[0].match, scans, either)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class Near(Plan):
     """The documents of a `$near` in the order of distance.
 
@@ -275,7 +275,7 @@ class Near(Plan):
         return stage(name, shape, filter=self.match, returned=self.scan.advanced, works=self.scan.docs_examined, counts=examined)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class Sort(Plan):
     """A sort of the child's documents.
 

@@ -13,7 +13,7 @@ from secantus_server.index._index import Index
 from secantus_server.query.bounds import IndexBounds
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class PlanStage:
     """One stage.
 

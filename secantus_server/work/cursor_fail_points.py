@@ -19,7 +19,7 @@ WAIT_IN_GET_MORE = "waitAfterPinningCursorBeforeGetMoreBatch"
 FAIL_GET_MORE = "failGetMoreAfterCursorCheckout"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Failure:
     """The data of failGetMoreAfterCursorCheckout.
 

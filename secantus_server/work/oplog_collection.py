@@ -73,7 +73,7 @@ def times_of(filter: dict[str, Any]) -> Times:
     return Times(first, last)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class OplogSource(Plan):
     """The source of a query over the oplog.
 

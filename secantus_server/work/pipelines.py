@@ -59,7 +59,7 @@ def make_context(
     )
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True)
 class OpenPipeline:
     """An open pipeline.
 

@@ -26,7 +26,7 @@ from secantus_server.work.writers import Writer, open_writer
 from secantus_server.work.writing import check_not_view
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True)
 class UpdateStatement:
     """A parsed update statement.
 
@@ -40,7 +40,7 @@ class UpdateStatement:
     sole: bool
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True)
 class UpdateOutcome:
     """The result of a statement, or of one of its batches.
 

@@ -71,7 +71,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Target:
     """An entry of `nsInfo`, which operations refer to by its index.
 
@@ -94,7 +94,7 @@ class Target:
         check_collection_uuid(self.request.services.catalog, self.request.db, self.name, self.uuid)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class BulkOperation:
     """One operation.
 

@@ -30,7 +30,7 @@ _NOT_WITH_METADATA = ("full", "repair", "background", "fixMultikey", "checkBSONC
 MAX_DESCRIBED = 100
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class _IndexReport:
     """The findings for one index."""
 

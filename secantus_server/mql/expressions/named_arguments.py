@@ -18,7 +18,7 @@ from secantus_server.mql.expressions.parser import parse_expression
 Complaint = tuple[int, str]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Signature:
     """The named arguments of an operator.
 

@@ -29,7 +29,7 @@ def _is_on_edge(a: Position, b: Position, point: Position) -> bool:
     return min(a[0], b[0]) <= point[0] <= max(a[0], b[0]) and min(a[1], b[1]) <= point[1] <= max(a[1], b[1])
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Box:
     """A rectangle given by two opposite corners, edges included."""
 
@@ -43,7 +43,7 @@ class Box:
         return low_x <= point[0] <= high_x and low_y <= point[1] <= high_y
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Circle:
     """A circle, its edge included."""
 
@@ -55,7 +55,7 @@ class Circle:
         return math.dist(self.center, point) <= self.radius
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class FlatPolygon:
     """A polygon. It includes its corners, its horizontal and vertical edges, and its slanted edges only on the right-hand side."""
 

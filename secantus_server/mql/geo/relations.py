@@ -25,7 +25,7 @@ from secantus_server.mql.geo.sphere import (
 )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Cap:
     """A spherical cap: all points of the sphere within a distance of the centre (`$centerSphere`).
 

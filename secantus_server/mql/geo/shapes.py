@@ -10,7 +10,7 @@ from secantus_server.mql.geo.planar import INSIDE, ON_EDGE, OUTSIDE
 from secantus_server.mql.geo.sphere import Ring, Vector, to_vector
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Point:
     """One position."""
 
@@ -22,7 +22,7 @@ class Point:
         return to_vector(self.position)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Line:
     """Positions joined by edges."""
 
@@ -38,7 +38,7 @@ class Line:
         return list(zip(self.vectors, self.vectors[1:], strict=False))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Polygon:
     """The inside of an outer ring minus the insides of its inner rings."""
 
@@ -77,7 +77,7 @@ class Polygon:
 Part = Point | Line | Polygon
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Geometry:
     """A geometry as a list of parts.
 

@@ -29,7 +29,7 @@ NEAR = ("$near", "$nearSphere", "$geoNear")
 LIMITS = ("$minDistance", "$maxDistance")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Codes:
     """The error codes for a distance that is not a number or is negative; legacy coordinates have their own."""
 

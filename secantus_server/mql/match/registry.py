@@ -13,7 +13,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match._nodes import MatchExpression
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False)
 class Scope:
     """A parser's position in a filter; treat as immutable.
 
@@ -41,7 +41,7 @@ class Scope:
         return Scope(self.ctx, self.forbidden, self.top_level, self.conjunctive, self.negated, self.depth + 1, self.near)
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False)
 class Clause:
     """One operator with its argument; treat as immutable.
 

@@ -25,7 +25,7 @@ UNBOUNDED, CURRENT = "unbounded", "current"
 Frame = tuple[int, int]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Bounds:
     """A parsed window.
 

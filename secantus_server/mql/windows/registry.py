@@ -29,7 +29,7 @@ class WindowFunction(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Call:
     """A window function as the user wrote it.
 

@@ -22,7 +22,7 @@ from secantus_server.pipeline.stages.match import Match
 EMPTY_DOCUMENT = encode({})
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Equality:
     """A predicate `field == variable`.
 

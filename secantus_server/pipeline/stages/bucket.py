@@ -28,7 +28,7 @@ EMPTY_DOCUMENT = encode({})
 NO_DEFAULT = object()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Boundaries:
     """Constant boundaries in ascending order, and the `_id` of the bucket for values outside them."""
 

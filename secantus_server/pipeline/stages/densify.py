@@ -37,7 +37,7 @@ MAX_GENERATED = 500_000
 EMPTY_DOCUMENT = encode({})
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Range:
     """The grid of values to fill in.
 

@@ -27,7 +27,7 @@ MAX_KEY_DEPTH = 180
 FLAT_BOUND = 180
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class GeoNearSpec:
     """A parsed `$geoNear`.
 

@@ -27,7 +27,7 @@ from secantus_server.pipeline.stage import Stage
 REQUIRED = ("from", "startWith", "connectFromField", "connectToField", "as")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Walk:
     """The parameters of a search.
 

@@ -42,7 +42,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True)
 class Variables:
     """The `let` of a `$lookup`: variables and the expressions they are bound to for each outer document."""
 

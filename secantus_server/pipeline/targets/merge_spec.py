@@ -27,7 +27,7 @@ WHEN_NOT_MATCHED = ("insert", "discard", "fail")
 UPDATE_STAGES = frozenset(["$addFields", "$set", "$project", "$unset", "$replaceRoot", "$replaceWith", "$fill"])
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class MergeSpec:
     """A parsed `$merge`.
 

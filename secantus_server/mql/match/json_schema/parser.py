@@ -11,7 +11,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.match._schema import AllRule, Rule
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Keyword:
     """One keyword of a schema.
 

@@ -22,7 +22,7 @@ from secantus_server.mql.update.registry import modifier
 _CLAUSES = ("$each", "$position", "$slice", "$sort")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class _Push:
     """The values to push, and the modifiers to apply to the array."""
 

@@ -18,7 +18,7 @@ from secantus_server.storage.format import check_version
 from secantus_server.storage.idents import Idents
 from secantus_server.storage.inspection import check_files, check_log, log_files
 from secantus_server.storage.keys import IdentRange
-from secantus_server.storage.log_marks import LogMarks
+from secantus_server.storage.log_marks import LogMarks, reserve
 from secantus_server.storage.orphans import Orphans
 from secantus_server.storage.snapshots import NOTHING_RESTORED, Restored, Snapshot, SnapshotStack, ValuesAtSnapshot, write_back
 from secantus_server.storage.tables import WITH_IDENTS
@@ -46,23 +46,6 @@ _SWEEP_PAUSE: Final = 5.0
 
 def _wait_on() -> None:
     """Do nothing: the default interruption check, which never interrupts a wait."""
-
-
-def _reserve(path: str) -> tuple[Path, LogMarks]:
-    """Create a storage directory if necessary, and reserve it for this process.
-
-    Raises StorageError if that is impossible, or another process uses it.
-    """
-    # WiredTiger reopens files by path, and a test may change the working directory.
-    directory = Path(path).absolute()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"The storage directory {path} cannot be created: {error.strerror}.") from error
-    try:
-        return directory, LogMarks(directory)
-    except StorageError as error:
-        raise StorageError(f"{error.message} ({path})", error.code) from error
 
 
 @contextmanager
@@ -156,7 +139,7 @@ class Engine:
             size = configuration.memory_size_mb(cache_size_mb)
             connection = Connection(name, configuration.memory_config(size, session_max), True)
             return cls(connection, memory_size_mb=size, check_waiting=check_waiting)
-        directory, marks = _reserve(path)
+        directory, marks = reserve(path)
         try:
             return cls._open_directory(directory, marks, cache_size_mb, session_max, sync_on_commit, check_waiting)
         except BaseException:

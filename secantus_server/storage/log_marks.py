@@ -164,3 +164,24 @@ def _boot_id() -> bytes:
         return _BOOT_ID.read_bytes()[:_BOOT_SIZE].ljust(_BOOT_SIZE)
     except OSError:
         return b" " * _BOOT_SIZE
+
+
+def reserve(path: str) -> tuple[Path, LogMarks]:
+    """Create a storage directory if necessary, and reserve it for this process.
+
+    Arguments:
+        path: the directory; a relative path is resolved now, because WiredTiger reopens files by path, and a test may change the working
+            directory.
+
+    Raises:
+        StorageError: it cannot be created, or another process uses it.
+    """
+    directory = Path(path).absolute()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"The storage directory {path} cannot be created: {error.strerror}.") from error
+    try:
+        return directory, LogMarks(directory)
+    except StorageError as error:
+        raise StorageError(f"{error.message} ({path})", error.code) from error

@@ -1,5 +1,4 @@
-# Actions, all of which are required; the database, "" for all, None for the cluster; the collection, "" for the database as a whole.
-Requirement = tuple[tuple[str, ...], str | None, str]
+from secantus_server.auth.privileges import Requirement
 
 class FoundActions:
     _found: dict[tuple[str, str], frozenset[str]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bson.raw_bson import RawBSONDocument
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
@@ -47,6 +48,12 @@ def test_reads(words: Database) -> None:
     for last, score in (({"$project": {"_id": 1, **SCORE}}, {"s": 1.1}), ({"$project": {"_id": 1}}, {})):
         correlated = [{"$lookup": {"from": "c", "as": "x", "let": {"id": "$_id"}, "pipeline": [same, last]}}]
         assert next(words.other.aggregate(correlated)) == {"_id": 1, "x": [{"_id": 1, **score}]}
+
+
+def test_text_that_is_not_utf8(words: Database) -> None:
+    words.c.insert_one(RawBSONDocument(encode({"_id": 4, "a": "XX cat"}).replace(b"XX", b"\xff\xfe")))
+    assert ids(words.c.find({"$text": {"$search": "cats"}}, {"_id": 1})) == [4]
+    assert words.command("validate", "c")["valid"]
 
 
 def test_writes(words: Database) -> None:

@@ -66,6 +66,8 @@ def stemmer(language: str) -> Callable[[str], str]:
 
     @lru_cache(_KEPT_STEMS)
     def stem(word: str) -> str:
+        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            return word  # PyStemmer raises for bytes that are no UTF-8.
         return str(make_stemmer(_ALGORITHMS.get(language, language)).stemWord(word))
 
     return stem

@@ -22,6 +22,7 @@ from secantus_server.mql.text.tokens import Sensitivity, tokenizer
         ("数据库系统 こんにちは", "none", ["数据库系统", "こんにちは"]),
         ("corriendo correr", "spanish", ["corr", "corr"]),
         ("ΛΌΓΟΣ", "none", ["λογοσ"]),
+        ("\udcff\udcfe cafes", "english", ["\udcff\udcfe", "cafe"]),
         ("", "english", []),
     ],
 )

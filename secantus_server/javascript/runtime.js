@@ -530,7 +530,7 @@
 
   function emit(...args) {
     if (args.length !== 2) throw new Error("emit takes 2 args");
-    emitted.push([dump(args[0], 0), dump(args[1], 0)]);
+    emitted.push([args[0] === undefined ? null : dump(args[0], 0), dump(args[1], 0)]);
   }
 
   const entries = {

@@ -58,8 +58,8 @@ def salvage(source: Path, target: Path) -> tuple[list[str], list[Kept]]:
         what is wrong with the files, in sentences; and what was kept of each collection.
 
     Raises:
-        CommandError: 2 if the target is not empty or inside the source, or the source is no storage directory, 98 if a server uses the source,
-            1 or 301 if nothing can be read.
+        CommandError: 2 if the target is not empty or inside the source, or the source is no storage directory; 98 if a server uses the
+            source; 1 or 301 if nothing can be read.
     """
     if not is_store(source):
         raise CommandError(2, f"{source} is not a storage directory.")

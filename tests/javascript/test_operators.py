@@ -11,7 +11,7 @@ import pytest
 from bson.code import Code
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, WriteError
 
 from secantus_server import SecantusDBServer
 from secantus_server.javascript import Engine
@@ -60,9 +60,12 @@ def test_where_is_explained(filled: Database[Any]) -> None:
         ({"find": "c", "filter": {"$where": 1}}, 2),
         ({"find": "c", "filter": {"$where": Code("true", {"a": 1})}}, 2),
         ({"find": "c", "filter": {"$where": "nothing"}}, 139),
+        ({"find": "v", "filter": {"$where": "true"}}, 2),
+        ({"usersInfo": 1, "filter": {"$where": "true"}}, 2),
+        ({"listCollections": 1, "filter": {"$where": "true"}}, 4660800),
         ({"find": "c", "filter": {"a": {"$elemMatch": {"$where": "true"}}}}, 2),
-        ({"create": "v", "validator": {"$where": "true"}}, 2),
-        ({"create": "v", "validator": {"$expr": {"$function": TWICE}}}, 4660800),
+        ({"create": "w", "validator": {"$where": "true"}}, 2),
+        ({"create": "w", "validator": {"$expr": {"$function": TWICE}}}, 4660800),
         ({"aggregate": "c", "pipeline": [{"$match": {"$where": "true"}}], "cursor": {}}, 2),
         ({"find": "c", "filter": {"$where": "while (true) {}"}, "maxTimeMS": 50}, 50),
         ({"aggregate": "c", "pipeline": [{"$set": {"a": {"$function": 1}}}], "cursor": {}}, 31260),
@@ -84,7 +87,15 @@ def test_where_is_explained(filled: Database[Any]) -> None:
     ],
 )
 def test_errors(filled: Database[Any], command: dict[str, Any], expected: int) -> None:
+    filled.command("create", "v", viewOn="c")
     assert failure(filled, command)["code"] == expected
+
+
+def test_where_is_not_allowed_elsewhere(filled: Database[Any]) -> None:
+    for update in ({"$pull": {"a": {"$where": "true"}}}, {"$pull": {"a": {"$or": [{"$where": "true"}]}}}):
+        with pytest.raises(WriteError, match="where is not allowed in this context"):
+            filled.c.update_one({}, update)
+    assert failure(filled.client.admin, {"currentOp": 1, "$where": "true"})["code"] == 2
 
 
 def test_function(filled: Database[Any]) -> None:

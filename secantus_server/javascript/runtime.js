@@ -508,14 +508,11 @@
   }
 
   function failure(error) {
-    if (error instanceof Error) return [1, String(error.name), String(error.message)];
-    let text;
     try {
-      text = String(error);
+      return error instanceof Error ? [1, String(error.name), String(error.message)] : [1, "", String(error)];
     } catch (other) {
-      text = "an object without a text";
+      return [1, "", "an object without a text"];
     }
-    return [1, "", text];
   }
 
   function guarded(run) {

@@ -74,6 +74,8 @@ def test_a_called_function_may_use_the_document() -> None:
     [
         ("nothing", "ReferenceError: nothing is not defined"),
         ("throw 'x'", "uncaught exception: x"),
+        ("throw Object.create(null)", "uncaught exception: an object without a text"),
+        ("throw Object.defineProperty(new Error(), 'name', {get() { throw 1; }})", "uncaught exception: an object without a text"),
         ("throw {a: 1}", "uncaught exception: [object Object]"),
         ("throw new TypeError('no')", "TypeError: no"),
         ("Symbol('a')", "TypeError: a symbol cannot be converted to BSON"),

@@ -285,7 +285,8 @@ _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(S
 
 
 # A name or an IPv4 address with or without a port, an IPv6 address in brackets with or without a port, or one without both.
-_ADVERTISED = re.compile(r"[^\s:/\[\]]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
+_MOST_PORT = 65535
+_ADVERTISED = re.compile(r"[^\s:/,@\[\]]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 
 
 def _check(settings: Settings) -> None:
@@ -296,15 +297,16 @@ def _check(settings: Settings) -> None:
         if isinstance(value, int) and value < 0:
             raise SettingsError(f"{name} must not be negative: {value}.")
     for name in ("port", "metrics_port", "console_port"):
-        if getattr(settings, name) > 65535:
-            raise SettingsError(f"{name} must be between 0 and 65535, not {getattr(settings, name)}.")
+        if getattr(settings, name) > _MOST_PORT:
+            raise SettingsError(f"{name} must be between 0 and {_MOST_PORT}, not {getattr(settings, name)}.")
     for entry in fields(settings):
         choices, value = entry.metadata["choices"], getattr(settings, entry.name)
         if choices and value not in choices:
             raise SettingsError(f"{entry.name} must be one of {', '.join(filter(None, choices))}, not {value!r}.")
     if not settings.host:
         raise SettingsError("host must be a host name or an address to listen on.")
-    if settings.advertised_host and not _ADVERTISED.fullmatch(settings.advertised_host):
+    advertised = _ADVERTISED.fullmatch(settings.advertised_host)
+    if settings.advertised_host and (advertised is None or not 0 < int((advertised[1] or advertised[2] or ":1")[1:]) <= _MOST_PORT):
         raise SettingsError(f"advertised_host must be a host name or an address, with or without a port, not {settings.advertised_host!r}.")
     if not settings.storage_path:
         raise SettingsError("storage_path must be a directory or ':memory:'.")

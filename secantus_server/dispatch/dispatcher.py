@@ -28,6 +28,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.session_statements import check_transaction_options, run_statement
 from secantus_server.dispatch.transaction_numbers import run_once
 from secantus_server.errors import UNAUTHORIZED, CommandError, not_supported
+from secantus_server.javascript import Engine
 from secantus_server.wire.message import Message
 
 MAX_TIME_MS = 2**31 - 1
@@ -74,14 +75,17 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         outcome = error
         raise
     finally:
-        services.operations.end(operation)
-        _account(command, request, outcome)
+        _end(command, request, outcome)
+        outcome = None  # This frame and an error, which refers to it, would keep each other and all that the command has used.
     return request, finish_reply(reply, services)
 
 
-def _account(command: Command, request: Request, outcome: Outcome | None) -> None:
+def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
     """Count a finished command, and call the interceptors unless it failed with an internal error."""
     services, body, operation = request.services, request.body, request.operation
+    services.operations.end(operation)
+    if operation.engine is not None:
+        _release_scripts(operation, operation.engine, outcome)
     request.seconds = services.clock.monotonic() - operation.started - operation.waited
     target = body.get("collection") if command.name == "getMore" else body[request.name]
     key = (request.db, target if type(target) is str else "", command.name)
@@ -94,6 +98,14 @@ def _account(command: Command, request: Request, outcome: Outcome | None) -> Non
     if outcome is not None and request.seconds > services.interceptors.threshold_s:
         for after in services.interceptors.after:
             after(request, outcome)
+
+
+def _release_scripts(operation: Operation, engine: Engine, outcome: Outcome | None) -> None:
+    """Free a command's JavaScript engine, whose memory can be large. A cursor that goes on keeps it until its own end."""
+    operation.engine = None
+    cursor = outcome.get("cursor") if isinstance(outcome, dict) else None
+    if cursor is None or not cursor["id"]:
+        engine.close()
 
 
 def check_generic(command: Command, request: Request, operation: Operation) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from secantus_server.clock import Clock
 from secantus_server.errors import CommandError
+from secantus_server.javascript import Engine
 from secantus_server.storage.errors import StorageError
 from secantus_server.system._threads import get_ident
 
@@ -19,8 +20,8 @@ class Operation:
     """
 
     __slots__ = (
-        "_clock", "body", "connection_id", "db", "deadline", "killed", "opid", "session", "started", "thread", "time_left", "users",
-        "waited", "wake",
+        "_clock", "body", "connection_id", "db", "deadline", "engine", "killed", "opid", "session", "started", "thread", "time_left",
+        "users", "waited", "wake",
     )  # fmt: skip
 
     def __init__(
@@ -43,6 +44,8 @@ class Operation:
         self.waited = 0.0
         # Ends the wait that the operation is in; None while it is in none.
         self.wake: Callable[[], None] | None = None
+        # The JavaScript engine of the command, until it ends.
+        self.engine: Engine | None = None
 
     def interrupt(self, error: CommandError) -> None:
         """Make the operation fail with an error at its next check, and end its wait."""

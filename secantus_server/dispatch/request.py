@@ -77,7 +77,6 @@ class Request:
     plans: Any = None
     _now: Date | None = field(default=None, repr=False)
     _cluster_time: Timestamp | None = field(default=None, repr=False)
-    _engine: Engine | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.body = self.message.body
@@ -121,9 +120,9 @@ class Request:
         Raises:
             CommandError: see `open_engine`.
         """
-        if self._engine is None:
-            self._engine = open_engine(self.services, self.operation, name)
-        return self._engine
+        if self.operation.engine is None:
+            self.operation.engine = open_engine(self.services, self.operation, name)
+        return self.operation.engine
 
     def in_database(self, db: str) -> Request:
         """Return a copy that runs against a database, in the same unit of work."""

@@ -97,6 +97,12 @@ class Engine:
             # The package truncates an int beyond 32 bits.
             self.run("shiftClock", float(clock_offset_ms))
 
+    def close(self) -> None:
+        """Free the scripts and their memory; no function may run afterwards."""
+        with self._lock:
+            self._entries.clear()
+            self._context = None
+
     def set_globals(self, scope: dict[str, Any]) -> None:
         """Set global variables."""
         self.run("setGlobals", to_text(scope))

@@ -10,6 +10,8 @@
   const MAX_DEPTH = 200; // as in BSON
   const integers = new WeakMap(); // documents that came from the server -> {field: whether it was an int32}
   const arrays = new WeakMap(); // the same documents -> {field: the array that it held}
+  const orders = new WeakMap(); // documents that came with fields such as "1", which JavaScript puts first -> their fields in order
+  const originals = new WeakMap(); // regular expressions, functions and dates that JavaScript cannot hold -> what came from the server
   const functions = [];
   const { parse, stringify } = JSON;
   let emitted = [];
@@ -338,6 +340,18 @@
     return document;
   }
 
+  function reviveOrdered(keys, values) {
+    const document = {};
+    keys.forEach((key, index) => set(document, key, values[index]));
+    orders.set(document, keys);
+    return reviveDocument(document);
+  }
+
+  function reviveOriginal(made, value) {
+    originals.set(made, value);
+    return made;
+  }
+
   function reviveArray(items) {
     const found = items.map(revive);
     if (items.some(isInteger)) integers.set(found, items.map(isInteger));
@@ -354,16 +368,17 @@
       case "a": return reviveArray(value[1]);
       case "f": return Number(value[1]);
       case "o": return ObjectId(value[1]);
-      case "t": return new Date(value[1]);
+      case "t": return typeof value[1] === "string" ? reviveOriginal(new Date(NaN), value) : new Date(value[1]);
+      case "k": return reviveOrdered(value[1], value[2]);
       case "l": return NumberLong(value[1]);
       case "d": return NumberDecimal(value[1]);
       case "b": return BinData(value[1], value[2]);
-      case "r": return regularExpression(value[1], value[2]);
+      case "r": return reviveOriginal(regularExpression(value[1], value[2]), value);
       case "T": return Timestamp(value[1], value[2]);
       case "m": return MinKey.only;
       case "M": return MaxKey.only;
       case "u": return undefined;
-      case "c": return value[2] === null ? reviveCode(value[1]) : Code(value[1], revive(value[2]));
+      case "c": return value[2] === null ? reviveOriginal(reviveCode(value[1]), value) : Code(value[1], revive(value[2]));
       case "p": return DBPointer(value[1], value[2]);
     }
     throw new Error("unknown type " + value[0]);
@@ -396,7 +411,7 @@
         if (!Number.isFinite(value)) return ["f", String(value)];
         if (wasInteger && Number.isInteger(value) && value >= INT32_MIN && value <= INT32_MAX) return ["i", value];
         return Object.is(value, -0) ? ["f", "-0"] : value;
-      case "function": return ["c", Function.prototype.toString.call(value), null];
+      case "function": return originals.get(value) || ["c", functionText.call(value), null];
       case "object": return value === null ? null : dumpObject(value, depth + 1, keepsIntegers);
     }
     throw new TypeError("a " + typeof value + " cannot be converted to BSON");
@@ -409,12 +424,12 @@
       return ["a", Array.from(value, (item, index) => dump(item, depth, keepsIntegers, ints !== undefined && ints[index]))];
     }
     if (value instanceof ObjectId) return ["o", value.str];
-    if (value instanceof Date) return ["t", isNaN(value) ? null : value.getTime()];
+    if (value instanceof Date) return isNaN(value) ? originals.get(value) || ["t", null] : ["t", value.getTime()];
     if (value instanceof NumberLong) return ["l", String(value.number)];
     if (value instanceof NumberInt) return ["i", value.number];
     if (value instanceof NumberDecimal) return ["d", value.text];
     if (value instanceof BinData) return ["b", value.type, value.data];
-    if (value instanceof RegExp) return ["r", value.source.replace(/\0/g, "\\0"), value.flags.replace(/[^ims]/g, "")];
+    if (value instanceof RegExp) return originals.get(value) || ["r", value.source.replace(/\0/g, "\\0"), value.flags.replace(/[^ims]/g, "")];
     if (value instanceof Timestamp) return ["T", value.t, value.i];
     if (value instanceof MinKey) return ["m"];
     if (value instanceof MaxKey) return ["M"];
@@ -425,6 +440,7 @@
   }
 
   function dumpDocument(value, depth) {
+    const order = orders.get(value);
     const found = {};
     const ints = integers.get(value);
     const held = arrays.get(value);
@@ -435,19 +451,25 @@
       if (key.includes("\0")) throw new Error("a field name cannot contain a null byte");
       set(found, key.isWellFormed() ? key : key.toWellFormed(), dump(item, depth, keeps, ints !== undefined && ints[key] === true));
     }
-    return found;
+    if (order === undefined) return found;
+    const left = new Set(Object.keys(found));
+    const keys = [...order.filter((key) => left.delete(key)), ...left];
+    return ["k", keys, keys.map((key) => found[key])];
   }
 
   // Functions. A script is a function, an expression, or statements.
 
+  const { toString: functionText } = Function.prototype;
+  const BLANK = "\\s|\\/\\*[^]*?\\*\\/|\\/\\/[^\\n]*(?:\\n|$)";
+  const MARGIN = new RegExp(`^(?:${BLANK})+|[\\s;]+$`, "g");
+  const BEFORE_FUNCTION = new RegExp(`^(?:${BLANK}|\\()*$`);
+  const AFTER_FUNCTION = new RegExp(`^(?:${BLANK}|[;)])*$`);
+  const FUNCTION_HEAD = new RegExp(`^(?:${BLANK}|\\()*(?:(?:async\\s+)?function\\b|(?:async\\s*)?(?:\\([^()]*\\)|[\\w$]+)\\s*=>)`);
+
   function compile(source) {
-    const text = source.replace(/^\s+|[\s;]+$/g, "");
+    const text = source.replace(MARGIN, "");
     const inParentheses = attempt("return (" + text + "\n)");
-    if (inParentheses !== null) {
-      if (!/^(async\b|function\b|\(|[\w$]+\s*=>)/.test(text)) return inParentheses;
-      const value = isFunctionText(text) ? inParentheses.call(global) : undefined;
-      return typeof value === "function" ? value : inParentheses;
-    }
+    if (inParentheses !== null) return writtenFunction(text, inParentheses) || inParentheses;
     if (/^function\s+[\w$]+/.test(text) && attempt(text) !== null) {
       const named = attempt(text + "\nreturn " + /^function\s+([\w$]+)/.exec(text)[1]);
       if (named !== null) return named.call(global);
@@ -469,19 +491,28 @@
     }
   }
 
-  function isFunctionText(text) {
-    return /^(async\s+)?function\b/.test(text) || /^(async\s*)?(\([^()]*\)|[\w$]+)\s*=>/.test(text);
+  // Return the function that a text consists of, perhaps in parentheses; null for another expression, such as the call of a function.
+  function writtenFunction(text, evaluate) {
+    if (!FUNCTION_HEAD.test(text)) return null;
+    let value;
+    try {
+      value = evaluate.call(global);
+    } catch (error) {
+      return null;
+    }
+    if (typeof value !== "function") return null;
+    const written = functionText.call(value);
+    const start = text.indexOf(written);
+    const isWhole = BEFORE_FUNCTION.test(text.slice(0, start)) && AFTER_FUNCTION.test(text.slice(start + written.length));
+    return start >= 0 && isWhole ? value : null;
   }
 
   function failure(error) {
-    if (error instanceof Error) return [1, String(error.name), String(error.message)];
-    let text;
     try {
-      text = String(error);
+      return error instanceof Error ? [1, String(error.name), String(error.message)] : [1, "", String(error)];
     } catch (other) {
-      text = "an object without a text";
+      return [1, "", "an object without a text"];
     }
-    return [1, "", text];
   }
 
   function guarded(run) {
@@ -496,7 +527,7 @@
 
   function emit(...args) {
     if (args.length !== 2) throw new Error("emit takes 2 args");
-    emitted.push([dump(args[0], 0), dump(args[1], 0)]);
+    emitted.push([args[0] === undefined ? null : dump(args[0], 0), dump(args[1], 0)]);
   }
 
   const entries = {

@@ -23,6 +23,8 @@ from secantus_server.bson.values import UNDEFINED, Date, DBPointer, JavaScript, 
 
 # The value that MongoDB stores for an invalid date.
 _INVALID_DATE_MS = -(2**63)
+# JavaScript's latest date.
+_MAX_DATE_MS = 8_640_000_000_000_000
 
 # Rounds to 34 digits.
 _DECIMAL = create_decimal128_context()
@@ -58,7 +60,9 @@ def _outgoing(value: Any) -> Any:
     if kind is int:
         return ("i", value)
     if kind is dict:
-        return {name: _outgoing(item) for name, item in value.items()}
+        items = {name: _outgoing(item) for name, item in value.items()}
+        # JavaScript puts fields with such names first.
+        return ("k", list(items), list(items.values())) if any(map(str.isdigit, items)) else items
     if kind is list:
         return ("a", [_outgoing(item) for item in value])
     if kind is float:
@@ -73,7 +77,7 @@ def _special(value: float) -> str:
 _OUTGOING: dict[type, Callable[[Any], Any]] = {
     Int64: lambda value: ("l", str(int(value))),
     ObjectId: lambda value: ("o", str(value)),
-    Date: lambda value: ("t", value.ms),
+    Date: lambda value: ("t", value.ms if abs(value.ms) <= _MAX_DATE_MS else str(value.ms)),
     Decimal128: lambda value: ("d", str(value)),
     Binary: lambda value: ("b", value.subtype, base64.b64encode(value).decode()),
     Regex: lambda value: ("r", value.pattern, value.options),
@@ -95,6 +99,7 @@ def _date(item: list[Any]) -> Date:
 _INCOMING: dict[str, Callable[[list[Any]], Any]] = {
     "i": lambda item: item[1],
     "a": lambda item: [from_parsed(one) for one in item[1]],
+    "k": lambda item: {name: from_parsed(one) for name, one in zip(item[1], item[2], strict=True)},
     "f": lambda item: float(item[1]),
     "o": lambda item: ObjectId(item[1]),
     "t": _date,

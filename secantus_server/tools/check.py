@@ -24,6 +24,7 @@ EXIT_FAILED: Final = 1
 #: 2 is that of an invalid command line.
 EXIT_DAMAGED: Final = 3
 _DAMAGED: Final = 301
+_STORE_FILES: Final = ("WiredTiger", "WiredTiger.turtle")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def is_store(directory: Path) -> bool:
     """Return whether a directory contains files of a store; `Engine.open` would create one where there is none."""
-    return directory.is_dir() and any(directory.glob("WiredTiger*"))
+    return directory.is_dir() and (any(directory.glob("*.wt")) or any((directory / name).exists() for name in _STORE_FILES))
 
 
 def _check(directory: Path) -> int:

@@ -58,11 +58,13 @@ def salvage(source: Path, target: Path) -> tuple[list[str], list[Kept]]:
         what is wrong with the files, in sentences; and what was kept of each collection.
 
     Raises:
-        CommandError: 2 if the target is not empty or the source is no storage directory, 98 if a server uses the source,
-            1 or 301 if nothing can be read.
+        CommandError: 2 if the target is not empty or inside the source, or the source is no storage directory; 98 if a server uses the
+            source; 1 or 301 if nothing can be read.
     """
     if not is_store(source):
         raise CommandError(2, f"{source} is not a storage directory.")
+    if source.resolve() in target.resolve().parents:
+        raise CommandError(2, f"The directory {target} is inside the damaged one, which is not changed: give one outside of it.")
     check_target(target)
     copy, partial = (target.with_name(f".{target.name}.{what}") for what in ("damaged", "partial"))
     try:
@@ -74,6 +76,9 @@ def salvage(source: Path, target: Path) -> tuple[list[str], list[Kept]]:
         lost = make_readable(copy)
         kept = _write(copy, partial)
         partial.rename(target)
+    except CommandError as error:
+        # The copy is removed; the error is that of the source.
+        raise CommandError(error.code, error.message.replace(str(copy), str(source))) from error
     except OSError as error:
         raise CommandError(2, f"The directory {target} cannot be written: {(error.strerror or str(error)).lower()}.") from error
     finally:

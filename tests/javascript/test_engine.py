@@ -50,10 +50,32 @@ def test_forms(code: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "/* a comment */ function(x) { return x; }",
+        "// a comment\nfunction(x) { return x; } // another",
+        "(function(x) { return x; })",
+        " ( /* a */ ( function named(x) { return x; } ) /* b */ ) ;",
+        "((x) => x)",
+        "({a, b}, c) => ({a: 1})",
+    ],
+)
+def test_a_function_with_comments_or_in_parentheses_is_called(code: str) -> None:
+    assert engine().function(code)({"a": 1}) == {"a": 1}
+
+
+def test_a_called_function_may_use_the_document() -> None:
+    assert engine().function("function() { return obj.x == 4; }()").matches(DOCUMENT) is False
+    assert engine().function("(function() { return () => false; })()").matches(DOCUMENT) is True
+
+
+@pytest.mark.parametrize(
     ("code", "text"),
     [
         ("nothing", "ReferenceError: nothing is not defined"),
         ("throw 'x'", "uncaught exception: x"),
+        ("throw Object.create(null)", "uncaught exception: an object without a text"),
+        ("throw Object.defineProperty(new Error(), 'name', {get() { throw 1; }})", "uncaught exception: an object without a text"),
         ("throw {a: 1}", "uncaught exception: [object Object]"),
         ("throw new TypeError('no')", "TypeError: no"),
         ("Symbol('a')", "TypeError: a symbol cannot be converted to BSON"),

@@ -44,6 +44,13 @@ def test_a_single_value_is_not_reduced(filled: Database[Any]) -> None:
     assert found["results"] == [{"_id": 0.0, "value": [1.0]}]
 
 
+def test_equal_keys_of_different_types_are_one_and_undefined_is_null(filled: Database[Any]) -> None:
+    keys = "[1, NumberLong(1), NumberInt(1), NumberDecimal('1'), undefined, null]"
+    command = {**BASE, "map": f"function() {{ {keys}.forEach(function(key) {{ emit(key, 1); }}); }}", "limit": 1, "out": "o"}
+    filled.command(command)
+    assert repr(list(filled.o.find())) == repr([{"_id": 1.0, "value": 4.0}, {"_id": None, "value": 2.0}])
+
+
 def test_explain_shows_how_the_documents_are_read(filled: Database[Any]) -> None:
     filled.c.create_index("x")
     plan = filled.command("explain", {**BASE, "query": {"x": 1}})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from bson.code import Code
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, WriteError
 
 from secantus_server import SecantusDBServer
+from secantus_server.javascript import Engine
 from tests.failing import failure
 
 pytest.importorskip("quickjs", reason="the extra [javascript] is not installed")
@@ -56,9 +60,12 @@ def test_where_is_explained(filled: Database[Any]) -> None:
         ({"find": "c", "filter": {"$where": 1}}, 2),
         ({"find": "c", "filter": {"$where": Code("true", {"a": 1})}}, 2),
         ({"find": "c", "filter": {"$where": "nothing"}}, 139),
+        ({"find": "v", "filter": {"$where": "true"}}, 2),
+        ({"usersInfo": 1, "filter": {"$where": "true"}}, 2),
+        ({"listCollections": 1, "filter": {"$where": "true"}}, 4660800),
         ({"find": "c", "filter": {"a": {"$elemMatch": {"$where": "true"}}}}, 2),
-        ({"create": "v", "validator": {"$where": "true"}}, 2),
-        ({"create": "v", "validator": {"$expr": {"$function": TWICE}}}, 4660800),
+        ({"create": "w", "validator": {"$where": "true"}}, 2),
+        ({"create": "w", "validator": {"$expr": {"$function": TWICE}}}, 4660800),
         ({"aggregate": "c", "pipeline": [{"$match": {"$where": "true"}}], "cursor": {}}, 2),
         ({"find": "c", "filter": {"$where": "while (true) {}"}, "maxTimeMS": 50}, 50),
         ({"aggregate": "c", "pipeline": [{"$set": {"a": {"$function": 1}}}], "cursor": {}}, 31260),
@@ -80,7 +87,15 @@ def test_where_is_explained(filled: Database[Any]) -> None:
     ],
 )
 def test_errors(filled: Database[Any], command: dict[str, Any], expected: int) -> None:
+    filled.command("create", "v", viewOn="c")
     assert failure(filled, command)["code"] == expected
+
+
+def test_where_is_not_allowed_elsewhere(filled: Database[Any]) -> None:
+    for update in ({"$pull": {"a": {"$where": "true"}}}, {"$pull": {"a": {"$or": [{"$where": "true"}]}}}):
+        with pytest.raises(WriteError, match="where is not allowed in this context"):
+            filled.c.update_one({}, update)
+    assert failure(filled.client.admin, {"currentOp": 1, "$where": "true"})["code"] == 2
 
 
 def test_function(filled: Database[Any]) -> None:
@@ -117,6 +132,56 @@ def test_an_accumulator_of_many_documents_and_of_buckets(db: Database[Any]) -> N
     assert [each["sum"] for each in db.c.aggregate([{"$bucket": bucket}, {"$limit": 2}])] == [1.0, 5.0]
     automatic = {"groupBy": "$x", "buckets": 2, "output": {"sum": {"$accumulator": SUM}}}
     assert [each["sum"] for each in db.c.aggregate([{"$bucketAuto": automatic}])] == [179700.0, 539700.0]
+
+
+FAILING = [
+    {"find": "c", "filter": {"$where": "throw 1"}},
+    {"find": "c", "filter": {"$where": "this.x > 7"}, "batchSize": 100},
+    {"count": "c", "query": {"$where": "throw 1"}},
+    {"distinct": "c", "key": "x", "query": {"$where": "throw 1"}},
+    {"update": "c", "updates": [{"q": {"$where": "true"}, "u": {"$set": {"y": 1}}, "multi": True}]},
+    {"delete": "c", "deletes": [{"q": {"$where": "throw 1"}, "limit": 0}]},
+    {"aggregate": "c", "pipeline": [{"$group": {"_id": 1, "a": {"$accumulator": {**SUM, "accumulate": "throw 1"}}}}], "cursor": {}},
+    {"explain": {"find": "c", "filter": {"$where": "throw 1"}}},
+    {"mapReduce": "c", "map": "function() { emit(1, 1); }", "reduce": "throw 1", "out": {"inline": 1}},
+]
+
+
+@pytest.mark.parametrize("command", FAILING, ids=str)
+def test_an_ended_command_frees_its_engine(filled: Database[Any], monkeypatch: pytest.MonkeyPatch, command: dict[str, Any]) -> None:
+    engines = watch_engines(monkeypatch)
+    with suppress(OperationFailure):
+        filled.command(command)
+    # The next command of the connection begins after the end of the last one.
+    filled.command("ping")
+    assert all(engine._context is None for engine in engines)
+
+
+def test_a_cursor_keeps_its_engine_until_it_ends(filled: Database[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = watch_engines(monkeypatch)
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(list(filled.c.find({"$where": "true"}).batch_size(3))) == 10
+        with pytest.raises(OperationFailure):
+            list(filled.c.find({"$where": "if (this.x < 5) return true; throw 1"}).batch_size(3))
+        filled.command("ping")
+        assert len(engines) == 0
+    finally:
+        gc.enable()
+
+
+def watch_engines(monkeypatch: pytest.MonkeyPatch) -> WeakSet[Engine]:
+    """Return the engines that are created from now on and not freed yet."""
+    engines: WeakSet[Engine] = WeakSet()
+    create = Engine.__init__
+
+    def noted(self: Engine, *args: Any) -> None:
+        create(self, *args)
+        engines.add(self)
+
+    monkeypatch.setattr(Engine, "__init__", noted)
+    return engines
 
 
 def test_a_server_without_javascript() -> None:

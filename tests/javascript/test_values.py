@@ -24,6 +24,7 @@ SAME: list[Any] = [
     Decimal128("-Infinity"), Binary(b"", 0), Binary(b"abc", 0), Binary(b"ab", 5), Binary(b"\xff" * 16, 4), Regex("^a.b", "im"), OID,
     Timestamp(2**32 - 1, 7), MinKey(), MaxKey(), UNDEFINED, JavaScript("function(){return 1}"), JavaScript("x", {"a": 1.0}),
     DBPointer("a.b", OID), {"a": {"b": [1.0, {"c": None}]}}, {"__proto__": 1.5, "constructor": "x"}, [], {},
+    Regex("a/b", "i"), Regex("", ""), Regex("(?i)a\n", "x"), JavaScript("1 + 1"), JavaScript(" function () {} "), Date(2**62),
 ]  # fmt: skip
 
 
@@ -50,6 +51,20 @@ def test_the_fields_of_a_stored_document_keep_their_int32() -> None:
     document = {"a": 1, "b": [1, [2, {"c": 3}]], "d": 4, "e": 5, "f": 6.0}
     found = evaluated("function(x) { x.d = 2.5; x.e += 1; x.g = 1; return x; }", document)
     assert repr(found) == repr({"a": 1, "b": [1, [2, {"c": 3}]], "d": 2.5, "e": 6, "f": 6.0, "g": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [("return x", "b10a9"), ("x.c = 1; x['5'] = 1; return x", "b10a95c"), ("delete x.a; return x", "b109"), ("return {x: x}.x", "b10a9")],
+)
+def test_the_fields_of_a_stored_document_keep_their_order(code: str, names: str) -> None:
+    found = evaluated(f"function(x) {{ {code} }}", {"b": Int64(1), "10": [1], "a": {"z": 1, "0": 2}, "9": 3})
+    assert "".join(found) == names
+    assert "a" not in found or repr(found["a"]) == "{'z': 1, '0': 2}"
+
+
+def test_a_date_that_is_set_is_not_the_stored_one() -> None:
+    assert evaluated("function(x) { x.setTime(5); return x; }", Date(2**62)) == Date(5)
 
 
 def test_an_array_taken_out_of_a_document_has_doubles() -> None:

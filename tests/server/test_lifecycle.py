@@ -130,7 +130,9 @@ def test_the_advertised_address(advertised: str, expected: str) -> None:
     assert advertised_address(Settings(host="0.0.0.0", advertised_host=advertised), 5) == expected
 
 
-@pytest.mark.parametrize("advertised", ["a b", "a:b", "a:", ":1", "mongodb://a", "[::1", "[::1]:x"])
+@pytest.mark.parametrize(
+    "advertised", ["a b", "a:b", "a:", ":1", "mongodb://a", "[::1", "[::1]:x", "a:0", "a:65536", "[::1]:65536", "a,b", "u@a"]
+)
 def test_what_cannot_be_advertised(advertised: str) -> None:
     with pytest.raises(SettingsError, match="advertised_host must be a host name"):
         memory_server(advertised_host=advertised)

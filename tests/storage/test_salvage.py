@@ -11,7 +11,7 @@ from pymongo import MongoClient
 
 from secantus_server import SecantusDBServer
 from secantus_server.cli import main
-from secantus_server.storage import INDEX_ENTRIES, Engine
+from secantus_server.storage import INDEX_ENTRIES, META, Engine
 from secantus_server.storage.inspection import log_files
 
 DOCUMENTS = 4000
@@ -169,6 +169,34 @@ def test_what_cannot_be_salvaged(damaged: Path, tmp_path: Path, capsys: pytest.C
     with pytest.raises(SystemExit) as caught:
         main(["salvage", str(damaged)])
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["salvage", "--target-dir", "new"]])
+def test_a_directory_without_data_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    lock = tmp_path / "data" / "WiredTiger.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    assert main([*arguments, "data"]) == 1
+    assert [*tmp_path.iterdir(), *lock.parent.iterdir()] == [lock.parent, lock]
+
+
+def test_a_target_inside_the_damaged_directory(damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = files_of(damaged)
+    assert main(["salvage", str(damaged), "--target-dir", str(damaged / "new")]) == 1
+    assert "is inside the damaged one" in capsys.readouterr().err
+    assert files_of(damaged) == before
+
+
+def test_a_directory_of_a_later_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "later"
+    engine = Engine.open(str(source))
+    with engine.transaction() as unit:
+        unit.put(META, b"\0format", b"\0\0\0\2")
+    engine.close()
+    assert main(["salvage", str(source), "--target-dir", str(tmp_path / "new")]) == 1
+    assert f"The storage directory {source} has format 2" in capsys.readouterr().err
+    assert [one.name for one in tmp_path.iterdir()] == ["later"]
 
 
 def test_the_time_of_the_oplog_goes_on(damaged: Path, tmp_path: Path) -> None:

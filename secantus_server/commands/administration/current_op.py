@@ -15,7 +15,7 @@ from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.mql.match import parse_match
+from secantus_server.mql.match import NO_SCRIPT, parse_match
 from secantus_server.work.current_operations import current_operations
 
 # The fields of the command that are not part of the filter on operations.
@@ -39,7 +39,7 @@ def _may_kill(call: Authorized, grants: Grants) -> bool:
 def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     """List the running operations."""
     conditions = {key: value for key, value in request.body.items() if key not in _OPTIONS}
-    match = parse_match(conditions, request.parse_context())
+    match = parse_match(conditions, request.parse_context(), forbidden=NO_SCRIPT)
     everything = bool(request.body.get("$all"))
     own_only = request.services.access is not None and bool(request.body.get("$ownOps"))
     options = {"idleConnections": everything, "idleCursors": everything}

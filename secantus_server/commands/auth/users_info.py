@@ -13,7 +13,7 @@ from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.mql.match import parse_match
+from secantus_server.mql.match import NO_SCRIPT, parse_match
 from secantus_server.work.authorization import ROLES, USERS, Documents, parse_name, read_documents
 from secantus_server.work.user_roles import effective_roles, role_privileges
 
@@ -41,7 +41,7 @@ def users_info(request: Request, args: dict[str, Any]) -> Reply:
     known = read_documents(request.services, ROLES) if args["showPrivileges"] else {}
     if args["showPrivileges"]:
         args["showAuthenticationRestrictions"] = True
-    match = parse_match(args["filter"], request.parse_context())
+    match = parse_match(args["filter"], request.parse_context(), forbidden=NO_SCRIPT)
     users = read_documents(request.services, USERS)
     chosen = [user for user in users.values() if _is_wanted(user, wanted)]
     shown = [_shown(user, args, known) for user in sorted(chosen, key=lambda user: (str(user.get("user")), str(user.get("db"))))]

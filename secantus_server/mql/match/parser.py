@@ -19,6 +19,9 @@ DBREF_FIELDS = ("$ref", "$id", "$db")
 
 MAX_DEPTH = 100
 
+#: What only the filters of queries and writes allow.
+NO_SCRIPT = frozenset(["$where"])
+
 
 def parse_match(spec: dict[str, Any], ctx: ParseContext, *, forbidden: frozenset[str] = frozenset()) -> MatchExpression:
     """Parse a filter.

@@ -13,7 +13,7 @@ from secantus_server.bson import encode, key_string, type_name, values_equal
 from secantus_server.bson.values import Regex
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.match import parse_match
+from secantus_server.mql.match import NO_SCRIPT, parse_match
 from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
@@ -78,5 +78,5 @@ def _wrapped_test(argument: Any, ctx: ParseContext) -> Test:
 
 
 def _document_test(argument: dict[str, Any], ctx: ParseContext) -> Test:
-    match = parse_match(argument, ctx)
+    match = parse_match(argument, ctx, forbidden=NO_SCRIPT)
     return lambda element: type(element) is dict and match.matches(encode(element))

@@ -55,6 +55,11 @@ class ConsoleView:
         self.is_new = False
         return url
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its process runs."""
+        return self._process.is_running
+
     def _resume(self) -> None:
         os.write(self._write, b"r")
 
@@ -86,17 +91,23 @@ _VIEW: Final = pytest.StashKey[ConsoleView]()
 
 def pause_in_console(guard: Guard, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> None:
     """Show a failed test in the console, and wait until the user goes on."""
-    worker, config = guard.worker, node.config
-    if _VIEW not in config.stash:
-        view = config.stash[_VIEW] = ConsoleView(worker.uri)
-        config.add_cleanup(view.close)
-    view = config.stash[_VIEW]
+    config = node.config
+    view = view_of(config, guard.worker.uri)
     view.show(state_of(guard, node, report))
     with shown_terminal(config) as terminal:
         terminal.section("Secantus: paused", sep="-")
         terminal.line(f"{report.nodeid} failed: {reason(report)}")
         terminal.line(f"The console shows it: {view.url} (press Enter here, or Continue there, to go on)")
         view.wait()
+
+
+def view_of(config: pytest.Config, uri: str) -> ConsoleView:
+    """Return the console of the run. Start it if there is none, or if its process has ended, for instance because it was killed."""
+    view = config.stash.get(_VIEW, None)
+    if view is None or not view.is_running:
+        view = config.stash[_VIEW] = ConsoleView(uri)
+        config.add_cleanup(view.close)
+    return view
 
 
 def state_of(guard: Guard, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def make(name: str, title: str, commands: tuple[str, ...], own: dict[str, Any], 
     if unknown := limits.keys() - Limits.__annotations__.keys():
         raise pytest.UsageError(f"{name}: unknown argument {min(unknown)}; a fault is limited by {', '.join(Limits.__annotations__)}")
     if any(not isinstance(command, str) for command in commands):
-        raise pytest.UsageError(f"{name}: {commands!r} must be names of commands, such as {name}('insert')")
+        raise pytest.UsageError(f"{name}: {commands!r} must be names of commands, such as 'insert'; name other arguments, such as times=1")
     times, skip, namespace = limits.get("times"), limits.get("skip", 0), limits.get("namespace")
     check_count(name, "skip", skip, 0)
     if times is not None:

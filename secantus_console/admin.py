@@ -58,7 +58,7 @@ def _serve(uri: str, given: argparse.Namespace) -> int:
     try:
         listener = listen(given.host, given.port)
     except (OSError, OverflowError) as error:
-        print(f"secantusdb-admin: cannot listen on {given.host}:{given.port}: {error}", file=sys.stderr)
+        print(f"secantusdb-admin: cannot listen on {given.host}:{given.port}: {_reason(error)}.", file=sys.stderr)
         return EXIT_FAILED
     options = ConsoleOptions(uri, given.host, listener.getsockname()[1], given.console_write)
     try:
@@ -71,6 +71,13 @@ def _serve(uri: str, given: argparse.Namespace) -> int:
     _announce(options.address, token, opens=not given.no_window)
     serving.run()
     return EXIT_DONE
+
+
+def _reason(error: OSError | OverflowError) -> str:
+    """Return why a socket cannot listen, without the address, which Python's message may repeat."""
+    if isinstance(error, OverflowError):
+        return "the port must be between 0 and 65535"
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
 
 
 def _announce(address: str, token: str, *, opens: bool) -> None:

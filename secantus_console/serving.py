@@ -32,8 +32,10 @@ class Serving:
     def __init__(self, console: Console, listener: socket.socket, token: str, announce: Callable[[str], None]) -> None:
         self._console = console
         self._listener = listener
+        #: The sessions, which end with it.
+        self.sessions = Sessions(announce, time.monotonic, token)
         config = uvicorn.Config(
-            build(console, Sessions(announce, time.monotonic, token)),
+            build(console, self.sessions),
             log_level="error",
             access_log=False,
             server_header=False,
@@ -51,6 +53,7 @@ class Serving:
         try:
             self._server.run([self._listener])
         finally:
+            self.sessions.close()
             self._console.close()
 
     def start(self) -> None:

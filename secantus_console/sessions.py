@@ -90,6 +90,14 @@ class Sessions:
         self._announce(token)
         return True
 
+    def close(self) -> None:
+        """End all sessions. A client that stays open delays the end of the process by the time that its monitors take."""
+        with self._lock:
+            open_now = list(self._open.values())
+            self._open.clear()
+        for session in open_now:
+            self._close(session)
+
     def _close(self, session: Session) -> None:
         if session.client is not None:
             session.client.close()

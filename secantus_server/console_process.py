@@ -64,6 +64,8 @@ class ConsoleProcess:
         token = _token()
         #: The address with the latest one-time token.
         self.url = self._url_of(token)
+        #: Whether the process runs. The thread that reads from it notices its end.
+        self.is_running = True
         self._end, self._input = os.pipe(), os.pipe()
         try:
             self._pid = self._spawn()
@@ -132,6 +134,7 @@ class ConsoleProcess:
             piece = os.read(self._end[0], 65536)
             if not piece:
                 # It has ended: nobody could let a paused run go on.
+                self.is_running = False
                 self._on_resume()
                 return
             *lines, rest = (rest + piece).split(b"\n")

@@ -172,6 +172,11 @@ class Topology:
         with self._changed:
             self._changed.notify_all()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server stops, so that hellos no longer wait."""
+        return self._closed
+
     def close(self) -> None:
         """Wake all waiting hellos; later ones do not wait."""
         with self._changed:

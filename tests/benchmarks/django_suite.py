@@ -4,7 +4,8 @@
 
 TESTS is the directory `tests` of a checkout of the backend, in the version that is installed. Both runners use this project's
 server: Django's one in a daemon, which it flushes after each test. The figures are seconds of processor time of the tests and of
-the server together, since they depend less on what else the machine does.
+the server together, since they depend less on what else the machine does. The last two lines name
+the tests that failed in all runs, and those that failed only in some.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ def processor_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def run(tests: Path, settings: Path, runner: str, uri: str) -> str:
-    """Run the tests; return the test runner's last lines."""
+def run(tests: Path, settings: Path, runner: str, uri: str) -> tuple[str, set[str]]:
+    """Run the tests; return the outcome in words, and the tests that failed."""
     names = [name for name in APPLICATIONS.split() if (tests / name).is_dir()]
     environment = {
         **os.environ,
@@ -59,28 +60,33 @@ def run(tests: Path, settings: Path, runner: str, uri: str) -> str:
     done = subprocess.run(line, cwd=tests, env=environment, capture_output=True, text=True, check=False)
     (count,) = re.findall(r"^Ran (\d+ tests)", done.stderr, re.MULTILINE)
     outcome = re.findall(r"^(?:OK|FAILED)[^\n]*", done.stderr, re.MULTILINE)
-    return f"{count}, {outcome[-1]}"
+    return f"{count}, {outcome[-1]}", set(re.findall(r"^(?:FAIL|ERROR): (.+)$", done.stderr, re.MULTILINE))
 
 
-def measure(tests: Path, settings: Path, runner: str) -> str:
-    """Return a line about a run with a test runner."""
+def measure(tests: Path, settings: Path, runner: str) -> tuple[str, set[str]]:
+    """Return a line about a run with a test runner, and the tests that failed."""
     before = processor_s()
     if runner == OURS:
-        told = run(tests, settings, runner, "mongodb://nowhere.invalid")
+        told, failed = run(tests, settings, runner, "mongodb://nowhere.invalid")
     else:
         with subprocess.Popen(DAEMON, stdout=subprocess.PIPE, text=True) as daemon:
             assert daemon.stdout is not None
-            told = run(tests, settings, runner, daemon.stdout.readline().strip())
+            told, failed = run(tests, settings, runner, daemon.stdout.readline().strip())
             daemon.terminate()
-    return f"{runner:<40} {processor_s() - before:8.2f} s   {told}"
+    return f"{runner:<40} {processor_s() - before:8.2f} s   {told}", failed
 
 
 def main() -> None:
     """Run the tests with each runner, twice in turns."""
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "settings.py").write_text(SETTINGS, encoding="utf-8")
+        failures = []
         for runner in (DJANGO, OURS, DJANGO, OURS):
-            print(measure(Path(sys.argv[1]).resolve(), Path(directory), runner), flush=True)
+            line, failed = measure(Path(sys.argv[1]).resolve(), Path(directory), runner)
+            print(line, flush=True)
+            failures.append(failed)
+    always, ever = set.intersection(*failures), set.union(*failures)
+    print(f"failed in all runs: {', '.join(sorted(always)) or 'none'}\nonly in some: {', '.join(sorted(ever - always)) or 'none'}")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import InvalidOperation
 
 from secantus_server import SecantusDBServer
 from secantus_server.net.listener import ListenError
 from secantus_server.settings import SettingsError
 from tests.console.browser import Browser
+from tests.console.conftest import entered, serving
 from tests.integration.daemon import command, environment
 from tests.waiting import wait_until
 
@@ -151,3 +153,23 @@ def test_the_server_imports_nothing_of_it() -> None:
         "assert not found and 'secantus_server.console_process' not in sys.modules, found"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_end_closes_the_clients_of_users() -> None:
+    with SecantusDBServer(**MEMORY, require_auth=True, enable_test_commands=True) as server:
+        with MongoClient(server.uri) as client:
+            client.admin.command("createUser", "root", pwd="secret", roles=["root"])
+        with serving(server.uri) as served:
+            browser = entered(served)
+            assert browser.post("/login", user="root", password="secret").status == 303
+            session = served.sessions.find(browser.cookie.partition("=")[2])
+            assert session.client.admin.command("ping")["ok"] == 1
+        with pytest.raises(InvalidOperation):
+            session.client.admin.command("ping")
+
+
+def test_the_admin_program_names_a_taken_port_once() -> None:
+    with SecantusDBServer(**MEMORY) as server:
+        line = [sys.executable, "-m", "secantus_console.admin", "--no-window", "--uri", server.uri, "--port", str(server.port)]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (1, f"secantusdb-admin: cannot listen on 127.0.0.1:{server.port}: Address already in use.\n")

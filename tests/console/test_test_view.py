@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,3 +106,14 @@ def test_not_with_several_workers(tmp_path: Path) -> None:
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "--secantus-console cannot be combined with -n" in done.stderr
+
+
+def test_a_console_that_was_killed_is_started_again(tmp_path: Path) -> None:
+    with paused(tmp_path) as (process, _url):
+        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True).stdout.split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+        assert process.stdout is not None
+        address = next(text for text in process.stdout if "The console shows it: " in text)
+        browser = browser_of(address.partition("The console shows it: ")[2].split()[0])
+        assert "test_fails_too" in browser.get("/test").text

@@ -229,6 +229,7 @@ def test_names_in_a_table(project: Project) -> None:
     [
         ("fail('insret', code=1)", "fail('insret', code=1): no such command: 'insret'"),
         ("fail('insert', code='x')", "fail: code is 'x'; it must be a whole number of at least 1"),
+        ("fail('insert', 11600, code=1)", "fail: ('insert', 11600) must be names of commands, such as 'insert'; name other arguments"),
         ("fail('insert', code=1, times=0)", "fail: times is 0; it must be a whole number of at least 1"),
         ("fail('insert', code=1, time=2)", "fail: unknown argument time; a fault is limited by times, skip, client, namespace"),
         ("overload('insert', skip=-1)", "overload: skip is -1; it must be a whole number of at least 0"),

@@ -79,7 +79,8 @@ def _describe(request: Request, primary_field: str) -> Reply:
         reply.update(_speculate(request, body["speculativeAuthenticate"]))
     if request.client.compressors:
         reply["compression"] = list(request.client.compressors)
-    if waits:
+    if waits and not topology.is_closed:
+        # While the server stops, no hello waits: a stream would send replies without a pause, and delay the stop.
         request.next_body = {**body, "topologyVersion": topology.version()}
     return reply
 

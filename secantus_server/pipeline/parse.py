@@ -23,7 +23,7 @@ CONTAINER_RULES: dict[str, tuple[str, int, str]] = {
     "$unionWith": ("in_union", 31441, "{name} is not allowed within a $unionWith's sub-pipeline"),
 }
 # The stages that make new documents, which have no metadata.
-WITHOUT_METADATA = frozenset(["$group", "$bucket", "$bucketAuto", "$sortByCount", "$count", "$facet"])
+WITHOUT_METADATA = frozenset(["$documents", "$group", "$bucket", "$bucketAuto", "$sortByCount", "$count", "$facet"])
 # Those behind which each document has its own metadata: they process one document before they read the next one, or keep it.
 KEEPS_METADATA = frozenset(
     [

@@ -46,12 +46,17 @@ class SubPipeline:
         """
         if name is not None and (name.startswith(".") or "\0" in name):
             raise CommandError(73, f"Invalid namespace specified '{ctx.db}.{name}'")
-        own = parse_pipeline(stages, ctx.sub_pipeline(container, name, cells))
+        inner = ctx.sub_pipeline(container, name, cells)
         if name is None:
-            return cls(ctx, None, Pipeline([]), own)
+            return cls(ctx, None, Pipeline([]), parse_pipeline(stages, inner))
         resolved = ctx.host.resolve(ctx.db, name)
-        view = parse_pipeline(resolved.pipeline, ctx.sub_pipeline("", resolved.collection)) if resolved.pipeline else Pipeline([])
-        return cls(ctx, resolved.collection, view, own)
+        view = Pipeline([])
+        if resolved.pipeline:
+            below = ctx.sub_pipeline("", resolved.collection)
+            # The user's stages see the metadata of the view's documents.
+            inner.parse.metadata = below.parse.metadata
+            view = parse_pipeline(resolved.pipeline, below)
+        return cls(ctx, resolved.collection, view, parse_pipeline(stages, inner))
 
     def documents(self) -> Iterator[bytes]:
         """Return the output of the whole pipeline for the variables' current values."""

@@ -19,6 +19,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.index.kinds.text import any_text
 from secantus_server.mql.metadata import Metadata
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
@@ -112,6 +113,9 @@ def prepare_pipeline(
     stages, source = args["pipeline"], name
     if name is not None:
         stages, source = transaction.catalog.resolve(request.db, name, stages)
+    if stages is not args["pipeline"] and ctx.parse.metadata is not None:
+        # The view may produce this metadata; the whole pipeline, which is parsed below, knows.
+        ctx.parse.metadata.available |= {"textScore", "geoNearDistance", "geoNearPoint"}
     pipeline = parse_pipeline(args["pipeline"], ctx)
     if request.transaction is not None:
         _check_in_transaction(pipeline)
@@ -205,6 +209,9 @@ def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]
         CommandError: if it is invalid, or writes.
     """
     arguments: dict[str, Any] = {"let": {}, "collation": None}
-    pipeline: Pipeline = parse_pipeline(stages, make_context(request, name, None, arguments, ReadScope()))
+    ctx = make_context(request, name, None, arguments, ReadScope())
+    # As in MongoDB, the text index may be created later than the view.
+    ctx.parse.text_definition = any_text
+    pipeline: Pipeline = parse_pipeline(stages, ctx)
     if pipeline.writes or any(stage.name == "$changeStream" for stage in pipeline.stages):
         raise CommandError(167, f"{pipeline.stages[-1].name} cannot be used in a view definition")

@@ -71,6 +71,18 @@ def test_a_view_is_searched(words: Database) -> None:
     assert sorted(ids(words.v.find(FOX))) == [1, 2]
 
 
+def test_a_view_searches(words: Database) -> None:
+    words.create_collection("v", viewOn="c", pipeline=[{"$match": FOX}])
+    scores = {found["_id"]: found["s"] for found in words.c.find(FOX, SCORE)}
+    assert {found["_id"]: found["s"] for found in words.v.aggregate([{"$addFields": SCORE}])} == scores
+    assert words.v.count_documents({}) == 2
+    union = [{"$match": {"_id": -1}}, {"$unionWith": "v"}, {"$addFields": SCORE}]
+    assert {found["_id"]: found["s"] for found in words.c.aggregate([{"$match": FOX}, *union])} == scores
+    join = {"from": "v", "pipeline": [{"$addFields": SCORE}], "as": "found"}
+    for document in words.c.aggregate([{"$lookup": join}]):
+        assert {found["_id"]: found["s"] for found in document["found"]} == scores
+
+
 def test_a_transaction_sees_its_own_entries(words: Database, client: MongoClient[Any]) -> None:
     with client.start_session() as session:
         session.start_transaction()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.bson import type_name
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.context import Cell
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.expressions.paths import validate_variable_name
@@ -40,6 +40,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "let": ("object",),
     "pipeline": (),
 }
+
+# The metadata that depends on how documents are read.
+_OF_READS = frozenset(["indexKey", "recordId", "textScore"])
 
 
 @dataclass(slots=True)
@@ -191,6 +194,9 @@ def _field_join(
     base = SubPipeline.parse("$lookup", origin, sources, ctx, {})
     rest = pipeline[len(sources) :]
     after = parse_pipeline(rest, ctx.sub_pipeline("$lookup", origin or "", variables.cells)) if rest else Pipeline([])
+    if after.metadata is not None and after.metadata.wanted & _OF_READS:
+        # The documents that a join finds by a key have no metadata.
+        raise not_supported("$meta in the pipeline of a $lookup with localField", "compare the fields in a $match with 'let' instead")
     collation = ctx.parse.collation
 
     def start() -> Find:

@@ -32,8 +32,12 @@ class Match(Stage):
         self.ctx = ctx
         metadata = ctx.parse.metadata
         before = 0 if metadata is None else metadata.reads
+        had_score = metadata is None or "textScore" in metadata.available
         self.match = parse_match(filter, ctx.parse)
         self.reads_metadata = metadata is not None and metadata.reads > before
+        if self.reads_metadata and not had_score and metadata is not None and "textScore" in metadata.available:
+            # The order of the two in the filter does not matter; a find refuses both as well.
+            raise CommandError(40218, "query requires text score metadata, but it is not available")
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Match:

@@ -32,6 +32,10 @@ class UnionWith(Stage):
         super().__init__()
         self.other = other
         self.metadata = metadata
+        inner = other.whole.metadata
+        if metadata is not None and inner is not None and inner.is_mixed_up:
+            # A `$meta` behind the union is refused.
+            metadata.is_mixed_up = True
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> UnionWith:
@@ -58,6 +62,11 @@ class UnionWith(Stage):
         outer, inner = self.metadata, self.other.whole.metadata
         if outer is None or inner is None or not outer.wanted:
             yield from self.other.documents()
+            return
+        if inner.is_lost:
+            for document in self.other.documents():
+                outer.values = {}
+                yield document
             return
         inner.wanted |= outer.wanted & (inner.available | ALWAYS_AVAILABLE)
         for document in self.other.documents():

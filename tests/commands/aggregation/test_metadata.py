@@ -99,3 +99,61 @@ def test_the_distance_in_a_projection_of_find(db: Database[Any], places: Any) ->
     assert {document["_id"]: document["x"] for document in found} == wanted
     assert code(db, {"find": "c", "projection": {"x": DISTANCE}}) == 40218
     assert code(db, {"find": "c", "filter": {"loc": {"$near": {"$geometry": POINT}}}, "projection": {"x": PLACE}}) == 238
+
+
+def _failure(db: Database[Any], stages: list[dict[str, Any]]) -> int:
+    return code(db, {"aggregate": "a", "pipeline": stages, "cursor": {}})
+
+
+@pytest.fixture
+def texts(db: Database[Any]) -> Database[Any]:
+    for name, first in (("a", 0), ("b", 10)):
+        db[name].create_index([("t", "text")], default_language="none")
+        db[name].insert_many([{"_id": first + number, "g": 0, "t": "apple" + " x" * number} for number in range(3)])
+    return db
+
+
+SEARCH = {"$match": {"$text": {"$search": "apple"}}}
+RECORD, SCORE = {"$addFields": {"r": {"$meta": "recordId"}}}, {"$addFields": {"s": {"$meta": "textScore"}}}
+GROUPED, WINDOW = {"$group": {"_id": "$_id"}}, {"$setWindowFields": {"sortBy": {"_id": 1}, "output": {"n": {"$sum": 1}}}}
+
+
+@pytest.mark.parametrize("stages", [[GROUPED], [{"$sort": {"_id": 1}}, GROUPED], [{"$sortByCount": "$g"}]])
+def test_new_documents_of_a_union_have_no_metadata(texts: Database[Any], stages: list[dict[str, Any]]) -> None:
+    found = list(texts.a.aggregate([{"$match": {"_id": 1}}, {"$unionWith": {"coll": "b", "pipeline": stages}}, RECORD]))
+    assert "r" in found[0]
+    assert all("r" not in document for document in found[1:])
+
+
+def test_documents_of_a_stage_in_a_union_have_no_metadata(texts: Database[Any]) -> None:
+    stages = [SEARCH, {"$match": {"_id": 1}}, {"$unionWith": {"pipeline": [{"$documents": [{"_id": 9}]}]}}, SCORE, {"$sort": {"_id": 1}}]
+    assert ["s" in document for document in texts.a.aggregate(stages)] == [True, False]
+
+
+def test_metadata_behind_a_union_that_mixes_it_up_is_refused(texts: Database[Any]) -> None:
+    union = {"$unionWith": {"coll": "b", "pipeline": [SEARCH, WINDOW]}}
+    assert _failure(texts, [SEARCH, union, SCORE]) == 238
+    assert len(list(texts.a.aggregate([SEARCH, SCORE, union]))) == 6
+
+
+@pytest.mark.parametrize(
+    "joined", [{"$lookup": {"from": "v", "pipeline": [RECORD], "as": "j"}}, {"$unionWith": {"coll": "v", "pipeline": [RECORD]}}]
+)
+def test_new_documents_of_a_view_have_no_metadata(texts: Database[Any], joined: dict[str, Any]) -> None:
+    texts.create_collection("v", viewOn="b", pipeline=[GROUPED])
+    for document in texts.a.aggregate([joined]):
+        assert "r" not in document
+        assert all("r" not in other for other in document.get("j", []))
+
+
+def test_metadata_of_documents_joined_by_a_key_is_refused(texts: Database[Any]) -> None:
+    join = {"from": "b", "localField": "g", "foreignField": "g", "as": "j"}
+    for stages in ([RECORD], [SEARCH, SCORE]):
+        assert _failure(texts, [{"$lookup": {**join, "pipeline": stages}}]) == 238
+
+
+def test_a_filter_cannot_read_the_score_of_its_own_search(texts: Database[Any]) -> None:
+    high = {"$expr": {"$gt": [{"$meta": "textScore"}, 1]}}
+    for filter in ({**SEARCH["$match"], **high}, {**high, **SEARCH["$match"]}):
+        assert _failure(texts, [{"$match": filter}]) == 40218
+    assert [document["_id"] for document in texts.a.aggregate([SEARCH, {"$match": high}])] == [0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,13 @@ def test_another_certificate(secantus_server, secantus_tls):
 
 
 @pytest.mark.parametrize("process", ["no", "yes"])
-def test_a_run_with_tls(project: Project, process: str) -> None:
+def test_a_run_with_tls(project: Project, process: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A directory of its own, since other tests also run with TLS at the same time.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     project.ini("secantus_tls = yes")
     project.write(test_it=TESTS)
     project.passes(f"--secantus-process={process}", passed=4)
+    assert default_base().parent == tmp_path
     assert not list(default_base().glob("run-*/*-tls/*")), "the keys are left behind"
 
 

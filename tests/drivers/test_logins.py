@@ -1,8 +1,9 @@
-"""Other drivers and the shell log in: by both mechanisms and by a certificate, with TLS and without, and are refused.
+"""Other drivers, the shell and mongodump log in: by both mechanisms and by a certificate, with TLS and without, and are refused.
 
-    SECANTUS_LOGIN_DRIVERS=node,mongosh,go,java pytest tests/drivers/test_logins.py
+    SECANTUS_LOGIN_DRIVERS=node,mongosh,go,java,mongodump pytest tests/drivers/test_logins.py
 
-Each needs its toolchain, and packages that its package manager fetches, so only those run that the variable names.
+Each needs its toolchain, and packages that its package manager fetches, so only those run that the variable names. mongodump must be on
+PATH or in a directory that SECANTUS_TOOLS names.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from cryptography.x509 import load_pem_x509_certificates
 
 from tests.integration.daemon import Daemon, running
 from tests.net.tls_files import Files
+from tests.tools.programs import Unavailable, find
 
 HERE = Path(__file__).parent
 WANTED = [name for name in os.environ.get("SECANTUS_LOGIN_DRIVERS", "").split(",") if name]
-PROGRAMS = {"node": ("node", "npm"), "mongosh": ("node", "npm"), "go": ("go",), "java": ("java", "mvn")}
+PROGRAMS = {"node": ("node", "npm"), "mongosh": ("node", "npm"), "go": ("go",), "java": ("java", "mvn"), "mongodump": ()}
 PASSWORD = "pass word: é"
 SUBJECT = "CN=jo,OU=tests,O=Secantus"
 escaped = partial(quote, safe="")
@@ -76,6 +78,8 @@ def log_in(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     for program in PROGRAMS[name]:
         if shutil.which(program) is None:
             pytest.skip(f"needs {program}")
+    if name == "mongodump":
+        return mongodump()
     if name in ("node", "mongosh"):
         return node_driver(request.getfixturevalue("node_packages"), name)
     directory = tmp_path_factory.mktemp(name)
@@ -135,6 +139,26 @@ def java_driver(directory: Path) -> LogIn:
         words += [] if certificate is None else [in_pkcs12(certificate)]
         line = ["java", "-cp", classpath.read_text(encoding="utf-8"), str(HERE / "java" / "Login.java"), uri, *words]
         return output(line).splitlines()[-1]
+
+    return log_in
+
+
+def mongodump() -> LogIn:
+    try:
+        program = find("mongodump")
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+    def log_in(uri: str, authority: str | None, certificate: str | None) -> str:
+        # Without authSource, the program takes the database that it dumps.
+        source = "" if "authSource" in uri else "&authSource=admin"
+        line = [program, "--uri", with_files(uri + source, authority, certificate), "--db", "shop", "--archive=/dev/null"]
+        done = subprocess.run(line, check=False, capture_output=True, text=True, timeout=120)
+        print(done.stderr)
+        if done.returncode == 0:
+            # Nobody may dump the database without a login, so it was the one of the URI.
+            return f"user {SUBJECT if 'MONGODB-X509' in uri else 'zoë'}"
+        return "code 18" if "(AuthenticationFailed)" in done.stderr else f"failed {done.stderr}"
 
     return log_in
 

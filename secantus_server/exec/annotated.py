@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from secantus_server.exec.sorting import SortedDocuments, sorted_within
+from secantus_server.exec.wrapped import Wrapped
 from secantus_server.mql.metadata import Metadata
 
 
-class Annotated(Iterator[bytes]):
+class Annotated(Wrapped):
     """Documents that set their metadata.
 
     Arguments:
@@ -19,14 +20,9 @@ class Annotated(Iterator[bytes]):
     """
 
     def __init__(self, documents: Any, sources: list[tuple[str, Callable[[bytes], Any]]], metadata: Metadata) -> None:
-        self._documents = documents
+        super().__init__(documents)
         self._sources = sources
         self._metadata = metadata
-
-    @property
-    def record_id(self) -> int:
-        """The RecordId of the last document returned."""
-        return self._documents.record_id  # type: ignore[no-any-return]
 
     def __next__(self) -> bytes:
         document: bytes = next(self._documents)
@@ -37,7 +33,7 @@ class Annotated(Iterator[bytes]):
         return document
 
 
-class SortKeys(Iterator[bytes]):
+class SortKeys(Wrapped):
     """Documents that add their sort key to their metadata.
 
     Arguments:
@@ -47,14 +43,9 @@ class SortKeys(Iterator[bytes]):
     """
 
     def __init__(self, documents: Any, values: Callable[[bytes], list[Any]], metadata: Metadata) -> None:
-        self._documents = documents
+        super().__init__(documents)
         self._values = values
         self._metadata = metadata
-
-    @property
-    def record_id(self) -> int:
-        """The RecordId of the last document returned."""
-        return self._documents.record_id  # type: ignore[no-any-return]
 
     def __next__(self) -> bytes:
         document: bytes = next(self._documents)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+from secantus_server.exec.wrapped import Wrapped
 
-class Skipping(Iterator[bytes]):
+
+class Skipping(Wrapped):
     """The documents after the first few.
 
     Unlike `itertools.islice` it reads its source again after reaching the end: the source of a tailable cursor may have grown.
     """
 
     def __init__(self, documents: Any, count: int) -> None:
-        self._documents = documents
+        super().__init__(documents)
         self._left = count
-
-    @property
-    def record_id(self) -> int:
-        """The RecordId of the last document returned."""
-        return self._documents.record_id  # type: ignore[no-any-return]
 
     def __next__(self) -> bytes:
         while self._left:
@@ -29,7 +26,7 @@ class Skipping(Iterator[bytes]):
         return next(self._documents)  # type: ignore[no-any-return]
 
 
-class WithRecordId(Iterator[bytes]):
+class WithRecordId(Wrapped):
     """Documents with their RecordId appended as `$recordId`.
 
     Arguments:
@@ -38,7 +35,7 @@ class WithRecordId(Iterator[bytes]):
     """
 
     def __init__(self, documents: Any, shown: Callable[[bytes], bytes]) -> None:
-        self._documents = documents
+        super().__init__(documents)
         self._shown = shown
 
     def __next__(self) -> bytes:

@@ -14,15 +14,13 @@ class SampleRate(MatchExpression):
     rate: float
     def __init__(self, rate: float, random: Callable[[], float]) -> None: ...
 
-class TextMatch(MatchExpression):
+class TextNode(MatchExpression):
     search: Any
     spec: dict[str, Any]
     def __init__(self, search: Any, spec: dict[str, Any]) -> None: ...
 
-class TextResidual(MatchExpression):
-    search: Any
-    spec: dict[str, Any]
-    def __init__(self, search: Any, spec: dict[str, Any]) -> None: ...
+class TextMatch(TextNode): ...
+class TextResidual(TextNode): ...
 
 class Where(MatchExpression):
     code: JavaScript

@@ -53,12 +53,12 @@ cdef class SampleRate(MatchExpression):
         return self.random() < self.rate
 
 
-cdef class TextMatch(MatchExpression):
-    """`$text`: matches if the document's texts satisfy a search.
+cdef class TextNode(MatchExpression):
+    """A node that a text search decides.
 
     Arguments:
         search: a `TextSearch`.
-        spec: the operator's argument with all options.
+        spec: the argument of `$text` with all options.
     """
 
     cdef readonly object search
@@ -70,28 +70,17 @@ cdef class TextMatch(MatchExpression):
 
     def serialize(self):
         return {"$text": self.spec}
+
+
+cdef class TextMatch(TextNode):
+    """`$text`: matches if the document's texts satisfy the search."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         return self.search.matches(PyBytes_FromStringAndSize(<const char*>doc, document_length(doc)))
 
 
-cdef class TextResidual(MatchExpression):
-    """The part of `$text` that its index does not decide: phrases, negated words, and sensitive comparisons.
-
-    Arguments:
-        search: a `TextSearch`.
-        spec: the operator's argument with all options.
-    """
-
-    cdef readonly object search
-    cdef readonly dict spec
-
-    def __init__(self, search, dict spec not None):
-        self.search = search
-        self.spec = spec
-
-    def serialize(self):
-        return {"$text": self.spec}
+cdef class TextResidual(TextNode):
+    """The part of `$text` that its index does not decide: phrases, negated words, and sensitive comparisons."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         return self.search.accepts(PyBytes_FromStringAndSize(<const char*>doc, document_length(doc)))

@@ -17,6 +17,7 @@ WIREDTIGER = Recipe(
     name="wiredtiger",
     options=(
         "-DCMAKE_BUILD_TYPE=Release",
+        "-DCMAKE_UNITY_BUILD=ON",
         "-DENABLE_STATIC=ON",
         "-DENABLE_SHARED=OFF",
         "-DWITH_PIC=ON",

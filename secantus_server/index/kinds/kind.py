@@ -88,6 +88,10 @@ class IndexKind(Protocol):
         """
         return None
 
+    def parts(self, key: dict[str, Any]) -> list[tuple[str, int]]:
+        """Return the paths and directions of the fields in the extractor's keys, if the planner makes bounds of them."""
+        return []
+
     def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
         """Return the values in a key that the extractor has made, in the order of the key pattern; an error shows them.
 

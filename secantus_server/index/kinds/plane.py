@@ -113,6 +113,9 @@ def grid_of(spec: dict[str, Any]) -> Grid:
 
 
 def _keys(value: Any, document: dict[str, Any], grid: Grid) -> list[bytes]:
+    if type(value) is list and len(value) == 2 and type(value[0]) in (float, int) and type(value[1]) in (float, int):
+        # Most documents have a pair like this.
+        return [cell_key(grid.hash_of(_position(value, document, grid)))]
     found = {cell_key(grid.hash_of(_position(pair, document, grid))) for pair in _pairs(value)}
     # Predicates look at the value and at each element of an array, whether the index refuses them or not.
     for inner in [value, *value] if type(value) is list else [value]:

@@ -17,7 +17,7 @@ from secantus_server.index.kinds.geo import GeoKind, Nearby, cell_key
 from secantus_server.index.kinds.kind import register
 from secantus_server.index.kinds.wildcard import check_wildcard_fields
 from secantus_server.mql.geo import Cap, Geometry, GeometryError, parse_geometry, parse_stored
-from secantus_server.mql.geo._cells import cap_of, leaf_of, parent_of, range_of
+from secantus_server.mql.geo._cells import cap_of, leaf_of, leaf_of_position, parent_of, range_of
 from secantus_server.mql.geo.covering import Range, document_cells, ranges_of, region_cells, ring_cells
 from secantus_server.mql.geo.geojson import STRICT
 from secantus_server.mql.geo.sphere import angle, to_vector
@@ -92,6 +92,12 @@ class Sphere(GeoKind):
 
 
 def _keys(value: Any, document: dict[str, Any]) -> list[bytes]:
+    if type(value) is dict and len(value) == 2 and value.get("type") == "Point":
+        pair = value.get("coordinates")
+        if type(pair) is list and len(pair) == 2 and type(pair[0]) in (float, int) and type(pair[1]) in (float, int):
+            # Most documents have a point like this; the comparisons are false for NaN.
+            if -180 <= pair[0] <= 180 and -90 <= pair[1] <= 90:
+                return [cell_key(leaf_of_position(*pair))]
     try:
         geometry = parse_geometry(value)
         if type(value) is dict and _is_big(value):

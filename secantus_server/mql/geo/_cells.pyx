@@ -9,7 +9,7 @@ that all cells inside a cell have adjacent ids. An id has 64 bits: the face, two
 A covering contains every point of its region, and possibly more: a cell is left out only if its bounding cap is certainly outside.
 """
 
-from libc.math cimport atan2, fabs, sqrt
+from libc.math cimport M_PI, atan2, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
@@ -25,6 +25,7 @@ cdef enum Overlap:
 
 # In radians: more than the rounding errors of the computations here, about 6 mm on the earth.
 cdef double MARGIN = 1e-9
+cdef double RADIANS = M_PI / 180
 
 cdef int[4][4] PLACE_OF_TURN = [[0, 1, 3, 2], [0, 2, 3, 1], [3, 2, 0, 1], [3, 1, 0, 2]]
 cdef int[4][4] TURN_OF_PLACE = [[0, 1, 3, 2], [0, 3, 1, 2], [2, 3, 1, 0], [2, 1, 3, 0]]
@@ -42,6 +43,11 @@ cdef struct Edge:
     Point b
     # The unit normal of the edge's great circle; zero if the ends are equal or opposite.
     Point normal
+    # The ends in the plane that the inside is computed in.
+    double x0
+    double y0
+    double x1
+    double y1
 
 
 # ---------------------------------------------------------------- vectors
@@ -177,6 +183,12 @@ cdef void bounding_cap(uint64_t cell, Point* center, double* radius) noexcept no
         radius[0] = max(radius[0], found)
 
 
+def leaf_of_position(double longitude, double latitude):
+    """Return the cell of the last level that contains a position, given in degrees."""
+    cdef double across = cos(latitude * RADIANS)
+    return leaf_at(Point(across * cos(longitude * RADIANS), across * sin(longitude * RADIANS), sin(latitude * RADIANS)))
+
+
 def leaf_of(tuple vector not None):
     """Return the cell of the last level that contains a point, given as a unit vector."""
     return leaf_at(to_point(vector))
@@ -224,7 +236,7 @@ def parents_of(uint64_t cell):
 cdef class Cover:
     """A region, and the cells that it is covered with.
 
-    The region is what a cap and a figure have in common. The figure consists of points, edges and, if `contains` is given, what is inside the
+    The region is what a cap and a figure have in common. The figure consists of points, edges and, if `pole` is given, what is inside the
     edges. Without points and edges it is the whole cap, or the cap without a smaller one.
 
     Arguments:
@@ -233,26 +245,36 @@ cdef class Cover:
         inner: the radius of the smaller cap; 0 for none.
         points: unit vectors.
         edges: pairs of unit vectors.
-        contains: returns whether a point that is on no edge is inside; None if nothing is.
+        pole: a unit vector less than a right angle away from all edges, which are closed rings; None if there is no inside.
+        is_complement: whether what seems inside, seen from the pole, is outside.
     """
 
     cdef Point center
     cdef double radius
     cdef double inner
     cdef bint is_cap
-    cdef object contains
+    cdef bint has_inside
+    cdef bint is_complement
+    cdef Point pole
+    cdef Point right
+    cdef Point up
     cdef Edge* edges
     cdef Py_ssize_t n_edges
     cdef Point* points
     cdef Py_ssize_t n_points
 
-    def __cinit__(self, tuple center not None, double radius, double inner, list points not None, list edges not None, contains):
+    def __cinit__(self, tuple center not None, double radius, double inner, list points not None, list edges not None, tuple pole=None,
+                  bint is_complement=False):
         cdef Py_ssize_t i
         self.center = to_point(center)
         self.radius = radius
         self.inner = inner
         self.is_cap = not points and not edges
-        self.contains = contains
+        self.has_inside, self.is_complement = pole is not None, is_complement
+        if pole is not None:
+            self.pole = to_point(pole)
+            self.right = unit(cross(Point(1, 0, 0) if fabs(self.pole.x) < 0.9 else Point(0, 1, 0), self.pole))
+            self.up = cross(self.pole, self.right)
         self.n_edges, self.n_points = len(edges), len(points)
         self.edges = <Edge*>malloc(max(1, self.n_edges) * sizeof(Edge))
         self.points = <Point*>malloc(max(1, self.n_points) * sizeof(Point))
@@ -263,6 +285,9 @@ cdef class Cover:
         for i in range(self.n_edges):
             self.edges[i].a, self.edges[i].b = to_point(edges[i][0]), to_point(edges[i][1])
             self.edges[i].normal = unit(cross(self.edges[i].a, self.edges[i].b))
+            if pole is not None:
+                self.flatten(self.edges[i].a, &self.edges[i].x0, &self.edges[i].y0)
+                self.flatten(self.edges[i].b, &self.edges[i].x1, &self.edges[i].y1)
 
     def __dealloc__(self):
         free(self.edges)
@@ -286,7 +311,27 @@ cdef class Cover:
         for i in range(self.n_edges):
             if edge_distance(middle, &self.edges[i]) <= reach:
                 return PARTLY
-        return INSIDE if self.contains is not None and self.contains((middle.x, middle.y, middle.z)) else OUTSIDE
+        return INSIDE if self.has_inside and self.contains(middle) != self.is_complement else OUTSIDE
+
+    cdef void flatten(self, Point p, double* x, double* y) noexcept nogil:
+        """Project a point onto the plane at the pole; great circles become straight lines."""
+        cdef double depth = dot(p, self.pole)
+        x[0], y[0] = dot(p, self.right) / depth, dot(p, self.up) / depth
+
+    cdef bint contains(self, Point p) noexcept nogil:
+        """Return whether a point that is not close to an edge is inside the rings, seen from the pole."""
+        cdef double x = 0, y = 0
+        cdef bint inside = False
+        cdef Py_ssize_t i
+        cdef const Edge* edge
+        if dot(p, self.pole) <= 0:
+            return False
+        self.flatten(p, &x, &y)
+        for i in range(self.n_edges):
+            edge = &self.edges[i]
+            if (edge.y0 > y) != (edge.y1 > y) and x < (edge.x1 - edge.x0) * (y - edge.y0) / (edge.y1 - edge.y0) + edge.x0:
+                inside = not inside
+        return inside
 
     def cells(self, Py_ssize_t most):
         """Return ascending cells that contain the region, none of them inside another.

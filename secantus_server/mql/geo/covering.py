@@ -6,7 +6,7 @@ https://s2geometry.io/devguide/s2cell_hierarchy
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from secantus_server.mql.geo._cells import Cover, leaf_of, parents_of, range_of
 from secantus_server.mql.geo.relations import Cap
@@ -43,7 +43,7 @@ def region_cells(region: Geometry | Cap) -> list[int]:
 
 def ring_cells(center: Vector, inner: float, outer: float) -> list[int]:
     """Return the cells that cover the points whose distance from a centre, in radians, is within limits."""
-    return Cover(center, outer, inner, [], [], None).cells(MOST_OF_REGION)
+    return Cover(center, outer, inner, [], []).cells(MOST_OF_REGION)
 
 
 def ranges_of(cells: Iterable[int]) -> list[Range]:
@@ -66,14 +66,13 @@ def merged(ranges: Iterable[Range]) -> list[Range]:
 
 def _cover(part: Part, most: int) -> list[int]:
     if isinstance(part, Point):
-        return Cover(part.vector, 0.0, 0.0, [part.vector], [], None).cells(most)
+        return Cover(part.vector, 0.0, 0.0, [part.vector], []).cells(most)
     center, radius = _bounding_cap(part)
     if isinstance(part, Line):
-        return Cover(center, radius, 0.0, part.vectors, part.edges(), None).cells(most)
+        return Cover(center, radius, 0.0, [], part.edges()).cells(most)
     if not all(ring.fits_hemisphere for ring in (part.outer, *part.holes)):
         return FACES
-    contains: Callable[[Vector], bool] = part.contains
-    return Cover(center, radius, 0.0, part.corners(), part.edges(), contains).cells(most)
+    return Cover(center, radius, 0.0, [], part.edges(), part.outer.pole, part.outer.is_complement).cells(most)
 
 
 def _bounding_cap(part: Line | Polygon) -> tuple[Vector, float]:

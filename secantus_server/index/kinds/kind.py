@@ -69,11 +69,15 @@ class IndexKind(Protocol):
         return
 
     def complete(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Return a checked definition as it is stored and as listIndexes shows it.
+        """Return a checked definition as it is stored.
 
         Raises:
             CommandError: with MongoDB's code, for values of this kind's options.
         """
+        return spec
+
+    def listed(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Return a stored definition as listIndexes shows it."""
         return spec
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator | None:

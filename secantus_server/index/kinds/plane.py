@@ -50,7 +50,7 @@ class Plane(GeoKind):
             raise CommandError(67, "Currently 2d indexes cannot guarantee uniqueness. Use a regular index.")
 
     def complete(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Return the definition with its limits as doubles.
+        """Return the definition as it is.
 
         Raises:
             CommandError: 72 InvalidOptions for an impossible number of bits.
@@ -61,6 +61,10 @@ class Plane(GeoKind):
         low, high = float(as_number(spec.get("min", -DEFAULT_BOUND))), float(as_number(spec.get("max", DEFAULT_BOUND)))
         if not low < high:
             raise CommandError(72, f"region for 2d index must have an area: min {low:g} must be less than max {high:g}")
+        return spec
+
+    def listed(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Return the definition with its limits as doubles."""
         return {option: float(as_number(value)) if option in ("min", "max") else value for option, value in spec.items()}
 
     def cell_keys(self, spec: dict[str, Any]) -> Callable[[Any, dict[str, Any]], list[bytes]]:

@@ -78,7 +78,7 @@ def test_what_a_kind_refuses(spec: dict[str, Any], code: int) -> None:
     ("spec", "options"),
     [
         ({"key": {"a": "2dsphere"}}, {"2dsphereIndexVersion": 3}),
-        ({"key": {"a": "2d"}, "min": -5, "max": 5}, {"min": -5.0, "max": 5.0}),
+        ({"key": {"a": "2d"}, "min": -5, "max": 5}, {"min": -5, "max": 5}),
         (
             {"key": {"a": "text"}},
             {"weights": {"a": 1}, "default_language": "english", "language_override": "language", "textIndexVersion": 3},
@@ -89,6 +89,12 @@ def test_what_a_kind_refuses(spec: dict[str, Any], code: int) -> None:
 def test_a_stored_definition_is_complete(spec: dict[str, Any], options: dict[str, Any]) -> None:
     stored = check_spec({"name": "i", **spec})
     assert {option: value for option, value in stored.items() if option not in ("v", "key", "name")} == options
+
+
+def test_limits_are_listed_as_doubles() -> None:
+    stored = check_spec({"name": "i", "key": {"a": "2d"}, "min": -5, "bits": 20})
+    listed = kind_of(stored["key"]).listed(stored)
+    assert (type(listed["min"]), listed["bits"]) == (float, 20)
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,10 @@ def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: 
     """Return the plan of a `$near` query, in the order of distance unless the query has a sort.
 
     Raises:
-        CommandError: 291 NoQueryExecutionPlans if no index measures such distances.
+        CommandError: 2 BadValue for the natural order, 291 NoQueryExecutionPlans if no index measures such distances.
     """
+    if query.natural:
+        raise CommandError(2, f"error processing query: ns={collection.namespace}: $near needs an index and cannot run with $natural")
     geojson = is_near_geojson(near)
     conditions = Conditions(query)
     for index in [hinted] if hinted is not None else collection.indexes:

@@ -40,12 +40,17 @@ class Plane(GeoKind):
     is_flat = True
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse wildcards and `unique`.
+        """Refuse wildcards, `unique`, a second field of positions, and one behind other fields.
 
         Raises:
-            CommandError: 67 CannotCreateIndex.
+            CommandError: 67 CannotCreateIndex, 16800, 16801.
         """
         check_wildcard_fields(spec["key"])
+        located = self.located(spec["key"])
+        if located[0] != next(iter(spec["key"])):
+            raise CommandError(16801, f"The field of positions must be the first of a 2d index: put '{located[0]}' first")
+        if len(located) > 1:
+            raise CommandError(16800, f"A 2d index has only one field of positions: leave out '{located[1]}'")
         if spec.get("unique"):
             raise CommandError(67, "Currently 2d indexes cannot guarantee uniqueness. Use a regular index.")
 

@@ -79,6 +79,8 @@ def _explain_near(
     """Return the explain sections of a pipeline that begins with `$geoNear`, which the planner runs."""
     collection = transaction.catalog.find(request.db, source)
     root = run_find(collection, query, None, None, runner)
+    # The limit is a stage of the pipeline.
+    root = root.inputs[0] if root.name == "LIMIT" else root
     cursor = runner.result(f"{request.db}.{source}", collection, query, root)
     rest = pipeline.stages[1:]
     documents = ctx.host.documents(request.db, source, _before(pipeline, rest)) if runner.runs else ()

@@ -71,7 +71,7 @@ cdef class Index:
         self.is_id = list(spec["key"]) == ["_id"] and (self.name == "_id_" or bool(spec.get("clustered")))
         self.unique = self.is_id or bool(spec.get("unique"))
         self.sparse = bool(spec.get("sparse"))
-        self.parts = list(zip(generator.paths, generator.directions)) if generator is not None else []
+        self.parts = list(zip(generator.paths, generator.directions)) if generator is not None else kind.parts(spec["key"])
         self.generator = generator
         self.partial_filter = partial_filter
         self.multikey = multikey

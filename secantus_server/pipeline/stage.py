@@ -36,6 +36,7 @@ class Stage:
         stable_api: part of the Stable API, version 1.
         one_to_one: returns one document for each input document, in the same order.
         needs_change_stream: allowed only behind `$changeStream`.
+        searches: as the first stage, it makes the host search documents by its argument, which may contain variables.
         makes_many: returns documents without reading one for each, so `Pipeline.run` checks for interruption between them.
 
     `check` raises if the operation was killed or timed out.
@@ -53,6 +54,7 @@ class Stage:
     stable_api: ClassVar[bool] = True
     one_to_one: ClassVar[bool] = False
     needs_change_stream: ClassVar[bool] = False
+    searches: ClassVar[bool] = False
     makes_many: ClassVar[bool] = False
 
     def __init__(self) -> None:

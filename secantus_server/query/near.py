@@ -1,38 +1,54 @@
 """Plans for `$near` and `$nearSphere`, which require a geospatial index and sort by distance.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/near/
+
+The index is searched in growing rings around the point. The first one is estimated from the density of the entries around it.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
+from secantus_server.exec.nearest import Intervals, Ring
 from secantus_server.index._index import Index
+from secantus_server.index.kinds.geo import GeoKind
 from secantus_server.index.kinds.kind import IndexKind, all_kinds
-from secantus_server.mql.match.geo_near import is_geojson
+from secantus_server.mql.match import And
+from secantus_server.mql.match.geo_near import EARTH_RADIUS, NEAR, is_geojson
+from secantus_server.query.bounds import EVERYTHING, FieldInterval, IndexBounds
+from secantus_server.query.candidates import Conditions
 from secantus_server.query.canonical import CanonicalQuery
-from secantus_server.query.implication import implies
+from secantus_server.query.geo import cell_intervals, field_intervals, holds_all_matches
 from secantus_server.query.plan import Near
-from secantus_server.query.predicates import conjuncts
+from secantus_server.query.predicates import conjuncts, has_index_component
 
 NearKind: TypeAlias = IndexKind
+
+# More than the rounding errors of distances in radians, relative to half the circumference.
+_SLACK = 1e-7
+# The documents that the first ring of a search without a limit should hold.
+_FIRST = 100
 
 
 def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: Index | None) -> Near:
     """Return the plan of a `$near` query, in the order of distance unless the query has a sort.
 
     Raises:
-        CommandError: 291 NoQueryExecutionPlans if no index measures such distances.
+        CommandError: 2 BadValue for the natural order, 291 NoQueryExecutionPlans if no index measures such distances.
     """
-    geojson = is_geojson(next((value for name, value in near.spec.items() if name in ("$near", "$nearSphere", "$geoNear")), None))
-    nodes = conjuncts(query.match)
+    if query.natural:
+        raise CommandError(2, f"error processing query: ns={collection.namespace}: $near needs an index and cannot run with $natural")
+    geojson = is_near_geojson(near)
+    conditions = Conditions(query)
     for index in [hinted] if hinted is not None else collection.indexes:
         measures = index.kind.serves_near(spherical=near.spherical, geojson=geojson) and index.kind.locates(index.spec["key"], near.path)
-        suits = measures and not index.hidden
-        if suits and (index.partial_filter is None or implies(nodes, index.partial_filter)):
-            return Near(collection, index, query.match, near, query.sort is None, query.skip + query.limit if query.limit else 0)
+        if measures and not index.hidden and holds_all_matches(index, conditions):
+            return near_plan(collection, query, near, index)
     raise CommandError(
         291,
         f"error processing query: ns={collection.namespace}: planner returned error"
@@ -40,6 +56,90 @@ def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: 
     )
 
 
+def near_plan(collection: Collection, query: CanonicalQuery, near: Any, index: Index) -> Near:
+    """Return the plan of a `$near` query by an index that measures its distances."""
+    others = [node for node in conjuncts(query.match) if node is not near]
+    match = And(others) if len(others) > 1 else others[0] if others else None
+    limit = query.skip + query.limit if query.limit else 0
+    return Near(collection, index, match, near, query.sort is None, limit, _search(index, query, near, limit))
+
+
+def is_near_geojson(near: Any) -> bool:
+    """Return whether the point of a `$near` is GeoJSON."""
+    return is_geojson(next((value for name, value in near.spec.items() if name in NEAR), None))
+
+
 def near_kinds() -> list[NearKind]:
     """Return the kinds of index that measure distances, in the order in which `$geoNear` prefers them."""
     return sorted((kind for kind in all_kinds() if kind.near_stage is not None), key=lambda kind: not kind.is_flat)
+
+
+def _search(index: Index, query: CanonicalQuery, near: Any, limit: int) -> Callable[[], GrowingRings] | None:
+    """Return a function that begins a search, or None if the entries around the point are not adjacent in the index."""
+    if has_index_component(near.path):
+        return None
+    fields, _ = field_intervals(index, Conditions(query))
+    place = [path for path, _ in index.parts].index(near.path)
+    if not all(interval.is_point for before in fields[:place] for interval in before):
+        return None
+    return lambda: GrowingRings(index, near, fields, place, 2 * limit or _FIRST)
+
+
+@dataclass
+class GrowingRings:
+    """The rings of a search. They grow faster while they find little.
+
+    Arguments:
+        fields: the intervals of the index's fields.
+        place: the number of the field that holds the geometries.
+        wanted: the number of documents that the first ring should find.
+    """
+
+    index: Index
+    near: Any
+    fields: list[list[FieldInterval]]
+    place: int
+    wanted: int
+    outer: float = field(default=0.0, init=False)
+    width: float = field(default=0.0, init=False)
+
+    @property
+    def kind(self) -> GeoKind:
+        """The kind of the index."""
+        assert isinstance(self.index.kind, GeoKind), "the index holds geometries"
+        return self.index.kind
+
+    @property
+    def scale(self) -> float:
+        """The unit of the documents' distances, in that of the index: metres for a GeoJSON point."""
+        return EARTH_RADIUS if is_near_geojson(self.near) else 1.0
+
+    def next(self, count: Callable[[Intervals, int], int], found: int) -> Ring:
+        """Return the next ring."""
+        spec, near, scale = self.index.spec, self.near, self.scale
+        slack = _SLACK if near.spherical else 0.0
+        if self.width == 0.0:
+            self.width = self._first_width(count)
+            self.outer = max(0.0, near.min_distance / scale - slack)
+        else:
+            self.width *= 2 if found > self.wanted // 4 else 4
+        inner, self.outer = self.outer, self.outer + self.width
+        farthest = self.kind.farthest(spec, near)
+        is_last = self.outer >= min(farthest, near.max_distance / scale)
+        if is_last:
+            self.outer = near.max_distance / scale if near.max_distance / scale < farthest else math.inf
+        bounds = self._bounds(self.kind.ring(spec, near, max(0.0, inner - slack), self.outer + slack))
+        return Ring(bounds, bounds.intervals, inner * scale, self.outer * scale, is_last)
+
+    def _first_width(self, count: Callable[[Intervals, int], int]) -> float:
+        """Return the radius of the smallest cells around the point that hold enough entries."""
+        radius = 0.0
+        for nearby in self.kind.nearby(self.index.spec, self.near):
+            radius = nearby.radius
+            if count(self._bounds(nearby.ranges).intervals, self.wanted) >= self.wanted:
+                break
+        return radius or 1.0
+
+    def _bounds(self, ranges: list[tuple[int, int]]) -> IndexBounds:
+        fields = [*self.fields[: self.place], cell_intervals(self.index, ranges), *([EVERYTHING] for _ in self.fields[self.place + 1 :])]
+        return IndexBounds(self.index.parts, fields)

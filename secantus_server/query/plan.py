@@ -19,10 +19,12 @@ from secantus_server.errors import not_supported
 from secantus_server.exec._covered import EntryShape
 from secantus_server.exec._scan import IndexScan, RecordScan
 from secantus_server.exec.annotated import Annotated, SortedWithMetadata
+from secantus_server.exec.nearest import NearestDocuments, Ring, Rings, shown_interval
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.sorting import Measured, SortedDocuments
 from secantus_server.exec.union import UnionScan
 from secantus_server.index._index import Index
+from secantus_server.mql.match import And
 from secantus_server.mql.metadata import Metadata
 from secantus_server.mql.sort import SortPattern
 from secantus_server.query.bounds import IndexBounds
@@ -238,11 +240,11 @@ class Union(Plan):
 class Near(Plan):
     """The documents of a `$near` in the order of distance.
 
-    The query requires the index, but reads every document: geospatial indexes store no entries yet.
-
     Arguments:
+        match: the rest of the filter, or None.
         near: the node of the filter that measures distances.
         ordered: False if the query has its own sort.
+        search: begins a search by the index; None to read all documents.
     """
 
     collection: Collection
@@ -251,11 +253,17 @@ class Near(Plan):
     near: Any
     ordered: bool = True
     limit: int = 0
-    scan: RecordScan | None = field(default=None, compare=False)
+    search: Callable[[], Rings] | None = None
+    scan: Any = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
         """Return an iterator that reads in a scope's transactions."""
-        self.scan = RecordScan(self.collection.ident, self.match, scope.check)
+        self.index.uses += 1
+        if self.search is not None:
+            self.scan = NearestDocuments(self.index, self.collection, self.match, self.near.distance, self.search(), scope.check)
+            return scope.open(self.scan)  # type: ignore[no-any-return]
+        filter = self.near if self.match is None else And([self.near, self.match])
+        self.scan = RecordScan(self.collection.ident, filter, scope.check)
         self.scan.collection = self.collection
         documents: Documents = scope.open(self.scan)
         return SortedDocuments(documents, self._key, self.limit) if self.ordered else documents
@@ -267,12 +275,25 @@ class Near(Plan):
     def explain(self) -> PlanStage:
         """Return the node as explain shows it."""
         shape = {"keyPattern": self.index.spec["key"], "indexName": self.index.name, "indexVersion": self.index.spec.get("v", 2)}
-        name = self.index.kind.near_stage
+        name, scan = self.index.kind.near_stage, self.scan
         assert name is not None, "the planner chose an index that measures distances"
-        if self.scan is None:
+        if scan is None:
             return stage(name, shape, filter=self.match)
-        examined = {"docsExamined": self.scan.docs_examined}
-        return stage(name, shape, filter=self.match, returned=self.scan.advanced, works=self.scan.docs_examined, counts=examined)
+        if self.search is None:
+            counts = {"docsExamined": scan.docs_examined}
+            return stage(name, shape, filter=self.match, returned=scan.advanced, works=scan.docs_examined, counts=counts)
+        counts = {"searchIntervals": [shown_interval(ring) for ring in scan.read]}
+        works = sum(ring.keys_examined for ring in scan.read)
+        inputs = [self._ring_stage(ring) for ring in scan.read]
+        return stage(name, shape, filter=self.match, returned=scan.advanced, works=works, counts=counts, inputs=inputs)
+
+    def _ring_stage(self, ring: Ring) -> PlanStage:
+        examined = {"keysExamined": ring.keys_examined, "seeks": len(ring.intervals), "dupsTested": ring.keys_examined}
+        found = ring.keys_examined - ring.duplicates
+        counts = {**examined, "dupsDropped": ring.duplicates}
+        below = stage("IXSCAN", index_shape(self.index, ring.bounds, False), returned=found, works=ring.keys_examined, counts=counts)
+        counts = {"docsExamined": ring.docs_examined, "alreadyHasObj": 0}
+        return stage("FETCH", {}, returned=ring.buffered, works=ring.keys_examined, counts=counts, inputs=[below])
 
 
 @dataclass

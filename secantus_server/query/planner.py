@@ -17,6 +17,7 @@ from secantus_server.query.candidates import Candidate, Conditions, cheap_first,
 from secantus_server.query.canonical import CanonicalQuery, same_pattern
 from secantus_server.query.clustered import ClusteredScan, natural_scan
 from secantus_server.query.entryless import could_serve, restricted
+from secantus_server.query.geo import geo_candidate, is_geospatial
 from secantus_server.query.index_filters import is_listed, listed_indexes
 from secantus_server.query.near import plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
@@ -85,7 +86,7 @@ def _by_text(collection: Collection, query: CanonicalQuery) -> Plan:
 
 
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
-    if hinted is not None and hinted.generator is None:
+    if hinted is not None and not _is_planned(hinted):
         _check_serves(collection, hinted, query)
         return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
     usable = [hinted] if hinted else _usable(collection, query)
@@ -108,14 +109,24 @@ def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Pl
 
 
 def _usable(collection: Collection, query: CanonicalQuery) -> list[Index]:
-    indexes = [index for index in collection.indexes if index.generator is not None and not index.hidden]
+    indexes = [index for index in collection.indexes if _is_planned(index) and not index.hidden]
     listed = listed_indexes(collection, query)
     return indexes if listed is None else [index for index in indexes if is_listed(index, listed)]
 
 
 def _candidates(query: CanonicalQuery, usable: list[Index], *, forced: bool) -> list[Candidate]:
     conditions = Conditions(query)
-    return [candidate for index in usable if (candidate := make_candidate(index, conditions, forced=forced))]
+    return [candidate for index in usable if (candidate := _candidate(index, conditions, forced=forced))]
+
+
+def _candidate(index: Index, conditions: Conditions, *, forced: bool) -> Candidate | None:
+    make = make_candidate if index.generator is not None else geo_candidate
+    return make(index, conditions, forced=forced)
+
+
+def _is_planned(index: Index) -> bool:
+    """Return whether the planner makes bounds for the index."""
+    return index.generator is not None or is_geospatial(index)
 
 
 def _check_serves(collection: Collection, index: Index, query: CanonicalQuery) -> None:

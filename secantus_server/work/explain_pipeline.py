@@ -15,10 +15,11 @@ from secantus_server.pipeline.optimise import leading_query
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages.project import Project
+from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.explain import Runner, run_find
 from secantus_server.work.change_streams.explaining import explain_change_stream
 from secantus_server.work.change_streams.opening import is_change_stream
-from secantus_server.work.pipeline_host import query_of
+from secantus_server.work.pipeline_host import near_query, query_of
 from secantus_server.work.pipelines import prepare_pipeline, view_arguments
 from secantus_server.work.system_collections import computed_source
 
@@ -46,6 +47,9 @@ def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], t
         return {"stages": _run_change_stream(request, name, pipeline, ctx, runner)}
     if source is None or pipeline.collectionless:
         return {"stages": _run_stages(pipeline.stages, (), runner)}
+    near = near_query(pipeline, args.get("hint"))
+    if near is not None:
+        return _explain_near(request, source, pipeline, ctx, near, transaction, runner)
     head = leading_query(pipeline)
     query = query_of(head, ctx.parse, args.get("hint"))
     rest = head.rest.stages
@@ -61,6 +65,27 @@ def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], t
     documents = ctx.host.documents(request.db, source, _before(pipeline, rest)) if runner.runs else ()
     counts = _counts(root.returned or 0) if runner.runs else {}
     return {"stages": [{"$cursor": cursor, **counts}, *_run_stages(rest, documents, runner)]}
+
+
+def _explain_near(
+    request: Request,
+    source: str,
+    pipeline: Pipeline,
+    ctx: PipelineContext,
+    query: CanonicalQuery,
+    transaction: ReadTransaction,
+    runner: Runner,
+) -> Reply:
+    """Return the explain sections of a pipeline that begins with `$geoNear`, which the planner runs."""
+    collection = transaction.catalog.find(request.db, source)
+    root = run_find(collection, query, None, None, runner)
+    # The limit is a stage of the pipeline.
+    root = root.inputs[0] if root.name == "LIMIT" else root
+    cursor = runner.result(f"{request.db}.{source}", collection, query, root)
+    rest = pipeline.stages[1:]
+    documents = ctx.host.documents(request.db, source, _before(pipeline, rest)) if runner.runs else ()
+    counts = _counts(root.returned or 0) if runner.runs else {}
+    return {"stages": [{"$geoNearCursor": cursor, **counts}, *_run_stages(rest, documents, runner)]}
 
 
 def _run_change_stream(

@@ -20,8 +20,10 @@ from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.text.definition import TextDefinition
 from secantus_server.pipeline.host import Resolved, TargetInfo, UniqueIndex, WriteTarget
-from secantus_server.pipeline.optimise import leading_query
+from secantus_server.pipeline.optimise import MAX_COUNT, leading_query
 from secantus_server.pipeline.run import Pipeline
+from secantus_server.pipeline.stages.geo_near import GeoNear
+from secantus_server.pipeline.stages.limit import Limit
 from secantus_server.query.canonical import CanonicalQuery, natural_direction
 from secantus_server.query.equality import EqualityFinder, equality_finder
 from secantus_server.query.find import count_all
@@ -106,11 +108,21 @@ class ServerHost:
 
     def leading(self, db: str, collection: str, pipeline: Pipeline) -> tuple[Iterator[bytes], Pipeline]:
         """Return the documents of a pipeline's leading query, and the remaining stages."""
+        near = near_query(pipeline, self._hint)
+        if near is not None:
+            return self._read(db, collection, near), pipeline
         head = leading_query(pipeline)
         ctx = self._parse
         if pipeline.metadata is not ctx.metadata and pipeline.metadata is not None:
             ctx = replace(ctx, metadata=pipeline.metadata)
         query = query_of(head, ctx, self._hint)
+        documents = self._read(db, collection, query)
+        if head.skip or head.limit is not None:
+            stop = None if head.limit is None else head.skip + head.limit
+            documents = islice(documents, head.skip, stop)
+        return documents, head.rest
+
+    def _read(self, db: str, collection: str, query: CanonicalQuery) -> Iterator[bytes]:
         self._hint = None
         found = self._collection(db, collection)
         documents: Iterator[bytes] = source_of(self._services, db, collection, found, query).open(self._scope)
@@ -119,10 +131,7 @@ class ServerHost:
             documents.collection = found
             self._scope.open(documents)
         self._is_first_read = False
-        if head.skip or head.limit is not None:
-            stop = None if head.limit is None else head.skip + head.limit
-            documents = islice(documents, head.skip, stop)
-        return documents, head.rest
+        return documents
 
     def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> EqualityFinder | None:
         """Return a function that finds the documents matching `{path: value}` through an index, or None if no index can."""
@@ -263,6 +272,22 @@ class ServerHost:
     def address(self) -> str:
         """Return the server's `host:port`."""
         return self._services.topology.address
+
+
+def near_query(pipeline: Pipeline, hint: Any) -> CanonicalQuery | None:
+    """Return the query of a pipeline that begins with `$geoNear`, or None.
+
+    Raises:
+        CommandError: as `GeoNear.search`.
+    """
+    first = pipeline.stages[0] if pipeline.stages else None
+    if not isinstance(first, GeoNear):
+        return None
+    filter, match = first.search()
+    follower = pipeline.stages[1] if len(pipeline.stages) > 1 else None
+    limit = follower.count if isinstance(follower, Limit) and follower.count <= MAX_COUNT else 0
+    # The stage sets the metadata.
+    return CanonicalQuery(filter, match, replace(first.ctx.parse, metadata=None), hint=hint, limit=limit)
 
 
 def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:

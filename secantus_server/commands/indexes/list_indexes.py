@@ -35,6 +35,6 @@ def list_indexes(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(26, f"ns does not exist: {request.db}.{name}")
     check_not_view(collection)
     # The index on `_id` of the profiler's collection is ours: MongoDB's has none.
-    specs = [index.spec for index in collection.indexes if name != "system.profile"]
+    specs = [index.kind.listed(index.spec) for index in collection.indexes if name != "system.profile"]
     documents = [encode({"spec": spec} if args["includeIndexBuildInfo"] else spec) for spec in specs]
     return list_reply(request, f"{request.db}.{name}", documents, cursor_batch_size(args))

@@ -1,24 +1,54 @@
-"""The common part of the geospatial kinds of index.
+"""The common part of the geospatial kinds of index: their entries, and the interface by which queries use them.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-geospatial/
 
-They store no entries yet, but they refuse documents that cannot be indexed.
+A field of geometries has a key for each cell of its covering: a mark and the number of the cell, 64 bits. The other fields have the keys
+of their values. A document has an entry for each combination of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any, NamedTuple
 
-from secantus_server.index.kinds.kind import IndexKind
+from bson.int64 import Int64
+
+from secantus_server.bson import decode, key_string
+from secantus_server.index.key_pattern import direction
+from secantus_server.index.kinds.kind import Extractor, IndexKind
+from secantus_server.mql._keys import KeyGenerator
+from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.geo import Position
+from secantus_server.mql.geo.covering import Range
 from secantus_server.mql.match import Comparison, GeoMatch, GeoNear, MatchExpression, Not, Or
 from secantus_server.mql.walk import values_at
+
+#: Begins the key of a cell; greater than the key of null.
+CELL = b"\x80"
+#: Begins the key that stands for all positions beyond the limits of an index.
+ELSEWHERE = b"\x81"
+_NULL = key_string(None)
+
+Part = tuple[str, int]  # a path and a direction
+
+
+class Nearby(NamedTuple):
+    """The cells around a point, from which the density of the entries is estimated.
+
+    Arguments:
+        ranges: the numbers of the cells.
+        radius: the greatest distance from the point in them, in the unit of the index: radians or that of the plane.
+    """
+
+    ranges: list[Range]
+    radius: float
 
 
 class GeoKind(IndexKind):
     """A kind of index on geometries. It is always sparse: a document without a geometry is not in the index."""
 
-    def membership(self, spec: dict[str, Any]) -> MatchExpression:
+    def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
         """Return a filter for the documents that have a geometry."""
         return Or([Not(Comparison(path, "$eq", None)) for path in self.located(spec["key"])])
 
@@ -30,7 +60,102 @@ class GeoKind(IndexKind):
         """Return the paths of a key pattern that hold geometries."""
         return [path for path in key if self.locates(key, path)]
 
+    def parts(self, key: dict[str, Any]) -> list[Part]:
+        """Return the fields of a key pattern; those of geometries are ascending."""
+        return [(path, direction(value)) for path, value in key.items()]
+
+    def entries_version(self) -> str:
+        """Return the version of the keys."""
+        return "1"
+
+    def extractor(self, spec: dict[str, Any]) -> Extractor:
+        """Return a function that makes the keys of a document, and refuses one whose values are not geometries."""
+        key = spec["key"]
+        collation = parse_collation(spec.get("collation"))
+        cells = self.cell_keys(spec)
+        geo = [(path, path.split(".")) if self.locates(key, path) else None for path in key]
+        generators = [None if self.locates(key, path) else KeyGenerator([(path, turn)], collation) for path, turn in self.parts(key)]
+        is_sparse = self.membership(spec) is not None
+
+        def extract(document: bytes) -> list[bytes]:
+            decoded = decode(document)
+            found = [None if place is None else _keys_at(decoded, place[1], cells) for place in geo]
+            if is_sparse and not any(found):
+                return []
+            columns = [
+                (keys or [_NULL]) if generator is None else generator.keys(document)[0]
+                for keys, generator in zip(found, generators, strict=True)
+            ]
+            return list(columns[0]) if len(columns) == 1 else [b"".join(parts) for parts in product(*map(set, columns))]
+
+        return extract
+
+    def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
+        """Return the values of the fields in a key; that of a geometry is the number of the cell."""
+        collation = parse_collation(spec.get("collation"))
+        values: list[Any] = []
+        for path, turn in self.parts(spec["key"]):
+            if not self.locates(spec["key"], path):
+                generator = KeyGenerator([(path, turn)], collation)
+                own = next(own for own in generator.keys(document)[0] if key.startswith(own))
+                values += generator.values_of(document, own)
+                key = key[len(own) :]
+            elif key.startswith(_NULL):
+                values.append(None)
+                key = key[len(_NULL) :]
+            else:
+                values.append(Int64(as_signed(int.from_bytes(key[1:9], "big"))))
+                key = key[9:]
+        return values
+
+    def cell_keys(self, spec: dict[str, Any]) -> Callable[[Any, dict[str, Any]], list[bytes]]:
+        """Return a function from a value of a field of geometries, and its document, to the distinct keys of its cells.
+
+        The function raises CommandError for a value that the index cannot hold.
+        """
+        raise NotImplementedError
+
+    def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:
+        """Return the cells whose entries a region needs, as ascending ranges; None if the index cannot serve the predicate."""
+        raise NotImplementedError
+
+    def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
+        """Return the cells of the geometries whose distance from a point is within limits, as ascending ranges.
+
+        Arguments:
+            near: the predicate with the point.
+            inner, outer: the limits in radians, or in the unit of the plane.
+        """
+        raise NotImplementedError
+
+    def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
+        """Return a distance from the point of a predicate that no geometry in the index exceeds, in the unit of `ring`."""
+        raise NotImplementedError
+
+    def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
+        """Yield growing cells around the point of a predicate."""
+        raise NotImplementedError
+
+    def shown(self, number: int) -> str:
+        """Return the number of a cell as explain shows it."""
+        return str(as_signed(number))
+
 
 def geometries_at(document: dict[str, Any], path: str) -> Iterator[Any]:
     """Yield the values at a path; missing and null are not indexed."""
     return (value for value in values_at(document, path.split(".")) if value is not None)
+
+
+def cell_key(number: int) -> bytes:
+    """Return the key of a cell."""
+    return CELL + number.to_bytes(8, "big")
+
+
+def as_signed(number: int) -> int:
+    """Return 64 bits as a signed number."""
+    return number - (1 << 64) if number >> 63 else number
+
+
+def _keys_at(document: dict[str, Any], names: list[str], cells: Callable[[Any, dict[str, Any]], list[bytes]]) -> list[bytes]:
+    found = [cells(value, document) for value in values_at(document, names) if value is not None]
+    return found[0] if len(found) == 1 else list({key for keys in found for key in keys})

@@ -69,11 +69,15 @@ class IndexKind(Protocol):
         return
 
     def complete(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Return a checked definition as it is stored and as listIndexes shows it.
+        """Return a checked definition as it is stored.
 
         Raises:
             CommandError: with MongoDB's code, for values of this kind's options.
         """
+        return spec
+
+    def listed(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Return a stored definition as listIndexes shows it."""
         return spec
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator | None:
@@ -87,6 +91,10 @@ class IndexKind(Protocol):
             spec: the definition as it is stored.
         """
         return None
+
+    def parts(self, key: dict[str, Any]) -> list[tuple[str, int]]:
+        """Return the paths and directions of the fields in the extractor's keys, if the planner makes bounds of them."""
+        return []
 
     def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
         """Return the values in a key that the extractor has made, in the order of the key pattern; an error shows them.

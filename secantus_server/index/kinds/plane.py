@@ -5,21 +5,28 @@ https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2d/
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any
 
-from secantus_server.bson import decode
 from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
 from secantus_server.index.key_pattern import as_number
-from secantus_server.index.kinds.geo import GeoKind, geometries_at
-from secantus_server.index.kinds.kind import Guard, register
+from secantus_server.index.kinds.geo import ELSEWHERE, GeoKind, Nearby, cell_key
+from secantus_server.index.kinds.kind import register
 from secantus_server.index.kinds.wildcard import check_wildcard_fields
-from secantus_server.mql.geo import GeometryError, parse_position
+from secantus_server.mql.geo import Geometry, GeometryError, parse_position, parse_stored
+from secantus_server.mql.geo.covering import Range
+from secantus_server.mql.geo.quads import Grid, Rectangles, Ring, cap_rectangles, off_the_sphere, region_of
+from secantus_server.mql.match import GeoMatch, GeoNear
 
 DEFAULT_BOUND = 180.0
 DEFAULT_BITS = 26
 MAX_BITS = 32
+# The levels of the squares that the density of the entries is estimated from.
+_LEVELS = range(26, -1, -2)
+_ELSEWHERE_KEY = ELSEWHERE + bytes(8)
 
 
 class Plane(GeoKind):
@@ -33,17 +40,22 @@ class Plane(GeoKind):
     is_flat = True
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse wildcards and `unique`.
+        """Refuse wildcards, `unique`, a second field of positions, and one behind other fields.
 
         Raises:
-            CommandError: 67 CannotCreateIndex.
+            CommandError: 67 CannotCreateIndex, 16800, 16801.
         """
         check_wildcard_fields(spec["key"])
+        located = self.located(spec["key"])
+        if located[0] != next(iter(spec["key"])):
+            raise CommandError(16801, f"The field of positions must be the first of a 2d index: put '{located[0]}' first")
+        if len(located) > 1:
+            raise CommandError(16800, f"A 2d index has only one field of positions: leave out '{located[1]}'")
         if spec.get("unique"):
             raise CommandError(67, "Currently 2d indexes cannot guarantee uniqueness. Use a regular index.")
 
     def complete(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Return the definition with its limits as doubles.
+        """Return the definition as it is.
 
         Raises:
             CommandError: 72 InvalidOptions for an impossible number of bits.
@@ -54,29 +66,91 @@ class Plane(GeoKind):
         low, high = float(as_number(spec.get("min", -DEFAULT_BOUND))), float(as_number(spec.get("max", DEFAULT_BOUND)))
         if not low < high:
             raise CommandError(72, f"region for 2d index must have an area: min {low:g} must be less than max {high:g}")
+        return spec
+
+    def listed(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Return the definition with its limits as doubles."""
         return {option: float(as_number(value)) if option in ("min", "max") else value for option, value in spec.items()}
 
-    def guard(self, spec: dict[str, Any]) -> Guard:
-        """Return a function that refuses documents whose values are not positions within the limits."""
-        paths = self.located(spec["key"])
-        low, high = float(spec.get("min", -DEFAULT_BOUND)), float(spec.get("max", DEFAULT_BOUND))
-        return lambda document: _check(decode(document), paths, low, high)
+    def cell_keys(self, spec: dict[str, Any]) -> Callable[[Any, dict[str, Any]], list[bytes]]:
+        """Return a function from a position, or an array of them, to the keys of its squares; it refuses what is beyond the limits."""
+        grid = grid_of(spec)
+        return lambda value, document: _keys(value, document, grid)
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
         """Return whether the distances are from a pair of coordinates; on the sphere, too."""
         return not geojson
 
+    def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:
+        """Return the squares of a region; geometries on the sphere have none."""
+        return None if isinstance(node.region, Geometry) else grid_of(spec).cover(region_of(node.region))
 
-def _check(document: dict[str, Any], paths: list[str], low: float, high: float) -> None:
-    for path in paths:
-        for value in geometries_at(document, path):
-            for pair in _pairs(value):
-                try:
-                    position = parse_position(pair)
-                except GeometryError:
-                    raise CommandError(16804, "location object expected, location array not in correct format") from None
-                if not all(low <= coordinate < high for coordinate in position):
-                    raise CommandError(13027, f"point not in interval of [ {low:g}, {high:g} ] :: caused by :: {document_text(document)}")
+    def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
+        """Return the squares of the positions whose distance from a point is within limits."""
+        grid = grid_of(spec)
+        if near.spherical:
+            return grid.cover(Rectangles([*cap_rectangles(near.point, outer), *off_the_sphere()]))
+        return grid.cover(Ring(near.point, inner, outer))
+
+    def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
+        """Return the greatest distance on the sphere, or the distance to the farthest corner."""
+        if near.spherical:
+            return math.pi
+        grid = grid_of(spec)
+        return max(math.dist(near.point, (x, y)) for x in (grid.low, grid.high) for y in (grid.low, grid.high))
+
+    def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
+        """Yield growing squares around a point."""
+        grid = grid_of(spec)
+        for level in _LEVELS:
+            found, diagonal = grid.around(near.point, level)
+            yield Nearby([found], math.radians(diagonal) if near.spherical else diagonal)
+
+    def shown(self, number: int) -> str:
+        """Return a hash as explain shows it."""
+        return f"BinData(128, {number:016X})"
+
+
+def grid_of(spec: dict[str, Any]) -> Grid:
+    """Return the squares of an index.
+
+    Arguments:
+        spec: the definition as it is stored.
+    """
+    low, high = (float(as_number(spec.get(name, bound))) for name, bound in (("min", -DEFAULT_BOUND), ("max", DEFAULT_BOUND)))
+    return Grid(low, high, int(as_number(spec.get("bits", DEFAULT_BITS))))
+
+
+def _keys(value: Any, document: dict[str, Any], grid: Grid) -> list[bytes]:
+    if type(value) is list and len(value) == 2 and type(value[0]) in (float, int) and type(value[1]) in (float, int):
+        # Most documents have a pair like this.
+        return [cell_key(grid.hash_of(_position(value, document, grid)))]
+    found = {cell_key(grid.hash_of(_position(pair, document, grid))) for pair in _pairs(value)}
+    # Predicates look at the value and at each element of an array, whether the index refuses them or not.
+    for inner in [value, *value] if type(value) is list else [value]:
+        if type(inner) in (list, dict):
+            found.update(_seen_by_predicates(inner, grid))
+    return list(found)
+
+
+def _position(pair: Any, document: dict[str, Any], grid: Grid) -> tuple[float, float]:
+    try:
+        position = parse_position(pair)
+    except GeometryError:
+        raise CommandError(16804, "location object expected, location array not in correct format") from None
+    if not grid.holds(position):
+        text = f"point not in interval of [ {grid.low:g}, {grid.high:g} ] :: caused by :: {document_text(document)}"
+        raise CommandError(13027, text)
+    return position
+
+
+def _seen_by_predicates(value: Any, grid: Grid) -> list[bytes]:
+    geometry = parse_stored(value)
+    if geometry is None:
+        return []
+    if geometry.kind == "Point" and grid.holds(geometry.position):
+        return [cell_key(grid.hash_of(geometry.position))]
+    return [_ELSEWHERE_KEY]
 
 
 def _pairs(value: Any) -> list[Any]:

@@ -5,20 +5,27 @@ https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2dsphere
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any
 
-from secantus_server.bson import decode
 from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
 from secantus_server.index.key_pattern import as_number
-from secantus_server.index.kinds.geo import GeoKind, geometries_at
-from secantus_server.index.kinds.kind import Guard, register
+from secantus_server.index.kinds.geo import GeoKind, Nearby, cell_key
+from secantus_server.index.kinds.kind import register
 from secantus_server.index.kinds.wildcard import check_wildcard_fields
-from secantus_server.mql.geo import GeometryError, parse_geometry
+from secantus_server.mql.geo import Cap, Geometry, GeometryError, parse_geometry, parse_stored
+from secantus_server.mql.geo._cells import cap_of, leaf_of, leaf_of_position, parent_of, range_of
+from secantus_server.mql.geo.covering import Range, document_cells, ranges_of, region_cells, ring_cells
 from secantus_server.mql.geo.geojson import STRICT
+from secantus_server.mql.geo.sphere import angle, to_vector
+from secantus_server.mql.match import GeoMatch, GeoNear, MatchExpression
 
 MAX_VERSION = 3
+# The levels of the cells that the density of the entries is estimated from: about 10 m, then always four times as long.
+_LEVELS = range(20, -1, -2)
 
 
 class Sphere(GeoKind):
@@ -48,25 +55,61 @@ class Sphere(GeoKind):
             raise CommandError(67, f"unsupported geo index version {{ 2dsphereIndexVersion: {version} }}, only support versions: [1,2,3]")
         return {**spec, "2dsphereIndexVersion": version}
 
-    def guard(self, spec: dict[str, Any]) -> Guard:
-        """Return a function that refuses documents whose values are not geometries."""
-        paths = self.located(spec["key"])
-        return lambda document: _check(decode(document), paths)
+    def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
+        """Return a filter for the documents in the index; version 1 holds all unless it is sparse."""
+        is_full = as_number(spec.get("2dsphereIndexVersion", MAX_VERSION)) < 2 and not spec.get("sparse")
+        return None if is_full else super().membership(spec)
+
+    def cell_keys(self, spec: dict[str, Any]) -> Callable[[Any, dict[str, Any]], list[bytes]]:
+        """Return a function from a geometry to the keys of its cells; it refuses what is no geometry."""
+        return _keys
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
         """Return whether the distances are those on the sphere."""
         return spherical or geojson
 
+    def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:
+        """Return the cells of a region; the shapes in the plane have none."""
+        region = node.region
+        return ranges_of(region_cells(region)) if isinstance(region, Geometry | Cap) else None
 
-def _check(document: dict[str, Any], paths: list[str]) -> None:
-    for path in paths:
-        for value in geometries_at(document, path):
-            try:
-                parse_geometry(value)
-                if type(value) is dict and _is_big(value):
-                    raise GeometryError("big polygons cannot be indexed")
-            except GeometryError as error:
-                raise CommandError(16755, f"Can't extract geo keys: {document_text(document)}  {error}") from None
+    def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
+        """Return the cells of the geometries whose distance from a point is within limits, in radians."""
+        return ranges_of(ring_cells(to_vector(near.point), inner, outer))
+
+    def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
+        """Return the greatest distance on the sphere."""
+        return math.pi
+
+    def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
+        """Yield growing cells around a point."""
+        point = to_vector(near.point)
+        leaf = leaf_of(point)
+        for level in _LEVELS:
+            cell = parent_of(leaf, level)
+            center, radius = cap_of(cell)
+            yield Nearby([range_of(cell)], radius + angle(center, point))
+
+
+def _keys(value: Any, document: dict[str, Any]) -> list[bytes]:
+    if type(value) is dict and len(value) == 2 and value.get("type") == "Point":
+        pair = value.get("coordinates")
+        if type(pair) is list and len(pair) == 2 and type(pair[0]) in (float, int) and type(pair[1]) in (float, int):
+            # Most documents have a point like this; the comparisons are false for NaN.
+            if -180 <= pair[0] <= 180 and -90 <= pair[1] <= 90:
+                return [cell_key(leaf_of_position(*pair))]
+    try:
+        geometry = parse_geometry(value)
+        if type(value) is dict and _is_big(value):
+            raise GeometryError("big polygons cannot be indexed")
+    except GeometryError as error:
+        raise CommandError(16755, f"Can't extract geo keys: {document_text(document)}  {error}") from None
+    cells = document_cells(geometry)
+    if type(value) is dict and type(value.get("type")) is not str:
+        # Predicates may take the first two fields for a pair of coordinates.
+        other = parse_stored(value)
+        cells |= document_cells(other) if other is not None else set()
+    return [cell_key(cell) for cell in cells]
 
 
 def _is_big(geometry: dict[str, Any]) -> bool:

@@ -74,7 +74,10 @@ def edge_distance(point: Vector, a: Vector, b: Vector) -> float:
         return to_ends
     # The foot of the perpendicular is on the edge if the point is between the planes through the edge's ends.
     if dot(cross(normal, a), point) > 0 > dot(cross(normal, b), point):
-        return abs(math.asin(max(-1.0, min(1.0, dot(normal, point)))))
+        height = dot(normal, point)
+        foot = added(point, scaled(normal, -height))
+        # MongoDB measures to the foot; close to the pole of the great circle, that is not accurate.
+        return angle(point, unit(foot)) if norm(foot) > 1e-6 else math.asin(min(1.0, abs(height)))
     return to_ends
 
 

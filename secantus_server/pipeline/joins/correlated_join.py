@@ -54,6 +54,8 @@ class CorrelatedJoin:
         metadata = sub.own.metadata
         # Documents that are kept or found one by one have no metadata.
         self.wants_metadata = metadata is not None and bool(metadata.wanted)
+        first = next(iter([*sub.view.stages, *stages]), None)
+        self.searches = first is not None and first.searches
         split = next((index for index, stage in enumerate(stages) if always or mentions(stage.spec, names)), len(stages))
         self.sub = sub
         self.collation = ctx.collation
@@ -69,7 +71,7 @@ class CorrelatedJoin:
 
     def find(self, _: bytes) -> list[bytes]:
         """Return the sub-pipeline's documents for the outer document whose variables are currently bound."""
-        if self.wants_metadata:
+        if self.wants_metadata or self.searches:
             return list(self.sub.documents())
         found = self._by_index()
         if found is None and self._keep():

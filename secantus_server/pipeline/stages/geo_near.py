@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/geoNear/
 
-As MongoDB does, it requires a geospatial index; the distances are computed for every document.
+It requires a geospatial index. The planner finds the documents in order; the stage adds distances and locations.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from secantus_server.mql.expressions._nodes import FieldPath
 from secantus_server.mql.geo import Position as Coordinates
 from secantus_server.mql.geo import parse_stored
 from secantus_server.mql.geo.sphere import to_vector
-from secantus_server.mql.match import parse_match
+from secantus_server.mql.match import And, MatchExpression, parse_match
 from secantus_server.mql.match._geo import GeoNear as GeoNearMatch
 from secantus_server.pipeline._fields import FieldSetter
 from secantus_server.pipeline.context import PipelineContext
@@ -38,10 +38,12 @@ class GeoNear(Stage):
     misplaced = (40603, "$geoNear was not the first stage in the pipeline.")
     in_facet = False
     makes_many = True
+    searches = True
 
     def __init__(self, near: GeoNearSpec, query: Match, ctx: PipelineContext) -> None:
         super().__init__()
         self.locate: Callable[[], Any] = lambda: MISSING
+        self._found: tuple[GeoNearMatch, NearKind, Any] | None = None
         self.near = near
         self.query = query
         self.ctx = ctx
@@ -59,8 +61,8 @@ class GeoNear(Stage):
             ctx.parse.metadata.available |= {"geoNearDistance", "geoNearPoint"}
         return stage
 
-    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents in order of their distance.
+    def search(self) -> tuple[dict[str, Any], MatchExpression]:
+        """Return the query whose documents are the input of `run`, as a filter and parsed, once variables are bound.
 
         Raises:
             CommandError: 26, 27, 291 without a collection or an index, 2, 5860401, 16433 for what is no point.
@@ -68,13 +70,37 @@ class GeoNear(Stage):
         point = self.near.point()
         key, kind = self._index(point)
         match = self._match(key, point, kind)
-        found = []
-        for document in self.query.run(source):
+        self._found = match, kind, point
+        if self.query.match is None or not self.query.filter:
+            return {key: match.spec}, match
+        return {"$and": [self.query.filter, {key: match.spec}]}, And([self.query.match, match])
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """Return the documents by their distance, with distances and locations.
+
+        Arguments:
+            source: the documents that `search` has found; without a search before, any documents.
+
+        Raises:
+            CommandError: as `search`.
+        """
+        if self._found is None:
+            _, match = self.search()
+            source = self._nearest(match, source)
+        found, self._found = self._found, None
+        assert found is not None, "the search has set it"
+        return self._described(*found, source)
+
+    def _nearest(self, match: MatchExpression, source: Iterable[bytes]) -> list[bytes]:
+        assert self._found is not None, "the search has set it"
+        measured = [(self._found[0].distance(document), document) for document in source if match.matches(document)]
+        measured.sort(key=lambda item: _or_infinite(item[0]))
+        return [document for _, document in measured]
+
+    def _described(self, match: GeoNearMatch, kind: NearKind, point: Any, source: Iterable[bytes]) -> Iterator[bytes]:
+        for document in source:
             distance = match.distance(document)
-            if distance is not None:
-                found.append((distance, document))
-        found.sort(key=lambda item: item[0])
-        for distance, document in found:
+            assert distance is not None, "the search returns documents that match"
             self.locate = partial(self._location, document, match.path, kind, point)
             self._set_metadata(distance)
             yield self._with_fields(distance, document)

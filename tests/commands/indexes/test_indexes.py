@@ -90,6 +90,8 @@ def test_system_views_takes_no_index(db: Database) -> None:
         ({"key": {"$**": 1}, "v": 1}, 67),
         ({"key": {"a": "2d"}, "min": 10, "max": 10}, 72),
         ({"key": {"a": "2d"}, "min": 200}, 72),
+        ({"key": {"a": 1, "b": "2d"}}, 16801),
+        ({"key": {"a": "2d", "b": "2d"}}, 16800),
         ({"key": {"a": 1, "b": 1}, "expireAfterSeconds": 1}, 67),
         ({"key": {"_id": 1}, "sparse": True}, 197),
         ({"key": {"a": 1}, "sparse": True, "partialFilterExpression": {}}, 67),

@@ -8,16 +8,16 @@ import pytest
 
 from secantus_server.bson import encode
 from secantus_server.errors import CommandError
-from secantus_server.index.kinds.kind import Guard, kind_of
+from secantus_server.index.kinds.kind import Extractor, kind_of
 
 SPHERE = {"key": {"loc": "2dsphere"}}
 PLANE = {"key": {"loc": "2d"}}
 
 
-def guard_of(spec: dict[str, Any]) -> Guard:
-    guard = kind_of(spec["key"]).guard(spec)
-    assert guard is not None
-    return guard
+def extractor_of(spec: dict[str, Any]) -> Extractor:
+    extract = kind_of(spec["key"]).extractor(spec)
+    assert extract is not None
+    return extract
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def guard_of(spec: dict[str, Any]) -> Guard:
     ],
 )
 def test_what_is_taken(spec: dict[str, Any], loc: Any) -> None:
-    guard = guard_of(spec)
-    guard(encode({"_id": 1, "loc": loc}))
+    extract = extractor_of(spec)
+    extract(encode({"_id": 1, "loc": loc}))
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,15 @@ def test_what_is_taken(spec: dict[str, Any], loc: Any) -> None:
     ],
 )
 def test_what_is_refused(spec: dict[str, Any], loc: Any, code: int) -> None:
-    guard = guard_of(spec)
+    extract = extractor_of(spec)
     with pytest.raises(CommandError) as caught:
-        guard(encode({"_id": 1, "loc": loc}))
+        extract(encode({"_id": 1, "loc": loc}))
     assert caught.value.code == code
 
 
 def test_a_missing_field_and_a_path_through_arrays() -> None:
-    guard = guard_of({"key": {"places.loc": "2dsphere"}})
-    guard(encode({"_id": 1}))
-    guard(encode({"_id": 1, "places": [{"loc": [1, 2]}, {"loc": [3, 4]}, {}]}))
+    extract = extractor_of({"key": {"places.loc": "2dsphere"}})
+    extract(encode({"_id": 1}))
+    extract(encode({"_id": 1, "places": [{"loc": [1, 2]}, {"loc": [3, 4]}, {}]}))
     with pytest.raises(CommandError):
-        guard(encode({"_id": 1, "places": [{"loc": [1, 2]}, {"loc": "nowhere"}]}))
+        extract(encode({"_id": 1, "places": [{"loc": [1, 2]}, {"loc": "nowhere"}]}))

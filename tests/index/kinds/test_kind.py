@@ -40,7 +40,7 @@ def test_the_names_in_key_patterns() -> None:
 def test_which_kinds_store_entries(key: dict[str, Any], name: str) -> None:
     options = {"weights": {"a": 1}} if "_fts" in key else {}
     index = make_index(check_spec({"key": key, "name": "i", **options}), 9)
-    assert index.stores_entries == (name in ("btree", "hashed", "text"))
+    assert index.stores_entries == (name in ("btree", "hashed", "text", "2dsphere", "2d"))
     assert index.kind.is_ordered == (name == "btree")
 
 
@@ -78,7 +78,7 @@ def test_what_a_kind_refuses(spec: dict[str, Any], code: int) -> None:
     ("spec", "options"),
     [
         ({"key": {"a": "2dsphere"}}, {"2dsphereIndexVersion": 3}),
-        ({"key": {"a": "2d"}, "min": -5, "max": 5}, {"min": -5.0, "max": 5.0}),
+        ({"key": {"a": "2d"}, "min": -5, "max": 5}, {"min": -5, "max": 5}),
         (
             {"key": {"a": "text"}},
             {"weights": {"a": 1}, "default_language": "english", "language_override": "language", "textIndexVersion": 3},
@@ -89,6 +89,12 @@ def test_what_a_kind_refuses(spec: dict[str, Any], code: int) -> None:
 def test_a_stored_definition_is_complete(spec: dict[str, Any], options: dict[str, Any]) -> None:
     stored = check_spec({"name": "i", **spec})
     assert {option: value for option, value in stored.items() if option not in ("v", "key", "name")} == options
+
+
+def test_limits_are_listed_as_doubles() -> None:
+    stored = check_spec({"name": "i", "key": {"a": "2d"}, "min": -5, "bits": 20})
+    listed = kind_of(stored["key"]).listed(stored)
+    assert (type(listed["min"]), listed["bits"]) == (float, 20)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,174 @@
+"""Documents in the order of their distance from a point, found by growing rings of an index's cells."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+from secantus_server.errors import CommandError
+from secantus_server.exec._point import fetch
+from secantus_server.index._index import Index
+from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit
+
+Intervals = list[tuple[bytes, bytes]]
+
+# The entries between two checks for interruption.
+_BREATH = 1000
+
+
+@dataclass
+class Ring:
+    """The entries between two distances, and what was found in them.
+
+    Arguments:
+        bounds: the bounds of the scan, for explain.
+        intervals: the keys of the entries, as [lower, upper) without the index's own prefix.
+        inner, outer: the limits, in the unit of the documents' distances. No document that was not found before is nearer than `inner`, and
+            none that is not found in this ring or before is nearer than `outer`.
+        is_last: whether no ring follows.
+    """
+
+    bounds: Any
+    intervals: Intervals
+    inner: float
+    outer: float
+    is_last: bool
+    keys_examined: int = 0
+    docs_examined: int = 0
+    duplicates: int = 0
+    buffered: int = 0
+    returned: int = 0
+
+
+class Rings(Protocol):
+    """The rings of a search, from the inside to the outside."""
+
+    def next(self, count: Callable[[Intervals, int], int], found: int) -> Ring:
+        """Return the next ring.
+
+        Arguments:
+            count: returns the number of entries in intervals, up to a number.
+            found: the number of documents found in the last ring.
+        """
+        ...
+
+
+class NearestDocuments(Iterator[bytes]):
+    """A reader that reads one ring at a time and returns its documents by their distance, those of equal distance in the natural order.
+
+    Arguments:
+        collection: the collection of the documents.
+        match: a match expression for the documents, or None.
+        measure: returns the distance of a document, or None if it does not match.
+        rings: the rings to read.
+        check: called regularly; it raises to end the scan.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        collection: Any,
+        match: Any,
+        measure: Callable[[bytes], float | None],
+        rings: Rings,
+        check: Callable[[], None],
+    ) -> None:
+        self.collection = collection
+        self.finished = False
+        self.record_id = 0
+        self.advanced = 0
+        self.read: list[Ring] = []
+        self._index = index
+        self._match = match
+        self._measure = measure
+        self._rings = rings
+        self._check = check
+        self._unit: RecoveryUnit | None = None
+        self._waiting: list[tuple[float, int, bytes]] = []
+        self._seen: set[int] = set()
+
+    def attach(self, unit: RecoveryUnit) -> None:
+        """Read in this unit's transaction.
+
+        Raises:
+            CommandError: 175 QueryPlanKilled if the index was dropped.
+        """
+        if self._index.dropped and not self.finished:
+            raise CommandError(175, f"query plan killed :: index '{self._index.name}' dropped")
+        self._unit = unit
+
+    def detach(self) -> None:
+        """Release the transaction."""
+        self._unit = None
+
+    def close(self) -> None:
+        """Release it and do not read again."""
+        self._unit = None
+        self._waiting = []
+        self.finished = True
+
+    def __next__(self) -> bytes:
+        while not self.finished:
+            ring = self.read[-1] if self.read else None
+            if self._waiting and ring is not None and (ring.is_last or self._waiting[0][0] <= ring.outer):
+                _, self.record_id, document = heapq.heappop(self._waiting)
+                self.advanced += 1
+                ring.returned += 1
+                return document
+            if ring is not None and ring.is_last:
+                self.finished = True
+            else:
+                self._read(self._rings.next(self._count, ring.buffered if ring is not None else 0))
+        raise StopIteration
+
+    def _read(self, ring: Ring) -> None:
+        for record_id in self._owners(ring):
+            if record_id in self._seen:
+                ring.duplicates += 1
+                continue
+            self._seen.add(record_id)
+            document = fetch(self._unit, self.collection.ident, record_id)
+            if document is None:
+                continue
+            ring.docs_examined += 1
+            distance = self._measure(document)
+            if distance is not None and (self._match is None or self._match.matches(document)):
+                heapq.heappush(self._waiting, (distance, record_id, document))
+                ring.buffered += 1
+        self.read.append(ring)
+
+    def _owners(self, ring: Ring) -> Iterator[int]:
+        assert self._unit is not None, "the reader is attached"
+        index = self._index
+        for low, high in ring.intervals:
+            cursor = self._unit.scan(INDEX_ENTRIES, index.prefix + low, index.prefix + high)
+            for key, value in cursor:
+                ring.keys_examined += 1
+                if ring.keys_examined % _BREATH == 0:
+                    self._check()
+                yield index.owner(key, value)
+            cursor.close()
+
+    def _count(self, intervals: Intervals, most: int) -> int:
+        assert self._unit is not None, "the reader is attached"
+        found = 0
+        for low, high in intervals:
+            cursor = self._unit.scan(INDEX_ENTRIES, self._index.prefix + low, self._index.prefix + high)
+            found += sum(1 for _ in islice(cursor, most - found))
+            cursor.close()
+        return found
+
+
+def shown_interval(ring: Ring) -> dict[str, Any]:
+    """Return a ring as explain's `searchIntervals` shows it."""
+    return {
+        "minDistance": ring.inner,
+        "maxDistance": ring.outer if math.isfinite(ring.outer) else -1.0,
+        "maxInclusive": ring.is_last,
+        "nBuffered": ring.buffered,
+        "nReturned": ring.returned,
+    }

@@ -1,0 +1,92 @@
+"""Coverings of geometries and regions on the sphere by cells, for the entries and the bounds of 2dsphere indexes.
+
+https://s2geometry.io/devguide/s2cell_hierarchy
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from secantus_server.mql.geo._cells import Cover, leaf_of, parents_of, range_of
+from secantus_server.mql.geo.relations import Cap
+from secantus_server.mql.geo.shapes import Geometry, Line, Part, Point, Polygon
+from secantus_server.mql.geo.sphere import Vector, added, angle, unit
+
+# The first and the last number of a range.
+Range = tuple[int, int]
+
+# The most cells of a document's line or polygon, and those of a query's region; more of them cover it more exactly.
+MOST_OF_PART = 20
+MOST_OF_REGION = 32
+FACES = [face << 61 | 1 << 60 for face in range(6)]
+_POLE: Vector = (0.0, 0.0, 1.0)
+
+
+def document_cells(geometry: Geometry) -> set[int]:
+    """Return the cells of a document's geometry: the smallest one of a point, a covering of a line or polygon."""
+    found: set[int] = set()
+    for part in geometry.parts:
+        if isinstance(part, Point):
+            found.add(leaf_of(part.vector))
+        else:
+            found.update(_cover(part, MOST_OF_PART))
+    return found
+
+
+def region_cells(region: Geometry | Cap) -> list[int]:
+    """Return the cells that cover a query's region."""
+    if isinstance(region, Cap):
+        return ring_cells(region.vector, 0.0, region.radius)
+    return [cell for part in region.parts for cell in _cover(part, MOST_OF_REGION)]
+
+
+def ring_cells(center: Vector, inner: float, outer: float) -> list[int]:
+    """Return the cells that cover the points whose distance from a centre, in radians, is within limits."""
+    return Cover(center, outer, inner, [], []).cells(MOST_OF_REGION)
+
+
+def ranges_of(cells: Iterable[int]) -> list[Range]:
+    """Return the ids of all cells that share a point with one of the given cells, as ascending ranges."""
+    cells = set(cells)
+    ranges = sorted([range_of(cell) for cell in cells] + [(parent, parent) for parent in {p for cell in cells for p in parents_of(cell)}])
+    return merged(ranges)
+
+
+def merged(ranges: Iterable[Range]) -> list[Range]:
+    """Return ascending ranges with adjacent and overlapping ones joined."""
+    found: list[Range] = []
+    for low, high in ranges:
+        if found and low <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(found[-1][1], high)
+        else:
+            found.append((low, high))
+    return found
+
+
+def _cover(part: Part, most: int) -> list[int]:
+    if isinstance(part, Point):
+        return Cover(part.vector, 0.0, 0.0, [part.vector], []).cells(most)
+    center, radius = _bounding_cap(part)
+    if isinstance(part, Line):
+        return Cover(center, radius, 0.0, [], part.edges()).cells(most)
+    if not all(ring.fits_hemisphere for ring in (part.outer, *part.holes)):
+        return FACES
+    return Cover(center, radius, 0.0, [], part.edges(), part.outer.pole, part.outer.is_complement).cells(most)
+
+
+def _bounding_cap(part: Line | Polygon) -> tuple[Vector, float]:
+    """Return the centre and the radius of a cap that contains a part."""
+    if isinstance(part, Polygon):
+        if part.outer.is_complement:
+            return _POLE, math.pi
+        corners, center = part.outer.corners, part.outer.pole
+    else:
+        corners = part.vectors
+        total = (0.0, 0.0, 0.0)
+        for corner in corners:
+            total = added(total, corner)
+        center = unit(total)
+    radius = max(angle(corner, center) for corner in corners)
+    # A cap of less than a hemisphere that contains the corners contains the edges.
+    return (center, radius) if radius < math.pi / 2 - 1e-6 and center != (0.0, 0.0, 0.0) else (_POLE, math.pi)

@@ -1,0 +1,120 @@
+"""Candidates of geospatial indexes: `$geoWithin` and `$geoIntersects` as ranges of cells.
+
+https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2dsphere/
+
+The cells cover the region, so that no match is missed; the filter decides on the documents.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.index._index import Index
+from secantus_server.index.kinds.geo import ELSEWHERE, GeoKind, cell_key
+from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.geo.covering import Range
+from secantus_server.mql.match import GeoMatch
+from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, IndexBounds, intersect, is_everything
+from secantus_server.query.candidates import Candidate, Conditions, Used, cheap_first
+from secantus_server.query.implication import implies
+from secantus_server.query.predicates import has_index_component, mentions_text
+
+
+class CellEnd(End):
+    """One end of a range of cells, with its text."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def geo_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Candidate | None:
+    """Return how a geospatial index could serve a query without `$near`, or None if it cannot.
+
+    Arguments:
+        forced: the index is hinted, so that it is used even if it misses matches.
+    """
+    if not forced and not holds_all_matches(index, conditions):
+        return None
+    fields, is_located = field_intervals(index, conditions)
+    if not forced and (not is_located or is_everything(fields[0])):
+        return None
+    bounds = IndexBounds(index.parts, fields)
+    fixed = next((number for number, found in enumerate(fields) if not all(interval.is_point for interval in found)), len(fields))
+    bounded = fixed < len(fields) and not is_everything(fields[fixed])
+    return Candidate(index, bounds, cheap_first(conditions.query.match), None, fixed, bounded, 0, False)
+
+
+def is_geospatial(index: Index) -> bool:
+    """Return whether an index is one on geometries."""
+    return isinstance(index.kind, GeoKind)
+
+
+def holds_all_matches(index: Index, conditions: Conditions) -> bool:
+    """Return whether every document that matches a query with a predicate on its geometries is in the index."""
+    if index.partial_filter is None:
+        return True
+    collation = parse_collation(index.spec.get("collation"))
+    if not (collation is None and conditions.query.context.collation is None) and any(map(mentions_text, conditions.nodes)):
+        return False
+    return implies(conditions.nodes, index.partial_filter)
+
+
+def field_intervals(index: Index, conditions: Conditions) -> tuple[list[list[FieldInterval]], bool]:
+    """Return the intervals of each field of the index, and whether a region bounds one of them."""
+    collation = parse_collation(index.spec.get("collation"))
+    by_path = conditions.by_path(collation, collation == conditions.query.context.collation)
+    fields: list[list[FieldInterval]] = []
+    is_located = False
+    for path, _ in index.parts:
+        if index.kind.locates(index.spec["key"], path):
+            found = _located(index, path, conditions.nodes)
+            is_located = is_located or found is not None
+            fields.append(found or [EVERYTHING])
+        else:
+            fields.append(_ordinary(index, by_path.get(path, [])))
+    return fields, is_located
+
+
+def _located(index: Index, path: str, nodes: list[Any]) -> list[FieldInterval] | None:
+    """Return the intervals of the cells of a region, or None if no region bounds the field."""
+    kind = index.kind
+    assert isinstance(kind, GeoKind), "the field holds geometries"
+    for node in nodes:
+        # `a.0` is an element of an array for a predicate, and the field "0" for the index.
+        if type(node) is GeoMatch and node.path == path and not has_index_component(path):
+            ranges = kind.cover(index.spec, node)
+            if ranges is not None:
+                return cell_intervals(index, ranges)
+    return None
+
+
+def cell_intervals(index: Index, ranges: list[Range]) -> list[FieldInterval]:
+    """Return the intervals of the keys of cells."""
+    kind = index.kind
+    assert isinstance(kind, GeoKind), "the index has cells"
+    found = []
+    for low, high in ranges:
+        start = CellEnd(kind.shown(low))
+        found.append(FieldInterval(cell_key(low), True, cell_key(high), True, start, start if low == high else CellEnd(kind.shown(high))))
+    if index.multikey and kind.is_flat:
+        beyond = CellEnd("beyond the limits")
+        found.append(FieldInterval(ELSEWHERE + bytes(8), True, ELSEWHERE + bytes(8), True, beyond, beyond))
+    return found
+
+
+def _ordinary(index: Index, used: Used) -> list[FieldInterval]:
+    """Return the intervals of a field that holds no geometries. Different elements of an array may satisfy two predicates."""
+    found: list[FieldInterval] = [EVERYTHING]
+    for number, (predicate, _) in enumerate(sorted(used, key=_points_first)[:1] if index.multikey else used):
+        found = predicate.intervals if number == 0 else intersect(found, predicate.intervals)
+    return found
+
+
+def _points_first(used: Any) -> int:
+    return sum(1 if interval.is_point else 1000 for interval in used[0].intervals)

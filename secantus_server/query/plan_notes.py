@@ -15,6 +15,7 @@ from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, N
 from secantus_server.query.point import MeasuredLookup
 from secantus_server.query.text import TextSearchPlan
 from secantus_server.query.unused import has_unused_index
+from secantus_server.query.wildcard import WildcardScan
 
 #: The name of a stage and the key pattern of its index, or None.
 Stage = tuple[str, dict[str, Any] | None]
@@ -161,6 +162,6 @@ def _stage(plan: Any) -> Stage:
         return str(plan.index.kind.near_stage), plan.index.spec["key"]
     if type(plan) is TextSearchPlan:
         return "TEXT_MATCH", plan.index.spec["key"]
-    if type(plan) in (IndexedScan, DistinctPlan):
-        return ("IXSCAN" if type(plan) is IndexedScan else "DISTINCT_SCAN"), plan.index.spec["key"]
+    if type(plan) in (IndexedScan, WildcardScan, DistinctPlan):
+        return ("DISTINCT_SCAN" if type(plan) is DistinctPlan else "IXSCAN"), plan.index.spec["key"]
     return "COLLSCAN", None

@@ -22,6 +22,7 @@ from secantus_server.query.near import plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
 from secantus_server.query.text import TextSearchPlan, has_text_search, no_text_plan, plan_text, text_of
+from secantus_server.query.wildcard import scan_of, wildcard_candidates
 
 
 def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
@@ -85,15 +86,16 @@ def _by_text(collection: Collection, query: CanonicalQuery) -> Plan:
 
 
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
-    if hinted is not None and hinted.generator is None:
-        _check_serves(collection, hinted, query)
-        return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
     usable = [hinted] if hinted else _usable(collection, query)
     candidates = _candidates(query, usable, forced=hinted is not None)
     best = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda candidate: candidate.score, default=None)
-    union = _union(collection, query, usable, best) if hinted is None and (best is None or best.is_loose) else None
+    may_unite = hinted is None or hinted.kind.has_wildcard
+    union = _union(collection, query, usable, best) if may_unite and (best is None or best.is_loose) else None
     if union is None and best is not None:
         return _with_index(collection, query, best)
+    if union is None and hinted is not None:
+        _check_serves(collection, hinted, query)
+        return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
     return _sorted(union or natural_scan(collection, cheap_first(query.match)), query)
 
 
@@ -108,14 +110,22 @@ def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Pl
 
 
 def _usable(collection: Collection, query: CanonicalQuery) -> list[Index]:
-    indexes = [index for index in collection.indexes if index.generator is not None and not index.hidden]
+    indexes = [index for index in collection.indexes if (index.generator is not None or index.kind.has_wildcard) and not index.hidden]
     listed = listed_indexes(collection, query)
     return indexes if listed is None else [index for index in indexes if is_listed(index, listed)]
 
 
 def _candidates(query: CanonicalQuery, usable: list[Index], *, forced: bool) -> list[Candidate]:
     conditions = Conditions(query)
-    return [candidate for index in usable if (candidate := make_candidate(index, conditions, forced=forced))]
+    found: list[Candidate] = []
+    for index in usable:
+        if index.generator is not None:
+            candidate = make_candidate(index, conditions, forced=forced)
+            if candidate is not None:
+                found.append(candidate)
+        elif index.kind.has_wildcard:
+            found += wildcard_candidates(index, conditions, forced=forced)
+    return found
 
 
 def _check_serves(collection: Collection, index: Index, query: CanonicalQuery) -> None:
@@ -157,7 +167,7 @@ def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) 
     if collection.is_clustered and best.index is collection.id_index:
         clustered = ClusteredScan(collection, cheap_first(query.match), best.sorts < 0, best.bounds)
         return clustered if best.sorts else _sorted(clustered, query)
-    plan = IndexedScan(collection, best.index, best.bounds, best.residual, best.key_filter, best.sorts < 0, best.covers)
+    plan = scan_of(collection, best, best.residual, best.key_filter, reverse=best.sorts < 0, covered=best.covers)
     return plan if best.sorts else _sorted(_fetching(plan, query), query)
 
 
@@ -186,7 +196,7 @@ def _branch_scan(collection: Collection, query: CanonicalQuery, branch: Candidat
     if isinstance(branch, TextSearchPlan):
         branch.scored, branch.residual, branch.others = False, None, query.match
         return branch
-    return IndexedScan(collection, branch.index, branch.bounds, query.match)
+    return scan_of(collection, branch, query.match)
 
 
 def _branch(collection: Collection, query: CanonicalQuery, child: Any, usable: list[Index]) -> Candidate | TextSearchPlan | None:

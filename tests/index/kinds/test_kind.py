@@ -40,7 +40,7 @@ def test_the_names_in_key_patterns() -> None:
 def test_which_kinds_store_entries(key: dict[str, Any], name: str) -> None:
     options = {"weights": {"a": 1}} if "_fts" in key else {}
     index = make_index(check_spec({"key": key, "name": "i", **options}), 9)
-    assert index.stores_entries == (name in ("btree", "hashed", "text"))
+    assert index.stores_entries == (name in ("btree", "hashed", "text", "wildcard"))
     assert index.kind.is_ordered == (name == "btree")
 
 

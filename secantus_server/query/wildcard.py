@@ -110,8 +110,11 @@ def wildcard_candidates(index: Index, conditions: Conditions, *, forced: bool) -
     """
     collation = parse_collation(index.spec.get("collation"))
     same_collation: bool = collation == conditions.query.context.collation
-    plain = {path: used for path, used in conditions.by_path(collation, same_collation).items() if path in index.spec["key"]}
-    first = next(iter(index.spec["key"]))
+    key = index.spec["key"]
+    plain: dict[str, Used] = {}
+    if len(key) > 1:
+        plain = {path: used for path, used in conditions.by_path(collation, same_collation).items() if path in key}
+    first = next(iter(key))
     if not is_wildcard(first) and first not in plain:
         return []
     found = [
@@ -135,8 +138,10 @@ def _by_path(index: Index, conditions: Conditions, collation: Any, *, same_colla
             if inner:
                 predicate = predicate._replace(path=f"{node.path}.{predicate.path}", exact=False, exact_alone=False)
             # The fields of an element demand a value there: the element may be another one than that with the entry.
-            demands = demands_any_value(child)
-            if predicate.intervals and has_path(index.spec, predicate.path) and (demands or predicate.demands_value):
+            demands = predicate.demands_value or demands_any_value(child)
+            if predicate.escapes and (inner or _array_paths(index, predicate.path.rpartition(".")[0])):
+                continue
+            if predicate.intervals and has_path(index.spec, predicate.path) and demands:
                 found.setdefault(predicate.path, []).append((_inexact(predicate, child), child))
     return found
 

@@ -153,6 +153,18 @@ def test_lookups(filled: Database) -> None:
     assert [document["_id"] for document in next(joined)["found"]] == [4]
 
 
+@pytest.mark.parametrize("key", ["a.b", "$**"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_negation_that_matches_without_a_value(db: Database, key: str, sparse: bool) -> None:
+    """`{"a.b": null}` does not match an array without documents, so its negation does; an index has null there, or nothing."""
+    db.c.create_index(key, name="i", **({"sparse": True} if sparse and key != "$**" else {}))
+    arrays: list[Any] = [[], [1], [[]], [{"b": []}], [{"b": 1}]]
+    db.c.insert_many([{"_id": number, "a": value} for number, value in enumerate(arrays)])
+    assert db.c.count_documents({"a.b": {"$ne": None}}) == 5
+    assert db.c.count_documents({"a.b": {"$nin": [None, 1]}}) == 4
+    assert db.c.count_documents({"a": {"$elemMatch": {"b": {"$ne": None}}}}) == 2
+
+
 def test_hashed_bounds(db: Database) -> None:
     db.c.create_index([("a", "hashed")], name="h")
     db.c.insert_many([{"_id": 1, "a": 1}, {"_id": 2, "a": None}, {"_id": 3}, {"_id": 4, "a": "x"}])

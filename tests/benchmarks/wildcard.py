@@ -17,7 +17,7 @@ from secantus_server import SecantusDBServer
 
 COUNT = 100_000
 REPEATS = 20
-FIELDS = 6
+FIELDS = 24
 
 
 def load(collection: Collection[Any]) -> float:
@@ -48,7 +48,7 @@ def main() -> None:
         indexed.create_index("$**")
         print(f"insert: {load(plain):.1f} us per document without the index, {load(indexed):.1f} us with {FIELDS} entries")
         print(f"{'documents':>9} {'index ms':>9} {'scan ms':>9} {'ratio':>7}")
-        for field in range(0, FIELDS, FIELDS - 1):
+        for field in (0, FIELDS // 2, FIELDS - 1):
             filter, expected = {f"facts.f{field}": 7}, field + 1
             by_index = best_ms(indexed, filter, expected)
             by_scan = best_ms(plain, filter, expected)

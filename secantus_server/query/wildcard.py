@@ -26,8 +26,8 @@ from secantus_server.index.kinds.kind import IndexKind
 from secantus_server.index.kinds.wildcard import demands_any_value, has_path, mark_of, may_serve
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.collation import parse_collation
-from secantus_server.mql.match import Comparison, ElemMatchObject
-from secantus_server.query.bounds import FieldInterval, point
+from secantus_server.mql.match import Comparison, ElemMatchObject, TypeMatch
+from secantus_server.query.bounds import EVERYTHING, FieldInterval, point
 from secantus_server.query.candidates import Candidate, Conditions, Used, make_candidate
 from secantus_server.query.plan import Documents, IndexedScan
 from secantus_server.query.predicates import Predicate, conjuncts, has_index_component, mentions_text, predicate_of
@@ -132,7 +132,7 @@ def _by_path(index: Index, conditions: Conditions, collation: Any, *, same_colla
     for node in conditions.nodes:
         inner = type(node) is ElemMatchObject
         for child in conjuncts(node.child) if inner else [node]:
-            predicate = predicate_of(child, collation) if may_serve(child) else None
+            predicate = _predicate(child, collation)
             if predicate is None or has_index_component(predicate.path) or (mentions_text(child) and not same_collation):
                 continue
             if inner:
@@ -146,8 +146,14 @@ def _by_path(index: Index, conditions: Conditions, collation: Any, *, same_colla
     return found
 
 
+def _predicate(node: Any, collation: Any) -> Predicate | None:
+    if type(node) is TypeMatch:
+        return Predicate(node.path, [EVERYTHING], False, False, False)
+    return predicate_of(node, collation) if may_serve(node) else None
+
+
 def _inexact(predicate: Predicate, node: Any) -> Predicate:
-    """Return the predicate as one that is not exact if the entries do not tell all: `{}` also stands for fields that have none."""
+    """Return the predicate as one that is not exact if the entries do not tell all: `{}` also stands for documents without indexed fields."""
     if type(node) is Comparison and type(node.operand) is not dict:
         return predicate
     return predicate._replace(exact=False, exact_alone=False)

@@ -48,6 +48,8 @@ def filled(db: Database) -> Database:
         ({"b": {"$exists": True}}, ['["b", "b"]', '["b.", "b/")'], ["[MinKey, MaxKey]"]),
         ({"b": {"$ne": None}}, ['["b", "b"]', '["b.", "b/")'], ["[MinKey, MaxKey]"]),
         ({"b": {}}, ['["b", "b"]'], ["[{}, {}]"]),
+        ({"b.tags": []}, ['["b.tags", "b.tags"]'], ["[undefined, undefined]", "[[], []]"]),
+        ({"b": {"$type": "object"}}, ['["b", "b"]', '["b.", "b/")'], ["[MinKey, MaxKey]"]),
     ],
 )
 def test_bounds(filled: Database, filter: dict[str, Any], path: list[str], bounds: list[str]) -> None:

@@ -18,7 +18,7 @@ from secantus_server.index.key_pattern import direction, is_wildcard
 from secantus_server.index.kinds._wildcard import MARK, WildcardKeys
 from secantus_server.index.kinds.kind import Extractor, Guard, IndexKind, register
 from secantus_server.mql.collation import parse_collation
-from secantus_server.mql.match import Comparison, ElemMatchValue, Exists, In, MatchExpression, Not, RegexMatch
+from secantus_server.mql.match import Comparison, ElemMatchValue, Exists, In, MatchExpression, Not, RegexMatch, TypeMatch
 
 
 class Wildcard(IndexKind):
@@ -77,7 +77,9 @@ class Wildcard(IndexKind):
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
         """Return whether the index contains what the predicate demands, or has the path as one of its other fields."""
-        return path in spec["key"] or (has_path(spec, path) and may_serve(node))
+        if path in spec["key"]:
+            return True
+        return has_path(spec, path) and (type(node) not in (Comparison, In, ElemMatchValue) or may_serve(node))
 
 
 def check_wildcard_fields(key: dict[str, Any]) -> None:
@@ -152,7 +154,10 @@ def mark_of(path: str) -> bytes:
 
 
 def may_serve(node: Any) -> bool:
-    """Return whether the entries can serve a predicate on a path of the wildcard: there are none for documents, arrays or absent fields."""
+    """Return whether the entries can serve a predicate on a path of the wildcard.
+
+    There are none for documents and arrays that are not empty, and none for absent fields.
+    """
     kind = type(node)
     if kind is Comparison:
         return _has_entries(node.operand)
@@ -160,18 +165,18 @@ def may_serve(node: Any) -> bool:
         return all(map(_has_entries, node.operands))
     if kind is ElemMatchValue:
         return all(may_serve(child) for child in node.children if type(child) in (Comparison, In, RegexMatch))
-    return kind in (Exists, RegexMatch) or demands_any_value(node)
+    return kind is RegexMatch or demands_any_value(node)
 
 
 def demands_any_value(node: Any) -> bool:
-    """Return whether a predicate is `$exists: true` or `$ne: null`."""
+    """Return whether a predicate demands a value, such as `$exists: true` and `$ne: null`, but no certain ones."""
     if type(node) is Not:
         return type(node.child) is Comparison and node.child.operator == "$eq" and node.child.operand is None
-    return type(node) is Exists
+    return type(node) in (Exists, TypeMatch)
 
 
 def _has_entries(operand: Any) -> bool:
-    return operand is not None and type(operand) is not list and (type(operand) is not dict or not operand)
+    return operand is not None and (type(operand) not in (dict, list) or not operand)
 
 
 def _tree(spec: dict[str, Any]) -> tuple[dict[bytes, Any] | None, bool]:

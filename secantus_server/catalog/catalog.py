@@ -192,6 +192,7 @@ class Catalog:
         with self._engine.transaction() as unit:
             self._reload_rows(unit, restored.touched_catalog_keys)
         for collection in self.view.all():
+            collection.cached_plans.clear()
             if collection.ident in restored.touched_idents:
                 collection.documents_changed(restored.more_records.get(collection.ident, 0))
 

@@ -20,11 +20,11 @@ from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.query.express import ExpressScan, IdHack, express_plan, id_plan
 from secantus_server.query.find import count_all
-from secantus_server.query.index_filters import listed_indexes, query_shape
+from secantus_server.query.index_filters import listed_indexes
 from secantus_server.query.multikey import show_array_paths
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
+from secantus_server.query.plan_cache import plan_cache_keys
 from secantus_server.query.planner import other_plans, plan_query
-from secantus_server.query.shapes import shape_hash
 from secantus_server.query.stages import PlanStage, stage
 from secantus_server.query.unused import notes_on_unused_indexes
 
@@ -90,15 +90,12 @@ def query_planner(
     Arguments:
         (as in Runner.result)
     """
-    shape = shape_hash([namespace, query_shape(query)])
     return {
         "namespace": namespace,
         "parsedQuery": {} if query.match is None else query.match.serialize(),
         **_collation_field(query),
         "indexFilterSet": listed_indexes(collection, query) is not None,
-        "queryHash": shape[:8],
-        "planCacheShapeHash": shape[:8],
-        "planCacheKey": shape_hash([shape, root.planned()])[:8],
+        **plan_cache_keys(namespace, query, root.planned()),
         "optimizationTimeMillis": 0,
         **({"optimizedPipeline": True} if whole_pipeline else {}),
         "maxIndexedOrSolutionsReached": False,

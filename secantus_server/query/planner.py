@@ -88,6 +88,8 @@ def _by_text(collection: Collection, query: CanonicalQuery) -> Plan:
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
     usable = [hinted] if hinted else _usable(collection, query)
     candidates = _candidates(query, usable, forced=hinted is not None)
+    if len(candidates) > 1 and hinted is None:
+        query.rivals = len(candidates)
     best = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda candidate: candidate.score, default=None)
     may_unite = hinted is None or hinted.kind.has_wildcard
     union = _union(collection, query, usable, best) if may_unite and (best is None or best.is_loose) else None

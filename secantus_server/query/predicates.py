@@ -34,8 +34,8 @@ class Predicate(NamedTuple):
         exact: whether every document inside them matches.
         exact_alone: the same for an index that is not multikey.
         selective: whether they are likely to exclude most documents.
-        escapes: whether a document may match although its key in a multikey index is outside: `{"a.b": {$ne: null}}` matches `{a: []}`, which
-            has no value there and the key null.
+        escapes: whether a document may match although its key in a multikey index is outside: `{"a.b": {$ne: null}}` matches `{a: []}`,
+            which has no value there and the key null.
     """
 
     path: str

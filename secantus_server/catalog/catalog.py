@@ -17,6 +17,7 @@ from secantus_server.catalog.rows import decode_row, outdated_indexes, split_key
 from secantus_server.catalog.view import CatalogView
 from secantus_server.clock import Clock
 from secantus_server.index._index import Index
+from secantus_server.index.marks import read_marks
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, RecoveryUnit, Restored, WriteConflict
 from secantus_server.system._threads import Lock
 
@@ -49,6 +50,7 @@ class Catalog:
             for key, row in unit.scan(CATALOG, b"", None):
                 collection = decode_row(key, row)
                 databases.setdefault(collection.db, {})[collection.name] = collection
+                _read_marks(unit, collection)
                 if any(index.kind.entries_version() for index in collection.indexes):
                     self.outdated += [(collection.db, collection.name, index) for index in outdated_indexes(row)]
         self._applying = Lock()
@@ -190,6 +192,7 @@ class Catalog:
         with self._engine.transaction() as unit:
             self._reload_rows(unit, restored.touched_catalog_keys)
         for collection in self.view.all():
+            collection.cached_plans.clear()
             if collection.ident in restored.touched_idents:
                 collection.documents_changed(restored.more_records.get(collection.ident, 0))
 
@@ -204,6 +207,12 @@ class Catalog:
             collection, before = decode_row(key, row), self.find(db, name)
             if before is not None and before.ident == collection.ident:
                 collection.take_count_of(before)
+            _read_marks(unit, collection)
             put.append(collection)
         with self._lock:
             self._replace_view(self.view.changed(put, removed))
+
+
+def _read_marks(unit: RecoveryUnit, collection: Collection) -> None:
+    for index in collection.indexes:
+        read_marks(unit, index)

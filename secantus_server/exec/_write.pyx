@@ -12,7 +12,7 @@ from libc.string cimport memcmp
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
 from secantus_server.bson._raw cimport Element, find_field
-from secantus_server.index._index cimport NO_ENTRY, ONE_ENTRY, SOME_ENTRIES, Entries, Index, record_id_bytes
+from secantus_server.index._index cimport NO_ENTRY, ONE_ENTRY, SOME_ENTRIES, Entries, Extraction, Index, covered_of, record_id_bytes
 from secantus_server.mql._keys cimport Generation
 from secantus_server.storage._unit cimport RecoveryUnit
 
@@ -163,7 +163,7 @@ cdef class CollectionWriter:
             return 0
         self.note_multikey(index, entries)
         for key in entries.keys:
-            index.add(self.unit, key, entries.covered if not entries.multikey else None, rid, doc)
+            index.add(self.unit, key, covered_of(entries, key), rid, doc)
         return 0
 
     cdef int take_back(self, Py_ssize_t stored, bytes doc, bytes rid) except -1:
@@ -195,6 +195,8 @@ cdef class CollectionWriter:
         return 0
 
     cdef int note_multikey(self, Index index, Generation entries) except -1:
+        if type(entries) is Extraction:
+            index.marks.update((<Extraction>entries).marks)
         if entries.multikey and not index.multikey and index not in self.became_multikey:
             self.became_multikey.append(index)
         return 0
@@ -292,13 +294,16 @@ cdef class CollectionWriter:
         return before == NO_ENTRY or (same_bytes(key, self.key_buffer) and same_bytes(value, self.value_buffer))
 
     cdef int change(self, Index index, Generation before, Generation after, bytes rid, bytes doc) except -1:
+        cdef set kept = unchanged(before, after)
         if before is not None:
             for key in before.keys:
-                index.take(self.unit, key, rid)
+                if key not in kept:
+                    index.take(self.unit, key, rid)
         if after is not None:
             self.note_multikey(index, after)
             for key in after.keys:
-                index.add(self.unit, key, after.covered if not after.multikey else None, rid, doc)
+                if key not in kept:
+                    index.add(self.unit, key, covered_of(after, key), rid, doc)
         return 0
 
     def delete(self, bytes doc not None, int64_t record_id):
@@ -342,4 +347,15 @@ cdef bint same_bytes(Writer first, Writer second) noexcept:
 cdef bint same_entries(Generation before, Generation after) except -1:
     if before is None or after is None:
         return before is after
+    if type(before) is Extraction and (<Extraction>before).values != (<Extraction>after).values:
+        return False
     return before.keys == after.keys and before.covered == after.covered
+
+
+cdef set unchanged(Generation before, Generation after):
+    """Return the keys of an extractor that both versions of a document have with the same values."""
+    if type(before) is not Extraction or type(after) is not Extraction:
+        return set()
+    values = (<Extraction>after).values
+    mine = (<Extraction>before).values
+    return {key for key in after.keys if key in values and key in mine and mine[key] == values[key]}

@@ -20,6 +20,15 @@ cdef enum Entries:
     SOME_ENTRIES
 
 
+cdef class Extraction(Generation):
+    # The values of each key for covered queries.
+    cdef dict values
+    cdef list marks
+
+
+cdef bytes covered_of(Generation entries, bytes key)
+
+
 cdef class Index:
     cdef readonly str name
     cdef readonly dict spec
@@ -38,6 +47,9 @@ cdef class Index:
     cdef readonly KeyGenerator generator
     cdef object extract
     cdef public bint multikey
+    # The marks of a wildcard index: the paths that lead to or through an array, in some document now or earlier.
+    cdef readonly set marks
+    cdef public bint knows_marks
     cdef public bint dropped
     cdef public int64_t uses
 

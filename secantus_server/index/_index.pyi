@@ -19,6 +19,8 @@ class Index:
     partial_filter: Any
     generator: KeyGenerator | None
     multikey: bool
+    marks: set[bytes]
+    knows_marks: bool
     dropped: bool
     uses: int
     def __init__(

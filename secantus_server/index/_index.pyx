@@ -44,6 +44,17 @@ def ident_prefix(int ident):
     return ident.to_bytes(4, "big")
 
 
+cdef class Extraction(Generation):
+    """The keys that the extractor of an index has made."""
+
+
+cdef bytes covered_of(Generation entries, bytes key):
+    """Return the values that are stored with a key, or None."""
+    if type(entries) is Extraction:
+        return (<Extraction>entries).values.get(key)
+    return None if entries.multikey else entries.covered
+
+
 cdef class Index:
     """One index of a collection.
 
@@ -56,6 +67,9 @@ cdef class Index:
         multikey: whether some document has several keys.
         guard: raises for a document that cannot be indexed; None accepts all.
         extract: returns the keys of a document, if there is no generator; None for a kind that stores no entries.
+
+    `marks`: of a wildcard index, the keys that name the paths with arrays; writers add to it before they commit, and nothing is removed.
+    `knows_marks`: whether it is complete; an index that is read from the store as multikey needs `read_marks`.
     """
 
     def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None, extract=None):
@@ -75,6 +89,8 @@ cdef class Index:
         self.generator = generator
         self.partial_filter = partial_filter
         self.multikey = multikey
+        self.marks = set()
+        self.knows_marks = not multikey
         self.point_path = self.parts[0][0] if self.finds_points() else None
 
     def finds_points(self):
@@ -111,9 +127,12 @@ cdef class Index:
         return entries
 
     cdef Generation extracted(self, bytes doc):
-        cdef Generation entries = Generation.__new__(Generation)
-        entries.keys = sorted(self.extract(doc))
-        entries.multikey = len(entries.keys) > 1
+        cdef Extraction entries = Extraction.__new__(Extraction)
+        found = self.extract(doc)
+        entries.keys = sorted(found)
+        entries.values = found if type(found) is dict else {}
+        entries.marks = [key for key, values in entries.values.items() if values is None]
+        entries.multikey = self.kind.is_multikey(entries.keys, entries.marks)
         return entries
 
     cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *:
@@ -144,10 +163,9 @@ cdef class Index:
         cdef bytes rid = record_id_bytes(record_id)
         if found is None:
             return [], False
-        value = b"" if found.multikey else found.covered or b""
         if self.unique:
-            return [(self.prefix + key, rid + value) for key in found.keys], found.multikey
-        return [(self.prefix + key + rid, value) for key in found.keys], found.multikey
+            return [(self.prefix + key, rid + (covered_of(found, key) or b"")) for key in found.keys], found.multikey
+        return [(self.prefix + key + rid, covered_of(found, key) or b"") for key in found.keys], found.multikey
 
     def owner(self, bytes key not None, bytes value not None):
         """Return the RecordId of a stored entry."""

@@ -83,6 +83,9 @@ class PipelineHost(Protocol):
     A failed write leaves no trace and does not affect the next one.
     """
 
+    #: Whether the plans of its queries enter the plan cache; those of explain do not.
+    caches_plans: bool = True
+
     def check(self) -> None:
         """Raise if the operation was killed or timed out."""
         ...

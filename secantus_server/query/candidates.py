@@ -210,7 +210,8 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
         root = path.partition(".")[0]
         predicates = by_path.get(path, [])
         if index.multikey:
-            predicates = [] if root in bounded_roots else sorted(predicates, key=_points_first)[:1]
+            within = [used for used in predicates if not used[0].escapes]
+            predicates = [] if root in bounded_roots else sorted(within, key=_points_first)[:1]
         if index.kind.is_transformed(index.spec["key"][path]):
             predicates = [_transformed(index, used) for used in predicates if all(interval.is_point for interval in used[0].intervals)]
         intervals: list[FieldInterval] = [EVERYTHING]

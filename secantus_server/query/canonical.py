@@ -36,6 +36,8 @@ class CanonicalQuery:
         return_key, show_record_id: find's options.
         sort_bytes: the memory limit of a sort that may not use the disk, else None.
         projection: find's projection, which is a part of the query's shape.
+        rivals: how many plans the planner has chosen from, if more than one.
+        is_cached: whether its plan enters the plan cache.
     """
 
     filter: dict[str, Any]
@@ -54,6 +56,8 @@ class CanonicalQuery:
     show_record_id: bool = False
     sort_bytes: int | None = None
     projection: dict[str, Any] | None = None
+    rivals: int = 0
+    is_cached: bool = True
 
     @property
     def wanted_metadata(self) -> Metadata | None:

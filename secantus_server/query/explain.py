@@ -20,13 +20,12 @@ from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.query.express import ExpressScan, IdHack, express_plan, id_plan
 from secantus_server.query.find import count_all
-from secantus_server.query.index_filters import listed_indexes, query_shape
+from secantus_server.query.index_filters import listed_indexes
 from secantus_server.query.multikey import show_array_paths
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
+from secantus_server.query.plan_cache import plan_cache_keys
 from secantus_server.query.planner import other_plans, plan_query
-from secantus_server.query.shapes import shape_hash
 from secantus_server.query.stages import PlanStage, stage
-from secantus_server.query.unused import notes_on_unused_indexes
 
 VERBOSITIES = ("queryPlanner", "executionStats", "allPlansExecution")
 
@@ -39,13 +38,11 @@ class Runner:
         scope: the scope to read in.
         verbosity: one of `VERBOSITIES`.
         elapsed_ms: returns the milliseconds since the command began.
-        notes: remarks on the plans for the user, in sentences.
     """
 
     scope: ReadScope
     verbosity: str
     elapsed_ms: Callable[[], int]
-    notes: list[str] = field(default_factory=list)
 
     @property
     def runs(self) -> bool:
@@ -64,7 +61,6 @@ class Runner:
             whole_pipeline: whether the plan does the work of a whole pipeline.
         """
         show_array_paths([root, *root.rejected], collection, self.scope)
-        self.notes += notes_on_unused_indexes(collection, query.match, root)
         found = {"queryPlanner": query_planner(namespace, query, root, collection, whole_pipeline=whole_pipeline)}
         if self.runs:
             found["executionStats"] = self._statistics(root)
@@ -90,15 +86,12 @@ def query_planner(
     Arguments:
         (as in Runner.result)
     """
-    shape = shape_hash([namespace, query_shape(query)])
     return {
         "namespace": namespace,
         "parsedQuery": {} if query.match is None else query.match.serialize(),
         **_collation_field(query),
         "indexFilterSet": listed_indexes(collection, query) is not None,
-        "queryHash": shape[:8],
-        "planCacheShapeHash": shape[:8],
-        "planCacheKey": shape_hash([shape, root.planned()])[:8],
+        **plan_cache_keys(namespace, query, root.planned()),
         "optimizationTimeMillis": 0,
         **({"optimizedPipeline": True} if whole_pipeline else {}),
         "maxIndexedOrSolutionsReached": False,

@@ -15,6 +15,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.projection import Projection
 from secantus_server.query.canonical import CanonicalQuery, PointQuery
 from secantus_server.query.plan import Documents, IndexedScan, Plan, Sort, Source, with_metadata
+from secantus_server.query.plan_cache import cache_plan
 from secantus_server.query.planner import plan_query
 from secantus_server.query.point import MeasuredLookup, point_lookup
 
@@ -27,15 +28,22 @@ def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
     """
     if query.wanted_metadata is not None:
         # A point lookup does not know the metadata of what it finds.
-        return WithMetadata(plan_query(collection, query), query)
+        return WithMetadata(_cached(collection, query), query)
     lookup = point_lookup(collection, query) if type(query) is PointQuery and query.context.index_filters is None else None
     if lookup is None:
-        return plan_query(collection, query)
+        return _cached(collection, query)
     note = query.context.note_plan
     if note is not None:
         lookup = MeasuredLookup(lookup)
         note(lookup)
     return lookup
+
+
+def _cached(collection: Collection | None, query: CanonicalQuery) -> Plan:
+    plan = plan_query(collection, query)
+    if query.rivals and query.is_cached and collection is not None:
+        cache_plan(collection, query, plan)
+    return plan
 
 
 class WithMetadata(Source):

@@ -27,7 +27,8 @@ def show_array_paths(roots: Iterable[PlanStage], collection: Collection | None, 
     """
     known: dict[str, dict[str, list[str]]] = {}
     for stage in (found for root in roots for found in root.stages()):
-        if stage.shape.get("isMultiKey") and collection is not None:
+        # A wildcard index knows its paths with arrays.
+        if stage.shape.get("isMultiKey") and "$_path" not in stage.shape["keyPattern"] and collection is not None:
             name = stage.shape["indexName"]
             if name not in known:
                 known[name] = _array_paths(collection, name, scope)

@@ -14,7 +14,7 @@ from secantus_server.query.equality import RepeatedLookup
 from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Near, Sort, Union
 from secantus_server.query.point import MeasuredLookup
 from secantus_server.query.text import TextSearchPlan
-from secantus_server.query.unused import has_unused_index
+from secantus_server.query.wildcard import WildcardScan
 
 #: The name of a stage and the key pattern of its index, or None.
 Stage = tuple[str, dict[str, Any] | None]
@@ -132,7 +132,7 @@ def _scanned(plan: Any, *, sorts: bool) -> Examined:
     if not whole:
         return scan.keys_examined, scan.docs_examined, 0, 0, ordered
     docs = scan.docs_examined
-    if plan.match is None or has_unused_index(plan.collection, plan.match):
+    if plan.match is None:
         return 0, docs, 0, 0, ordered
     return 0, docs, docs, docs - scan.advanced, ordered
 
@@ -161,6 +161,6 @@ def _stage(plan: Any) -> Stage:
         return str(plan.index.kind.near_stage), plan.index.spec["key"]
     if type(plan) is TextSearchPlan:
         return "TEXT_MATCH", plan.index.spec["key"]
-    if type(plan) in (IndexedScan, DistinctPlan):
-        return ("IXSCAN" if type(plan) is IndexedScan else "DISTINCT_SCAN"), plan.index.spec["key"]
+    if type(plan) in (IndexedScan, WildcardScan, DistinctPlan):
+        return ("DISTINCT_SCAN" if type(plan) is DistinctPlan else "IXSCAN"), plan.index.spec["key"]
     return "COLLSCAN", None

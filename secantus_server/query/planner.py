@@ -16,13 +16,14 @@ from secantus_server.mql.match import AlwaysFalse, GeoNear, Or, TextMatch
 from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
 from secantus_server.query.canonical import CanonicalQuery, same_pattern
 from secantus_server.query.clustered import ClusteredScan, natural_scan
-from secantus_server.query.entryless import could_serve, restricted
+from secantus_server.query.hinted import could_serve, restricted
 from secantus_server.query.geo import geo_candidate, is_geospatial
 from secantus_server.query.index_filters import is_listed, listed_indexes
 from secantus_server.query.near import plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
 from secantus_server.query.text import TextSearchPlan, has_text_search, no_text_plan, plan_text, text_of
+from secantus_server.query.wildcard import scan_of, wildcard_candidates
 
 
 def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
@@ -86,15 +87,18 @@ def _by_text(collection: Collection, query: CanonicalQuery) -> Plan:
 
 
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
-    if hinted is not None and not _is_planned(hinted):
-        _check_serves(collection, hinted, query)
-        return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
     usable = [hinted] if hinted else _usable(collection, query)
     candidates = _candidates(query, usable, forced=hinted is not None)
+    if len(candidates) > 1 and hinted is None:
+        query.rivals = len(candidates)
     best = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda candidate: candidate.score, default=None)
-    union = _union(collection, query, usable, best) if hinted is None and (best is None or best.is_loose) else None
+    may_unite = hinted is None or hinted.kind.has_wildcard
+    union = _union(collection, query, usable, best) if may_unite and (best is None or best.is_loose) else None
     if union is None and best is not None:
         return _with_index(collection, query, best)
+    if union is None and hinted is not None:
+        _check_serves(collection, hinted, query)
+        return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
     return _sorted(union or natural_scan(collection, cheap_first(query.match)), query)
 
 
@@ -109,24 +113,24 @@ def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Pl
 
 
 def _usable(collection: Collection, query: CanonicalQuery) -> list[Index]:
-    indexes = [index for index in collection.indexes if _is_planned(index) and not index.hidden]
+    indexes = [index for index in collection.indexes if not index.hidden]
     listed = listed_indexes(collection, query)
     return indexes if listed is None else [index for index in indexes if is_listed(index, listed)]
 
 
 def _candidates(query: CanonicalQuery, usable: list[Index], *, forced: bool) -> list[Candidate]:
     conditions = Conditions(query)
-    return [candidate for index in usable if (candidate := _candidate(index, conditions, forced=forced))]
+    return [candidate for index in usable for candidate in _candidates_of(index, conditions, forced=forced)]
 
 
-def _candidate(index: Index, conditions: Conditions, *, forced: bool) -> Candidate | None:
-    make = make_candidate if index.generator is not None else geo_candidate
-    return make(index, conditions, forced=forced)
-
-
-def _is_planned(index: Index) -> bool:
-    """Return whether the planner makes bounds for the index."""
-    return index.generator is not None or is_geospatial(index)
+def _candidates_of(index: Index, conditions: Conditions, *, forced: bool) -> list[Candidate]:
+    if index.kind.has_wildcard:
+        return wildcard_candidates(index, conditions, forced=forced)
+    if index.generator is not None:
+        candidate = make_candidate(index, conditions, forced=forced)
+    else:
+        candidate = geo_candidate(index, conditions, forced=forced) if is_geospatial(index) else None
+    return [] if candidate is None else [candidate]
 
 
 def _check_serves(collection: Collection, index: Index, query: CanonicalQuery) -> None:
@@ -168,7 +172,7 @@ def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) 
     if collection.is_clustered and best.index is collection.id_index:
         clustered = ClusteredScan(collection, cheap_first(query.match), best.sorts < 0, best.bounds)
         return clustered if best.sorts else _sorted(clustered, query)
-    plan = IndexedScan(collection, best.index, best.bounds, best.residual, best.key_filter, best.sorts < 0, best.covers)
+    plan = scan_of(collection, best, best.residual, best.key_filter, reverse=best.sorts < 0, covered=best.covers)
     return plan if best.sorts else _sorted(_fetching(plan, query), query)
 
 
@@ -197,7 +201,7 @@ def _branch_scan(collection: Collection, query: CanonicalQuery, branch: Candidat
     if isinstance(branch, TextSearchPlan):
         branch.scored, branch.residual, branch.others = False, None, query.match
         return branch
-    return IndexedScan(collection, branch.index, branch.bounds, query.match)
+    return scan_of(collection, branch, query.match)
 
 
 def _branch(collection: Collection, query: CanonicalQuery, child: Any, usable: list[Index]) -> Candidate | TextSearchPlan | None:

@@ -34,6 +34,8 @@ class Predicate(NamedTuple):
         exact: whether every document inside them matches.
         exact_alone: the same for an index that is not multikey.
         selective: whether they are likely to exclude most documents.
+        escapes: whether a document may match although its key in a multikey index is outside: `{"a.b": {$ne: null}}` matches `{a: []}`,
+            which has no value there and the key null.
     """
 
     path: str
@@ -41,11 +43,22 @@ class Predicate(NamedTuple):
     exact: bool
     exact_alone: bool = False
     selective: bool = True
+    escapes: bool = False
 
     @property
     def demands_value(self) -> bool:
         """Whether a document without the path cannot match: an index stores null for an absent field."""
-        return not any(interval.low <= _NULL_KEY <= interval.high for interval in self.intervals)
+        return not self.escapes and not _has_null(self.intervals)
+
+
+def _has_null(intervals: list[FieldInterval]) -> bool:
+    return any(_contains_null(interval) for interval in intervals)
+
+
+def _contains_null(interval: FieldInterval) -> bool:
+    if interval.low == _NULL_KEY or interval.high == _NULL_KEY:
+        return (interval.low < _NULL_KEY or interval.low_included) and (interval.high > _NULL_KEY or interval.high_included)
+    return interval.low < _NULL_KEY < interval.high
 
 
 def conjuncts(match: Any) -> list[Any]:
@@ -74,10 +87,12 @@ def predicate_of(node: Any, collation: Collation | None) -> Predicate | None:
         return None
     positive: Any = node.child if type(node) is Not else node
     path = positive.path
+    escapes = positive is not node and "." in path and not _has_null(found[0])
     if not has_index_component(path):
-        return Predicate(path, *found)
+        predicate = Predicate(path, *found)
+        return predicate._replace(escapes=True) if escapes else predicate
     # `a.0` is an element of an array and also the field "0" of its documents, so that one document has several values there.
-    predicate = Predicate(path, found[0], False)
+    predicate = Predicate(path, found[0], False, escapes=escapes)
     return predicate if predicate.demands_value else None
 
 

@@ -59,9 +59,7 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
         runner = Runner(scope, verbosity, lambda: int((services.clock.monotonic() - begun) * 1000))
         sections = explainer(inner, arguments, transaction, runner)
         scope.close()
-    reply = {"explainVersion": "1", **sections, **_surroundings(request, name, body)}
-    # Parsers of MongoDB's replies ignore this name, which MongoDB does not use.
-    return {**reply, "secantus": {"notes": runner.notes}} if runner.notes else reply
+    return {"explainVersion": "1", **sections, **_surroundings(request, name, body)}
 
 
 def _recall(request: Request, target: Any) -> None:

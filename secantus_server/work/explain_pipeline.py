@@ -43,6 +43,7 @@ def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], t
         args: see `prepare_pipeline`.
     """
     ctx, pipeline, source = prepare_pipeline(request, name, args, runner.scope, transaction)
+    ctx.host.caches_plans = False
     if is_change_stream(pipeline):
         return {"stages": _run_change_stream(request, name, pipeline, ctx, runner)}
     if source is None or pipeline.collectionless:

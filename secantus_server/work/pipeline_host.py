@@ -27,6 +27,7 @@ from secantus_server.pipeline.stages.limit import Limit
 from secantus_server.query.canonical import CanonicalQuery, natural_direction
 from secantus_server.query.equality import EqualityFinder, equality_finder
 from secantus_server.query.find import count_all
+from secantus_server.query.plan_cache import cached_plans
 from secantus_server.query.point import point_index
 from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_document, user_digest
 from secantus_server.work.catalog_entries import catalog_entries
@@ -63,6 +64,7 @@ class ServerHost:
         self._parse = parse
         self._hint = hint
         self._is_first_read = True
+        self.caches_plans = True
         # By index ident: a sub-pipeline that runs for each outer document requests the same finder each time.
         self._point_finders: dict[int, PointFinder] = {}
         self._tied: set[int] = set()
@@ -116,6 +118,7 @@ class ServerHost:
         if pipeline.metadata is not ctx.metadata and pipeline.metadata is not None:
             ctx = replace(ctx, metadata=pipeline.metadata)
         query = query_of(head, ctx, self._hint)
+        query.is_cached = self.caches_plans
         documents = self._read(db, collection, query)
         if head.skip or head.limit is not None:
             stop = None if head.limit is None else head.skip + head.limit
@@ -242,8 +245,9 @@ class ServerHost:
         return [] if found is None else index_statistics(found, self._services.started_at())
 
     def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
-        """Return the plan cache's entries: always empty, since there is no plan cache. None if the collection does not exist."""
-        return None if self._collection(db, collection) is None else []
+        """Return the plan cache's entries; None if the collection does not exist."""
+        found = self._collection(db, collection)
+        return None if found is None else cached_plans(found, self._services.topology.address)
 
     def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the documents of `$currentOp`."""

@@ -25,6 +25,7 @@ class MemoryHost:
 
     def __init__(self) -> None:
         self.collections: dict[Namespace, list[bytes]] = {}
+        self.caches_plans = True
         self.views: dict[Namespace, tuple[str, list[dict[str, Any]]]] = {}
         self.indexes: dict[Namespace, list[dict[str, Any]]] = {}
         self.options: dict[Namespace, dict[str, Any]] = {}

@@ -2,8 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/command/nav-plan-cache/
 
-The planner chooses plans by rules and caches none, so planCacheClear has no effect. Index filters limit the choice; they end with the
-server's process.
+Index filters limit the planner's choice; they end with the server's process. They also clear the cached plans of their shape.
 """
 
 from __future__ import annotations
@@ -72,8 +71,14 @@ def _shape(request: Request, collection: Collection) -> str:
 
 @command("planCacheClear", lenient=True, privileges=on_collection("planCacheWrite"))
 def plan_cache_clear(request: Request, args: dict[str, Any]) -> Reply:
-    """Clear the cached plans of a collection: none are cached."""
-    _collection(request)
+    """Clear the cached plans of a collection, or that of one query shape."""
+    collection = _collection(request)
+    if collection is None:
+        return {}
+    if type(request.body.get("query")) is dict:
+        collection.cached_plans.pop(_shape(request, collection), None)
+    else:
+        collection.cached_plans.clear()
     return {}
 
 
@@ -110,7 +115,9 @@ def plan_cache_set_filter(request: Request, args: dict[str, Any]) -> Reply:
     entry = {"query": body["query"], "sort": body.get("sort", {}), "projection": body.get("projection", {})}
     if "collation" in body:
         entry["collation"] = body["collation"]
-    filters = {**_filters(request, collection), _shape(request, collection): {**entry, "indexes": body["indexes"]}}
+    shape = _shape(request, collection)
+    collection.cached_plans.pop(shape, None)
+    filters = {**_filters(request, collection), shape: {**entry, "indexes": body["indexes"]}}
     _replace_filters(request, collection, filters)
     return {}
 

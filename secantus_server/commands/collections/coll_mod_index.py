@@ -21,6 +21,7 @@ from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
+from secantus_server.index.marks import read_marks
 from secantus_server.index.spec import MAX_EXPIRE_S
 
 ARGUMENTS = a.Arguments(
@@ -93,7 +94,9 @@ def change_index(
         return _convert(request, transaction, collection, index, spec, dry_run=dry_run)
     if not reply:
         return None, None, reply
-    return index, make_index(spec, index.ident, index.multikey), reply
+    changed = make_index(spec, index.ident, index.multikey)
+    read_marks(transaction.unit, changed)
+    return index, changed, reply
 
 
 def _find(collection: Collection, args: dict[str, Any]) -> Index:

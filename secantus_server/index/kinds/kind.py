@@ -18,7 +18,8 @@ from secantus_server.mql.match import MatchExpression
 
 # Raises CommandError for a document that cannot be indexed.
 Guard = Callable[[bytes], None]
-# Returns the distinct keys of a document, or raises CommandError.
+# Returns the distinct keys of a document, or raises CommandError. In a dict, each key has the values that are stored with it, or None if it
+# is a mark (see `_wildcard.pyx`).
 Extractor = Callable[[bytes], Iterable[bytes]]
 
 
@@ -39,6 +40,8 @@ class IndexKind(Protocol):
     may_expire: bool = False
     in_api_v1: bool = True
     one_per_collection: bool = False
+    #: The index serves any path below its wildcard; see `query.wildcard`.
+    has_wildcard: bool = False
     #: `$text` needs an index of this kind.
     serves_text: bool = False
     #: Hinting the index is an error if it cannot serve any predicate of the filter.
@@ -95,6 +98,15 @@ class IndexKind(Protocol):
     def parts(self, key: dict[str, Any]) -> list[tuple[str, int]]:
         """Return the paths and directions of the fields in the extractor's keys, if the planner makes bounds of them."""
         return []
+
+    def is_multikey(self, keys: list[bytes], marks: list[bytes]) -> bool:
+        """Return whether a document with these keys makes the index multikey.
+
+        Arguments:
+            keys: all keys that the extractor has made.
+            marks: those that are marks.
+        """
+        return len(keys) > 1
 
     def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
         """Return the values in a key that the extractor has made, in the order of the key pattern; an error shows them.

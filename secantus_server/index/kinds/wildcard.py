@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
 
-It stores no entries yet.
+`_wildcard.pyx` describes the entries.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from secantus_server.bson import decode
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
 from secantus_server.errors import CommandError
-from secantus_server.index.key_pattern import is_wildcard
-from secantus_server.index.kinds.kind import Guard, IndexKind, register
-from secantus_server.mql.match import MatchExpression
+from secantus_server.index.key_pattern import direction, is_wildcard
+from secantus_server.index.kinds._wildcard import MARK, WildcardKeys
+from secantus_server.index.kinds.kind import Extractor, Guard, IndexKind, register
+from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.match import Comparison, ElemMatchValue, Exists, In, MatchExpression, Not, RegexMatch, TypeMatch
 
 
 class Wildcard(IndexKind):
@@ -28,6 +30,7 @@ class Wildcard(IndexKind):
         {"wildcardProjection": (2, "The field 'wildcardProjection' is only allowed in an 'wildcard' index")}
     )
     needs_predicate = True
+    has_wildcard = True
 
     def claims(self, path: str, direction: Any) -> bool:
         """Return whether the path is a wildcard with a direction; `{"$**": "text"}` is a text index."""
@@ -58,9 +61,25 @@ class Wildcard(IndexKind):
         plain = [path for path in spec["key"] if not is_wildcard(path)]
         return (lambda document: _refuse_arrays(decode(document), plain)) if plain else None
 
+    def extractor(self, spec: dict[str, Any]) -> Extractor:
+        """Return the function that makes the keys of a document."""
+        fields = [(None if is_wildcard(path) else path, direction(value)) for path, value in spec["key"].items()]
+        tree, excludes = _tree(spec)
+        return WildcardKeys(fields, tree, excludes, parse_collation(spec.get("collation")))
+
+    def is_multikey(self, keys: list[bytes], marks: list[bytes]) -> bool:
+        """Return whether the document has an array; several fields do not make the index multikey."""
+        return bool(marks)
+
+    def entries_version(self) -> str:
+        """Return the version of the keys."""
+        return "1"
+
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether the index would contain the values at the predicate's path."""
-        return has_path(spec, path)
+        """Return whether the index contains what the predicate demands, or has the path as one of its other fields."""
+        if path in spec["key"]:
+            return True
+        return has_path(spec, path) and (type(node) not in (Comparison, In, ElemMatchValue) or may_serve(node))
 
 
 def check_wildcard_fields(key: dict[str, Any]) -> None:
@@ -113,22 +132,76 @@ def _check_compound(key: dict[str, Any], wildcard: str, projection: dict[str, An
 
 
 def has_path(spec: dict[str, Any], path: str) -> bool:
-    """Return whether the index would contain the values at a path.
+    """Return whether the wildcard stands for a path.
 
     Arguments:
         spec: the index's definition.
     """
-    key = spec["key"]
-    if path in key or any(_within(path, name[: -len(".$**")]) for name in key if name.endswith(".$**")):
+    tree, excludes = _tree(spec)
+    if tree is None:
         return True
-    if "$**" not in key:
-        return False
-    projection = _flat(spec.get("wildcardProjection") or {})
-    named = {name: bool(value) for name, value in projection.items() if name != "_id"}
-    if _within(path, "_id"):
-        return bool(projection.get("_id", False))
-    inside = any(_within(path, name) for name in named)
-    return inside if any(named.values()) else not inside
+    below: Any = tree
+    for name in path.encode("utf-8", "surrogateescape").split(b"."):
+        below = below.get(name)
+        if below is True or below is None:
+            return excludes is (below is None)
+    return excludes
+
+
+def mark_of(path: str) -> bytes:
+    """Return the mark of a path that leads to an array."""
+    return MARK + path.encode("utf-8", "surrogateescape") + b"\0"
+
+
+def may_serve(node: Any) -> bool:
+    """Return whether the entries can serve a predicate on a path of the wildcard.
+
+    There are none for documents and arrays that are not empty, and none for absent fields.
+    """
+    kind = type(node)
+    if kind is Comparison:
+        return _has_entries(node.operand)
+    if kind is In:
+        return all(map(_has_entries, node.operands))
+    if kind is ElemMatchValue:
+        return all(may_serve(child) for child in node.children if type(child) in (Comparison, In, RegexMatch))
+    return kind is RegexMatch or demands_any_value(node)
+
+
+def demands_any_value(node: Any) -> bool:
+    """Return whether a predicate demands a value, such as `$exists: true` and `$ne: null`, but no certain ones."""
+    if type(node) is Not:
+        return type(node.child) is Comparison and node.child.operator == "$eq" and node.child.operand is None
+    return type(node) in (Exists, TypeMatch)
+
+
+def _has_entries(operand: Any) -> bool:
+    return operand is not None and (type(operand) not in (dict, list) or not operand)
+
+
+def _tree(spec: dict[str, Any]) -> tuple[dict[bytes, Any] | None, bool]:
+    """Return the fields that the wildcard stands for, and whether they are those that it leaves out; see `WildcardKeys`."""
+    wildcard = next(filter(is_wildcard, spec["key"]))
+    if wildcard != "$**":
+        return _as_tree([wildcard[: -len(".$**")]]), False
+    flat = _flat(spec.get("wildcardProjection") or {})
+    given = {path: bool(value) for path, value in flat.items()}
+    others = [value for path, value in given.items() if path != "_id"]
+    with_id = given.get("_id", False)
+    if any(others) or (with_id and not others):
+        return _as_tree([path for path, value in given.items() if value]), False
+    return _as_tree([path for path, value in {"_id": False, **given}.items() if not value]), True
+
+
+def _as_tree(paths: list[str]) -> dict[bytes, Any] | None:
+    tree: dict[bytes, Any] = {}
+    for path in paths:
+        *parents, last = path.encode("utf-8", "surrogateescape").split(b".")
+        level = tree
+        for name in parents:
+            level = level.setdefault(name, {})
+        level[last] = True
+    return tree or None
 
 
 def _within(path: str, parent: str) -> bool:

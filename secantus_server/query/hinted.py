@@ -1,4 +1,4 @@
-"""Indexes that store no entries yet: what they would serve, and which documents they would hold.
+"""Hinted indexes that cannot give bounds: which queries they refuse, and which documents they contain.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/
 """
@@ -13,7 +13,7 @@ from secantus_server.query.predicates import conjuncts, predicate_of
 
 
 def could_serve(index: Index, match: MatchExpression | None) -> bool:
-    """Return whether the index could serve a predicate of the filter if it had entries."""
+    """Return whether the index could serve a predicate of the filter."""
     return any(_serves_node(index, node) for node in conjuncts(match))
 
 

@@ -1,0 +1,206 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The keys of documents in a wildcard index.
+
+https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
+
+Each value that is no document has a key of its path and itself; a document has the keys of its fields, or one of `{}` if it has none. An
+array has the keys of its elements, under the array's own path; an array inside an array is one value, and an empty array is undefined. The
+other fields of a compound index come before and after, with the same values in all keys of a document. A document without any value for
+the wildcard has no key, or one of MinKey and MinKey in a compound index.
+
+A path that leads to or through an array also has a *mark*, a key of the path alone. The planner reads the marks to know which paths have
+several keys.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t
+from libc.string cimport memchr
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._keystring cimport invert, put_empty_array_key, put_key
+from secantus_server.bson._raw cimport Element, first_element, next_element
+from secantus_server.mql._keys cimport Generation, KeyGenerator, generate
+
+MARK = b"\xfe"
+
+cdef enum:
+    STRING_RANK = 50
+    MIN_KEY = 255
+    DOCUMENT = 3
+    ARRAY = 4
+    DOT = 46
+
+cdef const uint8_t* EMPTY_DOCUMENT = <const uint8_t*>b"\x05\x00\x00\x00\x00"
+
+
+cdef class WildcardKeys:
+    """A function from a document to its keys: a dict from each key to the values that a covered query needs, empty if the document has to be
+    read, or None for a mark.
+
+    Arguments:
+        fields: the key pattern as pairs of path and direction; the path of the wildcard is None.
+        tree: the fields that the index has, or those that it has not, by name: True, or a tree of the fields below. None stands for all.
+        excludes: whether `tree` has the fields that the index has not.
+        collation: defines the order of strings.
+    """
+
+    cdef list before
+    cdef list after
+    cdef bint descending
+    cdef object tree
+    cdef bint excludes
+    cdef object collation
+
+    def __init__(self, list fields not None, tree, bint excludes, collation=None):
+        position = [path for path, _ in fields].index(None)
+        self.before = [KeyGenerator([field], collation) for field in fields[:position]]
+        self.after = [KeyGenerator([field], collation) for field in fields[position + 1:]]
+        self.descending = fields[position][1] < 0
+        self.tree = tree
+        self.excludes = excludes
+        self.collation = collation
+
+    def __call__(self, bytes document not None):
+        cdef Run run = Run.__new__(Run)
+        cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(document)
+        run.index = self
+        run.found = {}
+        run.path = Writer.__new__(Writer)
+        run.out = Writer.__new__(Writer)
+        run.before, run.values_before = keys_of(self.before, data)
+        run.after, run.values_after = keys_of(self.after, data)
+        if not run.add_fields(data, self.tree, False, True) and (self.before or self.after):
+            run.add_absent()
+        return run.found
+
+
+cdef tuple keys_of(list generators, const uint8_t* document):
+    """Return the keys of fields that have no array, and their values."""
+    cdef Generation made
+    if not generators:
+        return b"", b""
+    keys, values = [], []
+    for generator in generators:
+        made = generate(generator, document, [])
+        keys.append(made.keys[0])
+        values.append(made.covered)
+    return b"".join(keys), b"".join(values)
+
+
+cdef class Run:
+    """The keys of one document, in the making."""
+
+    cdef WildcardKeys index
+    cdef dict found
+    cdef bytes before
+    cdef bytes values_before
+    cdef bytes after
+    cdef bytes values_after
+    # The path of the current value.
+    cdef Writer path
+    cdef Writer out
+    # Where the key of the value begins in `out`.
+    cdef size_t mark
+
+    cdef bint add_fields(self, const uint8_t* document, object tree, bint in_array, bint top) except -1:
+        """Add the keys of a document's fields; return whether there are any."""
+        cdef const uint8_t* cursor = first_element(document)
+        cdef Element element
+        cdef size_t mark = self.path.size
+        cdef bint some = False
+        while next_element(&cursor, &element):
+            below = None
+            if tree is not None:
+                below = (<dict>tree).get((<const char*>element.name)[:element.name_len])
+                if below is True if self.index.excludes else below is None:
+                    continue
+                if below is True:
+                    below = None
+            if memchr(element.name, DOT, element.name_len) != NULL:
+                # No path leads to such a field.
+                continue
+            if not top:
+                self.path.put_byte(DOT)
+            self.path.put_bytes(element.name, element.name_len)
+            if self.add_value(&element, below, in_array):
+                some = True
+            self.path.size = mark
+        return some
+
+    cdef bint add_value(self, const Element* element, object tree, bint in_array) except -1:
+        """Add the keys of a field's value; return whether there are any."""
+        cdef const uint8_t* cursor
+        cdef Element item
+        cdef bint some = False
+        if element.type != ARRAY:
+            return self.add_one(element, tree, in_array)
+        self.found[self.path_mark()] = None
+        cursor = first_element(element.value)
+        while next_element(&cursor, &item):
+            if self.add_one(&item, tree, True):
+                some = True
+        if not some and self.is_whole(tree):
+            self.start()
+            put_empty_array_key(self.out)
+            self.finish(b"")
+            return True
+        return some
+
+    cdef bint add_one(self, const Element* element, object tree, bint in_array) except -1:
+        """Add the keys of a value, or of an element of an array; return whether there are any."""
+        cdef bint is_empty
+        if element.type == DOCUMENT:
+            if self.add_fields(element.value, tree, in_array, False):
+                return True
+            if not self.is_whole(tree):
+                return False
+            is_empty = element.value_len == 5
+            self.start()
+            put_key(self.out, DOCUMENT, EMPTY_DOCUMENT, None)
+            self.finish(self.covered(element) if is_empty and not in_array else b"")
+            return True
+        if not self.is_whole(tree):
+            return False
+        self.start()
+        put_key(self.out, element.type, element.value, self.index.collation)
+        self.finish(b"" if in_array else self.covered(element))
+        return True
+
+    cdef bint is_whole(self, object tree) noexcept:
+        """Return whether a value that is no document belongs to the index."""
+        return tree is None or self.index.excludes
+
+    cdef int add_absent(self) except -1:
+        """Add the key of a document without any value for the wildcard."""
+        self.out.clear()
+        self.out.put_bytes(PyBytes_AS_STRING(self.before), PyBytes_GET_SIZE(self.before))
+        put_key(self.out, MIN_KEY, NULL, None)
+        self.mark = self.out.size
+        put_key(self.out, MIN_KEY, NULL, None)
+        return self.finish(b"")
+
+    cdef int start(self) except -1:
+        """Write the key up to the value."""
+        self.out.clear()
+        self.out.put_bytes(PyBytes_AS_STRING(self.before), PyBytes_GET_SIZE(self.before))
+        self.out.put_byte(STRING_RANK)
+        self.out.put_bytes(self.path.buffer, self.path.size)
+        self.out.put_byte(0)
+        self.out.put_byte(1)
+        self.mark = self.out.size
+        return 0
+
+    cdef int finish(self, bytes covered) except -1:
+        """Complete the key after the value, and add it."""
+        if self.index.descending:
+            invert(self.out, self.mark)
+        self.out.put_bytes(PyBytes_AS_STRING(self.after), PyBytes_GET_SIZE(self.after))
+        self.found[self.out.finish()] = covered
+        return 0
+
+    cdef bytes covered(self, const Element* element):
+        cdef bytes own = (<const char*>element.value)[:element.value_len] if element.value_len else b""
+        return self.values_before + bytes((element.type,)) + own + self.values_after
+
+    cdef bytes path_mark(self):
+        return MARK + ((<const char*>self.path.buffer)[:self.path.size] if self.path.size else b"") + b"\0"

@@ -1,0 +1,250 @@
+"""Plans that read wildcard indexes.
+
+https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
+https://www.mongodb.com/docs/manual/reference/index-wildcard-restrictions/
+
+For one path of a query, a wildcard index is an ordinary compound index in which the wildcard is replaced by `$_path` and that path: an
+*expanded* index. Its bounds fix `$_path`. A predicate that any value satisfies also reads the paths below, because a document has no entry
+of its own. A compound index without a predicate for its wildcard is expanded by `$_path` alone, over all paths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bson.min_key import MinKey
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.exec._covered import EntryShape
+from secantus_server.exec._scan import IndexScan
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.index._index import Index
+from secantus_server.index.key_pattern import direction, is_wildcard
+from secantus_server.index.kinds._wildcard import MARK
+from secantus_server.index.kinds.kind import IndexKind
+from secantus_server.index.kinds.wildcard import demands_any_value, has_path, mark_of, may_serve
+from secantus_server.mql._keys import KeyGenerator
+from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.match import Comparison, ElemMatchObject, TypeMatch
+from secantus_server.query.bounds import EVERYTHING, FieldInterval, point
+from secantus_server.query.candidates import Candidate, Conditions, Used, make_candidate
+from secantus_server.query.plan import Documents, IndexedScan
+from secantus_server.query.predicates import Predicate, conjuncts, has_index_component, mentions_text, predicate_of
+from secantus_server.query.stages import PlanStage
+
+PATH = "$_path"
+
+
+class _Expanded(IndexKind):
+    """The kind of an expanded index."""
+
+    name = "expanded wildcard"
+    is_ordered = True
+
+
+class ExpandedIndex(Index):
+    """A wildcard index for one path.
+
+    Arguments:
+        base: the wildcard index.
+        path: the path, or None if the wildcard is not bounded.
+        several: whether a document may have several entries although it has no array there.
+    """
+
+    def __init__(self, base: Index, path: str | None, several: bool) -> None:
+        self.base = base
+        self.path = path
+        self.array_paths = [] if path is None else _array_paths(base, path)
+        key: dict[str, Any] = {}
+        for name, value in base.spec["key"].items():
+            if not is_wildcard(name):
+                key[name] = value
+                continue
+            key[PATH] = 1
+            if path is None:
+                break
+            key[path] = value
+        generator = KeyGenerator([(name, direction(value)) for name, value in key.items()], parse_collation(base.spec.get("collation")))
+        spec = {**base.spec, "key": key}
+        super().__init__(spec, base.ident, _Expanded(), generator, base.partial_filter, several or bool(self.array_paths))
+
+    def values(self, doc: bytes) -> list[Any]:
+        """Return a document's values at the index's paths, None for an absent field."""
+        found = super().values(doc)
+        return [self.path if path == PATH else value for (path, _), value in zip(self.parts, found, strict=True)]
+
+
+def _array_paths(base: Index, path: str) -> list[str]:
+    """Return the prefixes of a path at which a document may have an array."""
+    if not base.multikey:
+        return []
+    names = path.split(".")
+    prefixes = [".".join(names[:length]) for length in range(1, len(names) + 1)]
+    return [prefix for prefix in prefixes if not base.knows_marks or mark_of(prefix) in base.marks]
+
+
+class _PathConditions(Conditions):
+    """The predicates of a query that bound one expanded index."""
+
+    def __init__(self, conditions: Conditions, used: dict[str, Used]) -> None:
+        self.query = conditions.query
+        self.nodes = conditions.nodes
+        self.demands_a_field = False
+        self._used = used
+
+    def by_path(self, collation: Any, same_collation: bool) -> dict[str, Used]:
+        """Return the predicates on each path."""
+        return self._used
+
+    def is_relevant(self, index: Index, by_path: dict[str, Used]) -> bool:
+        """Return True: only relevant indexes are expanded."""
+        return True
+
+
+def wildcard_candidates(index: Index, conditions: Conditions, *, forced: bool) -> list[Candidate]:
+    """Return how a wildcard index could serve the query, one candidate for each path, or none.
+
+    Arguments:
+        forced: the index is hinted, so that it is used even if it misses matches of a partial index's filter.
+    """
+    collation = parse_collation(index.spec.get("collation"))
+    same_collation: bool = collation == conditions.query.context.collation
+    key = index.spec["key"]
+    plain: dict[str, Used] = {}
+    if len(key) > 1:
+        plain = {path: used for path, used in conditions.by_path(collation, same_collation).items() if path in key}
+    first = next(iter(key))
+    if not is_wildcard(first) and first not in plain:
+        return []
+    found = [
+        _candidate(index, conditions, path, used, plain, forced=forced)
+        for path, used in _by_path(index, conditions, collation, same_collation=same_collation).items()
+    ]
+    if not is_wildcard(first) and not any(found):
+        found = [_candidate(index, conditions, None, [], plain, forced=forced)]
+    return [candidate for candidate in found if candidate is not None]
+
+
+def _by_path(index: Index, conditions: Conditions, collation: Any, *, same_collation: bool) -> dict[str, Used]:
+    """Return the predicates that the wildcard of the index may serve, by path."""
+    found: dict[str, Used] = {}
+    for node in conditions.nodes:
+        inner = type(node) is ElemMatchObject
+        for child in conjuncts(node.child) if inner else [node]:
+            predicate = _predicate(child, collation)
+            if predicate is None or has_index_component(predicate.path) or (mentions_text(child) and not same_collation):
+                continue
+            if inner:
+                predicate = predicate._replace(path=f"{node.path}.{predicate.path}", exact=False, exact_alone=False)
+            # The fields of an element demand a value there: the element may be another one than that with the entry.
+            demands = predicate.demands_value or demands_any_value(child)
+            if predicate.escapes and (inner or _array_paths(index, predicate.path.rpartition(".")[0])):
+                continue
+            if predicate.intervals and has_path(index.spec, predicate.path) and demands:
+                found.setdefault(predicate.path, []).append((_inexact(predicate, child), child))
+    return found
+
+
+def _predicate(node: Any, collation: Any) -> Predicate | None:
+    if type(node) is TypeMatch:
+        return Predicate(node.path, [EVERYTHING], False, False, False)
+    return predicate_of(node, collation) if may_serve(node) else None
+
+
+def _inexact(predicate: Predicate, node: Any) -> Predicate:
+    """Return the predicate as not exact if the entries do not tell all: `{}` also stands for a document without indexed fields."""
+    if type(node) is Comparison and type(node.operand) is not dict:
+        return predicate
+    return predicate._replace(exact=False, exact_alone=False)
+
+
+def _candidate(
+    index: Index, conditions: Conditions, path: str | None, used: Used, plain: dict[str, Used], *, forced: bool
+) -> Candidate | None:
+    """Return how the index serves the query by one path, or None if it does not hold all matches.
+
+    Arguments:
+        path: the path, or None if only the other fields are bounded.
+        used: the predicates on the path.
+        plain: the predicates on the other fields.
+    """
+    bounding = [pair for pair in used if not demands_any_value(pair[1])]
+    several = not bounding
+    paths = _all_paths() if path is None else _paths_below(path) if several else [point(path, None)]
+    by_path = {**plain, PATH: [(Predicate(PATH, paths, True, False, not several), None)]}
+    if path is not None and bounding:
+        by_path[path] = bounding
+    candidate = make_candidate(ExpandedIndex(index, path, several), _PathConditions(conditions, by_path), forced=forced)
+    if candidate is not None and not several:
+        # An ordinary index would need no field to fix the path.
+        candidate.fixed -= candidate.fixed > list(candidate.index.spec["key"]).index(PATH)
+    return candidate
+
+
+def _paths_below(path: str) -> list[FieldInterval]:
+    """Return the intervals of a path and of all paths below it."""
+    low, high = point(f"{path}.", None), point(f"{path}/", None)
+    return [point(path, None), FieldInterval(low.low, True, high.low, False, low.low_end, high.low_end)]
+
+
+def _all_paths() -> list[FieldInterval]:
+    """Return the intervals of all paths, and of the documents without any."""
+    low, high = point("", None), point({}, None)
+    return [point(MinKey(), None), FieldInterval(low.low, True, high.low[:1], False, low.low_end, high.low_end)]
+
+
+@dataclass
+class WildcardScan(IndexedScan):
+    """A scan of a wildcard index within the bounds of an expanded one."""
+
+    def open(self, scope: ReadScope) -> Documents:
+        """Return an iterator that reads in a scope's transactions."""
+        index = self.index
+        assert isinstance(index, ExpandedIndex), "the planner chose an expanded index"
+        intervals = [(low, min(high, MARK)) for low, high in self.bounds.intervals]
+        paths = [path for path, _ in index.parts if path != PATH]
+        index.base.uses += 1
+        self.scan = IndexScan(
+            index.base,
+            intervals[::-1] if self.reverse else intervals,
+            self.collection.ident,
+            self.match,
+            scope.check,
+            self.reverse,
+            index.multikey if self.seen is None else self.seen,
+            EntryShape(paths, True) if self.covered else None,
+            self.key_filter,
+            EntryShape(paths, False) if self.key_filter is not None else None,
+        )
+        self.scan.collection = self.collection
+        return scope.open(self.scan)
+
+    def entries(self) -> PlanStage:
+        """Return the IXSCAN stage."""
+        return self._expanded(super().entries())
+
+    def counted(self) -> PlanStage:
+        """Return the stage of a count."""
+        return self._expanded(super().counted())
+
+    def _expanded(self, stage: PlanStage) -> PlanStage:
+        """Correct the fields of a stage that an expanded index shows in its own way."""
+        index = self.index
+        assert isinstance(index, ExpandedIndex), "the planner chose an expanded index"
+        if "isMultiKey" in stage.shape:
+            arrays = {path: index.array_paths if path == index.path else [] for path, _ in index.parts}
+            stage.shape.update({"isMultiKey": bool(index.array_paths), "multiKeyPaths": arrays, "isSparse": True})
+        return stage
+
+
+def scan_of(
+    collection: Collection, candidate: Candidate, match: Any, key_filter: Any = None, *, reverse: bool = False, covered: bool = False
+) -> IndexedScan:
+    """Return the scan of a candidate's index.
+
+    Arguments:
+        (as in IndexedScan)
+    """
+    kind = WildcardScan if isinstance(candidate.index, ExpandedIndex) else IndexedScan
+    return kind(collection, candidate.index, candidate.bounds, match, key_filter, reverse, covered)

@@ -1,0 +1,91 @@
+"""The plan cache, as `$planCacheStats` shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bson.int64 import Int64
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from secantus_server import SecantusDBServer
+
+WAYS: list[dict[str, Any]] = [
+    {"find": "c", "filter": {"a": 5, "b": 5}},
+    {"count": "c", "query": {"a": 5, "b": 5}},
+    {"aggregate": "c", "pipeline": [{"$match": {"a": 5, "b": 5}}, {"$group": {"_id": 1}}], "cursor": {}},
+    {"update": "c", "updates": [{"q": {"a": 5, "b": 5}, "u": {"$set": {"x": 1}}}]},
+    {"delete": "c", "deletes": [{"q": {"a": 5, "b": 5}, "limit": 0}]},
+    {"findAndModify": "c", "query": {"a": 5, "b": 5}, "remove": True},
+]
+
+
+@pytest.fixture
+def filled(db: Database) -> Database:
+    db.c.insert_many([{"_id": n, "a": n, "b": n} for n in range(10)])
+    db.c.create_index("a")
+    db.c.create_index("b")
+    return db
+
+
+def cached(db: Database) -> list[dict[str, Any]]:
+    return list(db.c.aggregate([{"$planCacheStats": {}}]))
+
+
+@pytest.mark.parametrize("command", WAYS, ids=lambda command: next(iter(command)))
+def test_what_creates_an_entry(filled: Database, command: dict[str, Any]) -> None:
+    filled.command({"explain": command, "verbosity": "executionStats"})
+    assert cached(filled) == []
+    filled.command(command)
+    (entry,) = cached(filled)
+    assert entry["createdFromQuery"] == {"query": {"a": 5, "b": 5}, "sort": {}, "projection": {}}
+    assert entry["isActive"] is False
+    assert type(entry["works"]) is Int64
+
+
+def test_the_hashes_are_those_of_explain(filled: Database) -> None:
+    list(filled.c.find({"a": 5, "b": 5}))
+    explained = filled.command({"explain": {"find": "c", "filter": {"a": 5, "b": 5}}, "verbosity": "queryPlanner"})["queryPlanner"]
+    (entry,) = cached(filled)
+    assert [entry[name] for name in ("queryHash", "planCacheKey")] == [explained[name] for name in ("queryHash", "planCacheKey")]
+    assert entry["cachedPlan"]["stage"] == "FETCH"
+
+
+def test_shapes(filled: Database) -> None:
+    for value in (1, 2):
+        list(filled.c.find({"a": value, "b": value}))
+    list(filled.c.find({"b": 1, "a": {"$gt": 1}}))
+    list(filled.c.find({"a": 1}))
+    list(filled.c.find({"a": 1, "b": 1}).hint("a_1"))
+    assert [entry["isActive"] for entry in cached(filled)] == [True, False]
+
+
+def test_what_clears_entries(filled: Database) -> None:
+    def run() -> None:
+        for filter in ({"a": 1, "b": 1}, {"a": {"$gt": 1}, "b": 1}):
+            list(filled.c.find(filter))
+
+    run()
+    filled.command("planCacheClear", "c", query={"a": 7, "b": 8})
+    assert [entry["createdFromQuery"]["query"] for entry in cached(filled)] == [{"a": {"$gt": 1}, "b": 1}]
+    filled.command("planCacheClear", "c")
+    assert cached(filled) == []
+    run()
+    filled.c.create_index("x")
+    assert cached(filled) == []
+    run()
+    filled.c.drop_index("x_1")
+    assert cached(filled) == []
+
+
+def test_a_restore_clears_entries() -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server, MongoClient(server.uri) as other:
+        db = other.d
+        db.c.create_index("a")
+        db.c.create_index("b")
+        with server.checkpoint():
+            db.c.insert_one({"a": 1, "b": 1})
+            list(db.c.find({"a": 1, "b": 1}))
+            assert len(cached(db)) == 1
+        assert cached(db) == []

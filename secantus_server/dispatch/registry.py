@@ -1,5 +1,6 @@
 """The registry of commands: each module of a command registers it with its arguments.
 
+A module is imported when one of its commands is looked up (`commands/all.py`).
 `known.py` lists the commands of MongoDB that Secantus does not support yet.
 """
 
@@ -81,6 +82,36 @@ _COMMANDS: dict[str, Command] = {}
 _EXPLAINERS: dict[str, Explainer] = {}
 
 
+class _Importers:
+    """The functions that import the modules of commands; a server sets them."""
+
+    one: Callable[[str], None] | None = None
+    all: Callable[[], None] | None = None
+
+
+def import_commands_by(one: Callable[[str], None], every: Callable[[], None]) -> None:
+    """Set the functions that import commands which are not registered yet.
+
+    Arguments:
+        one: imports the module of the command with this name, if there is one.
+        every: imports the modules of all commands.
+    """
+    _Importers.one, _Importers.all = staticmethod(one), staticmethod(every)
+
+
+def import_all_commands() -> None:
+    """Import the modules of all commands."""
+    if _Importers.all is not None:
+        _Importers.all()
+
+
+def _lookup(name: str) -> Command | None:
+    """Return the command of this name, whose module is imported if necessary, or None if there is none."""
+    if name not in _COMMANDS and _Importers.one is not None:
+        _Importers.one(name)
+    return _COMMANDS.get(name)
+
+
 def command(
     name: str,
     fields: dict[str, Field] | None = None,
@@ -143,7 +174,7 @@ def find_explainer(name: str) -> Explainer | None:
 
 def is_command(name: str) -> bool:
     """Return whether a command is registered under this name."""
-    return name in _COMMANDS
+    return _lookup(name) is not None
 
 
 def find_command(name: str) -> Command:
@@ -152,7 +183,7 @@ def find_command(name: str) -> Command:
     Raises:
         CommandError: 238 for a command of MongoDB that is not supported yet, 59 for an unknown name.
     """
-    entry = _COMMANDS.get(name)
+    entry = _lookup(name)
     if entry is not None:
         return entry
     if name in NOT_YET:
@@ -166,7 +197,7 @@ def command_to_run(name: str) -> Command:
     Raises:
         CommandError: 59 for an unknown name.
     """
-    entry = _COMMANDS.get(name)
+    entry = _COMMANDS.get(name) or _lookup(name)
     if entry is not None:
         return entry
     if name not in NOT_YET:
@@ -198,5 +229,6 @@ def _not_yet(name: str) -> CommandError:
 
 
 def all_commands() -> dict[str, Command]:
-    """Return every registered name, aliases included, with its command."""
+    """Return every name, aliases included, with its command."""
+    import_all_commands()
     return dict(sorted(_COMMANDS.items()))

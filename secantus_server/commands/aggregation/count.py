@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import decode, int_value
 from secantus_server.bson.values import is_number
@@ -17,12 +17,12 @@ from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.canonical import CanonicalQuery, parse_query
-from secantus_server.query.explain import Runner, run_count
 from secantus_server.query.find import count_documents
-from secantus_server.work.explain_pipeline import explain_view
-from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import timeless_context
 from secantus_server.work.system_collections import computed_source, source_of
+
+if TYPE_CHECKING:
+    from secantus_server.query.explain import Runner
 
 
 def _limit(name: str, value: Any) -> int:
@@ -61,6 +61,9 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
 
 @explains("count")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    from secantus_server.query.explain import run_count
+    from secantus_server.work.explain_pipeline import explain_view
+
     name = collection_name("count", request.db, request.body[request.name])
     collection, query = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
@@ -83,6 +86,9 @@ def _windowed(found: int, skip: int, limit: int) -> int:
 
 
 def _count_view(request: Request, view: Collection, args: dict[str, Any]) -> int:
+    # Imported here, as above, because an import costs the first test of a run.
+    from secantus_server.work.pipelines import run_view
+
     stages = [{"$match": args["query"]}, {"$count": "n"}]
     arguments = {"let": {}, "collation": args["collation"], "hint": args["hint"], "batchSize": None}
     reply = run_view(request, view.name, stages, arguments)

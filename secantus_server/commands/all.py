@@ -1,21 +1,19 @@
-"""The modules of the commands. Each registers its commands when it is imported, which is at first use: together they take a third of a start.
+"""The modules of the commands. Each registers its commands when it is imported, which is at first use: all of them take a third of a start.
 
-A command `listCollections` is in a module `list_collections`; `_SHARED` lists the names for which that is not so.
+A command `listCollections` is in a module `list_collections`. `_OTHER_NAMES` lists the names for which that is not so.
 """
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator
 from importlib import import_module
 from typing import Final
 
 import secantus_server.commands
-from secantus_server.dispatch.registry import import_commands_by
+from secantus_server.dispatch.registry import MODULES
+from secantus_server.modules import modules_by_name
 
-#: The names of commands that are not registered by the module of their own name, by module.
-_SHARED: Final[dict[str, str]] = {
+#: The names of commands that are not registered by a module of their own name, by module.
+_OTHER_NAMES: Final = {
     "append_note": "appendOplogNote",
     "backup_archive": "secantusAdmin.backupArchive",
     "build_info": "buildinfo",
@@ -60,40 +58,10 @@ _SHARED: Final[dict[str, str]] = {
     "write_block": "setUserWriteBlockMode",
 }
 
-_MODULE_OF: Final = {name: module for module, names in _SHARED.items() for name in names.split()}
-
-
-def _modules() -> Iterator[tuple[str, str]]:
-    """Yield the name of each module below this package, and its dotted name."""
-    for path in secantus_server.commands.__path__:
-        with os.scandir(path) as entries:
-            chapters = sorted((entry.name, entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith(("_", ".")))
-        for chapter, place in chapters:
-            for file in sorted(os.listdir(place)):
-                if file.endswith(".py") and not file.startswith(("_", ".")):
-                    yield file[:-3], f"{secantus_server.commands.__name__}.{chapter}.{file[:-3]}"
-
-
-# Found once, since a test may replace the file system before a command is used.
-_MODULES: Final = dict(_modules())
-
-
-def module_of(name: str) -> str | None:
-    """Return the dotted name of the module that registers a command if there is such a command."""
-    return _MODULES.get(_MODULE_OF.get(name) or re.sub("(?<!^)(?=[A-Z])", "_", name).lower())
-
-
-def load_command(name: str) -> None:
-    """Import the module that registers a command, if there is one."""
-    module = module_of(name)
-    if module is not None:
-        import_module(module)
+MODULES.update(modules_by_name(secantus_server.commands.__name__, secantus_server.commands.__path__, _OTHER_NAMES))
 
 
 def load_commands() -> None:
     """Register all commands; a second call does nothing."""
-    for module in _MODULES.values():
+    for module in MODULES.values():
         import_module(module)
-
-
-import_commands_by(load_command, load_commands)

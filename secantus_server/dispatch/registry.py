@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.arguments import Arguments, Field
@@ -82,33 +83,20 @@ _COMMANDS: dict[str, Command] = {}
 _EXPLAINERS: dict[str, Explainer] = {}
 
 
-class _Importers:
-    """The functions that import the modules of commands; a server sets them."""
-
-    one: Callable[[str], None] | None = None
-    all: Callable[[], None] | None = None
-
-
-def import_commands_by(one: Callable[[str], None], every: Callable[[], None]) -> None:
-    """Set the functions that import commands which are not registered yet.
-
-    Arguments:
-        one: imports the module of the command with this name, if there is one.
-        every: imports the modules of all commands.
-    """
-    _Importers.one, _Importers.all = staticmethod(one), staticmethod(every)
+#: The module that registers each command; one that is not imported yet is imported when its command is looked up. Filled by `commands.all`.
+MODULES: dict[str, str] = {}
 
 
 def import_all_commands() -> None:
     """Import the modules of all commands."""
-    if _Importers.all is not None:
-        _Importers.all()
+    for module in MODULES.values():
+        import_module(module)
 
 
 def _lookup(name: str) -> Command | None:
-    """Return the command of this name, whose module is imported if necessary, or None if there is none."""
-    if name not in _COMMANDS and _Importers.one is not None:
-        _Importers.one(name)
+    """Return the command of this name, or None if there is none."""
+    if name not in _COMMANDS and name in MODULES:
+        import_module(MODULES[name])
     return _COMMANDS.get(name)
 
 

@@ -6,8 +6,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
+from types import ModuleType
+
+# Our modules that were there after the latest late import.
+_KEPT: dict[str, ModuleType] = {}
 
 
 def module_names(package: str, paths: Iterable[str]) -> Iterator[str]:
@@ -37,6 +42,22 @@ def import_modules(package: str, paths: Iterable[str]) -> None:
     """Import the modules and packages below a package, as `module_names` lists them."""
     for name in module_names(package, paths):
         import_module(name)
+
+
+def import_late(name: str) -> ModuleType:
+    """Return a module, which is imported at the first call, long after the others.
+
+    Tools such as pytester remove the modules that were imported since some time. Ours are put back before an import, because a second
+    import of a registry would make a second, empty one.
+    """
+    known = _KEPT.get(name)
+    if known is not None:
+        return known
+    for kept, module in list(_KEPT.items()):
+        sys.modules.setdefault(kept, module)
+    found = import_module(name)
+    _KEPT.update((kept, module) for kept, module in list(sys.modules.items()) if kept.startswith("secantus_server."))
+    return found
 
 
 def modules_by_name(package: str, paths: Iterable[str], others: Mapping[str, str]) -> dict[str, str]:

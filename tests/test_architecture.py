@@ -213,21 +213,11 @@ def test_no_chapter_of_commands_imports_another(path: Path) -> None:
     assert not wrong, f"{relative(path)} imports {sorted(wrong)}: move what the chapters share to work/."
 
 
-#: What a command may import where it needs it: pipelines and explain, which would make the first find of a run several times as long.
-LATE = {
-    "secantus_server.query.explain",
-    "secantus_server.work.explain_pipeline",
-    "secantus_server.work.explain_writes",
-    "secantus_server.work.pipelines",
-}
-
-
 @pytest.mark.parametrize("path", sorted(path for part in ("commands", "work") for path in (PACKAGE / part).rglob("*.py")), ids=relative)
 def test_commands_import_at_the_top(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    nodes = [node for scope in scopes for node in ast.walk(scope) if isinstance(node, ast.Import | ast.ImportFrom)]
-    lazy = sorted({node.lineno for node in nodes if isinstance(node, ast.Import) or node.module not in LATE})
+    lazy = sorted({node.lineno for scope in scopes for node in ast.walk(scope) if isinstance(node, ast.Import | ast.ImportFrom)})
     assert not lazy, f"{relative(path)} imports inside a function, in line {lazy}: move what both modules need further down."
 
 

@@ -5,12 +5,11 @@ A command `listCollections` is in a module `list_collections`. `_OTHER_NAMES` li
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Final
 
 import secantus_server.commands
 from secantus_server.dispatch.registry import MODULES
-from secantus_server.modules import modules_by_name
+from secantus_server.modules import import_late, modules_by_name
 
 #: The names of commands that are not registered by a module of their own name, by module.
 _OTHER_NAMES: Final = {
@@ -64,4 +63,4 @@ MODULES.update(modules_by_name(secantus_server.commands.__name__, secantus_serve
 def load_commands() -> None:
     """Register all commands; a second call does nothing."""
     for module in MODULES.values():
-        import_module(module)
+        import_late(module)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.arguments import Arguments, Field
 from secantus_server.dispatch.known import INSTEAD, NOT_YET
 from secantus_server.dispatch.privileges import AUTHENTICATED, Privileges
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.modules import import_late
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.request import Request
@@ -90,13 +90,13 @@ MODULES: dict[str, str] = {}
 def import_all_commands() -> None:
     """Import the modules of all commands."""
     for module in MODULES.values():
-        import_module(module)
+        import_late(module)
 
 
 def _lookup(name: str) -> Command | None:
     """Return the command of this name, or None if there is none."""
     if name not in _COMMANDS and name in MODULES:
-        import_module(MODULES[name])
+        import_late(MODULES[name])
     return _COMMANDS.get(name)
 
 

@@ -6,10 +6,10 @@ A name is supported, known to MongoDB but not supported yet, or unknown.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import TypeVar
 
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.modules import import_late
 from secantus_server.pipeline.stage import Stage
 
 STAGES: dict[str, type[Stage]] = {}
@@ -55,7 +55,7 @@ def stage(*names: str) -> Callable[[StageClass], StageClass]:
 def import_stages() -> None:
     """Register all stages."""
     for module in MODULES.values():
-        import_module(module)
+        import_late(module)
 
 
 def find_stage(name: str) -> type[Stage]:
@@ -68,7 +68,7 @@ def find_stage(name: str) -> type[Stage]:
         CommandError: 40324 for an unknown stage, 238 for one that only MongoDB has.
     """
     if name not in STAGES and name in MODULES:
-        import_module(MODULES[name])
+        import_late(MODULES[name])
     found = STAGES.get(name)
     if found is not None:
         return found

@@ -41,6 +41,27 @@ def test_a_server_imports_only_what_is_used() -> None:
     ], done.stderr
 
 
+REMOVED = """
+import sys
+from secantus_server import SecantusDBServer
+from pymongo import MongoClient
+with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient(port=server.port, directConnection=True) as client:
+    before = dict(sys.modules)
+    client.db.c.insert_one({"a": [3]})
+    print(client.db.c.count_documents({}))
+    client.db.command("create", "v", viewOn="c", pipeline=[{"$unwind": "$a"}])
+    sys.modules.clear()
+    sys.modules.update(before)
+    print(list(client.db.c.aggregate([{"$set": {"b": {"$abs": "$n"}}}, {"$project": {"_id": 0, "a": {"$sum": "$a"}}}, {"$skip": 0}])))
+    print(client.db.v.find_one({}, {"_id": 0}), len(client.admin.command("listCommands")["commands"]) > 100)
+"""
+
+
+def test_modules_that_a_tool_removes_are_not_imported_again() -> None:
+    done = subprocess.run([sys.executable, "-c", REMOVED], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == ["1", "[{'a': 3}]", "{'a': 3} True"], done.stderr
+
+
 def test_every_command_is_found_by_its_name() -> None:
     load_commands()
     for name, entry in all_commands().items():

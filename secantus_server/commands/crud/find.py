@@ -18,6 +18,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.modules import import_late
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, follow_metadata, parse_query
@@ -74,23 +75,18 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
                 found = plan.first(transaction.unit, request.operation.check)
                 return _lookup_reply(f"{request.db}.{name}", found, projection)
             return _open_cursor(request, f"{request.db}.{name}", collection, plan, query, projection, args, transaction)
-    # Imported here, as the pipeline and explain below: an import costs the first test of a run.
-    from secantus_server.work.pipelines import run_view
-
-    return run_view(request, name, _view_stages(args), args)
+    return import_late("secantus_server.work.pipelines").run_view(request, name, _view_stages(args), args)  # type: ignore[no-any-return]
 
 
 @explains("find")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
-    from secantus_server.query.explain import run_find
-    from secantus_server.work.explain_pipeline import explain_view
-
     name = collection_name("find", request.db, request.body[request.name])
     collection, query, projection = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
-        return explain_view(request, name, _view_stages(args), args, transaction, runner)
+        explain_view = import_late("secantus_server.work.explain_pipeline").explain_view
+        return explain_view(request, name, _view_stages(args), args, transaction, runner)  # type: ignore[no-any-return]
     computed = computed_source(request.services, request.db, name, collection, query)
-    root = run_find(collection, query, args["projection"], projection, runner, computed)
+    root = import_late("secantus_server.query.explain").run_find(collection, query, args["projection"], projection, runner, computed)
     return runner.result(f"{request.db}.{name}", collection, query, root)
 
 

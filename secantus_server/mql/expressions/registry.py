@@ -18,10 +18,10 @@ once, while the expression is parsed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.modules import import_late
 
 if TYPE_CHECKING:
     from secantus_server.mql.context import ParseContext
@@ -49,7 +49,7 @@ MODULES: list[str] = []
 def import_operators() -> None:
     """Register all operators."""
     for module in MODULES:
-        import_module(module)
+        import_late(module)
 
 
 def operator(name: str, *, arguments: int | tuple[int, int | None]) -> Callable[[Function], Function]:

@@ -14,10 +14,11 @@ from _thread import get_ident
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Final, NamedTuple
 
 from pytest_secantus.driver import messages_noted
+from secantus_server.system._stack import lines_up_to
 
 OURS: Final = tuple(str(Path(__file__).resolve().parent.parent / name) + os.sep for name in ("pytest_secantus", "secantus_server"))
 LIBRARIES: Final = tuple(sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
@@ -57,6 +58,10 @@ def is_own(filename: str) -> bool:
     if filename.startswith(("<", *OURS, *LIBRARIES)):
         return False
     return "site-packages" not in filename and "dist-packages" not in filename
+
+
+def _kind_of(filename: str) -> int:
+    return PROJECT if is_own(filename) else LIBRARY
 
 
 def _task() -> int:
@@ -104,9 +109,9 @@ class Sources:
             frame = sys._getframe(DRIVER_DEPTH)
         except ValueError:
             frame = sys._getframe(2)
-        places, is_test = self._search(frame)
+        places, is_test = lines_up_to(frame, self._kinds, _kind_of, TEST, MAX_LINES, MAX_DEPTH)
         if not places and (place := self._awaiting()) is not None:
-            places, is_test = [place], True
+            places, is_test = (place,), True
         self._found[_request_id(message, 4)[0]] = places, is_test, get_ident(), _task()
 
     def of(self, request_id: int) -> Lines:
@@ -114,24 +119,6 @@ class Sources:
         places, is_test, thread, task = self._found.get(request_id & 0xFFFFFFFF, ((), False, 0, 0))
         shown = tuple(self._shown(*place) for place in places)
         return Lines(shown, shown[-1 if is_test else 0] if shown else None, thread, task)
-
-    def _search(self, frame: FrameType | None) -> tuple[list[Place], bool]:
-        """Return the project's lines up to the test's, innermost first, and whether the test's was found."""
-        kinds = self._kinds
-        places: list[Place] = []
-        for _ in range(MAX_DEPTH):
-            if frame is None:
-                break
-            code = frame.f_code
-            kind = kinds.get(code.co_filename)
-            if kind is None:
-                kind = kinds[code.co_filename] = PROJECT if is_own(code.co_filename) else LIBRARY
-            if kind:
-                places.append((code, frame.f_lineno))
-                if kind == TEST:
-                    return places, True
-            frame = frame.f_back
-        return places[:MAX_LINES], False
 
     def _awaiting(self) -> Place | None:
         """Return where the test waits for a task that runs a coroutine of the driver itself, such as one of `asyncio.gather`."""

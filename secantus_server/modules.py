@@ -1,4 +1,4 @@
-"""Imports every module of a package, so that each one registers its entries.
+"""The modules of a package whose modules register what they contain, imported together or at first use.
 
 `pkgutil` does the same with several times the work, which would noticeably slow down a server's start.
 """
@@ -6,12 +6,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
+from types import ModuleType
+
+# Our modules that were there after the latest late import.
+_KEPT: dict[str, ModuleType] = {}
 
 
-def import_modules(package: str, paths: Iterable[str]) -> None:
-    """Import the modules and packages below a package, except those whose names begin with `_`; these are imported by their neighbours.
+def module_names(package: str, paths: Iterable[str]) -> Iterator[str]:
+    """Yield the dotted names of the modules and packages below a package, except those that begin with `_`.
+
+    What begins with `_` is imported by its neighbours.
 
     Arguments:
         package: the package's dotted name.
@@ -25,7 +32,50 @@ def import_modules(package: str, paths: Iterable[str]) -> None:
                 continue
             if is_package:
                 if os.path.exists(os.path.join(place, "__init__.py")):
-                    import_module(f"{package}.{name}")
-                    import_modules(f"{package}.{name}", [place])
+                    yield f"{package}.{name}"
+                    yield from module_names(f"{package}.{name}", [place])
             elif name.endswith(".py"):
-                import_module(f"{package}.{name[:-3]}")
+                yield f"{package}.{name[:-3]}"
+
+
+def import_modules(package: str, paths: Iterable[str]) -> None:
+    """Import the modules and packages below a package, as `module_names` lists them."""
+    for name in module_names(package, paths):
+        import_module(name)
+
+
+def import_late(name: str) -> ModuleType:
+    """Return a module, which is imported at the first call, long after the others.
+
+    Tools such as pytester remove the modules that were imported since some time. Ours are put back before an import, because a second
+    import of a registry would make a second, empty one.
+    """
+    known = _KEPT.get(name)
+    if known is not None:
+        return known
+    for kept, module in list(_KEPT.items()):
+        sys.modules.setdefault(kept, module)
+    found = import_module(name)
+    _KEPT.update((kept, module) for kept, module in list(sys.modules.items()) if kept.startswith("secantus_server."))
+    return found
+
+
+def modules_by_name(package: str, paths: Iterable[str], others: Mapping[str, str]) -> dict[str, str]:
+    """Return which module defines a name: a module `list_indexes` defines `listIndexes`.
+
+    The files are listed now, since a test may replace the file system before a module is used.
+
+    Arguments:
+        package: the package's dotted name.
+        paths: the package's `__path__`.
+        others: the further names, separated by blanks, by module without its package.
+    """
+    modules = {name.rpartition(".")[2]: name for name in module_names(package, paths)}
+    names = {_camel_case(last): name for last, name in modules.items()}
+    names.update((name, modules[module]) for module, further in others.items() for name in further.split())
+    return names
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))

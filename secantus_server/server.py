@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.checkpoint import checkpoint
 from secantus_server.clock import Clock
-from secantus_server.commands.all import load_commands
+from secantus_server.commands import all as _commands  # noqa: F401  (makes the commands known; each is imported at first use)
 from secantus_server.cursors.registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
@@ -65,8 +65,6 @@ if TYPE_CHECKING:
     from secantus_server.console_process import ConsoleProcess
     from secantus_server.dispatch.harness import Difference, DumpedCollection
     from secantus_server.net.metrics_endpoint import MetricsEndpoint
-
-load_commands()
 
 #: The errors of `SecantusDBServer.start` that are caused by its settings or the machine.
 START_ERRORS: Final = (OSError, StorageError, ListenError)

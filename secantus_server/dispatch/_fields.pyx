@@ -2,10 +2,11 @@
 """The parser of a command's fields, compiled because it runs for every command."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from secantus_server.bson._raw cimport Element, find_field, read_int32
 
+from secantus_server.dispatch.argument_values import as_anything
 from secantus_server.errors import CommandError
 
 
@@ -54,6 +55,37 @@ cdef bint is_signature(const uint8_t* document):
     return find_field(document, "keyId", 5, &element) and element.type in (18, 16, 1, 19)
 
 
+cdef class Declared:
+    """A declared field, as the loop over a document's fields reads it; see `arguments.Field`."""
+
+    cdef str full_name
+    cdef object check
+    cdef object usual
+    cdef bint null_is_absent
+    cdef bint is_bounded
+    cdef int64_t minimum
+    cdef int64_t maximum
+    # One of the fields that every command takes, whose value is not returned.
+    cdef bint is_generic
+
+    def __init__(self, str full_name, field, bint is_generic):
+        self.full_name = full_name
+        # A field that accepts anything is not checked.
+        self.check = None if field.check is as_anything else field.check
+        self.usual = field.usual
+        self.null_is_absent = field.null_is_absent
+        self.is_bounded = field.bounds is not None
+        if self.is_bounded:
+            self.minimum, self.maximum = field.bounds
+        self.is_generic = is_generic
+
+    cdef bint accepts(self, value):
+        """Return whether the value is used as it is, without a call of the check."""
+        if type(value) is not self.usual:
+            return self.check is None
+        return not self.is_bounded or self.minimum <= <int64_t>value <= self.maximum
+
+
 cdef class FieldTable:
     """The declared fields of a document; see `arguments.Arguments`.
 
@@ -65,14 +97,15 @@ cdef class FieldTable:
 
     cdef readonly str name
     cdef readonly dict fields
-    cdef dict generic
+    cdef dict declared
     cdef dict defaults
     cdef list required
 
     def __init__(self, str name not None, dict fields not None, dict generic not None):
         self.name = name
         self.fields = fields
-        self.generic = generic
+        self.declared = {key: Declared(f"{name}.{key}", field, True) for key, field in generic.items()}
+        self.declared.update({key: Declared(f"{name}.{key}", field, False) for key, field in fields.items()})
         self.defaults = {key: field.default for key, field in fields.items()}
         self.required = [key for key, field in fields.items() if field.required]
 
@@ -87,21 +120,21 @@ cdef class FieldTable:
             CommandError: 40415 for an unknown field, 40414 for a missing one, 14 for a wrong type, 2 for a value out of bounds.
         """
         cdef dict values = self.defaults.copy()
+        cdef Declared field
         for key, value in body.items():
-            field = self.fields.get(key)
             if key == skip:
                 continue
-            if field is not None:
-                if type(value) is field.usual:
-                    values[key] = value
-                elif value is not None or not field.null_is_absent:
-                    values[key] = field.check(f"{self.name}.{key}", value)
-                continue
-            field = self.generic.get(key)
-            if field is None:
+            found = self.declared.get(key)
+            if found is None:
                 raise CommandError(40415, f"BSON field '{self.name}.{key}' is an unknown field.")
-            if value is not None and type(value) is not field.usual:
-                field.check(f"{self.name}.{key}", value)
+            field = <Declared>found
+            if field.is_generic:
+                if value is not None and not field.accepts(value):
+                    field.check(field.full_name, value)
+            elif value is None and field.null_is_absent:
+                continue
+            else:
+                values[key] = value if field.accepts(value) else field.check(field.full_name, value)
         for key in self.required:
             if values[key] is None or key not in body:
                 raise CommandError(40414, f"BSON field '{self.name}.{key}' is missing but a required field")

@@ -68,6 +68,9 @@ __all__ = [
 ]
 
 
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+
 @dataclass(frozen=True)
 class Field:
     """One field of a command.
@@ -78,6 +81,7 @@ class Field:
         required: whether its absence is an error.
         null_is_absent: whether null counts as absent.
         usual: a value of exactly this type is used without calling `check`.
+        bounds: the least and the greatest such value, if they are int32, else None.
     """
 
     check: Check
@@ -85,6 +89,7 @@ class Field:
     required: bool = False
     null_is_absent: bool = True
     usual: type | None = None
+    bounds: tuple[int, int] | None = None
 
 
 def document(default: Any = None, *, required: bool = False, null_is_absent: bool = True) -> Field:
@@ -119,7 +124,8 @@ def strict_boolean(default: Any = False, *, null_is_absent: bool = True) -> Fiel
 
 def number(default: Any = None, *, minimum: int | None = None, maximum: int | None = None, required: bool = False) -> Field:
     """Declare an integer of any numeric type."""
-    return Field(integer(minimum, maximum), default, required)
+    bounds = (INT32_MIN if minimum is None else minimum, INT32_MAX if maximum is None else maximum)
+    return Field(integer(minimum, maximum), default, required, usual=int, bounds=bounds)
 
 
 def real() -> Field:

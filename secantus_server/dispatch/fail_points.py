@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from secantus_server.dispatch.operations import Operation
+from secantus_server.dispatch.registry import import_all_commands
 from secantus_server.errors import CommandError
 from secantus_server.system.conditions import Condition
 
@@ -132,6 +133,9 @@ class FailPoints:
         Raises:
             CommandError: 266 FailPointSetFailed for an unknown name, or the data is not valid.
         """
+        if base_name(name) not in _PARSERS:
+            # Commands register fail points of their own.
+            import_all_commands()
         parser = _PARSERS.get(base_name(name))
         if parser is None:
             known = ", ".join(sorted(_PARSERS))

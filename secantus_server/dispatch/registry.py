@@ -1,5 +1,6 @@
 """The registry of commands: each module of a command registers it with its arguments.
 
+A module is imported when one of its commands is looked up (`commands/all.py`).
 `known.py` lists the commands of MongoDB that Secantus does not support yet.
 """
 
@@ -14,6 +15,7 @@ from secantus_server.dispatch.arguments import Arguments, Field
 from secantus_server.dispatch.known import INSTEAD, NOT_YET
 from secantus_server.dispatch.privileges import AUTHENTICATED, Privileges
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.modules import import_late
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.request import Request
@@ -81,6 +83,23 @@ _COMMANDS: dict[str, Command] = {}
 _EXPLAINERS: dict[str, Explainer] = {}
 
 
+#: The module that registers each command; one that is not imported yet is imported when its command is looked up. Filled by `commands.all`.
+MODULES: dict[str, str] = {}
+
+
+def import_all_commands() -> None:
+    """Import the modules of all commands."""
+    for module in MODULES.values():
+        import_late(module)
+
+
+def _lookup(name: str) -> Command | None:
+    """Return the command of this name, or None if there is none."""
+    if name not in _COMMANDS and name in MODULES:
+        import_late(MODULES[name])
+    return _COMMANDS.get(name)
+
+
 def command(
     name: str,
     fields: dict[str, Field] | None = None,
@@ -143,7 +162,7 @@ def find_explainer(name: str) -> Explainer | None:
 
 def is_command(name: str) -> bool:
     """Return whether a command is registered under this name."""
-    return name in _COMMANDS
+    return _lookup(name) is not None
 
 
 def find_command(name: str) -> Command:
@@ -152,7 +171,7 @@ def find_command(name: str) -> Command:
     Raises:
         CommandError: 238 for a command of MongoDB that is not supported yet, 59 for an unknown name.
     """
-    entry = _COMMANDS.get(name)
+    entry = _lookup(name)
     if entry is not None:
         return entry
     if name in NOT_YET:
@@ -166,7 +185,7 @@ def command_to_run(name: str) -> Command:
     Raises:
         CommandError: 59 for an unknown name.
     """
-    entry = _COMMANDS.get(name)
+    entry = _COMMANDS.get(name) or _lookup(name)
     if entry is not None:
         return entry
     if name not in NOT_YET:
@@ -198,5 +217,6 @@ def _not_yet(name: str) -> CommandError:
 
 
 def all_commands() -> dict[str, Command]:
-    """Return every registered name, aliases included, with its command."""
+    """Return every name, aliases included, with its command."""
+    import_all_commands()
     return dict(sorted(_COMMANDS.items()))

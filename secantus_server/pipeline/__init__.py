@@ -3,7 +3,7 @@
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline/
 """
 
-from secantus_server.pipeline import stages  # noqa: F401  (registers every stage)
+from secantus_server.pipeline import stages  # noqa: F401  (makes the stages known; each is imported at first use)
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.host import PipelineHost, Resolved, TargetInfo
 from secantus_server.pipeline.optimise import LeadingQuery, leading_query

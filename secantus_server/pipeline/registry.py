@@ -9,9 +9,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.modules import import_late
 from secantus_server.pipeline.stage import Stage
 
 STAGES: dict[str, type[Stage]] = {}
+
+#: The module that registers each stage; one that is not imported yet is imported when its stage is looked up. Filled by `stages`.
+MODULES: dict[str, str] = {}
 
 # Stages that MongoDB has and Secantus does not, with the alternative to suggest.
 UNSUPPORTED: dict[str, str] = {
@@ -48,6 +52,12 @@ def stage(*names: str) -> Callable[[StageClass], StageClass]:
     return register
 
 
+def import_stages() -> None:
+    """Register all stages."""
+    for module in MODULES.values():
+        import_late(module)
+
+
 def find_stage(name: str) -> type[Stage]:
     """Return the class of a stage.
 
@@ -57,6 +67,8 @@ def find_stage(name: str) -> type[Stage]:
     Raises:
         CommandError: 40324 for an unknown stage, 238 for one that only MongoDB has.
     """
+    if name not in STAGES and name in MODULES:
+        import_late(MODULES[name])
     found = STAGES.get(name)
     if found is not None:
         return found

@@ -12,11 +12,13 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.accumulators.registry import PARSERS as ACCUMULATORS
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
-from secantus_server.mql.expressions.registry import OPERATORS
+from secantus_server.mql.expressions.registry import OPERATORS, import_operators
 from secantus_server.mql.expressions.registry import UNSUPPORTED as UNSUPPORTED_OPERATORS
 from secantus_server.mql.windows.registry import PARSERS as WINDOW_FUNCTIONS
 from tests.integration.fuzz_operators import KINDS, NAMED
 from tests.integration.fuzz_values import Chance
+
+import_operators()
 
 WINDOWS: list[Any] = [
     ["unbounded", "current"], ["unbounded", "unbounded"], [-1, 1], ["current", 2], [1, 0], [-1.5, 2], ["current", "current"], [0], "x",

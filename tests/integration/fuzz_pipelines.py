@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.bson.values import Date
-from secantus_server.pipeline.registry import STAGES, UNSUPPORTED
+from secantus_server.pipeline.registry import STAGES, UNSUPPORTED, import_stages
 from tests.integration.fuzz_expressions import UNITS
 from tests.integration.fuzz_language import Language
+
+import_stages()
 
 # Stages that treat documents one by one and so give the same ones whatever is done first and in which order.
 STEADY = [

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from secantus_server import SecantusDBServer  # noqa: F401 - loads the stages
+from secantus_server import SecantusDBServer  # noqa: F401 - makes the stages known
 from secantus_server.pipeline.registry import STAGES as REGISTERED
+from secantus_server.pipeline.registry import import_stages
 from secantus_server.work._stage_privileges import STAGES
 from secantus_server.work.pipeline_privileges import pipeline_requirements
 
 
 def test_every_stage_declares_what_it_requires() -> None:
+    import_stages()
     assert set(STAGES) == set(REGISTERED), "add the stage to work/_stage_privileges.pyx, and a test of what it requires"
 
 

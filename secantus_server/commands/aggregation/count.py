@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import decode, int_value
 from secantus_server.bson.values import is_number
@@ -16,13 +16,14 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.modules import import_late
 from secantus_server.query.canonical import CanonicalQuery, parse_query
-from secantus_server.query.explain import Runner, run_count
 from secantus_server.query.find import count_documents
-from secantus_server.work.explain_pipeline import explain_view
-from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import timeless_context
 from secantus_server.work.system_collections import computed_source, source_of
+
+if TYPE_CHECKING:
+    from secantus_server.query.explain import Runner
 
 
 def _limit(name: str, value: Any) -> int:
@@ -64,9 +65,12 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
     name = collection_name("count", request.db, request.body[request.name])
     collection, query = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
-        return explain_view(request, name, [{"$match": args["query"]}, {"$count": "count"}], args, transaction, runner)
+        stages = [{"$match": args["query"]}, {"$count": "count"}]
+        explain_view = import_late("secantus_server.work.explain_pipeline").explain_view
+        return explain_view(request, name, stages, args, transaction, runner)  # type: ignore[no-any-return]
     computed = computed_source(request.services, request.db, name, collection, query)
-    return runner.result(f"{request.db}.{name}", collection, query, run_count(collection, query, runner, computed))
+    root = import_late("secantus_server.query.explain").run_count(collection, query, runner, computed)
+    return runner.result(f"{request.db}.{name}", collection, query, root)
 
 
 def _prepare(request: Request, args: dict[str, Any], name: str, catalog: CatalogView) -> tuple[Collection | None, CanonicalQuery]:
@@ -85,6 +89,6 @@ def _windowed(found: int, skip: int, limit: int) -> int:
 def _count_view(request: Request, view: Collection, args: dict[str, Any]) -> int:
     stages = [{"$match": args["query"]}, {"$count": "n"}]
     arguments = {"let": {}, "collation": args["collation"], "hint": args["hint"], "batchSize": None}
-    reply = run_view(request, view.name, stages, arguments)
+    reply = import_late("secantus_server.work.pipelines").run_view(request, view.name, stages, arguments)
     documents = reply["cursor"]["firstBatch"].documents
     return int(decode(documents[0])["n"]) if documents else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
@@ -11,10 +11,12 @@ from secantus_server.dispatch.registry import InTransaction, Reply, command, exp
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
-from secantus_server.query.explain import Runner
+from secantus_server.modules import import_late
 from secantus_server.work.delete_documents import parse_delete, run_delete
-from secantus_server.work.explain_writes import delete_stage, only_statement
 from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements, stops_at_error
+
+if TYPE_CHECKING:
+    from secantus_server.query.explain import Runner
 
 FIELDS = {"deletes": a.documents(), "ordered": a.strict_boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
 
@@ -52,12 +54,13 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
 
 @explains("delete")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    explain_writes = import_late("secantus_server.work.explain_writes")
     name, specs = _prepare(request, args)
-    spec = only_statement(specs, "delete")
+    spec = explain_writes.only_statement(specs, "delete")
     collection = transaction.catalog.find(request.db, name)
     check_not_view(collection)
     query = parse_delete(request, collection, spec, args["let"])
-    return runner.result(f"{request.db}.{name}", collection, query, delete_stage(collection, query, runner))
+    return runner.result(f"{request.db}.{name}", collection, query, explain_writes.delete_stage(collection, query, runner))
 
 
 def _prepare(request: Request, args: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:

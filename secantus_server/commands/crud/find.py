@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import RawArray
 from secantus_server.bson.sizes import check_result_size
@@ -18,19 +18,20 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.modules import import_late
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, follow_metadata, parse_query
-from secantus_server.query.explain import Runner, run_find
 from secantus_server.query.find import count_all, find_documents
 from secantus_server.query.plan import Found, Source
 from secantus_server.work.collections import recall
 from secantus_server.work.cursor_fail_points import enter_find
-from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.oplog_collection import OplogSource
-from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply
 from secantus_server.work.system_collections import computed_source, source_of
+
+if TYPE_CHECKING:
+    from secantus_server.query.explain import Runner
 
 FIELDS = {
     "filter": a.document({}, null_is_absent=False),
@@ -74,7 +75,7 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
                 found = plan.first(transaction.unit, request.operation.check)
                 return _lookup_reply(f"{request.db}.{name}", found, projection)
             return _open_cursor(request, f"{request.db}.{name}", collection, plan, query, projection, args, transaction)
-    return run_view(request, name, _view_stages(args), args)
+    return import_late("secantus_server.work.pipelines").run_view(request, name, _view_stages(args), args)  # type: ignore[no-any-return]
 
 
 @explains("find")
@@ -82,9 +83,10 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
     name = collection_name("find", request.db, request.body[request.name])
     collection, query, projection = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
-        return explain_view(request, name, _view_stages(args), args, transaction, runner)
+        explain_view = import_late("secantus_server.work.explain_pipeline").explain_view
+        return explain_view(request, name, _view_stages(args), args, transaction, runner)  # type: ignore[no-any-return]
     computed = computed_source(request.services, request.db, name, collection, query)
-    root = run_find(collection, query, args["projection"], projection, runner, computed)
+    root = import_late("secantus_server.query.explain").run_find(collection, query, args["projection"], projection, runner, computed)
     return runner.result(f"{request.db}.{name}", collection, query, root)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson.values import MISSING
@@ -13,11 +13,13 @@ from secantus_server.dispatch.registry import InTransaction, Reply, command, exp
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
+from secantus_server.modules import import_late
 from secantus_server.mql.update.pipeline import check_stage_names
-from secantus_server.query.explain import Runner
-from secantus_server.work.explain_writes import only_statement, update_stage
 from secantus_server.work.update_documents import parse_statement, run_update
 from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements, stops_at_error
+
+if TYPE_CHECKING:
+    from secantus_server.query.explain import Runner
 
 FIELDS = {
     "updates": a.documents(),
@@ -91,12 +93,13 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
 
 @explains("update")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    explain_writes = import_late("secantus_server.work.explain_writes")
     name, specs = _prepare(request, args)
-    spec = only_statement(specs, "update")
+    spec = explain_writes.only_statement(specs, "update")
     collection = transaction.catalog.find(request.db, name)
     check_not_view(collection)
     statement = parse_statement(request, collection, spec, args["let"])
-    root = update_stage(collection, statement, runner)
+    root = explain_writes.update_stage(collection, statement, runner)
     return runner.result(f"{request.db}.{name}", collection, statement.query, root)
 
 

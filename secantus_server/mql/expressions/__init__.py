@@ -2,13 +2,15 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/
 
-Importing this package imports all its modules; each registers its operators, so a new family needs no entry here.
+All modules of this package are imported when an operator is first looked up; each registers its operators, so a new family needs no entry
+here.
 """
 
-from secantus_server.modules import import_modules
+from secantus_server.modules import module_names
 from secantus_server.mql.expressions._nodes import Constant, Expression, FieldPath, truthy
 from secantus_server.mql.expressions.parser import parse_expression
+from secantus_server.mql.expressions.registry import MODULES
 
-import_modules(__name__, __path__)
+MODULES.extend(module_names(__name__, __path__))
 
 __all__ = ["Constant", "Expression", "FieldPath", "parse_expression", "truthy"]

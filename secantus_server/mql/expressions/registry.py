@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.modules import import_late
 
 if TYPE_CHECKING:
     from secantus_server.mql.context import ParseContext
@@ -40,6 +41,15 @@ class PlainOperator(NamedTuple):
 
 
 OPERATORS: dict[str, PlainOperator | OperatorParser] = {}
+
+#: The modules that register operators. They are imported at the first look-up, since many tests never use an expression.
+MODULES: list[str] = []
+
+
+def import_operators() -> None:
+    """Register all operators."""
+    for module in MODULES:
+        import_late(module)
 
 
 def operator(name: str, *, arguments: int | tuple[int, int | None]) -> Callable[[Function], Function]:
@@ -79,6 +89,9 @@ def find_operator(name: str) -> PlainOperator | OperatorParser:
         CommandError: 168 if MongoDB has no such operator, 238 if Secantus does not support it.
     """
     found = OPERATORS.get(name)
+    if found is None:
+        import_operators()
+        found = OPERATORS.get(name)
     if found is not None:
         return found
     if name in UNSUPPORTED:

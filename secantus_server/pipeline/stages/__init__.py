@@ -1,40 +1,17 @@
-"""The stages, one file each; importing this package registers all of them."""
+"""The stages, one file each. A stage's module is imported when the stage is first looked up."""
 
-from secantus_server.pipeline.stages import (  # noqa: F401
-    add_fields,
-    bucket,
-    bucket_auto,
-    change_stream,
-    coll_stats,
-    count,
-    current_op,
-    densify,
-    documents,
-    facet,
-    fill,
-    geo_near,
-    graph_lookup,
-    group,
-    index_stats,
-    limit,
-    list_catalog,
-    list_sessions,
-    lookup,
-    match,
-    merge,
-    out,
-    plan_cache_stats,
-    project,
-    query_settings,
-    query_stats,
-    redact,
-    replace_root,
-    sample,
-    search,
-    set_window_fields,
-    skip,
-    sort,
-    sort_by_count,
-    union_with,
-    unwind,
-)
+from secantus_server.modules import modules_by_name
+from secantus_server.pipeline.registry import MODULES
+
+#: The names of stages that are not registered by a module of their own name, by module.
+_OTHER_NAMES = {
+    "add_fields": "set",
+    "list_catalog": "listClusterCatalog",
+    "list_sessions": "listLocalSessions",
+    "project": "unset",
+    "replace_root": "replaceWith",
+    "search": "searchMeta vectorSearch listSearchIndexes rankFusion",
+    "split_large_event": "changeStreamSplitLargeEvent",
+}
+
+MODULES.update((f"${name}", module) for name, module in modules_by_name(__name__, __path__, _OTHER_NAMES).items())

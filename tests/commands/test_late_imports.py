@@ -1,0 +1,74 @@
+"""Commands, stages and expression operators are imported when they are first looked up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from secantus_server.commands.all import load_commands
+from secantus_server.dispatch.registry import MODULES, all_commands
+from secantus_server.pipeline import registry as pipeline_registry
+
+FRESH = """
+import sys
+from secantus_server import SecantusDBServer
+from secantus_server.dispatch.fail_points import Mode
+from secantus_server.dispatch.registry import find_command, is_command
+from secantus_server.mql.expressions.registry import find_operator
+from secantus_server.pipeline import registry
+
+def is_imported(*names):
+    return [name in sys.modules for name in names]
+
+late = ("secantus_server.commands.crud.find", "secantus_server.pipeline.stages.lookup", "secantus_server.mql.expressions.arrays.sets")
+print(is_imported(*late))
+print(is_command("nothing"), is_command("liveness"), find_command("ismaster").name, find_command("find").name)
+print(registry.find_stage("$set").name, registry.find_stage("$lookup").name, callable(find_operator("$setUnion")))
+print(is_imported(*late), is_imported("secantus_server.commands.crud.update", "secantus_server.pipeline.stages.graph_lookup"))
+with SecantusDBServer(port=0, storage_path=":memory:") as server:
+    print(server._services.fail_points.set("hangBeforeCommitingTxn", None, {}))
+"""
+
+
+def test_a_server_imports_only_what_is_used() -> None:
+    done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == [
+        "[False, False, False]",
+        "False False isMaster find",
+        "$addFields $lookup True",
+        "[True, True, True] [False, False]",
+        "0",
+    ], done.stderr
+
+
+REMOVED = """
+import sys
+from secantus_server import SecantusDBServer
+from pymongo import MongoClient
+with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient(port=server.port, directConnection=True) as client:
+    before = dict(sys.modules)
+    client.db.c.insert_one({"a": [3]})
+    print(client.db.c.count_documents({}))
+    client.db.command("create", "v", viewOn="c", pipeline=[{"$unwind": "$a"}])
+    sys.modules.clear()
+    sys.modules.update(before)
+    print(list(client.db.c.aggregate([{"$set": {"b": {"$abs": "$n"}}}, {"$project": {"_id": 0, "a": {"$sum": "$a"}}}, {"$skip": 0}])))
+    print(client.db.v.find_one({}, {"_id": 0}), len(client.admin.command("listCommands")["commands"]) > 100)
+"""
+
+
+def test_modules_that_a_tool_removes_are_not_imported_again() -> None:
+    done = subprocess.run([sys.executable, "-c", REMOVED], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == ["1", "[{'a': 3}]", "{'a': 3} True"], done.stderr
+
+
+def test_every_command_is_found_by_its_name() -> None:
+    load_commands()
+    for name, entry in all_commands().items():
+        assert MODULES.get(name) == entry.run.__module__, f"list {name} in commands/all.py"
+
+
+def test_every_stage_is_found_by_its_name() -> None:
+    pipeline_registry.import_stages()
+    for name, stage in pipeline_registry.STAGES.items():
+        assert pipeline_registry.MODULES.get(name) == stage.__module__, f"list {name} in pipeline/stages/__init__.py"

@@ -39,6 +39,7 @@ class DocumentValidator:
             cluster_time=services.document_time(),
             collation=parse_collation(options.get("collation")),
             clock_ms=services.clock.now_ms,
+            release=services.release,
         )
         self._match = parse_match(self._validator, ctx)
         self._ctx = ctx

@@ -26,6 +26,10 @@ def difference(name: str, since: str, area: str, before: str, after: str, source
 
 SERVER = "The server"
 QUERIES = "Queries"
+PIPELINES = "Aggregation stages"
+EXPRESSIONS = "Expressions"
+WRITES = "Writes"
+COLLECTIONS = "Collections and indexes"
 
 VERSION = difference(
     "version",
@@ -44,4 +48,85 @@ NULL_ON_DOTTED_PATHS = difference(
     "`$lte` and the equality of `$lookup`",
     CHANGES_9_0,
     "An array of scalars and documents, and a path with the index of an element that exists, match as in 8.2.",
+)
+
+EMPTY_GROUP_FIELD = difference(
+    "empty_group_field",
+    "9.0",
+    PIPELINES,
+    "`$group` accepts an accumulator whose field name is empty",
+    "it is an error",
+    CHANGES_9_0,
+    "The page does not name the code; 15998 is that of empty names elsewhere.",
+)
+FACET_TOO_LARGE = difference(
+    "facet_too_large",
+    "8.3",
+    PIPELINES,
+    "error 4031700 if the document of `$facet` exceeds 100 MB",
+    "error 146, ExceededMemoryLimit",
+    CHANGES_8_3,
+)
+MERGE_OBJECTS_WINDOW = difference(
+    "merge_objects_window",
+    "8.3",
+    PIPELINES,
+    "`$mergeObjects` is not a window function of `$setWindowFields`",
+    "it is one",
+    NOTES_8_3,
+)
+DATES_BEFORE_1970 = difference(
+    "dates_before_1970",
+    "8.3",
+    EXPRESSIONS,
+    "`$dateAdd`, `$dateSubtract` and ranges of `$setWindowFields` in a unit other than millisecond lose a second for a date before 1970 "
+    "with a fraction of a second",
+    "the result is a second later",
+    NOTES_8_3,
+    "`$densify` counts correctly in both.",
+)
+TRIM_LIMIT = difference(
+    "trim_limit",
+    "8.3",
+    EXPRESSIONS,
+    "`chars` of `$trim`, `$ltrim` and `$rtrim` can have any length",
+    "it has at most 4096 characters",
+    NOTES_8_3,
+    "The page does not name the code; the error is 2, BadValue.",
+)
+UPSERT_TOO_LARGE = difference(
+    "upsert_too_large",
+    "8.3",
+    WRITES,
+    "error 17419 or 17420 if the document of an upsert is larger than 16 MB",
+    "error 10334, BSONObjectTooLarge",
+    NOTES_8_3,
+)
+GEO_KEY_ERRORS = difference(
+    "geo_key_errors",
+    "9.0",
+    WRITES,
+    "error 16755 for a document that a 2dsphere index cannot hold",
+    "error 510, GeoKeyExtractionFailed, with `errInfo`: failingPath, underlyingCode, underlyingReason, failingElement",
+    NOTES_9_0,
+    "The texts of the reasons are ours, and underlyingCode is 2.",
+)
+SIMPLE_COLLATION_LISTED = difference(
+    "simple_collation_listed",
+    "9.0",
+    COLLECTIONS,
+    "listIndexes shows no collation for an index with the simple collation",
+    'it shows `collation: {locale: "simple"}`',
+    NOTES_9_0 + "#known-issues",
+    "Some mappers then drop and rebuild their indexes at each start. A later patch release than 9.0.2 shows none again.",
+)
+CONSTRAINT_LEVEL = difference(
+    "constraint_level",
+    "9.0",
+    COLLECTIONS,
+    '`validationLevel: "constraint"` is an error',
+    "all documents satisfy the validator: collMod checks them, after `prepareConstraintValidationLevel: true`. The action is error or "
+    "errorAndLog, the validator cannot be changed, and bypassDocumentValidation is refused",
+    "https://www.mongodb.com/docs/manual/core/schema-validation/specify-validation-level/",
+    "The page does not name the codes: 72, and 121 for a document that does not satisfy the validator.",
 )

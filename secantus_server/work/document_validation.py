@@ -45,6 +45,10 @@ class DocumentValidator:
         self._ctx = ctx
         self._log = services.log
 
+    def accepts(self, document: bytes) -> bool:
+        """Return whether a document satisfies the validator."""
+        return bool(self._match.matches(document))
+
     def check(self, document: bytes, old: bytes | None) -> None:
         """Validate a document.
 

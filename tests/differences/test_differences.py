@@ -12,10 +12,11 @@ from pymongo import MongoClient
 from secantus_server.differences import DIFFERENCES
 from secantus_server.tools.compatibility_page import with_tables
 from secantus_server.version import MONGODB_8_2, MONGODB_9_0, ORDER
-from tests.differences import queries, server
+from tests.differences import collections, expressions, pipelines, queries, server, writes
 from tests.differences.showing import SHOWN, Shown
 
-MODULES = [queries, server]
+# Imported so that they register what they show.
+MODULES = [collections, expressions, pipelines, queries, server, writes]
 
 
 def title(shown: Shown) -> str:

@@ -10,6 +10,7 @@ from secantus_server.version import Difference
 
 NOTES_8_3 = "https://www.mongodb.com/docs/manual/release-notes/8.3/"
 CHANGES_8_3 = "https://www.mongodb.com/docs/manual/release-notes/8.3-compatibility/"
+OPERATORS = "https://www.mongodb.com/docs/manual/reference/operator/aggregation/"
 NOTES_9_0 = "https://www.mongodb.com/docs/manual/release-notes/9.0/"
 CHANGES_9_0 = "https://www.mongodb.com/docs/manual/release-notes/9.0-compatibility/"
 
@@ -129,4 +130,60 @@ CONSTRAINT_LEVEL = difference(
     "errorAndLog, the validator cannot be changed, and bypassDocumentValidation is refused",
     "https://www.mongodb.com/docs/manual/core/schema-validation/specify-validation-level/",
     "The page does not name the codes: 72, and 121 for a document that does not satisfy the validator.",
+)
+
+ARRAY_INDEX_AS = difference(
+    "array_index_as",
+    "8.3",
+    EXPRESSIONS,
+    "`arrayIndexAs` of `$map`, `$filter` and `$reduce` and `$$IDX` are errors, as are `as` and `valueAs` of `$reduce`, `$$THIS`, `$$VALUE`",
+    "they name the index of the element, `$$IDX` without `arrayIndexAs`; the others name the element and the value",
+    NOTES_8_3,
+    "`as`, `valueAs`, `$$THIS` and `$$VALUE` are those of the ticket PHPLIB-1771.",
+)
+MORE_CONVERSIONS = difference(
+    "more_conversions",
+    "8.3",
+    EXPRESSIONS,
+    "`$toString` does not convert objects, arrays, regular expressions, minKey, maxKey and timestamps; `$convert` does not convert to "
+    "objects and arrays, nor arrays to binData",
+    "it does: strings are JSON, binData of subtype 9 is a vector",
+    NOTES_8_3,
+    "JSON texts have no spaces. Arrays become PACKED_BIT, INT8 or FLOAT32 vectors of subtype 9.",
+)
+CONVERT_BASE = difference(
+    "convert_base",
+    "8.3",
+    EXPRESSIONS,
+    "`base` is an unknown argument of `$convert`",
+    "strings and numbers are converted in base 2, 8, 10 or 16",
+    OPERATORS + "convert/",
+    "The page does not name the code of another base: 2, BadValue.",
+)
+SUBNORMAL_NUMBERS = difference(
+    "subnormal_numbers",
+    "8.3",
+    EXPRESSIONS,
+    "a string with a subnormal number, such as 1e-310, cannot be converted to a double",
+    "it can",
+    CHANGES_8_3,
+)
+OBJECT_TO_BINARY = difference(
+    "object_to_binary",
+    "9.0",
+    EXPRESSIONS,
+    "`$convert` of an object to binData is an error of the conversion",
+    "MongoDB converts it. This server does not support that: error 238",
+    CHANGES_9_0,
+)
+NEW_OPERATORS = difference(
+    "new_operators",
+    "8.3",
+    EXPRESSIONS,
+    "`$subtype`, `$hash`, `$hexHash`, `$createObjectId`, `$serializeEJSON`, `$deserializeEJSON`, `$toArray` and `$toObject` are unknown "
+    "operators: 168, or 31325 in a projection",
+    "they exist",
+    NOTES_8_3,
+    "The pages do not name the codes of wrong arguments: 9 for malformed ones, 14 for wrong types, 2 for an unknown algorithm, 241 for "
+    "values that cannot be converted.",
 )

@@ -10,6 +10,7 @@ import pytest
 from pymongo import MongoClient
 
 from secantus_server.differences import DIFFERENCES
+from secantus_server.mql.expressions.registry import LATER
 from secantus_server.tools.compatibility_page import with_tables
 from secantus_server.version import MONGODB_8_2, MONGODB_9_0, ORDER
 from tests.differences import collections, expressions, pipelines, queries, server, writes
@@ -52,3 +53,10 @@ def test_rows(name: str) -> None:
 def test_the_page_shows_the_registry() -> None:
     page = (Path(__file__).parents[2] / "docs" / "compatibility.md").read_text(encoding="utf-8")
     assert page == with_tables(page), "Run python -m secantus_server.tools.compatibility_page docs/compatibility.md"
+
+
+def test_the_later_operators_are_those_of_a_row() -> None:
+    rows = [difference for difference in DIFFERENCES.values() if difference.name.startswith("new_operators")]
+    named = {name for row in rows for name in re.findall(r"`(\$\w+)`", row.before)}
+    assert named == LATER.keys(), "A row of secantus_server/differences.py names the operators that are registered with since=."
+    assert {row.since for row in rows} == {later.since for later in LATER.values()}

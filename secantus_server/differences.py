@@ -6,6 +6,8 @@ names them here.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from secantus_server.version import Difference
 
 NOTES_8_3 = "https://www.mongodb.com/docs/manual/release-notes/8.3/"
@@ -13,6 +15,16 @@ CHANGES_8_3 = "https://www.mongodb.com/docs/manual/release-notes/8.3-compatibili
 OPERATORS = "https://www.mongodb.com/docs/manual/reference/operator/aggregation/"
 NOTES_9_0 = "https://www.mongodb.com/docs/manual/release-notes/9.0/"
 CHANGES_9_0 = "https://www.mongodb.com/docs/manual/release-notes/9.0-compatibility/"
+
+
+class Missing(NamedTuple):
+    """A change of MongoDB that a single node can show, and that the server does not make."""
+
+    since: str
+    what: str
+    instead: str
+    source: str
+
 
 #: Every difference by its name.
 DIFFERENCES: dict[str, Difference] = {}
@@ -187,3 +199,23 @@ NEW_OPERATORS = difference(
     "The pages do not name the codes of wrong arguments: 9 for malformed ones, 14 for wrong types, 2 for an unknown algorithm, 241 for "
     "values that cannot be converted.",
 )
+
+#: The changes of 8.3 and 9.0 that the server does not make.
+MISSING = [
+    Missing("9.0", "A time series is one namespace, without system.buckets", "as in 8.2", NOTES_9_0 + "#data-storage"),
+    Missing("9.0", "error 511 for a time series that a 2dsphere index cannot hold", "as in 8.2", NOTES_9_0),
+    Missing("8.3", "`2dsphereIndexVersion` 4 is the default", "3 is", CHANGES_8_3),
+    Missing("8.3", "A 2dsphere index prefers GeoJSON to legacy coordinates in the same document", "as in 8.2", NOTES_8_3),
+    Missing("8.3", "`validate` with `full` does not imply `checkBSONConformance`", "as in 8.2", NOTES_8_3),
+    Missing(
+        "8.3", "`none` and `lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3
+    ),
+    Missing("9.0", "`querySettings` of find, distinct and aggregate", "an unknown field, error 40415", NOTES_9_0),
+    Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),
+    Missing("9.0", "At most 10,000 open transactions, TooManyOpenTransactions", "no limit", NOTES_9_0),
+    Missing("9.0", "A limit of the memory of one operation", "the limits of single stages", NOTES_9_0),
+    Missing("9.0", "A query may fail if its field becomes multikey", "it goes on", CHANGES_9_0),
+    Missing("9.0", "A change stream ends with 11602 if the node's role no longer suits its read preference", "it goes on", CHANGES_9_0),
+    Missing("9.0", "JavaScript has its local time in UTC", "the engine's time zone", CHANGES_9_0),
+    Missing("9.0", "`$convert` of an object to binData", "error 238", CHANGES_9_0),
+]

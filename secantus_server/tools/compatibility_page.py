@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from secantus_server.differences import DIFFERENCES
+from secantus_server.differences import DIFFERENCES, MISSING
 from secantus_server.version import Difference
 
 _MARKS = re.compile(r"(<!-- differences: [^\n]*-->\n).*?(<!-- end of differences -->)", re.DOTALL)
@@ -20,12 +20,18 @@ def differences_table() -> str:
     areas: dict[str, list[Difference]] = {}
     for difference in DIFFERENCES.values():
         areas.setdefault(difference.area, []).append(difference)
-    return "\n" + "\n".join(f"### {area}\n\n{_table(rows)}" for area, rows in areas.items()) + "\n"
+    tables = [f"### {area}\n\n{_table(rows)}" for area, rows in areas.items()]
+    return "\n" + "\n".join([*tables, _missing()]) + "\n"
 
 
 def _table(rows: list[Difference]) -> str:
     heading = '| Since | `compat = "8.2"` | `compat = "9.0"` |\n|---|---|---|\n'
     return heading + "".join(_row(row) for row in rows)
+
+
+def _missing() -> str:
+    rows = "".join(f"| [{row.since}]({row.source}) | {row.what} | {row.instead} |\n" for row in MISSING)
+    return f"### What MongoDB changes and this server does not\n\n| Since | MongoDB | Here |\n|---|---|---|\n{rows}"
 
 
 def _row(row: Difference) -> str:

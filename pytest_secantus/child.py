@@ -104,6 +104,7 @@ class ChildServer:
     dump = Verb()
     differences = Verb()
     block = Verb()
+    present = Verb()
 
     @property
     def snapshots(self) -> tuple[Handle, ...]:

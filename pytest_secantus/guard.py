@@ -15,7 +15,7 @@ import pytest
 
 from pytest_secantus.errors import ServerDied
 from pytest_secantus.isolation import RANKS, TEARDOWN_RANK, TEST_RANK
-from pytest_secantus.options import read_options
+from pytest_secantus.options import check_compat, read_options
 from pytest_secantus.worker import Worker
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SEED_MARKER = "secantus_seed"
 AUTH_MARKER = "secantus_auth"
+COMPAT_MARKER = "secantus_compat"
 SERVER_FIXTURE = "secantus_server"
 
 
@@ -40,6 +41,7 @@ class Guard:
         self.worker = worker
         self._item: pytest.Item | None = None
         self._writing = ExitStack()
+        self._release = ExitStack()
         self._teardowns: dict[pytest.FixtureDef[Any], ExitStack] = {}
         self._armed = False
         self._pid = os.getpid()
@@ -84,7 +86,7 @@ class Guard:
         except Exception as error:  # noqa: BLE001  (whatever a callable seed raises; the fork reports it)
             self._seed_error = error
         try:
-            with self.worker.layers.writing(item, TEST_RANK):
+            with self.worker.answering_like(self._wanted_release(item)), self.worker.layers.writing(item, TEST_RANK):
                 yield
         finally:
             self._seed_error = None
@@ -188,6 +190,7 @@ class Guard:
             try:
                 for call in self.before_undo:
                     call()
+                self._release.close()
                 self._writing.close()
                 self.worker.layers.close(item)
             except ServerDied as error:
@@ -204,6 +207,7 @@ class Guard:
                 stack.enter_context(self._blocking.lifted())
             if self._threads is not None:
                 stack.enter_context(self._threads.wider())
+            stack.enter_context(self.worker.answering_like(None))
             yield
 
     def _warn_of_threads(self, item: pytest.Item) -> None:
@@ -243,6 +247,21 @@ class Guard:
             self.worker.layers.close(fixturedef)
             self.worker.bereft.discard(fixturedef)
 
+    def _wanted_release(self, item: pytest.Item) -> str | None:
+        """Return the release that a test's closest marker names, or None; `check_server` reports a wrong marker."""
+        marker = item.get_closest_marker(COMPAT_MARKER)
+        if marker is None:
+            return None
+        try:
+            if self.worker.options.uri:
+                raise pytest.UsageError("secantus_compat: the marker cannot be combined with secantus_uri")
+            if len(marker.args) != 1 or marker.kwargs:
+                raise pytest.UsageError('secantus_compat: name one release, such as secantus_compat("9.0")')
+            return check_compat(marker.args[0])
+        except pytest.UsageError as error:
+            self._refusal = str(error)
+            return None
+
     def sources(self, item: pytest.Item) -> list[Source]:
         """Return the seeds named by a test's markers: first the module's, then the class's, then its own."""
         from pytest_secantus.seeding import SeedError, find_source
@@ -279,6 +298,7 @@ class Guard:
             self._item = item
             self._armed = False
             self._writing.enter_context(self.worker.layers.writing(item, TEST_RANK))
+            self._release.enter_context(self.worker.answering_like(self._wanted_release(item)))
         except ServerDied as death:
             self._item = None
             self._refusal = self._after_death(str(death))

@@ -58,6 +58,7 @@ INI_TEXTS: Final = {
     "secantus_check_logins": "check the logins of redirected clients even while there are no users: yes, no",
     "secantus_block": "keep tests that request no fixture of the plugin from the server: yes, no",
     "secantus_thread_guard": "warn about threads that tests leave writing: yes, no",
+    "secantus_compat": "the release of MongoDB that the server answers like: 8.2 (default), 9.0",
     "secantus_clock": "system (default), or follow: the server's clock follows time-machine and freezegun",
 }
 
@@ -196,7 +197,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
         tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, ini("secantus_settings")),
-        settings=read_settings(ini("secantus_settings"), uri, given),
+        settings=read_settings(ini("secantus_settings"), ini("secantus_compat"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", ini("secantus_keep_definitions"), given.secantus),
         dump=read_dump(given.secantus_dump, config, uri),
         dump_format=read_dump_format(given.secantus_dump_format, given.secantus_dump),
@@ -291,10 +292,11 @@ def check_writable(path: Path) -> None:
         path.unlink()
 
 
-def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[str, Any]:
+def read_settings(lines: list[str], compat: str, uri: str | None, given: Namespace) -> dict[str, Any]:
     """Parse the server's settings; import the settings module only if there are any. xdist workers adjust a fixed port themselves."""
+    chosen = read_compat(compat, uri)
     if not lines:
-        return {}
+        return chosen
     if uri:
         raise pytest.UsageError("secantus_settings cannot be combined with secantus_uri")
     from pytest_secantus.server_settings import is_worker, parse_settings
@@ -305,7 +307,33 @@ def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[s
         raise pytest.UsageError(f"secantus_settings: {error}") from error
     if not is_worker() and (getattr(given, "numprocesses", None) or getattr(given, "tx", None)):
         settings.pop("port", None)
-    return settings
+    return {**settings, **chosen}
+
+
+def read_compat(text: str, uri: str | None) -> dict[str, Any]:
+    """Return the setting of the release that the server answers like, if one is given.
+
+    Raises:
+        pytest.UsageError: there is no such release, or the server is an external one.
+    """
+    if not text:
+        return {}
+    if uri:
+        raise pytest.UsageError("secantus_compat cannot be combined with secantus_uri")
+    return {"compat": check_compat(text)}
+
+
+def check_compat(text: object) -> str:
+    """Return the name of a release.
+
+    Raises:
+        pytest.UsageError: there is no such release.
+    """
+    from secantus_server.version import RELEASES
+
+    if not isinstance(text, str) or text not in RELEASES:
+        raise pytest.UsageError(f"secantus_compat is {text!r}; it must be one of {', '.join(RELEASES)}")
+    return text
 
 
 def read_dump(text: str | None, config: pytest.Config, uri: str | None) -> Path | None:

@@ -24,7 +24,7 @@ from pytest_secantus.fixtures import (
     secantus_tls,
     secantus_uri,
 )
-from pytest_secantus.guard import AUTH_MARKER, SEED_MARKER, guard_of
+from pytest_secantus.guard import AUTH_MARKER, COMPAT_MARKER, SEED_MARKER, guard_of
 from pytest_secantus.options import MEMORY, add_options
 from pytest_secantus.plain_imports import import_plainly
 from pytest_secantus.shadowing import check_shadow, shadow_of
@@ -64,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the options, declare the markers, and start the server here if the plugin was loaded after the initial conftests."""
     config.addinivalue_line("markers", f"{AUTH_MARKER}(name, password, *roles): create a user for the test (Secantus)")
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
+    config.addinivalue_line("markers", f"{COMPAT_MARKER}(release): answer the test like a release of MongoDB (Secantus)")
     config.addinivalue_line("markers", f"{FAIL_MARKER}(*checks, **thresholds): fail the test if its commands are of these kinds (Secantus)")
     config.addinivalue_line("markers", f"{ALLOW_MARKER}(*checks): do not fail the test because of these checks (Secantus)")
     worker = guard_of(config).worker

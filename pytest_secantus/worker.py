@@ -6,8 +6,8 @@ The first user, a fixture or ``--secantus``, starts the server. Expensive import
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator, Hashable
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -48,6 +48,8 @@ class Worker:
         self._follower: Follower | None = None
         self._tls: Certificates | None = None
         self._names = 0
+        self._release: str | None = None
+        self._has_other_release = False
         self._cleanup = ExitStack()
         self.for_suite = False
         self.is_left_to_parent = False
@@ -132,7 +134,11 @@ class Worker:
             call()
 
     def _fill(self) -> None:
-        """Set the clock, create the users, load the seeds and attach the layers. (Users and seeds import the driver: see `imports`.)"""
+        """Set the release and the clock, create the users, load the seeds and attach the layers.
+
+        Users and seeds import the driver: see `imports`.
+        """
+        self._present()
         self.follow_clock()
         if self.options.auth:
             self._create_users()
@@ -143,6 +149,28 @@ class Worker:
             if self.options.keep_definitions:
                 store.keep_definitions()
             self.layers.attach(store)
+
+    @contextmanager
+    def answering_like(self, release: str | None) -> Generator[None]:
+        """Answer like a release of MongoDB within the block, also if the server starts in it. None is the release of the run."""
+        before, self._release = self._release, release
+        try:
+            self._present()
+            yield
+        finally:
+            self._release = before
+            if self.death() is None:
+                self._present()
+
+    def _present(self) -> None:
+        """Let a running server answer like the chosen release. A release is only chosen for a server of ours."""
+        if self._server is None or self.is_left_to_parent or (self._release is None and not self._has_other_release):
+            return
+        from secantus_server.version import MONGODB_8_2
+
+        own = self.options.settings.get("compat", MONGODB_8_2.name)
+        cast("SecantusDBServer", self._server).present(self._release or own)
+        self._has_other_release = self._release is not None
 
     def follow_clock(self) -> None:
         """With ``secantus_clock = follow``, set the server's clock to the test's; from the first call on, it follows."""

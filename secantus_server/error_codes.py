@@ -267,6 +267,8 @@ NAMES: dict[int, str] = {
     10003: "CannotGrowDocumentInCappedNamespace",
     10058: "LegacyNotPrimary",
     10107: "NotWritablePrimary",
+    510: "GeoKeyExtractionFailed",
+    511: "GeoKeyExtractionFailedTimeseries",
     10334: "BSONObjectTooLarge",
     11000: "DuplicateKey",
     11001: "DuplicateKeyOnUpdate (legacy)",

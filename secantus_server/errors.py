@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from secantus_server.error_codes import code_name
+from secantus_server.version import Difference, Release
 
 #: The code of a command that the client may not run.
 UNAUTHORIZED = 13
@@ -33,9 +34,36 @@ class CommandError(Exception):
         """The symbolic name of the code."""
         return code_name(self.code)
 
+    def of(self, _release: Release) -> CommandError:
+        """Return the error that a release of MongoDB gives; see `ChangedError`."""
+        return self
+
     def with_message(self, message: str) -> CommandError:
         """Return the same error with another message, for a caller that adds context."""
         return CommandError(self.code, message, self.labels, self.info)
+
+
+class ChangedError(CommandError):
+    """An error that another one replaces since a release of MongoDB. The code that raises it need not know the release.
+
+    Arguments:
+        code, message, info: the error until then.
+        difference: the change.
+        later: the error since then.
+    """
+
+    def __init__(self, code: int, message: str, difference: Difference, later: CommandError, info: Mapping[str, Any] | None = None) -> None:
+        super().__init__(code, message, info=info)
+        self._difference = difference
+        self._later = later
+
+    def of(self, release: Release) -> CommandError:
+        """Return the error that a release gives."""
+        return self._later if release.has(self._difference) else self
+
+    def with_message(self, message: str) -> CommandError:
+        """Return the same error with another message, in both forms."""
+        return ChangedError(self.code, message, self._difference, self._later.with_message(message), self.info)
 
 
 class CloseConnection(Exception):

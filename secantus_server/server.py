@@ -52,6 +52,7 @@ from secantus_server.settings import Settings, check_names, tls_settings
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import META, Engine, StorageError
 from secantus_server.system.conditions import Event
+from secantus_server.version import RELEASES
 from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
@@ -477,6 +478,22 @@ class SecantusDBServer(Recording):
         if self._services is None or self._gate is None:
             raise self._not_running()
         self._gate.close(reason)
+
+    def present(self, release: str) -> None:
+        """Answer later commands like another release of MongoDB. Clients that wait for a change of the topology are told its version.
+
+        Arguments:
+            release: a value of the setting `compat`.
+
+        Raises:
+            ValueError: there is no such release.
+        """
+        if release not in RELEASES:
+            raise ValueError(f"the release must be one of {', '.join(RELEASES)}, not {release!r}")
+        services = self.services
+        if services.release is not RELEASES[release]:
+            services.present(RELEASES[release])
+            services.topology.renew()
 
     def dump(self, with_kept: bool = False) -> list[DumpedCollection]:
         """Return the collections and views of users with definitions and documents, as committed now. `with_kept`: as in `work.dump`."""

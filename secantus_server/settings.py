@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
+from secantus_server.version import MONGODB_8_2, RELEASES
+
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 LOG_FORMATS: Final = ("text", "json")
 # MongoDB's modes. This server opens no connections itself, so allowTLS and preferTLS, which differ only in those, mean the same.
@@ -122,6 +124,13 @@ class Settings:
         "server.enable_test_commands",
         "Allow the commands that are reserved for tests, such as those of [fail points](fail-points.md). On by default in the plugin and "
         "in `SecantusDBServer`.",
+    )
+    compat: str = setting(
+        MONGODB_8_2.name,
+        "server.compat",
+        "The release of MongoDB that the server presents and answers like ([compatibility](compatibility.md)). The data in a directory "
+        "does not depend on it.",
+        choices=tuple(RELEASES),
     )
     ttl_interval_s: int = setting(60, "storage.ttl_interval", "The time between two passes of the TTL monitor.", unit=SECONDS)
     checkpoint_interval_s: int = setting(

@@ -1,7 +1,75 @@
-"""The MongoDB version that the server reports."""
+"""The releases of MongoDB whose answers the server can give: a release presents its version, and has each difference up to it.
+
+A parser asks the release that its context carries: `ctx.release.has(differences.NULL_ON_DOTTED_PATHS)`.
+"""
 
 from __future__ import annotations
 
-VERSION = "8.2.4"
-VERSION_ARRAY = [*map(int, VERSION.split(".")), 0]
-FEATURE_COMPATIBILITY = "8.2"
+from dataclasses import dataclass, field
+
+#: The versions that bring differences, in their order.
+ORDER = ("8.2", "8.3", "9.0")
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """An answer that changes with a release.
+
+    Arguments:
+        name: identifies the difference in tests.
+        since: the first version with the new answer, one of `ORDER`.
+        area: the chapter of the page that lists the differences.
+        before: the answer until then.
+        after: the answer from then on.
+        source: the address of MongoDB's page that announces it.
+        note: what that page leaves open, and how this server reads it.
+    """
+
+    name: str
+    since: str
+    area: str
+    before: str
+    after: str
+    source: str
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Release:
+    """A release of MongoDB.
+
+    Arguments:
+        name: the value of the setting `compat`, which is also the feature compatibility version.
+        version: the complete version.
+        max_wire_version: `maxWireVersion` in the replies of hello.
+        older: the feature compatibility version that the release can be downgraded to.
+    """
+
+    name: str
+    version: str
+    max_wire_version: int
+    older: str
+    _known: frozenset[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_known", frozenset(ORDER[: ORDER.index(self.name) + 1]))
+
+    @property
+    def version_array(self) -> list[int]:
+        """The version as buildInfo shows it."""
+        return [*map(int, self.version.split(".")), 0]
+
+    def has(self, difference: Difference) -> bool:
+        """Return whether the release gives the new answer."""
+        return difference.since in self._known
+
+    def knows(self, since: str) -> bool:
+        """Return whether the release contains what exists since a version."""
+        return since in self._known
+
+
+MONGODB_8_2 = Release("8.2", "8.2.4", 27, "8.0")
+MONGODB_9_0 = Release("9.0", "9.0.2", 29, "8.0")
+
+#: The releases by the value of the setting `compat`.
+RELEASES = {release.name: release for release in (MONGODB_8_2, MONGODB_9_0)}

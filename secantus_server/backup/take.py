@@ -9,7 +9,7 @@ from secantus_server.backup.manifest import ArchivedFile, Manifest, Progress
 from secantus_server.clock import Clock
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.storage import Engine
-from secantus_server.version import VERSION
+from secantus_server.version import MONGODB_8_2
 
 
 def take_backup(
@@ -36,7 +36,7 @@ def take_backup(
         stamp, now_ms = oplog.settled_stamp(), clock.now_ms()
 
     def describe(files: tuple[ArchivedFile, ...]) -> Manifest:
-        return Manifest(now_ms, stamp, VERSION, files)
+        return Manifest(now_ms, stamp, MONGODB_8_2.version, files)
 
     with engine.backup(note) as backup:
         begin(sum(file.size for file in backup.files))

@@ -69,11 +69,11 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         if request.injected is not None:
             outcome = reply = {**reply, **request.injected}
     except CommandError as error:
-        label_error(command, request, error)
-        error.info.update(request.injected or {})
+        outcome = error.of(services.release)
+        label_error(command, request, outcome)
+        outcome.info.update(request.injected or {})
         client.usage.counts["errors"] += 1
-        outcome = error
-        raise
+        raise outcome from None
     finally:
         _end(command, request, outcome)
         outcome = None  # This frame and an error, which refers to it, would keep each other and all that the command has used.

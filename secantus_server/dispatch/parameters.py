@@ -21,7 +21,6 @@ from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.limits import DEFAULT_BYTES
 from secantus_server.sessions.registry import MAX_SESSIONS, TIMEOUT_MINUTES
 from secantus_server.settings import Settings
-from secantus_server.version import FEATURE_COMPATIBILITY
 
 MAX_SYNC_DELAY_S = 9_000_000
 #: Whether writes are refused; set by setUserWriteBlockMode, and kept beside the parameters so that a restored snapshot resets it.
@@ -89,7 +88,7 @@ PARAMETERS: dict[str, Parameter] = {
     "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, a.integer(1), settable=True),
     "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),
     BASE_BACKOFF_MS: Parameter(_constant(0), a.integer(0), settable=True),
-    "featureCompatibilityVersion": Parameter(_constant({"version": FEATURE_COMPATIBILITY}), None, at_startup=False),
+    "featureCompatibilityVersion": Parameter(lambda settings: {"version": settings.compat}, None, at_startup=False),
     "localLogicalSessionTimeoutMinutes": Parameter(_constant(TIMEOUT_MINUTES)),
     NAME: Parameter(lambda _settings: default_verbosity(), a.as_anything, settable=True),
     "logLevel": Parameter(_constant(0), a.integer(0, 5), settable=True),

@@ -176,4 +176,5 @@ class Request:
             self.scripts,
             None if self.plans is None else self.plans.add,
             services.index_filters or None,
+            services.release,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bson.timestamp import Timestamp
@@ -20,6 +20,7 @@ from secantus_server.dispatch.observer import Observer
 from secantus_server.dispatch.operations import Operations
 from secantus_server.errors import CommandError
 from secantus_server.settings import Settings
+from secantus_server.version import RELEASES, Release
 
 if TYPE_CHECKING:
     from secantus_server.catalog.catalog import Catalog
@@ -68,6 +69,7 @@ class Services:
         fail_points: the fail points that tests set.
         fsync_lock: the lock of fsync, which makes writes wait.
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash.
+        release: the release of MongoDB that the server presents; each command reads it once.
         started: the start time on the monotonic clock.
         connection_limit: the maximum number of simultaneous connections; the listener sets it.
         reload_certificates: reads the certificates for TLS again, and logs that with a reason; the listener sets it.
@@ -102,6 +104,7 @@ class Services:
     fail_points: FailPoints = field(init=False)
     fsync_lock: FsyncLock = field(init=False)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    release: Release = field(init=False)
     started: float = field(init=False)
     connection_limit: int = 0
     reload_certificates: Callable[[str], None] = no_certificates
@@ -112,12 +115,18 @@ class Services:
 
     def __post_init__(self) -> None:
         self.started = self.clock.monotonic()
+        self.present(RELEASES[self.settings.compat])
         self.writes = self.oplog.signal
         self.observer = Observer(self.clock, self.interceptors.refresh)
         self.fsync_lock = FsyncLock(self.interceptors.refresh)
         self.throttle = Throttle(self.clock, self.settings.login_delay_ms / 1000)
         self.login_secret = self.clock.random.getrandbits(256).to_bytes(32, "big")
         self.fail_points = FailPoints(self.clock.random, self.interceptors.refresh)
+
+    def present(self, release: Release) -> None:
+        """Answer later commands like a release of MongoDB."""
+        self.release = release
+        self.settings = replace(self.settings, compat=release.name)
 
     def started_at(self) -> Date:
         """Return the date on which the server started."""

@@ -18,6 +18,7 @@ from secantus_server.javascript import Engine
 from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 from secantus_server.mql.metadata import Metadata
 from secantus_server.mql.text.definition import TextDefinition
+from secantus_server.version import MONGODB_8_2, Release
 
 
 class Collation(Protocol):
@@ -61,6 +62,7 @@ class ParseContext:
             None where JavaScript is not allowed.
         note_plan: called with the plan of each query, for the command log; usually None.
         index_filters: the index filters by collection UUID and query shape, or None if there are none.
+        release: the release of MongoDB whose answers the command gives.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -79,6 +81,7 @@ class ParseContext:
     scripts: Callable[[str], Engine] | None = None
     note_plan: Callable[[Any], None] | None = None
     index_filters: dict[bytes, dict[str, dict[str, Any]]] | None = None
+    release: Release = MONGODB_8_2
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """Return the same context with more variables in scope."""
@@ -103,6 +106,7 @@ class ParseContext:
             self.scripts,
             self.note_plan,
             self.index_filters,
+            self.release,
         )
         for name, value in values.items():
             setattr(other, name, value)

@@ -13,7 +13,6 @@ from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.registry import find_command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
-from secantus_server.version import VERSION
 from secantus_server.wire.message import Message
 
 _MEGABYTE = 1024 * 1024
@@ -55,7 +54,7 @@ def _server_status(services: Services) -> dict[str, Any]:
 def _metrics(status: dict[str, Any], services: Services) -> Iterator[Metric]:
     connections, network, cache = status["connections"], status["network"], status["wiredTiger"]["cache"]
     transactions, metrics = status["transactions"], status["metrics"]
-    yield Metric("info", "gauge", "The version of MongoDB that the server presents.", "version", {VERSION: 1})
+    yield Metric("info", "gauge", "The version of MongoDB that the server presents.", "version", {services.release.version: 1})
     yield _one("uptime_seconds", "gauge", "Time since the start.", status["uptimeMillis"] / 1000)
     states = {name: connections[name] for name in ("current", "available", "active")}
     yield Metric("connections", "gauge", "Connections of clients.", "state", states)

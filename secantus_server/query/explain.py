@@ -6,7 +6,7 @@ https://www.mongodb.com/docs/manual/reference/explain-results/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 

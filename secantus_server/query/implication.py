@@ -24,9 +24,15 @@ def implies(nodes: list[Any], partial: Any) -> bool:
     return type(partial) is Or and any(implies(nodes, child) for child in partial.children)
 
 
+def _sees_null_through_arrays(node: Any) -> bool:
+    """Return whether a node matches null where an index's filter does not: those are parsed as MongoDB 8.2 reads them."""
+    parts = [*getattr(node, "children", ()), *([node.child] if hasattr(node, "child") else ())]
+    return getattr(node, "null_through_arrays", False) or any(map(_sees_null_through_arrays, parts))
+
+
 def _one_implies(node: Any, partial: Any) -> bool:
     if encode(node.serialize()) == encode(partial.serialize()):
-        return True
+        return not _sees_null_through_arrays(node)
     if type(node) is Or:
         return all(implies(conjuncts(child), partial) for child in node.children)
     mine = predicate_of(node, None)

@@ -16,8 +16,8 @@ from secantus_server.mql.match import AlwaysFalse, GeoNear, Or, TextMatch
 from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
 from secantus_server.query.canonical import CanonicalQuery, same_pattern
 from secantus_server.query.clustered import ClusteredScan, natural_scan
-from secantus_server.query.hinted import could_serve, restricted
 from secantus_server.query.geo import geo_candidate, is_geospatial
+from secantus_server.query.hinted import could_serve, restricted
 from secantus_server.query.index_filters import is_listed, listed_indexes
 from secantus_server.query.near import plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union

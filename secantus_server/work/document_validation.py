@@ -39,10 +39,15 @@ class DocumentValidator:
             cluster_time=services.document_time(),
             collation=parse_collation(options.get("collation")),
             clock_ms=services.clock.now_ms,
+            release=services.release,
         )
         self._match = parse_match(self._validator, ctx)
         self._ctx = ctx
         self._log = services.log
+
+    def accepts(self, document: bytes) -> bool:
+        """Return whether a document satisfies the validator."""
+        return bool(self._match.matches(document))
 
     def check(self, document: bytes, old: bytes | None) -> None:
         """Validate a document.

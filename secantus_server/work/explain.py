@@ -14,7 +14,6 @@ from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.explain import Runner
 from secantus_server.query.shapes import filter_shape, projection_shape, shape_hash, shape_of
-from secantus_server.version import VERSION
 from secantus_server.work.collections import recall
 
 # The limits that plans depend on: MongoDB's defaults, which its replies show.
@@ -87,6 +86,6 @@ def _surroundings(request: Request, name: str, body: dict[str, Any]) -> dict[str
     return {
         "queryShapeHash": shape_hash([name, _find_shape(shown) if name == "find" else shape_of(shown)]),
         "command": {**shown, "$db": request.db},
-        "serverInfo": {"host": host, "port": int(port or 0), "version": VERSION, "gitVersion": "secantus"},
+        "serverInfo": {"host": host, "port": int(port or 0), "version": request.services.release.version, "gitVersion": "secantus"},
         "serverParameters": dict(_PARAMETERS),
     }

@@ -127,7 +127,7 @@ class _Chunk:
                 if operation.is_ended_by(error):
                     self.interruption = error
                     break
-                self.errors.append(write_error(reached, error))
+                self.errors.append(write_error(reached, error.of(services.release)))
                 position += 1
                 if self._ends_at_error:
                     break

@@ -96,7 +96,7 @@ def note_failure(request: Request, errors: WriteErrors, index: int, error: Comma
     """
     if request.operation.is_ended_by(error) or error.code == ON_VIEW or ends_transaction(request, error):
         raise error
-    errors.append(write_error(index, error))
+    errors.append(write_error(index, error.of(request.services.release)))
 
 
 def write_error(index: int, error: CommandError) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from secantus_server.query.find import count_documents, find_documents, plan_of
 from secantus_server.query.plan import Plan
 from secantus_server.query.planner import plan_query
 from secantus_server.storage import Engine
+from secantus_server.version import MONGODB_8_2
 
 
 def never() -> None:
@@ -40,6 +41,8 @@ class MemoryCollection:
             self.indexes = [make_index({"v": 2, "key": {"_id": 1}, "name": "_id_"}, engine.new_ident())]
             self.ident = engine.new_ident()
         self.next_record_id = 1
+        #: The release of MongoDB whose answers queries give.
+        self.release = MONGODB_8_2
 
     @property
     def collection(self) -> Collection:
@@ -102,7 +105,7 @@ class MemoryCollection:
 
     def query(self, filter: dict[str, Any], *, collation: dict[str, Any] | None = None, **options: Any) -> CanonicalQuery:
         """Parse a query."""
-        return parse_query(filter, ParseContext(collation=parse_collation(collation)), **options)
+        return parse_query(filter, ParseContext(collation=parse_collation(collation), release=self.release), **options)
 
     def plan(self, query: CanonicalQuery) -> Plan:
         """The plan of a query."""

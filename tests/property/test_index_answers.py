@@ -16,6 +16,7 @@ from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import ParseContext
 from secantus_server.query.canonical import parse_query
 from secantus_server.storage import Engine
+from secantus_server.version import MONGODB_9_0
 from tests.property import generated as g
 from tests.property.memory_collection import MemoryCollection
 
@@ -124,3 +125,24 @@ def test_windows(engine: Engine, documents: Any, indexes: Any, filter: Any, sort
         whole = whole[skip : skip + limit] if limit else whole[skip:]
         assert len(window) == len(whole)
         assert not sort or is_ordered(window, sort)
+
+
+NULLS: list[Any] = [None, {"$ne": None}, {"$in": [None, 2]}, {"$nin": [None, 2]}, {"$gte": None}, {"$not": {"$eq": None}}, {"$lte": None}]
+null_filters = st.dictionaries(st.sampled_from(g.PATHS), st.one_of(st.sampled_from(NULLS), g.conditions()), min_size=1, max_size=2)
+null_indexes = st.lists(
+    st.tuples(g.key_patterns, st.one_of(g.index_options, st.just({"partialFilterExpression": {"a.b": None}}))), min_size=1, max_size=3
+)
+
+
+@COMMON
+@given(documents=st.lists(g.documents(True), max_size=8), indexes=null_indexes, filters=st.lists(null_filters, min_size=4, max_size=4))
+def test_null_through_arrays(engine: Engine, documents: Any, indexes: Any, filters: Any) -> None:
+    indexed, plain = make(engine, documents, indexes)
+    indexed.release = plain.release = MONGODB_9_0
+    for filter in filters:
+        expected, found = outcome(plain, filter), outcome(indexed, filter)
+        if type(expected) is list and type(found) is list:
+            assert without_order(found) == without_order(expected), (filter, indexed.plan(indexed.query(filter)))
+            assert indexed.count(filter) == plain.count(filter), filter
+        else:
+            assert found == expected

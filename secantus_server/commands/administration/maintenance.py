@@ -13,12 +13,8 @@ from secantus_server.dispatch.privileges import on_cluster, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.version import FEATURE_COMPATIBILITY
 from secantus_server.work.collections import recall
 from secantus_server.work.writing import check_not_view
-
-# The version that 8.2 can be downgraded to.
-OLDER_COMPATIBILITY = "8.0"
 
 
 @command("shutdown", {"force": a.boolean(), "timeoutSecs": a.number(15)}, admin_only=True, privileges=on_cluster("shutdown"))
@@ -54,11 +50,12 @@ def set_feature_compatibility_version(request: Request, args: dict[str, Any]) ->
             "Once you have upgraded to a new version, you cannot downgrade the FCV and binary version without support assistance. "
             "Please re-run this command with 'confirm: true' to acknowledge this and continue.",
         )
-    if version == OLDER_COMPATIBILITY:
-        raise not_supported(f"the feature compatibility version {OLDER_COMPATIBILITY}", f"leave it at {FEATURE_COMPATIBILITY}")
-    if version != FEATURE_COMPATIBILITY:
-        raise CommandError(2, f"Invalid feature compatibility version value '{version}'; expected '{OLDER_COMPATIBILITY}' or "
-                              f"'{FEATURE_COMPATIBILITY}'.")  # fmt: skip
+    release = request.services.release
+    if version == release.older:
+        raise not_supported(f"the feature compatibility version {release.older}", f"leave it at {release.name}")
+    if version != release.name:
+        raise CommandError(2, f"Invalid feature compatibility version value '{version}'; expected '{release.older}' or "
+                              f"'{release.name}'.")  # fmt: skip
     return {}
 
 

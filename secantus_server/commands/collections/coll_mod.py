@@ -10,9 +10,11 @@ from secantus_server.auth.privileges import Grants
 from secantus_server.bson import int_value
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.coll_mod_index import change_index, oplog_command, parse_change, state_before
+from secantus_server.commands.collections.constraint_level import change_to_constraint
 from secantus_server.commands.collections.create_options import MAX_CAPPED_COUNT, MAX_CAPPED_SIZE, check_pre_images
-from secantus_server.commands.collections.validator_options import check_validation, check_validator
+from secantus_server.commands.collections.validator_options import CONSTRAINT, PREPARED, check_validation, check_validator
 from secantus_server.commands.collections.views import check_view
+from secantus_server.differences import CONSTRAINT_LEVEL
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import Authorized, collection_of, on_collection
@@ -48,6 +50,7 @@ FIELDS = {
     "dryRun": a.boolean(),
     "collectionUUID": a.uuid(),
     "recordPreImages": a.anything(),
+    PREPARED: a.boolean(None),
 }
 _NOT_FOR_VIEWS = (
     "index", "validator", "validationLevel", "validationAction", "cappedSize", "cappedMax", "changeStreamPreAndPostImages",
@@ -81,6 +84,8 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
             raise CommandError(26, f"ns does not exist: {request.db}.{name}")
         _check_kind(collection, args)
         options = _view_options(request, collection, args) if collection.is_view else _options(collection, args)
+        if CONSTRAINT in (options.get("validationLevel"), collection.options.get("validationLevel")) or args[PREPARED] is not None:
+            change_to_constraint(request, transaction, collection, options, args)
         reply = _save(request, transaction, collection, options, args)
         if not args["dryRun"]:
             o = oplog_command(collection, request.body, args)
@@ -93,9 +98,11 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
 def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
     """Raise the errors that do not depend on the collection."""
     for option in ("validationLevel", "validationAction"):
-        check_validation("collMod", option, args[option])
+        check_validation("collMod", option, args[option], request.services.release)
     if args["validator"] is not None:
-        check_validator(request.db, name, args["validator"])
+        check_validator(request.db, name, args["validator"], request.services.release)
+    if args[PREPARED] is not None and not request.services.release.has(CONSTRAINT_LEVEL):
+        raise CommandError(40415, f"BSON field 'collMod.{PREPARED}' is an unknown field.")
     if args["changeStreamPreAndPostImages"] is not None:
         check_pre_images(args["changeStreamPreAndPostImages"])
     if args["index"] is not None:

@@ -14,7 +14,7 @@ from secantus_server.bson import encode, int_value
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
 from secantus_server.commands.collections.encrypted_fields import check_encrypted_fields
-from secantus_server.commands.collections.validator_options import check_validation, check_validator
+from secantus_server.commands.collections.validator_options import check_constraint, check_validation, check_validator
 from secantus_server.commands.collections.views import check_view
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.request import Request
@@ -154,14 +154,15 @@ def _capped(args: dict[str, Any], options: dict[str, Any]) -> None:
 
 def _validator(request: Request, name: str, args: dict[str, Any], options: dict[str, Any]) -> None:
     for option in ("validationLevel", "validationAction"):
-        check_validation("create", option, args[option])
+        check_validation("create", option, args[option], request.services.release)
         if args["viewOn"] is None and args[option] is not None:
             options[option] = args[option]
     if args["validator"]:
-        check_validator(request.db, name, args["validator"])
+        check_validator(request.db, name, args["validator"], request.services.release)
         options["validator"] = args["validator"]
         options.setdefault("validationLevel", "strict")
         options.setdefault("validationAction", "error")
+    check_constraint(options)
 
 
 def _collation(spec: dict[str, Any], options: dict[str, Any]) -> None:

@@ -9,25 +9,48 @@ from typing import Any
 
 from bson.timestamp import Timestamp
 
+from secantus_server.differences import CONSTRAINT_LEVEL
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.match.restricted import check_operators
+from secantus_server.version import Release
 
 _ALLOWED = {"validationLevel": ("off", "strict", "moderate"), "validationAction": ("error", "warn", "errorAndLog")}
 
 
-def check_validation(command: str, option: str, value: str | None) -> None:
+CONSTRAINT = "constraint"
+#: The option of collMod that prepares a collection for this level.
+PREPARED = "prepareConstraintValidationLevel"
+
+
+def check_validation(command: str, option: str, value: str | None, release: Release) -> None:
     """Check validationLevel or validationAction.
 
     Raises:
         CommandError: 2 BadValue.
     """
+    if value == CONSTRAINT and option == "validationLevel" and release.has(CONSTRAINT_LEVEL):
+        return
     if value is not None and value not in _ALLOWED[option]:
         raise CommandError(2, f"Enumeration value '{value}' for field '{command}.{option}' is not a valid value.")
 
 
-def check_validator(db: str, name: str, validator: dict[str, Any]) -> None:
+def check_constraint(options: dict[str, Any]) -> None:
+    """Check the options of a collection whose validation level is to be constraint.
+
+    Raises:
+        CommandError: 72 InvalidOptions, there is no validator, or its action is only to warn.
+    """
+    if options.get("validationLevel") != CONSTRAINT:
+        return
+    if not options.get("validator"):
+        raise CommandError(72, "The validation level 'constraint' requires a validator")
+    if options.get("validationAction", "error") == "warn":
+        raise CommandError(72, "The validation level 'constraint' requires the validation action 'error' or 'errorAndLog'")
+
+
+def check_validator(db: str, name: str, validator: dict[str, Any], release: Release) -> None:
     """Check a validator.
 
     Raises:
@@ -39,4 +62,4 @@ def check_validator(db: str, name: str, validator: dict[str, Any]) -> None:
         raise CommandError(72, f"Document validators not allowed on system collection {db}.{name}")
     check_operators(validator, "a collection validator")
     # Only parsed to check it: each write parses the validator with its own time.
-    parse_match(validator, ParseContext(cluster_time=Timestamp(0, 0), clock_ms=lambda: 0))
+    parse_match(validator, ParseContext(cluster_time=Timestamp(0, 0), clock_ms=lambda: 0, release=release))

@@ -18,7 +18,6 @@ from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command, command_to_run
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
-from secantus_server.version import VERSION
 
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
 
@@ -30,7 +29,7 @@ def server_status(request: Request, _args: dict[str, Any]) -> Reply:
     uptime = services.clock.monotonic() - services.started
     reply: Reply = {
         "host": services.topology.address,
-        "version": VERSION,
+        "version": services.release.version,
         "process": "mongod",
         "pid": Int64(os.getpid()),
         "uptime": float(int(uptime)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import encode
+from secantus_server.differences import SIMPLE_COLLATION_LISTED
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
@@ -36,5 +37,7 @@ def list_indexes(request: Request, args: dict[str, Any]) -> Reply:
     check_not_view(collection)
     # The index on `_id` of the profiler's collection is ours: MongoDB's has none.
     specs = [index.kind.listed(index.spec) for index in collection.indexes if name != "system.profile"]
+    if request.services.release.has(SIMPLE_COLLATION_LISTED):
+        specs = [spec if "collation" in spec else {**spec, "collation": {"locale": "simple"}} for spec in specs]
     documents = [encode({"spec": spec} if args["includeIndexBuildInfo"] else spec) for spec in specs]
     return list_reply(request, f"{request.db}.{name}", documents, cursor_batch_size(args))

@@ -23,7 +23,6 @@ from secantus_server.wire.op_compressed import available_compressors
 from secantus_server.work.authentication import log_in_by_certificate, start_login
 from secantus_server.work.authorization import find_user
 
-MAX_WIRE_VERSION = 27
 MAX_AWAIT_MS = 2**31 - 1
 _SECRETS = ("speculativeAuthenticate",)
 
@@ -70,7 +69,7 @@ def _describe(request: Request, primary_field: str) -> Reply:
         logicalSessionTimeoutMinutes=30,
         connectionId=request.client.connection_id,
         minWireVersion=0,
-        maxWireVersion=MAX_WIRE_VERSION,
+        maxWireVersion=request.services.release.max_wire_version,
         readOnly=False,
     )
     if type(body.get("saslSupportedMechs")) is str:

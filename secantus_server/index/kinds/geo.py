@@ -19,7 +19,6 @@ from secantus_server.index.key_pattern import direction
 from secantus_server.index.kinds.kind import Extractor, IndexKind
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.collation import parse_collation
-from secantus_server.mql.geo import Position
 from secantus_server.mql.geo.covering import Range
 from secantus_server.mql.match import Comparison, GeoMatch, GeoNear, MatchExpression, Not, Or
 from secantus_server.mql.walk import values_at
@@ -31,6 +30,8 @@ ELSEWHERE = b"\x81"
 _NULL = key_string(None)
 
 Part = tuple[str, int]  # a path and a direction
+#: From a value of a field of geometries, its document and the field's path to the keys of the value's cells.
+CellKeys = Callable[[Any, dict[str, Any], str], list[bytes]]
 
 
 class Nearby(NamedTuple):
@@ -79,7 +80,7 @@ class GeoKind(IndexKind):
 
         def extract(document: bytes) -> list[bytes]:
             decoded = decode(document)
-            found = [None if place is None else _keys_at(decoded, place[1], cells) for place in geo]
+            found = [None if place is None else _keys_at(decoded, *place, cells) for place in geo]
             if is_sparse and not any(found):
                 return []
             columns = [
@@ -108,8 +109,8 @@ class GeoKind(IndexKind):
                 key = key[9:]
         return values
 
-    def cell_keys(self, spec: dict[str, Any]) -> Callable[[Any, dict[str, Any]], list[bytes]]:
-        """Return a function from a value of a field of geometries, and its document, to the distinct keys of its cells.
+    def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
+        """Return a function from a value of a field of geometries, its document and the field's path to the distinct keys of its cells.
 
         The function raises CommandError for a value that the index cannot hold.
         """
@@ -156,6 +157,6 @@ def as_signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-def _keys_at(document: dict[str, Any], names: list[str], cells: Callable[[Any, dict[str, Any]], list[bytes]]) -> list[bytes]:
-    found = [cells(value, document) for value in values_at(document, names) if value is not None]
+def _keys_at(document: dict[str, Any], path: str, names: list[str], cells: CellKeys) -> list[bytes]:
+    found = [cells(value, document, path) for value in values_at(document, names) if value is not None]
     return found[0] if len(found) == 1 else list({key for keys in found for key in keys})

@@ -6,14 +6,14 @@ https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2d/
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
 from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
 from secantus_server.index.key_pattern import as_number
-from secantus_server.index.kinds.geo import ELSEWHERE, GeoKind, Nearby, cell_key
+from secantus_server.index.kinds.geo import ELSEWHERE, CellKeys, GeoKind, Nearby, cell_key
 from secantus_server.index.kinds.kind import register
 from secantus_server.index.kinds.wildcard import check_wildcard_fields
 from secantus_server.mql.geo import Geometry, GeometryError, parse_position, parse_stored
@@ -72,10 +72,10 @@ class Plane(GeoKind):
         """Return the definition with its limits as doubles."""
         return {option: float(as_number(value)) if option in ("min", "max") else value for option, value in spec.items()}
 
-    def cell_keys(self, spec: dict[str, Any]) -> Callable[[Any, dict[str, Any]], list[bytes]]:
+    def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
         """Return a function from a position, or an array of them, to the keys of its squares; it refuses what is beyond the limits."""
         grid = grid_of(spec)
-        return lambda value, document: _keys(value, document, grid)
+        return lambda value, document, _path: _keys(value, document, grid)
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
         """Return whether the distances are from a pair of coordinates; on the sphere, too."""

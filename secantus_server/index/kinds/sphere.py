@@ -6,14 +6,15 @@ https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2dsphere
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
 from secantus_server.bson.shell import document_text
-from secantus_server.errors import CommandError
+from secantus_server.differences import GEO_KEY_ERRORS
+from secantus_server.errors import ChangedError, CommandError
 from secantus_server.index.key_pattern import as_number
-from secantus_server.index.kinds.geo import GeoKind, Nearby, cell_key
+from secantus_server.index.kinds.geo import CellKeys, GeoKind, Nearby, cell_key
 from secantus_server.index.kinds.kind import register
 from secantus_server.index.kinds.wildcard import check_wildcard_fields
 from secantus_server.mql.geo import Cap, Geometry, GeometryError, parse_geometry, parse_stored
@@ -26,6 +27,8 @@ from secantus_server.mql.match import GeoMatch, GeoNear, MatchExpression
 MAX_VERSION = 3
 # The levels of the cells that the density of the entries is estimated from: about 10 m, then always four times as long.
 _LEVELS = range(20, -1, -2)
+# Since MongoDB 9.0.
+MAX_LATER_MESSAGE = 256
 
 
 class Sphere(GeoKind):
@@ -60,7 +63,7 @@ class Sphere(GeoKind):
         is_full = as_number(spec.get("2dsphereIndexVersion", MAX_VERSION)) < 2 and not spec.get("sparse")
         return None if is_full else super().membership(spec)
 
-    def cell_keys(self, spec: dict[str, Any]) -> Callable[[Any, dict[str, Any]], list[bytes]]:
+    def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
         """Return a function from a geometry to the keys of its cells; it refuses what is no geometry."""
         return _keys
 
@@ -91,7 +94,7 @@ class Sphere(GeoKind):
             yield Nearby([range_of(cell)], radius + angle(center, point))
 
 
-def _keys(value: Any, document: dict[str, Any]) -> list[bytes]:
+def _keys(value: Any, document: dict[str, Any], path: str) -> list[bytes]:
     if type(value) is dict and len(value) == 2 and value.get("type") == "Point":
         pair = value.get("coordinates")
         if type(pair) is list and len(pair) == 2 and type(pair[0]) in (float, int) and type(pair[1]) in (float, int):
@@ -103,13 +106,21 @@ def _keys(value: Any, document: dict[str, Any]) -> list[bytes]:
         if type(value) is dict and _is_big(value):
             raise GeometryError("big polygons cannot be indexed")
     except GeometryError as error:
-        raise CommandError(16755, f"Can't extract geo keys: {document_text(document)}  {error}") from None
+        raise _refusal(document, path, value, error) from None
     cells = document_cells(geometry)
     if type(value) is dict and type(value.get("type")) is not str:
         # Predicates may take the first two fields for a pair of coordinates.
         other = parse_stored(value)
         cells |= document_cells(other) if other is not None else set()
     return [cell_key(cell) for cell in cells]
+
+
+def _refusal(document: dict[str, Any], path: str, value: Any, error: GeometryError) -> CommandError:
+    """Return the error of a document with a value that is not a geometry."""
+    message = f"Can't extract geo keys: {document_text(document)}  {error}"
+    details = {"failingPath": path, "underlyingCode": 2, "underlyingReason": str(error), "failingElement": {path: value}}
+    later = CommandError(510, message[:MAX_LATER_MESSAGE], info={"errInfo": details})
+    return ChangedError(16755, message, GEO_KEY_ERRORS, later)
 
 
 def _is_big(geometry: dict[str, Any]) -> bool:

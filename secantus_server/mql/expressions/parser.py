@@ -72,7 +72,7 @@ def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
         return _parse_object(spec, ctx)
     if len(spec) > 1:
         raise _too_many_operators(spec)
-    found = find_operator(name)
+    found = find_operator(name, ctx.release)
     try:
         if isinstance(found, PlainOperator):
             return call(found.function, parse_arguments(name, spec[name], ctx, found.minimum, found.maximum))

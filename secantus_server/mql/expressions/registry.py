@@ -11,6 +11,9 @@ An operator is written once, in the file of its family:
     @operator_parser("$cond")
     def parse_cond(argument, ctx): ...             # own syntax or lazy arguments: returns an Expression
 
+    @operator("$subtype", arguments=1, since="8.3")
+    def subtype(value): ...                        # unknown to earlier releases of MongoDB
+
 A missing argument is passed as `values.MISSING`. A plain function must be pure: with constant arguments it is called only
 once, while the expression is parsed.
 """
@@ -22,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.modules import import_late
+from secantus_server.version import Release
 
 if TYPE_CHECKING:
     from secantus_server.mql.context import ParseContext
@@ -40,7 +44,15 @@ class PlainOperator(NamedTuple):
     maximum: int | None
 
 
+class LaterOperator(NamedTuple):
+    """An operator that exists since a later version than the oldest one that the server can present."""
+
+    since: str
+    found: PlainOperator | OperatorParser
+
+
 OPERATORS: dict[str, PlainOperator | OperatorParser] = {}
+LATER: dict[str, LaterOperator] = {}
 
 #: The modules that register operators. They are imported at the first look-up, since many tests never use an expression.
 MODULES: list[str] = []
@@ -52,38 +64,40 @@ def import_operators() -> None:
         import_late(module)
 
 
-def operator(name: str, *, arguments: int | tuple[int, int | None]) -> Callable[[Function], Function]:
+def operator(name: str, *, arguments: int | tuple[int, int | None], since: str | None = None) -> Callable[[Function], Function]:
     """Register a plain function of evaluated arguments.
 
     Arguments:
         name: the operator with its `$`.
         arguments: the number of arguments: exactly n, or (minimum, maximum) with None for no upper bound.
+        since: the version of MongoDB that introduced it, if the oldest release does not know it.
     """
     minimum, maximum = arguments if isinstance(arguments, tuple) else (arguments, arguments)
 
     def register(function: Function) -> Function:
-        _add(name, PlainOperator(function, minimum, maximum))
+        _add(name, PlainOperator(function, minimum, maximum), since)
         return function
 
     return register
 
 
-def operator_parser(name: str) -> Callable[[ParserFunction], ParserFunction]:
+def operator_parser(name: str, *, since: str | None = None) -> Callable[[ParserFunction], ParserFunction]:
     """Register the parser of an operator that has its own syntax or evaluates its arguments lazily.
 
     Arguments:
         name: the operator with its `$`.
+        since: as for `operator`.
     """
 
     def register(parser: ParserFunction) -> ParserFunction:
-        _add(name, parser)
+        _add(name, parser, since)
         return parser
 
     return register
 
 
-def find_operator(name: str) -> PlainOperator | OperatorParser:
-    """Return a registered operator.
+def find_operator(name: str, release: Release) -> PlainOperator | OperatorParser:
+    """Return a registered operator that a release of MongoDB has.
 
     Raises:
         CommandError: 168 if MongoDB has no such operator, 238 if Secantus does not support it.
@@ -94,16 +108,23 @@ def find_operator(name: str) -> PlainOperator | OperatorParser:
         found = OPERATORS.get(name)
     if found is not None:
         return found
+    later = LATER.get(name)
+    if later is not None and release.knows(later.since):
+        return later.found
     if name in UNSUPPORTED:
         raise not_supported(f"The expression operator {name}", UNSUPPORTED[name])
     raise CommandError(168, f"Unrecognized expression '{name}'")
 
 
-def _add(name: str, found: PlainOperator | OperatorParser) -> None:
+def _add(name: str, found: PlainOperator | OperatorParser, since: str | None) -> None:
     """Add an operator to the registry; its name must be new."""
     assert name not in OPERATORS, f"{name} is registered twice"
+    assert name not in LATER, f"{name} is registered twice"
     assert name not in UNSUPPORTED, f"{name} is listed as unsupported"
-    OPERATORS[name] = found
+    if since is None:
+        OPERATORS[name] = found
+    else:
+        LATER[name] = LaterOperator(since, found)
 
 
 # MongoDB's operators that Secantus does not support, each with the alternative to suggest.
@@ -111,22 +132,14 @@ _IN_THE_CLIENT = "compute the value in the client"
 UNSUPPORTED: dict[str, str] = {
     "$bottom": "sort the array with $sortArray and take its last element",
     "$bottomN": "sort the array with $sortArray and take a $slice of it",
-    "$createObjectId": _IN_THE_CLIENT,
     "$createUUID": _IN_THE_CLIENT,
-    "$deserializeEJSON": _IN_THE_CLIENT,
     "$encStrContains": "encrypted fields cannot be searched here",
     "$encStrEndsWith": "encrypted fields cannot be searched here",
     "$encStrNormalizedEq": "encrypted fields cannot be searched here",
     "$encStrStartsWith": "encrypted fields cannot be searched here",
-    "$hash": _IN_THE_CLIENT,
-    "$hexHash": _IN_THE_CLIENT,
-    "$serializeEJSON": _IN_THE_CLIENT,
     "$similarityCosine": "write it with $reduce, $zip and $multiply",
     "$similarityDotProduct": "write it with $reduce, $zip and $multiply",
     "$similarityEuclidean": "write it with $reduce, $zip and $multiply",
-    "$subtype": _IN_THE_CLIENT,
-    "$toArray": "use $objectToArray for documents",
-    "$toObject": "use $arrayToObject for arrays",
     "$top": "sort the array with $sortArray and take its first element",
     "$topN": "sort the array with $sortArray and take a $slice of it",
 }

@@ -9,14 +9,21 @@ class Comparison(PathMatch):
     operator: str
     operand: Any
     collation: Collation | None
-    def __init__(self, path: str, operator: str, operand: Any, collation: Collation | None = None) -> None: ...
+    def __init__(
+        self, path: str, operator: str, operand: Any, collation: Collation | None = None, null_through_arrays: bool = False
+    ) -> None: ...
 
 class In(PathMatch):
     operands: list[Any]
     regexes: tuple[RegexMatch, ...]
     collation: Collation | None
     def __init__(
-        self, path: str, operands: Iterable[Any], regexes: Iterable[RegexMatch] = (), collation: Collation | None = None
+        self,
+        path: str,
+        operands: Iterable[Any],
+        regexes: Iterable[RegexMatch] = (),
+        collation: Collation | None = None,
+        null_through_arrays: bool = False,
     ) -> None: ...
 
 def holds_text(value: Any) -> bool: ...

@@ -81,11 +81,13 @@ cdef class Comparison(PathMatch):
         operator: `$eq`, `$lt`, `$lte`, `$gt` or `$gte`.
         operand: any value but undefined.
         collation: None for the simple collation.
+        null_through_arrays: whether an array that the path cannot go through counts as null.
     """
 
-    def __init__(self, str path not None, str operator not None, operand, collation=None):
+    def __init__(self, str path not None, str operator not None, operand, collation=None, bint null_through_arrays=False):
         cdef const uint8_t* cursor
         self.set_path(path, True)
+        self.null_through_arrays = null_through_arrays and operand is None
         self.operator = operator
         self.operand = operand
         self.collation = collation
@@ -162,6 +164,7 @@ cdef class In(PathMatch):
         operands: values in any order; stored sorted and deduplicated.
         regexes: `RegexMatch` nodes of the same path.
         collation: None for the simple collation.
+        null_through_arrays: as for `Comparison`, if an operand is null.
     """
 
     def __cinit__(self, *args, **kwargs):
@@ -170,12 +173,13 @@ cdef class In(PathMatch):
     def __dealloc__(self):
         PyMem_Free(self.elements)
 
-    def __init__(self, str path not None, operands, regexes=(), collation=None):
+    def __init__(self, str path not None, operands, regexes=(), collation=None, bint null_through_arrays=False):
         self.set_path(path, True)
         self.operands = sorted_operands(operands)
         self.regexes = as_nodes(regexes)
         self.collation = collation
         self.has_null = None in self.operands
+        self.null_through_arrays = null_through_arrays and self.has_null
         if collation is not None and any(holds_text(value) for value in self.operands):
             self.collation_keys = {key_string(value, collation) for value in self.operands}
         self.set_elements()

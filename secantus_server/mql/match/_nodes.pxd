@@ -26,6 +26,7 @@ cdef class PathMatch(MatchExpression):
     cdef PathPart* parts
     cdef int part_count
     cdef bint opens_arrays
+    cdef readonly bint null_through_arrays   # whether an array that the path cannot go through counts as null
 
     cdef int set_path(self, str path, bint opens_arrays) except -1
     cdef bint matches_array(self, const Element* array, Py_ssize_t* position) except -1

@@ -24,4 +24,5 @@ class Not(MatchExpression):
 
 class PathMatch(MatchExpression):
     path: str
+    null_through_arrays: bool
     def predicate(self) -> dict[str, Any]: ...

@@ -224,6 +224,20 @@ cdef class Not(MatchExpression):
         return {"$nor": [self.child.serialize()]}
 
 
+cdef bint ends_path(const uint8_t* array, const PathPart* part) noexcept nogil:
+    """Return whether a path does not go on from an array: no element is at its index, and a nested array or no document is in it."""
+    cdef Element element
+    cdef const uint8_t* cursor = first_element(array)
+    cdef bint nested = False
+    cdef bint documents = False
+    while next_element(&cursor, &element):
+        if element.name_len == part.length and memcmp(element.name, part.name, part.length) == 0:
+            return False
+        nested = nested or element.type == 4
+        documents = documents or element.type == 3
+    return nested or not documents
+
+
 cdef class PathMatch(MatchExpression):
     """The base of conditions on the values at a dotted path; a subclass defines which value matches.
 
@@ -315,7 +329,7 @@ cdef class PathMatch(MatchExpression):
             if self.matches_at_index(&element, depth):
                 return True
             index += 1
-        return False
+        return self.null_through_arrays and ends_path(array, &self.parts[depth])
 
     cdef bint matches_at_index(self, const Element* element, int depth) except -1:
         """Return whether an element of an array in the middle of the path matches by its index; this sets no position for `$`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson.values import UNDEFINED, Regex
+from secantus_server.differences import NULL_ON_DOTTED_PATHS
 from secantus_server.errors import CommandError
 from secantus_server.mql.match._comparison import Comparison, In
 from secantus_server.mql.match._nodes import AlwaysFalse, MatchExpression, Not
@@ -24,7 +25,11 @@ def equality(clause: Clause, operand: Any) -> Comparison:
         CommandError: 2 for undefined.
     """
     _check_operand(operand)
-    return Comparison(clause.path, "$eq", operand, clause.scope.ctx.collation)
+    return Comparison(clause.path, "$eq", operand, clause.scope.ctx.collation, operand is None and _sees_null_through_arrays(clause))
+
+
+def _sees_null_through_arrays(clause: Clause) -> bool:
+    return clause.scope.ctx.release.has(NULL_ON_DOTTED_PATHS)
 
 
 def _check_operand(operand: Any) -> None:
@@ -52,7 +57,9 @@ def parse_order(clause: Clause) -> MatchExpression:
     if type(clause.argument) is Regex:
         raise CommandError(2, f"Can't have RegEx as arg to predicate over field '{clause.path}'.")
     _check_operand(clause.argument)
-    return Comparison(clause.path, clause.name, clause.argument, clause.scope.ctx.collation)
+    operand = clause.argument
+    through = operand is None and clause.name in ("$gte", "$lte") and _sees_null_through_arrays(clause)
+    return Comparison(clause.path, clause.name, operand, clause.scope.ctx.collation, through)
 
 
 @field_operator("$in")
@@ -80,7 +87,7 @@ def _membership(clause: Clause, operands: list[Any], regexes: list[RegexMatch]) 
         return equality(clause, operands[0])
     if len(regexes) == 1 and not operands:
         return regexes[0]
-    return In(clause.path, operands, regexes, clause.scope.ctx.collation)
+    return In(clause.path, operands, regexes, clause.scope.ctx.collation, None in operands and _sees_null_through_arrays(clause))
 
 
 @field_operator("$nin")

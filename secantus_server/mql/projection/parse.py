@@ -23,6 +23,7 @@ from secantus_server.mql.projection.paths import PathTree, check_path
 from secantus_server.mql.projection.projections import PositionalProjection, Projection
 from secantus_server.mql.projection.query import contains_expr
 from secantus_server.mql.projection.slice import parse_slice, slice_error
+from secantus_server.version import Release
 
 
 def parse_projection(
@@ -133,7 +134,7 @@ class _Parser:
 
     def _compute(self, path: str, value: Any) -> None:
         if type(value) is dict:
-            _check_operator(next(iter(value)))
+            _check_operator(next(iter(value)), self.ctx.release)
         self.tree.add(path, Evaluated(parse_expression(value, self.ctx)))
         self.has_computed = True
 
@@ -201,12 +202,12 @@ class _Parser:
         return frozenset(path for path, node in self.tree.leaves() if not isinstance(node, Drop))
 
 
-def _check_operator(name: str) -> None:
+def _check_operator(name: str, release: Release) -> None:
     """Raise the projection's own error for an unknown operator; `$elemMatch` is known, though not valid in `$project`."""
     if name == "$elemMatch":
         return
     try:
-        find_operator(name)
+        find_operator(name, release)
     except CommandError as error:
         raise CommandError(31325, f"Unknown expression {name}") if error.code == 168 else error from None
 

@@ -64,6 +64,11 @@ def find_modifier(name: str) -> tuple[LeafParser | None, TreeParser | None]:
     return parsers
 
 
+def modifiers() -> list[str]:
+    """Return the names of all operators."""
+    return list(_OPERATORS)
+
+
 def _add(name: str, leaf: LeafParser | None, tree: TreeParser | None) -> None:
     assert name not in _OPERATORS, f"two operators {name}"
     _OPERATORS[name] = leaf, tree

@@ -10,12 +10,16 @@ from typing import Any
 
 from secantus_server.bson import encode, type_name
 from secantus_server.bson.values import MISSING, Regex, Undefined
-from secantus_server.errors import CommandError
+from secantus_server.differences import UPSERT_TOO_LARGE
+from secantus_server.errors import ChangedError, CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import And, Comparison, MatchExpression
 from secantus_server.mql.projection.query import contains_expr
 from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, id_element, lookup, without_id
 from secantus_server.mql.update.updates import Update
+
+#: The error of an update whose result is too large.
+UPDATE_TOO_LARGE = 17419
 
 
 def check_upsert_filter(match: MatchExpression) -> None:
@@ -38,13 +42,20 @@ def upsert_document(match: MatchExpression, update: Update, ctx: ParseContext) -
 
     Raises:
         CommandError: 54 if the filter sets two values for one path, 66 if the update changes the filter's `_id`, 53 for an `_id` of
-            an invalid type, 17420 if the document is too large.
+            an invalid type, 17419 or 17420 (10334 since MongoDB 8.3) if the document is too large.
     """
     equalities = list(_equalities(match))
     if update.is_replacement:
         equalities = [(path, value) for path, value in equalities if path == "_id" or path.startswith("_id.")]
-    document = update.apply(encode(_nested(equalities)), inserting=True)
+    try:
+        document = update.apply(encode(_nested(equalities)), inserting=True)
+    except CommandError as error:
+        raise (_too_large(error.code, error.message) if error.code == UPDATE_TOO_LARGE else error) from None
     return _with_id(document, ctx)
+
+
+def _too_large(code: int, message: str) -> CommandError:
+    return ChangedError(code, message, UPSERT_TOO_LARGE, CommandError(10334, message))
 
 
 def _with_id(document: bytes, ctx: ParseContext) -> bytes:
@@ -54,7 +65,7 @@ def _with_id(document: bytes, ctx: ParseContext) -> bytes:
     first = id_element(document) if value is not MISSING else encode({"_id": ctx.generate_object_id()})[4:-1]
     body = first + without_id(document)
     if len(body) + 5 > MAX_DOCUMENT_SIZE:
-        raise CommandError(17420, f"Document to upsert is larger than {MAX_DOCUMENT_SIZE}")
+        raise _too_large(17420, f"Document to upsert is larger than {MAX_DOCUMENT_SIZE}")
     return (len(body) + 5).to_bytes(4, "little") + body + b"\0"
 
 

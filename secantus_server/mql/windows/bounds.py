@@ -15,7 +15,7 @@ from bson.decimal128 import Decimal128
 from secantus_server.bson import compare_values, is_number, key_string, type_name
 from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.dates.add import add_units
+from secantus_server.mql.expressions.dates.add import Addition, add_units
 from secantus_server.mql.expressions.dates.timezones import find_timezone
 from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS
 from secantus_server.mql.expressions.numbers._arithmetic import add
@@ -33,12 +33,14 @@ class Bounds:
         kind: `documents` or `range`.
         lower, upper: `unbounded`, `current` or a number.
         unit: the time unit of a range over dates.
+        add_time: adds units of time to a date.
     """
 
     kind: str = "documents"
     lower: Any = UNBOUNDED
     upper: Any = UNBOUNDED
     unit: str | None = None
+    add_time: Addition = add_units
 
     @property
     def is_whole(self) -> bool:
@@ -87,15 +89,16 @@ class Bounds:
             return key_string(add(value, bound))
         if type(value) is not Date:
             raise CommandError(5429513, f"Invalid range: Expected the sortBy field to be a Date, but it was {type_name(value)}")
-        return key_string(Date(add_units(value.ms, self.unit, bound, find_timezone("UTC"))))
+        return key_string(Date(self.add_time(value.ms, self.unit, bound, find_timezone("UTC"))))
 
 
-def parse_bounds(spec: Any, order: SortOrder) -> Bounds:
+def parse_bounds(spec: Any, order: SortOrder, add_time: Addition = add_units) -> Bounds:
     """Parse a window.
 
     Arguments:
         spec: `{documents: [lower, upper]}`, `{range: [lower, upper], unit: ...}` or an empty document.
         order: the stage's sort.
+        add_time: adds units of time to a date.
 
     Raises:
         CommandError: 9 for a malformed window, 5339900 if the lower bound is above the upper one, 5339901, 5339902 and 8947401
@@ -113,7 +116,7 @@ def parse_bounds(spec: Any, order: SortOrder) -> Bounds:
     if "range" in spec:
         if "unit" in spec and spec["unit"] is None:
             raise CommandError(9, "'unit' must be a string, but found type null")
-        return _parse_range(spec["range"], spec.get("unit"), order)
+        return _parse_range(spec["range"], spec.get("unit"), order, add_time)
     if "unit" in spec:
         raise CommandError(9, "Window bounds can only specify 'unit' with range-based bounds.")
     return Bounds()
@@ -150,7 +153,7 @@ def _whole(bound: Any) -> int:
     return int(number)
 
 
-def _parse_range(spec: Any, unit: Any, order: SortOrder) -> Bounds:
+def _parse_range(spec: Any, unit: Any, order: SortOrder, add_time: Addition) -> Bounds:
     lower, upper = _pair("range", spec)
     if unit is not None:
         if type(unit) is not str or (unit not in LENGTHS and unit not in MONTHS):
@@ -161,4 +164,4 @@ def _parse_range(spec: Any, unit: Any, order: SortOrder) -> Bounds:
         raise CommandError(5339902, "Range-based bounds require a sortBy a single field")
     if not order.is_ascending and not {type(lower), type(upper)} == {str}:
         raise CommandError(8947401, "Range-based bounds require a sortBy an ascending field")
-    return Bounds("range", lower, upper, unit)
+    return Bounds("range", lower, upper, unit, add_time)

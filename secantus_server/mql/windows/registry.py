@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from secantus_server.differences import MERGE_OBJECTS_WINDOW
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.accumulators import parse_accumulator
 from secantus_server.mql.accumulators.registry import PARSERS as ACCUMULATORS
 from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions.dates.add import Addition, add_units, date_addition
 from secantus_server.mql.windows.bounds import Bounds, parse_bounds
 from secantus_server.mql.windows.partition import Partition, SortOrder
 from secantus_server.mql.windows.window_accumulator import WindowAccumulator
@@ -39,6 +41,7 @@ class Call:
         window: its `window`, or None.
         order: the stage's sort.
         others: the other names in the field's document.
+        add_time: adds units of time to a date.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Call:
     window: Any
     order: SortOrder
     others: tuple[str, ...] = ()
+    add_time: Addition = add_units
 
     def bounds(self) -> Bounds:
         """Parse the window; without one it is the whole partition.
@@ -53,7 +57,7 @@ class Call:
         Raises:
             CommandError: the errors of a window.
         """
-        return Bounds() if self.window is None else parse_bounds(self.window, self.order)
+        return Bounds() if self.window is None else parse_bounds(self.window, self.order, self.add_time)
 
 
 FunctionParser = Callable[[Call, ParseContext], WindowFunction]
@@ -95,18 +99,22 @@ def parse_window_field(field: str, spec: Any, order: SortOrder, ctx: ParseContex
     Raises:
         CommandError: 9 for a malformed field or an unknown function, and the function's own errors.
     """
-    call = _parse_call(field, spec, order)
+    call = _parse_call(field, spec, order, date_addition(ctx))
     own = PARSERS.get(call.name)
     if own is not None:
         return own(call, ctx)
     if call.name in UNSUPPORTED:
         raise not_supported(f"The window function {call.name}", UNSUPPORTED[call.name])
-    if call.name not in ACCUMULATORS or call.name in NOT_WINDOWED:
+    if call.name not in ACCUMULATORS or (call.name in NOT_WINDOWED and not _is_windowed(call.name, ctx)):
         raise CommandError(9, f"Unrecognized window function, {call.name}")
     check_others(field, call)
     argument = call.argument if call.name in OWN_SYNTAX else as_expression(call.argument)
     bounds = call.bounds()
     return WindowAccumulator(parse_accumulator(call.name, argument, ctx).start, bounds)
+
+
+def _is_windowed(name: str, ctx: ParseContext) -> bool:
+    return name == "$mergeObjects" and ctx.release.has(MERGE_OBJECTS_WINDOW)
 
 
 def as_expression(argument: Any) -> Any:
@@ -124,7 +132,7 @@ def check_others(field: str, call: Call) -> None:
         raise CommandError(9, f"Window function found an unknown argument: {call.others[0]} in field '{field}'")
 
 
-def _parse_call(field: str, spec: Any, order: SortOrder) -> Call:
+def _parse_call(field: str, spec: Any, order: SortOrder, add_time: Addition) -> Call:
     if type(spec) is not dict:
         raise CommandError(9, f"The field '{field}' must be an object")
     names = [name for name in spec if name.startswith("$")]
@@ -133,4 +141,4 @@ def _parse_call(field: str, spec: Any, order: SortOrder) -> Call:
     if "window" in spec and spec["window"] is None:
         raise CommandError(9, "'window' field must be an object, but found type null")
     others = tuple(name for name in spec if name not in (names[0], "window"))
-    return Call(names[0], spec[names[0]], spec.get("window"), order, others)
+    return Call(names[0], spec[names[0]], spec.get("window"), order, others, add_time)

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from secantus_server.bson import RawArray, encode, type_name
-from secantus_server.errors import CommandError
+from secantus_server.differences import FACET_TOO_LARGE
+from secantus_server.errors import ChangedError, CommandError
 from secantus_server.exec._checked import Checked
 from secantus_server.mql.expressions.paths import validate_field_name
 from secantus_server.pipeline.context import PipelineContext
@@ -50,16 +51,14 @@ class Facet(Stage):
         """Yield one document with the output of every pipeline. It may exceed the size limit of stored documents.
 
         Raises:
-            CommandError: 4031700 if it exceeds the stage's own size limit.
+            CommandError: 4031700 (146 since MongoDB 8.3) if it exceeds the stage's own size limit.
         """
         documents = list(source)
         found = {name: RawArray(list(pipeline.run(Checked(documents, self.check)))) for name, pipeline in self.pipelines.items()}
         document = encode(found)
         if len(document) > self.max_bytes:
-            raise CommandError(
-                4031700,
-                f"document constructed by $facet is {len(document)} bytes, which exceeds the limit of {self.max_bytes} bytes",
-            )
+            message = f"document constructed by $facet is {len(document)} bytes, which exceeds the limit of {self.max_bytes} bytes"
+            raise ChangedError(4031700, message, FACET_TOO_LARGE, CommandError(146, message))
         yield document
 
 

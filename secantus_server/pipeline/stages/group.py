@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from secantus_server.bson import encode, is_number
+from secantus_server.differences import EMPTY_GROUP_FIELD
 from secantus_server.errors import CommandError
 from secantus_server.mql.accumulators import Accumulator, parse_accumulator
 from secantus_server.mql.context import Collation, ParseContext
@@ -49,7 +50,8 @@ class Group(Stage):
         """Parse `{$group: {_id: expression, field: {$accumulator: expression}}}`.
 
         Raises:
-            CommandError: 15947 if the argument is not a document, 15955 without `_id`, and those of `parse_accumulated_field`.
+            CommandError: 15947 if the argument is not a document, 15955 without `_id`, 15998 for an
+                empty name since MongoDB 9.0, and those of `parse_accumulated_field`.
         """
         if type(spec) is not dict:
             raise CommandError(15947, "a group's fields must be specified in an object")
@@ -58,6 +60,8 @@ class Group(Stage):
         for name, value in spec.items():
             if name == "_id":
                 group_id = _parse_id(value, ctx.parse)
+            elif not name and ctx.parse.release.has(EMPTY_GROUP_FIELD):
+                raise CommandError(15998, "FieldPath field names may not be empty strings.")
             else:
                 fields[name] = parse_accumulated_field(name, value, ctx.parse)
         if group_id is None:

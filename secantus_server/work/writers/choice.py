@@ -12,6 +12,8 @@ from secantus_server.work.writers.plain import PlainWriter
 from secantus_server.work.writers.writer import Writer
 
 USERS = "system.users"
+#: The option of a collection that is prepared for the validation level "constraint".
+PREPARED = "prepareConstraintValidationLevel"
 
 
 def open_writer(
@@ -25,13 +27,16 @@ def open_writer(
         replicated: whether to write oplog entries. The users have none in any case: the oplog would contain their credentials.
 
     Raises:
-        CommandError: 263 OperationNotSupportedInTransaction, a session's transaction cannot write to a capped collection.
+        CommandError: 263 OperationNotSupportedInTransaction, a session's transaction cannot write to a capped collection; 72, the
+            validation level "constraint" does not allow to skip the validator.
     """
     if transaction.in_session and collection.is_capped:
         raise CommandError(
             263,
             f"Collection '{collection.namespace}' is a capped collection. Writes in transactions are not allowed on capped collections.",
         )
+    if bypass_validation and (collection.options.get("validationLevel") == "constraint" or PREPARED in collection.options):
+        raise CommandError(72, f"bypassDocumentValidation is not allowed: the validation level of {collection.namespace} is 'constraint'")
     if collection.db == "admin" and collection.name == USERS:
         replicated = False
     kind = CappedWriter if collection.is_capped else ClusteredWriter if collection.is_clustered else PlainWriter

@@ -11,14 +11,22 @@ class Filter(Expression):
         cell: Cell,
         body: Expression,
         refuse: Callable[[Any], NoReturn],
+        index: Cell | None,
         limit: Expression | None,
         count: Callable[[Any], int],
     ) -> None: ...
 
 class Map(Expression):
-    def __init__(self, input: Expression, cell: Cell, body: Expression, refuse: Callable[[Any], NoReturn]) -> None: ...
+    def __init__(self, input: Expression, cell: Cell, body: Expression, refuse: Callable[[Any], NoReturn], index: Cell | None) -> None: ...
 
 class Reduce(Expression):
     def __init__(
-        self, input: Expression, cell: Cell, body: Expression, refuse: Callable[[Any], NoReturn], total: Cell, initial: Expression
+        self,
+        input: Expression,
+        cell: Cell,
+        body: Expression,
+        refuse: Callable[[Any], NoReturn],
+        index: Cell | None,
+        total: Cell,
+        initial: Expression,
     ) -> None: ...

@@ -17,16 +17,18 @@ cdef class Iteration(Expression):
         cell: the variable's cell, set to the current element.
         body: the expression evaluated for each element.
         refuse: called with a value that is not an array; raises the operator's error.
+        index: the cell of the variable for the element's index, or None.
     """
 
     cdef Expression input, body
-    cdef object cell, refuse
+    cdef object cell, refuse, index
 
-    def __init__(self, Expression input not None, object cell, Expression body not None, object refuse):
+    def __init__(self, Expression input not None, object cell, Expression body not None, object refuse, object index):
         self.input = input
         self.cell = cell
         self.body = body
         self.refuse = refuse
+        self.index = index
 
     cpdef tuple children(self):
         return (self.input, self.body)
@@ -52,8 +54,10 @@ cdef class Filter(Iteration):
     cdef Expression limit
     cdef object count
 
-    def __init__(self, Expression input not None, object cell, Expression body not None, object refuse, Expression limit, object count):
-        Iteration.__init__(self, input, cell, body, refuse)
+    def __init__(
+        self, Expression input not None, object cell, Expression body not None, object refuse, object index, Expression limit, object count
+    ):
+        Iteration.__init__(self, input, cell, body, refuse, index)
         self.limit = limit
         self.count = count
 
@@ -64,12 +68,16 @@ cdef class Filter(Iteration):
         cdef list items = self.elements(doc)
         cdef list found = []
         cdef Py_ssize_t most = -1
+        cdef Py_ssize_t place = 0
         if items is None:
             return None
         if self.limit is not None:
             most = self.count(self.limit.evaluate(doc))
         for item in items:
             self.cell.value = item
+            if self.index is not None:
+                self.index.value = place
+                place += 1
             if is_true(self.body.evaluate(doc)):
                 found.append(item)
                 if len(found) == most:
@@ -83,10 +91,14 @@ cdef class Map(Iteration):
     cpdef object evaluate(self, bytes doc):
         cdef list items = self.elements(doc)
         cdef list found = []
+        cdef Py_ssize_t place = 0
         if items is None:
             return None
         for item in items:
             self.cell.value = item
+            if self.index is not None:
+                self.index.value = place
+                place += 1
             item = self.body.evaluate(doc)
             found.append(None if item is NO_VALUE else item)
         return found
@@ -103,8 +115,11 @@ cdef class Reduce(Iteration):
     cdef object total
     cdef Expression initial
 
-    def __init__(self, Expression input not None, object cell, Expression body not None, object refuse, object total, Expression initial not None):
-        Iteration.__init__(self, input, cell, body, refuse)
+    def __init__(
+        self, Expression input not None, object cell, Expression body not None, object refuse, object index, object total,
+        Expression initial not None,
+    ):
+        Iteration.__init__(self, input, cell, body, refuse, index)
         self.total = total
         self.initial = initial
 
@@ -113,11 +128,15 @@ cdef class Reduce(Iteration):
 
     cpdef object evaluate(self, bytes doc):
         cdef list items = self.elements(doc)
+        cdef Py_ssize_t place = 0
         if items is None:
             return None
         value = self.initial.evaluate(doc)
         for item in items:
             self.total.value = value
             self.cell.value = item
+            if self.index is not None:
+                self.index.value = place
+                place += 1
             value = self.body.evaluate(doc)
         return value

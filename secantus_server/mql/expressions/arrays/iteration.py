@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from secantus_server.bson import type_name
+from secantus_server.differences import ARRAY_INDEX_AS
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.expressions._nodes import Expression
@@ -23,6 +24,9 @@ from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
 
 NO_LIMIT = -1
+# The arguments since MongoDB 8.3.
+_MORE = frozenset(["arrayIndexAs"])
+_MORE_OF_REDUCE = frozenset(["as", "arrayIndexAs", "valueAs"])
 FILTER = Signature(
     not_object=(28646, "$filter only supports an object as its argument"),
     unknown=(28647, "Unrecognized parameter to $filter: {name}"),
@@ -59,11 +63,12 @@ def parse_filter(argument: Any, ctx: ParseContext) -> Expression:
     Raises:
         CommandError: 28646 to 28650 for a malformed argument, 9 for an invalid variable name.
     """
-    given = FILTER.check(argument)
+    given = _checked(FILTER, argument, ctx)
     source, cell = parse_expression(given["input"], ctx), Cell()
-    body = parse_expression(given["cond"], ctx.child(**{_variable(given): cell}))
+    cells, index = _cells(given, cell, ctx)
+    body = parse_expression(given["cond"], ctx.child(**cells))
     limit = parse_expression(given["limit"], ctx) if "limit" in given else None
-    return fold(Filter(source, cell, body, _refuse_filter, limit, _limit))
+    return fold(Filter(source, cell, body, _refuse_filter, index, limit, _limit))
 
 
 @operator_parser("$map")
@@ -73,10 +78,11 @@ def parse_map(argument: Any, ctx: ParseContext) -> Expression:
     Raises:
         CommandError: 16878 to 16882 for a malformed argument, 9 for an invalid variable name.
     """
-    given = MAP.check(argument)
+    given = _checked(MAP, argument, ctx)
     source, cell = parse_expression(given["input"], ctx), Cell()
-    body = parse_expression(given["in"], ctx.child(**{_variable(given): cell}))
-    return fold(Map(source, cell, body, _refuse_map))
+    cells, index = _cells(given, cell, ctx)
+    body = parse_expression(given["in"], ctx.child(**cells))
+    return fold(Map(source, cell, body, _refuse_map, index))
 
 
 @operator_parser("$reduce")
@@ -86,16 +92,45 @@ def parse_reduce(argument: Any, ctx: ParseContext) -> Expression:
     Raises:
         CommandError: 40075 to 40079 for a malformed argument.
     """
-    given = REDUCE.check(argument)
+    given = _checked(REDUCE, argument, ctx)
     source, initial = parse_expression(given["input"], ctx), parse_expression(given["initialValue"], ctx)
     cell, total = Cell(), Cell()
-    body = parse_expression(given["in"], ctx.child(this=cell, value=total))
-    return fold(Reduce(source, cell, body, _refuse_reduce, total, initial))
+    cells, index = _cells(given, cell, ctx)
+    cells[_variable(given, "valueAs", "value")] = total
+    if "valueAs" not in given and index is not None:
+        cells["VALUE"] = total
+    body = parse_expression(given["in"], ctx.child(**cells))
+    return fold(Reduce(source, cell, body, _refuse_reduce, index, total, initial))
 
 
-def _variable(given: dict[str, Any]) -> str:
-    """Return the name of the element's variable; a value that is not a string counts as an empty name."""
-    name = given.get("as", "this")
+def _checked(signature: Signature, argument: Any, ctx: ParseContext) -> dict[str, Any]:
+    """Return the argument with valid names; a release may have more of them.
+
+    Raises:
+        CommandError: the signature's errors.
+    """
+    if type(argument) is dict and ctx.release.has(ARRAY_INDEX_AS):
+        more = _MORE_OF_REDUCE if signature is REDUCE else _MORE
+        signature.check({name: value for name, value in argument.items() if name not in more})
+        return argument
+    return signature.check(argument)
+
+
+def _cells(given: dict[str, Any], cell: Cell, ctx: ParseContext) -> tuple[dict[str, Cell], Cell | None]:
+    """Return the cells of the variables for the element and its index by name, and the index's cell if the release has one."""
+    cells = {_variable(given, "as", "this"): cell}
+    if not ctx.release.has(ARRAY_INDEX_AS):
+        return cells, None
+    if "as" not in given:
+        cells["THIS"] = cell
+    index = Cell()
+    cells[_variable(given, "arrayIndexAs", "") if "arrayIndexAs" in given else "IDX"] = index
+    return cells, index
+
+
+def _variable(given: dict[str, Any], option: str, default: str) -> str:
+    """Return the name of a variable; a value that is not a string counts as an empty name."""
+    name = given.get(option, default)
     name = name if type(name) is str else ""
     validate_variable_name(name)
     return name

@@ -13,10 +13,11 @@ from functools import partial
 from typing import Any
 
 from secantus_server.bson.values import Date
+from secantus_server.differences import DATES_BEFORE_1970
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Expression
-from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, day_number, days_in_month, year_month_day
+from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, MS_PER_SECOND, day_number, days_in_month, year_month_day
 from secantus_server.mql.expressions.dates.coercion import milliseconds_of, to_date
 from secantus_server.mql.expressions.dates.timezones import TimeZone, check_timezone, to_timezone
 from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS, check_unit, to_unit
@@ -27,6 +28,8 @@ from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 
 MS_PER_MONTH = 28 * MS_PER_DAY
+Addition = Callable[[int, str, int, TimeZone], int]
+
 SPAN = 2**64  # exceeds the distance between any two int64 dates
 
 
@@ -46,18 +49,18 @@ def _signature(name: str) -> Signature:
 def _add_parser(name: str, sign: int) -> Callable[[Any, ParseContext], Expression]:
     """Return the parser of an operator that adds `sign` times the amount."""
     signature = _signature(name)
-    function = partial(_evaluate, name, sign)
+    functions = {add: partial(_evaluate, name, sign, add) for add in (add_units, add_units_until_8_3)}
 
     def parse(argument: Any, ctx: ParseContext) -> Expression:
         arguments = signature.parse(argument, ctx)
         check_unit(name, arguments[1])
         check_timezone(arguments[3])
-        return call(function, arguments)
+        return call(functions[date_addition(ctx)], arguments)
 
     return parse
 
 
-def _evaluate(name: str, sign: int, start: Any, unit: Any, amount: Any, timezone: Any) -> Date | None:
+def _evaluate(name: str, sign: int, add: Addition, start: Any, unit: Any, amount: Any, timezone: Any) -> Date | None:
     if is_nullish(start) or is_nullish(unit):
         return None
     unit = to_unit(name, unit)
@@ -72,7 +75,7 @@ def _evaluate(name: str, sign: int, start: Any, unit: Any, amount: Any, timezone
         raise CommandError(5166405, f"{name} expects integer amount of time units")
     if abs(number) * LENGTHS.get(unit, MONTHS.get(unit, 0) * MS_PER_MONTH) > SPAN:
         raise CommandError(5976500, f"invalid {name} 'amount' parameter value: {number} {unit}")
-    return to_date(add_units(ms, unit, sign * number, zone), name, 5166406)
+    return to_date(add(ms, unit, sign * number, zone), name, 5166406)
 
 
 def add_units(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
@@ -82,6 +85,17 @@ def add_units(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
     if unit in ("day", "week"):
         return zone.moment(zone.local(ms) + LENGTHS[unit] * amount)
     return ms + LENGTHS[unit] * amount
+
+
+def add_units_until_8_3(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
+    """As `add_units`, but with the error of MongoDB before 8.3: a date before 1970 with a fraction of a second loses a second."""
+    found = add_units(ms, unit, amount, zone)
+    return found - MS_PER_SECOND if ms < 0 and ms % MS_PER_SECOND and unit != "millisecond" else found
+
+
+def date_addition(ctx: ParseContext) -> Addition:
+    """Return the function that adds units to a time in a release of MongoDB."""
+    return add_units if ctx.release.has(DATES_BEFORE_1970) else add_units_until_8_3
 
 
 def _add_months(local: int, months: int) -> int:

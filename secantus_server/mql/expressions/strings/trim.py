@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from secantus_server.bson import type_name
+from secantus_server.differences import TRIM_LIMIT
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Expression
@@ -19,6 +20,8 @@ from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
 
+#: The longest `chars` since MongoDB 8.3.
+MAX_CHARACTERS = 4096
 # https://www.mongodb.com/docs/manual/reference/operator/aggregation/trim/#whitespace-characters
 WHITESPACE = "\0 \t\n\v\f\r\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
 
@@ -33,8 +36,13 @@ def _trim_parser(name: str, strip: Callable[[str, str], str]) -> Callable[[Any, 
     )
     function = partial(_trim, name, strip)
 
+    def limited(text: Any, characters: Any) -> str | None:
+        if type(text) is str and type(characters) is str and len(characters) > MAX_CHARACTERS:
+            raise CommandError(2, f"{name} 'chars' has {len(characters)} characters; the limit is {MAX_CHARACTERS}")
+        return function(text, characters)
+
     def parse(argument: Any, ctx: ParseContext) -> Expression:
-        return call(function, signature.parse(argument, ctx))
+        return call(limited if ctx.release.has(TRIM_LIMIT) else function, signature.parse(argument, ctx))
 
     return parse
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from secantus_server.bson import is_number, type_name
 from secantus_server.bson.values import TYPE_NAMES
+from secantus_server.differences import CONVERT_BASE
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression
@@ -17,11 +18,23 @@ from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call, fold, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.types.failure import CONVERSION_FAILURE, unsupported
+from secantus_server.mql.expressions.types.number_base import check_base, with_base
 from secantus_server.mql.expressions.types.to_number import TO_DECIMAL, to_double, to_int, to_long
-from secantus_server.mql.expressions.types.to_other import TO_DATE, TO_OBJECT_ID, Options, to_binary, to_bool, to_string
+from secantus_server.mql.expressions.types.to_other import (
+    TO_DATE,
+    TO_OBJECT_ID,
+    Options,
+    to_array,
+    to_binary,
+    to_bool,
+    to_object,
+    to_string,
+)
 from secantus_server.mql.expressions.value_text import value_text
+from secantus_server.version import RELEASES, Release
 
-FIELDS = ("input", "to", "format", "byteOrder", "onError", "onNull")
+FIELDS = frozenset(["input", "to", "format", "byteOrder", "onError", "onNull"])
+LATER_FIELDS = FIELDS | {"base"}
 FORMATS = ("auto", "base64", "base64url", "hex", "utf8", "uuid")
 BYTE_ORDERS = ("big", "little")
 ALIASES = frozenset(TYPE_NAMES.values())
@@ -30,12 +43,14 @@ ALIASES = frozenset(TYPE_NAMES.values())
 CONVERSIONS: dict[str, Callable[[Options], dict[type, Callable[[Any], Any]]]] = {
     "int": lambda options: to_int(options.byte_order),
     "long": lambda options: to_long(options.byte_order),
-    "double": lambda options: to_double(options.byte_order),
+    "double": lambda options: to_double(options.byte_order, options.release),
     "decimal": lambda _: TO_DECIMAL,
     "date": lambda _: TO_DATE,
     "objectId": lambda _: TO_OBJECT_ID,
     "string": to_string,
     "binData": to_binary,
+    "array": to_array,
+    "object": to_object,
 }
 
 
@@ -44,7 +59,7 @@ def converter(target: str, options: Options) -> Callable[[Any], Any]:
 
     Arguments:
         target: the alias of the type.
-        options: the byte order and binary format.
+        options: the byte order, the binary format and the release.
     """
     if target == "bool":
         return to_bool
@@ -62,7 +77,9 @@ def converter(target: str, options: Options) -> Callable[[Any], Any]:
 class Convert(Expression):
     """The node of `$convert`. It evaluates `onError` and `onNull` only if needed; omitted arguments are None."""
 
-    def __init__(self, arguments: dict[str, Expression]) -> None:
+    def __init__(self, arguments: dict[str, Expression], release: Release) -> None:
+        self.release = release
+        self.base = arguments.get("base")
         self.arguments = arguments
         self.input = arguments["input"]
         self.to = arguments["to"]
@@ -94,12 +111,14 @@ class Convert(Expression):
         target, subtype = _target(to)
         byte_order = _byte_order(self.byte_order.evaluate(doc)) if self.byte_order is not None else "little"
         form = _format(self.format.evaluate(doc)) if self.format is not None else None
-        return converter(target, Options(form, byte_order, subtype))
+        base = check_base(self.base.evaluate(doc)) if self.base is not None else None
+        plain = converter(target, Options(form, byte_order, subtype, self.release))
+        return plain if base is None else with_base(target, base, plain)
 
 
 @operator_parser("$convert")
 def parse_convert(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `{$convert: {input, to, format, byteOrder, onError, onNull}}`.
+    """Parse `{$convert: {input, to, base, format, byteOrder, onError, onNull}}`.
 
     Raises:
         CommandError: 9 for a malformed argument.
@@ -107,12 +126,12 @@ def parse_convert(argument: Any, ctx: ParseContext) -> Expression:
     if type(argument) is not dict:
         raise CommandError(9, f"$convert expects an object of named arguments but found: {type_name(argument)}")
     for name in argument:
-        if name not in FIELDS:
+        if name not in (LATER_FIELDS if ctx.release.has(CONVERT_BASE) else FIELDS):
             raise CommandError(9, f"$convert found an unknown argument: {name}")
     for name in ("input", "to"):
         if name not in argument:
             raise CommandError(9, f"Missing '{name}' parameter to $convert")
-    return fold(Convert({name: parse_expression(spec, ctx) for name, spec in argument.items()}))
+    return fold(Convert({name: parse_expression(spec, ctx) for name, spec in argument.items()}, ctx.release))
 
 
 def _target(to: Any) -> tuple[str, int]:
@@ -177,19 +196,20 @@ def _format(value: Any) -> str | None:
     return value
 
 
-def _register(name: str, target: str) -> None:
+def _or_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if is_nullish(value) else convert(value)
+
+
+def _register(name: str, target: str, since: str | None = None) -> None:
     """Register a short form, which has one argument and returns null for null."""
-    convert = converter(target, Options(format="auto"))
+    functions = {release: _or_null(converter(target, Options(format="auto", release=release))) for release in RELEASES.values()}
 
-    def convert_or_null(value: Any) -> Any:
-        return None if is_nullish(value) else convert(value)
-
-    @operator_parser(name)
+    @operator_parser(name, since=since)
     def parse(argument: Any, ctx: ParseContext) -> Expression:
         specs = argument if type(argument) is list else [argument]
         if len(specs) != 1:
             raise CommandError(50723, f"{name} requires a single argument, got {len(specs)}")
-        return call(convert_or_null, [parse_expression(specs[0], ctx)])
+        return call(functions[ctx.release], [parse_expression(specs[0], ctx)])
 
 
 for _name, _target_name in {
@@ -205,6 +225,10 @@ for _name, _target_name in {
     _register(_name, _target_name)
 
 
+_register("$toArray", "array", since="8.3")
+_register("$toObject", "object", since="8.3")
+
+
 @operator_parser("$toUUID")
 def parse_to_uuid(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `$toUUID`, which converts a string to binary data of subtype 4."""
@@ -212,4 +236,4 @@ def parse_to_uuid(argument: Any, ctx: ParseContext) -> Expression:
     if len(specs) != 1:
         raise CommandError(50723, f"$toUUID requires a single argument, got {len(specs)}")
     target = Constant({"type": "binData", "subtype": 4})
-    return fold(Convert({"input": parse_expression(specs[0], ctx), "to": target, "format": Constant("uuid")}))
+    return fold(Convert({"input": parse_expression(specs[0], ctx), "to": target, "format": Constant("uuid")}, ctx.release))

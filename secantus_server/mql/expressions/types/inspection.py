@@ -1,4 +1,4 @@
-"""`$type` and `$isNumber`.
+"""`$type`, `$subtype` and `$isNumber`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/type/
 """
@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson.binary import Binary
+
 from secantus_server.bson import is_number, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.registry import operator
 
 
@@ -15,6 +19,20 @@ from secantus_server.mql.expressions.registry import operator
 def type_(value: Any) -> str:
     """Return the alias of the value's type; "missing" for a missing value."""
     return type_name(value)
+
+
+@operator("$subtype", arguments=1, since="8.3")
+def subtype(value: Any) -> int | None:
+    """Return the subtype of binary data; null for null and missing.
+
+    Raises:
+        CommandError: 14 for any other type.
+    """
+    if is_nullish(value):
+        return None
+    if type(value) is not Binary:
+        raise CommandError(14, f"$subtype requires binData, found: {type_name(value)}")
+    return int(value.subtype)
 
 
 @operator("$isNumber", arguments=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+import sys
 from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
@@ -19,7 +20,9 @@ from bson.int64 import Int64
 from secantus_server.bson import to_decimal
 from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
 from secantus_server.bson.values import Date
+from secantus_server.differences import SUBNORMAL_NUMBERS
 from secantus_server.mql.expressions.types.failure import failure, overflow, unparsable
+from secantus_server.version import Release
 
 WHOLE = re.compile(r"[+-]?[0-9]+\Z")
 DECIMAL_TEXT = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|infinity|nan)\Z", re.IGNORECASE)
@@ -34,13 +37,23 @@ TEXT_CONTEXT.rounding = ROUND_DOWN
 Conversion = Callable[[Any], Any]
 
 
-def _to_int32(number: int) -> int:
+def to_int32(number: int) -> int:
+    """Check the range of an int.
+
+    Raises:
+        CommandError: 241.
+    """
     if not INT32_MIN <= number <= INT32_MAX:
         raise overflow(number)
     return int(number)
 
 
-def _to_int64(number: int) -> Int64:
+def to_int64(number: int) -> Int64:
+    """Check the range of a long.
+
+    Raises:
+        CommandError: 241.
+    """
     if not INT64_MIN <= number <= INT64_MAX:
         raise overflow(number)
     return Int64(number)
@@ -75,6 +88,14 @@ def _float_binary(data: Binary, byte_order: str) -> float:
     if len(data) not in (4, 8):
         raise failure(f"Failed to convert '{data.hex()}' to double", f" because of invalid length: {len(data)}")
     number: float = struct.unpack((">" if byte_order == "big" else "<") + ("f" if len(data) == 4 else "d"), data)[0]
+    return number
+
+
+def _float_text_until_8_3(text: str) -> float:
+    """As `_float_text`, but MongoDB before 8.3 cannot parse subnormal numbers."""
+    number = _float_text(text)
+    if number and abs(number) < sys.float_info.min:
+        raise unparsable(text, "Out of range")
     return number
 
 
@@ -125,11 +146,11 @@ def to_int(byte_order: str) -> dict[type, Conversion]:
     return {
         bool: int,
         int: int,
-        Int64: _to_int32,
-        float: lambda value: _to_int32(_truncate(value)),
-        Decimal128: lambda value: _to_int32(_truncate(value.to_decimal())),
-        str: lambda value: _to_int32(_whole_text(value)),
-        Binary: lambda value: _to_int32(_whole_binary(value, (1, 2, 4), byte_order)),
+        Int64: to_int32,
+        float: lambda value: to_int32(_truncate(value)),
+        Decimal128: lambda value: to_int32(_truncate(value.to_decimal())),
+        str: lambda value: to_int32(_whole_text(value)),
+        Binary: lambda value: to_int32(_whole_binary(value, (1, 2, 4), byte_order)),
     }
 
 
@@ -139,15 +160,15 @@ def to_long(byte_order: str) -> dict[type, Conversion]:
         bool: Int64,
         int: Int64,
         Int64: Int64,
-        float: lambda value: _to_int64(_truncate(value)),
-        Decimal128: lambda value: _to_int64(_truncate(value.to_decimal())),
-        str: lambda value: _to_int64(_whole_text(value)),
+        float: lambda value: to_int64(_truncate(value)),
+        Decimal128: lambda value: to_int64(_truncate(value.to_decimal())),
+        str: lambda value: to_int64(_whole_text(value)),
         Date: lambda value: Int64(value.ms),
-        Binary: lambda value: _to_int64(_whole_binary(value, (1, 2, 4, 8), byte_order)),
+        Binary: lambda value: to_int64(_whole_binary(value, (1, 2, 4, 8), byte_order)),
     }
 
 
-def to_double(byte_order: str) -> dict[type, Conversion]:
+def to_double(byte_order: str, release: Release) -> dict[type, Conversion]:
     """Return the conversions to double, by source type."""
     return {
         bool: float,
@@ -155,7 +176,7 @@ def to_double(byte_order: str) -> dict[type, Conversion]:
         Int64: float,
         float: float,
         Decimal128: _float_decimal,
-        str: _float_text,
+        str: _float_text if release.has(SUBNORMAL_NUMBERS) else _float_text_until_8_3,
         Date: lambda value: float(value.ms),
         Binary: lambda value: _float_binary(value, byte_order),
     }

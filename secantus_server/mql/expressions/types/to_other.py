@@ -12,22 +12,29 @@ import re
 import struct
 import uuid
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from bson.binary import Binary
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
+from bson.max_key import MaxKey
+from bson.min_key import MinKey
 from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
+from secantus_server.bson import type_name
 from secantus_server.bson.numbers import INT64_MAX, INT64_MIN
-from secantus_server.bson.values import Date
-from secantus_server.errors import CommandError
+from secantus_server.bson.values import Date, JavaScript, Regex
+from secantus_server.differences import MORE_CONVERSIONS, OBJECT_TO_BINARY
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.expressions._nodes import truthy
 from secantus_server.mql.expressions.dates.calendar import iso_text
 from secantus_server.mql.expressions.dates.parse_text import parse_date_text
 from secantus_server.mql.expressions.dates.timezones import UTC
-from secantus_server.mql.expressions.types.failure import failure, overflow
+from secantus_server.mql.expressions.types.failure import failure, overflow, unsupported
+from secantus_server.mql.expressions.types.json_text import json_of, parse_json
+from secantus_server.mql.expressions.types.vectors import VECTOR_SUBTYPE, array_of_vector, vector_of_array
+from secantus_server.version import MONGODB_8_2, Release
 
 HEXADECIMAL_ID = re.compile(r"[0-9a-fA-F]{24}\Z")
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
@@ -37,11 +44,12 @@ FIRST_YEAR_MS, AFTER_LAST_YEAR_MS = -62167219200000, 253402300800000
 
 
 class Options(NamedTuple):
-    """The options of `$convert` for strings and binary data; `format` is None if omitted."""
+    """The options of `$convert` for strings and binary data; `format` is None if omitted. The release determines the conversions."""
 
     format: str | None = None
     byte_order: str = "little"
     subtype: int = 0
+    release: Release = MONGODB_8_2
 
 
 def to_bool(value: Any) -> bool:
@@ -140,7 +148,7 @@ def _base64url_text(data: bytes) -> str:
 
 def to_string(options: Options) -> dict[type, Callable[[Any], Any]]:
     """Return the conversions to string, by source type."""
-    return {
+    conversions: dict[type, Callable[[Any], Any]] = {
         str: lambda value: value,
         bool: lambda value: "true" if value else "false",
         int: str,
@@ -151,6 +159,42 @@ def to_string(options: Options) -> dict[type, Callable[[Any], Any]]:
         ObjectId: str,
         Binary: lambda value: _binary_text(value, options),
     }
+    return conversions | _more_strings(options) if options.release.has(MORE_CONVERSIONS) else conversions
+
+
+def _more_strings(options: Options) -> dict[type, Callable[[Any], Any]]:
+    """Return the conversions to string since MongoDB 8.3."""
+
+    def nested(value: Any) -> str:
+        conversion = to_string(options._replace(format=options.format or "auto")).get(type(value))
+        if conversion is None:
+            raise unsupported(type_name(value), "string")
+        text: str = conversion(value)
+        return text
+
+    return {
+        dict: lambda value: json_of(value, nested),
+        list: lambda value: json_of(value, nested),
+        Regex: lambda value: f"/{value.pattern}/{value.options}",
+        JavaScript: lambda value: value.code,
+        Timestamp: lambda value: f"Timestamp({value.time}, {value.inc})",
+        MinKey: lambda _: "MinKey",
+        MaxKey: lambda _: "MaxKey",
+    }
+
+
+def to_array(options: Options) -> dict[type, Callable[[Any], Any]]:
+    """Return the conversions to array, by source type."""
+    if not options.release.has(MORE_CONVERSIONS):
+        return {}
+    return {list: lambda value: value, str: lambda value: parse_json(value, list), Binary: array_of_vector}
+
+
+def to_object(options: Options) -> dict[type, Callable[[Any], Any]]:
+    """Return the conversions to object, by source type."""
+    if not options.release.has(MORE_CONVERSIONS):
+        return {}
+    return {dict: lambda value: value, str: lambda value: parse_json(value, dict)}
 
 
 def _bytes_of_text(text: str, options: Options) -> Binary:
@@ -207,4 +251,19 @@ def to_binary(options: Options) -> dict[type, Callable[[Any], Any]]:
         int: lambda value: Binary(struct.pack(order + "i", value), options.subtype),
         Int64: lambda value: Binary(struct.pack(order + "q", value), options.subtype),
         float: lambda value: Binary(struct.pack(order + "d", value), options.subtype),
+        **({list: _vector(options)} if options.release.has(MORE_CONVERSIONS) else {}),
+        **({dict: _refuse_object} if options.release.has(OBJECT_TO_BINARY) else {}),
     }
+
+
+def _vector(options: Options) -> Callable[[list[Any]], Binary]:
+    def convert(items: list[Any]) -> Binary:
+        if options.subtype not in (0, VECTOR_SUBTYPE):
+            raise failure(f"An array cannot be converted to binData of subtype {options.subtype}")
+        return vector_of_array(items)
+
+    return convert
+
+
+def _refuse_object(_value: Any) -> NoReturn:
+    raise not_supported("$convert of an object to binData", "convert the object to a string with $toString first")

@@ -1,0 +1,221 @@
+"""The registry of the answers that a later release of MongoDB changes: the source of docs/compatibility.md, and what the tests walk.
+
+Code asks `release.has(DIFFERENCE)`. Operators that exist only from a version on are registered with `since=` instead, and a difference
+names them here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from secantus_server.version import Difference
+
+NOTES_8_3 = "https://www.mongodb.com/docs/manual/release-notes/8.3/"
+CHANGES_8_3 = "https://www.mongodb.com/docs/manual/release-notes/8.3-compatibility/"
+OPERATORS = "https://www.mongodb.com/docs/manual/reference/operator/aggregation/"
+NOTES_9_0 = "https://www.mongodb.com/docs/manual/release-notes/9.0/"
+CHANGES_9_0 = "https://www.mongodb.com/docs/manual/release-notes/9.0-compatibility/"
+
+
+class Missing(NamedTuple):
+    """A change of MongoDB that a single node can show, and that the server does not make."""
+
+    since: str
+    what: str
+    instead: str
+    source: str
+
+
+#: Every difference by its name.
+DIFFERENCES: dict[str, Difference] = {}
+
+
+def difference(name: str, since: str, area: str, before: str, after: str, source: str, note: str = "") -> Difference:
+    """Register a difference; see `Difference` for the arguments."""
+    assert name not in DIFFERENCES, f"{name} is registered twice"
+    found = DIFFERENCES[name] = Difference(name, since, area, before, after, source, note)
+    return found
+
+
+SERVER = "The server"
+QUERIES = "Queries"
+PIPELINES = "Aggregation stages"
+EXPRESSIONS = "Expressions"
+WRITES = "Writes"
+COLLECTIONS = "Collections and indexes"
+
+VERSION = difference(
+    "version",
+    "9.0",
+    SERVER,
+    "buildInfo says 8.2.4, hello says maxWireVersion 27, the feature compatibility version is 8.2",
+    "9.0.2, 29, 9.0",
+    NOTES_9_0,
+)
+NULL_ON_DOTTED_PATHS = difference(
+    "null_on_dotted_paths",
+    "9.0",
+    QUERIES,
+    '`{"a.b": null}` does not match where `a` is an empty array, or an array without documents; `{"a.b": {$ne: null}}` does',
+    "it matches there, and where the array contains a nested array; `$ne` is the opposite. The same holds for `$in`, `$nin`, `$gte`, "
+    "`$lte` and the equality of `$lookup`",
+    CHANGES_9_0,
+    "An array of scalars and documents, and a path with the index of an element that exists, match as in 8.2.",
+)
+
+EMPTY_GROUP_FIELD = difference(
+    "empty_group_field",
+    "9.0",
+    PIPELINES,
+    "`$group` accepts an accumulator whose field name is empty",
+    "it is an error",
+    CHANGES_9_0,
+    "The page does not name the code; 15998 is that of empty names elsewhere.",
+)
+FACET_TOO_LARGE = difference(
+    "facet_too_large",
+    "8.3",
+    PIPELINES,
+    "error 4031700 if the document of `$facet` exceeds 100 MB",
+    "error 146, ExceededMemoryLimit",
+    CHANGES_8_3,
+)
+MERGE_OBJECTS_WINDOW = difference(
+    "merge_objects_window",
+    "8.3",
+    PIPELINES,
+    "`$mergeObjects` is not a window function of `$setWindowFields`",
+    "it is one",
+    NOTES_8_3,
+)
+DATES_BEFORE_1970 = difference(
+    "dates_before_1970",
+    "8.3",
+    EXPRESSIONS,
+    "`$dateAdd`, `$dateSubtract` and ranges of `$setWindowFields` in a unit other than millisecond lose a second for a date before 1970 "
+    "with a fraction of a second",
+    "the result is a second later",
+    NOTES_8_3,
+    "`$densify` counts correctly in both.",
+)
+TRIM_LIMIT = difference(
+    "trim_limit",
+    "8.3",
+    EXPRESSIONS,
+    "`chars` of `$trim`, `$ltrim` and `$rtrim` can have any length",
+    "it has at most 4096 characters",
+    NOTES_8_3,
+    "The page does not name the code; the error is 2, BadValue.",
+)
+UPSERT_TOO_LARGE = difference(
+    "upsert_too_large",
+    "8.3",
+    WRITES,
+    "error 17419 or 17420 if the document of an upsert is larger than 16 MB",
+    "error 10334, BSONObjectTooLarge",
+    NOTES_8_3,
+)
+GEO_KEY_ERRORS = difference(
+    "geo_key_errors",
+    "9.0",
+    WRITES,
+    "error 16755 for a document that a 2dsphere index cannot hold",
+    "error 510, GeoKeyExtractionFailed, with `errInfo`: failingPath, underlyingCode, underlyingReason, failingElement",
+    NOTES_9_0,
+    "The texts of the reasons are ours, and underlyingCode is 2.",
+)
+SIMPLE_COLLATION_LISTED = difference(
+    "simple_collation_listed",
+    "9.0",
+    COLLECTIONS,
+    "listIndexes shows no collation for an index with the simple collation",
+    'it shows `collation: {locale: "simple"}`',
+    NOTES_9_0 + "#known-issues",
+    "Some mappers then drop and rebuild their indexes at each start. A later patch release than 9.0.2 shows none again.",
+)
+CONSTRAINT_LEVEL = difference(
+    "constraint_level",
+    "9.0",
+    COLLECTIONS,
+    '`validationLevel: "constraint"` is an error',
+    "all documents satisfy the validator: collMod checks them, after `prepareConstraintValidationLevel: true`. The action is error or "
+    "errorAndLog, the validator cannot be changed, and bypassDocumentValidation is refused",
+    "https://www.mongodb.com/docs/manual/core/schema-validation/specify-validation-level/",
+    "The page does not name the codes: 72, and 121 for a document that does not satisfy the validator.",
+)
+
+ARRAY_INDEX_AS = difference(
+    "array_index_as",
+    "8.3",
+    EXPRESSIONS,
+    "`arrayIndexAs` of `$map`, `$filter` and `$reduce` and `$$IDX` are errors, as are `as` and `valueAs` of `$reduce`, `$$THIS`, `$$VALUE`",
+    "they name the index of the element, `$$IDX` without `arrayIndexAs`; the others name the element and the value",
+    NOTES_8_3,
+    "`as`, `valueAs`, `$$THIS` and `$$VALUE` are those of the ticket PHPLIB-1771.",
+)
+MORE_CONVERSIONS = difference(
+    "more_conversions",
+    "8.3",
+    EXPRESSIONS,
+    "`$toString` does not convert objects, arrays, regular expressions, minKey, maxKey and timestamps; `$convert` does not convert to "
+    "objects and arrays, nor arrays to binData",
+    "it does: strings are JSON, binData of subtype 9 is a vector",
+    NOTES_8_3,
+    "JSON texts have no spaces. Arrays become PACKED_BIT, INT8 or FLOAT32 vectors of subtype 9.",
+)
+CONVERT_BASE = difference(
+    "convert_base",
+    "8.3",
+    EXPRESSIONS,
+    "`base` is an unknown argument of `$convert`",
+    "strings and numbers are converted in base 2, 8, 10 or 16",
+    OPERATORS + "convert/",
+    "The page does not name the code of another base: 2, BadValue.",
+)
+SUBNORMAL_NUMBERS = difference(
+    "subnormal_numbers",
+    "8.3",
+    EXPRESSIONS,
+    "a string with a subnormal number, such as 1e-310, cannot be converted to a double",
+    "it can",
+    CHANGES_8_3,
+)
+OBJECT_TO_BINARY = difference(
+    "object_to_binary",
+    "9.0",
+    EXPRESSIONS,
+    "`$convert` of an object to binData is an error of the conversion",
+    "MongoDB converts it. This server does not support that: error 238",
+    CHANGES_9_0,
+)
+NEW_OPERATORS = difference(
+    "new_operators",
+    "8.3",
+    EXPRESSIONS,
+    "`$subtype`, `$hash`, `$hexHash`, `$createObjectId`, `$serializeEJSON`, `$deserializeEJSON`, `$toArray` and `$toObject` are unknown "
+    "operators: 168, or 31325 in a projection",
+    "they exist",
+    NOTES_8_3,
+    "The pages do not name the codes of wrong arguments: 9 for malformed ones, 14 for wrong types, 2 for an unknown algorithm, 241 for "
+    "values that cannot be converted.",
+)
+
+#: The changes of 8.3 and 9.0 that the server does not make.
+MISSING = [
+    Missing("9.0", "A time series is one namespace, without system.buckets", "as in 8.2", NOTES_9_0 + "#data-storage"),
+    Missing("9.0", "error 511 for a time series that a 2dsphere index cannot hold", "as in 8.2", NOTES_9_0),
+    Missing("8.3", "`2dsphereIndexVersion` 4 is the default", "3 is", CHANGES_8_3),
+    Missing("8.3", "A 2dsphere index prefers GeoJSON to legacy coordinates in the same document", "as in 8.2", NOTES_8_3),
+    Missing("8.3", "`validate` with `full` does not imply `checkBSONConformance`", "as in 8.2", NOTES_8_3),
+    Missing(
+        "8.3", "`none` and `lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3
+    ),
+    Missing("9.0", "`querySettings` of find, distinct and aggregate", "an unknown field, error 40415", NOTES_9_0),
+    Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),
+    Missing("9.0", "At most 10,000 open transactions, TooManyOpenTransactions", "no limit", NOTES_9_0),
+    Missing("9.0", "A limit of the memory of one operation", "the limits of single stages", NOTES_9_0),
+    Missing("9.0", "A query may fail if its field becomes multikey", "it goes on", CHANGES_9_0),
+    Missing("9.0", "A change stream ends with 11602 if the node's role no longer suits its read preference", "it goes on", CHANGES_9_0),
+    Missing("9.0", "JavaScript has its local time in UTC", "the engine's time zone", CHANGES_9_0),
+    Missing("9.0", "`$convert` of an object to binData", "error 238", CHANGES_9_0),
+]

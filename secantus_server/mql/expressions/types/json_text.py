@@ -1,0 +1,74 @@
+"""JSON in strings: what `$convert` makes of it for objects and arrays, and of them for strings, since MongoDB 8.3.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/toObject/
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+from bson.int64 import Int64
+
+from secantus_server.bson import int_value, is_number
+from secantus_server.bson.numbers import INT64_MAX, INT64_MIN
+from secantus_server.bson.values import UNDEFINED
+from secantus_server.mql.expressions.types.failure import failure
+
+_INVALID = "Input doesn't represent valid JSON"
+# The digits of the longest integer that Python parses without being told to; longer ones are doubles anyway.
+_MAX_DIGITS = 4000
+
+
+def parse_json(text: str, kind: type) -> Any:
+    """Return the object or array that a string represents. Extended JSON is not interpreted.
+
+    Arguments:
+        kind: dict or list.
+
+    Raises:
+        CommandError: 241 if the string is not valid JSON, or represents another type.
+    """
+    try:
+        value = json.loads(text, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
+        raise failure(_INVALID, f": {error}") from None
+    if type(value) not in (dict, list):
+        raise failure(f"{_INVALID}: Unexpected standalone value")
+    if type(value) is not kind:
+        raise failure(f"Input doesn't match expected type '{'object' if kind is dict else 'array'}'")
+    return value
+
+
+def _integer(digits: str) -> int | Int64 | float:
+    number = float(digits) if len(digits) > _MAX_DIGITS else int(digits)
+    return int_value(number) if INT64_MIN <= number <= INT64_MAX else float(number)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"unexpected {name}")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for name, _ in pairs:
+        if "\0" in name:
+            raise ValueError("Illegal embedded null byte")
+    return dict(pairs)
+
+
+def json_of(value: Any, text_of: Any) -> str:
+    """Return an object or array as JSON. Values that JSON does not have are strings.
+
+    Arguments:
+        text_of: converts any other value to a string.
+    """
+    if type(value) is dict:
+        return "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{json_of(item, text_of)}" for name, item in value.items()) + "}"
+    if type(value) is list:
+        return "[" + ",".join(json_of(item, text_of) for item in value) + "]"
+    if value is None or value is UNDEFINED:
+        return "null"
+    text = text_of(value)
+    bare = type(value) is bool or (is_number(value) and math.isfinite(float(text)))
+    return text if bare else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,56 @@
+"""The tables of docs/compatibility.md, from the registry of differences.
+
+python -m secantus_server.tools.compatibility_page docs/compatibility.md     rewrites the tables between their marks
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from secantus_server.differences import DIFFERENCES, MISSING
+from secantus_server.version import Difference
+
+_MARKS = re.compile(r"(<!-- differences: [^\n]*-->\n).*?(<!-- end of differences -->)", re.DOTALL)
+
+
+def differences_table() -> str:
+    """Return the Markdown text: a table per area."""
+    areas: dict[str, list[Difference]] = {}
+    for difference in DIFFERENCES.values():
+        areas.setdefault(difference.area, []).append(difference)
+    tables = [f"### {area}\n\n{_table(rows)}" for area, rows in areas.items()]
+    return "\n" + "\n".join([*tables, _missing()]) + "\n"
+
+
+def _table(rows: list[Difference]) -> str:
+    heading = '| Since | `compat = "8.2"` | `compat = "9.0"` |\n|---|---|---|\n'
+    return heading + "".join(_row(row) for row in rows)
+
+
+def _missing() -> str:
+    rows = "".join(f"| [{row.since}]({row.source}) | {row.what} | {row.instead} |\n" for row in MISSING)
+    return f"### What MongoDB changes and this server does not\n\n| Since | MongoDB | Here |\n|---|---|---|\n{rows}"
+
+
+def _row(row: Difference) -> str:
+    note = f" {row.note}" if row.note else ""
+    return f"| [{row.since}]({row.source}) | {row.before} | {row.after}.{note} |\n"
+
+
+def with_tables(page: str) -> str:
+    """Return a page with the current tables between the marks.
+
+    Raises:
+        ValueError: the page has no marks.
+    """
+    new, count = _MARKS.subn(lambda match: match[1] + differences_table() + match[2], page)
+    if count != 1:
+        raise ValueError("the page has no marks for the differences")
+    return new
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(with_tables(path.read_text(encoding="utf-8")), encoding="utf-8")

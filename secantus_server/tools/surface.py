@@ -1,0 +1,103 @@
+"""What of MongoDB's interface runs, what is refused, and what only a later release has: printed, or written to docs/reference/surface.md.
+
+python -m secantus_server.tools.surface                              prints the sections
+python -m secantus_server.tools.surface docs/reference/surface.md    rewrites them between their marks
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from secantus_server.commands.all import load_commands
+from secantus_server.dispatch.known import NOT_YET
+from secantus_server.dispatch.registry import all_commands
+from secantus_server.index.kinds.kind import all_kinds
+from secantus_server.mql.accumulators.registry import PARSERS as ACCUMULATORS
+from secantus_server.mql.expressions.registry import LATER, OPERATORS
+from secantus_server.mql.expressions.registry import UNSUPPORTED as UNSUPPORTED_OPERATORS
+from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS
+from secantus_server.mql.update.registry import modifiers
+from secantus_server.mql.windows.registry import NOT_WINDOWED
+from secantus_server.mql.windows.registry import PARSERS as WINDOW_FUNCTIONS
+from secantus_server.mql.windows.registry import UNSUPPORTED as UNSUPPORTED_WINDOW_FUNCTIONS
+from secantus_server.pipeline.registry import STAGES
+from secantus_server.pipeline.registry import UNSUPPORTED as UNSUPPORTED_STAGES
+
+_MARKS = re.compile(r"(<!-- surface: [^\n]*-->\n).*?(<!-- end of surface -->)", re.DOTALL)
+
+
+class Section(NamedTuple):
+    """A section of the interface.
+
+    Arguments:
+        runs: the names that run.
+        refused: the names that MongoDB has, and that this server answers with error 238.
+        later: the names that exist since a later version, by that version.
+    """
+
+    title: str
+    runs: Collection[str]
+    refused: Collection[str] = ()
+    later: Mapping[str, list[str]] = MappingProxyType({})
+
+
+def sections() -> list[Section]:
+    """Return the sections, from the registries."""
+    load_commands()
+    later: dict[str, list[str]] = {}
+    for name, operator in LATER.items():
+        later.setdefault(operator.since, []).append(name)
+    windows = {*WINDOW_FUNCTIONS, *ACCUMULATORS} - NOT_WINDOWED
+    return [
+        Section("Commands", all_commands(), NOT_YET),
+        Section("Aggregation stages", STAGES, UNSUPPORTED_STAGES),
+        Section("Expression operators", OPERATORS, UNSUPPORTED_OPERATORS, later),
+        Section("Accumulators", ACCUMULATORS),
+        Section("Window functions", windows, UNSUPPORTED_WINDOW_FUNCTIONS, {"8.3": ["$mergeObjects"]}),
+        Section("Query operators", {*FIELD_OPERATORS, *FILTER_OPERATORS}),
+        Section("Update operators", modifiers()),
+        Section("Index kinds", [kind.name for kind in all_kinds()]),
+    ]
+
+
+def surface() -> str:
+    """Return the sections as Markdown."""
+    return "\n".join(_section(section) for section in sections())
+
+
+def _section(section: Section) -> str:
+    lines = [f"## {section.title}", "", f"{len(section.runs)} run: {_names(section.runs)}", ""]
+    if section.refused:
+        lines += [f"{len(section.refused)} are refused with error 238: {_names(section.refused)}", ""]
+    for since, names in sorted(section.later.items()):
+        lines += [f'{len(names)} exist since MongoDB {since}, and run with `compat = "9.0"`: {_names(names)}', ""]
+    return "\n".join(lines)
+
+
+def _names(names: Collection[str]) -> str:
+    return " ".join(f"`{name}`" for name in sorted(names, key=str.lower))
+
+
+def with_surface(page: str) -> str:
+    """Return a page with the current sections between the marks.
+
+    Raises:
+        ValueError: the page has no marks.
+    """
+    new, count = _MARKS.subn(lambda match: f"{match[1]}\n{surface()}\n{match[2]}", page)
+    if count != 1:
+        raise ValueError("the page has no marks for the surface")
+    return new
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        path = Path(sys.argv[1])
+        path.write_text(with_surface(path.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        sys.stdout.write(surface())

@@ -1,0 +1,68 @@
+"""Collections and indexes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.son import SON
+
+from tests.differences.showing import Db, code_of, shows
+
+SIMPLE = {"locale": "simple"}
+
+
+@shows("simple_collation_listed", before=[None, None, "fr"], after=[SIMPLE, SIMPLE, "fr"])
+def list_indexes(db: Db) -> list[Any]:
+    db.c.create_index("a")
+    db.c.create_index("b", collation={"locale": "fr"})
+    listed = [dict(index).get("collation") for index in db.c.list_indexes()]
+    return [collation["locale"] if collation and "strength" in collation else collation for collation in listed]
+
+
+@shows("simple_collation_listed", before=0, after=0)
+def the_listed_index_is_the_created_one(db: Db) -> int:
+    db.c.create_index("a")
+    [_, index] = [dict(index) for index in db.c.list_indexes()]
+    return code_of(db.command, "createIndexes", "c", indexes=[index])
+
+
+def modify(db: Db, **options: Any) -> int:
+    return code_of(db.command, SON([("collMod", "c"), *options.items()]))
+
+
+@shows("constraint_level", before=[2, 0], after=[0, 121])
+def created_with_the_level(db: Db) -> list[int]:
+    created = code_of(db.create_collection, "c", validator={"a": 1}, validationLevel="constraint")
+    return [created, code_of(db.c.insert_one, {"a": 2})]
+
+
+@shows("constraint_level", before=[2, 2], after=[72, 72])
+def created_with_other_options(db: Db) -> list[int]:
+    level = {"validationLevel": "constraint"}
+    return [
+        code_of(db.create_collection, "c", **level),
+        code_of(db.create_collection, "c", validator={"a": 1}, validationAction="warn", **level),
+    ]
+
+
+@shows("constraint_level", before=[2, 40415, 2, 0, 2, 0, 0], after=[72, 0, 121, 72, 0, 72, 72])
+def steps_of_an_upgrade(db: Db) -> list[int]:
+    db.create_collection("c", validator={"a": 1})
+    db.c.insert_one({"_id": 1, "a": 1})
+    db.command("insert", "c", documents=[{"_id": 2, "a": 2}], bypassDocumentValidation=True)
+    unprepared = modify(db, validationLevel="constraint")
+    prepared = modify(db, prepareConstraintValidationLevel=True)
+    with_an_invalid_document = modify(db, validationLevel="constraint")
+    bypass = code_of(db.command, "insert", "c", documents=[{"_id": 3, "a": 2}], bypassDocumentValidation=True)
+    db.c.delete_many({"a": 2})
+    upgraded = modify(db, validationLevel="constraint")
+    validator = modify(db, validator={"a": 2})
+    warns = modify(db, validationAction="warn")
+    return [unprepared, prepared, with_an_invalid_document, bypass, upgraded, validator, warns]
+
+
+@shows("constraint_level", before=[], after=[0, 0])
+def back_to_strict(db: Db) -> list[int]:
+    if code_of(db.create_collection, "c", validator={"a": 1}, validationLevel="constraint"):
+        return []
+    return [modify(db, validationLevel="strict"), modify(db, validator={"a": 2})]

@@ -1,0 +1,62 @@
+"""Writes: documents that are too large or cannot be indexed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.errors import BulkWriteError, OperationFailure, WriteError
+
+from tests.differences.showing import Db, code_of, shows
+
+LARGE = "x" * (15 * 1024 * 1024)
+
+
+@shows("upsert_too_large", before=[17419, 17419, 17419], after=[10334, 10334, 10334])
+def upserts(db: Db) -> list[int]:
+    half = LARGE[: 9 * 1024 * 1024]
+    update = [{"$set": {"a": half}}, {"$set": {"b": {"$concat": ["$a", ""]}}}]
+    return [
+        code_of(db.c.update_one, {"_id": 1}, update, upsert=True),
+        code_of(db.c.find_one_and_update, {"_id": 1}, update, upsert=True),
+        code_of(db.c.update_many, {"_id": 1}, update, upsert=True),
+    ]
+
+
+@shows("upsert_too_large", before=17419, after=17419)
+def an_update_keeps_its_code(db: Db) -> int:
+    db.c.insert_one({"_id": 1, "a": LARGE[: 9 * 1024 * 1024]})
+    return code_of(db.c.update_one, {"_id": 1}, [{"$set": {"b": {"$concat": ["$a", ""]}}}])
+
+
+DETAILS = {"failingPath": "at", "underlyingCode": 2, "failingElement": {"at": "here"}}
+
+
+@shows("geo_key_errors", before=[16755, None, 16755, 16755, 16755], after=[510, DETAILS, 510, 510, 510])
+def documents_that_are_not_geometries(db: Db) -> list[Any]:
+    db.c.create_index([("at", "2dsphere")])
+    db.c.insert_one({"_id": 1})
+    codes: list[Any] = []
+    try:
+        db.c.insert_one({"at": "here"})
+    except WriteError as error:
+        details = (error.details or {}).get("errInfo")
+        if details is not None:
+            assert details.pop("underlyingReason")
+        codes += [error.code, details]
+    codes.append(code_of(db.c.update_one, {"_id": 1}, {"$set": {"at": "here"}}))
+    codes.append(code_of(db.c.find_one_and_update, {"_id": 1}, {"$set": {"at": "here"}}))
+    try:
+        db.c.insert_many([{"_id": 2}, {"at": "here"}])
+    except BulkWriteError as error:
+        codes.append(error.details["writeErrors"][0]["code"])
+    return codes
+
+
+@shows("geo_key_errors", before=[16755, False], after=[510, True])
+def index_builds(db: Db) -> list[Any]:
+    db.c.insert_one({"at": "here"})
+    try:
+        db.c.create_index([("at", "2dsphere")])
+    except OperationFailure as error:
+        return [error.code, "errInfo" in (error.details or {})]
+    return []

@@ -26,7 +26,7 @@ _TERM = Int64(1)
 
 
 def writable(transaction: Transaction, db: str, name: str) -> Collection:
-    """Return the collection to write to.
+    """Return the collection to insert into; that of a time series is a view in the catalog.
 
     Raises:
         MissingCollection: if it does not exist; the unit of work then creates it.
@@ -35,7 +35,8 @@ def writable(transaction: Transaction, db: str, name: str) -> Collection:
     collection = transaction.catalog.find(db, name)
     if collection is None:
         raise MissingCollection(db, name)
-    check_not_view(collection)
+    if not collection.is_timeseries:
+        check_not_view(collection)
     return collection
 
 

@@ -36,5 +36,6 @@ from secantus_server.pipeline.stages import (  # noqa: F401
     sort,
     sort_by_count,
     union_with,
+    unpack_bucket,
     unwind,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from bson.decimal128 import Decimal128
+from bson.int64 import Int64
 
 from secantus_server.bson.values import is_number
 from secantus_server.catalog.timeseries import SPANS_S
@@ -58,13 +59,27 @@ _BUCKETS = a.Arguments(
 )
 
 
-def check_buckets(spec: dict[str, Any]) -> None:
-    """Validate the `timeseries` argument of collMod.
+def check_buckets(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the validated `timeseries` argument of collMod; absent options are None.
 
     Raises:
         CommandError: 14, 2, 40415.
     """
-    _BUCKETS.parse(spec)
+    return _BUCKETS.parse(spec)
+
+
+def change_expiry(options: dict[str, Any], seconds: int | str) -> None:
+    """Set when the documents of a clustered or time-series collection expire; `"off"` is never.
+
+    Raises:
+        CommandError: 72 InvalidOptions.
+    """
+    options.pop("expireAfterSeconds", None)
+    if type(seconds) is int:
+        check_expiry(seconds)
+        options["expireAfterSeconds"] = Int64(seconds)
+    elif seconds != "off":
+        raise CommandError(72, f"Invalid string value for the 'clusteredIndex::expireAfterSeconds' option. Got: '{seconds}'")
 
 
 def parse_timeseries(name: str, spec: dict[str, Any]) -> dict[str, Any]:

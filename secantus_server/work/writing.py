@@ -50,6 +50,23 @@ def check_not_view(collection: Collection | None) -> None:
         raise CommandError(ON_VIEW, f"Namespace {collection.namespace} is a view, not a collection")
 
 
+class OverBuckets(Exception):
+    """Raised by the body of an update or a delete of a time-series collection, which is another statement over its buckets."""
+
+
+def check_stored(collection: Collection | None) -> None:
+    """Refuse to update or delete through a view.
+
+    Raises:
+        CommandError: 166 CommandNotSupportedOnView.
+        OverBuckets: it is a time-series collection.
+    """
+    if collection is not None and collection.is_view:
+        if collection.is_timeseries:
+            raise OverBuckets
+        check_not_view(collection)
+
+
 def statements(request: Request, key: str, body: list[dict[str, Any]] | None, *, may_be_empty: bool = False) -> list[dict[str, Any]]:
     """Return the statements of a write command, from its body or a document sequence.
 

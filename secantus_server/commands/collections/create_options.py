@@ -215,9 +215,9 @@ def _check_engine(engine: dict[str, Any]) -> None:
 def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:
     images = args["changeStreamPreAndPostImages"]
     check_pre_images(images)
+    if args["timeseries"] is not None or (images["enabled"] and args["viewOn"] is not None):
+        raise CommandError(72, "Cannot enable changeStreamPreAndPostImages on a view or a time-series collection")
     if images["enabled"]:
-        if args["viewOn"] is not None or args["timeseries"] is not None:
-            raise CommandError(72, "Cannot enable changeStreamPreAndPostImages on a view or a time-series collection")
         options["changeStreamPreAndPostImages"] = images
 
 

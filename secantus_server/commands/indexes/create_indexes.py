@@ -33,6 +33,7 @@ from secantus_server.oplog.oplog import Entry
 from secantus_server.query.predicates import conjuncts
 from secantus_server.work.collections import create_collection, recall
 from secantus_server.work.timeseries_indexes import bucket_index
+from secantus_server.work.writers.buckets import check_bounds, measured_paths
 from secantus_server.work.writing import check_not_view
 
 MAX_INDEXES = 64
@@ -272,7 +273,10 @@ def _fill(writer: CollectionWriter, collection: Collection, built: list[Index], 
         CommandError: 11000 for the smallest duplicate key of the first index that has one, or a document cannot be indexed.
     """
     duplicates: dict[str, DuplicateKey] = {}
+    paths = measured_paths(built) if collection.holds_buckets else []
     for document in scan:
+        if paths:
+            check_bounds(document, paths)
         for index in built:
             try:
                 writer.add_to_index(index, document, scan.record_id)

@@ -13,10 +13,11 @@ import struct
 from collections.abc import Callable
 from hashlib import blake2b
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bson.objectid import ObjectId
 
+from secantus_server.bson import decode
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.timeseries import Bucketing
 from secantus_server.dispatch.services import Services
@@ -25,6 +26,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec._bucket import Bucket, MeasurementReader, bucket_meta, bucket_start
 from secantus_server.exec._point import fetch
 from secantus_server.exec._unpack import Unpacker
+from secantus_server.index._index import Index
 from secantus_server.mql.update._diff import smallest_entry
 from secantus_server.storage import INDEX_ENTRIES, pack_ident
 from secantus_server.work.writers.plain import PlainWriter
@@ -33,6 +35,7 @@ from secantus_server.work.writers.plain import PlainWriter
 _PLACE: Final = struct.Struct(">Qq")
 _SIGN: Final = 1 << 63
 _SERIES_BYTES: Final = 16
+_BOUND: Final = "control.min."
 _BY_TIME: Final = itemgetter(0)
 
 # Times and documents.
@@ -53,7 +56,7 @@ class BucketWriter(PlainWriter):
         collection: the collection of the buckets.
     """
 
-    __slots__ = ("_bucketing", "_reader", "_time_field", "_unpacker")
+    __slots__ = ("_bucketing", "_measured", "_reader", "_time_field", "_unpacker")
 
     # The measurements of a command are sorted by time before they are put into buckets.
     run_length = 1000
@@ -72,12 +75,13 @@ class BucketWriter(PlainWriter):
         self._reader = MeasurementReader(self._bucketing.time_field, self._bucketing.meta_field)
         self._time_field = self._bucketing.time_field.encode("utf-8", "surrogateescape")
         self._unpacker = Unpacker(self._bucketing.time_field, self._bucketing.meta_field)
+        self._measured = [path for path in measured_paths(collection.indexes) if path != [self._bucketing.time_field]]
 
     def insert(self, document: bytes) -> None:
         """Store a prepared measurement; see `Writer.insert`.
 
         Raises:
-            CommandError: 2 if the time is missing or no date.
+            CommandError: 2 if the time is missing or no date, 5930501 for an array in an indexed field.
         """
         _, error = self.insert_run([document], 0, 1, lambda: 0, lambda: None)
         if error is not None:
@@ -88,11 +92,23 @@ class BucketWriter(PlainWriter):
     ) -> tuple[int, CommandError | None]:
         """See `Writer.insert_run`; the measurements before the one that fails are stored."""
         series: dict[bytes, Measurements] = {}
+        refused = self._first_with_array(documents, start, stop) if self._measured else None
+        stop = stop if refused is None else refused
         reached, error = self._reader.collect(documents, start, stop, self._services.clock.object_id, make_timestamp, series)
         for meta, measurements in series.items():
             measurements.sort(key=_BY_TIME)
             self._store(meta, measurements)
+        if refused is not None and error is None:
+            error = _array_error()
         return reached, error
+
+    def _first_with_array(self, documents: list[bytes], start: int, stop: int) -> int | None:
+        """Return the position of the first measurement that has an array in an indexed field, or None: bounds cannot describe its items."""
+        for position in range(start, stop):
+            measurement = decode(documents[position])
+            if any(has_array(measurement, path) for path in self._measured):
+                return position
+        return None
 
     def delete(self, document: bytes, record_id: int) -> None:
         """See `Writer.delete`."""
@@ -180,6 +196,36 @@ class BucketWriter(PlainWriter):
 
     def _series(self, meta: bytes) -> bytes:
         return pack_ident(self.collection.ident) + blake2b(meta, digest_size=_SERIES_BYTES).digest()
+
+
+def measured_paths(indexes: list[Index]) -> list[list[str]]:
+    """Return the paths of measured fields, and perhaps the time, in indexes of buckets."""
+    return [path.split(".")[2:] for index in indexes for path, _ in index.parts if path.startswith(_BOUND)]
+
+
+def check_bounds(bucket: bytes, paths: list[list[str]]) -> None:
+    """Check that the smallest and greatest values of a bucket at some paths are no arrays.
+
+    Raises:
+        CommandError: 5930501.
+    """
+    control = decode(bucket)["control"]
+    if any(has_array(control[bound], path) for bound in ("min", "max") for path in paths):
+        raise _array_error()
+
+
+def _array_error() -> CommandError:
+    return CommandError(5930501, "Indexed measurement field contains an array value")
+
+
+def has_array(measurement: dict[str, Any], path: list[str]) -> bool:
+    """Return whether there is an array at a path or on the way to it."""
+    value: Any = measurement
+    for name in path:
+        if type(value) is not dict or name not in value:
+            break
+        value = value[name]
+    return type(value) is list
 
 
 def _place(start_ms: int, record_id: int) -> bytes:

@@ -104,6 +104,8 @@ def _with_collation(spec: dict[str, Any], options: dict[str, Any]) -> dict[str, 
 def _check_namespace(services: Services, db: str, name: str) -> None:
     """Raise for a namespace that cannot be created."""
     check_new_collection_name(db, name)
+    if name.startswith(BUCKETS):
+        raise CommandError(73, f"{db}.{name} is created together with the time-series collection {name.removeprefix(BUCKETS)}")
     if services.settings.replica_set:
         check_not_oplog(db, name)
     check_database_case(services.catalog, db)

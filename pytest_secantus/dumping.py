@@ -88,7 +88,10 @@ def write(collections: list[DumpedCollection], differences: list[Difference], pl
         database.mkdir(exist_ok=True)
         stem = quote(one.name, safe="")
         (database / f"{stem}.metadata.json").write_text(json.dumps(metadata(one)), encoding="utf-8")
-        if not one.is_view and form == "bson":
+        if one.buckets is not None and form == "bson":
+            # As mongodump writes them, and mongorestore reads them.
+            (database / f"system.buckets.{stem}.bson").write_bytes(b"".join(one.buckets))
+        elif not one.is_view and form == "bson":
             (database / f"{stem}.bson").write_bytes(b"".join(one.documents))
         elif not one.is_view:
             lines = ",\n".join(map(extended_json.dumps, one.documents))
@@ -102,7 +105,7 @@ def metadata(one: DumpedCollection) -> dict[str, Any]:
         "indexes": [extended_json.canonical(index) for index in one.indexes],
         "uuid": one.uuid,
         "collectionName": one.name,
-        "type": "view" if one.is_view else "collection",
+        "type": "view" if one.is_view else "collection" if one.buckets is None else "timeseries",
         "options": extended_json.canonical(one.options),
     }
 

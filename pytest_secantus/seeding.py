@@ -278,7 +278,8 @@ def write(contents: Contents, client: Client, database: str) -> None:
     """
     for name, collections in contents.items():
         target = client[name or database]
-        for collection, seed in collections.items():
+        # The buckets of a time series belong to a collection that is created without them.
+        for collection, seed in sorted(collections.items(), key=lambda item: item[0].startswith("system.buckets.")):
             try:
                 write_collection(target, collection, seed)
             except PyMongoError as error:

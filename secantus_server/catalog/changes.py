@@ -36,8 +36,8 @@ class CatalogChanges:
         self.remove_row(collection)
         if not collection.is_view:
             self.unit.drop_ident(RECORDS, collection.ident)
-        if collection.is_capped:
-            # The row of its size; see `work/writers/cap.py`.
+        if collection.is_capped or collection.holds_buckets:
+            # The row of its size, or those of buckets with room; see `work/writers/cap.py` and `buckets.py`.
             self.unit.drop_ident(INDEX_ENTRIES, collection.ident)
         for index in collection.indexes:
             self.drop_index(index)

@@ -28,9 +28,10 @@ class Collection:
         options: the options of `create`, as listCollections reports them.
         indexes: all its indexes, the one on `_id` first.
 
-    `is_view`: it has no documents of its own. `is_capped`: old documents make room for new ones. `is_clustered`: documents are kept in the
-    order of their `_id`s. `keeps_images`: the oplog keeps documents as they were before a change. `identity` is how the oplog names it: a
-    BSON document of its namespace and UUID. `cached_plans`: the entries of the plan cache, by shape (see `query.plan_cache`).
+    `is_view`: it has no documents of its own. `is_timeseries`: it is a view over the buckets of a time-series collection. `is_capped`:
+    old documents make room for new ones. `is_clustered`: documents are kept in the order of their `_id`s. `keeps_images`: the oplog
+    keeps documents as they were before a change. `identity` is how the oplog names it: a BSON document of its namespace and UUID.
+    `cached_plans`: the entries of the plan cache, by shape (see `query.plan_cache`).
 
     Threads: `_lock` guards the creation of the RecordId counter, whose increments are atomic. `indexes` and `options` are replaced whole,
     either while no transaction runs or inside a catalog change.
@@ -44,6 +45,7 @@ class Collection:
         self.options = options
         self.indexes = indexes
         self.is_view = "viewOn" in options
+        self.is_timeseries = self.is_view and "timeseries" in options
         self.is_capped = bool(options.get("capped"))
         self.is_clustered = "clusteredIndex" in options
         self.keeps_images = bool(options.get("changeStreamPreAndPostImages", _NO_IMAGES).get("enabled"))
@@ -57,6 +59,11 @@ class Collection:
     def namespace(self) -> str:
         """The namespace, `db.name`."""
         return f"{self.db}.{self.name}"
+
+    @property
+    def holds_buckets(self) -> bool:
+        """Whether its documents are the buckets of a time-series collection."""
+        return not self.is_view and "timeseries" in self.options
 
     @property
     def counted_indexes(self) -> list[Index]:

@@ -66,7 +66,8 @@ class KeptDefinitions:
 
     def keep(self, collection: Collection) -> None:
         """Keep a collection's definition, replacing an older one; the server's internal collections are skipped."""
-        if collection.db not in _OWN_DATABASES and not collection.name.startswith("system."):
+        is_internal = collection.name.startswith("system.") and not collection.holds_buckets
+        if collection.db not in _OWN_DATABASES and not is_internal:
             specs = [index.spec for index in collection.indexes]
             self._kept[collection.db, collection.name] = KeptDefinition(collection.uuid, collection.options, specs)
 

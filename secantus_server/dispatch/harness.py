@@ -10,7 +10,7 @@ Fate = Literal["", "created", "dropped", "replaced", "redefined"]
 
 
 class DumpedCollection(NamedTuple):
-    """A collection or view with its definition, and its documents in natural order."""
+    """A collection or view with its definition, and its documents in natural order; of a time series also the stored buckets."""
 
     db: str
     name: str
@@ -18,6 +18,7 @@ class DumpedCollection(NamedTuple):
     options: dict[str, Any]
     indexes: list[dict[str, Any]]
     documents: list[bytes]
+    buckets: list[bytes] | None = None
 
     @property
     def is_view(self) -> bool:

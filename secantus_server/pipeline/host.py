@@ -134,8 +134,14 @@ class PipelineHost(Protocol):
         """
         ...
 
-    def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
-        """Replace a collection's documents atomically; keep its indexes and options."""
+    def replace_collection(
+        self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool, timeseries: dict[str, Any] | None = None
+    ) -> None:
+        """Replace a collection's documents atomically; keep its indexes and options.
+
+        Arguments:
+            timeseries: the options of a time-series collection, if it is to be one.
+        """
         ...
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:

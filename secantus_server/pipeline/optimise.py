@@ -17,6 +17,8 @@ from secantus_server.pipeline.stages.match import Match
 from secantus_server.pipeline.stages.project import Project
 from secantus_server.pipeline.stages.skip import Skip
 from secantus_server.pipeline.stages.sort import Sort
+from secantus_server.pipeline.stages.unpack_bucket import UnpackBucket
+from secantus_server.query.bucket_filters import split_filter
 
 # A greater limit is treated as no limit.
 MAX_COUNT = 2**62
@@ -53,7 +55,7 @@ def optimise(stages: list[Stage]) -> list[Stage]:
     """Return the stages in a cheaper order with the same result: filters move before sorts and before fields they do not read, `$skip` and
     `$limit` move before projections, and a sort before a limit keeps only that many documents.
     """
-    found = list(stages)
+    found = filters_of_buckets(stages) if stages and isinstance(stages[0], UnpackBucket) else list(stages)
     for index in range(len(found)):
         _move_match_forward(found, index)
         _move_window_forward(found, index)
@@ -63,6 +65,26 @@ def optimise(stages: list[Stage]) -> list[Stage]:
     for stage, follower in pairwise(found):
         stage.precede(follower)
     return found
+
+
+def filters_of_buckets(stages: list[Stage]) -> list[Stage]:
+    """Return stages over the buckets of a time series with a filter of the buckets in front.
+
+    Arguments:
+        stages: the one that unpacks the buckets, and those over its measurements.
+    """
+    unpack, index = stages[0], 1
+    assert isinstance(unpack, UnpackBucket)
+    before: list[Stage] = []
+    behind: list[Stage] = []
+    while index < len(stages) and isinstance(match := stages[index], Match) and not match.reads_metadata:
+        split = split_filter(match.filter, unpack.time_field, unpack.meta_field)
+        if split.buckets:
+            before.append(match.changed(split.buckets))
+        if split.rest:
+            behind.append(match.changed(split.rest))
+        index += 1
+    return [*before, unpack, *behind, *stages[index:]]
 
 
 def mark_handed_over(stages: list[Stage]) -> None:

@@ -145,6 +145,7 @@ STAGES = {
         """
         $addFields $bucket $bucketAuto $changeStreamSplitLargeEvent $count $densify $documents $fill $geoNear $group $limit $match
         $project $redact $replaceRoot $replaceWith $sample $set $setWindowFields $skip $sort $sortByCount $unset $unwind
+        $_internalUnpackBucket $_unpackBucket
         $search $searchMeta $vectorSearch $rankFusion
         """.split(),
     ),

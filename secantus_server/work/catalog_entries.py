@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.timeseries import shown_options
 from secantus_server.dispatch.services import Services
 
 
@@ -22,6 +23,9 @@ def catalog_entry(collection: Collection) -> dict[str, Any]:
 
 def collection_info(collection: Collection) -> dict[str, Any]:
     """Return a collection as listCollections shows it."""
+    if collection.is_timeseries:
+        options = shown_options(collection.options)
+        return {"name": collection.name, "type": "timeseries", "options": options, "info": {"readOnly": False}}
     if collection.is_view:
         return {"name": collection.name, "type": "view", "options": collection.options, "info": {"readOnly": True}}
     info = {

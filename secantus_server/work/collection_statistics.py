@@ -79,6 +79,18 @@ def collection_statistics(collection: Collection, scope: ReadScope, scale: int =
     return shown
 
 
+def timeseries_statistics(buckets: Collection, scope: ReadScope, scale: int = 1) -> dict[str, Any]:
+    """Return the collStats fields of a time-series collection: those of its buckets, which are no documents of its own.
+
+    https://www.mongodb.com/docs/manual/reference/command/collStats/#mongodb-data-collStats.timeseries
+    """
+    found = collection_statistics(buckets, scope, scale)
+    count, size = int(found.pop("count")), found.pop("avgObjSize", 0)
+    found.pop("numOrphanDocs")
+    shown = {"bucketsNs": buckets.namespace, "bucketCount": int_value(count), "avgBucketSize": size}
+    return {**found, "timeseries": shown}
+
+
 def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]]:
     """Return the `$indexStats` documents of a collection.
 

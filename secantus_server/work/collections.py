@@ -13,6 +13,7 @@ from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.timeseries import BUCKETS, bucket_options, default_index
 from secantus_server.dispatch.names import check_new_collection_name
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, UnitOfWork
@@ -56,16 +57,55 @@ def create_collection(
                 _check_same(existing, options)
             return existing
         collection = new_collection(services, db, name, options, uuid)
-        transaction.changes.save(collection)
-        log_creation(transaction, collection)
+        _save_new(services, transaction, collection)
         return collection
 
     return work.change_catalog(body, services.operations.check_waiting)
 
 
+def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> None:
+    """Stage the row of a new collection or view; a time-series collection has its buckets in a collection of their own.
+
+    Raises:
+        CommandError: 48 NamespaceExists if there is a collection in the place of the buckets; 263 in a session's transaction.
+    """
+    if collection.is_timeseries:
+        if transaction.in_session:
+            raise CommandError(263, f"Cannot create the time-series collection {collection.namespace} in a multi-document transaction")
+        buckets = transaction.catalog.find(collection.db, BUCKETS + collection.name)
+        if buckets is not None:
+            raise CommandError(48, f"Collection {buckets.namespace} already exists.")
+        buckets = new_buckets(services, collection)
+        transaction.changes.save(buckets)
+        log_creation(transaction, buckets)
+    transaction.changes.save(collection)
+    log_creation(transaction, collection)
+
+
+def new_buckets(services: Services, collection: Collection, indexes: Iterable[dict[str, Any]] | None = None) -> Collection:
+    """Return the empty collection of a time-series collection's buckets.
+
+    Arguments:
+        collection: the time-series collection.
+        indexes: the definitions of the indexes beside the one on `_id`; None means those of a new collection.
+    """
+    options = bucket_options(collection.options)
+    if indexes is None:
+        index = default_index(options["timeseries"])
+        indexes = [] if index is None else [_with_collation(index, options)]
+    specs = [id_index_spec(options), *indexes]
+    return empty_collection(services, collection.db, BUCKETS + collection.name, options, specs)
+
+
+def _with_collation(spec: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    return {**spec, "collation": options["collation"]} if "collation" in options else spec
+
+
 def _check_namespace(services: Services, db: str, name: str) -> None:
     """Raise for a namespace that cannot be created."""
     check_new_collection_name(db, name)
+    if name.startswith(BUCKETS):
+        raise CommandError(73, f"{db}.{name} is created together with the time-series collection {name.removeprefix(BUCKETS)}")
     if services.settings.replica_set:
         check_not_oplog(db, name)
     check_database_case(services.catalog, db)
@@ -115,6 +155,10 @@ def recall(services: Services, db: str, name: str) -> Collection | None:
         if kept is None:
             return transaction.catalog.find(db, name)
         collection = empty_collection(services, db, name, kept.options, kept.indexes, kept.uuid)
+        if collection.is_timeseries and transaction.catalog.find(db, BUCKETS + name) is None:
+            below = services.catalog.kept_definition(db, BUCKETS + name)
+            buckets = new_buckets(services, collection, None if below is None else below.indexes[1:])
+            transaction.changes.save(buckets)
         transaction.changes.save(collection)
         return collection
 
@@ -147,7 +191,9 @@ def empty_collection(
 def id_index_spec(options: dict[str, Any]) -> dict[str, Any]:
     """Return the definition of the index on `_id` of a collection with these options."""
     spec: dict[str, Any] = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
-    if "clusteredIndex" in options:
+    if options.get("clusteredIndex") is True:
+        spec = {**spec, "unique": True, "clustered": True}
+    elif "clusteredIndex" in options:
         spec = {**options["clusteredIndex"], "clustered": True}
     return {**spec, "collation": options["collation"]} if "collation" in options else spec
 

@@ -17,8 +17,9 @@ from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.reading import command_context
 from secantus_server.work.retried import stage_retried
+from secantus_server.work.timeseries_deletes import MeasurementDeletion
 from secantus_server.work.writers import open_writer
-from secantus_server.work.writing import check_not_view
+from secantus_server.work.writing import OverBuckets, check_stored
 
 
 def parse_delete(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> CanonicalQuery:
@@ -53,7 +54,7 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         nonlocal targets
         targets = None
         collection = transaction.catalog.find(request.db, name)
-        check_not_view(collection)
+        check_stored(collection)
         query = parse_delete(request, collection, spec, let)
         if collection is None:
             return Deleted()
@@ -69,12 +70,23 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
             stage_retried(request, transaction, "delete", outcome.deleted)
         return outcome
 
-    outcome = request.work.write(body, check)
+    try:
+        outcome = request.work.write(body, check)
+    except OverBuckets:
+        return _delete_measurements(request, name, spec, let)
     if targets is not None:
         return delete_matches(services, request.work, targets, check, outcome)
     if outcome.failure is not None:
         raise outcome.failure
     return outcome.deleted
+
+
+def _delete_measurements(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:
+    """Run a delete statement of a time-series collection."""
+    collection = request.services.catalog.find(request.db, name)
+    query = parse_delete(request, collection, spec, let)
+    deletion = MeasurementDeletion(request, name, query)
+    return deletion.delete_one() if query.limit else deletion.delete_all()
 
 
 def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check: Callable[[], None], first: Deleted | None = None) -> int:

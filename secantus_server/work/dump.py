@@ -6,16 +6,20 @@ Read from the store and not by commands, so that faults that a test has set do n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.definitions import KeptDefinition
 from secantus_server.catalog.rows import decode_row, split_key
+from secantus_server.catalog.timeseries import Bucketing, shown_options
 from secantus_server.dispatch.harness import Difference, DumpedCollection, Fate
 from secantus_server.dispatch.services import Services
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
+from secantus_server.exec._unpack import Unpacker
 from secantus_server.exec.interruption import never_interrupt
 from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
+from secantus_server.work.timeseries_indexes import shown_index
 
 #: The databases that belong to the server.
 INTERNAL: Final = frozenset({"local", "config"})
@@ -31,21 +35,43 @@ def dump(services: Services, with_kept: bool = False) -> list[DumpedCollection]:
     if with_kept:
         there = {(one.db, one.name) for one in found}
         for (db, name), kept in services.catalog.kept_definitions().items():
-            if (db, name) not in there:
-                found.append(DumpedCollection(db, name, kept.uuid.hex(), kept.options, kept.indexes, []))
+            if (db, name) not in there and is_shown(db, name):
+                found.append(DumpedCollection(db, name, kept.uuid.hex(), _shown_kept(kept), kept.indexes, []))
     return found
+
+
+def _shown_kept(kept: KeptDefinition) -> dict[str, Any]:
+    return shown_options(kept.options) if "timeseries" in kept.options else kept.options
 
 
 def _dump_stored(services: Services) -> list[DumpedCollection]:
     with services.engine.transaction() as unit:
         found = [decode_row(key, row) for key, row in unit.scan(CATALOG, b"", None)]
-        return [
-            DumpedCollection(
-                one.db, one.name, one.uuid.hex(), one.options, [index.spec for index in one.indexes], documents_of(unit, one.ident)
-            )
-            for one in found
-            if is_shown(one.db, one.name)
-        ]
+        rows = {(one.db, one.name): one for one in found}
+        return [dump_of(unit, one, rows) for one in found if is_shown(one.db, one.name)]
+
+
+def dump_of(unit: RecoveryUnit, one: Collection, rows: dict[tuple[str, str], Collection]) -> DumpedCollection:
+    """Return the dump of a collection or view.
+
+    Arguments:
+        rows: all collections by database and name.
+    """
+    if not one.is_timeseries:
+        indexes = [index.spec for index in one.indexes]
+        return DumpedCollection(one.db, one.name, one.uuid.hex(), one.options, indexes, documents_of(unit, one.ident))
+    below = rows.get((one.db, one.options["viewOn"]))
+    buckets = [] if below is None else documents_of(unit, below.ident)
+    shown = [] if below is None else [shown_index(one, index.spec) for index in below.counted_indexes]
+    indexes = [spec for spec in shown if spec is not None]
+    return DumpedCollection(one.db, one.name, one.uuid.hex(), shown_options(one.options), indexes, measurements(one, buckets), buckets)
+
+
+def measurements(collection: Collection, buckets: list[bytes]) -> list[bytes]:
+    """Return the measurements in buckets of a time-series collection."""
+    bucketing = Bucketing.of(collection.options["timeseries"])
+    unpacker = Unpacker(bucketing.time_field, bucketing.meta_field)
+    return [measurement for bucket in buckets for measurement in unpacker.unpack(bucket)]
 
 
 def differences(services: Services, snapshot: Snapshot) -> list[Difference]:
@@ -65,6 +91,11 @@ def differences(services: Services, snapshot: Snapshot) -> list[Difference]:
             old_collection = before.get(namespace, new)
             if is_shown(*namespace):
                 found.append(difference(unit, namespace, old_collection, new, records))
+                series = new if old_collection is None else old_collection
+                if series is not None and series.is_timeseries:
+                    place = (series.db, series.options["viewOn"])
+                    below = difference(unit, place, before.get(place, after.get(place)), after.get(place), records)
+                    found[-1] = of_measurements(series, found[-1], below)
     return [one for one in found if one.fate or one.added or one.changed or one.removed]
 
 
@@ -91,6 +122,19 @@ def difference(
     fate: Fate = "created" if old is None else "dropped" if new is None else "replaced"
     added, changed, removed = matched([*((one, None) for one in gone), *((None, one) for one in made)])
     return Difference(*namespace, fate, added, changed, removed)
+
+
+def of_measurements(collection: Collection, own: Difference, buckets: Difference) -> Difference:
+    """Return the difference of a time-series collection's measurements.
+
+    Arguments:
+        own: the difference of the collection's own row.
+        buckets: that of its buckets.
+    """
+    old = measurements(collection, [*buckets.removed, *(before for before, _ in buckets.changed)])
+    new = measurements(collection, [*buckets.added, *(after for _, after in buckets.changed)])
+    added, changed, removed = matched([*((one, None) for one in old), *((None, one) for one in new)])
+    return Difference(own.db, own.name, own.fate, added, changed, removed)
 
 
 def matched(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[list[bytes], list[tuple[bytes, bytes]], list[bytes]]:

@@ -14,8 +14,6 @@ from secantus_server.work.writing import WriteErrors, writable, write_error
 
 # The maximum number of documents in a transaction, which ends earlier if it is large.
 CHUNK = 1000
-# The number of documents between two checks for an interruption.
-RUN = 128
 
 
 def insert_documents(
@@ -119,7 +117,7 @@ class _Chunk:
             if position > self._start and (interruption := _interruption(operation)) is not None:
                 self.interruption = interruption
                 break
-            end = min(position + RUN, stop)
+            end = min(position + writer.run_length, stop)
             reached, error = writer.insert_run(self._documents, position, end, self._timestamp, operation.check)
             count += reached - position
             position = reached

@@ -31,7 +31,7 @@ from secantus_server.query.plan_cache import cached_plans
 from secantus_server.query.point import point_index
 from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_document, user_digest
 from secantus_server.work.catalog_entries import catalog_entries
-from secantus_server.work.collection_statistics import collection_statistics, index_statistics
+from secantus_server.work.collection_statistics import collection_statistics, index_statistics, timeseries_statistics
 from secantus_server.work.collections import recall
 from secantus_server.work.current_operations import current_operations
 from secantus_server.work.merge_target import MergeTarget, merge_documents
@@ -39,6 +39,7 @@ from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
 from secantus_server.work.prepared_documents import prepare_made_document
 from secantus_server.work.replace_collection import replace_collection
 from secantus_server.work.system_collections import source_of, views_statistics
+from secantus_server.work.timeseries_indexes import shown_index
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -98,7 +99,8 @@ class ServerHost:
             CommandError: 167 OptionNotSupportedOnView if a view's collation differs from the pipeline's.
         """
         found = self._collection(db, collection)
-        if found is not None and found.is_view and parse_collation(found.options.get("collation")) != self._parse.collation:
+        has_fixed_collation = found is not None and found.is_view and not found.is_timeseries
+        if has_fixed_collation and parse_collation(found.options.get("collation")) != self._parse.collation:
             raise CommandError(167, f"Cannot read the view {found.namespace} with a collation that is not its default collation")
         stages, collection = self._catalog.resolve(db, collection, [])
         return Resolved(collection, stages)
@@ -173,6 +175,8 @@ class ServerHost:
         found = recall(self._services, db, collection)
         if found is None:
             return None if views_statistics(self._services, db, collection) is None else TargetInfo("collection", False)
+        if found.is_timeseries:
+            return TargetInfo("timeseries", timeseries=found.options["timeseries"])
         return TargetInfo("view" if found.is_view else "collection", found.is_capped)
 
     def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
@@ -208,10 +212,16 @@ class ServerHost:
             transaction.resume()
             self._scope.attach(transaction.unit, catalog=transaction.catalog)
 
-    def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
-        """Replace a collection's documents atomically; keep its indexes and options."""
+    def replace_collection(
+        self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool, timeseries: dict[str, Any] | None = None
+    ) -> None:
+        """Replace a collection's documents atomically; keep its indexes and options.
+
+        Arguments:
+            timeseries: the options of a time-series collection, if it is to be one.
+        """
         prepared = [prepare_made_document(document, self._services.clock) for document in documents]
-        self._between_reads(lambda: replace_collection(self._request, db, collection, prepared, bypass_validation))
+        self._between_reads(lambda: replace_collection(self._request, db, collection, prepared, bypass_validation, timeseries))
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
         """Return the fields of `storageStats`; None if the collection does not exist."""
@@ -220,6 +230,9 @@ class ServerHost:
         found = recall(self._services, db, collection)
         if found is None:
             return views_statistics(self._services, db, collection)
+        if found.is_timeseries:
+            buckets = self._collection(db, found.options["viewOn"])
+            return None if buckets is None else timeseries_statistics(buckets, self._scope)
         return None if found.is_view else collection_statistics(found, self._scope)
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
@@ -234,7 +247,9 @@ class ServerHost:
         if found is None:
             views = views_statistics(self._services, db, collection)
             return None if views is None else int(views["count"])
-        return count_all(found, self._scope)
+        if found.is_timeseries:
+            found = self._collection(db, found.options["viewOn"])
+        return None if found is None else count_all(found, self._scope)
 
     def _is_oplog(self, db: str, collection: str) -> bool:
         return is_oplog(db, collection) and bool(self._services.settings.replica_set)
@@ -242,7 +257,13 @@ class ServerHost:
     def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
         """Return the document of `$indexStats` for each index."""
         found = recall(self._services, db, collection)
-        return [] if found is None else index_statistics(found, self._services.started_at())
+        since = self._services.started_at()
+        if found is None or not found.is_timeseries:
+            return [] if found is None else index_statistics(found, since)
+        buckets = self._collection(db, found.options["viewOn"])
+        shown = [] if buckets is None else index_statistics(buckets, since)
+        specs = [(one, shown_index(found, one["spec"])) for one in shown]
+        return [{**one, "key": spec["key"], "spec": spec} for one, spec in specs if spec is not None]
 
     def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
         """Return the plan cache's entries; None if the collection does not exist."""

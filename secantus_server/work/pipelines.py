@@ -27,6 +27,7 @@ from secantus_server.pipeline.run import Pipeline
 from secantus_server.work.change_streams.opening import is_change_stream, open_change_stream
 from secantus_server.work.pipeline_host import ServerHost
 from secantus_server.work.reading import command_context, cursor_reply
+from secantus_server.work.timeseries_buckets import bucket_hint
 
 # https://www.mongodb.com/docs/manual/core/transactions-operations/#restricted-operations
 _NOT_IN_TRANSACTION = frozenset(
@@ -110,8 +111,10 @@ def prepare_pipeline(
     """
     collection = transaction.catalog.find(request.db, name) if name is not None else None
     ctx = make_context(request, name, collection, args, scope, transaction)
+    if collection is not None and collection.is_timeseries:
+        args = {**args, "hint": bucket_hint(collection, args.get("hint"))}
     stages, source = args["pipeline"], name
-    if name is not None:
+    if name is not None and not _is_statistics(collection, stages):
         stages, source = transaction.catalog.resolve(request.db, name, stages)
     if stages is not args["pipeline"] and ctx.parse.metadata is not None:
         # The view may produce this metadata; the whole pipeline, which is parsed below, knows.
@@ -130,6 +133,13 @@ def prepare_pipeline(
     if args.get("hint") and source is not None and pipeline.stages and pipeline.stages[0].name == "$geoNear":
         _check_near_hint(transaction.catalog.find(request.db, source), args["hint"])
     return ctx, pipeline, source
+
+
+def _is_statistics(collection: Collection | None, stages: list[Any]) -> bool:
+    """Return whether a pipeline over a time-series collection shows its statistics, for which no bucket is unpacked."""
+    if collection is None or not collection.is_timeseries or not stages or type(stages[0]) is not dict:
+        return False
+    return "$collStats" in stages[0] or "$indexStats" in stages[0]
 
 
 def _check_near_hint(collection: Collection | None, hint: Any) -> None:

@@ -44,7 +44,7 @@ def command_context(
     own = collection.options.get("collation") if collection is not None else None
     wanted = collation or own
     chosen = parse_collation(wanted) if wanted else None
-    if collation and collection is not None and collection.is_view and chosen != parse_collation(own):
+    if collation and collection is not None and collection.is_view and not collection.is_timeseries and chosen != parse_collation(own):
         raise CommandError(167, "Cannot override a view's default collation")
     ctx = request.parse_context(collation=chosen, text_definition=None if collection is None else collection.text_definition)
     if not let:

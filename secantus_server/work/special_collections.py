@@ -1,4 +1,4 @@
-"""Validation of the options of clustered and time-series collections; the latter cannot be created yet.
+"""Validation of the options of clustered and time-series collections.
 
 https://www.mongodb.com/docs/manual/core/clustered-collections/ and .../timeseries-collections/
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from bson.decimal128 import Decimal128
+from bson.int64 import Int64
 
 from secantus_server.bson.values import is_number
+from secantus_server.catalog.timeseries import SPANS_S
 from secantus_server.dispatch import arguments as a
 from secantus_server.errors import CommandError
 
@@ -57,13 +59,59 @@ _BUCKETS = a.Arguments(
 )
 
 
-def check_buckets(spec: dict[str, Any]) -> None:
-    """Validate the `timeseries` argument of collMod.
+def check_buckets(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the validated `timeseries` argument of collMod; absent options are None.
 
     Raises:
         CommandError: 14, 2, 40415.
     """
-    _BUCKETS.parse(spec)
+    return _BUCKETS.parse(spec)
+
+
+def change_expiry(options: dict[str, Any], seconds: int | str) -> None:
+    """Set when the documents of a clustered or time-series collection expire; `"off"` is never.
+
+    Raises:
+        CommandError: 72 InvalidOptions.
+    """
+    options.pop("expireAfterSeconds", None)
+    if type(seconds) is int:
+        check_expiry(seconds)
+        options["expireAfterSeconds"] = Int64(seconds)
+    elif seconds != "off":
+        raise CommandError(72, f"Invalid string value for the 'clusteredIndex::expireAfterSeconds' option. Got: '{seconds}'")
+
+
+def parse_timeseries(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the validated `timeseries` argument of create or `$out`; absent options are None.
+
+    Arguments:
+        name: the argument's name for messages, such as `create.timeseries`.
+
+    Raises:
+        CommandError: 40414, 40415, 14 for names and types, 2 for values, 72 InvalidOptions for a wrong combination.
+    """
+    parsed = a.Arguments(name, _TIMESERIES.fields, generic=False).parse(spec)
+    if "." in parsed["timeField"] or "." in (parsed["metaField"] or ""):
+        raise CommandError(72, "'timeField' and 'metaField' must be top-level fields")
+    if parsed["metaField"] in ("_id", parsed["timeField"]):
+        raise CommandError(72, "'metaField' can be neither \"_id\" nor the same as 'timeField'")
+    check_span(parsed)
+    return parsed
+
+
+def check_span(parsed: dict[str, Any]) -> None:
+    """Check that the options for the span of buckets fit together.
+
+    Raises:
+        CommandError: 72 InvalidOptions.
+    """
+    span, rounding, granularity = (parsed[name] for name in ("bucketMaxSpanSeconds", "bucketRoundingSeconds", "granularity"))
+    if rounding is None and span in (None, SPANS_S[granularity or "seconds"]):
+        return
+    if span != rounding or granularity is not None:
+        text = "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together, be equal, and not be combined with 'granularity'"
+        raise CommandError(72, text)
 
 
 def check_clustered(args: dict[str, Any]) -> None:
@@ -122,18 +170,11 @@ def check_timeseries(args: dict[str, Any]) -> None:
     """
     if args["timeseries"] is None:
         return
-    parsed = _TIMESERIES.parse(args["timeseries"])
+    _TIMESERIES.parse(args["timeseries"])
     for option in ("capped", "validator", "validationLevel", "validationAction", "idIndex", "viewOn"):
         if args[option]:
             raise CommandError(72, f"'{option}' is not allowed with 'timeseries'")
-    if "." in parsed["timeField"] or "." in (parsed["metaField"] or ""):
-        raise CommandError(72, "'timeField' and 'metaField' must be top-level fields")
-    if parsed["metaField"] in ("_id", parsed["timeField"]):
-        raise CommandError(72, "'metaField' can be neither \"_id\" nor the same as 'timeField'")
-    span, rounding = parsed["bucketMaxSpanSeconds"], parsed["bucketRoundingSeconds"]
-    if span != rounding or (span is not None and parsed["granularity"] is not None):
-        text = "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together, be equal, and not be combined with 'granularity'"
-        raise CommandError(72, text)
+    parse_timeseries("create.timeseries", args["timeseries"])
     check_expiry(args["expireAfterSeconds"])
 
 

@@ -116,4 +116,11 @@ def views_uuid(db: str) -> Binary:
 
 def _views(services: Services, db: str) -> list[bytes]:
     views = [collection for collection in services.catalog.collections(db) if collection.is_view]
-    return [encode({"_id": view.namespace, **view.options}) for view in views]
+    return [encode({"_id": view.namespace, **_definition(view)}) for view in views]
+
+
+def _definition(view: Collection) -> dict[str, Any]:
+    """Return what `system.views` has of a view. The options of a time-series collection are those of its buckets there."""
+    if not view.is_timeseries:
+        return view.options
+    return {name: view.options[name] for name in ("viewOn", "pipeline", "collation") if name in view.options}

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.timeseries import Bucketing
 from secantus_server.dispatch.arguments import whole_number
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.services import Services
@@ -59,12 +60,30 @@ class Expiry(NamedTuple):
 def _expiries(collection: Collection) -> list[Expiry]:
     """Return the expiries of a collection."""
     found = []
+    if collection.holds_buckets:
+        return _bucket_expiries(collection)
     if collection.is_clustered and "expireAfterSeconds" in collection.options:
         found.append(Expiry(None, "_id", collection.options["expireAfterSeconds"], None))
     for index in collection.indexes:
         if _expires(index):
             seconds = whole_number(index.spec["expireAfterSeconds"])
             found.append(Expiry(index.ident, index.parts[0][0], seconds, index.spec.get("partialFilterExpression")))
+    return found
+
+
+def _bucket_expiries(collection: Collection) -> list[Expiry]:
+    """Return the expiries of a time-series collection's buckets: a bucket expires when each measurement that it may have has.
+
+    https://www.mongodb.com/docs/manual/core/timeseries/timeseries-automatic-removal/
+    """
+    bucketing = Bucketing.of(collection.options["timeseries"])
+    path, found = f"control.min.{bucketing.time_field}", []
+    if "expireAfterSeconds" in collection.options:
+        found.append(Expiry(None, path, int(collection.options["expireAfterSeconds"]) + bucketing.span_ms // 1000, None))
+    for index in collection.indexes:
+        if _expires(index):
+            seconds = whole_number(index.spec["expireAfterSeconds"]) + bucketing.span_ms // 1000
+            found.append(Expiry(index.ident, path, seconds, index.spec.get("partialFilterExpression")))
     return found
 
 

@@ -22,8 +22,9 @@ from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context
 from secantus_server.work.retried import stage_retried
+from secantus_server.work.timeseries_updates import update_of_buckets
 from secantus_server.work.writers import Writer, open_writer
-from secantus_server.work.writing import check_not_view
+from secantus_server.work.writing import OverBuckets, check_stored
 
 
 @dataclass(slots=True)
@@ -106,7 +107,12 @@ def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         if before is not None:
             return UpdateOutcome.of_record(before.result)
     kind = _ManyUpdates if spec["multi"] else _OneUpdate
-    return kind(request, name, spec, let, bypass_validation).run()
+    try:
+        return kind(request, name, spec, let, bypass_validation).run()
+    except OverBuckets:
+        collection = request.services.catalog.find(request.db, name)
+        buckets, changed = update_of_buckets(request, collection, spec)
+        return _ManyUpdates(request, buckets, changed, let, True).run()
 
 
 class _OneUpdate:
@@ -130,7 +136,7 @@ class _OneUpdate:
         statement = parse_statement(self._request, collection, self._spec, self._let)
         if collection is None:
             return self._without_collection(statement)
-        check_not_view(collection)
+        check_stored(collection)
         check = self._request.operation.check
         first = plan_of(collection, statement.query).first(transaction.unit, check)
         found = [] if first is None else [first]
@@ -187,7 +193,7 @@ class _ManyUpdates(_OneUpdate):
         found = targets.read(transaction)
         if targets.collection is None:
             return self._without_collection(self._statement)
-        check_not_view(targets.collection)
+        check_stored(targets.collection)
         writer = self._writer(transaction, targets.collection)
         try:
             outcome = change_documents(writer, self._statement, found, self._request.operation.check)

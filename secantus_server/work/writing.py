@@ -26,7 +26,7 @@ _TERM = Int64(1)
 
 
 def writable(transaction: Transaction, db: str, name: str) -> Collection:
-    """Return the collection to write to.
+    """Return the collection to insert into; that of a time series is a view in the catalog.
 
     Raises:
         MissingCollection: if it does not exist; the unit of work then creates it.
@@ -35,7 +35,8 @@ def writable(transaction: Transaction, db: str, name: str) -> Collection:
     collection = transaction.catalog.find(db, name)
     if collection is None:
         raise MissingCollection(db, name)
-    check_not_view(collection)
+    if not collection.is_timeseries:
+        check_not_view(collection)
     return collection
 
 
@@ -47,6 +48,23 @@ def check_not_view(collection: Collection | None) -> None:
     """
     if collection is not None and collection.is_view:
         raise CommandError(ON_VIEW, f"Namespace {collection.namespace} is a view, not a collection")
+
+
+class OverBuckets(Exception):
+    """Raised by the body of an update or a delete of a time-series collection, which is another statement over its buckets."""
+
+
+def check_stored(collection: Collection | None) -> None:
+    """Refuse to update or delete through a view.
+
+    Raises:
+        CommandError: 166 CommandNotSupportedOnView.
+        OverBuckets: it is a time-series collection.
+    """
+    if collection is not None and collection.is_view:
+        if collection.is_timeseries:
+            raise OverBuckets
+        check_not_view(collection)
 
 
 def statements(request: Request, key: str, body: list[dict[str, Any]] | None, *, may_be_empty: bool = False) -> list[dict[str, Any]]:

@@ -78,7 +78,9 @@ class MemoryHost:
                 failure = failure or error
         return failure
 
-    def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
+    def replace_collection(
+        self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool, timeseries: dict[str, Any] | None = None
+    ) -> None:
         found = list(documents)
         self.check_unique(db, collection, found)
         self.collections[db, collection] = found

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from bson.int64 import Int64
-
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import int_value
 from secantus_server.catalog.collection import Collection
-from secantus_server.commands.collections.coll_mod_index import change_index, oplog_command, parse_change, state_before
+from secantus_server.commands.collections.coll_mod_index import (
+    change_index,
+    oplog_command,
+    oplog_of_options,
+    parse_change,
+    state_before,
+)
+from secantus_server.commands.collections.coll_mod_timeseries import check_timeseries_kind, modify_timeseries
 from secantus_server.commands.collections.constraint_level import change_to_constraint
 from secantus_server.commands.collections.create_options import MAX_CAPPED_COUNT, MAX_CAPPED_SIZE, check_pre_images
 from secantus_server.commands.collections.validator_options import CONSTRAINT, PREPARED, check_validation, check_validator
@@ -26,7 +31,7 @@ from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import recall
 from secantus_server.work.oplog_collection import is_oplog
 from secantus_server.work.pipeline_privileges import may_read_view
-from secantus_server.work.special_collections import check_buckets, check_expiry
+from secantus_server.work.special_collections import change_expiry, check_buckets
 
 
 def _expiry(name: str, value: Any) -> Any:
@@ -83,6 +88,9 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
         if collection is None:
             raise CommandError(26, f"ns does not exist: {request.db}.{name}")
         _check_kind(collection, args)
+        if collection.is_timeseries:
+            transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, oplog_of_options(collection, request.body)))
+            return modify_timeseries(request, transaction, collection, args)
         options = _view_options(request, collection, args) if collection.is_view else _options(collection, args)
         if CONSTRAINT in (options.get("validationLevel"), collection.options.get("validationLevel")) or args[PREPARED] is not None:
             change_to_constraint(request, transaction, collection, options, args)
@@ -121,6 +129,9 @@ def _check_kind(collection: Collection, args: dict[str, Any]) -> None:
     Raises:
         CommandError: 72 InvalidOptions.
     """
+    if collection.is_timeseries:
+        check_timeseries_kind(args)
+        return
     if collection.is_view:
         for option in _NOT_FOR_VIEWS:
             if args[option] is not None:
@@ -166,23 +177,13 @@ def _options(collection: Collection, args: dict[str, Any]) -> dict[str, Any]:
         if args["cappedMax"] > 0:
             options["max"] = int_value(args["cappedMax"])
     if args["expireAfterSeconds"] is not None:
-        _change_expiry(options, args["expireAfterSeconds"])
+        change_expiry(options, args["expireAfterSeconds"])
     images = args["changeStreamPreAndPostImages"]
     if images is not None:
         options.pop("changeStreamPreAndPostImages", None)
         if images["enabled"]:
             options["changeStreamPreAndPostImages"] = images
     return options
-
-
-def _change_expiry(options: dict[str, Any], seconds: int | str) -> None:
-    """Set when the documents of a clustered collection expire; `"off"` is never."""
-    options.pop("expireAfterSeconds", None)
-    if type(seconds) is int:
-        check_expiry(seconds)
-        options["expireAfterSeconds"] = Int64(seconds)
-    elif seconds != "off":
-        raise CommandError(72, f"Invalid string value for the 'clusteredIndex::expireAfterSeconds' option. Got: '{seconds}'")
 
 
 def _save(

@@ -195,11 +195,20 @@ def oplog_command(collection: Collection, body: dict[str, Any], args: dict[str, 
         body: the command.
         args: its parsed arguments.
     """
-    o = {key: value for key, value in body.items() if key not in a.GENERIC and key != "collMod"}
+    o = _options_of(body)
     if args["index"] is not None:
         changes = {name: value for name, value in body["index"].items() if name in _CHANGES}
         o["index"] = {"name": _find(collection, args["index"]).name, **changes}
     return encode({"collMod": collection.name, **o})
+
+
+def oplog_of_options(collection: Collection, body: dict[str, Any]) -> bytes:
+    """Return the oplog entry's object for a collMod as the client sent it."""
+    return encode({"collMod": collection.name, **_options_of(body)})
+
+
+def _options_of(body: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key not in a.GENERIC and key != "collMod"}
 
 
 def state_before(collection: Collection, args: dict[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.auth.privileges import Grants
+from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.commands.collections.create_options import FIELDS, collection_options
 from secantus_server.dispatch.names import check_new_collection_name, collection_name
 from secantus_server.dispatch.privileges import Authorized, collection_of, on_collection
@@ -40,8 +41,10 @@ def create(request: Request, args: dict[str, Any]) -> Reply:
     """Create a collection or view."""
     name = collection_name("create", request.db, request.body[request.name])
     check_new_collection_name(request.db, name)
-    if name.startswith("system.buckets.") and args["timeseries"] is None:
+    if name.startswith(BUCKETS) and args["timeseries"] is None:
         raise CommandError(20, f"Cannot create {request.db}.{name}: names with system.buckets. are reserved for time-series collections")
+    # The buckets of a time-series collection are created together with it.
+    name = name.removeprefix(BUCKETS)
     options = collection_options(request, name, args)
     create_collection(request.services, request.db, name, options, work=request.work)
     return {}

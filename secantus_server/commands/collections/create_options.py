@@ -13,6 +13,7 @@ from bson.int64 import Int64
 from secantus_server.bson import encode, int_value
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
+from secantus_server.catalog.timeseries import complete_options, view_options
 from secantus_server.commands.collections.encrypted_fields import check_encrypted_fields
 from secantus_server.commands.collections.validator_options import check_constraint, check_validation, check_validator
 from secantus_server.commands.collections.views import check_view
@@ -21,7 +22,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.index.spec import check_id_collation, check_id_options, check_spec
 from secantus_server.mql.collation import parse_collation
-from secantus_server.work.special_collections import check_clustered, check_timeseries, clustered_index
+from secantus_server.work.special_collections import check_clustered, check_timeseries, clustered_index, parse_timeseries
 
 MAX_CAPPED_SIZE = 2**50
 MAX_CAPPED_COUNT = 2**31 - 1
@@ -108,7 +109,11 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
     if args["idIndex"] is not None:
         _id_index(args, options)
     _view(request, name, args, options)
-    _refuse_kinds(args)
+    if args["timeseries"]:
+        return _timeseries(name, args, options)
+    if args["expireAfterSeconds"] is not None and not args["clusteredIndex"]:
+        text = "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified"
+        raise CommandError(72, text)
     return options
 
 
@@ -121,13 +126,17 @@ def check_pre_images(value: dict[str, Any]) -> None:
     _PRE_IMAGES.parse(value)
 
 
-def _refuse_kinds(args: dict[str, Any]) -> None:
-    """Refuse the kinds of collections that are not supported, once all arguments are valid."""
-    if args["timeseries"]:
-        raise not_supported("a time-series collection", "create an ordinary collection")
-    if args["expireAfterSeconds"] is not None and not args["clusteredIndex"]:
-        text = "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified"
-        raise CommandError(72, text)
+def _timeseries(name: str, args: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a time-series collection.
+
+    Raises:
+        CommandError: 72 InvalidOptions with `clusteredIndex`.
+    """
+    if args["clusteredIndex"]:
+        raise CommandError(72, "'clusteredIndex' is not allowed with 'timeseries'")
+    if args["expireAfterSeconds"] is not None:
+        options["expireAfterSeconds"] = Int64(args["expireAfterSeconds"])
+    return view_options(name, complete_options(parse_timeseries("create.timeseries", args["timeseries"])), options)
 
 
 def _clustered(args: dict[str, Any], options: dict[str, Any]) -> None:
@@ -207,9 +216,9 @@ def _check_engine(engine: dict[str, Any]) -> None:
 def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:
     images = args["changeStreamPreAndPostImages"]
     check_pre_images(images)
+    if args["timeseries"] is not None or (images["enabled"] and args["viewOn"] is not None):
+        raise CommandError(72, "Cannot enable changeStreamPreAndPostImages on a view or a time-series collection")
     if images["enabled"]:
-        if args["viewOn"] is not None or args["timeseries"] is not None:
-            raise CommandError(72, "Cannot enable changeStreamPreAndPostImages on a view or a time-series collection")
         options["changeStreamPreAndPostImages"] = images
 
 

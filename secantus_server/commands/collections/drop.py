@@ -9,6 +9,7 @@ from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection, on_database
@@ -41,6 +42,10 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
             raise CommandError(20, f"can't drop system collection {request.db}.{name}")
         if name == "system.profile" and request.db in request.services.observer.profiling.levels:
             raise CommandError(20, "turn off profiling before dropping system.profile collection")
+        if collection.is_timeseries:
+            buckets = transaction.catalog.find(request.db, BUCKETS + name)
+            if buckets is not None:
+                drop_collection(transaction, buckets)
         drop_collection(transaction, collection)
         return collection
 

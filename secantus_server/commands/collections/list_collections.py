@@ -37,7 +37,7 @@ def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     infos = [collection_info(collection) for collection in request.services.catalog.collections(request.db)]
     if request.db == "local" and request.services.settings.replica_set:
         infos.append(_oplog(request))
-    if any(info["type"] == "view" for info in infos) and not any(info["name"] == VIEWS for info in infos):
+    if any(info["type"] in ("view", "timeseries") for info in infos) and not any(info["name"] == VIEWS for info in infos):
         infos.append(_views_collection(request.db))
     access = request.grants
     if access is not None and args["authorizedCollections"]:

@@ -126,6 +126,8 @@ def _source(transaction: CatalogTransaction, place: _Place, args: dict[str, Any]
     check_collection_uuid(transaction.catalog, place.db, place.name, args["collectionUUID"])
     if collection is None:
         raise CommandError(26, f"Source collection {place} does not exist")
+    if collection.is_timeseries:
+        raise CommandError(20, f"Cannot rename a time-series collection: {place}")
     check_not_view(collection)
     return collection
 

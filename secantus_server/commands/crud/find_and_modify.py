@@ -16,7 +16,7 @@ from secantus_server.dispatch.registry import InTransaction, Reply, command, exp
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import executed_before
 from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransaction, Transaction
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.projection import Projection, parse_projection
@@ -30,6 +30,7 @@ from secantus_server.work.oplog_collection import check_not_oplog
 from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context
 from secantus_server.work.retried import stage_retried
+from secantus_server.work.timeseries_deletes import MeasurementDeletion
 from secantus_server.work.update_documents import UpdateStatement, make_statement
 from secantus_server.work.writers import Writer, open_writer
 from secantus_server.work.writing import check_not_view, finish_write
@@ -115,13 +116,32 @@ def _check_same_kind(request: Request, args: dict[str, Any], last: dict[str, Any
         raise CommandError(40606, text)
 
 
-def _prepare(request: Request, args: dict[str, Any], name: str, catalog: CatalogView) -> tuple[Collection | None, _Remove | _Modify]:
+def _prepare(
+    request: Request, args: dict[str, Any], name: str, catalog: CatalogView
+) -> tuple[Collection | None, _Remove | _Modify | _RemoveMeasurement]:
     """Return the collection and the parsed command."""
     collection = catalog.find(request.db, name)
+    if collection is not None and collection.is_timeseries:
+        return collection, _timeseries_removal(request, args, name, collection)
     check_not_view(collection)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     follow_metadata(ctx, args["fields"])
     return collection, _Remove(request, args, ctx) if args["remove"] else _Modify(request, args, ctx)
+
+
+def _timeseries_removal(request: Request, args: dict[str, Any], name: str, collection: Collection) -> _RemoveMeasurement:
+    """Return the parsed command over a time-series collection, which can only remove a measurement.
+
+    Raises:
+        CommandError: 72 InvalidOptions for an update or a sort.
+    """
+    if not args["remove"]:
+        raise CommandError(72, f"Cannot perform findAndModify with an update on a time-series collection: {collection.namespace}")
+    if args["sort"]:
+        raise CommandError(72, f"Cannot perform findAndModify with sort on a time-series collection: {collection.namespace}")
+    ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    follow_metadata(ctx, args["fields"])
+    return _RemoveMeasurement(request, args, ctx, name)
 
 
 def _check_arguments(args: dict[str, Any]) -> None:
@@ -204,6 +224,33 @@ class _Remove(_Job):
     def explain(self, collection: Collection | None, runner: Runner) -> PlanStage:
         """Return the stages that would remove the document."""
         return self.projected(delete_stage(collection, self.query, runner, shown=self.projection is not None))
+
+
+class _RemoveMeasurement(_Job):
+    """findAndModify with `remove` over a time-series collection."""
+
+    nothing: Outcome = (None, {"n": 0})
+
+    def __init__(self, request: Request, args: dict[str, Any], ctx: ParseContext, name: str) -> None:
+        super().__init__(request, args, parse_query(args["query"], ctx, hint=args["hint"], limit=1))
+        self.deletion = MeasurementDeletion(request, name, self.query)
+
+    def run(self, transaction: Transaction, collection: Collection) -> Outcome:
+        """Remove the measurement and return it."""
+        found = self.deletion.find_first(transaction)
+        if found is None:
+            return self.nothing
+        shown = self.shown(found.measurement)
+        self.deletion.remove(transaction, found)
+        return shown, {"n": 1}
+
+    def explain(self, collection: Collection | None, runner: Runner) -> PlanStage:
+        """Refuse to show a plan.
+
+        Raises:
+            CommandError: 238 NotImplemented.
+        """
+        raise not_supported("explain of a delete from a time-series collection", "explain a find with the same query")
 
 
 class _Modify(_Job):

@@ -15,6 +15,7 @@ from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.modules import import_late
 from secantus_server.mql.update.pipeline import check_stage_names
+from secantus_server.work.timeseries_updates import update_of_buckets
 from secantus_server.work.update_documents import parse_statement, run_update
 from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements, stops_at_error
 
@@ -97,6 +98,9 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
     name, specs = _prepare(request, args)
     spec = explain_writes.only_statement(specs, "update")
     collection = transaction.catalog.find(request.db, name)
+    if collection is not None and collection.is_timeseries:
+        name, spec = update_of_buckets(request, collection, spec)
+        collection = transaction.catalog.find(request.db, name)
     check_not_view(collection)
     statement = parse_statement(request, collection, spec, args["let"])
     root = explain_writes.update_stage(collection, statement, runner)

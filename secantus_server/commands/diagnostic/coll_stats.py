@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.work.collection_statistics import collection_statistics
+from secantus_server.work.collection_statistics import collection_statistics, timeseries_statistics
 from secantus_server.work.collections import recall
 from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
 from secantus_server.work.system_collections import views_statistics
@@ -38,5 +39,9 @@ def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
                 return reply | views
             empty: Reply = {"size": 0, "count": 0, "storageSize": 0, "totalSize": 0, "nindexes": 0, "totalIndexSize": 0}
             return reply | empty | {"indexDetails": {}, "indexSizes": {}, "scaleFactor": args["scale"]}
+        scope = ReadScope(transaction.unit, request.operation.check)
+        buckets = transaction.catalog.find(request.db, BUCKETS + name) if collection.is_timeseries else None
+        if buckets is not None:
+            return reply | timeseries_statistics(buckets, scope, args["scale"])
         check_not_view(collection)
-        return reply | collection_statistics(collection, ReadScope(transaction.unit, request.operation.check), args["scale"])
+        return reply | collection_statistics(collection, scope, args["scale"])

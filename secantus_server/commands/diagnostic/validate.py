@@ -58,6 +58,8 @@ def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
         collection = transaction.catalog.find(request.db, name)
         if collection is None:
             raise CommandError(26, f"Collection '{request.db}.{name}' does not exist to validate.")
+        if collection.is_timeseries:
+            collection = transaction.catalog.find(request.db, collection.options["viewOn"]) or collection
         check_not_view(collection)
         return _CollectionCheck(collection, transaction.unit, request).run()
 

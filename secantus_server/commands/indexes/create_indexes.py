@@ -32,6 +32,8 @@ from secantus_server.mql.match import parse_match
 from secantus_server.oplog.oplog import Entry
 from secantus_server.query.predicates import conjuncts
 from secantus_server.work.collections import create_collection, recall
+from secantus_server.work.timeseries_indexes import bucket_index
+from secantus_server.work.writers.buckets import check_bounds, measured_paths
 from secantus_server.work.writing import check_not_view
 
 MAX_INDEXES = 64
@@ -62,7 +64,12 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
         given = list(map(known_options, given))
     specs = [check_requested(spec) for spec in given]
     check_commit_quorum(args["commitQuorum"])
-    check_not_view(recall(request.services, request.db, name))
+    collection = recall(request.services, request.db, name)
+    if collection is not None and collection.is_timeseries:
+        specs = [bucket_index(collection, spec) for spec in specs]
+        name = collection.options["viewOn"]
+    else:
+        check_not_view(collection)
     create = _create_exclusively if request.transaction is None else _create
     reply = create(request, name, specs)
     if request.services.settings.replica_set:
@@ -266,7 +273,10 @@ def _fill(writer: CollectionWriter, collection: Collection, built: list[Index], 
         CommandError: 11000 for the smallest duplicate key of the first index that has one, or a document cannot be indexed.
     """
     duplicates: dict[str, DuplicateKey] = {}
+    paths = measured_paths(built) if collection.holds_buckets else []
     for document in scan:
+        if paths:
+            check_bounds(document, paths)
         for index in built:
             try:
                 writer.add_to_index(index, document, scan.record_id)

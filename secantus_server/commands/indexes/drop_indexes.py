@@ -8,6 +8,7 @@ from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import type_name
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
@@ -18,6 +19,7 @@ from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import recall
+from secantus_server.work.timeseries_buckets import bucket_hint
 from secantus_server.work.writing import check_not_view
 
 
@@ -37,20 +39,24 @@ def drop_indexes(request: Request, args: dict[str, Any]) -> Reply:
     recall(request.services, request.db, name)
 
     def body(transaction: CatalogTransaction) -> int:
-        collection = transaction.catalog.find(request.db, name)
+        collection, wanted = transaction.catalog.find(request.db, name), args["index"]
+        if collection is not None and collection.is_timeseries:
+            wanted = bucket_hint(collection, wanted)
+            collection = transaction.catalog.find(request.db, collection.options["viewOn"])
         if collection is None:
             raise CommandError(26, f"ns not found {request.db}.{name}")
         check_not_view(collection)
-        gone = choose_indexes(collection, args["index"])
+        gone = choose_indexes(collection, wanted)
         for index in gone:
             transaction.changes.drop_index(index)
-            o = {"dropIndexes": name, "index": index.name}
+            o = {"dropIndexes": collection.name, "index": index.name}
             transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, encode(o), encode(index.spec)))
         if gone:
             transaction.changes.save(collection.replaced(indexes=[index for index in collection.indexes if index not in gone]))
         return len(collection.counted_indexes)
 
-    count = request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])
+    namespaces = [(request.db, name), (request.db, BUCKETS + name)]
+    count = request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=namespaces)
     reply: Reply = {"nIndexesWas": count}
     if args["index"] in ("*", ["*"]):
         reply["msg"] = "non-_id indexes dropped for collection"

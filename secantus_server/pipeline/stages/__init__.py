@@ -12,6 +12,7 @@ _OTHER_NAMES = {
     "replace_root": "replaceWith",
     "search": "searchMeta vectorSearch listSearchIndexes rankFusion",
     "split_large_event": "changeStreamSplitLargeEvent",
+    "unpack_bucket": "_internalUnpackBucket _unpackBucket",
 }
 
 MODULES.update((f"${name}", module) for name, module in modules_by_name(__name__, __path__, _OTHER_NAMES).items())

@@ -43,6 +43,9 @@ class IndexStats(Stage):
         assert self.ctx.collection is not None, "the parser has checked that there is a collection"
         server = self.ctx.host
         host = server.address()
-        collection = server.resolve(self.ctx.db, self.ctx.collection).collection
+        target = server.target(self.ctx.db, self.ctx.collection)
+        collection = self.ctx.collection
+        if target is not None and target.kind == "view":
+            collection = server.resolve(self.ctx.db, collection).collection
         for stats in server.index_stats(self.ctx.db, collection):
             yield encode({"name": stats["name"], "key": stats["key"], "host": host, "accesses": stats["accesses"], "spec": stats["spec"]})

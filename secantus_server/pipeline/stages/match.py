@@ -58,6 +58,14 @@ class Match(Stage):
             return matches[0] if matches else None
         return cls({"$and": [match.filter for match in matches]}, matches[0].ctx)
 
+    def changed(self, filter: dict[str, Any]) -> Match:
+        """Return the stage with another filter."""
+        if filter == self.filter:
+            return self
+        stage = Match(filter, self.ctx)
+        stage.spec, stage.check = filter, self.check
+        return stage
+
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Return the documents that match."""
         return filter(self.match.matches, source)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from secantus_server.bson import type_name
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.pipeline.arguments import named_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
@@ -36,11 +36,12 @@ class Out(Stage):
     in_union = False
     writes = True
 
-    def __init__(self, db: str, collection: str, ctx: PipelineContext) -> None:
+    def __init__(self, db: str, collection: str, ctx: PipelineContext, timeseries: dict[str, Any] | None) -> None:
         super().__init__()
         self.db = db
         self.collection = collection
         self.ctx = ctx
+        self.timeseries = timeseries
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Out:
@@ -48,16 +49,14 @@ class Out(Stage):
 
         Raises:
             CommandError: 16990, 14, 40414, 40415 for a malformed argument, 73, 20, 17385, 31321 for an invalid name, 166,
-                17152, 7268700, 7406103 for a collection that cannot be replaced, 238 for a time-series collection.
+                17152, 7268700, 7406103 for a collection that cannot be replaced.
         """
         db, collection, timeseries = _target(spec, ctx)
         _check_names(db, collection)
         if timeseries is not None:
             check_timeseries(timeseries)
         _check_target(db, collection, timeseries, ctx)
-        if timeseries is not None:
-            raise not_supported("a time-series collection", "leave out 'timeseries'")
-        return cls(db, collection, ctx)
+        return cls(db, collection, ctx, timeseries)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Write all documents and yield nothing.
@@ -67,7 +66,7 @@ class Out(Stage):
         """
         documents = with_ids(source, self.ctx.parse.generate_object_id)
         bypass = self.ctx.bypass_document_validation
-        self.ctx.host.replace_collection(self.db, self.collection, documents, bypass)
+        self.ctx.host.replace_collection(self.db, self.collection, documents, bypass, self.timeseries)
         yield from ()
 
     def explain(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def command_event(db: str, o: dict[str, Any], o2: dict[str, Any] | None) -> Comm
 
 def _create(db: str, o: dict[str, Any], o2: dict[str, Any]) -> CommandEvent:
     options = _without(o, "create")
-    kind = "view" if "viewOn" in options else "timeseries" if "timeseries" in options else "collection"
+    kind = "timeseries" if "timeseries" in options else "view" if "viewOn" in options else "collection"
     return CommandEvent("create", db, o["create"], {"nsType": kind, "operationDescription": options})
 
 

@@ -156,7 +156,7 @@ class EventMaker:
         return self._scope.watches(change.db, change.collection) or (change.to is not None and self._scope.watches(*change.to))
 
     def _command_document(self, operation: Operation, text: str, change: CommandEvent) -> bytes:
-        event = self._head(operation, text, change.kind, of_view=change.details.get("nsType") == "view")
+        event = self._head(operation, text, change.kind, of_view=change.details.get("nsType") in ("view", "timeseries"))
         event["ns"] = {"db": change.db} if change.collection is None else {"db": change.db, "coll": change.collection}
         hidden = () if self._options.expanded else _EXPANDED_FIELDS
         event.update((name, value) for name, value in change.details.items() if name not in hidden)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
-from secantus_server.dispatch.unit_of_work import Transaction
+from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError
+from secantus_server.work.writers.buckets import BucketWriter
 from secantus_server.work.writers.capped import CappedWriter
 from secantus_server.work.writers.clustered import ClusteredWriter
 from secantus_server.work.writers.plain import PlainWriter
@@ -22,7 +23,7 @@ def open_writer(
     """Return a writer of a collection's documents; what it writes is staged for the transaction's commit.
 
     Arguments:
-        collection: the collection in the transaction's catalog.
+        collection: the collection in the transaction's catalog; a time-series collection is given by its own row, a view.
         bypass_validation: skip the collection's validator.
         replicated: whether to write oplog entries. The users have none in any case: the oplog would contain their credentials.
 
@@ -30,6 +31,8 @@ def open_writer(
         CommandError: 263 OperationNotSupportedInTransaction, a session's transaction cannot write to a capped collection; 72, the
             validation level "constraint" does not allow to skip the validator.
     """
+    if collection.is_view:
+        return open_bucket_writer(services, transaction, collection, replicated=replicated)
     if transaction.in_session and collection.is_capped:
         raise CommandError(
             263,
@@ -41,3 +44,23 @@ def open_writer(
         replicated = False
     kind = CappedWriter if collection.is_capped else ClusteredWriter if collection.is_clustered else PlainWriter
     return kind(services, transaction, collection, bypass_validation=bypass_validation, replicated=replicated)
+
+
+def open_bucket_writer(services: Services, transaction: Transaction, collection: Collection, *, replicated: bool = True) -> BucketWriter:
+    """Return a writer of a time-series collection.
+
+    Arguments:
+        collection: its own row in the transaction's catalog.
+
+    Raises:
+        CommandError: 263 OperationNotSupportedInTransaction.
+        MissingCollection: the buckets are missing: a restore has removed them and kept the definition of the collection.
+    """
+    assert collection.is_timeseries, "other views have no documents"
+    if transaction.in_session:
+        text = f"Cannot insert into a time-series collection in a multi-document transaction: {collection.namespace}"
+        raise CommandError(263, text)
+    buckets = transaction.catalog.find(collection.db, collection.options["viewOn"])
+    if buckets is None:
+        raise MissingCollection(collection.db, collection.name)
+    return BucketWriter(services, transaction, buckets, replicated=replicated)

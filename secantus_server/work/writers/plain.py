@@ -34,6 +34,8 @@ class PlainWriter:
         "collection", "identity", "replicated", "unit",
     )  # fmt: skip
 
+    run_length = 128
+
     def __init__(
         self,
         services: Services,

@@ -19,6 +19,8 @@ class Writer(StagedWrites, Protocol):
 
     unit: RecoveryUnit
     collection: Collection
+    #: The number of documents between two checks for an interruption; `insert_run` gets no more at once.
+    run_length: int
 
     @property
     def is_large(self) -> bool:

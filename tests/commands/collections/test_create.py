@@ -87,7 +87,6 @@ def test_options_as_they_are_kept(db: Database, given: dict[str, Any], kept: dic
         ({"clusteredIndex": {"key": {"a": 1}, "unique": True}}, 197),
         ({"timeseries": {"timeField": "t", "metaField": "t"}}, 72),
         ({"timeseries": {"timeField": "t", "granularity": "years"}}, 2),
-        ({"timeseries": {"timeField": "t"}}, 238),
         ({"expireAfterSeconds": 1}, 72),
         ({"storageEngine": {"other": {}}}, 72),
         ({"other": 1}, 40415),

@@ -56,7 +56,6 @@ def test_out_leaves_the_collection_if_it_fails() -> None:
         ({"db": "a", "coll": "b", "timeseries": {}}, 40414),
         ({"db": "a", "coll": "b", "timeseries": {"timeField": "t", "granularity": "days"}}, 2),
         ({"db": "a", "coll": "b", "timeseries": {"timeField": "t", "bucketMaxSpanSeconds": 5}}, 72),
-        ({"db": "test", "coll": "b", "timeseries": {"timeField": "t"}}, 238),
         ("view", 166),
         ("capped", 17152),
         ({"db": "test", "coll": "view", "timeseries": {"timeField": "t"}}, 7268700),

@@ -1,0 +1,133 @@
+"""Time-series collections in the catalog: their options, and the two rows that make one.
+
+A time-series collection `X` is a view over the collection `system.buckets.X`, as in MongoDB 8.2. The row of `X` has the options
+`viewOn` and `pipeline` of a view and `timeseries` beside them, which is how the server recognises it; the row of the buckets has the
+same `timeseries`.
+
+https://www.mongodb.com/docs/manual/core/timeseries-collections/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.bson import int_value
+
+BUCKETS = "system.buckets."
+UNPACK = "$_internalUnpackBucket"
+GRANULARITIES = ("seconds", "minutes", "hours")
+#: By granularity the longest time between the first and the last measurement of a bucket.
+SPANS_S = {"seconds": 3600, "minutes": 86_400, "hours": 2_592_000}
+#: By granularity the unit to which the start of a bucket is rounded down.
+ROUNDING_S = {"seconds": 60, "minutes": 3600, "hours": 86_400}
+
+# The options that both rows have.
+_SHARED = ("collation", "expireAfterSeconds", "storageEngine", "indexOptionDefaults")
+
+
+@dataclass(frozen=True, slots=True)
+class Bucketing:
+    """How the measurements of a time-series collection are put into buckets.
+
+    Arguments:
+        time_field: the field of a measurement's time.
+        meta_field: the field that identifies the series, or None.
+        span_ms: the measurements of a bucket are less than this apart.
+        rounding_ms: the start of a bucket is rounded down to a multiple of this.
+    """
+
+    time_field: str
+    meta_field: str | None
+    span_ms: int
+    rounding_ms: int
+
+    @classmethod
+    def of(cls, timeseries: dict[str, Any]) -> Bucketing:
+        """Return the bucketing of the option `timeseries` of a collection."""
+        span = int(timeseries["bucketMaxSpanSeconds"])
+        rounding = timeseries.get("bucketRoundingSeconds") or ROUNDING_S[timeseries["granularity"]]
+        return cls(timeseries["timeField"], timeseries.get("metaField"), span * 1000, int(rounding) * 1000)
+
+    def start(self, time_ms: int) -> int:
+        """Return the start of a new bucket whose first measurement has this time."""
+        return time_ms // self.rounding_ms * self.rounding_ms
+
+
+def complete_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the option `timeseries` as the catalog keeps it.
+
+    Arguments:
+        given: validated arguments of create; those that are None are absent.
+    """
+    found = {name: given[name] for name in ("timeField", "metaField") if given.get(name) is not None}
+    span, rounding = given.get("bucketMaxSpanSeconds"), given.get("bucketRoundingSeconds")
+    if rounding is not None:
+        return {**found, "bucketRoundingSeconds": int_value(rounding), "bucketMaxSpanSeconds": int_value(span or rounding)}
+    granularity = given.get("granularity") or "seconds"
+    return {**found, "granularity": granularity, "bucketMaxSpanSeconds": SPANS_S[granularity]}
+
+
+def view_options(name: str, timeseries: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the row of a time-series collection.
+
+    Arguments:
+        name: the collection's name.
+        timeseries: complete.
+        options: the other options of create.
+    """
+    shared = {option: options[option] for option in _SHARED if option in options}
+    pipeline = [{UNPACK: unpack_spec(timeseries)}]
+    return {"timeseries": timeseries, **shared, "viewOn": BUCKETS + name, "pipeline": pipeline}
+
+
+def unpack_spec(timeseries: dict[str, Any]) -> dict[str, Any]:
+    """Return the argument of the stage that unpacks the buckets of a collection."""
+    spec = {"timeField": timeseries["timeField"]}
+    if "metaField" in timeseries:
+        spec["metaField"] = timeseries["metaField"]
+    return {**spec, "bucketMaxSpanSeconds": timeseries["bucketMaxSpanSeconds"], "exclude": []}
+
+
+def bucket_options(view: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the row of the buckets.
+
+    Arguments:
+        view: those of the collection's own row.
+    """
+    timeseries = view["timeseries"]
+    shared = {option: view[option] for option in _SHARED if option in view}
+    return {"validator": _validator(timeseries["timeField"]), "clusteredIndex": True, **shared, "timeseries": timeseries}
+
+
+def shown_options(view: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a time-series collection as listCollections shows them."""
+    return {name: value for name, value in view.items() if name not in ("viewOn", "pipeline")}
+
+
+def default_index(timeseries: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the index that a new collection's buckets have, on the series and the time; None without a metaField."""
+    meta, time = timeseries.get("metaField"), timeseries["timeField"]
+    if meta is None:
+        return None
+    key = {"meta": 1, f"control.min.{time}": 1, f"control.max.{time}": 1}
+    return {"v": 2, "key": key, "name": f"{meta}_1_{time}_1"}
+
+
+def _validator(time_field: str) -> dict[str, Any]:
+    bounds = {"bsonType": "object", "required": [time_field], "properties": {time_field: {"bsonType": "date"}}}
+    control = {
+        "bsonType": "object",
+        "required": ["version", "min", "max"],
+        "properties": {
+            "version": {"bsonType": "number"},
+            "min": bounds,
+            "max": bounds,
+            "closed": {"bsonType": "bool"},
+            "count": {"bsonType": "number", "minimum": 1},
+        },
+        "additionalProperties": False,
+    }
+    properties = {"_id": {"bsonType": "objectId"}, "control": control, "data": {"bsonType": "object"}, "meta": {}}
+    schema = {"bsonType": "object", "required": ["_id", "control", "data"], "properties": properties, "additionalProperties": False}
+    return {"$jsonSchema": schema}

@@ -1,0 +1,103 @@
+"""Filters of measurements as filters of the buckets that may contain them.
+
+A time-series collection's query on the metadata or the time also selects buckets, which the planner can find by an index.
+
+https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from secantus_server.bson.values import Date
+
+META = "meta"
+_LOGICAL = ("$and", "$or", "$nor")
+# By operator of a time the bounds of the bucket that it limits.
+_BOUNDS = {"$gt": ("max",), "$gte": ("max",), "$lt": ("min",), "$lte": ("min",), "$eq": ("min", "max")}
+_OPERATORS = {("$eq", "min"): "$lte", ("$eq", "max"): "$gte"}
+
+
+class SplitFilter(NamedTuple):
+    """A filter of measurements in parts.
+
+    Arguments:
+        buckets: a filter of buckets that each bucket with a matching measurement matches; empty for all of them.
+        rest: the filter of their measurements; empty if every measurement of a matching bucket matches.
+    """
+
+    buckets: dict[str, Any]
+    rest: dict[str, Any]
+
+
+def split_filter(filter: dict[str, Any], time_field: str, meta_field: str | None) -> SplitFilter:
+    """Split a valid filter of measurements."""
+    buckets: list[dict[str, Any]] = []
+    rest: list[dict[str, Any]] = []
+    for clause in _clauses(filter):
+        moved = None if meta_field is None else renamed(clause, meta_field)
+        if moved is not None:
+            buckets.append(moved)
+            continue
+        rest.append(clause)
+        if time_field in clause:
+            # Each measurement has a date there, so the bounds of a bucket are dates.
+            buckets += bounds_of(time_field, clause[time_field], only=Date)
+    return SplitFilter(_all_of(buckets), _all_of(rest))
+
+
+def renamed(clause: dict[str, Any], meta_field: str) -> dict[str, Any] | None:
+    """Return a filter with the metadata's paths as buckets have them, or None if it reads anything else."""
+    found: dict[str, Any] = {}
+    for name, value in clause.items():
+        if name in _LOGICAL:
+            parts = [renamed(part, meta_field) for part in value]
+            if None in parts:
+                return None
+            found[name] = parts
+            continue
+        path = renamed_path(name, meta_field)
+        if path is None:
+            return None
+        found[path] = value
+    return found
+
+
+def renamed_path(path: str, meta_field: str) -> str | None:
+    """Return the path of a part of the metadata in buckets; None for another path."""
+    if path == meta_field:
+        return META
+    return META + path[len(meta_field) :] if path.startswith(f"{meta_field}.") else None
+
+
+def _clauses(filter: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, value in filter.items():
+        if name == "$and":
+            for part in value:
+                yield from _clauses(part)
+        else:
+            yield {name: value}
+
+
+def bounds_of(path: str, value: Any, *, only: type | None = None) -> list[dict[str, Any]]:
+    """Return the conditions of a bucket's smallest and greatest value for a condition of a field.
+
+    Arguments:
+        only: the type of the operands that are looked at; None for all types.
+    """
+    conditions = value if type(value) is dict and next(iter(value), "").startswith("$") else {"$eq": value}
+    found = []
+    for operator, operand in conditions.items():
+        if operator == "$exists" and only is None:
+            found.append({f"control.min.{path}": {"$exists": operand}})
+        if only is None or type(operand) is only:
+            for bound in _BOUNDS.get(operator, ()):
+                found.append({f"control.{bound}.{path}": {_OPERATORS.get((operator, bound), operator): operand}})
+    return found
+
+
+def _all_of(clauses: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(clauses) < 2:
+        return clauses[0] if clauses else {}
+    return {"$and": clauses}

@@ -1,0 +1,67 @@
+"""What the statements over a time-series collection share: its buckets, and their indexes in the user's terms.
+
+https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.query.bucket_filters import renamed_path
+
+
+def check_outside_transaction(request: Request, collection: Collection, name: str) -> None:
+    """Refuse to write to a time-series collection in a session's transaction.
+
+    Raises:
+        CommandError: 263 OperationNotSupportedInTransaction.
+    """
+    if request.transaction is not None:
+        text = f"Cannot {name} a time-series collection in a multi-document transaction: {collection.namespace}"
+        raise CommandError(263, text)
+
+
+def bucket_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str, Any]:
+    """Return the key pattern of the buckets' index for one of the measurements.
+
+    The metadata keeps its place; the time and measured fields become their smallest and greatest values.
+    """
+    found: dict[str, Any] = {}
+    for path, direction in key.items():
+        meta = None if "metaField" not in timeseries else renamed_path(path, timeseries["metaField"])
+        if meta is not None:
+            found[meta] = direction
+        elif type(direction) is str:
+            found[f"data.{path}"] = f"{direction}_bucket"
+        else:
+            descending = direction < 0
+            for bound in ("max", "min") if descending else ("min", "max"):
+                found[f"control.{bound}.{path}"] = direction
+    return found
+
+
+def measurement_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the key pattern that `bucket_key` has mapped; None for an index that was created over the buckets themselves."""
+    found: dict[str, Any] = {}
+    for path, direction in key.items():
+        if path == "meta" or path.startswith("meta."):
+            if "metaField" not in timeseries:
+                return None
+            found[timeseries["metaField"] + path[4:]] = direction
+        elif path.startswith(("control.min.", "control.max.")):
+            found[path[len("control.min.") :]] = direction
+        elif path.startswith("data.") and type(direction) is str:
+            found[path[len("data.") :]] = direction.removesuffix("_bucket")
+        else:
+            return None
+    return found if bucket_key(timeseries, found) == key else None
+
+
+def bucket_hint(collection: Collection, hint: Any) -> Any:
+    """Return a hint for the buckets; an index has the same name for them."""
+    if type(hint) is not dict or "$natural" in hint:
+        return hint
+    return bucket_key(collection.options["timeseries"], hint)

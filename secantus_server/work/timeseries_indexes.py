@@ -1,0 +1,107 @@
+"""Secondary indexes of time-series collections: each is an index of the buckets, and is shown in the user's terms.
+
+https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.collation import parse_collation
+from secantus_server.query.bucket_filters import META, bounds_of, renamed
+from secantus_server.work.timeseries_buckets import bucket_key, measurement_key
+
+# The kinds that can index measured fields; the others can only index the metadata.
+_REFUSED = {"text": "Text", "2d": "2d", "hashed": "Hashed"}
+
+
+def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the definition of the buckets' index for a checked definition of one of the measurements.
+
+    Arguments:
+        collection: the time-series collection.
+
+    Raises:
+        CommandError: 72 InvalidOptions, 85 IndexOptionsConflict, 7246201 for what cannot be indexed, 238 NotImplemented.
+    """
+    timeseries = collection.options["timeseries"]
+    _check_options(spec)
+    _check_key(timeseries, spec)
+    found = {**spec, "key": bucket_key(timeseries, spec["key"])}
+    partial = spec.get("partialFilterExpression")
+    if partial is not None:
+        _check_collation(collection, spec)
+        found["partialFilterExpression"] = _bucket_condition(timeseries, partial)
+        found["originalSpec"] = spec
+    if "expireAfterSeconds" in spec:
+        _check_expiry(timeseries, spec)
+    return found
+
+
+def shown_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the definition of an index of the measurements; None for an index that was created over the buckets.
+
+    Arguments:
+        collection: the time-series collection.
+        spec: the definition of the buckets' index.
+    """
+    if "originalSpec" in spec:
+        return {**{name: value for name, value in spec.items() if name != "originalSpec"}, **spec["originalSpec"]}
+    key = measurement_key(collection.options["timeseries"], spec["key"])
+    return None if key is None else {**spec, "key": key}
+
+
+def _check_options(spec: dict[str, Any]) -> None:
+    for option in ("unique", "prepareUnique", "sparse"):
+        if spec.get(option):
+            name = {"unique": "Unique", "prepareUnique": "Unique", "sparse": "Sparse"}[option]
+            raise CommandError(72, f"{name} indexes are not supported on time-series collections")
+
+
+def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Refuse kinds of indexes that buckets cannot have."""
+    for path, direction in spec["key"].items():
+        if path == "$**" or path.endswith(".$**"):
+            raise CommandError(7246201, "Wildcard indexes are not supported on time-series collections")
+        if path == "_id":
+            raise CommandError(72, "Indexes on _id are not supported on time-series collections")
+        is_meta = next(iter(bucket_key(timeseries, {path: 1}))).partition(".")[0] == META
+        if direction == "text" or (direction in _REFUSED and not is_meta):
+            raise CommandError(72, f"{_REFUSED[direction]} indexes are not supported on time-series collections")
+        if type(direction) is str and not is_meta:
+            raise not_supported("a geospatial index on a measured field of a time-series collection", "put the place into the metaField")
+
+
+def _check_collation(collection: Collection, spec: dict[str, Any]) -> None:
+    """Check that a partial index has the collation of the collection: the filter is evaluated with it."""
+    if "collation" in spec and parse_collation(spec["collation"]) != parse_collation(collection.options.get("collation")):
+        raise CommandError(85, "A partial index on a time-series collection must have the collation of the collection")
+
+
+def _check_expiry(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
+    if list(spec["key"]) != [timeseries["timeField"]]:
+        raise CommandError(72, "TTL indexes on time-series collections must be on the timeField only")
+    meta = timeseries.get("metaField")
+    partial = spec.get("partialFilterExpression")
+    if partial is None or meta is None or renamed(partial, meta) is None:
+        text = "TTL indexes on time-series collections must be partial indexes whose filter is on the metaField only"
+        raise CommandError(72, text)
+
+
+def _bucket_condition(timeseries: dict[str, Any], partial: dict[str, Any]) -> dict[str, Any]:
+    """Return the condition of a bucket for the partial filter of measurements; no query of measurements implies one of measured fields."""
+    clauses: list[dict[str, Any]] = []
+    meta = timeseries.get("metaField")
+    for path, value in partial.items():
+        moved = None if meta is None else renamed({path: value}, meta)
+        if moved is not None:
+            clauses.append(moved)
+        elif path == "$and":
+            clauses += [_bucket_condition(timeseries, part) for part in value]
+        elif path.startswith("$"):
+            raise not_supported(f"{path} in a partial index on a time-series collection", "use a condition of one field")
+        else:
+            clauses += bounds_of(path, value)
+    return clauses[0] if len(clauses) == 1 else {"$and": clauses}

@@ -1,0 +1,64 @@
+"""Updates of time-series collections: only the metadata can be changed, of all measurements of a series at once.
+
+https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#updates-and-deletes
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.query.bucket_filters import renamed, renamed_path
+from secantus_server.work.timeseries_buckets import bucket_hint, check_outside_transaction
+
+_UPDATE = "Cannot perform an update on a time-series collection"
+
+
+def update_of_buckets(request: Request, collection: Collection | None, spec: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the name of the buckets and the statement that updates them.
+
+    Arguments:
+        collection: the time-series collection; None if it was dropped meanwhile.
+        spec: the checked statement.
+
+    Raises:
+        CommandError: 72 InvalidOptions for what is not an update of the metadata alone; 263 in a session's transaction; 26.
+    """
+    if collection is None or not collection.is_timeseries:
+        raise CommandError(26, "the time-series collection was dropped during an update")
+    check_outside_transaction(request, collection, "update")
+    meta = collection.options["timeseries"].get("metaField")
+    _check_form(spec, meta)
+    query = renamed(spec["q"], meta)
+    if query is None and "$expr" in spec["q"]:
+        raise not_supported("$expr in an update of a time-series collection", "use query operators")
+    if query is None:
+        raise CommandError(72, f"{_UPDATE} when querying on a field that is not the metaField '{meta}'")
+    update = {operator: _renamed_fields(operator, fields, meta) for operator, fields in spec["u"].items()}
+    hint = bucket_hint(collection, spec["hint"])
+    return collection.options["viewOn"], {**spec, "q": query, "u": update, "hint": hint}
+
+
+def _check_form(spec: dict[str, Any], meta: str | None) -> None:
+    if spec["upsert"]:
+        raise CommandError(72, "Cannot perform an upsert on a time-series collection")
+    if not spec["multi"]:
+        raise CommandError(72, "Cannot perform a non-multi update on a time-series collection")
+    if type(spec["u"]) is list:
+        raise CommandError(72, f"{_UPDATE} using a pipeline update")
+    if not all(name.startswith("$") for name in spec["u"]):
+        raise CommandError(72, f"{_UPDATE} using a replacement document")
+    if meta is None:
+        raise CommandError(72, f"{_UPDATE} that does not have a metaField")
+
+
+def _renamed_fields(operator: str, fields: Any, meta: str) -> dict[str, Any]:
+    found = {}
+    for path, value in fields.items():
+        changed = renamed_path(path, meta)
+        if changed is None or operator == "$rename":
+            raise CommandError(72, f"{_UPDATE} which updates a field that is not the metaField '{meta}'")
+        found[changed] = value
+    return found

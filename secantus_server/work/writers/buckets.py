@@ -1,0 +1,232 @@
+"""The writer of a time-series collection: measurements are stored in buckets.
+
+A measurement is added to the latest bucket of its series that begins before it, spans its time and has room; otherwise it opens a new
+bucket. A row among the index entries, under the ident of the buckets, names each bucket with room: series, start, RecordId. The rows are
+hints. A bucket is read again before it is extended, so one that was changed or removed in another way does no harm.
+
+https://www.mongodb.com/docs/manual/core/timeseries/timeseries-bucketing/
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+from bson.objectid import ObjectId
+
+from secantus_server.bson import decode
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.timeseries import Bucketing
+from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import Transaction
+from secantus_server.errors import CommandError
+from secantus_server.exec._bucket import Bucket, MeasurementReader, bucket_meta, bucket_start
+from secantus_server.exec._point import fetch
+from secantus_server.exec._unpack import Unpacker
+from secantus_server.index._index import Index
+from secantus_server.mql.update._diff import smallest_entry
+from secantus_server.storage import INDEX_ENTRIES, pack_ident
+from secantus_server.work.writers.plain import PlainWriter
+
+# The start of a bucket, with the sign flipped so that bytes sort like numbers, and its RecordId.
+_PLACE: Final = struct.Struct(">Qq")
+_SIGN: Final = 1 << 63
+_SERIES_BYTES: Final = 16
+_BOUND: Final = "control.min."
+_BY_TIME: Final = itemgetter(0)
+
+# Times and documents.
+Measurements = list[tuple[int, bytes]]
+
+
+class _Stored(NamedTuple):
+    """A bucket in the store: its RecordId, and the document that is stored."""
+
+    record_id: int
+    document: bytes
+
+
+class BucketWriter(PlainWriter):
+    """Implements `Writer`: inserts take measurements, updates and deletes take buckets.
+
+    Arguments:
+        collection: the collection of the buckets.
+    """
+
+    __slots__ = ("_bucketing", "_measured", "_reader", "_time_field", "_unpacker")
+
+    # The measurements of a command are sorted by time before they are put into buckets.
+    run_length = 1000
+
+    def __init__(
+        self,
+        services: Services,
+        transaction: Transaction,
+        collection: Collection,
+        *,
+        bypass_validation: bool = False,
+        replicated: bool = True,
+    ) -> None:
+        super().__init__(services, transaction, collection, bypass_validation=True, replicated=replicated)
+        self._bucketing = Bucketing.of(collection.options["timeseries"])
+        self._reader = MeasurementReader(self._bucketing.time_field, self._bucketing.meta_field)
+        self._time_field = self._bucketing.time_field.encode("utf-8", "surrogateescape")
+        self._unpacker = Unpacker(self._bucketing.time_field, self._bucketing.meta_field)
+        self._measured = [path for path in measured_paths(collection.indexes) if path != [self._bucketing.time_field]]
+
+    def insert(self, document: bytes) -> None:
+        """Store a prepared measurement; see `Writer.insert`.
+
+        Raises:
+            CommandError: 2 if the time is missing or no date, 5930501 for an array in an indexed field.
+        """
+        _, error = self.insert_run([document], 0, 1, lambda: 0, lambda: None)
+        if error is not None:
+            raise error
+
+    def insert_run(
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
+    ) -> tuple[int, CommandError | None]:
+        """See `Writer.insert_run`; the measurements before the one that fails are stored."""
+        series: dict[bytes, Measurements] = {}
+        refused = self._first_with_array(documents, start, stop) if self._measured else None
+        stop = stop if refused is None else refused
+        reached, error = self._reader.collect(documents, start, stop, self._services.clock.object_id, make_timestamp, series)
+        for meta, measurements in series.items():
+            measurements.sort(key=_BY_TIME)
+            self._store(meta, measurements)
+        if refused is not None and error is None:
+            error = _array_error()
+        return reached, error
+
+    def _first_with_array(self, documents: list[bytes], start: int, stop: int) -> int | None:
+        """Return the position of the first measurement that has an array in an indexed field, or None: bounds cannot describe its items."""
+        for position in range(start, stop):
+            measurement = decode(documents[position])
+            if any(has_array(measurement, path) for path in self._measured):
+                return position
+        return None
+
+    def delete(self, document: bytes, record_id: int) -> None:
+        """See `Writer.delete`."""
+        super().delete(document, record_id)
+        self._forget(document, record_id)
+
+    def replace_measurements(self, old: bytes, record_id: int, kept: list[bytes]) -> None:
+        """Replace a bucket by one that has only some of its measurements, or remove it if there are none."""
+        if not kept:
+            self.delete(old, record_id)
+            return
+        bucket = Bucket.load(self._reader, old).emptied()
+        for measurement in kept:
+            bucket.add(measurement)
+        self._save(bucket, _Stored(record_id, old))
+
+    def unpack(self, bucket: bytes) -> list[bytes]:
+        """Return the measurements of a bucket."""
+        return self._unpacker.unpack(bucket)
+
+    def _store(self, meta: bytes, measurements: Measurements) -> None:
+        """Put the measurements of one series, ascending by time, into buckets."""
+        position, span = 0, self._bucketing.span_ms
+        while position < len(measurements):
+            time_ms = measurements[position][0]
+            bucket, stored = self._open_bucket(meta, time_ms)
+            reached = bucket.take(measurements, position, span)
+            if reached == position:
+                # The bucket has no room for a measurement of this size.
+                bucket, stored = self._new_bucket(meta, time_ms), None
+                reached = bucket.take(measurements, position, span)
+                assert reached > position, "an empty bucket has room for any measurement"
+            self._save(bucket, stored)
+            position = reached
+
+    def _open_bucket(self, meta: bytes, time_ms: int) -> tuple[Bucket, _Stored | None]:
+        """Return the bucket for the next measurement of a series, and what is stored of it."""
+        first, last = time_ms - self._bucketing.span_ms + 1, time_ms + 1
+        prefix = self._series(meta)
+        rows = self.unit.scan(INDEX_ENTRIES, prefix + _place(first, 0), prefix + _place(last, 0), True)
+        try:
+            places = [key for key, _ in rows]
+        finally:
+            rows.close()
+        for key in places:
+            record_id = _PLACE.unpack(key[len(prefix) :])[1]
+            document = fetch(self.unit, self.collection.ident, record_id)
+            if document is not None and bucket_meta(document) == meta:
+                return Bucket.load(self._reader, document), _Stored(record_id, document)
+            self.unit.remove(INDEX_ENTRIES, key)
+        return self._new_bucket(meta, time_ms), None
+
+    def _new_bucket(self, meta: bytes, time_ms: int) -> Bucket:
+        start = self._bucketing.start(time_ms)
+        seconds = (start // 1000) & 0xFFFFFFFF
+        identity: ObjectId = self._services.clock.object_id()
+        return Bucket(self._reader, seconds.to_bytes(4, "big") + identity.binary[4:], meta, start)
+
+    def _save(self, bucket: Bucket, stored: _Stored | None) -> None:
+        """Write a bucket, new or changed, and note whether it has room."""
+        document = bucket.document()
+        if stored is None:
+            record_id = next(self.collection.record_ids(self._newest_record_id))
+            self._writer.insert(document, record_id)
+            self.changes.append(("i", document))
+            self._difference += 1
+        else:
+            record_id = stored.record_id
+            self.update(stored.document, document, record_id, smallest_entry(stored.document, document))
+        row = self._row(document, record_id)
+        if bucket.is_full:
+            self.unit.remove(INDEX_ENTRIES, row)
+        elif stored is None:
+            self.unit.put(INDEX_ENTRIES, row, b"")
+
+    def _forget(self, document: bytes, record_id: int) -> None:
+        if bucket_start(document, self._time_field) is not None:
+            self.unit.remove(INDEX_ENTRIES, self._row(document, record_id))
+
+    def _row(self, document: bytes, record_id: int) -> bytes:
+        """Return the key of the row of a bucket with room."""
+        start = bucket_start(document, self._time_field)
+        assert start is not None, "a bucket has a start"
+        return self._series(bucket_meta(document)) + _place(start, record_id)
+
+    def _series(self, meta: bytes) -> bytes:
+        return pack_ident(self.collection.ident) + blake2b(meta, digest_size=_SERIES_BYTES).digest()
+
+
+def measured_paths(indexes: list[Index]) -> list[list[str]]:
+    """Return the paths of measured fields, and perhaps the time, in indexes of buckets."""
+    return [path.split(".")[2:] for index in indexes for path, _ in index.parts if path.startswith(_BOUND)]
+
+
+def check_bounds(bucket: bytes, paths: list[list[str]]) -> None:
+    """Check that the smallest and greatest values of a bucket at some paths are no arrays.
+
+    Raises:
+        CommandError: 5930501.
+    """
+    control = decode(bucket)["control"]
+    if any(has_array(control[bound], path) for bound in ("min", "max") for path in paths):
+        raise _array_error()
+
+
+def _array_error() -> CommandError:
+    return CommandError(5930501, "Indexed measurement field contains an array value")
+
+
+def has_array(measurement: dict[str, Any], path: list[str]) -> bool:
+    """Return whether there is an array at a path or on the way to it."""
+    value: Any = measurement
+    for name in path:
+        if type(value) is not dict or name not in value:
+            break
+        value = value[name]
+    return type(value) is list
+
+
+def _place(start_ms: int, record_id: int) -> bytes:
+    return _PLACE.pack((start_ms + _SIGN) & (2 * _SIGN - 1), record_id)

@@ -90,15 +90,12 @@ def query_planner(
     Arguments:
         (as in Runner.result)
     """
-    shape = shape_hash([namespace, query_shape(query)])
     return {
         "namespace": namespace,
         "parsedQuery": {} if query.match is None else query.match.serialize(),
         **_collation_field(query),
         "indexFilterSet": listed_indexes(collection, query) is not None,
-        "queryHash": shape[:8],
-        "planCacheShapeHash": shape[:8],
-        "planCacheKey": shape_hash([shape, root.planned()])[:8],
+        **plan_cache_hashes(namespace, query, root),
         "optimizationTimeMillis": 0,
         **({"optimizedPipeline": True} if whole_pipeline else {}),
         "maxIndexedOrSolutionsReached": False,
@@ -108,6 +105,17 @@ def query_planner(
         "winningPlan": {"isCached": False, **root.planned()},
         "rejectedPlans": [{"isCached": False, **plan.planned()} for plan in root.rejected],
     }
+
+
+def plan_cache_hashes(namespace: str, query: CanonicalQuery, root: PlanStage) -> dict[str, str]:
+    """Return the hashes of a query's plan cache shape, under both of its names, and of its plan.
+
+    Arguments:
+        namespace: the full name of the collection.
+        root: the top stage of the plan.
+    """
+    shape = shape_hash([namespace, query_shape(query)])
+    return {"queryHash": shape[:8], "planCacheShapeHash": shape[:8], "planCacheKey": shape_hash([shape, root.planned()])[:8]}
 
 
 def _collation_field(query: CanonicalQuery) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
     plan = _plan(collection, query)
     note = query.context.note_plan
     if note is not None:
-        note(plan)
+        note(plan, query)
     return plan
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from secantus_server.query.clustered import ClusteredScan
+from secantus_server.query.contested import ContestedSort
 from secantus_server.query.distinct import DistinctPlan
 from secantus_server.query.equality import RepeatedLookup
 from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Near, Sort, Union
@@ -132,7 +133,7 @@ class PlanNotes:
     def sorts(self) -> bool:
         """Whether one of the plans sorts in memory."""
         plans = [self.first, *([] if self._further is None else self._further.plans)]
-        return any(type(plan) is Sort for plan in plans)
+        return any(_sorts(plan) for plan in plans)
 
     @property
     def latest(self) -> Examined:
@@ -161,9 +162,13 @@ class PlanNotes:
         return total, tuple(stages.values())
 
 
+def _sorts(plan: Any) -> bool:
+    return type(plan) is Sort or (type(plan) is ContestedSort and not plan.gave_way)
+
+
 def _begun(plan: Any) -> tuple[int, int, int]:
     """Return the whole scans, the tailing ones among them, and the sorts in memory of a plan."""
-    sorts = type(plan) is Sort
+    sorts = isinstance(plan, Sort)
     scan = plan.child if sorts else plan
     if type(scan) is CollectionScan:
         return 1, int(scan.tailing), int(sorts)
@@ -199,6 +204,8 @@ def is_finished(plan: Any) -> bool:
     """Return whether a plan has read everything that it will read."""
     if type(plan) is MeasuredLookup:
         return True
+    if type(plan) is ContestedSort:
+        return False
     plan = plan.child if type(plan) is Sort else plan
     scans = [child.scan for child in plan.children] if type(plan) is Union else [getattr(plan, "scan", None)]
     return all(scan is not None and getattr(scan, "finished", False) for scan in scans)
@@ -210,6 +217,10 @@ def measure(plan: Any) -> Examined:
         return plan.found, plan.found, 0, 0, 0
     if type(plan) is RepeatedLookup:
         return plan.keys_examined, plan.docs_examined, 0, 0, 0
+    if type(plan) is ContestedSort:
+        # The plan that was tried in vain has examined something, too.
+        tried = NOTHING if plan.rival is None else measure(plan.rival)
+        return added(tried, _scanned(plan.child, sorts=not plan.gave_way))
     sorts = type(plan) is Sort
     plan = plan.child if sorts else plan
     if type(plan) is Union:
@@ -238,7 +249,8 @@ def _scanned(plan: Any, *, sorts: bool) -> Examined:
 
 def scans_of(plan: Any) -> Iterator[Stage]:
     """Yield the name and the index of each scan of a plan, none for a plan that was not executed."""
-    plan = plan.child if type(plan) is Sort else plan
+    plan = plan.chosen if type(plan) is ContestedSort else plan
+    plan = plan.child if isinstance(plan, Sort) else plan
     kind = type(plan)
     if kind is Union:
         for child in plan.children:

@@ -1,11 +1,13 @@
 """The planner: it chooses between the indexes and a collection scan.
 
-The choice follows rules, not trial runs (see `Candidate.score`). Two invariants keep the result correct whatever is chosen: bounds never
-exclude a match, and unless they are exact, the filter is applied to the documents.
+The choice follows rules (see `Candidate.score`); only a sort with a limit competes with an index in its order (see `contested`). Two
+invariants keep the result correct whatever is chosen: bounds never exclude a match, and unless they are exact, the filter is applied to
+the documents.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from secantus_server.bson.shell import document_text
@@ -16,6 +18,7 @@ from secantus_server.mql.match import AlwaysFalse, GeoNear, Or, TextMatch
 from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
 from secantus_server.query.canonical import CanonicalQuery, same_pattern
 from secantus_server.query.clustered import ClusteredScan, natural_scan
+from secantus_server.query.contested import contested
 from secantus_server.query.entryless import could_serve, restricted
 from secantus_server.query.index_filters import is_listed, listed_indexes
 from secantus_server.query.near import plan_near
@@ -93,8 +96,20 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
     best = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda candidate: candidate.score, default=None)
     union = _union(collection, query, usable, best) if hinted is None and (best is None or best.is_loose) else None
     if union is None and best is not None:
-        return _with_index(collection, query, best)
+        plan = _with_index(collection, query, best)
+        if query.limit and query.sort is not None and not best.sorts and len(candidates) > 1:
+            return _contested(collection, query, plan, candidates)
+        return plan
     return _sorted(union or natural_scan(collection, cheap_first(query.match)), query)
+
+
+def _contested(collection: Collection, query: CanonicalQuery, plan: Plan, candidates: list[Candidate]) -> Plan:
+    """Return the plan of a query with a limit, which gives way to the best candidate with the order of its sort, if there is one."""
+    ordered = [candidate for candidate in candidates if candidate.sorts]
+    if not ordered:
+        return plan
+    rival = max(ordered, key=lambda candidate: candidate.score)
+    return contested(plan, query, partial(_with_index, collection, query, rival))
 
 
 def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Plan]:

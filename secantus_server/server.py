@@ -45,6 +45,7 @@ from secantus_server.net.listener import Listener, ListenError, reachable_addres
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.oplog.retention import retention_of
 from secantus_server.periodic import Periodic, expire
+from secantus_server.query.plan_notes import PlanNotes
 from secantus_server.recording import Recording
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
@@ -150,7 +151,7 @@ class SecantusDBServer(Recording):
             raise RuntimeError("the server is running already")
         if self._ended:
             self._stop_asked, self._ended, self._abandoned = Event(), False, False
-        operations = Operations(self._clock)
+        operations = Operations(self._clock, PlanNotes)
         self._log = Log(self.settings.log_level, self._open_log_file(), self._clock.now_ms)
         engine = Engine.open(
             self.settings.storage_path,
@@ -290,7 +291,7 @@ class SecantusDBServer(Recording):
         Raises:
             StorageError: the store cannot be opened.
         """
-        operations = Operations(self._clock)
+        operations = Operations(self._clock, PlanNotes)
         engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
         try:
             services = self._assemble(engine, operations)

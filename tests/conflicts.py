@@ -9,6 +9,7 @@ from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import Check, Transaction, UnitOfWork
+from secantus_server.query.plan_notes import PlanNotes
 from secantus_server.server import SecantusDBServer
 from secantus_server.storage import WriteConflict
 from secantus_server.wire.message import Message
@@ -43,7 +44,7 @@ def conflicting_request(server: SecantusDBServer, db: str, command: str, meanwhi
         meanwhile: what another client does before the second attempt.
     """
     services, message = server.services, Message(1, {command: "c"})
-    operation = Operation(services.clock, 1, 7, db, message.body)
+    operation = Operation(services.clock, 1, 7, db, message.body, (), PlanNotes)
     request = Request(command, db, message, services, ClientInfo(7, ("127.0.0.1", 1)), operation)
     request.work = ConflictOnce(services.work, meanwhile)  # type: ignore[assignment]
     return request

@@ -168,6 +168,8 @@ class Cursor:
         if self.watch is not None:
             self.watch.close()
         self._scope.close()
+        if self.operation is not None:
+            self.operation.drop_notes()
         close = getattr(self._documents, "close", None)
         if close is not None:
             close()

@@ -14,13 +14,18 @@ from secantus_server.system._threads import Lock
 class CursorRegistry:
     """The open cursors.
 
-    Threads: `_lock` guards `_cursors` and the `in_use` of each.
+    Attributes:
+        opened: how many cursors were registered.
+        timed_out: how many were closed because they were idle for too long.
+
+    Threads: `_lock` guards `_cursors`, `opened`, `timed_out` and the `in_use` of each cursor.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = Lock()
         self._cursors: dict[int, Cursor] = {}
+        self.opened = self.timed_out = 0
 
     def add(self, cursor: Cursor) -> int:
         """Register a cursor and return its new id."""
@@ -28,6 +33,7 @@ class CursorRegistry:
             cursor.id = self._clock.int64()
             cursor.last_used = self._clock.elapsed()
             self._cursors[cursor.id] = cursor
+            self.opened += 1
         return cursor.id
 
     @contextmanager
@@ -87,7 +93,10 @@ class CursorRegistry:
     def close_idle(self, timeout_s: float) -> int:
         """Close the cursors that were idle for longer than `timeout_s`; return their number."""
         oldest = self._clock.elapsed() - timeout_s
-        return self.kill_where(lambda cursor: not cursor.in_use and not cursor.no_timeout and cursor.last_used < oldest)
+        closed = self.kill_where(lambda cursor: not cursor.in_use and not cursor.no_timeout and cursor.last_used < oldest)
+        with self._lock:
+            self.timed_out += closed
+        return closed
 
     def open_count(self) -> int:
         """The number of open cursors."""

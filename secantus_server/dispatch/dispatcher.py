@@ -72,7 +72,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         outcome = error.of(services.release)
         label_error(command, request, outcome)
         outcome.info.update(request.injected or {})
-        client.usage.counts["errors"] += 1
+        client.usage.fail(command.name)
         raise outcome from None
     finally:
         _end(command, request, outcome)
@@ -87,6 +87,9 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
     if operation.engine is not None:
         _release_scripts(operation, operation.engine, outcome)
     request.seconds = services.clock.monotonic() - operation.started - operation.waited
+    notes = operation.notes
+    if notes is not None:
+        notes.count(request.client.usage)
     target = body.get("collection") if command.name == "getMore" else body[request.name]
     key = (request.db, target if type(target) is str else "", command.name)
     if services.access is None or request.client.users:
@@ -98,6 +101,8 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
     if outcome is not None and request.seconds > services.interceptors.threshold_s:
         for after in services.interceptors.after:
             after(request, outcome)
+    if notes is not None and not operation.has_cursor:
+        operation.drop_notes()
 
 
 def _release_scripts(operation: Operation, engine: Engine, outcome: Outcome | None) -> None:

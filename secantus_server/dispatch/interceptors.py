@@ -32,7 +32,6 @@ class Call(Protocol):
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
         retried: the ids of its statements that were executed before; None unless it is a retryable write.
-        plans: notes the plans of its queries, for the command log; None if nothing notes them.
         services: the server.
     """
 
@@ -46,7 +45,6 @@ class Call(Protocol):
     seconds: float
     is_slow: bool | None
     retried: dict[int, None] | None
-    plans: Any
     services: Services
 
 

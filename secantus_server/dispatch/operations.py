@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from secantus_server.clock import Clock
 from secantus_server.errors import CommandError
 from secantus_server.javascript import Engine
 from secantus_server.storage.errors import StorageError
 from secantus_server.system._threads import get_ident
+
+
+class Notes(Protocol):
+    """The plans of one command; `query.plan_notes.PlanNotes` implements it."""
+
+    def add(self, plan: Any, query: Any = None) -> None:
+        """Note a plan that is about to be executed."""
+
+    def count(self, usage: Any) -> None:
+        """Add what the command has examined to the usage of its connection."""
+
+    def resume(self) -> None:
+        """Begin the next command on the cursor of the plans."""
 
 
 class Operation:
@@ -20,14 +33,22 @@ class Operation:
     """
 
     __slots__ = (
-        "_clock", "body", "connection_id", "db", "deadline", "engine", "killed", "opid", "session", "started", "thread", "time_left",
-        "users", "waited", "wake",
+        "_clock", "_new_notes", "body", "connection_id", "db", "deadline", "engine", "has_cursor", "killed", "notes", "notes_lookups",
+        "opid", "origin", "session", "started", "thread", "time_left", "users", "waited", "wake",
     )  # fmt: skip
 
     def __init__(
-        self, clock: Clock, opid: int, connection_id: int, db: str, body: dict[str, Any], users: tuple[tuple[str, str], ...] = ()
+        self,
+        clock: Clock,
+        opid: int,
+        connection_id: int,
+        db: str,
+        body: dict[str, Any],
+        users: tuple[tuple[str, str], ...],
+        new_notes: Callable[[], Notes],
     ) -> None:
         self._clock = clock
+        self._new_notes = new_notes
         self.opid = opid
         self.connection_id = connection_id
         self.db = db
@@ -46,6 +67,39 @@ class Operation:
         self.wake: Callable[[], None] | None = None
         # The JavaScript engine of the command, until it ends.
         self.engine: Engine | None = None
+        # Its plans, once there is one. They refer to the operation, so they are dropped when the command ends, or its cursor.
+        self.notes: Any = None
+        # Whether point lookups count as plans, too; the command log and the profiler ask for them.
+        self.notes_lookups = False
+        # Whether a cursor continues the command, and for a getMore the operation that opened its cursor.
+        self.has_cursor = False
+        self.origin: Operation | None = None
+
+    def note_plan(self, plan: Any, query: Any = None) -> None:
+        """Note a plan that is about to be executed.
+
+        Arguments:
+            query: the canonical query that it is the plan of, or None.
+        """
+        if self.notes is None:
+            self.notes = self._new_notes()
+        self.notes.add(plan, query)
+
+    def keep_notes(self) -> None:
+        """Keep the plans for the next commands on the command's cursor, which `take_over` them."""
+        self.has_cursor = True
+        if self.notes is None:
+            self.notes = self._new_notes()
+
+    def take_over(self, opener: Operation) -> None:
+        """Go on with the plans of the operation that opened the cursor."""
+        self.origin, self.notes = opener, opener.notes
+        if self.notes is not None:
+            self.notes.resume()
+
+    def drop_notes(self) -> None:
+        """Forget the plans."""
+        self.notes = None
 
     def interrupt(self, error: CommandError) -> None:
         """Make the operation fail with an error at its next check, and end its wait."""
@@ -91,11 +145,15 @@ class Operation:
 class Operations:
     """All running operations of a server.
 
+    Arguments:
+        new_notes: returns empty notes of plans.
+
     Threads: single dict operations and `next` on the counter are atomic, and each operation has its own key.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, new_notes: Callable[[], Notes]) -> None:
         self._clock = clock
+        self._new_notes = new_notes
         self._running: dict[int, Operation] = {}
         self._ids = itertools.count(1)
 
@@ -106,7 +164,7 @@ class Operations:
             body: the command document, without secrets.
             users: the connection's authenticated users.
         """
-        operation = Operation(self._clock, next(self._ids), connection_id, db, body, users)
+        operation = Operation(self._clock, next(self._ids), connection_id, db, body, users, self._new_notes)
         self._running[operation.opid] = operation
         return operation
 

@@ -51,7 +51,6 @@ class Request:
         wants_snapshot: whether it has read concern "snapshot" outside of a transaction.
         snapshot: the held state that it reads then.
         injected: fields that a fail point adds to the reply.
-        plans: notes the plans of its queries (`query.plan_notes.PlanNotes`) for the command log; usually None.
         next_body: set by a command that sends further replies without further requests (exhaust).
     """
 
@@ -74,7 +73,6 @@ class Request:
     is_slow: bool | None = None
     wants_snapshot: bool = False
     snapshot: Any = None
-    plans: Any = None
     _now: Date | None = field(default=None, repr=False)
     _cluster_time: Timestamp | None = field(default=None, repr=False)
 
@@ -174,7 +172,8 @@ class Request:
             text_definition,
             memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
             self.scripts,
-            None if self.plans is None else self.plans.add,
+            self.operation.note_plan,
             services.index_filters or None,
             services.release,
+            self.operation.notes_lookups,
         )

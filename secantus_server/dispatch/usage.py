@@ -11,6 +11,8 @@ MAX_ROWS = 10_000
 _READS = frozenset(["find", "getMore", "aggregate", "count", "distinct"])
 _WRITES = frozenset(["insert", "update", "delete", "findAndModify"])
 
+_TOTALS = ("inserted", "updated", "deleted", "returned", "keys", "documents", "whole_scans", "tailing_scans", "sorts")
+
 # The database, the collection (empty for a command without one) and the command's name.
 Key = tuple[str, str, str]
 
@@ -18,12 +20,19 @@ Key = tuple[str, str, str]
 class Usage:
     """The counts and times of one connection.
 
+    Attributes:
+        inserted, updated, deleted, returned: the documents that its commands have inserted, matched for updates, deleted and returned.
+        keys, documents: the index keys and documents that they have examined.
+        whole_scans, tailing_scans, sorts: the scans of whole collections, those of them with a tailable cursor, and the sorts in memory.
+
     Threads: only the connection's thread records. Others copy and remove rows, each with a single dict operation.
     """
 
-    __slots__ = ("counts", "rows")
+    __slots__ = (*_TOTALS, "counts", "rows")
 
     def __init__(self) -> None:
+        self.inserted = self.updated = self.deleted = self.returned = 0
+        self.keys = self.documents = self.whole_scans = self.tailing_scans = self.sorts = 0
         self.rows: dict[Key, list[float]] = {}
         self.counts: defaultdict[str, int] = defaultdict(int)
 
@@ -43,8 +52,22 @@ class Usage:
         row[0] += 1
         row[1] += seconds
 
+    def fail(self, command: str) -> None:
+        """Count a command that has failed."""
+        self.counts["errors"] += 1
+        self.counts[f"failed {command}"] += 1
+
+    def commands(self) -> dict[str, tuple[int, int]]:
+        """Return how often each command has run, and how often it has failed."""
+        totals: defaultdict[str, int] = defaultdict(int)
+        for (_, _, command), row in self.rows.copy().items():
+            totals[command] += int(row[0])
+        return {name: (total, self.counts.get(f"failed {name}", 0)) for name, total in totals.items()}
+
     def add(self, other: Usage) -> None:
         """Add another connection's counts and times."""
+        for name in _TOTALS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         for counter, count in other.counts.copy().items():
             self.counts[counter] += count
         for key, row in other.rows.copy().items():

@@ -92,11 +92,19 @@ class SortedDocuments(Iterator[bytes]):
         return rows[: self._limit] if self._limit else rows
 
     def _top(self) -> list[Row]:
-        """Insert into the short list of the best documents so far; most documents are only compared with its last key."""
-        key, source, limit = self._key, self._source, self._limit
-        keys: list[bytes] = []
         rows: list[Row] = []
-        for document in source:
+        self.keep_best(self._source, [], rows)
+        return rows
+
+    def keep_best(self, documents: Iterable[bytes], keys: list[bytes], rows: list[Row]) -> None:
+        """Insert documents into the short list of the best so far; most are only compared with its last key.
+
+        Arguments:
+            documents: some of the source's documents.
+            keys, rows: the keys and rows of the list, which change.
+        """
+        key, source, limit = self._key, self._source, self._limit
+        for document in documents:
             own = key(document)
             if len(keys) == limit:
                 if own >= keys[-1]:
@@ -106,7 +114,6 @@ class SortedDocuments(Iterator[bytes]):
             place = bisect_right(keys, own)
             keys.insert(place, own)
             rows.insert(place, (own, document, source.record_id))  # type: ignore[union-attr]
-        return rows
 
 
 def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[AnyRow]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.errors import CommandError
-from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes
 from secantus_server.work.command_records import CommandEntry, CommandRecord
 
 # What drivers send by themselves: heartbeats, logins, the end of sessions.
@@ -15,6 +16,11 @@ _PLANNED = frozenset(
 )
 #: The log keeps this many commands; it counts the others.
 MOST_ENTRIES = 100_000
+
+
+def _notes(call: Call) -> Any:
+    """Return the plans of a command, or None."""
+    return call.operation.notes if call.name in _PLANNED else None
 
 
 class CommandLog(Interceptor):
@@ -35,19 +41,13 @@ class CommandLog(Interceptor):
         self.left_out = 0
         # By connection: whether its commands are ignored. A client's first command, hello, names its application.
         self._clients: dict[int, bool] = {}
-        # By cursor id: the entry of the command that opened it, its plans, and what they had examined after the last command.
-        self._cursors: dict[int, tuple[CommandEntry, PlanNotes, Examined]] = {}
+        # By cursor id: the entry of the command that opened it.
+        self._cursors: dict[int, CommandEntry] = {}
 
     def before(self, call: Call) -> None:
         """Make a command note its plans."""
-        if call.name not in _PLANNED:
-            return
-        if call.name == "getMore":
-            opened = self._cursors.get(call.body["getMore"])
-            call.plans = call.plans if opened is None else opened[1]
-        elif call.plans is None:
-            # Another log may have begun it.
-            call.plans = PlanNotes()
+        if call.name in _PLANNED:
+            call.operation.notes_lookups = True
 
     def after(self, call: Call, outcome: Outcome) -> None:
         """Keep a command that has run."""
@@ -56,7 +56,7 @@ class CommandLog(Interceptor):
         if call.name == "getMore":
             entry = self._continued(call, outcome)
         else:
-            entry = CommandEntry(call, outcome, call.plans, None, NOTHING)
+            entry = CommandEntry(call, outcome, _notes(call), None)
             if call.name == "killCursors" and entry.error is None:
                 self._forget(call.body["cursors"])
         self._note_cursor(call, outcome, entry)
@@ -78,18 +78,17 @@ class CommandLog(Interceptor):
 
     def _continued(self, call: Call, outcome: Outcome) -> CommandEntry:
         """Return the entry of a getMore."""
-        opener, notes, before = self._cursors.pop(call.body["getMore"], (None, None, NOTHING))
-        return CommandEntry(call, outcome, notes, opener, before)
+        opener = self._cursors.pop(call.body["getMore"], None)
+        return CommandEntry(call, outcome, None if opener is None else _notes(call), opener)
 
     def _note_cursor(self, call: Call, outcome: Outcome, entry: CommandEntry) -> None:
-        """Remember the plans of the cursor that a command left open."""
-        notes = call.plans
-        if notes is None or isinstance(outcome, CommandError):
+        """Remember the command of the cursor that it left open."""
+        if call.name not in _PLANNED or isinstance(outcome, CommandError):
             return
         cursor = outcome.get("cursor")
         cursor_id = cursor.get("id") if type(cursor) is dict else 0
         if cursor_id:
-            self._cursors[cursor_id] = entry.opener or entry, notes, notes.result()[0]
+            self._cursors[cursor_id] = entry.opener or entry
 
     def _forget(self, cursors: list[int]) -> None:
         for cursor in cursors:

@@ -24,6 +24,11 @@ class Profiler(Interceptor):
         """Whether any database is profiled."""
         return bool(self._services.observer.profiling.levels)
 
+    def before(self, call: Call) -> None:
+        """Make a command in a profiled database note all its plans."""
+        if call.db in self._services.observer.profiling.levels:
+            call.operation.notes_lookups = True
+
     def after(self, call: Call, outcome: Outcome) -> None:
         """Write the command's profile documents if the level and filter of its database select it."""
         observer = self._services.observer

@@ -11,6 +11,11 @@ from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.dispatch.observer import NEVER_OBSERVED
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
+from secantus_server.work.operation_details import cursor_details, lock_counts, plan_details, reply_length
+
+#: What the line of text says of the plan.
+_IN_TEXT = ("planSummary", "keysExamined", "docsExamined", "nreturned")
+_IN_LOG = {"numYield": "numYields"}
 
 
 class SlowLog(Interceptor):
@@ -29,21 +34,28 @@ class SlowLog(Interceptor):
         """Log the command if it was slow, or if all commands are logged."""
         if call.seconds <= self._observer.log_threshold_s or call.name in NEVER_OBSERVED:
             return
-        target = call.body[call.name]
+        target = call.body.get("collection") if call.name == "getMore" else call.body[call.name]
         namespace = f"{call.db}.{target}" if type(target) is str else call.db
         line = f"{call.name} on {namespace}: {int(call.seconds * 1000)} ms (conn{call.client.connection_id})"
+        plan = {**plan_details(call), **cursor_details(outcome)}
+        line += "".join(f" {name}:{plan[name]}" for name in _IN_TEXT if name in plan)
         if self._observer.is_slow(call):
-            self._log.info(f"Slow command {line}", **_details(call, namespace, outcome))
+            self._log.info(f"Slow command {line}", **_details(call, namespace, plan, outcome))
         elif self._observer.logs_all:
-            self._log.debug(f"Command {line}", **_details(call, namespace, outcome))
+            self._log.debug(f"Command {line}", **_details(call, namespace, plan, outcome))
 
 
-def _details(call: Call, namespace: str, outcome: Outcome) -> dict[str, Any]:
+def _details(call: Call, namespace: str, plan: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     """Return what the structured log says of a command: MongoDB's message "Slow query", which log analysers look for."""
     attributes: dict[str, Any] = {"type": "command", "ns": namespace, "appName": call.client.application, "command": dict(call.body)}
+    if call.operation.origin is not None:
+        attributes["originatingCommand"] = dict(call.operation.origin.body)
+    attributes |= {_IN_LOG.get(name, name): value for name, value in plan.items()}
     if isinstance(outcome, CommandError):
         attributes |= {"ok": 0, "errCode": outcome.code, "errName": outcome.code_name, "errMsg": outcome.message}
+    attributes |= {"reslen": reply_length(call, outcome), "locks": lock_counts(call)}
     attributes["remote"] = f"{call.client.address[0]}:{call.client.address[1]}"
-    attributes["durationMillis"] = int(call.seconds * 1000)
+    attributes["protocol"] = "op_msg"
+    attributes["workingMillis"] = attributes["durationMillis"] = int(call.seconds * 1000)
     context = f"conn{call.client.connection_id}"
     return {"component": "COMMAND", "id": 51803, "context": context, "summary": "Slow query", "attributes": attributes}

@@ -60,9 +60,10 @@ class ParseContext:
         limits: the memory limits of stages and accumulators.
         scripts: returns the command's JavaScript engine, or raises if there is none; it is passed the operator that needs the engine.
             None where JavaScript is not allowed.
-        note_plan: called with the plan of each query, for the command log; usually None.
+        note_plan: called with the plan of each query and the query, or None.
         index_filters: the index filters by collection UUID and query shape, or None if there are none.
         release: the release of MongoDB whose answers the command gives.
+        notes_lookups: whether point lookups are noted as plans, too.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -79,9 +80,10 @@ class ParseContext:
     text_definition: Callable[[], TextDefinition] | None = None
     limits: MemoryLimits = DEFAULT_LIMITS
     scripts: Callable[[str], Engine] | None = None
-    note_plan: Callable[[Any], None] | None = None
+    note_plan: Callable[..., None] | None = None
     index_filters: dict[bytes, dict[str, dict[str, Any]]] | None = None
     release: Release = MONGODB_8_2
+    notes_lookups: bool = False
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """Return the same context with more variables in scope."""
@@ -107,6 +109,7 @@ class ParseContext:
             self.note_plan,
             self.index_filters,
             self.release,
+            self.notes_lookups,
         )
         for name, value in values.items():
             setattr(other, name, value)

@@ -73,6 +73,12 @@ def _metrics(status: dict[str, Any], services: Services) -> Iterator[Metric]:
     }
     yield Metric("cache_bytes", "gauge", "The cache of the storage engine.", "kind", kinds)
     yield _one("checkpoints_total", "counter", "Checkpoints written.", services.engine.checkpoints)
+    yield Metric("documents_total", "counter", "Documents returned and changed.", "operation", metrics["document"])
+    executor = metrics["queryExecutor"]
+    examined = {"keys": executor["scanned"], "documents": executor["scannedObjects"]}
+    yield Metric("examined_total", "counter", "Index keys and documents examined by queries.", "kind", examined)
+    yield _one("collection_scans_total", "counter", "Scans of whole collections.", executor["collectionScans"]["total"])
+    yield _one("sorts_total", "counter", "Sorts in memory.", metrics["operation"]["scanAndOrder"])
     yield _one("cursors_open", "gauge", "Open cursors.", metrics["cursor"]["open"]["total"])
     yield _one("write_conflicts_total", "counter", "Writes that were repeated.", metrics["operation"]["writeConflicts"])
     yield _one("ttl_deleted_documents_total", "counter", "Documents that TTL indexes have removed.", metrics["ttl"]["deletedDocuments"])

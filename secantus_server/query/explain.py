@@ -17,6 +17,7 @@ from secantus_server.mql.collation import Collation
 from secantus_server.mql.match import Or
 from secantus_server.mql.projection import Projection
 from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.contested import ContestedSort
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.query.express import ExpressScan, IdHack, express_plan, id_plan
 from secantus_server.query.find import count_all
@@ -131,9 +132,16 @@ def run_find(
     if runner.runs:
         documents = plan.open(runner.scope)
         drain(islice(documents, query.skip + query.limit if query.limit else None))
-    root = windowed(plan, query, projection, parsed)
+    elif isinstance(plan, ContestedSort):
+        # Its first document decides which plan it is.
+        drain(islice(plan.open(runner.scope), 1))
+    chosen = plan.chosen if isinstance(plan, ContestedSort) else plan
+    root = windowed(chosen, query, projection, parsed)
     if not isinstance(plan, ExpressScan | IdHack):
-        root.rejected = [windowed(other, query, projection, parsed) for other in other_plans(collection, query)]
+        others = other_plans(collection, query)
+        if chosen is not plan:
+            others = [plan.sort, *(other for other in others if other != chosen)]
+        root.rejected = [windowed(other, query, projection, parsed) for other in others]
     return root
 
 

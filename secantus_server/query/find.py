@@ -20,8 +20,12 @@ from secantus_server.query.planner import plan_query
 from secantus_server.query.point import MeasuredLookup, point_lookup
 
 
-def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
+def plan_of(collection: Collection | None, query: CanonicalQuery, *, noted: bool = False) -> Source:
     """Return the source of a query's documents: a point lookup if a unique index answers it, else the planner's plan.
+
+    Arguments:
+        noted: whether a point lookup is noted, too, even if the context does not ask for it. Commands that read a single document count
+            it themselves, since notes would take a noticeable part of their time.
 
     Raises:
         CommandError: as `plan_query`.
@@ -33,9 +37,9 @@ def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
     if lookup is None:
         return _cached(collection, query)
     note = query.context.note_plan
-    if note is not None:
+    if note is not None and (noted or query.context.notes_lookups):
         lookup = MeasuredLookup(lookup)
-        note(lookup)
+        note(lookup, query)
     return lookup
 
 
@@ -72,7 +76,7 @@ class WithMetadata(Source):
 
 def matching_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope) -> Documents:
     """Return the documents of a query in its order, without skip and limit."""
-    return plan_of(collection, query).open(scope)
+    return plan_of(collection, query, noted=True).open(scope)
 
 
 def find_documents(

@@ -1,11 +1,13 @@
 """The planner: it chooses between the indexes and a collection scan.
 
-The choice follows rules, not trial runs (see `Candidate.score`). Two invariants keep the result correct whatever is chosen: bounds never
-exclude a match, and unless they are exact, the filter is applied to the documents.
+The choice follows rules (see `Candidate.score`); only a sort with a limit competes with an index in its order (see `contested`). Two
+invariants keep the result correct whatever is chosen: bounds never exclude a match, and unless they are exact, the filter is applied to
+the documents.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from secantus_server.bson.shell import document_text
@@ -16,6 +18,7 @@ from secantus_server.mql.match import AlwaysFalse, GeoNear, Or, TextMatch
 from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
 from secantus_server.query.canonical import CanonicalQuery, same_pattern
 from secantus_server.query.clustered import ClusteredScan, natural_scan
+from secantus_server.query.contested import contested
 from secantus_server.query.geo import geo_candidate, is_geospatial
 from secantus_server.query.hinted import could_serve, restricted
 from secantus_server.query.index_filters import is_listed, listed_indexes
@@ -38,7 +41,7 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
     plan = _plan(collection, query)
     note = query.context.note_plan
     if note is not None:
-        note(plan)
+        note(plan, query)
     return plan
 
 
@@ -95,11 +98,23 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
     may_unite = hinted is None or hinted.kind.has_wildcard
     union = _union(collection, query, usable, best) if may_unite and (best is None or best.is_loose) else None
     if union is None and best is not None:
-        return _with_index(collection, query, best)
+        plan = _with_index(collection, query, best)
+        if query.limit and query.sort is not None and not best.sorts and len(candidates) > 1:
+            return _contested(collection, query, plan, candidates)
+        return plan
     if union is None and hinted is not None:
         _check_serves(collection, hinted, query)
         return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
     return _sorted(union or natural_scan(collection, cheap_first(query.match)), query)
+
+
+def _contested(collection: Collection, query: CanonicalQuery, plan: Plan, candidates: list[Candidate]) -> Plan:
+    """Return the plan of a query with a limit, which gives way to the best candidate with the order of its sort, if there is one."""
+    ordered = [candidate for candidate in candidates if candidate.sorts]
+    if not ordered:
+        return plan
+    rival = max(ordered, key=lambda candidate: candidate.score)
+    return contested(plan, query, partial(_with_index, collection, query, rival))
 
 
 def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Plan]:

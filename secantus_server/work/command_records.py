@@ -10,11 +10,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import RawArray, decode
-from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
-from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes, Stage, subtracted
+from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes, Stage
 from secantus_server.wire.op_msg import sections_of
 from secantus_server.work.index_advice import advice_text, advised_indexes
+from secantus_server.work.operation_details import plan_summary
 from secantus_server.work.shell_commands import command_shape, command_text, plain_body
 from secantus_server.work.shell_values import plain
 
@@ -41,7 +41,6 @@ class CommandEntry:
     Arguments:
         notes: its plans, or None. They are measured at once and not kept, for the same reason.
         opener: for a getMore, the entry of the command that opened the cursor.
-        before: for a getMore, what the earlier commands on its cursor have examined.
 
     Attributes:
         target: the value of the command's first field, usually the name of its collection.
@@ -55,7 +54,7 @@ class CommandEntry:
         "seconds", "stages", "target",
     )  # fmt: skip
 
-    def __init__(self, call: Call, outcome: Outcome, notes: PlanNotes | None, opener: CommandEntry | None, before: Examined) -> None:
+    def __init__(self, call: Call, outcome: Outcome, notes: PlanNotes | None, opener: CommandEntry | None) -> None:
         message = call.message
         self.request_id = message.request_id
         self.name = call.name
@@ -71,9 +70,7 @@ class CommandEntry:
             self._statements = _statements_of(call.name, call.body, message.sequences)
         self.examined: Examined
         self.stages: tuple[Stage, ...]
-        self.examined, self.stages = _NO_PLANS if notes is None else notes.result()
-        if before is not NOTHING:
-            self.examined = subtracted(self.examined, before)
+        self.examined, self.stages = _NO_PLANS if notes is None else (notes.latest, notes.stages)
         self.error: str | None = None
         self.n_returned = self.results = self.reply_bytes = 0
         if isinstance(outcome, CommandError):
@@ -232,7 +229,7 @@ class CommandRecord:
     @cached_property
     def plan_summary(self) -> str:
         """The scans of its plans."""
-        return ", ".join(name if key is None else f"{name} {document_text(key)}" for name, key in self._of.stages)
+        return plan_summary(self._of.stages)
 
     @cached_property
     def advice(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from secantus_server.errors import CommandError
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
-from secantus_server.work.reading import command_context
+from secantus_server.work.reading import command_context, count_lookup
 from secantus_server.work.retried import stage_retried
 from secantus_server.work.timeseries_deletes import MeasurementDeletion
 from secantus_server.work.writers import open_writer
@@ -59,7 +59,10 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         if collection is None:
             return Deleted()
         if query.limit:
-            first = plan_of(collection, query).first(transaction.unit, check)
+            source = plan_of(collection, query)
+            first = source.first(transaction.unit, check)
+            if first is not None:
+                count_lookup(request, source)
             found = [] if first is None else [first]
         else:
             # The collection that the statement was parsed for is the one that its first batch is read from.

@@ -182,7 +182,9 @@ def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batc
         cursor = Cursor(namespace, opened.documents, opened.scope, session=request.session, comment=request.body.get("comment"))
         if opened.pipeline.writes:
             return _run_writing(request, cursor)
-        return cursor_reply(request, cursor, cursor.first_batch(batch_size))
+        batch = cursor.first_batch(batch_size)
+        request.client.usage.returned += len(batch)
+        return cursor_reply(request, cursor, batch)
 
 
 def _run_writing(request: Request, cursor: Cursor) -> Reply:

@@ -1,6 +1,5 @@
 """The documents of `system.profile`.
 
-They have only the fields known after a command has run, not the numbers of examined keys and documents.
 https://www.mongodb.com/docs/manual/reference/database-profiler/
 """
 
@@ -8,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secantus_server.bson import RawArray, decode, encode
+from secantus_server.bson import decode, encode
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
+from secantus_server.work.operation_details import cursor_details, execution_stages, lock_counts, namespace_of, plan_details, reply_length
 
 if TYPE_CHECKING:
     from secantus_server.clock import Clock
@@ -39,15 +39,20 @@ def operation_name(command: str) -> str:
 def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str, Any]]:
     """Return the profiler's documents for a command: one, or one for each statement of an update or delete."""
     name, operation, client = call.name, call.operation, call.client
-    target = operation.body.get("collection") if name == "getMore" else operation.body[name]
-    head: dict[str, Any] = {
-        "op": operation_name(name),
-        "ns": f"{operation.db}.{target}" if type(target) is str else f"{operation.db}.$cmd",
-    }
+    head: dict[str, Any] = {"op": operation_name(name), "ns": namespace_of(call)}
+    origin = {} if operation.origin is None else {"originatingCommand": _shortened(operation.origin.body)}
+    plan = plan_details(call)
+    summary = {"planSummary": plan.pop("planSummary")} if plan else {}
     tail = {
+        **origin,
+        **plan,
         **_outcome(name, result),
+        "locks": lock_counts(call),
+        "responseLength": reply_length(call, result),
         "protocol": "op_msg",
         "millis": int(call.seconds * 1000),
+        **summary,
+        **execution_stages(call),
         "ts": Date(clock.now_ms()),
     }
     tail |= {"client": client.address[0]}
@@ -57,8 +62,8 @@ def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str,
     tail["user"] = "@".join(client.users[0]) if client.users else ""
     statements = _statements(name, operation, call.message)
     if len(statements) > 1:
-        # The counts of single statements are not known, only their sum.
-        unknown = (*_COUNTS[name].values(), *_OF_UPSERTS)
+        # What belongs to single statements is not known, only their sum.
+        unknown = (*_COUNTS[name].values(), *_OF_UPSERTS, *plan, "planSummary", "execStats", "responseLength")
         tail = {field: value for field, value in tail.items() if field not in unknown}
     return [{**head, "command": _shortened(statement), **tail} for statement in statements]
 
@@ -89,14 +94,7 @@ def _shortened(command: dict[str, Any]) -> dict[str, Any]:
 def _outcome(name: str, result: Outcome) -> dict[str, Any]:
     if isinstance(result, CommandError):
         return {"ok": 0.0, "errMsg": result.message, "errName": result.code_name, "errCode": result.code}
-    outcome: dict[str, Any] = {}
-    cursor = result.get("cursor")
-    if type(cursor) is dict:
-        if cursor.get("id"):
-            outcome["cursorid"] = cursor["id"]
-        else:
-            outcome["cursorExhausted"] = True
-        outcome["nreturned"] = _length(cursor.get("firstBatch", cursor.get("nextBatch")))
+    outcome: dict[str, Any] = cursor_details(result)
     for field, shown in _COUNTS.get(name, {}).items():
         outcome[shown] = result.get(field, 0)
     upserted = len(result.get("upserted", ()))
@@ -107,7 +105,3 @@ def _outcome(name: str, result: Outcome) -> dict[str, Any]:
         first = result["writeErrors"][0]
         outcome |= {"errMsg": first["errmsg"], "errCode": first["code"]}
     return outcome
-
-
-def _length(batch: Any) -> int:
-    return len(batch.documents) if type(batch) is RawArray else len(batch or [])

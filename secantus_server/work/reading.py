@@ -18,6 +18,8 @@ from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.expressions.paths import reads_document, validate_variable_name
+from secantus_server.query.plan import Source
+from secantus_server.query.point import PointLookup
 
 _EMPTY_DOCUMENT = b"\5\0\0\0\0"
 
@@ -73,6 +75,14 @@ def timeless_context(request: Request, *, collation: dict[str, Any] | None, coll
     return ctx if collection is not None and collection.is_view else ctx.changed(knows_time=False)
 
 
+def count_lookup(request: Request, source: Source) -> None:
+    """Count a document that a command has found by its key; that of a noted lookup is counted with the notes."""
+    if type(source) is PointLookup:
+        usage = request.client.usage
+        usage.keys += 1
+        usage.documents += 1
+
+
 def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
     """Return the reply with a cursor's first batch; register the cursor if it is not exhausted."""
     cursor_id = 0
@@ -81,6 +91,7 @@ def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
     else:
         cursor.pause()
         cursor.operation = cursor.last_operation = request.operation
+        request.operation.keep_notes()
         cursor.transaction = request.transaction
         cursor.snapshot = request.snapshot
         cursor_id = request.services.cursors.add(cursor)

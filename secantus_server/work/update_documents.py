@@ -20,7 +20,7 @@ from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.prepared_documents import prepared_id
-from secantus_server.work.reading import command_context
+from secantus_server.work.reading import command_context, count_lookup
 from secantus_server.work.retried import stage_retried
 from secantus_server.work.timeseries_updates import update_of_buckets
 from secantus_server.work.writers import Writer, open_writer
@@ -138,7 +138,10 @@ class _OneUpdate:
             return self._without_collection(statement)
         check_stored(collection)
         check = self._request.operation.check
-        first = plan_of(collection, statement.query).first(transaction.unit, check)
+        source = plan_of(collection, statement.query)
+        first = source.first(transaction.unit, check)
+        if first is not None:
+            count_lookup(self._request, source)
         found = [] if first is None else [first]
         writer = self._writer(transaction, collection)
         outcome = change_documents(writer, statement, found, check)

@@ -9,6 +9,7 @@ from bson.int64 import Int64
 from secantus_server.clock import SettableClock
 from secantus_server.dispatch.operations import Operations
 from secantus_server.dispatch.topology import Topology
+from secantus_server.query.plan_notes import PlanNotes
 from secantus_server.server import SecantusDBServer
 from secantus_server.settings import Settings
 from tests.net.raw_client import connected
@@ -26,7 +27,7 @@ def test_a_hello_waits_no_longer_than_asked_while_the_clock_stands_still() -> No
 def test_a_change_and_the_end_wake_waiting_hellos() -> None:
     clock = SettableClock(1_700_000_000_000)
     topology = Topology(Settings(), clock, lambda: None)
-    operation = Operations(clock).begin(1, "admin", {"hello": 1})
+    operation = Operations(clock, PlanNotes).begin(1, "admin", {"hello": 1})
     for end in (lambda: topology.step_down(60), topology.elect, topology.close):
         waiting = Thread(target=topology.wait_for_change, args=(topology.version()["counter"], 3600, operation))
         waiting.start()

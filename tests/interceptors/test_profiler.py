@@ -13,6 +13,7 @@ from secantus_server.clock import SettableClock
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
+from secantus_server.query.plan_notes import PlanNotes
 from secantus_server.server import SecantusDBServer
 from secantus_server.wire.message import Message
 from tests.failing import code
@@ -164,7 +165,7 @@ def test_slow_commands_are_logged() -> None:
         for name in ("find", "hello"):
             message = Message(1, {name: "c"})
             for seconds in (0.1, 0.2):
-                request = Request(name, "d", message, services, client, Operation(clock, 1, 7, "d", message.body))
+                request = Request(name, "d", message, services, client, Operation(clock, 1, 7, "d", message.body, (), PlanNotes))
                 request.seconds = seconds
                 for after in services.interceptors.after:
                     after(request, {})
@@ -181,3 +182,86 @@ def test_verbosity_logs_every_command() -> None:
         logged = [line.split(":")[0] for line in client.admin.command({"getLog": "global"})["log"] if line.startswith("Command")]
     assert "Command insert on d.c" in logged
     assert not any("ping" in line for line in logged)
+
+
+@pytest.fixture
+def profiled(db: Database) -> Database:
+    db.c.insert_many([{"_id": number, "a": number % 10, "s": "x"} for number in range(300)])
+    db.c.create_index("a")
+    db.command({"profile": 2})
+    return db
+
+
+def examined(entry: dict[str, Any]) -> tuple[Any, ...]:
+    return entry["planSummary"], entry["keysExamined"], entry["docsExamined"]
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ({"find": "c", "filter": {"a": 3}}, ("IXSCAN { a: 1 }", 30, 30)),
+        ({"find": "c", "filter": {"s": "x"}, "batchSize": 1000}, ("COLLSCAN", 0, 300)),
+        ({"find": "c", "filter": {"_id": 3}}, ("EXPRESS_IXSCAN { _id: 1 }", 1, 1)),
+        ({"count": "c", "query": {"a": 3}}, ("COUNT_SCAN { a: 1 }", 30, 0)),
+        ({"distinct": "c", "key": "a"}, ("DISTINCT_SCAN { a: 1 }", 10, 0)),
+        ({"aggregate": "c", "pipeline": [{"$match": {"a": 3}}, {"$count": "n"}], "cursor": {}}, ("IXSCAN { a: 1 }", 30, 30)),
+        ({"update": "c", "updates": [{"q": {"_id": 3}, "u": {"$set": {"z": 1}}}]}, ("EXPRESS_IXSCAN { _id: 1 }", 1, 1)),
+        ({"update": "c", "updates": [{"q": {"a": 3}, "u": {"$set": {"z": 1}}, "multi": True}]}, ("IXSCAN { a: 1 }", 30, 30)),
+        ({"delete": "c", "deletes": [{"q": {"s": "x"}, "limit": 1}]}, ("COLLSCAN", 0, 1)),
+        ({"findAndModify": "c", "query": {"_id": 3}, "remove": True}, ("EXPRESS_IXSCAN { _id: 1 }", 1, 1)),
+    ],
+    ids=str,
+)
+def test_entries_have_the_plan_and_what_it_examined(profiled: Database, command: dict[str, Any], expected: object) -> None:
+    profiled.command(command)
+    (entry,) = entries(profiled)
+    assert examined(entry) == expected
+    assert entry["execStats"]["stage"]
+    assert ("planCacheKey" in entry) == ("EXPRESS" not in entry["planSummary"])
+
+
+def test_the_entries_of_a_cursor_count_one_batch_each(profiled: Database) -> None:
+    list(profiled.c.find({"a": {"$gte": 0}}, batch_size=200))
+    first, second = entries(profiled)
+    assert [entry["keysExamined"] for entry in (first, second)] == [200, 100]
+    assert second["originatingCommand"]["filter"] == {"a": {"$gte": 0}}
+    assert first["planCacheShapeHash"] == second["planCacheShapeHash"]
+
+
+def test_an_entry_has_the_hashes_of_explain_and_the_length_of_the_reply(profiled: Database) -> None:
+    profiled.command({"find": "c", "filter": {"s": "x"}, "sort": {"s": 1}, "batchSize": 1000})
+    (entry,) = entries(profiled)
+    assert entry["hasSortStage"] is True
+    planned = profiled.command({"explain": {"find": "c", "filter": {"s": "y"}, "sort": {"s": 1}}})["queryPlanner"]
+    hashes = ("queryHash", "planCacheShapeHash")
+    assert [entry[name] for name in hashes] == [planned[name] for name in hashes]
+    assert entry["responseLength"] > 300 * 30
+
+
+def test_what_commands_examine_is_counted_without_the_profiler(db: Database) -> None:
+    def counted() -> tuple[int, ...]:
+        metrics = db.client.admin.command("serverStatus")["metrics"]
+        executor, documents = metrics["queryExecutor"], metrics["document"]
+        scans = executor["collectionScans"]["total"]
+        numbers = (executor["scanned"], executor["scannedObjects"], scans, metrics["operation"]["scanAndOrder"])
+        return numbers + tuple(documents[name] for name in ("inserted", "updated", "deleted", "returned"))
+
+    def change(*steps: Any) -> tuple[int, ...]:
+        before = counted()
+        for step in steps:
+            step()
+        return tuple(now - then for now, then in zip(counted(), before, strict=True))
+
+    c = db.c
+    assert change(lambda: c.insert_many([{"_id": n, "a": n % 10} for n in range(100)])) == (0, 0, 0, 0, 100, 0, 0, 0)
+    c.create_index("a")
+    assert change(lambda: list(c.find({"a": 1}))) == (10, 10, 0, 0, 0, 0, 0, 10)
+    assert change(lambda: list(c.find({"a": {"$gte": 0}}, batch_size=40))) == (100, 100, 0, 0, 0, 0, 0, 100)
+    assert change(lambda: list(c.find({"b": None}, sort=[("b", 1)], limit=5))) == (0, 100, 1, 1, 0, 0, 0, 5)
+    assert change(lambda: c.find_one({"_id": 1}), lambda: c.find_one({"_id": -1})) == (1, 1, 0, 0, 0, 0, 0, 1)
+    assert change(lambda: list(c.aggregate([{"$match": {"_id": 1}}]))) == (1, 1, 0, 0, 0, 0, 0, 1)
+    assert change(lambda: c.update_one({"_id": 1}, {"$set": {"z": 1}})) == (1, 1, 0, 0, 0, 1, 0, 0)
+    assert change(lambda: c.update_one({"_id": -1}, {"$set": {"z": 1}}, upsert=True)) == (0, 0, 0, 0, 1, 0, 0, 0)
+    assert change(lambda: c.find_one_and_update({"_id": 1}, {"$set": {"z": 2}})) == (1, 1, 0, 0, 0, 1, 0, 0)
+    assert change(lambda: c.delete_one({"_id": 1})) == (1, 1, 0, 0, 0, 0, 1, 0)
+    assert change(lambda: c.delete_many({"a": 2})) == (10, 10, 0, 0, 0, 0, 10, 0)

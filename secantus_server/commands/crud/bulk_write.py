@@ -83,7 +83,10 @@ def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
     targets = parse_targets(request, statements(request, "nsInfo", args["nsInfo"], may_be_empty=True))
     operations = parse_operations(statements(request, "ops", args["ops"]), targets)
     bulk = _Bulk(request, args)
-    bulk.run(operations)
+    try:
+        bulk.run(operations)
+    finally:
+        bulk.count()
     results = [result for result in bulk.results if not (args["errorsOnly"] and result["ok"])]
     reply = list_reply(request, "admin.$cmd.bulkWrite", [encode(result) for result in results], batch_size)
     reply.update({name: bulk.totals[name] for name in _TOTALS})
@@ -117,6 +120,13 @@ class _Bulk:
                     return
                 counts[kind] += 1
                 self._one(operation)
+
+    def count(self) -> None:
+        """Count the documents that the operations have changed."""
+        usage = self._request.client.usage
+        usage.inserted += self.totals["nInserted"] + self.totals["nUpserted"]
+        usage.updated += self.totals["nMatched"]
+        usage.deleted += self.totals["nDeleted"]
 
     @property
     def _stopped(self) -> bool:

@@ -49,6 +49,7 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
             note_failure(request, errors, index, error)
             if stops_at_error(request, args["ordered"]):
                 break
+    request.client.usage.deleted += count
     return finish_write(request, {"n": count}, errors)
 
 

@@ -27,7 +27,7 @@ from secantus_server.query.plan import Found, Source
 from secantus_server.work.collections import recall
 from secantus_server.work.cursor_fail_points import enter_find
 from secantus_server.work.oplog_collection import OplogSource
-from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply
+from secantus_server.work.reading import NO_CURSOR, command_context, count_lookup, cursor_reply
 from secantus_server.work.system_collections import computed_source, source_of
 
 if TYPE_CHECKING:
@@ -73,6 +73,9 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
             plan = source_of(request.services, request.db, name, collection, query)
             if plan.is_lookup and _is_one_batch(query, args) and "readConcern" not in request.body:
                 found = plan.first(transaction.unit, request.operation.check)
+                if found is not None:
+                    count_lookup(request, plan)
+                    request.client.usage.returned += 1
                 return _lookup_reply(f"{request.db}.{name}", found, projection)
             return _open_cursor(request, f"{request.db}.{name}", collection, plan, query, projection, args, transaction)
     return import_late("secantus_server.work.pipelines").run_view(request, name, _view_stages(args), args)  # type: ignore[no-any-return]
@@ -147,6 +150,7 @@ def _open_cursor(
     batch = cursor.first_batch(args["batchSize"])
     if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope)):
         cursor.exhausted = True
+    request.client.usage.returned += len(batch)
     return cursor_reply(request, cursor, batch)
 
 

@@ -28,7 +28,7 @@ from secantus_server.query.stages import PlanStage, stage
 from secantus_server.work.explain_writes import delete_stage, update_stage
 from secantus_server.work.oplog_collection import check_not_oplog
 from secantus_server.work.prepared_documents import prepared_id
-from secantus_server.work.reading import command_context
+from secantus_server.work.reading import command_context, count_lookup
 from secantus_server.work.retried import stage_retried
 from secantus_server.work.timeseries_deletes import MeasurementDeletion
 from secantus_server.work.update_documents import UpdateStatement, make_statement
@@ -93,7 +93,20 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
             raise MissingCollection(request.db, name)
         return _shown(job.nothing)
 
-    return finish_write(request, request.work.write(body, request.operation.check), [], silent=False)
+    reply = request.work.write(body, request.operation.check)
+    _count(request, reply["lastErrorObject"])
+    return finish_write(request, reply, [], silent=False)
+
+
+def _count(request: Request, last: dict[str, Any]) -> None:
+    """Count the document that the command has changed."""
+    usage = request.client.usage
+    if "updatedExisting" not in last:
+        usage.deleted += last["n"]
+    elif last["updatedExisting"]:
+        usage.updated += 1
+    else:
+        usage.inserted += last["n"]
 
 
 @explains("findAndModify")
@@ -201,7 +214,11 @@ class _Job:
 
     def target(self, transaction: Transaction, collection: Collection) -> tuple[int, bytes] | None:
         """Return the document to change, with its RecordId."""
-        return plan_of(collection, self.query).first(transaction.unit, self.request.operation.check)
+        source = plan_of(collection, self.query)
+        found = source.first(transaction.unit, self.request.operation.check)
+        if found is not None:
+            count_lookup(self.request, source)
+        return found
 
 
 class _Remove(_Job):

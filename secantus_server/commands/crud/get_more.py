@@ -97,8 +97,10 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
         if not cursor.await_data:
             request.operation.inherit_time_limit(cursor.last_operation)
         cursor.last_operation = request.operation
+        request.operation.take_over(cursor.operation)
         batch = _read_labelled(request, cursor, args)
         left = 0 if cursor.exhausted else cursor_id
+    request.client.usage.returned += len(batch)
     if left:
         request.next_body = request.body
     return {"cursor": {"nextBatch": RawArray(batch), "id": Int64(left), "ns": cursor.namespace, **cursor.reply_fields()}}

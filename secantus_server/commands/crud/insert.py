@@ -44,4 +44,5 @@ def insert(request: Request, args: dict[str, Any]) -> Reply:
     count, errors = insert_documents(
         request, name, documents, ordered=stops_at_error(request, args["ordered"]), bypass_validation=args["bypassDocumentValidation"]
     )
+    request.client.usage.inserted += count
     return finish_write(request, {"n": count}, errors)

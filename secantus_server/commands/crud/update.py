@@ -87,8 +87,12 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
             matched += 1
             upserted.append({"index": index, "_id": outcome.upserted_id})
     reply: Reply = {"n": matched, "nModified": modified}
+    usage = request.client.usage
+    usage.updated += matched
     if upserted:
         reply["upserted"] = upserted
+        usage.updated -= len(upserted)
+        usage.inserted += len(upserted)
     return finish_write(request, reply, errors)
 
 

@@ -6,6 +6,7 @@ https://www.mongodb.com/docs/manual/reference/command/serverStatus/
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,13 +118,10 @@ _GAUGES = ("bytes currently in the cache", "maximum bytes configured", "pages cu
 
 def _wired_tiger(services: Services) -> Reply:
     statistics = services.engine.statistics()
-    readers, writers = _active(services)
-    total = services.settings.session_max
     return {
         "cache": {name: Int64(statistics[f"cache: {name}"]) for name in _GAUGES},
-        "concurrentTransactions": {
-            name: {"out": out, "available": total - out, "totalTickets": total} for name, out in (("write", writers), ("read", readers))
-        },
+        # MongoDB 8 shows them below `queues`, where not all programs look.
+        "concurrentTransactions": _tickets(services),
         "transaction": {"transaction checkpoints": Int64(services.engine.checkpoints)},
     }
 
@@ -151,12 +149,46 @@ def _memory(_services: Services) -> Reply:
 
 
 def _metrics(services: Services) -> Reply:
-    counters = services.counters
+    counters, usage = services.counters, services.connections.usage()
+    whole = {"nonTailable": Int64(usage.whole_scans - usage.tailing_scans), "total": Int64(usage.whole_scans)}
     return {
-        "cursor": {"open": {"total": Int64(services.cursors.open_count())}},
-        "operation": {"writeConflicts": Int64(counters.value("writeConflicts"))},
+        "commands": {name: {"failed": Int64(failed), "total": Int64(total)} for name, (total, failed) in sorted(usage.commands().items())},
+        "cursor": _cursors(services),
+        "document": {name: Int64(getattr(usage, name)) for name in ("deleted", "inserted", "returned", "updated")},
+        "operation": {"scanAndOrder": Int64(usage.sorts), "writeConflicts": Int64(counters.value("writeConflicts"))},
+        "queryExecutor": {"scanned": Int64(usage.keys), "scannedObjects": Int64(usage.documents), "collectionScans": whole},
         "ttl": {"deletedDocuments": Int64(counters.value("ttl.deletedDocuments")), "passes": Int64(counters.value("ttl.passes"))},
     }
+
+
+def _cursors(services: Services) -> Reply:
+    registry = services.cursors
+    cursors = registry.all()
+    states = {
+        "noTimeout": sum(cursor.no_timeout for cursor in cursors),
+        "pinned": sum(cursor.in_use for cursor in cursors),
+        "total": len(cursors),
+    }
+    return {
+        "timedOut": Int64(registry.timed_out),
+        "totalOpened": Int64(registry.opened),
+        "open": {name: Int64(number) for name, number in states.items()},
+    }
+
+
+def _extra_info(_services: Services) -> Reply:
+    """Return what the kernel counts for the process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    faults = {"page_faults": Int64(used.ru_majflt), "page_reclaims": Int64(used.ru_minflt)}
+    times = {"user_time_us": Int64(int(used.ru_utime * 1e6)), "system_time_us": Int64(int(used.ru_stime * 1e6))}
+    return {"note": "fields vary by platform", **times, "maximum_resident_set_kb": Int64(used.ru_maxrss), **faults}
+
+
+def _tickets(services: Services) -> Reply:
+    """Return the running reads and writes: those that MongoDB admits by tickets; nothing waits here."""
+    readers, writers = _active(services)
+    total = services.settings.session_max
+    return {name: {"out": out, "available": total - out, "totalTickets": total} for name, out in (("write", writers), ("read", readers))}
 
 
 def _transactions(services: Services) -> Reply:
@@ -201,7 +233,7 @@ _SECTIONS: dict[str, Callable[[Services], Reply]] = {
     "asserts": _asserts,
     "catalogStats": _catalog,
     "connections": _connections,
-    "extra_info": lambda _services: {"note": "fields vary by platform"},
+    "extra_info": _extra_info,
     "globalLock": _global_lock,
     "locks": _locks,
     "logicalSessionRecordCache": lambda services: {"activeSessionsCount": len(services.sessions.known())},
@@ -211,6 +243,7 @@ _SECTIONS: dict[str, Callable[[Services], Reply]] = {
     "opLatencies": _latencies,
     "opcounters": _operation_counters,
     "opcountersRepl": lambda _services: {name: Int64(0) for name in _OPERATIONS},
+    "queues": lambda services: {"execution": _tickets(services)},
     "storageEngine": lambda services: {"name": "wiredTiger", "persistent": not services.settings.in_memory, "readOnly": False},
     "transactions": _transactions,
     "transportSecurity": _transport_security,

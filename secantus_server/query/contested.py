@@ -1,0 +1,153 @@
+"""Sorts that compete with an index in the sort's order, for a query with a limit.
+
+MongoDB runs such plans side by side for a while and keeps the one that returns documents first
+(https://www.mongodb.com/docs/manual/core/query-plans/). Here the scan below the sort runs first. If it has found FIRST_LOOK documents, the
+scan in the order of the sort is tried: it may examine as many keys as the other scan has returned documents. If that suffices to
+reach the limit, its documents are the result. Otherwise the sort goes on, and the other scan is tried again when four times as many
+documents have been read. So a query takes at most a few times as long as with the better plan, and one with few matches takes no longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from secantus_server.exec.read_scope import AnyReader, ReadScope
+from secantus_server.exec.sorting import LONGEST_TOP, Measured, Row, SortedDocuments
+from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.plan import Documents, Plan, Sort
+from secantus_server.query.stages import PlanStage
+from secantus_server.storage import RecoveryUnit
+
+#: The documents that the scan below the sort returns before the first trial, and the factor up to the next one.
+FIRST_LOOK = 1000
+FACTOR = 4
+
+
+class _Exceeded(Exception):
+    """A trial has examined as many keys as it may."""
+
+
+@dataclass
+class ContestedSort(Sort):
+    """A sort of an index scan, which gives way to a scan in the order of the sort if that reaches the limit soon.
+
+    Arguments:
+        make_rival: returns the plan of that scan.
+        rival: it, once it was tried.
+        gave_way: whether the documents are the rival's.
+    """
+
+    make_rival: Callable[[], Plan] = field(kw_only=True, compare=False)
+    rival: Any = field(default=None, compare=False)
+    gave_way: bool = field(default=False, compare=False)
+
+    def open(self, scope: ReadScope) -> Documents:
+        """Return an iterator that reads in a scope's transactions."""
+        documents = self.child.open(scope)
+        self.source = Measured(documents) if self.measured else None
+        self.rival, self.gave_way = None, False
+        return ContestedDocuments(self, self.source or documents, scope)
+
+    @property
+    def chosen(self) -> Plan:
+        """The plan that the documents are from."""
+        return self.rival if self.gave_way else self  # type: ignore[no-any-return]
+
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
+        return self.rival.explain() if self.gave_way else super().explain()
+
+    @property
+    def sort(self) -> Sort:
+        """The sort alone, which has not run."""
+        child: Any = self.child
+        return Sort(replace(child, scan=None), self.pattern, self.limit)
+
+    def attempt(self, scope: ReadScope, keys: int) -> list[Row] | None:
+        """Return the rows of the rival, or None if it examines more than this many keys."""
+        self.rival = self.make_rival()
+        trial = _Trial(scope, self.rival, keys)
+        try:
+            documents = self.rival.open(trial)
+            return [(b"", document, documents.record_id) for document in islice(documents, self.limit)]
+        except _Exceeded:
+            return None
+        finally:
+            scope.forget(self.rival.scan)
+
+
+class _Trial:
+    """The part of a `ReadScope` that a plan opens its scan in, with a limit of keys.
+
+    Arguments:
+        scope: the scope of the query.
+        plan: the plan that is tried.
+        keys: the keys that it may examine.
+    """
+
+    def __init__(self, scope: ReadScope, plan: Any, keys: int) -> None:
+        self._scope = scope
+        self._plan = plan
+        self._keys = keys
+
+    @property
+    def unit(self) -> RecoveryUnit:
+        """The recovery unit whose transaction is read in."""
+        return self._scope.unit
+
+    def open(self, scan: AnyReader) -> AnyReader:
+        """Attach a new scan to the scope of the query."""
+        return self._scope.open(scan)
+
+    def check(self) -> None:
+        """Raise if the operation was interrupted, or the trial has used up its keys. Scans call it every few keys."""
+        self._scope.check()
+        scan = self._plan.scan
+        if scan is not None and scan.keys_examined > self._keys:
+            raise _Exceeded
+
+
+class ContestedDocuments(SortedDocuments):
+    """The documents of a contested sort."""
+
+    def __init__(self, plan: ContestedSort, source: Any, scope: ReadScope) -> None:
+        super().__init__(source, plan.pattern.key, plan.limit)
+        self._plan: Any = plan
+        self._scope = scope
+
+    def _sorted(self) -> list[Row]:
+        plan, documents = self._plan, iter(self._source)
+        kept: list[Row] = []
+        read = 0
+        look = FIRST_LOOK
+        while True:
+            kept = self._best(kept, islice(documents, look - read))
+            if plan.child.scan.finished:
+                return kept
+            rows = plan.attempt(self._scope, look)
+            if rows is not None:
+                plan.gave_way = True
+                self._scope.forget(plan.child.scan)
+                return rows  # type: ignore[no-any-return]
+            read, look = look, look * FACTOR
+
+    def _best(self, kept: list[Row], documents: Iterator[bytes]) -> list[Row]:
+        """Return the best rows of those so far and of further documents."""
+        keys = [row[0] for row in kept]
+        self.keep_best(documents, keys, kept)
+        return kept
+
+
+def contested(plan: Plan, query: CanonicalQuery, make_rival: Callable[[], Plan]) -> Plan:
+    """Return a plan that gives way to a rival with the order of the sort if that is faster, or the plan itself if it cannot.
+
+    Arguments:
+        plan: the plan of a query with a sort and a limit; a sort of an index scan may give way.
+    """
+    simple = query.wanted_metadata is None and query.sort_bytes is None and not query.return_key
+    if type(plan) is not Sort or not simple or not 0 < plan.limit <= LONGEST_TOP:
+        return plan
+    return ContestedSort(plan.child, plan.pattern, plan.limit, make_rival=make_rival)

@@ -1,0 +1,107 @@
+"""What the profiler and the log of slow commands say of a command's plans and its reply.
+
+https://www.mongodb.com/docs/manual/reference/database-profiler/
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson import RawArray, encode
+from secantus_server.bson.shell import document_text
+from secantus_server.dispatch.dispatcher import error_reply, finish_reply
+from secantus_server.dispatch.registry import find_command
+from secantus_server.errors import CommandError
+from secantus_server.query.plan import IndexedScan
+from secantus_server.query.plan_cache import plan_cache_keys
+from secantus_server.query.plan_notes import Stage
+from secantus_server.query.point import MeasuredLookup
+from secantus_server.query.stages import PlanStage, stage
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.interceptors import Call, Outcome
+    from secantus_server.query.plan_notes import PlanNotes
+
+
+def plan_summary(stages: tuple[Stage, ...]) -> str:
+    """Return scans as text, such as `IXSCAN { a: 1 }`."""
+    return ", ".join(name if key is None else f"{name} {document_text(key)}" for name, key in stages)
+
+
+def plan_details(call: Call) -> dict[str, Any]:
+    """Return what is known of a command's plans; nothing for a command without a plan."""
+    notes = call.operation.notes
+    if notes is None or notes.first is None:
+        return {}
+    keys, documents, *_ = notes.latest
+    details: dict[str, Any] = {"keysExamined": Int64(keys), "docsExamined": Int64(documents)}
+    if notes.sorts:
+        details["hasSortStage"] = True
+    return {**details, "numYield": Int64(0), **_hashes(call, notes), "queryFramework": "classic", "planSummary": _summary(call, notes)}
+
+
+def _summary(call: Call, notes: PlanNotes) -> str:
+    first = notes.first
+    if call.name == "count" and type(first) is IndexedScan and first.match is None:
+        return f"{first.counted().name} {document_text(first.index.spec['key'])}"
+    return plan_summary(notes.stages)
+
+
+def _hashes(call: Call, notes: PlanNotes) -> dict[str, Any]:
+    """Return the hashes of the first plan; a plan that MongoDB does not cache has none."""
+    if notes.query is None or type(notes.first) is MeasuredLookup:
+        return {}
+    root = notes.first.explain()
+    return {} if root.name == "EOF" else plan_cache_keys(namespace_of(call), notes.query, root.planned())
+
+
+def execution_stages(call: Call) -> dict[str, Any]:
+    """Return `execStats` of a command's first plan; nothing for a command without a plan."""
+    notes = call.operation.notes
+    if notes is None or notes.first is None or not notes.stages:
+        return {}
+    return {"execStats": _root(notes.first).executed()}
+
+
+def _root(plan: Any) -> PlanStage:
+    if type(plan) is not MeasuredLookup:
+        return plan.explain()  # type: ignore[no-any-return]
+    index, counts = plan.index, {"keysExamined": plan.found, "docsExamined": plan.found}
+    shape = {"keyPattern": document_text(index.spec["key"]), "indexName": index.name}
+    return stage("EXPRESS_IXSCAN", shape, returned=plan.found, counts=counts, brief=True)
+
+
+def namespace_of(call: Call) -> str:
+    """Return the namespace that a command is about."""
+    body = call.body
+    target = body.get("collection") if call.name == "getMore" else body[call.name]
+    return f"{call.db}.{target}" if type(target) is str else f"{call.db}.$cmd"
+
+
+def lock_counts(call: Call) -> dict[str, Any]:
+    """Return `locks`. As in serverStatus, each command counts as one acquisition of the global lock."""
+    command = find_command(call.name)
+    return {"Global": {"acquireCount": {"w" if command.is_write and not command.is_read else "r": Int64(1)}}}
+
+
+def cursor_details(outcome: Outcome) -> dict[str, Any]:
+    """Return what a reply says of its cursor and of the documents in it."""
+    if isinstance(outcome, CommandError):
+        return {}
+    cursor = outcome.get("cursor")
+    if type(cursor) is not dict:
+        return {}
+    left = {"cursorid": cursor["id"]} if cursor.get("id") else {"cursorExhausted": True}
+    return {**left, "nreturned": _length(cursor.get("firstBatch", cursor.get("nextBatch")))}
+
+
+def _length(batch: Any) -> int:
+    return len(batch.documents) if type(batch) is RawArray else len(batch or [])
+
+
+def reply_length(call: Call, outcome: Outcome) -> int:
+    """Return the number of bytes of a reply."""
+    services = call.services
+    return len(encode(error_reply(outcome, services) if isinstance(outcome, CommandError) else finish_reply(dict(outcome), services)))

@@ -36,6 +36,8 @@ class Stage:
         stable_api: part of the Stable API, version 1.
         one_to_one: returns one document for each input document, in the same order.
         needs_change_stream: allowed only behind `$changeStream`.
+        reads_itself: reads its collection itself, as the first stage, instead of the documents of a source; over a view, it reads the view.
+        in_view: allowed in the definition of a view.
         makes_many: returns documents without reading one for each, so `Pipeline.run` checks for interruption between them.
 
     `check` raises if the operation was killed or timed out.
@@ -53,6 +55,8 @@ class Stage:
     stable_api: ClassVar[bool] = True
     one_to_one: ClassVar[bool] = False
     needs_change_stream: ClassVar[bool] = False
+    reads_itself: ClassVar[bool] = False
+    in_view: ClassVar[bool] = True
     makes_many: ClassVar[bool] = False
 
     def __init__(self) -> None:

@@ -145,7 +145,7 @@ STAGES = {
         """
         $addFields $bucket $bucketAuto $changeStreamSplitLargeEvent $count $densify $documents $fill $geoNear $group $limit $match
         $project $redact $replaceRoot $replaceWith $sample $set $setWindowFields $skip $sort $sortByCount $unset $unwind
-        $search $searchMeta $vectorSearch $rankFusion
+        $search $searchMeta $vectorSearch $rankFusion $scoreFusion $score
         """.split(),
     ),
     "$changeStream": _change_stream,

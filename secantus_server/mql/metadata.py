@@ -9,6 +9,8 @@ from typing import Any
 
 #: The keywords whose values depend on how the documents are read, not on the query.
 ALWAYS_AVAILABLE = frozenset(["indexKey", "recordId", "sortKey"])
+#: The keywords whose value `score` has, the most specific one first.
+SCORES = ("score", "textScore", "geoNearDistance")
 _NOTHING: dict[str, Any] = {}
 
 
@@ -33,6 +35,10 @@ class Metadata:
         self.reads = 0
         self.is_lost = False
         self.is_mixed_up = False
+
+    def score_keyword(self) -> str | None:
+        """Return the keyword of the metadata that `score` stands for, or None if the documents have no score."""
+        return next((keyword for keyword in SCORES if keyword in self.available), None)
 
     def lose(self) -> None:
         """Note that the stages parsed from now on see documents without metadata."""

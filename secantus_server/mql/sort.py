@@ -18,13 +18,13 @@ from secantus_server.errors import CommandError
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Expression
-from secantus_server.mql.expressions.metadata import FROM_THE_QUERY, metadatum
+from secantus_server.mql.expressions.metadata import FROM_A_SEARCH, metadatum, search_metadatum
 from secantus_server.mql.expressions.paths import validate_path
 from secantus_server.mql.expressions.value_text import value_text
 
 MAX_SORT_KEYS = 32
-# The metadata that MongoDB can sort by, the greatest value first. The search scores are accepted: no document has one.
-META_SORTS = frozenset(["textScore", "randVal", "geoNearDistance", "searchScore", "vectorSearchScore"])
+# The metadata that MongoDB can sort by, the greatest value first. Scores are accepted, too, where no document has one.
+META_SORTS = frozenset(["textScore", "randVal", "geoNearDistance", "score", "searchScore", "vectorSearchScore"])
 
 
 class SortPattern:
@@ -83,13 +83,17 @@ class SortPattern:
                 generator = KeyGenerator([(path, _direction(path, value))], ctx.collation)
                 keys.append(generator.sort_key)
                 self._readers.append(_values_by(generator))
-            elif metadata[path] in FROM_THE_QUERY or metadata[path] == "randVal":
-                expression = metadatum(metadata[path], ctx)
+            else:
+                expression = _metadatum(metadata[path], ctx)
                 keys.append(_descending(expression))
                 self._readers.append(_value_of(expression))
         self.has_metadata = True
         self.shown = {path: value if path in metadata else _direction(path, value) for path, value in spec.items()}
         self.key = lambda document: b"".join([key(document) for key in keys])
+
+
+def _metadatum(keyword: str, ctx: ParseContext) -> Expression:
+    return search_metadatum(keyword, ctx) if keyword in FROM_A_SEARCH else metadatum(keyword, ctx)
 
 
 def _no_key(_document: bytes) -> bytes:

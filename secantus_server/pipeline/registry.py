@@ -23,8 +23,6 @@ UNSUPPORTED: dict[str, str] = {
     "$listSampledQueries": "it applies to sharded clusters only, and this server is a single node",
     "$operationMetrics": "measure in the client",
     "$rerank": "it requires MongoDB Atlas",
-    "$scoreFusion": "it requires MongoDB Atlas Search",
-    "$score": "it requires MongoDB Atlas Search",
     "$shardedDataDistribution": "it applies to sharded clusters only, and this server is a single node",
     "$searchBeta": "it requires MongoDB Atlas Search",
     "$backupCursor": "copy the directory of a stopped server",

@@ -32,6 +32,11 @@ class Pipeline:
         """Whether the first stage produces its own documents instead of reading a collection."""
         return bool(self.stages) and self.stages[0].collectionless
 
+    @property
+    def reads_itself(self) -> bool:
+        """Whether the first stage reads the collection or view itself."""
+        return bool(self.stages) and self.stages[0].reads_itself
+
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Return an iterator over the pipeline's output.
 

@@ -10,7 +10,14 @@ from secantus_server.exec._point import PointFinder
 from secantus_server.mql.context import Cell, Collation
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
+from secantus_server.pipeline.registry import STAGES
 from secantus_server.pipeline.run import Pipeline
+
+
+def _reads_itself(stages: list[Any]) -> bool:
+    """Return whether the first stage reads the collection or view itself."""
+    name = next(iter(stages[0]), "") if stages and type(stages[0]) is dict else ""
+    return name in STAGES and STAGES[name].reads_itself
 
 
 class SubPipeline:
@@ -48,6 +55,8 @@ class SubPipeline:
             raise CommandError(73, f"Invalid namespace specified '{ctx.db}.{name}'")
         inner = ctx.sub_pipeline(container, name, cells)
         if name is None:
+            return cls(ctx, None, Pipeline([]), parse_pipeline(stages, inner))
+        if _reads_itself(stages):
             return cls(ctx, None, Pipeline([]), parse_pipeline(stages, inner))
         resolved = ctx.host.resolve(ctx.db, name)
         view = Pipeline([])

@@ -37,6 +37,8 @@ class Stage:
         one_to_one: returns one document for each input document, in the same order.
         needs_change_stream: allowed only behind `$changeStream`.
         searches: as the first stage, it makes the host search documents by its argument, which may contain variables.
+        reads_itself: reads its collection itself, as the first stage, instead of the documents of a source; over a view, it reads the view.
+        in_view: allowed in the definition of a view.
         makes_many: returns documents without reading one for each, so `Pipeline.run` checks for interruption between them.
 
     `check` raises if the operation was killed or timed out.
@@ -55,6 +57,8 @@ class Stage:
     one_to_one: ClassVar[bool] = False
     needs_change_stream: ClassVar[bool] = False
     searches: ClassVar[bool] = False
+    reads_itself: ClassVar[bool] = False
+    in_view: ClassVar[bool] = True
     makes_many: ClassVar[bool] = False
 
     def __init__(self) -> None:

@@ -146,7 +146,7 @@ STAGES = {
         $addFields $bucket $bucketAuto $changeStreamSplitLargeEvent $count $densify $documents $fill $geoNear $group $limit $match
         $project $redact $replaceRoot $replaceWith $sample $set $setWindowFields $skip $sort $sortByCount $unset $unwind
         $_internalUnpackBucket $_unpackBucket
-        $search $searchMeta $vectorSearch $rankFusion
+        $search $searchMeta $vectorSearch $rankFusion $scoreFusion $score
         """.split(),
     ),
     "$changeStream": _change_stream,

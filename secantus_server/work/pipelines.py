@@ -22,6 +22,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.kinds.text import any_text
 from secantus_server.mql.metadata import Metadata
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.fusion.stage import FusionStage
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.work.change_streams.opening import is_change_stream, open_change_stream
@@ -122,6 +123,8 @@ def prepare_pipeline(
     pipeline = parse_pipeline(args["pipeline"], ctx)
     if request.transaction is not None:
         _check_in_transaction(pipeline)
+    if pipeline.reads_itself:
+        return ctx, pipeline, None
     if stages is not args["pipeline"]:
         if pipeline.stages:
             pipeline.stages[0].check_view(f"{request.db}.{name}")
@@ -165,10 +168,12 @@ def _check_in_transaction(pipeline: Pipeline) -> None:
         CommandError: 263 OperationNotSupportedInTransaction.
     """
     for stage in pipeline.stages:
-        if stage.name in _NOT_IN_TRANSACTION:
+        # MongoDB reads all input pipelines of a fusion but the first one by $unionWith.
+        name = "$unionWith" if isinstance(stage, FusionStage) and stage.several() else stage.name
+        if name in _NOT_IN_TRANSACTION:
             raise CommandError(
                 263,
-                f"Operation not permitted in transaction :: caused by :: Aggregation stage {stage.name} cannot run within a "
+                f"Operation not permitted in transaction :: caused by :: Aggregation stage {name} cannot run within a "
                 "multi-document transaction",
             )
 
@@ -227,3 +232,6 @@ def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]
     pipeline: Pipeline = parse_pipeline(stages, ctx)
     if pipeline.writes or any(stage.name == "$changeStream" for stage in pipeline.stages):
         raise CommandError(167, f"{pipeline.stages[-1].name} cannot be used in a view definition")
+    for stage in pipeline.stages:
+        if not stage.in_view:
+            raise CommandError(167, f"{stage.name} cannot be used in a view definition")

@@ -20,17 +20,15 @@ FROM_THE_QUERY = {
     "geoNearDistance": "$geoNear distance",
     "geoNearPoint": "$geoNear point",
 }
-# Metadata that only Atlas Search and time series produce: always missing here.
+# Metadata that a search or a fusion produces; missing behind other sources.
+FROM_A_SEARCH = ("score", "scoreDetails", "searchScore", "vectorSearchScore")
+# Metadata that only MongoDB Search and time series produce: always missing here.
 NEVER_THERE = (
-    "score",
-    "scoreDetails",
     "searchHighlights",
-    "searchScore",
     "searchScoreDetails",
     "searchSequenceToken",
     "timeseriesBucketMaxTime",
     "timeseriesBucketMinTime",
-    "vectorSearchScore",
 )
 OTHERS = ("indexKey", "randVal", "recordId", "sortKey")
 
@@ -64,9 +62,26 @@ def parse_meta(argument: Any, ctx: ParseContext) -> Expression:
         raise CommandError(17307, "$meta only supports string arguments")
     if argument in NEVER_THERE:
         return Constant(MISSING)
+    if argument in FROM_A_SEARCH:
+        return search_metadatum(argument, ctx)
     if argument not in FROM_THE_QUERY and argument not in OTHERS:
         raise CommandError(17308, f"Unsupported argument to $meta: {argument}")
     return metadatum(argument, ctx)
+
+
+def search_metadatum(keyword: str, ctx: ParseContext) -> Expression:
+    """Return the expression of metadata that a search or a fusion produces. `score` stands for any score that the documents have.
+
+    Raises:
+        CommandError: 238 if MongoDB would return the value.
+    """
+    metadata = ctx.metadata
+    found = keyword
+    if metadata is not None and keyword == "score":
+        found = metadata.score_keyword() or keyword
+    if metadata is None or found not in metadata.available:
+        return Constant(MISSING)
+    return metadatum(found, ctx)
 
 
 def metadatum(keyword: str, ctx: ParseContext) -> Expression:

@@ -69,7 +69,7 @@ OWN_SYNTAX = frozenset(
     ["$count", "$firstN", "$lastN", "$minN", "$maxN", "$top", "$topN", "$bottom", "$bottomN", "$median", "$percentile", "$accumulator"]
 )
 NOT_WINDOWED = frozenset(["$mergeObjects", "$accumulator"])
-UNSUPPORTED: dict[str, str] = {"$minMaxScaler": "compute it from $min and $max in a following $addFields"}
+UNSUPPORTED: dict[str, str] = {}
 
 
 def window_function(name: str) -> Callable[[ParserFunction], ParserFunction]:

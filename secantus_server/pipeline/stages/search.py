@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
@@ -62,19 +62,3 @@ class ListSearchIndexes(SearchStage):
         "Using Atlas Search Database Commands and the $listSearchIndexes aggregation stage requires additional configuration. "
         "Please connect to Atlas or an AtlasCLI local deployment to use them."
     )
-
-
-@stage("$rankFusion")
-class RankFusion(SearchStage):
-    """Combines several rankings. MongoDB runs it without a search server, so it is not SearchNotEnabled here."""
-
-    in_facet = True
-    misplaced = (10170100, "$rankFusion must be the first stage of the pipeline")
-
-    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Raise: not supported yet.
-
-        Raises:
-            CommandError: 238 NotImplemented.
-        """
-        raise not_supported("The stage $rankFusion", "combine the rankings in the test")

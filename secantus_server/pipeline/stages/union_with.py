@@ -11,6 +11,7 @@ from typing import Any
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
+from secantus_server.mql.expressions.metadata import FROM_A_SEARCH
 from secantus_server.mql.metadata import ALWAYS_AVAILABLE, Metadata
 from secantus_server.pipeline.arguments import named_fields
 from secantus_server.pipeline.context import PipelineContext
@@ -36,6 +37,8 @@ class UnionWith(Stage):
         if metadata is not None and inner is not None and inner.is_mixed_up:
             # A `$meta` behind the union is refused.
             metadata.is_mixed_up = True
+        if metadata is not None and inner is not None:
+            metadata.available |= inner.available.intersection(FROM_A_SEARCH)
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> UnionWith:

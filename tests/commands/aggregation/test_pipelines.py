@@ -111,4 +111,4 @@ def test_search_is_not_enabled(db: Database, collection: str, stage: str) -> Non
     assert code(db, {"explain": {"aggregate": collection, "pipeline": [{stage: {}}], "cursor": {}}}) == 31082
     if stage == "$listSearchIndexes":
         assert found["errmsg"] == failure(db, {"createSearchIndexes": "c", "indexes": []})["errmsg"]
-    assert code(db, {"aggregate": collection, "pipeline": [{"$rankFusion": {}}], "cursor": {}}) == 238
+    assert code(db, {"aggregate": collection, "pipeline": [{"$rankFusion": {}}], "cursor": {}}) == 40414

@@ -164,7 +164,6 @@ def test_a_list_is_one_argument() -> None:
         ({}, 9),
         ({"$nothing": 1}, 9),
         ({"$mergeObjects": "$v"}, 9),
-        ({"$minMaxScaler": {"input": "$v"}}, 238),
         ({"$sum": 1, "$avg": 1}, 9),
         ({"$sum": 1, "x": 1}, 9),
         ({"$sum": 1, "window": None}, 9),
@@ -209,3 +208,36 @@ def test_errors(spec: Any, code: int) -> None:
 )
 def test_what_needs_a_sort(spec: Any, sort: dict[str, Any] | None, code: int) -> None:
     assert code_of(spec, sort) == code
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"$minMaxScaler": "$v"}, [0, 0.25, 1]),
+        ({"$minMaxScaler": {"input": "$v", "min": -1, "max": {"$add": [0, 1]}}}, [-1, -0.5, 1]),
+        ({"$minMaxScaler": {"$multiply": ["$v", 2]}}, [0, 0.25, 1]),
+        ({"$minMaxScaler": "$v", "window": {"documents": [-1, 0]}}, [0, 1, 1]),
+        ({"$minMaxScaler": {"input": 7, "min": 3, "max": 4}}, [3, 3, 3]),
+    ],
+)
+def test_scaling(spec: dict[str, Any], expected: list[float]) -> None:
+    rows = [{"t": 0, "v": 1}, {"t": 1, "v": 2}, {"t": 2, "v": 5}]
+    assert compute(spec, rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "code"),
+    [
+        ({"$minMaxScaler": {"min": 0}}, 9),
+        ({"$minMaxScaler": {"input": "$v", "x": 1}}, 9),
+        ({"$minMaxScaler": {"input": "$v", "min": "$v"}}, 9),
+        ({"$minMaxScaler": {"input": "$v", "min": 1}}, 9),
+        ({"$minMaxScaler": "$nothing"}, 14),
+        ({"$minMaxScaler": "x"}, 14),
+        ({"$minMaxScaler": []}, 14),
+    ],
+)
+def test_what_cannot_be_scaled(spec: dict[str, Any], code: int) -> None:
+    with pytest.raises(CommandError) as caught:
+        compute(spec, [{"t": 0, "v": 1}])
+    assert caught.value.code == code

@@ -1,0 +1,1 @@
+"""What the stages that compute and combine scores share: `$rankFusion`, `$scoreFusion` and `$score`."""

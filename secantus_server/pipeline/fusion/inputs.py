@@ -1,0 +1,211 @@
+"""The input pipelines of `$rankFusion` and `$scoreFusion`: their names, weights and stages, and the documents that they return.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/rankFusion/#input-pipelines
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.bson import key_string, type_name
+from secantus_server.bson.values import MISSING
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions._nodes import FieldPath
+from secantus_server.mql.metadata import SCORES, Metadata
+from secantus_server.pipeline.arguments import named_fields
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.fusion.scores import parse_weight
+from secantus_server.pipeline.source import SubPipeline
+from secantus_server.pipeline.stages.geo_near import GeoNear
+
+# The stages that a selection pipeline may contain, and those of them at its beginning that order its documents by a score.
+SELECTING = frozenset(["$match", "$search", "$vectorSearch", "$sample", "$geoNear", "$sort", "$skip", "$limit"])
+ORDERED_SOURCES = frozenset(["$search", "$vectorSearch", "$geoNear"])
+SCORE_STAGES = frozenset(["$score"])
+
+_ID = FieldPath("_id")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a fusion requires of its input pipelines.
+
+    Arguments:
+        stage: the fusion.
+        selecting: the stages that an input pipeline may contain.
+        kind: `ranked` or `scored`.
+        not_selecting, not_of_kind, empty, too_many_weights, negative_weight, unknown_weight: error codes.
+    """
+
+    stage: str
+    selecting: frozenset[str]
+    kind: str
+    not_selecting: int
+    not_of_kind: int
+    empty: int
+    negative_weight: int = 9460300
+    too_many_weights: int = 9460301
+    unknown_weight: int = 9967500
+
+
+@dataclass(frozen=True)
+class Row:
+    """A document that an input pipeline returns.
+
+    Arguments:
+        id: the key of its `_id`, by which the fusion recognizes it in other pipelines.
+        document: the document.
+        order: a key that increases along the pipeline's order; peers have the same one.
+        score: its score, or None.
+        details: its scoreDetails, or None.
+    """
+
+    id: bytes
+    document: bytes
+    order: bytes
+    score: float | None
+    details: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Input:
+    """A parsed input pipeline.
+
+    Arguments:
+        name: its name.
+        pipeline: its stages and what they read.
+        weight: the weight of its ranks or scores.
+    """
+
+    name: str
+    pipeline: SubPipeline
+    weight: float
+
+    def rows(self) -> Iterator[Row]:
+        """Run the pipeline."""
+        metadata = self.pipeline.own.metadata
+        assert metadata is not None, "a sub-pipeline follows its documents' metadata"
+        score = metadata.score_keyword()
+        metadata.wanted |= metadata.available & {*SCORES, "scoreDetails"}
+        order = _order(self.pipeline, metadata)
+        for document in self.pipeline.documents():
+            values = metadata.values
+            yield Row(
+                _id_key(document),
+                document,
+                order(document),
+                None if score is None else values.get(score),
+                values.get("scoreDetails"),
+            )
+
+
+def _id_key(document: bytes) -> bytes:
+    value = _ID.evaluate(document)
+    return key_string(None if value is MISSING else value)
+
+
+def _order(pipeline: SubPipeline, metadata: Metadata) -> Callable[[bytes], bytes]:
+    """Return the key of a document's place: the key of the last `$sort`, otherwise the score that the first stage orders by."""
+    for stage in reversed(pipeline.own.stages):
+        if stage.name == "$sort":
+            return stage.pattern.key  # type: ignore[attr-defined, no-any-return]
+    if pipeline.own.stages and isinstance(pipeline.own.stages[0], GeoNear):
+        return lambda _document: key_string(metadata.values.get("geoNearDistance"))
+    return lambda _document: key_string(-(metadata.values.get("score") or 0.0))
+
+
+def parse_inputs(rules: Rules, pipelines: Any, weights: Any, ctx: PipelineContext) -> list[Input]:
+    """Parse `input.pipelines` and `combination.weights`.
+
+    Arguments:
+        rules: what the fusion requires.
+        pipelines, weights: documents by the names of pipelines.
+        ctx: the context of the outer pipeline.
+
+    Raises:
+        CommandError: for a name, pipeline or weight that is not allowed, and the errors of the pipelines.
+    """
+    if not pipelines:
+        raise CommandError(9, f"{rules.stage}.input.pipelines must contain at least one pipeline")
+    parsed = {name: _parse_input(rules, name, stages, ctx) for name, stages in pipelines.items()}
+    numbers = _parse_weights(rules, weights, parsed)
+    return [Input(name, pipeline, numbers.get(name, 1.0)) for name, pipeline in parsed.items()]
+
+
+def _parse_weights(rules: Rules, weights: dict[str, Any], pipelines: dict[str, SubPipeline]) -> dict[str, float]:
+    if len(weights) > len(pipelines):
+        raise CommandError(
+            rules.too_many_weights,
+            f"{rules.stage} has {len(weights)} weights for {len(pipelines)} pipelines",
+        )
+    for name in weights:
+        if name not in pipelines:
+            known = ", ".join(pipelines)
+            raise CommandError(
+                rules.unknown_weight, f"{rules.stage}.combination.weights names no input pipeline: {name}. Pipelines: {known}"
+            )
+    path = f"{rules.stage}.combination.weights"
+    return {name: parse_weight(f"{path}.{name}", value, math.inf, rules.negative_weight) for name, value in weights.items()}
+
+
+def _parse_input(rules: Rules, name: str, stages: Any, ctx: PipelineContext) -> SubPipeline:
+    _check_name(rules, name)
+    if type(stages) is not list:
+        text = f"BSON field '{rules.stage}.input.pipelines.{name}' is the wrong type '{type_name(stages)}', expected type 'array'"
+        raise CommandError(14, text)
+    if not stages:
+        raise CommandError(rules.empty, f"{rules.stage} input pipeline cannot be empty: {name}")
+    assert ctx.collection is not None, "the stage is not allowed without a collection"
+    for stage in stages:
+        _check_stage(rules, name, stage)
+    parsed = SubPipeline.parse(rules.stage, ctx.collection, stages, ctx, {})
+    if not _is_of_kind(rules, stages, parsed):
+        needs = "$sort" if rules.kind == "ranked" else "$score"
+        text = f"All input pipelines of {rules.stage} must be {rules.kind} pipelines, but {name} neither begins with a {rules.kind} stage"
+        raise CommandError(rules.not_of_kind, f"{text} nor contains a {needs} stage")
+    return parsed
+
+
+def _check_name(rules: Rules, name: str) -> None:
+    path = f"{rules.stage}.input.pipelines"
+    if name == "":
+        raise CommandError(15998, f"{path}: the name of a pipeline cannot be an empty string")
+    if name.startswith("$"):
+        raise CommandError(16410, f"{path}: the name of a pipeline cannot start with '$': {name}")
+    if "\0" in name:
+        raise CommandError(16411, f"{path}: the name of a pipeline cannot contain a null byte")
+    if "." in name:
+        raise CommandError(16412, f"{path}: the name of a pipeline cannot contain '.': {name}")
+
+
+def _check_stage(rules: Rules, name: str, stage: Any) -> None:
+    """Raise for a stage that could change documents."""
+    found = next(iter(stage), "") if type(stage) is dict else ""
+    if found and found not in rules.selecting:
+        text = f"All input pipelines of {rules.stage} must be selection pipelines, which return documents unchanged, but {name} contains"
+        raise CommandError(rules.not_selecting, f"{text} {found}")
+    spec = stage.get("$geoNear") if type(stage) is dict else None
+    if type(spec) is dict and ("includeLocs" in spec or "distanceField" in spec):
+        text = f"All input pipelines of {rules.stage} must be selection pipelines and return documents unchanged, but $geoNear of {name}"
+        raise CommandError(rules.not_selecting, f"{text} has a distanceField or includeLocs")
+
+
+def _is_of_kind(rules: Rules, stages: list[Any], parsed: SubPipeline) -> bool:
+    if rules.kind == "ranked":
+        return next(iter(stages[0])) in ORDERED_SOURCES or any("$sort" in stage for stage in stages)
+    metadata = parsed.own.metadata
+    return metadata is not None and metadata.score_keyword() is not None
+
+
+def parse_combination(stage: str, spec: Any, known: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    """Return the fields of a `combination`, which may be missing; `weights` is always there.
+
+    Raises:
+        CommandError: 14, 40415.
+    """
+    found = named_fields(f"{stage}.combination", spec or {}, {"weights": ("object",), **known})
+    found.setdefault("weights", {})
+    return found

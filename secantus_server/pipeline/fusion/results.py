@@ -1,0 +1,55 @@
+"""The output of a fusion: each document once, by descending score, with its score and scoreDetails as metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.mql.metadata import Metadata
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A document of the output.
+
+    Arguments:
+        id: the key of its `_id`.
+        document: the document.
+        score: its score.
+        details: its scoreDetails, or None if they are not wanted.
+    """
+
+    id: bytes
+    document: bytes
+    score: float
+    details: dict[str, Any] | None
+
+
+def in_order(fused: list[Fused], metadata: Metadata | None) -> Iterator[bytes]:
+    """Yield the documents by descending score, equal ones by `_id`, and set the metadata of each."""
+    fused.sort(key=lambda item: (-item.score, item.id))
+    for item in fused:
+        if metadata is not None:
+            metadata.values = {"score": item.score}
+            if item.details is not None:
+                metadata.values["scoreDetails"] = item.details
+        yield item.document
+
+
+def input_details(name: str, own: dict[str, Any], score: float | None, details: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what scoreDetails tell of one input pipeline.
+
+    Arguments:
+        name: the pipeline.
+        own: the fields that the fusion adds.
+        score: the score that the pipeline gave the document, or None.
+        details: the pipeline's own scoreDetails of the document, or None.
+    """
+    found: dict[str, Any] = {"inputPipelineName": name, **own}
+    if score is not None:
+        found["value"] = score
+    if details is not None and "description" in details:
+        found["description"] = details["description"]
+    found["details"] = (details or {}).get("details", [])
+    return found

@@ -1,0 +1,111 @@
+"""`$rankFusion`: combines the rankings of several pipelines by reciprocal rank fusion.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/rankFusion/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.pipeline.arguments import named_fields
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.fusion.inputs import SELECTING, Input, Row, Rules, parse_combination, parse_inputs
+from secantus_server.pipeline.fusion.results import Fused, in_order, input_details
+from secantus_server.pipeline.fusion.stage import FusionStage
+from secantus_server.pipeline.registry import stage
+
+NAME = "$rankFusion"
+# MongoDB's constant: the greater it is, the less the first ranks count.
+SENSITIVITY = 60
+DESCRIPTION = (
+    "value output by reciprocal rank fusion algorithm, computed as sum of weight * (1 / (60 + rank)) across input pipelines from which "
+    "this document is output, from:"
+)
+RULES = Rules(NAME, SELECTING, "ranked", not_selecting=9191103, not_of_kind=9191100, empty=9834300)
+
+# A document's rank in a pipeline, and how the pipeline returned it.
+Ranked = tuple[int, Row]
+
+
+@stage(NAME)
+class RankFusion(FusionStage):
+    """A fusion of ranks.
+
+    Arguments:
+        inputs: the input pipelines.
+        ctx: the context of the pipeline.
+        with_details: whether documents get scoreDetails.
+    """
+
+    misplaced = (10170100, f"{NAME} must be the first stage of the pipeline")
+
+    def __init__(self, inputs: list[Input], ctx: PipelineContext, with_details: bool) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.ctx = ctx
+        self.with_details = with_details
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> RankFusion:
+        """Parse `{$rankFusion: {input: {pipelines}, combination: {weights}, scoreDetails}}`.
+
+        Raises:
+            CommandError: 9, 14, 40414, 40415 for a malformed argument, and the errors of `parse_inputs`.
+        """
+        if type(spec) is not dict:
+            raise CommandError(9, f"The {NAME} stage specification must be an object, found {type_name(spec)}")
+        known = {"input": ("object",), "combination": ("object",), "scoreDetails": ("bool",)}
+        fields = named_fields(NAME, spec, known, ("input",))
+        given = named_fields(f"{NAME}.input", fields["input"], {"pipelines": ("object",)}, ("pipelines",))
+        weights = parse_combination(NAME, fields.get("combination"), {})["weights"]
+        inputs = parse_inputs(RULES, given["pipelines"], weights, ctx)
+        with_details = fields.get("scoreDetails", False)
+        if ctx.parse.metadata is not None:
+            ctx.parse.metadata.available |= {"score", "scoreDetails"} if with_details else {"score"}
+        return cls(inputs, ctx, with_details)
+
+    def several(self) -> bool:
+        """Return whether there are several input pipelines."""
+        return len(self.inputs) > 1
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """Return the documents of all input pipelines by descending score.
+
+        Raises:
+            CommandError: 238 inside a `$facet`, and the errors of the input pipelines.
+        """
+        if self.ctx.in_facet:
+            raise not_supported("$rankFusion inside a $facet", "run it as a pipeline of its own")
+        ranks = [self._ranked(one) for one in self.inputs]
+        ids = dict.fromkeys(id_ for ranked in ranks for id_ in ranked)
+        return in_order([self._fuse(id_, ranks) for id_ in ids], self.ctx.parse.metadata)
+
+    def _ranked(self, one: Input) -> dict[bytes, Ranked]:
+        """Return the documents of a pipeline by `_id`, with their ranks; peers share the rank of the first of them."""
+        found: dict[bytes, Ranked] = {}
+        rank, last = 0, None
+        for index, row in enumerate(one.rows()):
+            self.check()
+            if row.order != last:
+                rank, last = index + 1, row.order
+            found.setdefault(row.id, (rank, row))
+        return found
+
+    def _fuse(self, id_: bytes, ranks: list[dict[bytes, Ranked]]) -> Fused:
+        places = [ranked.get(id_) for ranked in ranks]
+        terms = [one.weight * (1 / (SENSITIVITY + place[0])) for one, place in zip(self.inputs, places, strict=True) if place]
+        score = float(sum(terms))
+        details = {"value": score, "description": DESCRIPTION, "details": self._details(places)} if self.with_details else None
+        return Fused(id_, next(place[1].document for place in places if place), score, details)
+
+    def _details(self, places: list[Ranked | None]) -> list[dict[str, Any]]:
+        found = []
+        for one, place in zip(self.inputs, places, strict=True):
+            if place is None:
+                found.append(input_details(one.name, {"rank": "N/A", "weight": one.weight}, None, None))
+            else:
+                found.append(input_details(one.name, {"rank": place[0], "weight": one.weight}, place[1].score, place[1].details))
+        return found

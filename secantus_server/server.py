@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from secantus_server.backup.segments import OplogArchive
     from secantus_server.console_process import ConsoleProcess
     from secantus_server.dispatch.harness import Difference, DumpedCollection
+    from secantus_server.net.direct import DirectConnection
     from secantus_server.net.metrics_endpoint import MetricsEndpoint
 
 load_commands()
@@ -418,6 +419,16 @@ class SecantusDBServer(Recording):
         """The connection string for MongoClient."""
         tls = "&tls=true" if self.settings.requires_tls else ""
         return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true{tls}"
+
+    def connect_directly(self) -> DirectConnection | None:
+        """Connect a client of this process without a socket, or return None if it must use one, as `Listener.connect` says."""
+        return None if self._services is None or self._listener is None else self._listener.connect()
+
+    def interrupt_thread(self, thread: int) -> None:
+        """Make the command fail, with error 11601, that a thread of a direct client runs, if there is one."""
+        for operation in self.services.operations.all():
+            if operation.thread == thread:
+                operation.interrupt(CommandError(11601, "operation was interrupted"))
 
     def _open_snapshots(self) -> Snapshots:
         if self._services is None or self._snapshots is None:

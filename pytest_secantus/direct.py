@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_secantus.options import address
 from pytest_secantus.patching import is_patched
@@ -11,6 +15,25 @@ from pytest_secantus.patching import is_patched
 if TYPE_CHECKING:
     from pytest_secantus.worker import Worker
     from secantus_server.net.direct import DirectConnection
+
+#: The versions of pymongo whose clients can do without sockets, up to and without the second: see `direct_driver`.
+KNOWN: Final = ((4, 20), (4, 21))
+
+
+def installed_version() -> str | None:
+    """Return the version of pymongo without importing it, or None if it cannot be found out: the suite may patch the process before."""
+    if (pymongo := sys.modules.get("pymongo")) is not None:
+        return str(pymongo.version)
+    spec = find_spec("pymongo")
+    file = Path(spec.origin or "").with_name("_version.py") if spec is not None else None
+    found = re.search(r'^__version__ = "([^"]+)"', file.read_text("utf-8"), re.MULTILINE) if file is not None and file.exists() else None
+    return found[1] if found else None
+
+
+def is_known(version: str) -> bool:
+    """Return whether clients of this version of pymongo can do without sockets."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    return KNOWN[0] <= numbers < KNOWN[1]
 
 
 class DirectClients:

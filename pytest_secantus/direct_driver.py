@@ -1,7 +1,7 @@
 """Connect pymongo clients of this process to the server of this process without sockets.
 
 This replaces the functions with which pymongo's pools open a connection, send a message and receive a reply. None of them is a public
-interface, so it is only done for the versions in `KNOWN`.
+interface, so it is only done for the versions that `direct.KNOWN` names.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_secantus.direct import is_known
 from pytest_secantus.driver import UnknownDriver, replaced
 
 if TYPE_CHECKING:
     from pytest_secantus.signals import Deferral
     from secantus_server.net.direct import DirectConnection
 
-#: The versions of pymongo, up to and without the second.
-KNOWN: Final = ((4, 20), (4, 21))
 #: How often a waiting client looks whether its operation was cancelled, as pymongo does.
 LOOK_S: Final = 0.5
 
@@ -164,7 +163,7 @@ class Driver:
     def __init__(self) -> None:
         import pymongo
 
-        if not KNOWN[0] <= pymongo.version_tuple[:2] < KNOWN[1]:
+        if not is_known(pymongo.version):
             raise UnknownDriver(f"pymongo {pymongo.version}")
         try:
             from pymongo import _csot

@@ -420,7 +420,7 @@ def read_process(text: str) -> Process:
 
 def read_transport(text: str) -> Transport:
     """Return how clients of this process reach the server."""
-    transport = text or "tcp"
+    transport = text or "direct"
     if transport not in TRANSPORTS:
         raise pytest.UsageError(f"secantus_transport is {text!r}; it must be one of {', '.join(TRANSPORTS)}")
     return transport

@@ -280,6 +280,11 @@ class Worker:
         return self._client
 
     @property
+    def has_seeds(self) -> bool:
+        """Whether a test has had seeds, which the next ones may have to exchange."""
+        return self._seeds is not None
+
+    @property
     def seeds(self) -> Seeds:
         """The seeds loaded so far."""
         if self._seeds is None:

@@ -444,6 +444,10 @@ class SecantusDBServer(Recording):
         """Take a snapshot of the server's contents. Snapshots nest: release or restore the later one first."""
         return self._open_snapshots().take()
 
+    def renew(self, snapshot: ServerSnapshot) -> bool:
+        """Make a snapshot one of the present state; return whether that was possible: nothing was written since the innermost one."""
+        return self._open_snapshots().renew(snapshot)
+
     def restore(self, snapshot: ServerSnapshot) -> None:
         """Restore the contents at a snapshot, which stays usable; cursors and sessions opened since are ended.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Generator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -205,12 +205,12 @@ class CommandWatch:
             self._harvest(self._item)
             self.switch_off()
 
+    def fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> AbstractContextManager[None] | None:
+        """Return a block whose commands are left out of the test's log, or None if those of a fixture are not: its scope is the test."""
+        return self._left_out() if self.is_on and fixturedef.scope != "function" else None
+
     @contextmanager
-    def fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None]:
-        """Leave the commands of a fixture with a wider scope out of the test's log."""
-        if not self.is_on or fixturedef.scope == "function":
-            yield
-            return
+    def _left_out(self) -> Generator[None]:
         before = self.server.command_log_position()
         try:
             yield
@@ -280,10 +280,10 @@ class CommandWatch:
             if checks and self._worker.options.uri is not None:
                 raise pytest.UsageError(f"{item.nodeid}: the marker {FAIL_MARKER} cannot be combined with secantus_uri")
 
-    def call(self, item: pytest.Item) -> AbstractContextManager[None]:
-        """Surround the test function; if the log is wanted, note where examples and subtests begin."""
+    def call(self, item: pytest.Item) -> AbstractContextManager[None] | None:
+        """Return a block for the test function that notes where examples and subtests begin, or None if the log is not wanted."""
         if not self.is_wanted:
-            return nullcontext()
+            return None
         from pytest_secantus.parts import parts_noticed
 
         return parts_noticed(item, self._begin_part)
@@ -343,6 +343,7 @@ WATCH = pytest.StashKey[CommandWatch]()
 
 def watch_of(config: pytest.Config) -> CommandWatch:
     """Return the watch of this configuration; create it on first use."""
-    if WATCH not in config.stash:
-        config.stash[WATCH] = CommandWatch(guard_of(config).worker, config)
-    return config.stash[WATCH]
+    watch = config.stash.get(WATCH, None)
+    if watch is None:
+        watch = config.stash[WATCH] = CommandWatch(guard_of(config).worker, config)
+    return watch

@@ -92,20 +92,16 @@ def secantus_client_as(request: pytest.FixtureRequest, secantus_server: Secantus
 
 
 @pytest.fixture
-def secantus_db(request: pytest.FixtureRequest, secantus_client: MongoClient[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]]:
+def secantus_db(request: pytest.FixtureRequest, secantus_client: MongoClient[dict[str, Any]]) -> Database[dict[str, Any]]:
     """A pymongo Database for one test: empty, or with the data that `secantus_seed` (marker or ini) loads."""
     guard = guard_of(request.config)
     worker = guard.worker
     if worker.options.isolation != "namespace":
-        yield secantus_client[worker.options.database]
-        return
+        return secantus_client[worker.options.database]
     name = worker.new_database_name()
-    try:
-        worker.seeds.fill(guard.sources(request.node), name)
-        yield secantus_client[name]
-    finally:
-        if worker.death() is None:
-            _drop(worker.client, name)
+    request.addfinalizer(lambda: _drop(worker.client, name) if worker.death() is None else None)
+    worker.seeds.fill(guard.sources(request.node), name)
+    return secantus_client[name]
 
 
 #: How long the drop of a database waits for a transaction that uses it.

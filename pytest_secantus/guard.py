@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_secantus.blocking import Blocking
     from pytest_secantus.dumping import DumpableServer
+    from pytest_secantus.isolation import Layer
     from pytest_secantus.resetting import Resetting
     from pytest_secantus.seeding import Source
     from pytest_secantus.threads import ThreadGuard
@@ -40,7 +41,9 @@ class Guard:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self._item: pytest.Item | None = None
-        self._writing = ExitStack()
+        # The layers that the running test has set aside; None if no test runs.
+        self._aside: list[Layer] | None = None
+        # Puts the server's release back after a test that asked for another one.
         self._release = ExitStack()
         self._teardowns: dict[pytest.FixtureDef[Any], ExitStack] = {}
         self._armed = False
@@ -75,12 +78,13 @@ class Guard:
         self._cleanup.close()
         self.worker.stop()
 
+    def protocol(self, item: pytest.Item) -> AbstractContextManager[None] | None:
+        """Return a block for a whole test that runs in a fork, or None for another test."""
+        return self._forked(item) if self.worker.running and is_forked(item) and not self.worker.serves_forks else None
+
     @contextmanager
-    def protocol(self, item: pytest.Item) -> Generator[None]:
-        """Surround a whole test. If it runs in a fork, which has no server, load its seed and undo its writes in this process."""
-        if not (self.worker.running and is_forked(item)) or self.worker.serves_forks:
-            yield
-            return
+    def _forked(self, item: pytest.Item) -> Generator[None]:
+        """Load the seed of a test that runs in a fork, which has no server, and undo its writes in this process."""
         try:
             self.worker.seeds.prepare(self.sources(item))
         except Exception as error:  # noqa: BLE001  (whatever a callable seed raises; the fork reports it)
@@ -119,11 +123,11 @@ class Guard:
         if self._resetting is not None:
             self._resetting.begin()
 
-    def call(self, item: pytest.Item) -> AbstractContextManager[None]:
-        """Surround the test function; with ``secantus_reset``, reset the databases before its examples and subtests."""
+    def call(self, item: pytest.Item) -> AbstractContextManager[None] | None:
+        """Return a block for the test function that resets the databases before its parts, or None without ``secantus_reset``."""
         worker = self.worker
         is_asked_for = bool(worker.options.reset) or self._resetting is not None
-        return self.resetting().call(item) if is_asked_for and worker.running and not worker.is_left_to_parent else nullcontext()
+        return self.resetting().call(item) if is_asked_for and worker.running and not worker.is_left_to_parent else None
 
     def resetting(self) -> Resetting:
         """Return the resets within tests."""
@@ -191,7 +195,9 @@ class Guard:
                 for call in self.before_undo:
                     call()
                 self._release.close()
-                self._writing.close()
+                if (aside := self._aside) is not None:
+                    self._aside = None
+                    self.worker.layers.finish(item, aside)
                 self.worker.layers.close(item)
             except ServerDied as error:
                 raise pytest.fail.Exception(self._after_death(str(error)), pytrace=False) from None
@@ -218,18 +224,18 @@ class Guard:
             for message in self._threads.end_test(item.nodeid):
                 item.warn(LeftThreadWarning(message))
 
-    @contextmanager
-    def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
-        """Attribute writes within the block to the fixture, or to the test if the fixture has function scope."""
+    def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> AbstractContextManager[None] | None:
+        """Return a block that attributes its writes to the fixture, or None if they belong to the test, for which this prepares."""
         if fixturedef.argname == SERVER_FIXTURE:
-            with tried_again(fixturedef, request):
-                yield
-            return
-        if fixturedef.scope == "function":
-            self._arm(request.node)
-            with self._seeded(fixturedef, request.node):
-                yield
-            return
+            return tried_again(fixturedef, request)
+        if fixturedef.scope != "function":
+            return self._wider_setup(fixturedef)
+        self._arm(request.node)
+        return self._seeded(fixturedef, request.node)
+
+    @contextmanager
+    def _wider_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None]:
+        """Attribute writes within the block to a fixture of a wider scope than the test's."""
         try:
             with self._outside_test(), self.worker.layers.writing(fixturedef, RANKS[fixturedef.scope]):
                 yield
@@ -264,10 +270,12 @@ class Guard:
 
     def sources(self, item: pytest.Item) -> list[Source]:
         """Return the seeds named by a test's markers: first the module's, then the class's, then its own."""
+        markers = list(reversed(list(item.iter_markers(SEED_MARKER))))
+        if not markers:
+            return []
         from pytest_secantus.seeding import SeedError, find_source
 
         directories = [item.path.parent, item.config.rootpath, *self.worker.options.seed]
-        markers = list(reversed(list(item.iter_markers(SEED_MARKER))))
         if named := [name for marker in markers for name in marker.kwargs]:
             raise SeedError(f"secantus_seed: pass sources as positional arguments, not as {named[0]}=")
         given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
@@ -293,12 +301,14 @@ class Guard:
 
     def _begin(self, item: pytest.Item) -> None:
         try:
-            if self._exchanges_seeds and not list(item.iter_markers(SEED_MARKER)):
+            if self._exchanges_seeds and self.worker.has_seeds and not has_marker(item, SEED_MARKER):
                 self.worker.seeds.prepare([])
             self._item = item
             self._armed = False
-            self._writing.enter_context(self.worker.layers.writing(item, TEST_RANK))
-            self._release.enter_context(self.worker.answering_like(self._wanted_release(item)))
+            self._aside = self.worker.layers.begin(item, TEST_RANK)
+            release = self._wanted_release(item)
+            if release is not None:
+                self._release.enter_context(self.worker.answering_like(release))
         except ServerDied as death:
             self._item = None
             self._refusal = self._after_death(str(death))
@@ -332,18 +342,16 @@ class Guard:
             self._armed = True
             item.addfinalizer(self.finish_test)
 
-    @contextmanager
-    def _seeded(self, fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> Generator[None]:
-        """Load the seed before the fixture; if that fails, make the fixture fail. (Raising here would leave pytest a half-made fixture.)"""
-        original = fixturedef.func
+    def _seeded(self, fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> AbstractContextManager[None] | None:
+        """Load the seed before a fixture; if that fails, return a block in which the fixture fails.
+
+        (Raising here would leave pytest a half-made fixture.)
+        """
         try:
             self._prepare_seed(item)
         except Exception as error:  # noqa: BLE001  (whatever a callable seed raises)
-            fixturedef.func = partial(fail, error)  # type: ignore[misc]
-        try:
-            yield
-        finally:
-            fixturedef.func = original  # type: ignore[misc]
+            return failing(fixturedef, error)
+        return None
 
     @property
     def _exchanges_seeds(self) -> bool:
@@ -354,8 +362,9 @@ class Guard:
         if self._seed_error is not None:
             raise self._seed_error
         if self._exchanges_seeds and item is self._item:
-            self.worker.seeds.prepare(self.sources(item))
-            if self._has_users is not item and (users := self.users(item)):
+            if self.worker.has_seeds or has_marker(item, SEED_MARKER):
+                self.worker.seeds.prepare(self.sources(item))
+            if self._has_users is not item and has_marker(item, AUTH_MARKER) and (users := self.users(item)):
                 from pytest_secantus.users import create_users
 
                 self._has_users = item
@@ -370,6 +379,17 @@ def make_blocking(worker: Worker) -> Blocking:
 
 
 @contextmanager
+def failing(fixturedef: pytest.FixtureDef[Any], error: Exception) -> Generator[None]:
+    """Make a fixture fail within the block."""
+    original = fixturedef.func
+    fixturedef.func = partial(fail, error)  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        fixturedef.func = original  # type: ignore[misc]
+
+
+@contextmanager
 def tried_again(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
     """Finish a fixture whose setup fails; otherwise pytest repeats the cached failure, such as a timeout, for every later test."""
     try:
@@ -377,6 +397,17 @@ def tried_again(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReque
     except BaseException:
         fixturedef.finish(request)  # type: ignore[arg-type]
         raise
+
+
+def has_marker(item: pytest.Item, name: str) -> bool:
+    """Return whether a test, or its class or module, has a marker."""
+    node: Any = item
+    while node is not None:
+        for mark in node.own_markers:
+            if mark.name == name:
+                return True
+        node = node.parent
+    return False
 
 
 def is_forked(item: pytest.Item) -> bool:
@@ -406,8 +437,8 @@ def guard_of(config: pytest.Config, given: Namespace | None = None) -> Guard:
     Raises:
         pytest.UsageError: an option is invalid.
     """
-    if GUARD not in config.stash:
-        worker = Worker(read_options(config, given or config.option))
-        config.stash[GUARD] = Guard(worker)
-        config.add_cleanup(config.stash[GUARD].stop)
-    return config.stash[GUARD]
+    guard = config.stash.get(GUARD, None)
+    if guard is None:
+        guard = config.stash[GUARD] = Guard(Worker(read_options(config, given or config.option)))
+        config.add_cleanup(guard.stop)
+    return guard

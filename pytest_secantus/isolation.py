@@ -43,6 +43,8 @@ class Layers:
 
     def __init__(self) -> None:
         self._store: SnapshotStore | None = None
+        # The snapshot of a layer that has ended. The next layer takes it over unless something was written meanwhile.
+        self._spare: Any = None
         self._open: list[Layer] = []
         self._waiting: list[Layer] = []
         self._writers: list[tuple[Hashable, float]] = []
@@ -54,7 +56,7 @@ class Layers:
 
     def detach(self) -> None:
         """Forget the layers without restoring anything: the server is about to stop."""
-        self._store = None
+        self._store = self._spare = None
         self._open.clear()
         self._waiting.clear()
 
@@ -88,17 +90,26 @@ class Layers:
 
         The layer stays open after the block, until `close`, unless nothing was written.
         """
-        aside = self._set_aside(self._first_in_the_way(owner, rank))
-        self._writers.append((owner, rank))
-        self._open_layer(owner, rank)
+        aside = self.begin(owner, rank)
         try:
             yield
         finally:
-            self._writers.pop()
-            self._drop_if_unused(owner)
-            self._put_back(aside)
-            if self._writers:
-                self._open_layer(*self._writers[-1])
+            self.finish(owner, aside)
+
+    def begin(self, owner: Hashable, rank: float) -> list[Layer]:
+        """Begin what `writing` does; return the layers that are set aside, for `finish`."""
+        aside = self._set_aside(self._first_in_the_way(owner, rank))
+        self._writers.append((owner, rank))
+        self._open_layer(owner, rank)
+        return aside
+
+    def finish(self, owner: Hashable, aside: list[Layer]) -> None:
+        """End what `begin` has begun last."""
+        self._writers.pop()
+        self._drop_if_unused(owner)
+        self._put_back(aside)
+        if self._writers:
+            self._open_layer(*self._writers[-1])
 
     def close(self, owner: Hashable) -> None:
         """Undo the writes of `owner` and end its layer, at any level. Do nothing if it has none."""
@@ -111,7 +122,7 @@ class Layers:
             self._undo_after_foreign_restore()
         else:
             self._store.restore(layer.snapshot)
-            self._store.release(layer.snapshot)
+            self._end(layer.snapshot)
         self._put_back(aside)
 
     def take_out(self, owner: Hashable) -> Layer:
@@ -121,6 +132,7 @@ class Layers:
         assert layer is not None
         aside = self._set_aside(self._open.index(layer) + 1)
         self._open.remove(layer)
+        self._end_spare()
         layer.aside = self._store.set_aside(layer.snapshot)
         self._put_back(aside)
         return layer
@@ -148,7 +160,31 @@ class Layers:
     def _open_layer(self, owner: Hashable, rank: float) -> None:
         """Open the layer of `owner` as the innermost one, if there is a server and it has none."""
         if self._store is not None and self._layer_of(owner) is None:
-            self._open.append(Layer(owner, rank, self._store.snapshot()))
+            self._open.append(Layer(owner, rank, self._snapshot(self._store)))
+
+    def _snapshot(self, store: SnapshotStore) -> Any:
+        """Return a snapshot of the present state: the spare one, if nothing was written since, or a new one."""
+        spare = self._spare
+        if spare is not None and store.renew(spare):
+            self._spare = None
+            return spare
+        self._end_spare()
+        return store.snapshot()
+
+    def _end(self, snapshot: Any) -> None:
+        """Keep the snapshot of a layer that has ended for the next layer, or release it if the store cannot renew snapshots."""
+        assert self._store is not None
+        self._end_spare()
+        if hasattr(self._store, "renew"):
+            self._spare = snapshot
+        else:
+            self._store.release(snapshot)
+
+    def _end_spare(self) -> None:
+        """Release the spare snapshot. Do nothing if there is none, or it has ended with one further out, or the test has taken another."""
+        spare, self._spare = self._spare, None
+        if spare is not None and self._store is not None and self._store.snapshots[-1:] == (spare,):
+            self._store.release(spare)
 
     def _drop_if_unused(self, owner: Hashable) -> None:
         """End a layer without writes or nested snapshots: most fixtures never touch the store."""
@@ -156,9 +192,10 @@ class Layers:
         still_writing = any(writer == owner for writer, _ in self._writers)
         if self._store is None or layer is None or still_writing:
             return
+        self._end_spare()
         if self._store.snapshots[-1:] == (layer.snapshot,) and not self._store.written_since(layer.snapshot):
-            self._store.release(layer.snapshot)
             self._open.remove(layer)
+            self._end(layer.snapshot)
 
     def _has_ended(self, layer: Layer | None) -> bool:
         """Return whether the layer's snapshot has ended because a test restored one further out."""
@@ -167,6 +204,7 @@ class Layers:
     def _undo_after_foreign_restore(self) -> None:
         """Restore the innermost snapshot: the layer ended when a test restored its own snapshot further out."""
         assert self._store is not None
+        self._end_spare()
         innermost = self._store.snapshots[-1:]
         if innermost and all(innermost[0] is not layer.snapshot for layer in self._open):
             self._store.restore(innermost[0])
@@ -174,6 +212,8 @@ class Layers:
     def _set_aside(self, level: int) -> list[Layer]:
         """Set aside the layers from `level` inwards, innermost first; return them outermost first."""
         assert self._store is not None or not self._open
+        if self._open[level:]:
+            self._end_spare()
         layers = [layer for layer in self._open[level:] if not self._has_ended(layer)]
         for layer in reversed(layers):
             layer.aside = self._store.set_aside(layer.snapshot) if self._store else None
@@ -186,6 +226,7 @@ class Layers:
         for layer in layers:
             if self._store is not None and layer in self._waiting:
                 self._waiting.remove(layer)
+                self._end_spare()
                 self._store.put_back(layer.aside)
                 layer.aside = None
                 self._open.append(layer)

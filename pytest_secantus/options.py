@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Isolation = Literal["restore", "namespace", "none"]
 ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
+Transport = Literal["direct", "tcp"]
+TRANSPORTS: Final[tuple[Transport, ...]] = get_args(Transport)
 Process = Literal["auto", "yes", "no"]
 PROCESSES: Final[tuple[Process, ...]] = get_args(Process)
 Tls = Literal["no", "yes", "mutual"]
@@ -52,6 +54,7 @@ INI_TEXTS: Final = {
     "secantus_storage": "as --secantus-storage",
     "secantus_uri": "as --secantus-uri",
     "secantus_process": "as --secantus-process",
+    "secantus_transport": "how pymongo clients of this process reach the server: direct (default, without sockets), tcp",
     "secantus_shadow": "as --secantus-shadow",
     "secantus_tls": "as --secantus-tls",
     "secantus_keep_definitions": "keep the definitions of collections and indexes that tests create: yes, no",
@@ -81,6 +84,7 @@ class Options:
         block: whether tests that request none of our fixtures are kept from the server.
         follows_clock: whether the server's clock follows time-machine and freezegun.
         process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
+        transport: how pymongo clients of this process reach a server in it.
         auth: the users of a server that requires authentication; the URI has the credentials of the first one.
         tls: whether clients use TLS; `mutual` requires their certificates, too.
         forks: whether pytest-forked runs each test in a fork.
@@ -109,6 +113,7 @@ class Options:
     check_logins: bool
     follows_clock: bool
     process: Process
+    transport: Transport
     auth: tuple[User, ...]
     tls: Tls
     forks: bool
@@ -199,22 +204,30 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, ini("secantus_settings")),
         settings=read_settings(ini("secantus_settings"), ini("secantus_compat"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", ini("secantus_keep_definitions"), given.secantus),
-        dump=read_dump(given.secantus_dump, config, uri),
-        dump_format=read_dump_format(given.secantus_dump_format, given.secantus_dump),
-        pause=read_pause(given),
-        console=read_console(given),
+        **read_failures(config, given, uri),
         reset=read_reset(ini("secantus_reset"), isolation),
         guards_threads=read_truth("secantus_thread_guard", ini("secantus_thread_guard"), False),
         block=read_own_truth("secantus_block", ini("secantus_block"), uri),
         check_logins=read_own_truth("secantus_check_logins", ini("secantus_check_logins"), uri),
         follows_clock=read_clock(ini("secantus_clock"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
+        transport=read_transport(ini("secantus_transport")),
         auth=read_auth(ini("secantus_auth"), uri),
         forks=bool(getattr(given, "forked", False)),
         fail_on=read_fail_on(ini("secantus_fail_on"), uri),
         report=read_report(given.secantus_report, config, uri),
         shadow=read_shadow(choose(config, given.secantus_shadow, "secantus_shadow"), uri, given),
     )
+
+
+def read_failures(config: pytest.Config, given: Namespace, uri: str | None) -> dict[str, Any]:
+    """Return the options of failed tests, by the names of `Options`."""
+    return {
+        "dump": read_dump(given.secantus_dump, config, uri),
+        "dump_format": read_dump_format(given.secantus_dump_format, given.secantus_dump),
+        "pause": read_pause(given),
+        "console": read_console(given),
+    }
 
 
 def choose(config: pytest.Config, given: str | None, name: str) -> str:
@@ -431,6 +444,14 @@ def read_process(text: str) -> Process:
     if when not in PROCESSES:
         raise pytest.UsageError(f"secantus_process is {when!r}; it must be one of {', '.join(PROCESSES)}")
     return when
+
+
+def read_transport(text: str) -> Transport:
+    """Return how clients of this process reach the server."""
+    transport = text or "direct"
+    if transport not in TRANSPORTS:
+        raise pytest.UsageError(f"secantus_transport is {text!r}; it must be one of {', '.join(TRANSPORTS)}")
+    return transport
 
 
 def read_auth(lines: list[str], uri: str | None) -> tuple[User, ...]:

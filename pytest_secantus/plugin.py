@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from pytest_secantus.fixtures import (
     secantus_uri,
 )
 from pytest_secantus.guard import AUTH_MARKER, COMPAT_MARKER, SEED_MARKER, guard_of
-from pytest_secantus.options import MEMORY, add_options
+from pytest_secantus.options import MEMORY, Options, add_options
 from pytest_secantus.plain_imports import import_plainly
 from pytest_secantus.shadowing import check_shadow, shadow_of
 from pytest_secantus.worker import Worker, check_driver
@@ -114,7 +115,17 @@ def pytest_report_header(config: pytest.Config) -> str:
     if getattr(worker.server if worker.running else None, "pid", None):
         where += " in a child process"
     storage = "" if options.uri else f", storage {options.storage if options.storage != MEMORY else 'in memory'}"
-    return f"secantus: {where}{storage}, isolation {options.isolation}"
+    return f"secantus: {where}{storage}, isolation {options.isolation}{told_of_sockets(options)}"
+
+
+def told_of_sockets(options: Options) -> str:
+    """Return that clients use sockets because the plugin does not know this version of pymongo, or nothing."""
+    if options.transport != "direct" or options.uri:
+        return ""
+    from pytest_secantus.direct import installed_version, is_known
+
+    version = installed_version()
+    return "" if version is None or is_known(version) else f", transport tcp (direct is for other versions than pymongo {version})"
 
 
 def without_credentials(uri: str) -> str:
@@ -125,7 +136,10 @@ def without_credentials(uri: str) -> str:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Isolate a test that runs in a fork from this process."""
-    with guard_of(item.config).protocol(item):
+    block = guard_of(item.config).protocol(item)
+    if block is None:
+        return (yield)
+    with block:
         return (yield)
 
 
@@ -152,10 +166,14 @@ def pytest_runtest_setup_checked(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Reset the databases within the test, if that was asked for, and fail it if it has passed but a plan check reports something."""
-    watch = watch_of(item.config)
+    watch, of_guard = watch_of(item.config), guard_of(item.config).call(item)
     try:
-        with guard_of(item.config).call(item), watch.call(item):
+        of_watch = watch.call(item)
+        if of_guard is None and of_watch is None:
             result = yield
+        else:
+            with of_guard or nullcontext(), of_watch or nullcontext():
+                result = yield
         watch.check_plans(item)
     finally:
         watch.function_ended(item)
@@ -177,7 +195,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None, object, object]:
     """Attribute a fixture's writes to its scope."""
-    with guard_of(request.config).fixture_setup(fixturedef, request), watch_of(request.config).fixture_setup(fixturedef):
+    of_guard = guard_of(request.config).fixture_setup(fixturedef, request)
+    of_watch = watch_of(request.config).fixture_setup(fixturedef)
+    if of_guard is None and of_watch is None:
+        return (yield)
+    with of_guard or nullcontext(), of_watch or nullcontext():
         return (yield)
 
 

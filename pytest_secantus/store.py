@@ -17,6 +17,12 @@ class SnapshotStore(Protocol):
     def snapshot(self) -> Handle:
         """Open a snapshot inside the others."""
 
+    def renew(self, snapshot: Handle) -> bool:
+        """Make a snapshot one of the present state, if it is the innermost one and nothing was written since; return whether it is.
+
+        A store may lack this method.
+        """
+
     def restore(self, snapshot: Handle) -> None:
         """Undo the writes since a snapshot. The snapshots inside it end; it stays open."""
 

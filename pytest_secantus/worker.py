@@ -74,6 +74,11 @@ class Worker:
         return self._server
 
     @property
+    def server_here(self) -> SecantusDBServer | None:
+        """The running server, if it is in this process."""
+        return cast("SecantusDBServer", self._server) if hasattr(self._server, "connect_directly") else None
+
+    @property
     def uri(self) -> str:
         """The connection string of the running server, with the options that clients need."""
         return self.uri_as(self.options.auth[0] if self.options.auth else None)
@@ -123,11 +128,23 @@ class Worker:
             self._cleanup.callback(self._stop_server)
             self._server = server
             server.start()
+            self._connect_directly()
             self._fill()
             self._tell_started()
         except BaseException:
             self._cleanup.close()
             raise
+
+    def _connect_directly(self) -> None:
+        """Let the clients of this process reach the server without sockets, if it runs here and they may."""
+        options = self.options
+        if options.transport == "direct" and not options.auth and options.tls == "no" and self.server_here is not None:
+            from pytest_secantus.direct import DirectClients
+            from pytest_secantus.imports import when_imported
+
+            clients = DirectClients(self)
+            self._cleanup.callback(clients.close)
+            self._cleanup.enter_context(when_imported("pymongo", clients.connect_all))
 
     def _tell_started(self) -> None:
         for call in self.when_started:
@@ -289,6 +306,11 @@ class Worker:
             self._client = MongoClient(self.uri_as(root), appname=OWN_NAME)
             self._cleanup.callback(self._close_client)
         return self._client
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether a test has had seeds, which the next ones may have to exchange."""
+        return self._seeds is not None
 
     @property
     def seeds(self) -> Seeds:

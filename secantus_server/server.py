@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from secantus_server.backup.segments import OplogArchive
     from secantus_server.console_process import ConsoleProcess
     from secantus_server.dispatch.harness import Difference, DumpedCollection
+    from secantus_server.net.direct import DirectConnection
     from secantus_server.net.metrics_endpoint import MetricsEndpoint
 
 #: The errors of `SecantusDBServer.start` that are caused by its settings or the machine.
@@ -419,6 +420,16 @@ class SecantusDBServer(Recording):
         tls = "&tls=true" if self.settings.requires_tls else ""
         return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true{tls}"
 
+    def connect_directly(self) -> DirectConnection | None:
+        """Connect a client of this process without a socket, or return None if it must use one, as `Listener.connect` says."""
+        return None if self._services is None or self._listener is None else self._listener.connect()
+
+    def interrupt_thread(self, thread: int) -> None:
+        """Make the command fail, with error 11601, that a thread of a direct client runs, if there is one."""
+        for operation in self.services.operations.all():
+            if operation.thread == thread:
+                operation.interrupt(CommandError(11601, "operation was interrupted"))
+
     def _open_snapshots(self) -> Snapshots:
         if self._services is None or self._snapshots is None:
             raise self._not_running()
@@ -432,6 +443,10 @@ class SecantusDBServer(Recording):
     def snapshot(self) -> ServerSnapshot:
         """Take a snapshot of the server's contents. Snapshots nest: release or restore the later one first."""
         return self._open_snapshots().take()
+
+    def renew(self, snapshot: ServerSnapshot) -> bool:
+        """Make a snapshot one of the present state; return whether that was possible: nothing was written since the innermost one."""
+        return self._open_snapshots().renew(snapshot)
 
     def restore(self, snapshot: ServerSnapshot) -> None:
         """Restore the contents at a snapshot, which stays usable; cursors and sessions opened since are ended.

@@ -22,40 +22,31 @@ class ServerSnapshot:
 
     Arguments:
         storage: the storage engine's part.
-        cursors: the open cursors; a restore closes all others.
-        sessions: the known sessions; a restore forgets all others.
-        writes: the newest retryable write of each session; a restore forgets later ones.
-        profiling: the profiled databases.
-        parameters: the values set by setParameter; a restore sets them again.
-        index_filters: the index filters; a restore sets them again.
-        fail_points: the fail points that are set; a restore sets them again, and ends all others.
-        time: the cluster time at which the store was last in this state, as a 64-bit number.
         number: names it in the command secantusTest.
     """
 
-    def __init__(
-        self,
-        storage: Snapshot,
-        cursors: frozenset[int],
-        sessions: frozenset[bytes],
-        writes: dict[bytes, Any],
-        profiling: Profiling,
-        parameters: dict[str, Any],
-        index_filters: Mapping[bytes, Mapping[str, Any]],
-        fail_points: Mapping[str, FailPoint],
-        time: int,
-        number: int,
-    ) -> None:
-        self.number = number
-        self.time = time
+    #: The open cursors; a restore closes all others.
+    cursors: frozenset[int]
+    #: The known sessions; a restore forgets all others.
+    sessions: frozenset[bytes]
+    #: The newest retryable write of each session; a restore forgets later ones.
+    writes: dict[bytes, Any]
+    #: The profiled databases.
+    profiling: Profiling
+    #: The values set by setParameter; a restore sets them again.
+    parameters: dict[str, Any]
+    #: The index filters; a restore sets them again.
+    index_filters: Mapping[bytes, Mapping[str, Any]]
+    #: The fail points that are set; a restore sets them again, and ends all others.
+    fail_points: Mapping[str, FailPoint]
+    #: The cluster time at which the store was last in this state, as a 64-bit number.
+    time: int
+    #: The number of transactions begun when the store was last known to be in this state.
+    begun: int
+
+    def __init__(self, storage: Snapshot, number: int) -> None:
         self.storage = storage
-        self.cursors = cursors
-        self.sessions = sessions
-        self.writes = writes
-        self.profiling = profiling
-        self.parameters = parameters
-        self.index_filters = {uuid: dict(filters) for uuid, filters in index_filters.items()}
-        self.fail_points = fail_points
+        self.number = number
 
 
 class SetAside(NamedTuple):
@@ -96,24 +87,50 @@ class Snapshots:
     def take(self) -> ServerSnapshot:
         """Take a snapshot; the sessions' open transactions are aborted, since their writes would belong to neither side of it."""
         services = self._services
-        sessions = services.sessions
         with self._alone():
-            storage = services.engine.push_snapshot()
-            time = services.oplog.settled_stamp()
-        snapshot = ServerSnapshot(
-            storage,
-            services.cursors.open_ids(),
-            sessions.known(),
-            sessions.retries.newest(),
-            services.observer.profiling,
-            services.parameters,
-            services.index_filters,
-            services.fail_points.active,
-            time,
-            next(self._numbers),
-        )
+            snapshot = ServerSnapshot(services.engine.push_snapshot(), next(self._numbers))
+            self._note_time(snapshot)
+        self._note_state(snapshot)
         self._taken.append(snapshot)
         return snapshot
+
+    def _note_time(self, snapshot: ServerSnapshot) -> None:
+        """Record that the store is now in a snapshot's state; the caller has excluded all other writers."""
+        snapshot.time = self._services.oplog.settled_stamp()
+        snapshot.begun = self._services.engine.begun
+
+    def _note_state(self, snapshot: ServerSnapshot) -> None:
+        """Record the present state beside the store in a snapshot."""
+        services = self._services
+        snapshot.cursors = services.cursors.open_ids()
+        snapshot.sessions = services.sessions.known()
+        snapshot.writes = services.sessions.retries.newest()
+        snapshot.profiling = services.observer.profiling
+        snapshot.parameters = services.parameters
+        snapshot.index_filters = {uuid: dict(filters) for uuid, filters in services.index_filters.items()}
+        snapshot.fail_points = services.fail_points.active
+
+    def renew(self, snapshot: ServerSnapshot) -> bool:
+        """Make a snapshot one of the present state, as if it was taken now; this is cheaper than to end it and to take another one.
+
+        Returns:
+            whether that was possible: it is the innermost open one, and nothing was written since.
+        """
+        engine = self._services.engine
+        if engine.snapshots[-1:] != (snapshot.storage,):
+            return False
+        if not self._is_untouched(snapshot) or self._services.sessions.transactions.open:
+            with self._alone():
+                if engine.written_since(snapshot.storage):
+                    return False
+                self._note_time(snapshot)
+        self._note_state(snapshot)
+        return True
+
+    def _is_untouched(self, snapshot: ServerSnapshot) -> bool:
+        """Return whether no transaction was begun since the store was known to be in a snapshot's state, and none runs."""
+        engine = self._services.engine
+        return engine.begun == snapshot.begun and engine.is_idle
 
     def restore(self, snapshot: ServerSnapshot) -> None:
         """Restore the state at a snapshot, including parameters and fail points, and end cursors and sessions opened since.
@@ -140,7 +157,7 @@ class Snapshots:
         with self._alone():
             restored = services.engine.restore(snapshot.storage)
             services.oplog.note_restore(snapshot.time)
-            snapshot.time = services.oplog.settled_stamp()
+            self._note_time(snapshot)
             lost = services.catalog.keep_definitions(restored)
             services.catalog.reload(restored)
             for indexes in lost:
@@ -170,7 +187,7 @@ class Snapshots:
             services.parameters is not snapshot.parameters
             or services.fail_points.active is not snapshot.fail_points
             or not services.topology.is_primary
-            or services.engine.written_since(snapshot.storage)
+            or (not self._is_untouched(snapshot) and services.engine.written_since(snapshot.storage))
         )
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
@@ -209,7 +226,7 @@ class Snapshots:
             for snapshot, changes in aside.parts:
                 with self._alone():
                     snapshot.storage = self._services.engine.push_snapshot()
-                    snapshot.time = self._services.oplog.settled_stamp()
+                    self._note_time(snapshot)
                 snapshot.cursors |= opened_meanwhile
                 snapshot.sessions |= started_meanwhile
                 snapshot.parameters = self._services.parameters

@@ -23,6 +23,8 @@ from secantus_server.wire.op_compressed import decompressed_size
 #: The length of the longest message that a client may send before it has authenticated on a server that requires it. What a client may
 #: send is much shorter: a hello, the messages of a login, the creation of the first user.
 MAX_UNAUTHENTICATED_BYTES = 1 << 16
+#: The errors that end a connection.
+ENDING = (ProtocolError, OSError, EOFError, CloseConnection)
 
 
 class Connection:
@@ -47,15 +49,25 @@ class Connection:
         receive = self._receive if self._services.access is None else self._receive_checked
         try:
             while (received := receive()) is not None:
-                self._answer(*received)
-        except OtherProtocol as error:
-            self._services.log.warning(f"connection {self.client.connection_id}: closed: {error}")
-        except ProtocolError as error:
-            self._services.log.info(f"connection {self.client.connection_id}: closed: {error}", component="NETWORK")
-        except (OSError, EOFError, CloseConnection) as error:
-            self._services.log.debug(f"connection {self.client.connection_id}: {error}", component="NETWORK")
+                self.answer(parse_message(*received), received[0].length)
+        except ENDING as error:
+            self.note_end(error)
         finally:
             self.close()
+
+    def note_end(self, error: Exception) -> None:
+        """Log the error that ends the connection.
+
+        Arguments:
+            error: one of `ENDING`.
+        """
+        log, text = self._services.log, f"connection {self.client.connection_id}: "
+        if isinstance(error, OtherProtocol):
+            log.warning(f"{text}closed: {error}")
+        elif isinstance(error, ProtocolError):
+            log.info(f"{text}closed: {error}", component="NETWORK")
+        else:
+            log.debug(f"{text}{error}", component="NETWORK")
 
     def end(self) -> None:
         """Wake the thread that serves the connection, which then closes it. For any thread.
@@ -125,13 +137,19 @@ class Connection:
                 raise ProtocolError(f"received a message of {size} bytes, once decompressed, before authentication")
         return received
 
-    def _answer(self, header: Header, raw: bytes) -> None:
+    def answer(self, message: Message, size: int) -> None:
         """Run a message's command and send the reply, or all replies of an exhaust command.
 
         The `responseTo` of each further exhaust reply is the request id of the reply before it; the Java driver checks that.
+
+        Arguments:
+            size: the length of the message in bytes.
+
+        Raises:
+            OSError: the connection is broken.
+            CloseConnection: a fail point closes it.
         """
-        message = parse_message(header, raw)
-        self.client.bytes_in += header.length
+        self.client.bytes_in += size
         self.client.requests += 1
         while True:
             request, reply = self._run(message)

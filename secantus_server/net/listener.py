@@ -14,6 +14,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.net.connection import Connection
 from secantus_server.net.descriptors import raise_descriptor_limit
+from secantus_server.net.direct import DirectConnection, DirectTransport, Reaper
 from secantus_server.net.plain import PlainTransport, new_turn
 from secantus_server.net.refusal import Refusal
 from secantus_server.net.strangers import Strangers, default_limit
@@ -42,6 +43,10 @@ EXHAUSTED_PAUSE_S = 0.05
 ABANDONED_AFTER_S = 1.0
 _READS = frozenset(["find", "aggregate", "count", "distinct", "getMore", "waitForFailPoint"])
 
+# The address of direct clients; each has a port of its own, of the range that operating systems take ephemeral ports from.
+_OWN_HOST = "127.0.0.1"
+_EPHEMERAL_PORTS = range(32768, 61000)
+
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - they are keys here; nothing listens on them.
 _PASSING_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -63,6 +68,15 @@ def advertised_address(settings: Settings, port: int) -> str:
     return host if has_port else reachable_address(host.strip("[]"), port)
 
 
+def direct_port(number: int) -> int:
+    """Return the port that a direct client appears to connect from.
+
+    Arguments:
+        number: the number of its connection.
+    """
+    return _EPHEMERAL_PORTS[number % len(_EPHEMERAL_PORTS)]
+
+
 class Listener:
     """Accepts connections until it is closed.
 
@@ -72,7 +86,7 @@ class Listener:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._lock = Lock()
-        self._connections: dict[Connection, Thread] = {}
+        self._connections: dict[Connection, Thread | DirectConnection] = {}
         self._closed = False
         self._closing = Event()
         self._ids = itertools.count(1)
@@ -87,6 +101,7 @@ class Listener:
         self._socket = self._open()
         self.port: int = self._socket.getsockname()[1]
         self._thread = Thread(self._accept, name="secantus-accept")
+        self._reaper = Reaper(self._end_direct)
 
     @property
     def address(self) -> str:
@@ -128,19 +143,22 @@ class Listener:
         self._socket.close()
         for connection, _ in running:
             connection.finish()
-        threads = [self._thread, *(thread for _, thread in running)]
+        threads: list[Thread | DirectConnection] = [self._thread, *(thread for _, thread in running)]
         self._join(threads, DRAIN_S)
         for connection, _ in running:
             connection.end()
         self._join(threads, CLOSE_TIMEOUT_S)
+        self._reaper.close([thread for _, thread in running if isinstance(thread, DirectConnection)])
 
     def abandon(self) -> None:
         """Close this process's copies of the sockets in a forked child; the parent continues to use them."""
         self._socket.close()
-        for connection in list(self._connections):
+        for connection, thread in list(self._connections.items()):
             connection.abandon()
+            if isinstance(thread, DirectConnection):
+                thread.abandon()
 
-    def _join(self, threads: list[Thread], timeout_s: float) -> None:
+    def _join(self, threads: list[Thread | DirectConnection], timeout_s: float) -> None:
         """Wait for the threads. Commands that were received before their connection ended are interrupted as they start."""
         deadline = monotonic() + timeout_s
         for thread in threads:
@@ -245,6 +263,38 @@ class Listener:
                 self._services.log.warning(f"cannot start a thread for a connection: {error}", component="NETWORK")
                 return
         self._services.counters.add("connections")
+
+    def connect(self) -> DirectConnection | None:
+        """Connect a client of this process without a socket.
+
+        Returns:
+            the client's end, or None if a client must use a socket: the server is closing, is at its limit of connections, which the
+            refusal explains, or requires TLS or authentication.
+        """
+        if self._services.access is not None or self.certificates is not None:
+            return None
+        number = next(self._ids)
+        client = ClientInfo(number, (_OWN_HOST, direct_port(number)), opened=self._services.clock.monotonic())
+        transport = DirectTransport()
+        connection = Connection(transport, client, self._services)
+        direct = DirectConnection(connection, transport, self._services, self._reaper.add)
+        with self._lock:
+            if self._closed or len(self._connections) >= self._services.connection_limit:
+                return None
+            self._connections[connection] = direct
+        self._reaper.start()
+        self._services.connections.add(client)
+        self._services.counters.add("connections")
+        return direct
+
+    def _end_direct(self, direct: DirectConnection) -> None:
+        """Forget a direct connection that has ended. For the reaper."""
+        with self._lock:
+            if direct.connection not in self._connections:
+                return
+            self._forget(direct.connection)
+        self._services.connections.remove(direct.connection.client)
+        self._services.counters.add("connectionsEnded")
 
     def _serve(self, connection: Connection) -> None:
         self._services.connections.add(connection.client)

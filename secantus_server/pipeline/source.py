@@ -10,14 +10,14 @@ from secantus_server.exec._point import PointFinder
 from secantus_server.mql.context import Cell, Collation
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
-from secantus_server.pipeline.registry import STAGES
+from secantus_server.pipeline.registry import MODULES, find_stage
 from secantus_server.pipeline.run import Pipeline
 
 
 def _reads_itself(stages: list[Any]) -> bool:
     """Return whether the first stage reads the collection or view itself."""
     name = next(iter(stages[0]), "") if stages and type(stages[0]) is dict else ""
-    return name in STAGES and STAGES[name].reads_itself
+    return name in MODULES and find_stage(name).reads_itself
 
 
 class SubPipeline:

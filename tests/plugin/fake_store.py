@@ -29,6 +29,9 @@ class FakeStore:
         self._open.append(FakeSnapshot(self))
         return self._open[-1]
 
+    def renew(self, snapshot: FakeSnapshot) -> bool:
+        return self._open[-1:] == [snapshot] and not self.written_since(snapshot)
+
     def restore(self, snapshot: FakeSnapshot) -> None:
         del self._open[self._open.index(snapshot) + 1 :]
         self.values = dict(snapshot.values)

@@ -18,6 +18,8 @@ INSTALLED = any(point.name == "secantus" for point in entry_points(group="pytest
 LOAD = () if INSTALLED else ("-p", "pytest_secantus.plugin")
 #: SECANTUS_TEST_PROCESS=yes runs each project's server in a child process.
 PROCESS = ("--secantus-process", os.environ.get("SECANTUS_TEST_PROCESS", "auto"))
+#: SECANTUS_TEST_TRANSPORT=tcp makes the clients of each project use sockets.
+TRANSPORT = ("-o", f"secantus_transport={os.environ.get('SECANTUS_TEST_TRANSPORT', '')}")
 
 
 class Project:
@@ -39,11 +41,11 @@ class Project:
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run in this process, without plugins that only other tests need."""
-        return self.pytester.runpytest_inprocess(*LOAD, *PROCESS, "-p", "no:cacheprovider", "-p", "no:asyncio", *arguments)
+        return self.pytester.runpytest_inprocess(*LOAD, *PROCESS, *TRANSPORT, "-p", "no:cacheprovider", "-p", "no:asyncio", *arguments)
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
         """Run in a child process."""
-        return self.pytester.runpytest_subprocess(*LOAD, *PROCESS, "-p", "no:cacheprovider", *arguments, timeout=60)
+        return self.pytester.runpytest_subprocess(*LOAD, *PROCESS, *TRANSPORT, "-p", "no:cacheprovider", *arguments, timeout=60)
 
     def passes(self, *arguments: str, passed: int) -> pytest.RunResult:
         """Run in this process; check that `passed` tests pass and there is no other outcome."""

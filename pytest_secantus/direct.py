@@ -1,0 +1,80 @@
+"""Decides which clients of this process reach the server without sockets: see `secantus_server.net.direct`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_secantus.options import address
+from pytest_secantus.patching import is_patched
+
+if TYPE_CHECKING:
+    from pytest_secantus.worker import Worker
+    from secantus_server.net.direct import DirectConnection
+
+#: The versions of pymongo whose clients can do without sockets, up to and without the second: see `direct_driver`.
+KNOWN: Final = ((4, 20), (4, 21))
+
+
+def installed_version() -> str | None:
+    """Return the version of pymongo without importing it, or None if it cannot be found out: the suite may patch the process before."""
+    if (pymongo := sys.modules.get("pymongo")) is not None:
+        return str(pymongo.version)
+    spec = find_spec("pymongo")
+    file = Path(spec.origin or "").with_name("_version.py") if spec is not None else None
+    found = re.search(r'^__version__ = "([^"]+)"', file.read_text("utf-8"), re.MULTILINE) if file is not None and file.exists() else None
+    return found[1] if found else None
+
+
+def is_known(version: str) -> bool:
+    """Return whether clients of this version of pymongo can do without sockets."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    return KNOWN[0] <= numbers < KNOWN[1]
+
+
+class DirectClients:
+    """The direct clients of one worker's server, which runs in this process."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._patches = ExitStack()
+
+    def connect_all(self) -> None:
+        """Replace the parts of pymongo that open connections, unless this version is unknown. To be called when pymongo is imported."""
+        from pytest_secantus.direct_driver import clients_connected
+        from pytest_secantus.driver import UnknownDriver
+        from pytest_secantus.signals import Deferral
+
+        deferral = Deferral(self._interrupt)
+        try:
+            self._patches.enter_context(deferral.installed())
+            self._patches.enter_context(clients_connected(self._connect, deferral))
+        except (UnknownDriver, ValueError):
+            # ValueError: this is not the main thread, whose signal handlers could raise in a command.
+            self._patches.close()
+
+    def close(self) -> None:
+        """Let new connections use sockets again."""
+        self._patches.close()
+
+    def _interrupt(self, thread: int) -> None:
+        """Interrupt the command that a thread runs."""
+        server = self._worker.server_here
+        if server is not None:
+            server.interrupt_thread(thread)
+
+    def _connect(self, asked: Any, options: Any) -> DirectConnection | None:
+        """Return a connection for a client of an address, or None if it is that of another server."""
+        from pytest_secantus.driver import is_of_shadow
+
+        server, redirect = self._worker.server_here, self._worker.redirect
+        if server is None or is_of_shadow(options) or is_patched():
+            return None
+        is_taken = redirect is not None and redirect.in_place and redirect.takes(*asked[:2])
+        if not is_taken and address(*asked[:2]) != address("127.0.0.1", server.port):
+            return None
+        return server.connect_directly()

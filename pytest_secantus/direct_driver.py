@@ -1,0 +1,359 @@
+"""Connect pymongo clients of this process to the server of this process without sockets.
+
+This replaces the functions with which pymongo's pools open a connection, send a message and receive a reply. None of them is a public
+interface, so it is only done for the versions that `direct.KNOWN` names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import struct
+import time
+from _thread import get_ident
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_secantus.direct import is_known
+from pytest_secantus.driver import UnknownDriver, replaced
+
+if TYPE_CHECKING:
+    from pytest_secantus.signals import Deferral
+    from secantus_server.net.direct import DirectConnection
+
+#: How often a waiting client looks whether its operation was cancelled, as pymongo does.
+LOOK_S: Final = 0.5
+
+OP_COMPRESSED: Final = 2012
+#: The longest reply, decompressed; the server keeps to it.
+MOST_BYTES: Final = 48_000_000
+_HEADER: Final = struct.Struct("<iiii").unpack_from
+_COMPRESSION: Final = struct.Struct("<iiB").unpack_from
+
+#: Returns a connection to the server at an address, given the options of the client's pool; None if the client must use a socket.
+Connect = Callable[[Any, Any], "DirectConnection | None"]
+
+
+class Line:
+    """What a pymongo connection has in place of a socket: it sends and receives whole messages.
+
+    Arguments:
+        direct: the connection to the server.
+        timeout_s: the time limit of each command, or None.
+    """
+
+    __slots__ = ("direct", "timeout_s", "waiter")
+
+    def __init__(self, direct: DirectConnection, timeout_s: float | None) -> None:
+        self.direct = direct
+        self.timeout_s = timeout_s
+        #: What a task waits for; None if none does.
+        self.waiter: asyncio.Future[None] | None = None
+
+    def __del__(self) -> None:
+        """Close the connection of a client that was dropped without being closed."""
+        self.direct.close()
+
+    def wake(self) -> None:
+        """Wake the task that waits for a reply. For any thread."""
+        waiter = self.waiter
+        if waiter is not None:
+            # The loop may have been closed.
+            with suppress(RuntimeError):
+                waiter.get_loop().call_soon_threadsafe(resolve, waiter)
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Limit the time of the next commands."""
+        self.timeout_s = timeout
+
+    def fileno(self) -> int:
+        """Raise, since there is no descriptor.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError("a direct connection has no file descriptor")
+
+
+class Interface:
+    """The interface of a Line to pymongo's synchronous connection."""
+
+    __slots__ = ("__weakref__", "conn")
+
+    def __init__(self, line: Line) -> None:
+        self.conn = line
+
+    @property
+    def get_conn(self) -> Line:
+        """The line."""
+        return self.conn
+
+    @property
+    def sock(self) -> Line:
+        """The line."""
+        return self.conn
+
+    def gettimeout(self) -> float | None:
+        """Return the time limit of commands."""
+        return self.conn.timeout_s
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Limit the time of the next commands."""
+        self.conn.timeout_s = timeout
+
+    def is_closing(self) -> bool:
+        """Return whether either side has closed the connection."""
+        return self.conn.direct.is_closed
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.conn.direct.close()
+
+
+class AsyncInterface:
+    """The interface of a Line to pymongo's asynchronous connection."""
+
+    __slots__ = ("__weakref__", "conn")
+
+    def __init__(self, line: Line) -> None:
+        self.conn = line
+
+    @property
+    def get_conn(self) -> Line:
+        """The line."""
+        return self.conn
+
+    @property
+    def sock(self) -> Line:
+        """The line."""
+        return self.conn
+
+    @property
+    def gettimeout(self) -> float | None:
+        """The time limit of commands."""
+        return self.conn.timeout_s
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Limit the time of the next commands."""
+        self.conn.timeout_s = timeout
+
+    def is_closing(self) -> bool:
+        """Return whether either side has closed the connection."""
+        return self.conn.direct.is_closed
+
+    async def close(self) -> None:
+        """Close the connection."""
+        self.conn.direct.close()
+
+
+def resolve(future: asyncio.Future[None]) -> None:
+    """Resolve a future unless it was cancelled."""
+    if not future.done():
+        future.set_result(None)
+
+
+class Driver:
+    """The parts of pymongo that are replaced or used.
+
+    Raises:
+        UnknownDriver: this version of pymongo is not known, or lacks one of them.
+    """
+
+    def __init__(self) -> None:
+        import pymongo
+
+        if not is_known(pymongo.version):
+            raise UnknownDriver(f"pymongo {pymongo.version}")
+        try:
+            from pymongo import _csot
+            from pymongo.asynchronous import pool as async_pool
+            from pymongo.compression_support import decompress
+            from pymongo.errors import ProtocolError, _OperationCancelled
+            from pymongo.message import _UNPACK_REPLY
+            from pymongo.synchronous import pool
+
+            self.decompress = decompress
+            self.deadline = _csot.get_deadline
+            self.has_deadline = _csot.get_timeout
+            self.unpack = _UNPACK_REPLY
+            self.protocol_error = ProtocolError
+            self.cancelled = _OperationCancelled
+            self.pool, self.async_pool = pool, async_pool
+            self.connection = pool.Connection
+            self.synchronous = {name: getattr(pool, name) for name in ("_configured_socket_interface", "sendall", "receive_message")}
+            self.closed = pool.Connection.conn_closed
+            self.asynchronous = {
+                name: getattr(async_pool, name) for name in ("_configured_protocol_interface", "async_sendall", "async_receive_message")
+            }
+        except (ImportError, AttributeError) as error:
+            raise UnknownDriver(f"pymongo {pymongo.version}: {error}") from error
+
+    def message(self, reply: bytes, request_id: int | None) -> Any:
+        """Return the driver's form of a reply.
+
+        Raises:
+            pymongo.errors.ProtocolError: the reply belongs to another request.
+        """
+        _, _, response_to, op_code = _HEADER(reply)
+        if request_id is not None and request_id != response_to:
+            raise self.protocol_error(f"Got response id {response_to!r} but expected {request_id!r}")
+        data: Any = memoryview(reply)[16:]
+        if op_code == OP_COMPRESSED:
+            op_code, _, compressor = _COMPRESSION(data)
+            data = self.decompress(data[9:], compressor, MOST_BYTES)
+        return self.unpack[op_code](data)
+
+    def seconds_left(self, timeout_s: float | None) -> float | None:
+        """Return how long a command that is about to be sent may take; None for no limit."""
+        if self.has_deadline():
+            return max(self.deadline() - time.monotonic(), 0)
+        return timeout_s or None
+
+
+@contextmanager
+def clients_connected(connect: Connect, deferral: Deferral) -> Iterator[None]:
+    """Let pymongo's clients use direct connections within the block.
+
+    Arguments:
+        deferral: keeps the exceptions of signal handlers out of commands.
+
+    Raises:
+        UnknownDriver: this version of pymongo is not known.
+    """
+    driver = Driver()
+    send = sender(deferral)
+    with ExitStack() as patches:
+        for name, value in synchronous(driver, connect, send).items():
+            patches.enter_context(replaced(driver.pool, name, value))
+        for name, value in asynchronous(driver, connect, send).items():
+            patches.enter_context(replaced(driver.async_pool, name, value))
+        patches.enter_context(replaced(driver.connection, "conn_closed", closed(driver.closed)))
+        yield
+
+
+def closed(original: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Return a method that tells whether the server has closed a connection of pymongo."""
+
+    @functools.wraps(original)
+    def conn_closed(conn: Any) -> bool:
+        return conn.conn.is_closing() if type(conn.conn) is Interface else original(conn)
+
+    return conn_closed
+
+
+def sender(deferral: Deferral) -> Callable[..., None]:
+    """Return a function that sends a message on a Line."""
+    main = deferral.thread
+
+    def send(line: Line, message: bytes, in_loop: bool = False, on_reply: Callable[[], None] | None = None) -> None:
+        is_limited = line.timeout_s is not None
+        if get_ident() != main:
+            line.direct.send(message, is_limited=is_limited, in_loop=in_loop, on_reply=on_reply)
+            return
+        deferral.is_inside = True
+        try:
+            line.direct.send(message, is_limited=is_limited, in_loop=in_loop, on_reply=on_reply)
+        finally:
+            deferral.is_inside = False
+            if deferral.pending is not None:
+                deferral.deliver()
+
+    return send
+
+
+def synchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) -> dict[str, Callable[..., Any]]:
+    """Return replacements for functions of pymongo's synchronous pool, by name."""
+    opens, sends, receives = driver.synchronous.values()
+    message_of = driver.message
+
+    def open_connection(address: Any, options: Any, *args: Any) -> Any:
+        direct = connect(address, options)
+        return opens(address, options, *args) if direct is None else Interface(Line(direct, options.socket_timeout))
+
+    def send(sock: Any, message: bytes) -> None:
+        (send_on if type(sock) is Line else sends)(sock, message)
+
+    def receive(conn: Any, request_id: int | None, *limits: int) -> Any:
+        interface = conn.conn
+        if type(interface) is not Interface:
+            return receives(conn, request_id, *limits)
+        reply = interface.conn.direct.receive(0)
+        return message_of(wait_for_reply(driver, conn) if reply is None else reply, request_id)
+
+    return dict(zip(driver.synchronous, (open_connection, send, receive), strict=True))
+
+
+def asynchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) -> dict[str, Callable[..., Any]]:
+    """Return replacements for functions of pymongo's asynchronous pool, by name."""
+    opens, sends, receives = driver.asynchronous.values()
+    message_of = driver.message
+
+    async def open_connection(address: Any, options: Any, *args: Any) -> Any:
+        direct = connect(address, options)
+        return await opens(address, options, *args) if direct is None else AsyncInterface(Line(direct, options.socket_timeout))
+
+    async def send(sock: Any, message: bytes) -> None:
+        if type(sock) is Line:
+            send_on(sock, message, True, sock.wake)
+        else:
+            await sends(sock, message)
+
+    async def receive(conn: Any, request_id: int | None, *limits: int) -> Any:
+        interface = conn.conn
+        if type(interface) is not AsyncInterface:
+            return await receives(conn, request_id, *limits)
+        reply = interface.conn.direct.receive(0)
+        if reply is None:
+            reply = await wait_for_reply_in_loop(driver, conn)
+        else:
+            # Other tasks may count on a turn during each command.
+            await asyncio.sleep(0)
+        return message_of(reply, request_id)
+
+    return dict(zip(driver.asynchronous, (open_connection, send, receive), strict=True))
+
+
+def wait_for_reply(driver: Driver, conn: Any) -> bytes:
+    """Wait for the reply of a command that another thread runs.
+
+    Raises:
+        TimeoutError: the client's time limit has passed.
+        pymongo.errors._OperationCancelled: the client has cancelled the operation.
+        OSError: the server has closed the connection.
+    """
+    left_s = driver.seconds_left(conn.conn.conn.timeout_s)
+    deadline = None if left_s is None else time.monotonic() + left_s
+    while True:
+        pause = LOOK_S if deadline is None else min(LOOK_S, max(deadline - time.monotonic(), 0))
+        if (reply := conn.conn.conn.direct.receive(pause)) is not None:
+            return reply
+        if conn.cancel_context.cancelled:
+            raise driver.cancelled("operation cancelled")
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimeoutError("timed out")
+
+
+async def wait_for_reply_in_loop(driver: Driver, conn: Any) -> bytes:
+    """Wait for the reply of a command that another thread runs, and let the loop run meanwhile.
+
+    Raises:
+        as `wait_for_reply`.
+    """
+    line: Line = conn.conn.conn
+    left_s = driver.seconds_left(line.timeout_s)
+    deadline = None if left_s is None else time.monotonic() + left_s
+    try:
+        while True:
+            line.waiter = asyncio.get_running_loop().create_future()
+            # The reply may have arrived before.
+            if (reply := line.direct.receive(0)) is not None:
+                return reply
+            if conn.cancel_context.cancelled:
+                raise driver.cancelled("operation cancelled")
+            left_s = LOOK_S if deadline is None else deadline - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError("timed out")
+            await asyncio.wait([line.waiter], timeout=min(LOOK_S, left_s))
+    finally:
+        line.waiter = None

@@ -1,0 +1,348 @@
+"""Connections of clients in the server's own process, without sockets.
+
+A client passes the bytes of a message and takes the bytes of the replies. The client's thread runs the command, unless the command may wait
+for another one. This saves the system calls, the changes of threads, and the changes of the interpreter lock between them. The other
+commands run in a thread of the connection, as over TCP, so that timeouts and cancellation in the client work.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from bson.int64 import Int64
+
+from secantus_server.net.connection import ENDING, Connection
+from secantus_server.system._clock import monotonic
+from secantus_server.system._threads import Lock, Thread, get_ident
+from secantus_server.system.conditions import Condition
+from secantus_server.wire.header import parse_header
+from secantus_server.wire.messages import parse_message
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.services import Services
+    from secantus_server.wire.message import Message
+
+#: How many replies of an exhaust command wait for the client before the server waits for it. (A socket has its buffers.)
+MOST_UNREAD: Final = 4
+#: The commands that never wait, even if the client limits the time of its commands.
+_SHORT: Final = frozenset(["hello", "isMaster", "ismaster", "ping", "buildInfo", "endSessions", "killCursors"])
+#: The other commands that an event loop may run itself: those that tests send most, whose work is bounded by a few documents or a batch.
+_CRUD: Final = ("find", "insert", "update", "delete", "findAndModify", "findandmodify", "count", "distinct", "aggregate", "getMore")
+_DEFINITIONS: Final = ("create", "drop", "dropDatabase", "createIndexes", "dropIndexes", "listCollections", "listIndexes", "listDatabases")
+_BRIEF: Final = _SHORT | frozenset([*_CRUD, *_DEFINITIONS])
+#: Longer messages and those with JavaScript are not for an event loop.
+_BRIEF_BYTES: Final = 1 << 16
+_SCRIPTS: Final = (b"$where\0", b"$function\0", b"$accumulator\0")
+
+
+class DirectTransport:
+    """A Transport that passes whole messages between two threads of this process.
+
+    Threads: `_changed` guards everything. While a client's thread runs the command, only that thread uses the queues.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._messages: deque[bytes] = deque()
+        self._replies: deque[bytes] = deque()
+        # Messages that the server's thread has not answered yet.
+        self._unanswered = 0
+        self._input_ended = False
+        self._output_ended = False
+        #: Called after each reply and at the end, from any thread; None while nobody waits for it.
+        self.on_reply: Callable[[], None] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the server's thread has a message that it has not finished."""
+        return self._unanswered > 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the stream has ended in either direction."""
+        return self._input_ended or self._output_ended
+
+    def put(self, message: bytes) -> None:
+        """Pass a message to the server's thread. For the client."""
+        with self._changed:
+            self._messages.append(message)
+            self._unanswered += 1
+            self._changed.notify_all()
+
+    def take(self, timeout_s: float | None = None) -> bytes | None:
+        """Return the next reply, or None if there is none in time. For the client.
+
+        Raises:
+            OSError: the server has closed the connection.
+        """
+        if not self._replies and timeout_s != 0:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._replies) or self._output_ended, timeout_s)
+        if self._replies:
+            reply = self._replies.popleft()
+            if len(self._replies) == MOST_UNREAD - 1:
+                with self._changed:
+                    self._changed.notify_all()
+            return reply
+        if self._output_ended:
+            raise ConnectionAbortedError("connection closed")
+        return None
+
+    def receive(self) -> bytes:
+        """Return the next message, waiting for it; empty at the end of the stream."""
+        with self._changed:
+            # The one before has been answered.
+            self._unanswered = len(self._messages)
+            self._changed.wait_for(lambda: bool(self._messages) or self._input_ended)
+            return self._messages.popleft() if self._messages and not self._output_ended else b""
+
+    def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
+        """Refuse: a message arrives as a whole.
+
+        Raises:
+            EOFError: always.
+        """
+        raise EOFError(f"closed after {len(start)} of {size} bytes")
+
+    def send(self, data: bytes) -> None:
+        """Pass a reply to the client, waiting while many are unread.
+
+        Raises:
+            OSError: the client has closed the connection.
+        """
+        if self._output_ended:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        self._replies.append(data)
+        if self._unanswered:
+            with self._changed:
+                self._changed.notify_all()
+                self._tell()
+                self._changed.wait_for(lambda: len(self._replies) < MOST_UNREAD or self._output_ended)
+
+    def _tell(self) -> None:
+        told = self.on_reply
+        if told is not None:
+            told()
+
+    def peek_closed(self) -> bool:
+        """Return whether the client has closed the connection."""
+        return self._output_ended
+
+    def stop_receiving(self) -> None:
+        """End the stream from the client, as `Transport.stop_receiving` does."""
+        with self._changed:
+            self._input_ended = True
+            self._changed.notify_all()
+
+    def shut_down(self) -> None:
+        """End the stream in both directions, as `Transport.shut_down` does."""
+        with self._changed:
+            self._input_ended = self._output_ended = True
+            self._changed.notify_all()
+            self._tell()
+
+    def close(self) -> None:
+        """Do nothing: there is no resource to release."""
+
+
+class DirectConnection:
+    """A client's end of a connection within the process.
+
+    Only one thread at a time sends and receives; any thread may call `close`, and so may a finalizer, at any point of any thread.
+
+    Arguments:
+        connection: the server's end.
+        on_end: called once the connection has ended, in any thread; it must not wait for a lock.
+
+    Threads: `_running` is held while a thread runs a command on it.
+    """
+
+    def __init__(self, connection: Connection, transport: DirectTransport, services: Services, on_end: Callable[[DirectConnection], None]):
+        self.connection = connection
+        self._transport = transport
+        self._services = services
+        self._on_end = on_end
+        self._running = Lock()
+        self._runner = 0
+        self._thread: Thread | None = None
+        self._is_abandoned = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether either side has closed the connection."""
+        return self._transport.is_over
+
+    def send(self, data: bytes, *, is_limited: bool = False, in_loop: bool = False, on_reply: Callable[[], None] | None = None) -> None:
+        """Send a message, and run its command unless it may have to wait.
+
+        Arguments:
+            data: the message.
+            is_limited: the client limits the time that it waits for the reply.
+            in_loop: this thread runs an event loop, which other tasks need.
+            on_reply: called, in any thread, for each reply of a command that does not run in this thread.
+
+        Raises:
+            OSError: the connection is closed.
+        """
+        if self._transport.is_over:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        try:
+            header = parse_header(data)
+            message = parse_message(header, data)
+        except ENDING as error:
+            self.connection.note_end(error)
+            self.close()
+            return
+        services = self._services
+        waits = self._transport.is_busy or _may_wait(message, services, is_limited) or (in_loop and _holds_up(message, data, services))
+        if waits or not self._running.acquire(blocking=False):
+            self._hand_over(data, on_reply)
+            return
+        self._runner = get_ident()
+        try:
+            self.connection.answer(message, header.length)
+        except ENDING as error:
+            self.connection.note_end(error)
+            self.close()
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._runner = 0
+            self._running.release()
+            if self._transport.is_over:
+                self._on_end(self)
+
+    def _hand_over(self, data: bytes, on_reply: Callable[[], None] | None) -> None:
+        """Let the connection's thread run a command."""
+        self._transport.on_reply = on_reply
+        if self._thread is None:
+            self._thread = Thread(self._serve, (), f"secantus-conn{self.connection.client.connection_id}")
+            self._thread.start()
+        self._transport.put(data)
+
+    def _serve(self) -> None:
+        try:
+            self.connection.serve()
+        finally:
+            self._on_end(self)
+
+    def receive(self, timeout_s: float | None = None) -> bytes | None:
+        """Return the next reply, or None if there is none in time.
+
+        Raises:
+            OSError: the server has closed the connection.
+        """
+        return self._transport.take(timeout_s)
+
+    def close(self) -> None:
+        """Close the connection. The server notices it as it would notice a closed socket."""
+        if not self._is_abandoned:
+            self._transport.shut_down()
+            if not self.is_alive():
+                self._on_end(self)
+
+    def abandon(self) -> None:
+        """Forget the server's end after a fork, which has none of its threads."""
+        self._is_abandoned = True
+        self._transport = DirectTransport()
+        self._transport.shut_down()
+
+    def is_alive(self) -> bool:
+        """Return whether a thread runs a command on the connection, or waits for one."""
+        return self._running.locked() or (self._thread is not None and self._thread.is_alive())
+
+    def is_current(self) -> bool:
+        """Return whether it is the calling thread that runs a command on the connection."""
+        return self._runner == get_ident()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until no thread runs a command on the connection, for at most `timeout` seconds."""
+        deadline = None if timeout is None else monotonic() + timeout
+        if self._thread is not None:
+            self._thread.join(timeout)
+        if self._running.acquire(timeout=-1 if deadline is None else max(deadline - monotonic(), 0)):
+            self._running.release()
+
+
+class Reaper:
+    """Ends direct connections that their clients have closed, in a thread of its own.
+
+    A finalizer closes a connection at any point of any thread, which may hold any lock of the server. So it only appends to a queue.
+
+    Arguments:
+        end: ends a connection.
+
+    Threads: operations on the deque are atomic. `_wake` is released to wake the thread; whoever releases it first does.
+    """
+
+    def __init__(self, end: Callable[[DirectConnection], None]) -> None:
+        self._end = end
+        self._ended: deque[DirectConnection] = deque()
+        self._wake = Lock()
+        self._wake.acquire()
+        self._closed = False
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread, unless it runs."""
+        if self._thread is None:
+            self._thread = Thread(self._run, (), "secantus-reaper")
+            self._thread.start()
+
+    def add(self, connection: DirectConnection) -> None:
+        """Let a connection end. For any thread, also in a finalizer."""
+        self._ended.append(connection)
+        self._alarm()
+
+    def _alarm(self) -> None:
+        try:
+            self._wake.release()
+        except RuntimeError:
+            # Another thread has just released it.
+            return
+
+    def close(self, left: list[DirectConnection]) -> None:
+        """End the connections that are left, and the thread."""
+        self._ended.extend(left)
+        self._closed = True
+        self._alarm()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.acquire()
+            while self._ended:
+                self._end(self._ended.popleft())
+            if self._closed:
+                return
+
+
+def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:
+    """Return whether a command may have to wait for another one to continue, or for longer than its client.
+
+    The waits for locks, which are interrupted like any other command, do not count.
+    """
+    if message.exhaust_allowed or services.fail_points.active:
+        return True
+    body = message.body
+    name = next(iter(body), "")
+    if name == "getMore":
+        cursor_id = body[name]
+        cursor = services.cursors.peek(cursor_id) if type(cursor_id) is Int64 else None
+        if cursor is not None and cursor.watch is not None:
+            return True
+    return "topologyVersion" in body or (is_limited and name not in _SHORT)
+
+
+def _holds_up(message: Message, data: bytes, services: Services) -> bool:
+    """Return whether a command may keep an event loop from its other tasks, in particular from one that the command would wait for."""
+    if next(iter(message.body), "") not in _BRIEF or len(data) > _BRIEF_BYTES or message.compressor is not None:
+        return True
+    if services.sessions.transactions.open or services.fsync_lock.is_held:
+        return True
+    return any(script in data for script in _SCRIPTS)

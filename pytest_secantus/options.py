@@ -55,6 +55,7 @@ INI_TEXTS: Final = {
     "secantus_shadow": "as --secantus-shadow",
     "secantus_tls": "as --secantus-tls",
     "secantus_keep_definitions": "keep the definitions of collections and indexes that tests create: yes, no",
+    "secantus_search": "enable search indexes, $vectorSearch and $search: yes, no",
     "secantus_check_logins": "check the logins of redirected clients even while there are no users: yes, no",
     "secantus_block": "keep tests that request no fixture of the plugin from the server: yes, no",
     "secantus_thread_guard": "warn about threads that tests leave writing: yes, no",
@@ -196,7 +197,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
         tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, ini("secantus_settings")),
-        settings=read_settings(ini("secantus_settings"), uri, given),
+        settings=read_settings(ini("secantus_settings"), uri, given) | read_search(ini("secantus_search"), uri),
         keep_definitions=read_truth("secantus_keep_definitions", ini("secantus_keep_definitions"), given.secantus),
         dump=read_dump(given.secantus_dump, config, uri),
         dump_format=read_dump_format(given.secantus_dump_format, given.secantus_dump),
@@ -306,6 +307,11 @@ def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[s
     if not is_worker() and (getattr(given, "numprocesses", None) or getattr(given, "tx", None)):
         settings.pop("port", None)
     return settings
+
+
+def read_search(text: str, uri: str | None) -> dict[str, Any]:
+    """Return the setting that enables search indexes, if they are wanted."""
+    return {"search": True} if read_own_truth("secantus_search", text, uri) else {}
 
 
 def read_dump(text: str | None, config: pytest.Config, uri: str | None) -> Path | None:

@@ -18,6 +18,7 @@ from secantus_server.pipeline.stages import (  # noqa: F401
     index_stats,
     limit,
     list_catalog,
+    list_search_indexes,
     list_sessions,
     lookup,
     match,
@@ -40,4 +41,5 @@ from secantus_server.pipeline.stages import (  # noqa: F401
     sort_by_count,
     union_with,
     unwind,
+    vector_search,
 )

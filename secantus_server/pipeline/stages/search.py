@@ -1,4 +1,4 @@
-"""The stages of MongoDB Search. As a server without Search does, they raise 31082 SearchNotEnabled, like the search index commands.
+"""The stages of MongoDB Search on a server where search indexes are not enabled: they raise 31082 SearchNotEnabled.
 
 https://www.mongodb.com/docs/atlas/atlas-search/
 """
@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
 
 
 class SearchStage(Stage):
-    """A stage that needs a search server."""
+    """A stage that needs search indexes."""
 
     position = Position.FIRST
+    reads_itself = True
+    in_view = False
     in_facet = False
     stable_api = False
     refusal = (
@@ -26,12 +28,17 @@ class SearchStage(Stage):
     )
 
     @classmethod
-    def parse(cls, spec: Any, ctx: PipelineContext) -> SearchStage:
-        """Accept any argument: only a search server would validate it."""
-        return cls()
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Stage:
+        """Parse the argument if search indexes are enabled. Otherwise accept any: only a search server would validate it."""
+        return cls.parse_enabled(spec, ctx) if ctx.host.searches else cls()
+
+    @classmethod
+    def parse_enabled(cls, spec: Any, ctx: PipelineContext) -> Stage:
+        """Parse the argument on a server where search indexes are enabled."""
+        raise NotImplementedError
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Raise: there is no search server.
+        """Raise: search indexes are not enabled.
 
         Raises:
             CommandError: 31082.
@@ -43,22 +50,25 @@ class SearchStage(Stage):
 class Search(SearchStage):
     """Full-text search."""
 
+    @classmethod
+    def parse_enabled(cls, spec: Any, ctx: PipelineContext) -> Stage:
+        """Refuse.
+
+        Raises:
+            CommandError: 238.
+        """
+        raise not_supported("$search", "use $text with a text index")
+
 
 @stage("$searchMeta")
 class SearchMeta(SearchStage):
     """Counts and facets of a full-text search."""
 
+    @classmethod
+    def parse_enabled(cls, spec: Any, ctx: PipelineContext) -> Stage:
+        """Refuse.
 
-@stage("$vectorSearch")
-class VectorSearch(SearchStage):
-    """Vector search."""
-
-
-@stage("$listSearchIndexes")
-class ListSearchIndexes(SearchStage):
-    """The search indexes of a collection."""
-
-    refusal = (
-        "Using Atlas Search Database Commands and the $listSearchIndexes aggregation stage requires additional configuration. "
-        "Please connect to Atlas or an AtlasCLI local deployment to use them."
-    )
+        Raises:
+            CommandError: 238.
+        """
+        raise not_supported("$searchMeta", "count the documents with $text")

@@ -114,7 +114,7 @@ def test_the_examples_of_search(tmp_path: Path) -> None:
         (tmp_path / f"test_example_{number}.py").write_text(block, encoding="utf-8")
     done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", "-o", "secantus_search=yes")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout
 
 
 def test_the_example_of_the_shadow(tmp_path: Path) -> None:

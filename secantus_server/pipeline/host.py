@@ -99,6 +99,21 @@ class VectorQuery:
     filter_paths: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class SearchQuery:
+    """A parsed `$search`.
+
+    Arguments:
+        index: the name of the search index.
+        operator: the operator.
+        spec: its argument, which is parsed together with the definition of the index.
+    """
+
+    index: str
+    operator: str
+    spec: Any
+
+
 class PipelineHost(Protocol):
     """The server as the stages of a pipeline see it. All methods work inside the command's snapshot or transaction.
 
@@ -114,6 +129,14 @@ class PipelineHost(Protocol):
 
     def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
         """Return the documents of `$listSearchIndexes`; none for a collection that does not exist."""
+        ...
+
+    def search(self, db: str, collection: str, query: SearchQuery) -> Iterator[tuple[bytes, float]]:
+        """Return the documents of a `$search` with their scores, the best first.
+
+        Raises:
+            CommandError: 8 for a query that is malformed or does not fit the index, 238 for what is not supported.
+        """
         ...
 
     def nearest(self, db: str, collection: str, query: VectorQuery) -> Iterator[tuple[bytes, float]]:

@@ -19,7 +19,7 @@ from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.text.definition import TextDefinition
-from secantus_server.pipeline.host import Resolved, TargetInfo, UniqueIndex, VectorQuery, WriteTarget
+from secantus_server.pipeline.host import Resolved, SearchQuery, TargetInfo, UniqueIndex, VectorQuery, WriteTarget
 from secantus_server.pipeline.optimise import leading_query
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.query.canonical import CanonicalQuery, natural_direction
@@ -36,6 +36,7 @@ from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
 from secantus_server.work.prepared_documents import prepare_made_document
 from secantus_server.work.replace_collection import replace_collection
 from secantus_server.work.search.indexes import shown_index
+from secantus_server.work.search.texts import found_texts, read_texts
 from secantus_server.work.search.vectors import nearest
 from secantus_server.work.system_collections import source_of, views_statistics
 
@@ -94,6 +95,11 @@ class ServerHost:
         """Return the documents of `$listSearchIndexes`; none for a collection that does not exist."""
         found = self._collection(db, collection)
         return [] if found is None else [shown_index(index) for index in found.search_indexes]
+
+    def search(self, db: str, collection: str, query: SearchQuery) -> Iterator[tuple[bytes, float]]:
+        """Return the documents of a `$search` with their scores, the best first."""
+        found = found_texts(self._collection(db, collection), query, self._scope, may_keep=self._request.transaction is None)
+        return read_texts(found, self._scope)
 
     def nearest(self, db: str, collection: str, query: VectorQuery) -> Iterator[tuple[bytes, float]]:
         """Return the documents of a `$vectorSearch` with their scores, the best first."""

@@ -15,7 +15,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.text.definition import TextDefinition
 from secantus_server.pipeline import Pipeline, PipelineContext, Resolved, TargetInfo, parse_pipeline
-from secantus_server.pipeline.host import UniqueIndex, VectorQuery
+from secantus_server.pipeline.host import SearchQuery, UniqueIndex, VectorQuery
 
 Namespace = tuple[str, str]
 
@@ -39,6 +39,9 @@ class MemoryHost:
 
     def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
         return []
+
+    def search(self, db: str, collection: str, query: SearchQuery) -> Iterator[tuple[bytes, float]]:
+        return iter(())
 
     def nearest(self, db: str, collection: str, query: VectorQuery) -> Iterator[tuple[bytes, float]]:
         return iter(())

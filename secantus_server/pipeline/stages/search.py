@@ -1,4 +1,4 @@
-"""The stages of MongoDB Search on a server where search indexes are not enabled: they raise 31082 SearchNotEnabled.
+"""The base class of the stages of MongoDB Search. Where search indexes are not enabled, they raise 31082 SearchNotEnabled.
 
 https://www.mongodb.com/docs/atlas/atlas-search/
 """
@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
 
 
@@ -44,31 +43,3 @@ class SearchStage(Stage):
             CommandError: 31082.
         """
         raise CommandError(31082, self.refusal)
-
-
-@stage("$search")
-class Search(SearchStage):
-    """Full-text search."""
-
-    @classmethod
-    def parse_enabled(cls, spec: Any, ctx: PipelineContext) -> Stage:
-        """Refuse.
-
-        Raises:
-            CommandError: 238.
-        """
-        raise not_supported("$search", "use $text with a text index")
-
-
-@stage("$searchMeta")
-class SearchMeta(SearchStage):
-    """Counts and facets of a full-text search."""
-
-    @classmethod
-    def parse_enabled(cls, spec: Any, ctx: PipelineContext) -> Stage:
-        """Refuse.
-
-        Raises:
-            CommandError: 238.
-        """
-        raise not_supported("$searchMeta", "count the documents with $text")

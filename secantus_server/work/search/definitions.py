@@ -12,6 +12,7 @@ from bson.int64 import Int64
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.search.mappings import Mappings
 from secantus_server.mql.vectors._pack import COSINE, DOT_PRODUCT, EUCLIDEAN
 
 SEARCH, VECTOR_SEARCH = "search", "vectorSearch"
@@ -60,8 +61,8 @@ def check_definition(kind: Any, definition: Any) -> None:
         raise CommandError(8, '"definition" must be a document')
     if kind == VECTOR_SEARCH:
         parse_vectors(definition)
-    elif type(definition.get("mappings")) is not dict:
-        raise CommandError(8, '"mappings" is required')
+    else:
+        Mappings(definition)
 
 
 def parse_vectors(definition: dict[str, Any]) -> VectorDefinition:

@@ -57,17 +57,18 @@ def _score(spec: Any) -> Callable[[float], float]:
     """Return the function that `score` describes."""
     if type(spec) is dict and len(spec) == 1:
         (kind, options), *_ = spec.items()
-        value = options.get("value") if type(options) is dict and len(options) == 1 else None
-        if is_number(value) and kind == "constant":
-            return lambda _score: float(value)
-        if is_number(value) and kind == "boost":
-            return lambda score: score * float(value)
+        value: Any = options.get("value") if type(options) is dict and len(options) == 1 else None
+        factor = float(str(value)) if is_number(value) else None
+        if factor is not None and kind == "constant":
+            return lambda _score: factor
+        if factor is not None and kind == "boost":
+            return lambda score: score * factor
     raise not_supported("this score option of a $search operator", "use boost or constant with a value")
 
 
 def _paths(name: str, spec: dict[str, Any]) -> list[str]:
-    path = spec.get("path")
-    found = path if type(path) is list else [path]
+    path: Any = spec.get("path")
+    found: list[Any] = path if type(path) is list else [path]
     if any(type(one) is dict for one in found):
         raise not_supported("a path with wildcard or multi in $search", "list the paths")
     if not found or not all(type(one) is str and one for one in found):
@@ -76,8 +77,8 @@ def _paths(name: str, spec: dict[str, Any]) -> list[str]:
 
 
 def _queries(name: str, spec: dict[str, Any]) -> list[str]:
-    query = spec.get("query")
-    found = query if type(query) is list else [query]
+    query: Any = spec.get("query")
+    found: list[Any] = query if type(query) is list else [query]
     if not found or not all(type(one) is str and one for one in found):
         raise CommandError(8, f'"{name}.query" is required and cannot be empty')
     return found
@@ -210,7 +211,7 @@ def _compound(spec: dict[str, Any], mappings: Mappings) -> Node:
         nodes = found if type(found) is list else [found]
         if not all(type(one) is dict and len(one) == 1 for one in nodes):
             raise CommandError(8, f'"compound.{clause}" must contain documents with one operator each')
-        parsed[clause] = [parse_operator(*next(iter(one.items())), mappings) for one in nodes]
+        parsed[clause] = [parse_operator(name, argument, mappings) for one in nodes for name, argument in one.items()]
     if not any(parsed.values()):
         raise CommandError(8, f'"compound" must have at least one of [{", ".join(_CLAUSES)}]')
     least = spec.get("minimumShouldMatch", 0)

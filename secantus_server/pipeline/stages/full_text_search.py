@@ -22,6 +22,9 @@ DEFAULT_INDEX = "default"
 COUNTS = ("lowerBound", "total")
 # Options whose defaults change nothing here.
 _WITHOUT_EFFECT = {"concurrent": (True, False), "returnStoredSource": (False,), "scoreDetails": (False,)}
+_REFUSED = frozenset(
+    ["count", "facet", "highlight", "returnStoredSource", "scoreDetails", "searchAfter", "searchBefore", "sort", "tracking"]
+)
 
 
 class QueryStage(SearchStage):
@@ -56,18 +59,8 @@ class QueryStage(SearchStage):
         if type(index) is not str or not index:
             raise CommandError(8, '"index" must be a non-empty string')
         count = _parse_count(rest.pop("count", {})) if cls.has_count else "lowerBound"
-        for option in (
-            "count",
-            "facet",
-            "highlight",
-            "returnStoredSource",
-            "scoreDetails",
-            "searchAfter",
-            "searchBefore",
-            "sort",
-            "tracking",
-        ):
-            if option in rest:
+        for option in rest:
+            if option in _REFUSED:
                 raise not_supported(f"$search with {option}", "leave it out")
         if len(rest) != 1:
             raise CommandError(8, f"{cls.name} must have exactly one operator")

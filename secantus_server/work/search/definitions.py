@@ -109,7 +109,8 @@ def _vector(field: dict[str, Any], path: str, where: str) -> VectorField:
     for name in field:
         if name not in _VECTOR_FIELDS:
             raise CommandError(8, f'"{where}" unrecognized field "{name}"')
-    dimensions, similarity = field.get("numDimensions"), field.get("similarity")
+    dimensions: Any = field.get("numDimensions")
+    similarity: Any = field.get("similarity")
     if type(dimensions) is float and dimensions.is_integer():
         dimensions = int(dimensions)
     if type(dimensions) not in (int, Int64) or not 1 <= dimensions <= MAX_DIMENSIONS:

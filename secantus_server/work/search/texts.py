@@ -73,7 +73,7 @@ def _contents(collection: Collection, fields: list[Any], scope: ReadScope, may_k
     missing = contents.missing(fields)
     if missing:
         contents.load(missing, (document for _, document in _rows(collection, scope)))
-    return contents  # type: ignore[no-any-return]
+    return contents
 
 
 def _rows(collection: Collection, scope: ReadScope) -> Iterator[tuple[bytes, bytes]]:

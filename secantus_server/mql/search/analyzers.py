@@ -14,7 +14,7 @@ from secantus_server.mql.text.tokens import VERSION, Sensitivity, tokenizer
 
 Analyzer = Callable[[str], list[str]]
 
-STANDARD = "lucene.standard"
+STANDARD, KEYWORD = "lucene.standard", "lucene.keyword"
 #: As the standard analyzer, but without diacritics; for `autocomplete`.
 FOLDED = "folded"
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -52,5 +52,5 @@ _OWN: dict[str, Analyzer] = {
     FOLDED: tokenizer(NO_LANGUAGE, VERSION).tokens,
     "lucene.simple": _simple,
     "lucene.whitespace": str.split,
-    "lucene.keyword": _keyword,
+    KEYWORD: _keyword,
 }

@@ -6,6 +6,7 @@ Scores of words are BM25 with Lucene's constants. https://www.mongodb.com/docs/a
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -141,6 +142,28 @@ class Beginnings(Node):
                 for number, positions in places.items():
                     found.setdefault(number, set()).update(positions)
         return found
+
+
+@dataclass(frozen=True)
+class Pattern(Node):
+    """Documents that have a term of a pattern.
+
+    Arguments:
+        field: the field.
+        pattern: matches whole terms.
+    """
+
+    field: Field
+    pattern: re.Pattern[str]
+
+    def fields(self) -> Iterable[Field]:
+        """Return the field."""
+        return [self.field]
+
+    def scores(self, contents: Contents) -> Scores:
+        """Return the documents, all with the score 1."""
+        terms = contents.terms[self.field].places
+        return {number: 1.0 for term, places in terms.items() if self.pattern.fullmatch(term) for number in places}
 
 
 @dataclass(frozen=True)

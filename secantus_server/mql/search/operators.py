@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/atlas/atlas-search/operators-and-collectors/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,10 @@ from bson.objectid import ObjectId
 from secantus_server.bson import compare_values, is_number, type_name
 from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.mql.search.analyzers import FOLDED, analyzer
+from secantus_server.mql.search.analyzers import FOLDED, KEYWORD, analyzer
 from secantus_server.mql.search.contents import Field
 from secantus_server.mql.search.mappings import Mappings
-from secantus_server.mql.search.nodes import Beginnings, Compound, Either, Matching, Node, Phrase, Rescored, Words
+from secantus_server.mql.search.nodes import Beginnings, Compound, Either, Matching, Node, Pattern, Phrase, Rescored, Words
 
 Parser = Callable[[dict[str, Any], Mappings], Node]
 _CLAUSES = ("must", "mustNot", "should", "filter")
@@ -28,6 +29,8 @@ _BOUNDS: dict[str, Callable[[int], bool]] = {
     "lte": lambda order: order <= 0,
 }
 _UUID_SUBTYPE = 4
+# A character of a wildcard query, or an escaped one.
+_WILDCARD = re.compile(r"\\.|.", re.DOTALL)
 
 
 def parse_operator(name: str, spec: Any, mappings: Mappings) -> Node:
@@ -110,6 +113,23 @@ def _phrase(spec: dict[str, Any], mappings: Mappings) -> Node:
             stored, searched = mappings.analyzers(path)
             nodes += [Phrase(Field(path, stored), analyzer(searched)(query)) for query in _queries("phrase", spec)]
     return Either(nodes)
+
+
+def _wildcard(spec: dict[str, Any], mappings: Mappings) -> Node:
+    nodes: list[Node] = []
+    patterns = [re.compile(_WILDCARD.sub(_regex_of, query), re.DOTALL) for query in _queries("wildcard", spec)]
+    for path in _paths("wildcard", spec):
+        if "string" in mappings.types(path):
+            stored, _ = mappings.analyzers(path)
+            if stored != KEYWORD and spec.get("allowAnalyzedField") is not True:
+                raise CommandError(8, f'"wildcard" of the analyzed field {path} requires allowAnalyzedField: true')
+            nodes += [Pattern(Field(path, stored), pattern) for pattern in patterns]
+    return Either(nodes)
+
+
+def _regex_of(piece: re.Match[str]) -> str:
+    text = piece.group()
+    return ".*" if text == "*" else "." if text == "?" else re.escape(text[-1])
 
 
 def _autocomplete(spec: dict[str, Any], mappings: Mappings) -> Node:
@@ -225,6 +245,7 @@ PARSERS: dict[str, tuple[frozenset[str], Parser]] = {
     "text": (frozenset(["query", "path", "matchCriteria"]), _text),
     "phrase": (frozenset(["query", "path", "slop"]), _phrase),
     "autocomplete": (frozenset(["query", "path", "tokenOrder"]), _autocomplete),
+    "wildcard": (frozenset(["query", "path", "allowAnalyzedField"]), _wildcard),
     "exists": (frozenset(["path"]), _exists),
     "equals": (frozenset(["path", "value"]), _equals),
     "in": (frozenset(["path", "value"]), _in),

@@ -58,6 +58,7 @@ INI_TEXTS: Final = {
     "secantus_shadow": "as --secantus-shadow",
     "secantus_tls": "as --secantus-tls",
     "secantus_keep_definitions": "keep the definitions of collections and indexes that tests create: yes, no",
+    "secantus_search": "enable search indexes, $vectorSearch and $search: yes, no",
     "secantus_check_logins": "check the logins of redirected clients even while there are no users: yes, no",
     "secantus_block": "keep tests that request no fixture of the plugin from the server: yes, no",
     "secantus_thread_guard": "warn about threads that tests leave writing: yes, no",
@@ -202,7 +203,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
         tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, ini("secantus_settings")),
-        settings=read_settings(ini("secantus_settings"), ini("secantus_compat"), uri, given),
+        settings=read_settings(ini("secantus_settings"), ini("secantus_compat"), uri, given) | read_search(ini("secantus_search"), uri),
         keep_definitions=read_truth("secantus_keep_definitions", ini("secantus_keep_definitions"), given.secantus),
         **read_failures(config, given, uri),
         reset=read_reset(ini("secantus_reset"), isolation),
@@ -347,6 +348,11 @@ def check_compat(text: object) -> str:
     if not isinstance(text, str) or text not in RELEASES:
         raise pytest.UsageError(f"secantus_compat is {text!r}; it must be one of {', '.join(RELEASES)}")
     return text
+
+
+def read_search(text: str, uri: str | None) -> dict[str, Any]:
+    """Return the setting that enables search indexes, if they are wanted."""
+    return {"search": True} if read_own_truth("secantus_search", text, uri) else {}
 
 
 def read_dump(text: str | None, config: pytest.Config, uri: str | None) -> Path | None:

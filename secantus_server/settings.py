@@ -172,6 +172,12 @@ class Settings:
         "server.javascript_enabled",
         "Run server-side [JavaScript](javascript.md): `$where`, `$function`, `$accumulator` and `mapReduce`.",
     )
+    search: bool = setting(
+        False,
+        "server.search",
+        "Enable search indexes and the stages that use them ([search](search.md)): `$vectorSearch`, `$search` and `$searchMeta`. MongoDB "
+        "has them only with MongoDB Search; without it, as here by default, they are error 31082.",
+    )
     require_auth: bool = setting(
         False,
         "server.auth",

@@ -109,6 +109,14 @@ def test_the_examples_of_a_page_of_tests(tmp_path: Path, page: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_examples_of_search(tmp_path: Path) -> None:
+    for number, block in enumerate(examples("docs/search.md")):
+        (tmp_path / f"test_example_{number}.py").write_text(block, encoding="utf-8")
+    done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", "-o", "secantus_search=yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
 def test_the_example_of_the_shadow(tmp_path: Path) -> None:
     (example,) = examples("docs/shadow.md")
     (tmp_path / "test_orders.py").write_text(example, encoding="utf-8")

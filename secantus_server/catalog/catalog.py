@@ -195,6 +195,7 @@ class Catalog:
             collection.cached_plans.clear()
             if collection.ident in restored.touched_idents:
                 collection.documents_changed(restored.more_records.get(collection.ident, 0))
+                collection.search_contents.restored(self._engine.begun)
 
     def _reload_rows(self, unit: RecoveryUnit, keys: Iterable[bytes]) -> None:
         put, removed = [], []

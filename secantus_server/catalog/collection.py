@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bson.binary import Binary
 
 from secantus_server.bson import encode
 from secantus_server.catalog.document_count import DocumentCount
+from secantus_server.catalog.search_contents import SearchContents
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.index.kinds.text import TextContents, any_text, text_definition
@@ -27,6 +28,7 @@ class Collection:
         ident: its key prefix in the table of records; 0 for a view.
         options: the options of `create`, as listCollections reports them.
         indexes: all its indexes, the one on `_id` first.
+        search_indexes: its search indexes, as `{id, name, type, definition}`. They hold no entries; a search reads the documents.
 
     `is_view`: it has no documents of its own. `is_timeseries`: it is a view over the buckets of a time-series collection. `is_capped`:
     old documents make room for new ones. `is_clustered`: documents are kept in the order of their `_id`s. `keeps_images`: the oplog
@@ -37,13 +39,23 @@ class Collection:
     either while no transaction runs or inside a catalog change.
     """
 
-    def __init__(self, db: str, name: str, uuid: Binary, ident: int, options: dict[str, Any], indexes: list[Index]) -> None:
+    def __init__(
+        self,
+        db: str,
+        name: str,
+        uuid: Binary,
+        ident: int,
+        options: dict[str, Any],
+        indexes: list[Index],
+        search_indexes: Sequence[dict[str, Any]] = (),
+    ) -> None:
         self.db = db
         self.name = name
         self.uuid = uuid
         self.ident = ident
         self.options = options
         self.indexes = indexes
+        self.search_indexes = search_indexes
         self.is_view = "viewOn" in options
         self.is_timeseries = self.is_view and "timeseries" in options
         self.is_capped = bool(options.get("capped"))
@@ -54,6 +66,7 @@ class Collection:
         self._record_ids: Iterator[int] | None = None
         self.document_count = DocumentCount()
         self.cached_plans: dict[str, Any] = {}
+        self.search_contents = SearchContents()
 
     @property
     def namespace(self) -> str:
@@ -128,14 +141,22 @@ class Collection:
         """Record that the number of documents has changed."""
         self.document_count.change(difference)
 
-    def replaced(self, *, options: dict[str, Any] | None = None, indexes: list[Index] | None = None) -> Collection:
+    def replaced(
+        self,
+        *,
+        options: dict[str, Any] | None = None,
+        indexes: list[Index] | None = None,
+        search_indexes: Sequence[dict[str, Any]] | None = None,
+    ) -> Collection:
         """Return the collection with other options or indexes, for the catalog change that puts it in this one's place."""
         kept_options = self.options if options is None else options
         kept_indexes = self.indexes if indexes is None else indexes
-        collection = Collection(self.db, self.name, self.uuid, self.ident, kept_options, kept_indexes)
+        kept_searches = self.search_indexes if search_indexes is None else search_indexes
+        collection = Collection(self.db, self.name, self.uuid, self.ident, kept_options, kept_indexes, kept_searches)
         collection.take_count_of(self)
         return collection
 
     def take_count_of(self, other: Collection) -> None:
-        """Share the document count of the collection that this one replaces in the catalog; both have the same documents."""
+        """Share what is known of the documents of the collection that this one replaces in the catalog; both have the same ones."""
         self.document_count = other.document_count
+        self.search_contents = other.search_contents

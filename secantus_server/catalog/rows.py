@@ -45,14 +45,18 @@ def encode_row(collection: Collection, multikey: Sequence[Index] = ()) -> bytes:
         }
         for index in collection.indexes
     ]
-    return encode({"uuid": collection.uuid, "ident": collection.ident, "options": collection.options, "indexes": indexes})
+    row = {"uuid": collection.uuid, "ident": collection.ident, "options": collection.options, "indexes": indexes}
+    if collection.search_indexes:
+        row["search"] = list(collection.search_indexes)
+    return encode(row)
 
 
 def decode_row(key: bytes, row: bytes) -> Collection:
     """Return the collection described by a row."""
     db, name = split_key(key)
     fields = decode(row)
-    return Collection(db, name, fields["uuid"], fields["ident"], fields["options"], [_index(entry) for entry in fields["indexes"]])
+    indexes = [_index(entry) for entry in fields["indexes"]]
+    return Collection(db, name, fields["uuid"], fields["ident"], fields["options"], indexes, fields.get("search", ()))
 
 
 def outdated_indexes(row: bytes) -> list[str]:

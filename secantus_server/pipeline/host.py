@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from secantus_server.exec._point import PointFinder
     from secantus_server.mql.context import Collation
     from secantus_server.mql.text.definition import TextDefinition
+    from secantus_server.mql.vectors.query import QueryVector
 
 T = TypeVar("T")
 
@@ -77,6 +78,42 @@ class WriteTarget(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class VectorQuery:
+    """A parsed `$vectorSearch`.
+
+    Arguments:
+        index: the name of the search index.
+        path: the field with the vectors.
+        vector: the vector to which the nearest ones are wanted.
+        limit: the maximum number of documents.
+        matches: returns whether a document satisfies the filter; None without a filter.
+        filter_paths: the fields that the filter reads.
+    """
+
+    index: str
+    path: str
+    vector: QueryVector
+    limit: int
+    matches: Callable[[bytes], bool] | None = None
+    filter_paths: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class SearchQuery:
+    """A parsed `$search`.
+
+    Arguments:
+        index: the name of the search index.
+        operator: the operator.
+        spec: its argument, which is parsed together with the definition of the index.
+    """
+
+    index: str
+    operator: str
+    spec: Any
+
+
 class PipelineHost(Protocol):
     """The server as the stages of a pipeline see it. All methods work inside the command's snapshot or transaction.
 
@@ -85,9 +122,31 @@ class PipelineHost(Protocol):
 
     #: Whether the plans of its queries enter the plan cache; those of explain do not.
     caches_plans: bool = True
+    #: Whether search indexes are enabled.
+    searches: bool
 
     def check(self) -> None:
         """Raise if the operation was killed or timed out."""
+        ...
+
+    def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
+        """Return the documents of `$listSearchIndexes`; none for a collection that does not exist."""
+        ...
+
+    def search(self, db: str, collection: str, query: SearchQuery) -> Iterator[tuple[bytes, float]]:
+        """Return the documents of a `$search` with their scores, the best first.
+
+        Raises:
+            CommandError: 8 for a query that is malformed or does not fit the index, 238 for what is not supported.
+        """
+        ...
+
+    def nearest(self, db: str, collection: str, query: VectorQuery) -> Iterator[tuple[bytes, float]]:
+        """Return the documents of a `$vectorSearch` with their scores, the best first.
+
+        Raises:
+            CommandError: 8 for a query that does not fit the index, 238 for a view.
+        """
         ...
 
     def text_definition(self, db: str, collection: str | None) -> TextDefinition:

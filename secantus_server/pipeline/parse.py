@@ -28,7 +28,19 @@ WITHOUT_METADATA = frozenset(["$documents", "$group", "$bucket", "$bucketAuto", 
 KEEPS_METADATA = frozenset(
     [
         *("$geoNear", "$match", "$project", "$addFields", "$set", "$unset", "$skip", "$limit", "$replaceRoot", "$replaceWith"),
-        *("$rankFusion", "$scoreFusion", "$score", "$redact", "$unwind", "$sort", "$lookup", "$graphLookup", "$unionWith"),
+        *(
+            "$search",
+            "$vectorSearch",
+            "$rankFusion",
+            "$scoreFusion",
+            "$score",
+            "$redact",
+            "$unwind",
+            "$sort",
+            "$lookup",
+            "$graphLookup",
+            "$unionWith",
+        ),
     ]
 )
 FACET_TEXT = "{name} is not allowed to be used within a $facet stage"

@@ -18,14 +18,14 @@ from secantus_server.dispatch.known import NOT_YET
 from secantus_server.dispatch.registry import all_commands
 from secantus_server.index.kinds.kind import all_kinds
 from secantus_server.mql.accumulators.registry import PARSERS as ACCUMULATORS
-from secantus_server.mql.expressions.registry import LATER, OPERATORS
+from secantus_server.mql.expressions.registry import LATER, OPERATORS, import_operators
 from secantus_server.mql.expressions.registry import UNSUPPORTED as UNSUPPORTED_OPERATORS
 from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS
 from secantus_server.mql.update.registry import modifiers
 from secantus_server.mql.windows.registry import NOT_WINDOWED
 from secantus_server.mql.windows.registry import PARSERS as WINDOW_FUNCTIONS
 from secantus_server.mql.windows.registry import UNSUPPORTED as UNSUPPORTED_WINDOW_FUNCTIONS
-from secantus_server.pipeline.registry import STAGES
+from secantus_server.pipeline.registry import STAGES, import_stages
 from secantus_server.pipeline.registry import UNSUPPORTED as UNSUPPORTED_STAGES
 
 _MARKS = re.compile(r"(<!-- surface: [^\n]*-->\n).*?(<!-- end of surface -->)", re.DOTALL)
@@ -49,6 +49,8 @@ class Section(NamedTuple):
 def sections() -> list[Section]:
     """Return the sections, from the registries."""
     load_commands()
+    import_operators()
+    import_stages()
     later: dict[str, list[str]] = {}
     for name, operator in LATER.items():
         later.setdefault(operator.since, []).append(name)

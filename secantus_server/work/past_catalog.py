@@ -146,4 +146,4 @@ def _kept(db: str, name: str, collection: Collection) -> Collection:
     if collection.is_view:
         return collection
     indexes = [make_index(index.spec, index.ident, index.multikey) for index in collection.indexes]
-    return Collection(db, name, collection.uuid, collection.ident, collection.options, indexes)
+    return Collection(db, name, collection.uuid, collection.ident, collection.options, indexes, collection.search_indexes)

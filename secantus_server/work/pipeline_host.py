@@ -19,7 +19,7 @@ from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.text.definition import TextDefinition
-from secantus_server.pipeline.host import Resolved, TargetInfo, UniqueIndex, WriteTarget
+from secantus_server.pipeline.host import Resolved, SearchQuery, TargetInfo, UniqueIndex, VectorQuery, WriteTarget
 from secantus_server.pipeline.optimise import MAX_COUNT, leading_query
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stages.geo_near import GeoNear
@@ -38,6 +38,9 @@ from secantus_server.work.merge_target import MergeTarget, merge_documents
 from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
 from secantus_server.work.prepared_documents import prepare_made_document
 from secantus_server.work.replace_collection import replace_collection
+from secantus_server.work.search.indexes import shown_index as shown_search_index
+from secantus_server.work.search.texts import found_texts, read_texts
+from secantus_server.work.search.vectors import nearest
 from secantus_server.work.system_collections import source_of, views_statistics
 from secantus_server.work.timeseries_indexes import shown_index
 
@@ -69,6 +72,7 @@ class ServerHost:
         # By index ident: a sub-pipeline that runs for each outer document requests the same finder each time.
         self._point_finders: dict[int, PointFinder] = {}
         self._tied: set[int] = set()
+        self.searches: bool = request.services.settings.search
 
     @property
     def _catalog(self) -> CatalogView:
@@ -91,6 +95,20 @@ class ServerHost:
     def check(self) -> None:
         """Raise if the operation was killed or timed out."""
         self._scope.check()
+
+    def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
+        """Return the documents of `$listSearchIndexes`; none for a collection that does not exist."""
+        found = self._collection(db, collection)
+        return [] if found is None else [shown_search_index(index) for index in found.search_indexes]
+
+    def search(self, db: str, collection: str, query: SearchQuery) -> Iterator[tuple[bytes, float]]:
+        """Return the documents of a `$search` with their scores, the best first."""
+        found = found_texts(self._collection(db, collection), query, self._scope, may_keep=self._request.transaction is None)
+        return read_texts(found, self._scope)
+
+    def nearest(self, db: str, collection: str, query: VectorQuery) -> Iterator[tuple[bytes, float]]:
+        """Return the documents of a `$vectorSearch` with their scores, the best first."""
+        return nearest(self._collection(db, collection), query, self._scope, may_keep=self._request.transaction is None)
 
     def resolve(self, db: str, collection: str) -> Resolved:
         """Return the collection behind a name, and the stages of the views over it.

@@ -15,13 +15,15 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.text.definition import TextDefinition
 from secantus_server.pipeline import Pipeline, PipelineContext, Resolved, TargetInfo, parse_pipeline
-from secantus_server.pipeline.host import UniqueIndex
+from secantus_server.pipeline.host import SearchQuery, UniqueIndex, VectorQuery
 
 Namespace = tuple[str, str]
 
 
 class MemoryHost:
     """`PipelineHost` without indexes; a collection exists once `collections` has an entry."""
+
+    searches = False
 
     def __init__(self) -> None:
         self.collections: dict[Namespace, list[bytes]] = {}
@@ -35,6 +37,15 @@ class MemoryHost:
 
     def check(self) -> None:
         """Never interrupt."""
+
+    def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
+        return []
+
+    def search(self, db: str, collection: str, query: SearchQuery) -> Iterator[tuple[bytes, float]]:
+        return iter(())
+
+    def nearest(self, db: str, collection: str, query: VectorQuery) -> Iterator[tuple[bytes, float]]:
+        return iter(())
 
     def resolve(self, db: str, collection: str) -> Resolved:
         pipeline: list[dict[str, Any]] = []

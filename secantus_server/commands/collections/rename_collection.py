@@ -148,7 +148,8 @@ def _make_room(transaction: CatalogTransaction, place: _Place, drop: bool | Bina
 
 
 def _rename(transaction: CatalogTransaction, collection: Collection, place: _Place, dropped: Binary | None) -> None:
-    renamed = Collection(place.db, place.name, collection.uuid, collection.ident, collection.options, collection.indexes)
+    old = collection
+    renamed = Collection(place.db, place.name, old.uuid, old.ident, old.options, old.indexes, old.search_indexes)
     renamed.take_count_of(collection)
     transaction.changes.remove_row(collection)
     transaction.changes.save(renamed)

@@ -50,6 +50,8 @@ _OTHER_STAGES = frozenset(
         "$rankFusion",
         "$redact",
         "$sample",
+        "$score",
+        "$scoreFusion",
         "$search",
         "$searchMeta",
         "$setWindowFields",

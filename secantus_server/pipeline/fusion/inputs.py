@@ -128,6 +128,8 @@ def parse_inputs(rules: Rules, pipelines: Any, weights: Any, ctx: PipelineContex
     Raises:
         CommandError: for a name, pipeline or weight that is not allowed, and the errors of the pipelines.
     """
+    if ctx.collection is None:
+        raise CommandError(73, f"{{aggregate: 1}} is not valid for '{rules.stage}'; a collection is required.")
     if not pipelines:
         raise CommandError(9, f"{rules.stage}.input.pipelines must contain at least one pipeline")
     parsed = {name: _parse_input(rules, name, stages, ctx) for name, stages in pipelines.items()}
@@ -158,7 +160,6 @@ def _parse_input(rules: Rules, name: str, stages: Any, ctx: PipelineContext) -> 
         raise CommandError(14, text)
     if not stages:
         raise CommandError(rules.empty, f"{rules.stage} input pipeline cannot be empty: {name}")
-    assert ctx.collection is not None, "the stage is not allowed without a collection"
     for stage in stages:
         _check_stage(rules, name, stage)
     parsed = SubPipeline.parse(rules.stage, ctx.collection, stages, ctx, {})

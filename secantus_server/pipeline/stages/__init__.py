@@ -10,7 +10,7 @@ _OTHER_NAMES = {
     "list_sessions": "listLocalSessions",
     "project": "unset",
     "replace_root": "replaceWith",
-    "search": "searchMeta vectorSearch listSearchIndexes",
+    "full_text_search": "search searchMeta",
     "split_large_event": "changeStreamSplitLargeEvent",
     "unpack_bucket": "_internalUnpackBucket _unpackBucket",
 }

@@ -30,8 +30,8 @@ class PlainWriter:
     """
 
     __slots__ = (
-        "_creates", "_difference", "_in_session", "_keeps_images", "_services", "_uncounted", "_validation", "_writer", "changes",
-        "collection", "identity", "replicated", "unit",
+        "_announced", "_creates", "_difference", "_in_session", "_keeps_images", "_services", "_uncounted", "_validation", "_writer",
+        "changes", "collection", "identity", "replicated", "unit",
     )  # fmt: skip
 
     run_length = 128
@@ -59,6 +59,7 @@ class PlainWriter:
         self._keeps_images = collection.keeps_images
         self._difference = 0
         self._uncounted = False
+        self._announced = False
         self._validation = None if bypass_validation else validation_of(collection, services)
         transaction.writes.append(self)
 
@@ -152,6 +153,9 @@ class PlainWriter:
         """Write the multikey flags of indexes, and record the change of a count that is not cached yet."""
         if self._writer.became_multikey:
             self.save_multikey_flags()
+        if self.collection.search_indexes:
+            self.collection.search_contents.begin_change()
+            self._announced = True
         count = self.collection.document_count
         self._uncounted = count.value is None
         if self._uncounted:
@@ -172,6 +176,9 @@ class PlainWriter:
 
     def commit_failed(self) -> None:
         """Undo the notes of `before_commit`."""
+        if self._announced:
+            self._announced = False
+            self.collection.search_contents.end_change(self._services.engine.begun)
         if self._uncounted:
             self.collection.document_count.cancel_change()
 
@@ -181,7 +188,10 @@ class PlainWriter:
         self._difference += later._difference
 
     def after_commit(self) -> None:
-        """Update the collection's count in memory."""
+        """Update what is known of the collection in memory."""
+        if self._announced:
+            self._announced = False
+            self.collection.search_contents.end_change(self._services.engine.begun)
         if self._uncounted:
             self.collection.document_count.end_change(self._difference, self._services.engine.begun)
         elif self._difference:

@@ -218,6 +218,25 @@ def test_it_must_be_first(stage: dict[str, Any]) -> None:
     assert error([{"$match": {}}, stage]).code == 10170100
 
 
+@pytest.mark.parametrize("stage", [rank({"p": BY_A}), fuse({"p": SCORED})])
+def test_it_needs_a_collection(db: Database[dict[str, Any]], stage: dict[str, Any]) -> None:
+    assert code(db, {"aggregate": 1, "pipeline": [stage], "cursor": {}}) == 73
+    assert list(db.none.aggregate([stage])) == []
+
+
+def test_variables_of_a_lookup_reach_the_input_pipelines(db: Database[dict[str, Any]]) -> None:
+    stage = rank({"p": [{"$match": {"$expr": {"$gt": ["$a", "$$a"]}}}, *BY_A]})
+    lookup = {"$lookup": {"from": "c", "let": {"a": "$a"}, "pipeline": [stage], "as": "j"}}
+    joined = db.c.aggregate([{"$match": {"a": {"$gt": 1}}}, {"$sort": {"a": 1}}, lookup])
+    assert [[one["_id"] for one in document["j"]] for document in joined] == [[4, 3], [4], []]
+
+
+@pytest.mark.parametrize("size", [0, 2])
+def test_batches(db: Database[dict[str, Any]], size: int) -> None:
+    found = db.c.aggregate([rank({"p": BY_A}), {"$project": {"s": {"$meta": "score"}}}], batchSize=size)
+    assert [document["s"] for document in found] == [1 / (61 + n) for n in range(5)]
+
+
 def test_a_score_that_is_no_number(db: Database[dict[str, Any]]) -> None:
     for value in ("x", None, "$missing"):
         command = {"aggregate": "c", "pipeline": [{"$score": {"score": value}}], "cursor": {}}

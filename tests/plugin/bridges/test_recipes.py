@@ -20,7 +20,12 @@ RECIPES = {
     "import beanie": (("beanie", "pytest_asyncio"), (), 2),
     "import mongoengine": (("mongoengine",), (), 2),
     "from langgraph.checkpoint.mongodb": (("langgraph.checkpoint.mongodb", "langgraph.store.mongodb"), (), 3),
-    "from langchain_mongodb import": (("langchain_mongodb",), (), 3),
+    "from langchain_mongodb import MongoDBChatMessageHistory": (("langchain_mongodb",), (), 3),
+    "from langchain_mongodb import MongoDBAtlasVectorSearch": (
+        ("langchain_mongodb", "langgraph.store.mongodb"),
+        ("-o", "secantus_search=yes"),
+        2,
+    ),
     "from apscheduler": (("apscheduler",), (), 2),
     "from celery": (("celery",), (), 2),
 }

@@ -1,0 +1,71 @@
+"""What searches have derived from a collection's documents, kept until a commit changes the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from secantus_server.system._threads import Lock
+
+
+class SearchContents:
+    """Values derived from all documents of a collection, such as its packed vectors.
+
+    Successive catalog objects of one collection share it. A value is kept only if the scan that made it saw every commit, and is returned
+    only to transactions that see the same documents: no commit is under way, and the latest one ended before the transaction began.
+    `RecoveryUnit.serial` gives the order of transactions. A transaction with writes of its own must not ask.
+
+    Threads: `_lock` guards all fields.
+    """
+
+    __slots__ = ("_changed_at", "_lock", "_pending", "_values")
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._changed_at = -1
+        self._pending = 0
+        self._values: dict[Hashable, Any] = {}
+
+    def find(self, key: Hashable, serial: int) -> Any:
+        """Return a kept value, or None.
+
+        Arguments:
+            serial: that of the reader's transaction.
+        """
+        with self._lock:
+            return self._values.get(key) if self._is_current(serial) else None
+
+    def keep(self, key: Hashable, value: Any, serial: int) -> None:
+        """Keep a value, unless the scan that made it may have missed a commit.
+
+        Arguments:
+            serial: that of the scan's transaction.
+        """
+        with self._lock:
+            if self._is_current(serial):
+                self._values[key] = value
+
+    def begin_change(self) -> None:
+        """Note that a commit begins: a concurrent transaction may or may not see it."""
+        with self._lock:
+            self._pending += 1
+            self._values.clear()
+
+    def end_change(self, newest: int) -> None:
+        """Note that the commit announced by `begin_change` has ended or failed.
+
+        Arguments:
+            newest: the serial of the newest transaction, read after the commit: this one and earlier ones may have missed the commit.
+        """
+        with self._lock:
+            self._pending -= 1
+            self._changed_at = max(self._changed_at, newest)
+
+    def restored(self, newest: int) -> None:
+        """Note that the documents were restored to an earlier state, while no transaction ran."""
+        with self._lock:
+            self._values.clear()
+            self._changed_at = max(self._changed_at, newest)
+
+    def _is_current(self, serial: int) -> bool:
+        return not self._pending and self._changed_at < serial

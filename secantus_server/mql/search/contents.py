@@ -1,0 +1,109 @@
+"""The contents of a collection as search operators see them: for each field the values or the terms of all documents.
+
+Documents are known by their place in natural order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from secantus_server.bson import decode
+from secantus_server.mql.search.analyzers import analyzer
+
+# The constants of BM25, which MongoDB Search uses with Lucene's defaults.
+SATURATION, LENGTH_WEIGHT = 1.2, 0.75
+# The positions between two texts of one document, which no phrase spans.
+GAP = 100
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field that a search needs.
+
+    Arguments:
+        path: its path.
+        analyzer: how its texts are split into terms; None for the values.
+    """
+
+    path: str
+    analyzer: str | None = None
+
+
+class TermIndex:
+    """The terms of one field.
+
+    `places` is by term and document the list of positions; `lengths` the number of terms of each document that has the field.
+    """
+
+    def __init__(self) -> None:
+        self.places: dict[str, dict[int, list[int]]] = {}
+        self.lengths: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
+
+    def add(self, number: int, terms: list[str]) -> None:
+        """Add the terms of one text; those of another text of the same document do not follow it directly."""
+        have = self.lengths.get(number, 0)
+        start = self._ends.get(number, -GAP) + GAP
+        for position, term in enumerate(terms, start):
+            self.places.setdefault(term, {}).setdefault(number, []).append(position)
+        self._ends[number] = start + len(terms)
+        self.lengths[number] = have + len(terms)
+
+    @cached_property
+    def average_length(self) -> float:
+        """The average number of terms, once all are added."""
+        return sum(self.lengths.values()) / len(self.lengths) if self.lengths else 0.0
+
+
+class Contents:
+    """What is known of the documents; `load` adds fields.
+
+    Arguments:
+        keys: the key of each document.
+    """
+
+    def __init__(self, keys: list[bytes]) -> None:
+        self.keys = keys
+        self.terms: dict[Field, TermIndex] = {}
+        self.values: dict[Field, dict[int, list[Any]]] = {}
+
+    def missing(self, fields: Iterable[Field]) -> list[Field]:
+        """Return the fields that are not loaded yet."""
+        return [field for field in dict.fromkeys(fields) if field not in self.terms and field not in self.values]
+
+    def load(self, fields: list[Field], documents: Iterable[bytes]) -> None:
+        """Load fields.
+
+        Arguments:
+            fields: those that are missing.
+            documents: all documents, in natural order.
+        """
+        indexes = {field: TermIndex() for field in fields if field.analyzer is not None}
+        values: dict[Field, dict[int, list[Any]]] = {field: {} for field in fields if field.analyzer is None}
+        split = {field: analyzer(field.analyzer) for field in indexes if field.analyzer is not None}
+        for number, document in enumerate(documents):
+            decoded = decode(document)
+            for field, index in indexes.items():
+                for value in values_at(decoded, field.path.split(".")):
+                    if type(value) is str:
+                        index.add(number, split[field](value))
+            for field, found in values.items():
+                have = list(values_at(decoded, field.path.split(".")))
+                if have:
+                    found[number] = have
+        self.terms.update(indexes)
+        self.values.update(values)
+
+
+def values_at(value: Any, names: list[str]) -> Iterator[Any]:
+    """Yield the values at a path, through arrays; those of an array that is the value one by one."""
+    if type(value) is list:
+        for item in value:
+            yield from values_at(item, names)
+    elif not names:
+        yield value
+    elif type(value) is dict and names[0] in value:
+        yield from values_at(value[names[0]], names[1:])

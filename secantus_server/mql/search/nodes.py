@@ -1,0 +1,283 @@
+"""Parsed search operators: each returns the matching documents with their scores.
+
+Scores of words are BM25 with Lucene's constants. https://www.mongodb.com/docs/atlas/atlas-search/scoring/
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.mql.search.contents import LENGTH_WEIGHT, SATURATION, Contents, Field, TermIndex
+
+# By document, its score.
+Scores = dict[int, float]
+
+
+class Node:
+    """A parsed operator."""
+
+    def fields(self) -> Iterable[Field]:
+        """Return the fields that it reads."""
+        raise NotImplementedError
+
+    def scores(self, contents: Contents) -> Scores:
+        """Return the matching documents with their scores."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Words(Node):
+    """Words of one field.
+
+    Arguments:
+        field: the field.
+        terms: the terms to look up.
+        needs_all: whether a document must have all of them.
+    """
+
+    field: Field
+    terms: list[str]
+    needs_all: bool
+
+    def fields(self) -> Iterable[Field]:
+        """Return the field."""
+        return [self.field]
+
+    def scores(self, contents: Contents) -> Scores:
+        """Return the sum of the scores of each document's terms."""
+        index = contents.terms[self.field]
+        found: Scores = {}
+        matched: dict[int, int] = {}
+        for term in dict.fromkeys(self.terms):
+            places = index.places.get(term, {})
+            weight = rarity(index, len(places))
+            for number, positions in places.items():
+                found[number] = found.get(number, 0.0) + weight * saturation(index, number, len(positions))
+                matched[number] = matched.get(number, 0) + 1
+        if not self.needs_all:
+            return found
+        wanted = len(set(self.terms))
+        return {number: score for number, score in found.items() if matched[number] == wanted}
+
+
+@dataclass(frozen=True)
+class Phrase(Node):
+    """Words of one field that follow each other.
+
+    Arguments:
+        field: the field.
+        terms: the terms in their order.
+    """
+
+    field: Field
+    terms: list[str]
+
+    def fields(self) -> Iterable[Field]:
+        """Return the field."""
+        return [self.field]
+
+    def scores(self, contents: Contents) -> Scores:
+        """Return the scores of the phrase, counted as one term whose rarity is the sum of those of its words."""
+        index = contents.terms[self.field]
+        if not self.terms:
+            return {}
+        lists = [index.places.get(term, {}) for term in self.terms]
+        weight = sum(rarity(index, len(places)) for places in lists)
+        found: Scores = {}
+        for number in set(lists[0]).intersection(*lists[1:]):
+            followers = [set(places[number]) for places in lists]
+            count = sum(all(start + step in have for step, have in enumerate(followers)) for start in followers[0])
+            if count:
+                found[number] = weight * saturation(index, number, count)
+        return found
+
+
+@dataclass(frozen=True)
+class Beginnings(Node):
+    """Words of one field that begin with given texts, as `autocomplete` finds them.
+
+    Arguments:
+        field: the field.
+        terms: the beginnings, in their order.
+        sequential: whether the words must follow each other.
+        anywhere: whether the texts may be anywhere in a word.
+        least, most: the lengths of the beginnings that the index has.
+    """
+
+    field: Field
+    terms: list[str]
+    sequential: bool
+    anywhere: bool
+    least: int
+    most: int
+
+    def fields(self) -> Iterable[Field]:
+        """Return the field."""
+        return [self.field]
+
+    def scores(self, contents: Contents) -> Scores:
+        """Return the documents that have a word for each text; a higher score if the words follow each other."""
+        index = contents.terms[self.field]
+        terms = [term for term in self.terms if self.least <= len(term)]
+        if not terms:
+            return {}
+        places = [self._places(index, term) for term in terms]
+        found: Scores = {}
+        for number in set(places[0]).intersection(*places[1:]):
+            matched = [one[number] for one in places]
+            follows = any(all(start + step in have for step, have in enumerate(matched)) for start in matched[0])
+            if follows or not self.sequential:
+                found[number] = float(len(terms) + follows)
+        return found
+
+    def _places(self, index: TermIndex, term: str) -> dict[int, set[int]]:
+        wanted = term[: self.most]
+        found: dict[int, set[int]] = {}
+        for word, places in index.places.items():
+            if word.startswith(wanted) or (self.anywhere and wanted in word):
+                for number, positions in places.items():
+                    found.setdefault(number, set()).update(positions)
+        return found
+
+
+@dataclass(frozen=True)
+class Pattern(Node):
+    """Documents that have a term of a pattern.
+
+    Arguments:
+        field: the field.
+        pattern: matches whole terms.
+    """
+
+    field: Field
+    pattern: re.Pattern[str]
+
+    def fields(self) -> Iterable[Field]:
+        """Return the field."""
+        return [self.field]
+
+    def scores(self, contents: Contents) -> Scores:
+        """Return the documents, all with the score 1."""
+        terms = contents.terms[self.field].places
+        return {number: 1.0 for term, places in terms.items() if self.pattern.fullmatch(term) for number in places}
+
+
+@dataclass(frozen=True)
+class Matching(Node):
+    """Documents one of whose values satisfies a condition.
+
+    Arguments:
+        field: the field.
+        accepts: the condition.
+    """
+
+    field: Field
+    accepts: Callable[[Any], bool]
+
+    def fields(self) -> Iterable[Field]:
+        """Return the field."""
+        return [self.field]
+
+    def scores(self, contents: Contents) -> Scores:
+        """Return the documents, all with the score 1."""
+        return {number: 1.0 for number, values in contents.values[self.field].items() if any(map(self.accepts, values))}
+
+
+@dataclass(frozen=True)
+class Either(Node):
+    """The documents of any of several nodes; their scores are added.
+
+    Arguments:
+        children: the nodes.
+        least: how many of them a document must match.
+    """
+
+    children: list[Node]
+    least: int = 1
+
+    def fields(self) -> Iterable[Field]:
+        """Return the fields of all."""
+        return [field for child in self.children for field in child.fields()]
+
+    def scores(self, contents: Contents) -> Scores:
+        """Return the sums."""
+        found: Scores = {}
+        matched: dict[int, int] = {}
+        for child in self.children:
+            for number, score in child.scores(contents).items():
+                found[number] = found.get(number, 0.0) + score
+                matched[number] = matched.get(number, 0) + 1
+        return {number: score for number, score in found.items() if matched[number] >= self.least}
+
+
+@dataclass(frozen=True)
+class Compound(Node):
+    """A combination of clauses.
+
+    Arguments:
+        must, filters, must_not, should: the clauses.
+        least: how many of `should` a document must match.
+    """
+
+    must: list[Node]
+    filters: list[Node]
+    must_not: list[Node]
+    should: list[Node]
+    least: int
+
+    def fields(self) -> Iterable[Field]:
+        """Return the fields of all clauses."""
+        return [field for node in (*self.must, *self.filters, *self.must_not, *self.should) for field in node.fields()]
+
+    def scores(self, contents: Contents) -> Scores:
+        """Return the sum of the scores of `must` and `should`."""
+        must = [node.scores(contents) for node in self.must]
+        wanted = [*must, *(node.scores(contents) for node in self.filters)]
+        should = Either(self.should, 1).scores(contents)
+        if wanted:
+            numbers = set(wanted[0]).intersection(*wanted[1:])
+        elif self.should:
+            numbers = set(should)
+        else:
+            numbers = set(range(len(contents.keys)))
+        if self.least:
+            numbers &= set(Either(self.should, self.least).scores(contents))
+        for node in self.must_not:
+            numbers -= set(node.scores(contents))
+        return {number: sum(one[number] for one in must) + should.get(number, 0.0) for number in numbers}
+
+
+@dataclass(frozen=True)
+class Rescored(Node):
+    """A node with another score.
+
+    Arguments:
+        node: the node.
+        change: returns the new score.
+    """
+
+    node: Node
+    change: Callable[[float], float]
+
+    def fields(self) -> Iterable[Field]:
+        """Return the fields of the node."""
+        return self.node.fields()
+
+    def scores(self, contents: Contents) -> Scores:
+        """Return the new scores."""
+        return {number: self.change(score) for number, score in self.node.scores(contents).items()}
+
+
+def rarity(index: TermIndex, count: int) -> float:
+    """Return the inverse document frequency of a term that `count` documents have."""
+    return math.log(1 + (len(index.lengths) - count + 0.5) / (count + 0.5))
+
+
+def saturation(index: TermIndex, number: int, count: int) -> float:
+    """Return the weight of `count` occurrences in a document."""
+    length = index.lengths[number] / index.average_length
+    return count / (count + SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length))

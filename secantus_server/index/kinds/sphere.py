@@ -9,19 +9,16 @@ from types import MappingProxyType
 from typing import Any
 
 from secantus_server.bson import decode
-from secantus_server.bson.shell import document_text
-from secantus_server.differences import GEO_KEY_ERRORS
-from secantus_server.errors import ChangedError, CommandError
+from secantus_server.errors import CommandError
 from secantus_server.index.key_pattern import as_number
 from secantus_server.index.kinds.geo import GeoKind, geometries_at
+from secantus_server.index.kinds.geo_errors import key_error
 from secantus_server.index.kinds.kind import Guard, register
 from secantus_server.index.kinds.wildcard import check_wildcard_fields
 from secantus_server.mql.geo import GeometryError, parse_geometry
 from secantus_server.mql.geo.geojson import STRICT
 
 MAX_VERSION = 3
-# Since MongoDB 9.0.
-MAX_LATER_MESSAGE = 256
 
 
 class Sphere(GeoKind):
@@ -69,15 +66,7 @@ def _check(document: dict[str, Any], paths: list[str]) -> None:
                 if type(value) is dict and _is_big(value):
                     raise GeometryError("big polygons cannot be indexed")
             except GeometryError as error:
-                raise _refusal(document, path, value, error) from None
-
-
-def _refusal(document: dict[str, Any], path: str, value: Any, error: GeometryError) -> CommandError:
-    """Return the error of a document with a value that is not a geometry."""
-    message = f"Can't extract geo keys: {document_text(document)}  {error}"
-    details = {"failingPath": path, "underlyingCode": 2, "underlyingReason": str(error), "failingElement": {path: value}}
-    later = CommandError(510, message[:MAX_LATER_MESSAGE], info={"errInfo": details})
-    return ChangedError(16755, message, GEO_KEY_ERRORS, later)
+                raise key_error(document, path, value, error) from None
 
 
 def _is_big(geometry: dict[str, Any]) -> bool:

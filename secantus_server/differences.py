@@ -52,6 +52,14 @@ VERSION = difference(
     "9.0.2, 29, 9.0",
     NOTES_9_0,
 )
+STATUS_NONE = difference(
+    "status_none",
+    "8.3",
+    SERVER,
+    "serverStatus ignores `none`",
+    "`none: 1` leaves out all optional sections but those that the command names",
+    NOTES_8_3,
+)
 NULL_ON_DOTTED_PATHS = difference(
     "null_on_dotted_paths",
     "9.0",
@@ -208,7 +216,7 @@ MISSING = [
     Missing("8.3", "A 2dsphere index prefers GeoJSON to legacy coordinates in the same document", "as in 8.2", NOTES_8_3),
     Missing("8.3", "`validate` with `full` does not imply `checkBSONConformance`", "as in 8.2", NOTES_8_3),
     Missing(
-        "8.3", "`none` and `lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3
+        "8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3
     ),
     Missing("9.0", "`querySettings` of find, distinct and aggregate", "an unknown field, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),

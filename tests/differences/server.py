@@ -19,3 +19,9 @@ def versions(db: Db) -> list[Any]:
 def feature_compatibility(db: Db) -> list[int]:
     admin = db.client.admin
     return [code_of(admin.command, "setFeatureCompatibilityVersion", name, confirm=True) for name in ("8.2", "9.0")]
+
+
+@shows("status_none", before=[True, True, True], after=[False, True, True])
+def sections_of_the_status(db: Db) -> list[bool]:
+    status = db.client.admin.command("serverStatus", none=1, locks=1)
+    return ["connections" in status, "locks" in status, "uptime" in status]

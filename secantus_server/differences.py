@@ -215,9 +215,7 @@ MISSING = [
     Missing("8.3", "`2dsphereIndexVersion` 4 is the default", "3 is", CHANGES_8_3),
     Missing("8.3", "A 2dsphere index prefers GeoJSON to legacy coordinates in the same document", "as in 8.2", NOTES_8_3),
     Missing("8.3", "`validate` with `full` does not imply `checkBSONConformance`", "as in 8.2", NOTES_8_3),
-    Missing(
-        "8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3
-    ),
+    Missing("8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3),
     Missing("9.0", "`querySettings` of find, distinct and aggregate", "an unknown field, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),
     Missing("9.0", "At most 10,000 open transactions, TooManyOpenTransactions", "no limit", NOTES_9_0),

@@ -30,10 +30,12 @@ class Missing(NamedTuple):
 DIFFERENCES: dict[str, Difference] = {}
 
 
-def difference(name: str, since: str, area: str, before: str, after: str, source: str, note: str = "") -> Difference:
+def difference(
+    name: str, since: str, area: str, before: str, after: str, source: str, note: str = "", *, is_refused: bool = False
+) -> Difference:
     """Register a difference; see `Difference` for the arguments."""
     assert name not in DIFFERENCES, f"{name} is registered twice"
-    found = DIFFERENCES[name] = Difference(name, since, area, before, after, source, note)
+    found = DIFFERENCES[name] = Difference(name, since, area, before, after, source, note, is_refused)
     return found
 
 
@@ -195,6 +197,7 @@ OBJECT_TO_BINARY = difference(
     "`$convert` of an object to binData is an error of the conversion",
     "MongoDB converts it. This server does not support that: error 238",
     CHANGES_9_0,
+    is_refused=True,
 )
 NEW_OPERATORS = difference(
     "new_operators",
@@ -223,5 +226,4 @@ MISSING = [
     Missing("9.0", "A query may fail if its field becomes multikey", "it goes on", CHANGES_9_0),
     Missing("9.0", "A change stream ends with 11602 if the node's role no longer suits its read preference", "it goes on", CHANGES_9_0),
     Missing("9.0", "JavaScript has its local time in UTC", "the engine's time zone", CHANGES_9_0),
-    Missing("9.0", "`$convert` of an object to binData", "error 238", CHANGES_9_0),
 ]

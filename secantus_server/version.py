@@ -23,6 +23,7 @@ class Difference:
         after: the answer from then on.
         source: the address of MongoDB's page that announces it.
         note: what that page leaves open, and how this server reads it.
+        is_refused: whether this server answers with error 238 instead of the new answer.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Difference:
     after: str
     source: str
     note: str = ""
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,7 +82,10 @@ def _section(section: Section) -> str:
 
 def _changes() -> str:
     """Return the changes of the versions after 8.2 in names that exist in 8.2, too."""
-    rows = [f'| {row.since} | {row.after} | with `compat = "9.0"` |\n' for row in DIFFERENCES.values()]
+    rows = []
+    for row in DIFFERENCES.values():
+        state = "no: error 238" if row.is_refused else 'with `compat = "9.0"`'
+        rows.append(f"| {row.since} | {row.name.replace('_', ' ')} | {state} |\n")
     rows += [f"| {row.since} | {row.what} | no: {row.instead} |\n" for row in MISSING]
     return f"## Changes since MongoDB 8.2\n\n| Since | Change | Runs |\n|---|---|---|\n{''.join(rows)}"
 

@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/explain-results/
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -137,7 +138,7 @@ def run_find(
     plan = express_plan(plan, query, projection) if simple else id_plan(plan, query)
     if runner.runs:
         documents = plan.open(runner.scope)
-        drain(islice(documents, query.skip + query.limit if query.limit else None))
+        drain(islice(documents, min(query.skip + query.limit, sys.maxsize) if query.limit else None))
     root = windowed(plan, query, projection, parsed)
     if not isinstance(plan, ExpressScan | IdHack):
         root.rejected = [windowed(other, query, projection, parsed) for other in other_plans(collection, query)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from secantus_server.bson.numbers import INT64_MAX
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
@@ -32,7 +33,9 @@ def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: 
         measures = index.kind.serves_near(spherical=near.spherical, geojson=geojson) and index.kind.locates(index.spec["key"], near.path)
         suits = measures and not index.hidden
         if suits and (index.partial_filter is None or implies(nodes, index.partial_filter)):
-            return Near(collection, index, query.match, near, query.sort is None, query.skip + query.limit if query.limit else 0)
+            return Near(
+                collection, index, query.match, near, query.sort is None, min(query.skip + query.limit, INT64_MAX) if query.limit else 0
+            )
     raise CommandError(
         291,
         f"error processing query: ns={collection.namespace}: planner returned error"

@@ -30,10 +30,12 @@ class Missing(NamedTuple):
 DIFFERENCES: dict[str, Difference] = {}
 
 
-def difference(name: str, since: str, area: str, before: str, after: str, source: str, note: str = "") -> Difference:
+def difference(
+    name: str, since: str, area: str, before: str, after: str, source: str, note: str = "", *, is_refused: bool = False
+) -> Difference:
     """Register a difference; see `Difference` for the arguments."""
     assert name not in DIFFERENCES, f"{name} is registered twice"
-    found = DIFFERENCES[name] = Difference(name, since, area, before, after, source, note)
+    found = DIFFERENCES[name] = Difference(name, since, area, before, after, source, note, is_refused)
     return found
 
 
@@ -51,6 +53,14 @@ VERSION = difference(
     "buildInfo says 8.2.4, hello says maxWireVersion 27, the feature compatibility version is 8.2",
     "9.0.2, 29, 9.0",
     NOTES_9_0,
+)
+STATUS_NONE = difference(
+    "status_none",
+    "8.3",
+    SERVER,
+    "serverStatus ignores `none`",
+    "`none: 1` leaves out all optional sections but those that the command names",
+    NOTES_8_3,
 )
 NULL_ON_DOTTED_PATHS = difference(
     "null_on_dotted_paths",
@@ -187,6 +197,7 @@ OBJECT_TO_BINARY = difference(
     "`$convert` of an object to binData is an error of the conversion",
     "MongoDB converts it. This server does not support that: error 238",
     CHANGES_9_0,
+    is_refused=True,
 )
 NEW_OPERATORS = difference(
     "new_operators",
@@ -207,9 +218,7 @@ MISSING = [
     Missing("8.3", "`2dsphereIndexVersion` 4 is the default", "3 is", CHANGES_8_3),
     Missing("8.3", "A 2dsphere index prefers GeoJSON to legacy coordinates in the same document", "as in 8.2", NOTES_8_3),
     Missing("8.3", "`validate` with `full` does not imply `checkBSONConformance`", "as in 8.2", NOTES_8_3),
-    Missing(
-        "8.3", "`none` and `lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3
-    ),
+    Missing("8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3),
     Missing("9.0", "`querySettings` of find, distinct and aggregate", "an unknown field, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),
     Missing("9.0", "At most 10,000 open transactions, TooManyOpenTransactions", "no limit", NOTES_9_0),
@@ -217,5 +226,4 @@ MISSING = [
     Missing("9.0", "A query may fail if its field becomes multikey", "it goes on", CHANGES_9_0),
     Missing("9.0", "A change stream ends with 11602 if the node's role no longer suits its read preference", "it goes on", CHANGES_9_0),
     Missing("9.0", "JavaScript has its local time in UTC", "the engine's time zone", CHANGES_9_0),
-    Missing("9.0", "`$convert` of an object to binData", "error 238", CHANGES_9_0),
 ]

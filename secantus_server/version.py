@@ -23,6 +23,7 @@ class Difference:
         after: the answer from then on.
         source: the address of MongoDB's page that announces it.
         note: what that page leaves open, and how this server reads it.
+        is_refused: whether this server answers with error 238 instead of the new answer.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Difference:
     after: str
     source: str
     note: str = ""
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +44,13 @@ class Release:
         name: the value of the setting `compat`, which is also the feature compatibility version.
         version: the complete version.
         max_wire_version: `maxWireVersion` in the replies of hello.
-        older: the feature compatibility version that the release can be downgraded to.
+        older: the feature compatibility versions that the release can be downgraded to, the oldest first.
     """
 
     name: str
     version: str
     max_wire_version: int
-    older: str
+    older: tuple[str, ...]
     _known: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -68,8 +70,8 @@ class Release:
         return since in self._known
 
 
-MONGODB_8_2 = Release("8.2", "8.2.4", 27, "8.0")
-MONGODB_9_0 = Release("9.0", "9.0.2", 29, "8.0")
+MONGODB_8_2 = Release("8.2", "8.2.4", 27, ("8.0",))
+MONGODB_9_0 = Release("9.0", "9.0.2", 29, ("8.0", "8.3"))
 
 #: The releases by the value of the setting `compat`.
 RELEASES = {release.name: release for release in (MONGODB_8_2, MONGODB_9_0)}

@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/explain-results/
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -131,7 +132,7 @@ def run_find(
     plan = express_plan(plan, query, projection) if simple else id_plan(plan, query)
     if runner.runs:
         documents = plan.open(runner.scope)
-        drain(islice(documents, query.skip + query.limit if query.limit else None))
+        drain(islice(documents, min(query.skip + query.limit, sys.maxsize) if query.limit else None))
     elif isinstance(plan, ContestedSort):
         # Its first document decides which plan it is.
         drain(islice(plan.open(runner.scope), 1))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from secantus_server.bson.numbers import INT64_MAX
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.exec.nearest import Intervals, Ring
@@ -60,7 +61,7 @@ def near_plan(collection: Collection, query: CanonicalQuery, near: Any, index: I
     """Return the plan of a `$near` query by an index that measures its distances."""
     others = [node for node in conjuncts(query.match) if node is not near]
     match = And(others) if len(others) > 1 else others[0] if others else None
-    limit = query.skip + query.limit if query.limit else 0
+    limit = min(query.skip + query.limit, INT64_MAX) if query.limit else 0
     return Near(collection, index, match, near, query.sort is None, limit, _search(index, query, near, limit))
 
 

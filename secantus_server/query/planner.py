@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from secantus_server.bson.numbers import INT64_MAX
 from secantus_server.bson.shell import document_text
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
@@ -180,7 +181,7 @@ def _hinted_index(collection: Collection, hint: str | dict[str, Any] | None) -> 
 def _sorted(plan: Plan, query: CanonicalQuery) -> Plan:
     if query.sort is None:
         return plan
-    return Sort(plan, query.sort, query.skip + query.limit if query.limit else 0, query.sort_bytes, query.wanted_metadata)
+    return Sort(plan, query.sort, min(query.skip + query.limit, INT64_MAX) if query.limit else 0, query.sort_bytes, query.wanted_metadata)
 
 
 def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) -> Plan:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from secantus_server.commands.all import load_commands
+from secantus_server.differences import DIFFERENCES, MISSING
 from secantus_server.dispatch.known import NOT_YET
 from secantus_server.dispatch.registry import all_commands
 from secantus_server.index.kinds.kind import all_kinds
@@ -69,7 +70,7 @@ def sections() -> list[Section]:
 
 def surface() -> str:
     """Return the sections as Markdown."""
-    return "\n".join(_section(section) for section in sections())
+    return "\n".join([*(_section(section) for section in sections()), _changes()])
 
 
 def _section(section: Section) -> str:
@@ -79,6 +80,16 @@ def _section(section: Section) -> str:
     for since, names in sorted(section.later.items()):
         lines += [f'{len(names)} exist since MongoDB {since}, and run with `compat = "9.0"`: {_names(names)}', ""]
     return "\n".join(lines)
+
+
+def _changes() -> str:
+    """Return the changes of the versions after 8.2 in names that exist in 8.2, too."""
+    rows = []
+    for row in DIFFERENCES.values():
+        state = "no: error 238" if row.is_refused else 'with `compat = "9.0"`'
+        rows.append(f"| {row.since} | {row.name.replace('_', ' ')} | {state} |\n")
+    rows += [f"| {row.since} | {row.what} | no: {row.instead} |\n" for row in MISSING]
+    return f"## Changes since MongoDB 8.2\n\n| Since | Change | Runs |\n|---|---|---|\n{''.join(rows)}"
 
 
 def _names(names: Collection[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -141,8 +142,9 @@ class ServerHost:
         query.is_cached = self.caches_plans
         documents = self._read(db, collection, query)
         if head.skip or head.limit is not None:
-            stop = None if head.limit is None else head.skip + head.limit
-            documents = islice(documents, head.skip, stop)
+            # Each number fits into an int64, but sums of them may not.
+            stop = None if head.limit is None else min(head.skip + head.limit, sys.maxsize)
+            documents = islice(documents, min(head.skip, sys.maxsize), stop)
         return documents, head.rest
 
     def _read(self, db: str, collection: str, query: CanonicalQuery) -> Iterator[bytes]:

@@ -15,7 +15,13 @@ def versions(db: Db) -> list[Any]:
     return [build["version"], build["versionArray"], hello["maxWireVersion"], compatibility, admin.command("serverStatus")["version"]]
 
 
-@shows("version", before=[0, 2], after=[2, 0])
+@shows("version", before=[238, 0, 2, 2], after=[238, 2, 238, 0])
 def feature_compatibility(db: Db) -> list[int]:
     admin = db.client.admin
-    return [code_of(admin.command, "setFeatureCompatibilityVersion", name, confirm=True) for name in ("8.2", "9.0")]
+    return [code_of(admin.command, "setFeatureCompatibilityVersion", name, confirm=True) for name in ("8.0", "8.2", "8.3", "9.0")]
+
+
+@shows("status_none", before=[True, True, True], after=[False, True, True])
+def sections_of_the_status(db: Db) -> list[bool]:
+    status = db.client.admin.command("serverStatus", none=1, locks=1)
+    return ["connections" in status, "locks" in status, "uptime" in status]

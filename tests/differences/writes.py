@@ -60,3 +60,17 @@ def index_builds(db: Db) -> list[Any]:
     except OperationFailure as error:
         return [error.code, "errInfo" in (error.details or {})]
     return []
+
+
+@shows("geo_key_errors", before=[None, None], after=["places.at", "at"])
+def failing_paths(db: Db) -> list[Any]:
+    db.c.create_index([("places.at", "2dsphere")])
+    db.d.create_index([("at", "2dsphere")])
+    calls = [(db.c, {"at": [1, 2], "places": [{"at": [1, 2]}, {"at": [3]}]}), (db.d, {"at": [{"type": "Point"}]})]
+    found = []
+    for collection, document in calls:
+        try:
+            collection.insert_one(document)
+        except WriteError as error:
+            found.append((error.details or {}).get("errInfo", {}).get("failingPath"))
+    return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.plugin.project import Project
@@ -124,3 +127,10 @@ def test_wrong_markers(project: Project, marker: str) -> None:
         """
     )
     project.run().assert_outcomes(errors=1, passed=1)
+
+
+def test_the_example_of_the_page(project: Project) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "compatibility.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    project.write(test_it=example)
+    project.passes(passed=1)

@@ -51,11 +51,11 @@ def set_feature_compatibility_version(request: Request, args: dict[str, Any]) ->
             "Please re-run this command with 'confirm: true' to acknowledge this and continue.",
         )
     release = request.services.release
-    if version == release.older:
-        raise not_supported(f"the feature compatibility version {release.older}", f"leave it at {release.name}")
+    if version in release.older:
+        raise not_supported(f"the feature compatibility version {version}", f"leave it at {release.name}")
     if version != release.name:
-        raise CommandError(2, f"Invalid feature compatibility version value '{version}'; expected '{release.older}' or "
-                              f"'{release.name}'.")  # fmt: skip
+        expected = " or ".join(f"'{name}'" for name in (*release.older, release.name))
+        raise CommandError(2, f"Invalid feature compatibility version value '{version}'; expected {expected}.")
     return {}
 
 

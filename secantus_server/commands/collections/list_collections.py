@@ -33,7 +33,7 @@ def _may_list(call: Authorized, grants: Grants) -> bool:
 )
 def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     """List the collections and views of a database."""
-    match = parse_match(args["filter"], ParseContext(knows_time=False, defers_constant_errors=True))
+    match = parse_match(args["filter"], ParseContext(knows_time=False, defers_constant_errors=True, release=request.services.release))
     infos = [collection_info(collection) for collection in request.services.catalog.collections(request.db)]
     if request.db == "local" and request.services.settings.replica_set:
         infos.append(_oplog(request))

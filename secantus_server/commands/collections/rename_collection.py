@@ -71,6 +71,7 @@ def _may_rename(call: Authorized, grants: Grants) -> bool:
     "renameCollection",
     FIELDS,
     admin_only=True,
+    in_api_v1=True,
     is_write=True,
     privileges=on_collection(by_arguments=("renameCollectionSameDB", "find", "dropCollection", "insert", "createIndex"), check=_may_rename),
 )

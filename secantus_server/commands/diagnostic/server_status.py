@@ -14,6 +14,7 @@ from typing import Any
 from bson.int64 import Int64
 
 from secantus_server.bson.values import is_number
+from secantus_server.differences import STATUS_NONE
 from secantus_server.dispatch.arguments import truth
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command, command_to_run
@@ -38,12 +39,13 @@ def server_status(request: Request, _args: dict[str, Any]) -> Reply:
         "uptimeEstimate": Int64(int(uptime)),
         "localTime": request.now,
     }
+    default = not (services.release.has(STATUS_NONE) and _wanted(request.body, "none", default=False))
     for name, section in _SECTIONS.items():
-        if _wanted(request.body, name, default=True):
+        if _wanted(request.body, name, default=default):
             reply[name] = section(services)
     if _wanted(request.body, "mirroredReads", default=False):
         reply["mirroredReads"] = {"seen": Int64(0), "sent": Int64(0)}
-    if services.settings.replica_set and _wanted(request.body, "repl", default=True):
+    if services.settings.replica_set and _wanted(request.body, "repl", default=default):
         reply["repl"] = _replication(services)
     return reply
 

@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
-from secantus_server.bson.shell import document_text
-from secantus_server.differences import GEO_KEY_ERRORS
-from secantus_server.errors import ChangedError, CommandError
 from secantus_server.index.key_pattern import as_number
 from secantus_server.index.kinds.geo import CellKeys, GeoKind, Nearby, cell_key
+from secantus_server.index.kinds.geo_errors import key_error
 from secantus_server.index.kinds.kind import register
 from secantus_server.index.kinds.wildcard import check_wildcard_fields
 from secantus_server.mql.geo import Cap, Geometry, GeometryError, parse_geometry, parse_stored
@@ -27,8 +25,6 @@ from secantus_server.mql.match import GeoMatch, GeoNear, MatchExpression
 MAX_VERSION = 3
 # The levels of the cells that the density of the entries is estimated from: about 10 m, then always four times as long.
 _LEVELS = range(20, -1, -2)
-# Since MongoDB 9.0.
-MAX_LATER_MESSAGE = 256
 
 
 class Sphere(GeoKind):
@@ -106,21 +102,13 @@ def _keys(value: Any, document: dict[str, Any], path: str) -> list[bytes]:
         if type(value) is dict and _is_big(value):
             raise GeometryError("big polygons cannot be indexed")
     except GeometryError as error:
-        raise _refusal(document, path, value, error) from None
+        raise key_error(document, path, value, error) from None
     cells = document_cells(geometry)
     if type(value) is dict and type(value.get("type")) is not str:
         # Predicates may take the first two fields for a pair of coordinates.
         other = parse_stored(value)
         cells |= document_cells(other) if other is not None else set()
     return [cell_key(cell) for cell in cells]
-
-
-def _refusal(document: dict[str, Any], path: str, value: Any, error: GeometryError) -> CommandError:
-    """Return the error of a document with a value that is not a geometry."""
-    message = f"Can't extract geo keys: {document_text(document)}  {error}"
-    details = {"failingPath": path, "underlyingCode": 2, "underlyingReason": str(error), "failingElement": {path: value}}
-    later = CommandError(510, message[:MAX_LATER_MESSAGE], info={"errInfo": details})
-    return ChangedError(16755, message, GEO_KEY_ERRORS, later)
 
 
 def _is_big(geometry: dict[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bson import Timestamp
+from bson import Int64, Timestamp
 from pymongo.database import Database
 
 from tests.failing import code, failure
@@ -112,3 +112,17 @@ def test_search_is_not_enabled(db: Database, collection: str, stage: str) -> Non
     if stage == "$listSearchIndexes":
         assert found["errmsg"] == failure(db, {"createSearchIndexes": "c", "indexes": []})["errmsg"]
     assert code(db, {"aggregate": collection, "pipeline": [{"$rankFusion": {}}], "cursor": {}}) == 40414
+
+
+def test_sums_of_numbers_that_exceed_64_bits(db: Database) -> None:
+    most = Int64(2**63 - 1)
+    db.c.insert_many([{"_id": 1}, {"_id": 2}])
+    for stages, expected in [
+        ([{"$skip": 1}, {"$limit": most}], [{"_id": 2}]),
+        ([{"$skip": most}, {"$skip": most}], []),
+        ([{"$skip": most}, {"$skip": most}, {"$limit": most}], []),
+    ]:
+        assert list(db.c.aggregate(stages)) == expected, stages
+    for verbosity in ("queryPlanner", "executionStats"):
+        for sort in ({}, {"a": 1}):
+            assert db.command("explain", {"find": "c", "skip": 1, "limit": most, "sort": sort}, verbosity=verbosity)["ok"] == 1

@@ -81,3 +81,10 @@ def test_errors(admin: Database, db: Database, source: Any, target: Any, more: d
     names = [name.replace("DB", db.name) if isinstance(name, str) else name for name in (source, target)]
     assert code(admin, {"renameCollection": names[0], "to": names[1], **more}) == expected
     assert sorted(name for name in db.list_collection_names() if name != "system.views") == ["a", "v"]
+
+
+def test_it_is_in_the_stable_api(db: Database, admin: Database) -> None:
+    # Since MongoDB 8.1: https://www.mongodb.com/docs/manual/reference/command/renameCollection/
+    db.c.insert_one({"_id": 1})
+    admin.command("renameCollection", f"{db.name}.c", to=f"{db.name}.d", apiVersion="1", apiStrict=True)
+    assert db.d.find_one() == {"_id": 1}

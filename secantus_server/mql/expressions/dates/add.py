@@ -49,13 +49,12 @@ def _signature(name: str) -> Signature:
 def _add_parser(name: str, sign: int) -> Callable[[Any, ParseContext], Expression]:
     """Return the parser of an operator that adds `sign` times the amount."""
     signature = _signature(name)
-    functions = {add: partial(_evaluate, name, sign, add) for add in (add_units, add_units_until_8_3)}
 
     def parse(argument: Any, ctx: ParseContext) -> Expression:
         arguments = signature.parse(argument, ctx)
         check_unit(name, arguments[1])
         check_timezone(arguments[3])
-        return call(functions[date_addition(ctx)], arguments)
+        return call(partial(_evaluate, name, sign, date_addition(ctx)), arguments)
 
     return parse
 

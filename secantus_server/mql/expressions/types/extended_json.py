@@ -131,7 +131,8 @@ def _read_binary(value: Any) -> Binary:
     given = value["$binary"]
     if given.keys() != {"base64", "subType"}:
         raise ValueError(given)
-    return Binary(base64.b64decode(_text(given["base64"]), validate=True), int(_text(given["subType"]), 16))
+    data: Binary = Binary(base64.b64decode(_text(given["base64"]), validate=True), int(_text(given["subType"]), 16))
+    return data
 
 
 def _read_timestamp(value: Any) -> Timestamp:

@@ -43,7 +43,7 @@ def parse_json(text: str, kind: type) -> Any:
 
 def _integer(digits: str) -> int | Int64 | float:
     number = float(digits) if len(digits) > _MAX_DIGITS else int(digits)
-    return int_value(number) if INT64_MIN <= number <= INT64_MAX else float(number)
+    return int_value(int(number)) if INT64_MIN <= number <= INT64_MAX else float(number)
 
 
 def _refuse_constant(name: str) -> NoReturn:

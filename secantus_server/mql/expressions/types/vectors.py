@@ -47,14 +47,19 @@ def vector_of_array(items: list[Any]) -> Binary:
     """
     kinds = {int if type(item) is Int64 else type(item) for item in items}
     if kinds == {int} and all(-128 <= item <= 127 for item in items):
-        return Binary(bytes([INT8, 0]) + struct.pack(f"{len(items)}b", *items), VECTOR_SUBTYPE)
+        return _vector(INT8, 0, struct.pack(f"{len(items)}b", *items))
     if kinds == {float}:
         try:
-            return Binary(bytes([FLOAT32, 0]) + struct.pack(f"<{len(items)}f", *items), VECTOR_SUBTYPE)
+            return _vector(FLOAT32, 0, struct.pack(f"<{len(items)}f", *items))
         except OverflowError:
             raise failure("The array has a number that a vector of FLOAT32 cannot hold") from None
     if kinds <= {bool}:
         padding = -len(items) % _BITS
         whole = int("".join("1" if item else "0" for item in items) + "0" * padding or "0", 2)
-        return Binary(bytes([PACKED_BIT, padding]) + whole.to_bytes((len(items) + padding) // _BITS, "big"), VECTOR_SUBTYPE)
+        return _vector(PACKED_BIT, padding, whole.to_bytes((len(items) + padding) // _BITS, "big"))
     raise failure("The elements of the array are not all bools, integers from -128 to 127, or doubles")
+
+
+def _vector(kind: int, padding: int, body: bytes) -> Binary:
+    vector: Binary = Binary(bytes([kind, padding]) + body, VECTOR_SUBTYPE)
+    return vector

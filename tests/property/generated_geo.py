@@ -106,7 +106,9 @@ PLANE_REGIONS = st.one_of(
     st.lists(PAIRS, min_size=3, max_size=5).map(lambda corners: _within({"$polygon": corners})),
     st.tuples(POSITIONS, RADII).map(lambda cap: _within({"$centerSphere": list(cap)})),
 )
-LIMITS = st.fixed_dictionaries({}, optional={"$minDistance": st.sampled_from([0, 0.01, 1]), "$maxDistance": st.sampled_from([0, 0.02, 1, 3])})
+LIMITS = st.fixed_dictionaries(
+    {}, optional={"$minDistance": st.sampled_from([0, 0.01, 1]), "$maxDistance": st.sampled_from([0, 0.02, 1, 3])}
+)
 SPHERE_NEAR = st.one_of(
     st.tuples(POINTS, LIMITS).map(
         lambda found: {"$near": {"$geometry": found[0], **{name: limit * 6378100 for name, limit in found[1].items()}}}
@@ -117,4 +119,6 @@ PLANE_NEAR = st.one_of(
     st.tuples(PAIRS, LIMITS).map(lambda found: {"$near": found[0], **{name: limit * 60 for name, limit in found[1].items()}}),
     st.tuples(POSITIONS, LIMITS).map(lambda found: {"$nearSphere": found[0], **found[1]}),
 )
-ORDINARY = st.sampled_from([{}, {}, {"a": 1}, {"a": {"$gt": 1}}, {"a": {"$in": [1, "a"]}}, {"a": None}, {"a": {"$gte": 1, "$lt": 3}}, {"a": "A"}])
+ORDINARY = st.sampled_from(
+    [{}, {}, {"a": 1}, {"a": {"$gt": 1}}, {"a": {"$in": [1, "a"]}}, {"a": None}, {"a": {"$gte": 1, "$lt": 3}}, {"a": "A"}]
+)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from secantus_server.bson import decode, encode
+from secantus_server.bson import decode
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.mql.match import GeoNear
@@ -105,7 +105,13 @@ def check_near(engine: Engine, documents: Any, key: Any, options: Any, filter: A
 
 
 @given(
-    g.documents(g.SPHERE_VALUES), st.sampled_from(SPHERE_KEYS), OPTIONS, st.sampled_from(["loc", "in.p"]), g.SPHERE_REGIONS, g.ORDINARY, COLLATIONS
+    g.documents(g.SPHERE_VALUES),
+    st.sampled_from(SPHERE_KEYS),
+    OPTIONS,
+    st.sampled_from(["loc", "in.p"]),
+    g.SPHERE_REGIONS,
+    g.ORDINARY,
+    COLLATIONS,
 )
 @COMMON
 def test_regions_on_the_sphere(
@@ -114,7 +120,9 @@ def test_regions_on_the_sphere(
     check_region(engine, documents, key, options, {path: region, **other}, collation)
 
 
-@given(g.documents(g.PLANE_VALUES), st.sampled_from(PLANE_KEYS), PLANE_OPTIONS, st.sampled_from(["loc", "in.p"]), g.PLANE_REGIONS, g.ORDINARY)
+@given(
+    g.documents(g.PLANE_VALUES), st.sampled_from(PLANE_KEYS), PLANE_OPTIONS, st.sampled_from(["loc", "in.p"]), g.PLANE_REGIONS, g.ORDINARY
+)
 @COMMON
 def test_regions_in_the_plane(engine: Engine, documents: Any, key: Any, options: Any, path: str, region: Any, other: Any) -> None:
     check_region(engine, documents, key, options, {path: region, **other}, None)

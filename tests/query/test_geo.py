@@ -11,9 +11,12 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from secantus_server import SecantusDBServer
+from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.kinds.geo import GeoKind
+from secantus_server.query.plan_notes import PlanNotes
 from tests.failing import code
 from tests.one_server import client, db, server
+from tests.property.memory_collection import MemoryCollection
 
 __all__ = ["client", "db", "server"]
 
@@ -102,9 +105,22 @@ def test_a_stage_in_explain(places: Database) -> None:
     near = {"$geoNear": {"near": ORIGIN, "key": "loc", "distanceField": "d", "query": {"n": 1}}}
     reply = explained(places, {"aggregate": "c", "pipeline": [near, {"$limit": 1}], "cursor": {}})
     first = reply["stages"][0]
-    assert list(first)[0] == "$geoNearCursor"
+    assert next(iter(first)) == "$geoNearCursor"
     assert first["$geoNearCursor"]["queryPlanner"]["winningPlan"]["stage"] == "GEO_NEAR_2DSPHERE"
     assert [stage["nReturned"] for stage in reply["stages"]] == [1, 1]
+
+
+def test_notes_on_a_plan(collection: MemoryCollection) -> None:
+    collection.add_index({"loc": "2dsphere"})
+    for number in range(6):
+        collection.insert(document(number))
+    plan = collection.plan(collection.query(NEAR))
+    with collection.engine.transaction() as unit:
+        assert len(list(plan.open(ReadScope(unit)))) == 6
+    notes = PlanNotes()
+    notes.add(plan)
+    assert notes.result() == ((6, 6, 0, 0, 0), (("GEO_NEAR_2DSPHERE", {"loc": "2dsphere"}),))
+    assert collection.indexes[-1].uses == 1
 
 
 def test_reads(places: Database) -> None:

@@ -19,7 +19,6 @@ from secantus_server.index.key_pattern import direction
 from secantus_server.index.kinds.kind import Extractor, IndexKind
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.collation import parse_collation
-from secantus_server.mql.geo import Position
 from secantus_server.mql.geo.covering import Range
 from secantus_server.mql.match import Comparison, GeoMatch, GeoNear, MatchExpression, Not, Or
 from secantus_server.mql.walk import values_at
@@ -38,7 +37,7 @@ class Nearby(NamedTuple):
 
     Arguments:
         ranges: the numbers of the cells.
-        radius: the greatest distance from the point in them, in the unit of the index: radians or that of the plane.
+        radius: the distance of a cell's corners from its middle, in the unit of the index: radians or that of the plane.
     """
 
     ranges: list[Range]

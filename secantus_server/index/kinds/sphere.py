@@ -20,7 +20,7 @@ from secantus_server.mql.geo import Cap, Geometry, GeometryError, parse_geometry
 from secantus_server.mql.geo._cells import cap_of, leaf_of, leaf_of_position, parent_of, range_of
 from secantus_server.mql.geo.covering import Range, document_cells, ranges_of, region_cells, ring_cells
 from secantus_server.mql.geo.geojson import STRICT
-from secantus_server.mql.geo.sphere import angle, to_vector
+from secantus_server.mql.geo.sphere import to_vector
 from secantus_server.mql.match import GeoMatch, GeoNear, MatchExpression
 
 MAX_VERSION = 3
@@ -83,12 +83,10 @@ class Sphere(GeoKind):
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
         """Yield growing cells around a point."""
-        point = to_vector(near.point)
-        leaf = leaf_of(point)
+        leaf = leaf_of(to_vector(near.point))
         for level in _LEVELS:
             cell = parent_of(leaf, level)
-            center, radius = cap_of(cell)
-            yield Nearby([range_of(cell)], radius + angle(center, point))
+            yield Nearby([range_of(cell)], cap_of(cell)[1])
 
 
 def _keys(value: Any, document: dict[str, Any]) -> list[bytes]:

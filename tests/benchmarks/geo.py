@@ -1,7 +1,8 @@
 """Geospatial queries over 100,000 points, compared with an earlier build that scans.
 
-``python -m tests.benchmarks.geo --base COMMAND`` prints the best of several times per query in milliseconds, through pymongo, for our daemon
-and for the one that COMMAND starts, and the ratio. The bars are 100 for `$near` with a limit of 10, and 20 for regions that hold 1 % of the points.
+``python -m tests.benchmarks.geo --base COMMAND`` prints the best of several times per query in milliseconds, through pymongo, for our
+daemon and for the one that COMMAND starts, and the ratio. The bars are 100 for `$near` with a limit of 10, and 20 for regions that hold 1 %
+of the points.
 """
 
 from __future__ import annotations

@@ -90,12 +90,11 @@ class Sphere(GeoKind):
 
 
 def _keys(value: Any, document: dict[str, Any]) -> list[bytes]:
-    if type(value) is dict and len(value) == 2 and value.get("type") == "Point":
-        pair = value.get("coordinates")
-        if type(pair) is list and len(pair) == 2 and type(pair[0]) in (float, int) and type(pair[1]) in (float, int):
-            # Most documents have a point like this; the comparisons are false for NaN.
-            if -180 <= pair[0] <= 180 and -90 <= pair[1] <= 90:
-                return [cell_key(leaf_of_position(*pair))]
+    pair = value.get("coordinates") if type(value) is dict and len(value) == 2 and value.get("type") == "Point" else None
+    numbers = type(pair) is list and len(pair) == 2 and type(pair[0]) in (float, int) and type(pair[1]) in (float, int)
+    if numbers and -180 <= pair[0] <= 180 and -90 <= pair[1] <= 90:
+        # Most documents have a point like this. The comparisons are false for NaN.
+        return [cell_key(leaf_of_position(*pair))]
     try:
         geometry = parse_geometry(value)
         if type(value) is dict and _is_big(value):

@@ -19,6 +19,9 @@ from secantus_server.mql.geo.planar import INSIDE, OUTSIDE, Box, Circle, FlatPol
 from secantus_server.mql.geo.relations import Cap
 
 PARTLY = 1
+
+# The first hash, the level, and the lower corner.
+_Square = tuple[int, int, float, float]
 MAX_BITS = 32
 # In degrees: more than the rounding errors of distances on the sphere.
 _DEGREES_MARGIN = 1e-5
@@ -154,7 +157,8 @@ class Grid:
                 done.append(_squares(start, level))
                 continue
             side = (self.high - self.low) / (2 << level)
-            whole, parts = [], []
+            whole: list[_Square] = []
+            parts: list[_Square] = []
             for turn in range(4):
                 child = start | turn << 2 * (MAX_BITS - 1 - level), level + 1, x + (turn >> 1) * side, y + (turn & 1) * side
                 overlap = region.overlap(self._rectangle(child[2], child[3], side))

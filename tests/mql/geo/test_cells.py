@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -118,7 +119,7 @@ def test_the_inside_of_a_large_cap_needs_no_seam() -> None:
 
 def test_cells_of_a_covering_are_apart() -> None:
     ranges = [range_of(cell) for cell in Cover(to_vector((10, 20)), 0.3, 0.0, [], []).cells(40)]
-    assert all(first[1] < second[0] for first, second in zip(ranges, ranges[1:], strict=False))
+    assert all(first[1] < second[0] for first, second in pairwise(ranges))
 
 
 def test_ranges_are_joined() -> None:

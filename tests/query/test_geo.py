@@ -209,6 +209,17 @@ def test_partial_and_hidden_indexes(db: Database) -> None:
     assert code(db, {"find": "c", "filter": {**NEAR, "n": 1}}) == 291
 
 
+def test_a_stage_ignores_hidden_indexes(db: Database) -> None:
+    db.c.insert_many([document(number) for number in range(3)])
+    db.c.create_index([("other", "2dsphere")], hidden=True)
+    near = [{"$geoNear": {"near": ORIGIN}}]
+    assert code(db, {"aggregate": "c", "pipeline": near, "cursor": {}}) == 27
+    db.c.create_index([("loc", "2dsphere")])
+    assert ids(db.c.aggregate(near)) == [0, 1, 2]
+    near[0]["$geoNear"]["key"] = "other"
+    assert code(db, {"aggregate": "c", "pipeline": near, "cursor": {}}) == 291
+
+
 def test_a_collation(db: Database) -> None:
     english = {"locale": "en", "strength": 2}
     db.c.create_index([("s", 1), ("loc", "2dsphere")], collation=english)

@@ -137,6 +137,21 @@ def test_reads(places: Database) -> None:
     assert [(one["_id"], round(one["d"])) for one in found] == [(0, 0), (1, 111319)]
 
 
+def test_keys_of_entries(places: Database) -> None:
+    places.c.delete_many({"_id": {"$ne": 0}})
+    cell = 0x1000000000000001
+    assert list(places.c.find(WITHIN, return_key=True)) == [{"loc": cell}]
+    assert places.c.find_one(WITHIN, {"k": {"$meta": "indexKey"}})["k"] == {"loc": cell}
+    assert list(places.c.find({**BOX, "n": 0}, return_key=True)) == [{"p": 0xC000000000000000 - 2**64, "n": 0}]
+    assert list(places.c.find(NEAR, return_key=True)) == [{}]
+    assert places.command("count", "c", query={}, hint="loc_2dsphere")["n"] == 1
+
+
+def test_documents_that_move_are_updated_once(places: Database) -> None:
+    assert places.c.update_many(BOX, {"$inc": {"p.0": 0.5}}).modified_count == 3
+    assert sorted(found["p"][0] - found["_id"] for found in places.c.find()) == [0, 0, 0, 0.5, 0.5, 0.5]
+
+
 def test_joins_and_views(places: Database) -> None:
     places.o.insert_many([{"_id": n, "at": {"type": "Point", "coordinates": [n, 0]}} for n in (4, 1)])
     near = {"$geoNear": {"near": "$$at", "distanceField": "d", "key": "loc"}}

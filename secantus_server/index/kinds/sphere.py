@@ -90,11 +90,9 @@ class Sphere(GeoKind):
 
 
 def _keys(value: Any, document: dict[str, Any]) -> list[bytes]:
-    pair = value.get("coordinates") if type(value) is dict and len(value) == 2 and value.get("type") == "Point" else None
-    numbers = type(pair) is list and len(pair) == 2 and type(pair[0]) in (float, int) and type(pair[1]) in (float, int)
-    if numbers and -180 <= pair[0] <= 180 and -90 <= pair[1] <= 90:
-        # Most documents have a point like this. The comparisons are false for NaN.
-        return [cell_key(leaf_of_position(*pair))]
+    leaf = _leaf_of_plain_point(value)
+    if leaf is not None:
+        return [cell_key(leaf)]
     try:
         geometry = parse_geometry(value)
         if type(value) is dict and _is_big(value):
@@ -107,6 +105,19 @@ def _keys(value: Any, document: dict[str, Any]) -> list[bytes]:
         other = parse_stored(value)
         cells |= document_cells(other) if other is not None else set()
     return [cell_key(cell) for cell in cells]
+
+
+def _leaf_of_plain_point(value: Any) -> int | None:
+    """Return the cell of `{type: "Point", coordinates: [x, y]}`, as most documents have it; None for all else, valid or not."""
+    if type(value) is not dict or len(value) != 2 or value.get("type") != "Point":
+        return None
+    pair = value.get("coordinates")
+    if type(pair) is not list or len(pair) != 2:
+        return None
+    x, y = pair
+    numbers = type(x) in (float, int) and type(y) in (float, int)
+    # The comparisons are false for NaN.
+    return leaf_of_position(x, y) if numbers and -180 <= x <= 180 and -90 <= y <= 90 else None
 
 
 def _is_big(geometry: dict[str, Any]) -> bool:

@@ -91,6 +91,16 @@ class NearestDocuments(Iterator[bytes]):
         self._waiting: list[tuple[float, int, bytes]] = []
         self._seen: set[int] = set()
 
+    @property
+    def keys_examined(self) -> int:
+        """The number of entries read."""
+        return sum(ring.keys_examined for ring in self.read)
+
+    @property
+    def docs_examined(self) -> int:
+        """The number of documents read."""
+        return sum(ring.docs_examined for ring in self.read)
+
     def attach(self, unit: RecoveryUnit) -> None:
         """Read in this unit's transaction.
 

@@ -243,7 +243,9 @@ cdef class Index:
         raise DuplicateKey(self.name, self.spec["key"], values, self.spec.get("collation"), key)
 
     def values(self, bytes doc not None):
-        """Return a document's values at the index's paths, None for an absent field; they are shown in errors and by `returnKey`."""
+        """Return the values in a document's only key, None for an absent field; they are shown in errors and by `returnKey`."""
+        if self.generator is None:
+            return self.kind.key_values(self.spec, doc, next(iter(self.extract(doc))))
         return [value_at(decode_document(<const uint8_t*>PyBytes_AS_STRING(doc)), path.split(".")) for path in self.generator.paths]
 
 

@@ -133,13 +133,15 @@ class GrowingRings:
         return Ring(bounds, bounds.intervals, inner * scale, self.outer * scale, is_last)
 
     def _first_width(self, count: Callable[[Intervals, int], int]) -> float:
-        """Return the radius of the smallest cells around the point that hold enough entries."""
-        radius = 0.0
+        """Return the radius of a cap that holds the wanted documents, if they are as dense as in the smallest cells with enough of them."""
+        most = 8 * self.wanted
+        radius, found = 1.0, self.wanted
         for nearby in self.kind.nearby(self.index.spec, self.near):
-            radius = nearby.radius
-            if count(self._bounds(nearby.ranges).intervals, self.wanted) >= self.wanted:
+            radius, found = nearby.radius, count(self._bounds(nearby.ranges).intervals, most)
+            if found >= self.wanted:
                 break
-        return radius or 1.0
+        # A square whose corners have this distance from its middle has twice the area of the radius' square.
+        return radius * math.sqrt(2 * self.wanted / (math.pi * max(found, self.wanted)))
 
     def _bounds(self, ranges: list[tuple[int, int]]) -> IndexBounds:
         fields = [*self.fields[: self.place], cell_intervals(self.index, ranges), *([EVERYTHING] for _ in self.fields[self.place + 1 :])]

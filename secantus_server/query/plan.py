@@ -262,8 +262,8 @@ class Near(Plan):
         if self.search is not None:
             self.scan = NearestDocuments(self.index, self.collection, self.match, self.near.distance, self.search(), scope.check)
             return scope.open(self.scan)  # type: ignore[no-any-return]
-        filter = self.near if self.match is None else And([self.near, self.match])
-        self.scan = RecordScan(self.collection.ident, filter, scope.check)
+        whole = self.near if self.match is None else And([self.near, self.match])
+        self.scan = RecordScan(self.collection.ident, whole, scope.check)
         self.scan.collection = self.collection
         documents: Documents = scope.open(self.scan)
         return SortedDocuments(documents, self._key, self.limit) if self.ordered else documents

@@ -328,11 +328,11 @@ def near_query(pipeline: Pipeline, hint: Any) -> CanonicalQuery | None:
     first = pipeline.stages[0] if pipeline.stages else None
     if not isinstance(first, GeoNear):
         return None
-    filter, match = first.search()
+    condition, match = first.search()
     follower = pipeline.stages[1] if len(pipeline.stages) > 1 else None
     limit = follower.count if isinstance(follower, Limit) and follower.count <= MAX_COUNT else 0
     # The stage sets the metadata.
-    return CanonicalQuery(filter, match, replace(first.ctx.parse, metadata=None), hint=hint, limit=limit)
+    return CanonicalQuery(condition, match, replace(first.ctx.parse, metadata=None), hint=hint, limit=limit)
 
 
 def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:

@@ -79,8 +79,8 @@ OTHERS = st.sampled_from([None, 1, 2, 3, "a", "A", [1, 2], [3], []])
 def documents(values: Any) -> Any:
     """Documents with a geometry, an inner one, and another field."""
     inner = st.lists(values.map(lambda value: {"p": value}), max_size=2) | values.map(lambda value: {"p": value})
-    fields = {"loc": values, "a": OTHERS, "in": inner}
-    return st.lists(st.fixed_dictionaries({}, optional=fields), max_size=12)
+    dense = st.fixed_dictionaries({"loc": values, "a": OTHERS, "in": inner})
+    return st.lists(dense | st.fixed_dictionaries({}, optional={"loc": values, "a": OTHERS, "in": inner}), min_size=1, max_size=16)
 
 
 def _within(region: Any) -> dict[str, Any]:

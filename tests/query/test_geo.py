@@ -11,9 +11,12 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from secantus_server import SecantusDBServer
+from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.kinds.geo import GeoKind
+from secantus_server.query.plan_notes import PlanNotes
 from tests.failing import code
 from tests.one_server import client, db, server
+from tests.property.memory_collection import MemoryCollection
 
 __all__ = ["client", "db", "server"]
 
@@ -102,9 +105,22 @@ def test_a_stage_in_explain(places: Database) -> None:
     near = {"$geoNear": {"near": ORIGIN, "key": "loc", "distanceField": "d", "query": {"n": 1}}}
     reply = explained(places, {"aggregate": "c", "pipeline": [near, {"$limit": 1}], "cursor": {}})
     first = reply["stages"][0]
-    assert list(first)[0] == "$geoNearCursor"
+    assert next(iter(first)) == "$geoNearCursor"
     assert first["$geoNearCursor"]["queryPlanner"]["winningPlan"]["stage"] == "GEO_NEAR_2DSPHERE"
     assert [stage["nReturned"] for stage in reply["stages"]] == [1, 1]
+
+
+def test_notes_on_a_plan(collection: MemoryCollection) -> None:
+    collection.add_index({"loc": "2dsphere"})
+    for number in range(6):
+        collection.insert(document(number))
+    plan = collection.plan(collection.query(NEAR))
+    with collection.engine.transaction() as unit:
+        assert len(list(plan.open(ReadScope(unit)))) == 6
+    notes = PlanNotes()
+    notes.add(plan)
+    assert notes.result() == ((6, 6, 0, 0, 0), (("GEO_NEAR_2DSPHERE", {"loc": "2dsphere"}),))
+    assert collection.indexes[-1].uses == 1
 
 
 def test_reads(places: Database) -> None:
@@ -119,6 +135,21 @@ def test_reads(places: Database) -> None:
     assert sorted(ids(places.c.find({"$or": [BOX, {"_id": 5}]}))) == [0, 1, 2, 5]
     found = places.c.aggregate([{"$geoNear": {"near": ORIGIN, "key": "loc", "distanceField": "d"}}, {"$limit": 2}])
     assert [(one["_id"], round(one["d"])) for one in found] == [(0, 0), (1, 111319)]
+
+
+def test_keys_of_entries(places: Database) -> None:
+    places.c.delete_many({"_id": {"$ne": 0}})
+    cell = 0x1000000000000001
+    assert list(places.c.find(WITHIN, return_key=True)) == [{"loc": cell}]
+    assert places.c.find_one(WITHIN, {"k": {"$meta": "indexKey"}})["k"] == {"loc": cell}
+    assert list(places.c.find({**BOX, "n": 0}, return_key=True)) == [{"p": 0xC000000000000000 - 2**64, "n": 0}]
+    assert list(places.c.find(NEAR, return_key=True)) == [{}]
+    assert places.command("count", "c", query={}, hint="loc_2dsphere")["n"] == 1
+
+
+def test_documents_that_move_are_updated_once(places: Database) -> None:
+    assert places.c.update_many(BOX, {"$inc": {"p.0": 0.5}}).modified_count == 3
+    assert sorted(found["p"][0] - found["_id"] for found in places.c.find()) == [0, 0, 0, 0.5, 0.5, 0.5]
 
 
 def test_joins_and_views(places: Database) -> None:
@@ -191,6 +222,17 @@ def test_partial_and_hidden_indexes(db: Database) -> None:
     db.command("collMod", "c", index={"name": "loc_2dsphere", "hidden": True})
     assert names(explained(db, {"find": "c", "filter": {**WITHIN, "n": 1}})["queryPlanner"]["winningPlan"]) == ["COLLSCAN"]
     assert code(db, {"find": "c", "filter": {**NEAR, "n": 1}}) == 291
+
+
+def test_a_stage_ignores_hidden_indexes(db: Database) -> None:
+    db.c.insert_many([document(number) for number in range(3)])
+    db.c.create_index([("other", "2dsphere")], hidden=True)
+    near = [{"$geoNear": {"near": ORIGIN}}]
+    assert code(db, {"aggregate": "c", "pipeline": near, "cursor": {}}) == 27
+    db.c.create_index([("loc", "2dsphere")])
+    assert ids(db.c.aggregate(near)) == [0, 1, 2]
+    near[0]["$geoNear"]["key"] = "other"
+    assert code(db, {"aggregate": "c", "pipeline": near, "cursor": {}}) == 291
 
 
 def test_a_collation(db: Database) -> None:

@@ -39,7 +39,7 @@ class Nearby(NamedTuple):
 
     Arguments:
         ranges: the numbers of the cells.
-        radius: the greatest distance from the point in them, in the unit of the index: radians or that of the plane.
+        radius: the distance of a cell's corners from its middle, in the unit of the index: radians or that of the plane.
     """
 
     ranges: list[Range]

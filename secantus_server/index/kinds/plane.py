@@ -17,7 +17,7 @@ from secantus_server.index.kinds.geo import ELSEWHERE, CellKeys, GeoKind, Nearby
 from secantus_server.index.kinds.kind import register
 from secantus_server.index.kinds.wildcard import check_wildcard_fields
 from secantus_server.mql.geo import Geometry, GeometryError, parse_position, parse_stored
-from secantus_server.mql.geo.covering import Range
+from secantus_server.mql.geo.covering import MOST_OF_REGION, MOST_OF_RING, Range
 from secantus_server.mql.geo.quads import Grid, Rectangles, Ring, cap_rectangles, off_the_sphere, region_of
 from secantus_server.mql.match import GeoMatch, GeoNear
 
@@ -83,14 +83,14 @@ class Plane(GeoKind):
 
     def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:
         """Return the squares of a region; geometries on the sphere have none."""
-        return None if isinstance(node.region, Geometry) else grid_of(spec).cover(region_of(node.region))
+        return None if isinstance(node.region, Geometry) else grid_of(spec).cover(region_of(node.region), MOST_OF_REGION)
 
     def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
         """Return the squares of the positions whose distance from a point is within limits."""
         grid = grid_of(spec)
         if near.spherical:
-            return grid.cover(Rectangles([*cap_rectangles(near.point, outer), *off_the_sphere()]))
-        return grid.cover(Ring(near.point, inner, outer))
+            return grid.cover(Rectangles([*cap_rectangles(near.point, outer), *off_the_sphere()]), MOST_OF_RING)
+        return grid.cover(Ring(near.point, inner, outer), MOST_OF_RING)
 
     def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
         """Return the greatest distance on the sphere, or the distance to the farthest corner."""
@@ -103,8 +103,8 @@ class Plane(GeoKind):
         """Yield growing squares around a point."""
         grid = grid_of(spec)
         for level in _LEVELS:
-            found, diagonal = grid.around(near.point, level)
-            yield Nearby([found], math.radians(diagonal) if near.spherical else diagonal)
+            found, radius = grid.around(near.point, level)
+            yield Nearby([found], math.radians(radius) if near.spherical else radius)
 
     def shown(self, number: int) -> str:
         """Return a hash as explain shows it."""

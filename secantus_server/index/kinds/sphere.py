@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
+from secantus_server.errors import CommandError
 from secantus_server.index.key_pattern import as_number
 from secantus_server.index.kinds.geo import CellKeys, GeoKind, Nearby, cell_key
 from secantus_server.index.kinds.geo_errors import key_error
@@ -19,7 +20,7 @@ from secantus_server.mql.geo import Cap, Geometry, GeometryError, parse_geometry
 from secantus_server.mql.geo._cells import cap_of, leaf_of, leaf_of_position, parent_of, range_of
 from secantus_server.mql.geo.covering import Range, document_cells, ranges_of, region_cells, ring_cells
 from secantus_server.mql.geo.geojson import STRICT
-from secantus_server.mql.geo.sphere import angle, to_vector
+from secantus_server.mql.geo.sphere import to_vector
 from secantus_server.mql.match import GeoMatch, GeoNear, MatchExpression
 
 MAX_VERSION = 3
@@ -82,21 +83,16 @@ class Sphere(GeoKind):
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
         """Yield growing cells around a point."""
-        point = to_vector(near.point)
-        leaf = leaf_of(point)
+        leaf = leaf_of(to_vector(near.point))
         for level in _LEVELS:
             cell = parent_of(leaf, level)
-            center, radius = cap_of(cell)
-            yield Nearby([range_of(cell)], radius + angle(center, point))
+            yield Nearby([range_of(cell)], cap_of(cell)[1])
 
 
 def _keys(value: Any, document: dict[str, Any], path: str) -> list[bytes]:
-    if type(value) is dict and len(value) == 2 and value.get("type") == "Point":
-        pair = value.get("coordinates")
-        if type(pair) is list and len(pair) == 2 and type(pair[0]) in (float, int) and type(pair[1]) in (float, int):
-            # Most documents have a point like this; the comparisons are false for NaN.
-            if -180 <= pair[0] <= 180 and -90 <= pair[1] <= 90:
-                return [cell_key(leaf_of_position(*pair))]
+    leaf = _leaf_of_plain_point(value)
+    if leaf is not None:
+        return [cell_key(leaf)]
     try:
         geometry = parse_geometry(value)
         if type(value) is dict and _is_big(value):
@@ -109,6 +105,19 @@ def _keys(value: Any, document: dict[str, Any], path: str) -> list[bytes]:
         other = parse_stored(value)
         cells |= document_cells(other) if other is not None else set()
     return [cell_key(cell) for cell in cells]
+
+
+def _leaf_of_plain_point(value: Any) -> int | None:
+    """Return the cell of `{type: "Point", coordinates: [x, y]}`, as most documents have it; None for all else, valid or not."""
+    if type(value) is not dict or len(value) != 2 or value.get("type") != "Point":
+        return None
+    pair = value.get("coordinates")
+    if type(pair) is not list or len(pair) != 2:
+        return None
+    x, y = pair
+    numbers = type(x) in (float, int) and type(y) in (float, int)
+    # The comparisons are false for NaN.
+    return leaf_of_position(x, y) if numbers and -180 <= x <= 180 and -90 <= y <= 90 else None
 
 
 def _is_big(geometry: dict[str, Any]) -> bool:

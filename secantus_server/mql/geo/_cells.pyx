@@ -304,7 +304,7 @@ cdef class Cover:
         if away > self.radius + reach or away + reach < self.inner:
             return OUTSIDE
         if self.is_cap:
-            return INSIDE if away + reach <= self.radius and away - reach >= self.inner else PARTLY
+            return INSIDE if min(away + reach, M_PI) <= self.radius and max(away - reach, 0.0) >= self.inner else PARTLY
         for i in range(self.n_points):
             if angle(middle, self.points[i]) <= reach:
                 return PARTLY

@@ -16,9 +16,10 @@ from secantus_server.mql.geo.sphere import Vector, added, angle, unit
 # The first and the last number of a range.
 Range = tuple[int, int]
 
-# The most cells of a document's line or polygon, and those of a query's region; more of them cover it more exactly.
+# The most cells of a document's line or polygon, of a query's region and of a ring; more of them cover it more exactly.
 MOST_OF_PART = 20
-MOST_OF_REGION = 32
+MOST_OF_REGION = 64
+MOST_OF_RING = 32
 FACES = [face << 61 | 1 << 60 for face in range(6)]
 _POLE: Vector = (0.0, 0.0, 1.0)
 
@@ -37,13 +38,13 @@ def document_cells(geometry: Geometry) -> set[int]:
 def region_cells(region: Geometry | Cap) -> list[int]:
     """Return the cells that cover a query's region."""
     if isinstance(region, Cap):
-        return ring_cells(region.vector, 0.0, region.radius)
+        return Cover(region.vector, region.radius, 0.0, [], []).cells(MOST_OF_REGION)
     return [cell for part in region.parts for cell in _cover(part, MOST_OF_REGION)]
 
 
 def ring_cells(center: Vector, inner: float, outer: float) -> list[int]:
     """Return the cells that cover the points whose distance from a centre, in radians, is within limits."""
-    return Cover(center, outer, inner, [], []).cells(MOST_OF_REGION)
+    return Cover(center, outer, inner, [], []).cells(MOST_OF_RING)
 
 
 def ranges_of(cells: Iterable[int]) -> list[Range]:

@@ -14,14 +14,19 @@ from dataclasses import dataclass
 
 from secantus_server.mql.geo._cells import plane_hash
 from secantus_server.mql.geo.coordinates import Position
-from secantus_server.mql.geo.covering import MOST_OF_REGION, Range, merged
+from secantus_server.mql.geo.covering import Range, merged
 from secantus_server.mql.geo.planar import INSIDE, OUTSIDE, Box, Circle, FlatPolygon
 from secantus_server.mql.geo.relations import Cap
 
 PARTLY = 1
+
+# The first hash, the level, and the lower corner.
+_Square = tuple[int, int, float, float]
 MAX_BITS = 32
 # In degrees: more than the rounding errors of distances on the sphere.
 _DEGREES_MARGIN = 1e-5
+# In degrees: less than that, and more than the squares of common limits are enlarged.
+_OFF = 1e-6
 
 
 @dataclass(frozen=True)
@@ -132,13 +137,18 @@ class Grid:
         return plane_hash(*position, self.low, self.high, self.bits)
 
     def around(self, position: Position, level: int) -> tuple[Range, float]:
-        """Return the range of the square of a level that contains a position, and the length of its diagonal."""
+        """Return the range of the square of a level that contains a position, and the distance of its corners from its middle."""
         size = 1 << 2 * (MAX_BITS - level)
         first = self.hash_of(position) & -size
-        return (first, first + size - 1), math.sqrt(2) * (self.high - self.low) / (1 << level)
+        return (first, first + size - 1), math.sqrt(0.5) * (self.high - self.low) / (1 << level)
 
-    def cover(self, region: Region) -> list[Range]:
-        """Return the hashes of the squares that cover a region, as ascending ranges."""
+    def cover(self, region: Region, most: int) -> list[Range]:
+        """Return the hashes of the squares that cover a region, as ascending ranges.
+
+        Arguments:
+            region: the region.
+            most: how many squares to use.
+        """
         done: list[Range] = []
         waiting = deque([(0, 0, self.low, self.low)])
         while waiting:
@@ -147,13 +157,14 @@ class Grid:
                 done.append(_squares(start, level))
                 continue
             side = (self.high - self.low) / (2 << level)
-            whole, parts = [], []
+            whole: list[_Square] = []
+            parts: list[_Square] = []
             for turn in range(4):
                 child = start | turn << 2 * (MAX_BITS - 1 - level), level + 1, x + (turn >> 1) * side, y + (turn & 1) * side
                 overlap = region.overlap(self._rectangle(child[2], child[3], side))
                 if overlap != OUTSIDE:
                     (whole if overlap == INSIDE else parts).append(child)
-            if level and len(whole) + len(parts) > 1 and len(done) + len(waiting) + len(whole) + len(parts) > MOST_OF_REGION:
+            if level and len(whole) + len(parts) > 1 and len(done) + len(waiting) + len(whole) + len(parts) > most:
                 done.append(_squares(start, level))
             else:
                 done += [_squares(child[0], child[1]) for child in whole]
@@ -198,11 +209,11 @@ def cap_rectangles(center: Position, radius: float) -> list[Rectangle]:
 
 
 def off_the_sphere() -> list[Rectangle]:
-    """Return the rectangles of positions that are no longitudes and latitudes."""
-    far = math.inf
+    """Return the rectangles of positions that are no longitudes and latitudes; what is closer belongs to the rectangles of a cap."""
+    far, east, north = math.inf, 180.0 + _OFF, 90.0 + _OFF
     return [
-        Rectangle(-far, 90.0, far, far),
-        Rectangle(-far, -far, far, -90.0),
-        Rectangle(-far, -far, -180.0, far),
-        Rectangle(180.0, -far, far, far),
+        Rectangle(-far, north, far, far),
+        Rectangle(-far, -far, far, -north),
+        Rectangle(-far, -far, -east, far),
+        Rectangle(east, -far, far, far),
     ]

@@ -117,6 +117,8 @@ class Ring:
 
     def __init__(self, positions: Sequence[Position], *, strict: bool = False) -> None:
         self.corners = [to_vector(position) for position in positions]
+        self._edges = list(zip(self.corners, [*self.corners[1:], self.corners[0]], strict=True))
+        self._normals = [unit(cross(a, b)) for a, b in self._edges]
         area = (0.0, 0.0, 0.0)
         for a, b in self.edges():
             area = added(area, cross(a, b))
@@ -133,7 +135,7 @@ class Ring:
 
     def edges(self) -> list[tuple[Vector, Vector]]:
         """Return the edges in order."""
-        return list(zip(self.corners, [*self.corners[1:], self.corners[0]], strict=True))
+        return self._edges
 
     def _project(self, point: Vector) -> Position:
         """Project a point from the sphere's centre onto the plane that touches the sphere at the ring's pole."""
@@ -145,8 +147,10 @@ class Ring:
 
     def locate(self, point: Vector) -> int:
         """Return `INSIDE`, `ON_EDGE` or `OUTSIDE` for a point."""
-        if any(is_on_edge(point, a, b) for a, b in self.edges()):
-            return ON_EDGE
+        for normal, (a, b) in zip(self._normals, self._edges, strict=True):
+            # A point that is not on the great circle of an edge is not on the edge.
+            if abs(dot(normal, point)) <= 2 * SAME and is_on_edge(point, a, b):
+                return ON_EDGE
         found = self._locate_on_smaller_side(point)
         return found if not self.is_complement else INSIDE if found == OUTSIDE else OUTSIDE
 

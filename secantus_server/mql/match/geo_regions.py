@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/operator/query-geospatial/
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -87,6 +88,9 @@ def _test(operator: str, region: Region) -> Callable[[Any], bool]:
 
 def _is_in_plane(value: Any, region: FlatRegion) -> bool:
     """Return whether a flat region contains a value; only legacy pairs and GeoJSON points qualify."""
+    if type(value) is list and len(value) == 2 and type(value[0]) is float and type(value[1]) is float:
+        # Most values are such a pair.
+        return math.isfinite(value[0]) and math.isfinite(value[1]) and region.contains((value[0], value[1]))
     geometry = parse_stored(value)
     return geometry is not None and geometry.kind == "Point" and region.contains(geometry.position)
 

@@ -150,8 +150,9 @@ class GeoNear(Stage):
         return key, kind
 
     def _paths(self, db: str, name: str) -> dict[str, list[str]]:
-        """Return the paths that have an index of each kind."""
-        keys = [index["key"] for index in self.ctx.host.index_stats(db, name)]
+        """Return the paths that have an index of each kind that is not hidden."""
+        stats = self.ctx.host.index_stats(db, name)
+        keys = [index["key"] for index in stats if not index.get("spec", {}).get("hidden")]
         return {kind.name: [path for key in keys for path in key if kind.locates(key, path)] for kind in near_kinds()}
 
 

@@ -28,6 +28,7 @@ class ServerSnapshot:
         profiling: the profiled databases.
         parameters: the values set by setParameter; a restore sets them again.
         index_filters: the index filters; a restore sets them again.
+        query_settings: the query settings; a restore sets them again.
         fail_points: the fail points that are set; a restore sets them again, and ends all others.
         time: the cluster time at which the store was last in this state, as a 64-bit number.
         number: names it in the command secantusTest.
@@ -42,6 +43,7 @@ class ServerSnapshot:
         profiling: Profiling,
         parameters: dict[str, Any],
         index_filters: Mapping[bytes, Mapping[str, Any]],
+        query_settings: dict[str, Any],
         fail_points: Mapping[str, FailPoint],
         time: int,
         number: int,
@@ -55,6 +57,7 @@ class ServerSnapshot:
         self.profiling = profiling
         self.parameters = parameters
         self.index_filters = {uuid: dict(filters) for uuid, filters in index_filters.items()}
+        self.query_settings = query_settings
         self.fail_points = fail_points
 
 
@@ -108,6 +111,7 @@ class Snapshots:
             services.observer.profiling,
             services.parameters,
             services.index_filters,
+            services.query_settings,
             services.fail_points.active,
             time,
             next(self._numbers),
@@ -135,6 +139,9 @@ class Snapshots:
         if services.parameters is not snapshot.parameters:
             services.parameters = snapshot.parameters
             apply_verbosity(services)
+        if services.query_settings is not snapshot.query_settings:
+            services.query_settings = snapshot.query_settings
+            services.interceptors.refresh()
         services.index_filters = {uuid: dict(filters) for uuid, filters in snapshot.index_filters.items()}
         # Exclude writers between the two steps: the catalog in memory is still that from before the restore.
         with self._alone():

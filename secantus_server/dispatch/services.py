@@ -68,6 +68,7 @@ class Services:
         fail_points: the fail points that tests set.
         fsync_lock: the lock of fsync, which makes writes wait.
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash.
+        query_settings: the query settings (`query.query_settings.QuerySettings`) by query shape hash; replaced as a whole.
         started: the start time on the monotonic clock.
         connection_limit: the maximum number of simultaneous connections; the listener sets it.
         reload_certificates: reads the certificates for TLS again, and logs that with a reason; the listener sets it.
@@ -102,6 +103,7 @@ class Services:
     fail_points: FailPoints = field(init=False)
     fsync_lock: FsyncLock = field(init=False)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    query_settings: dict[str, Any] = field(default_factory=dict)
     started: float = field(init=False)
     connection_limit: int = 0
     reload_certificates: Callable[[str], None] = no_certificates

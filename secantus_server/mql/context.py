@@ -62,6 +62,7 @@ class ParseContext:
         note_plan: called with the plan of each query and the query, or None.
         index_filters: the index filters by collection UUID and query shape, or None if there are none.
         notes_lookups: whether point lookups are noted as plans, too.
+        allowed_indexes: the indexes that query settings allow, by namespace; None without settings that do.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -81,6 +82,7 @@ class ParseContext:
     note_plan: Callable[..., None] | None = None
     index_filters: dict[bytes, dict[str, dict[str, Any]]] | None = None
     notes_lookups: bool = False
+    allowed_indexes: dict[str, list[Any]] | None = None
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """Return the same context with more variables in scope."""
@@ -106,6 +108,7 @@ class ParseContext:
             self.note_plan,
             self.index_filters,
             self.notes_lookups,
+            self.allowed_indexes,
         )
         for name, value in values.items():
             setattr(other, name, value)

@@ -25,6 +25,7 @@ from secantus_server.query.index_filters import listed_indexes, query_shape
 from secantus_server.query.multikey import show_array_paths
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
 from secantus_server.query.planner import other_plans, plan_query
+from secantus_server.query.query_settings import QuerySettings
 from secantus_server.query.shapes import shape_hash
 from secantus_server.query.stages import PlanStage, stage
 from secantus_server.query.unused import notes_on_unused_indexes
@@ -41,12 +42,14 @@ class Runner:
         verbosity: one of `VERBOSITIES`.
         elapsed_ms: returns the milliseconds since the command began.
         notes: remarks on the plans for the user, in sentences.
+        settings: the settings of the query shape, or None.
     """
 
     scope: ReadScope
     verbosity: str
     elapsed_ms: Callable[[], int]
     notes: list[str] = field(default_factory=list)
+    settings: QuerySettings | None = None
 
     @property
     def runs(self) -> bool:
@@ -66,7 +69,10 @@ class Runner:
         """
         show_array_paths([root, *root.rejected], collection, self.scope)
         self.notes += notes_on_unused_indexes(collection, query.match, root)
-        found = {"queryPlanner": query_planner(namespace, query, root, collection, whole_pipeline=whole_pipeline)}
+        planner = query_planner(namespace, query, root, collection, whole_pipeline=whole_pipeline)
+        if self.settings is not None:
+            planner["querySettings"] = self.settings.settings
+        found = {"queryPlanner": planner}
         if self.runs:
             found["executionStats"] = self._statistics(root)
         return found
@@ -95,7 +101,7 @@ def query_planner(
         "namespace": namespace,
         "parsedQuery": {} if query.match is None else query.match.serialize(),
         **_collation_field(query),
-        "indexFilterSet": listed_indexes(collection, query) is not None,
+        "indexFilterSet": query.context.allowed_indexes is None and listed_indexes(collection, query) is not None,
         **plan_cache_hashes(namespace, query, root),
         "optimizationTimeMillis": 0,
         **({"optimizedPipeline": True} if whole_pipeline else {}),

@@ -236,6 +236,10 @@ class ServerHost:
         """Return the plan cache's entries: always empty, since there is no plan cache. None if the collection does not exist."""
         return None if self._collection(db, collection) is None else []
 
+    def query_settings(self, *, debug: bool) -> list[dict[str, Any]]:
+        """Return the documents of `$querySettings`."""
+        return [one.shown(debug=debug) for one in self._services.query_settings.values()]
+
     def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the documents of `$currentOp`."""
         own_only = self._services.access is not None and not options.get("allUsers")

@@ -149,6 +149,8 @@ ON_CLUSTER: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"getDiagnosticData": 1}, MONITORS),
     ({"setDefaultRWConcern": 1, "defaultReadConcern": {"level": "local"}}, MANAGERS),
     ({"setUserWriteBlockMode": 1, "global": False}, (*DUMPERS, "restore", *SUPER)),
+    ({"removeQuerySettings": "0" * 64}, MANAGERS),
+    ({"setQuerySettings": "0" * 64, "settings": {"reject": True}}, MANAGERS),
     ({"rotateCertificates": 1}, HOSTS),
     ({"fsyncUnlock": 1}, HOSTS),
     ({"getClusterParameter": "*"}, MANAGERS),

@@ -272,8 +272,7 @@ class SecantusDBServer(Recording):
             build_outdated_indexes(services)
         services.sessions.resume(load(engine))
         services.work = AutoCommit(services)
-        services.parameters = load_parameters(services)
-        services.query_settings = load_settings(services)
+        services.parameters, services.query_settings = load_parameters(services), load_settings(services)
         services.run_in_snapshot = run_in_snapshot
         services.harness = self
         services.history = SnapshotHistory(services)

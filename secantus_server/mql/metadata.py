@@ -9,6 +9,8 @@ from typing import Any
 
 #: The keywords whose values depend on how the documents are read, not on the query.
 ALWAYS_AVAILABLE = frozenset(["indexKey", "recordId", "sortKey"])
+#: The keywords that the pipeline of a view may produce.
+OF_VIEWS = frozenset(["textScore", "geoNearDistance", "geoNearPoint"])
 _NOTHING: dict[str, Any] = {}
 
 

@@ -7,6 +7,7 @@ The lines of standard input are JSON: first the options, then, for a paused test
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 import threading
@@ -22,7 +23,7 @@ LISTENER: Final = 3
 
 
 def main() -> None:
-    """Serve until the parent closes standard input."""
+    """Serve until the parent closes standard input or ends; then end at once."""
     start = json.loads(sys.stdin.readline())
     listener = socket.socket(fileno=LISTENER)
     host, port = start["host"], listener.getsockname()[1]
@@ -35,7 +36,8 @@ def main() -> None:
     for line in sys.stdin:
         if view is not None:
             view.show(json.loads(line)["test"])
-    serving.stop()
+    # The server has ended, or is about to. Closing the client would look for the server for seconds, to end its sessions.
+    os._exit(0)
 
 
 _WRITING: Final = threading.Lock()  # one line at a time on standard output

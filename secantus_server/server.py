@@ -37,6 +37,7 @@ from secantus_server.interceptors.fail_command import FailCommand
 from secantus_server.interceptors.fsync_wait import FsyncWait
 from secantus_server.interceptors.gate import Gate
 from secantus_server.interceptors.profiler import Profiler
+from secantus_server.interceptors.query_settings import QuerySettingsCheck
 from secantus_server.interceptors.role_check import RoleCheck
 from secantus_server.interceptors.slow_log import SlowLog
 from secantus_server.interceptors.time_limits import TimeLimits
@@ -58,6 +59,7 @@ from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
 from secantus_server.work.outdated_indexes import build_outdated_indexes
+from secantus_server.work.query_setting_rows import load_settings
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
 from secantus_server.work.snapshot_reads import run_in_snapshot
@@ -270,7 +272,7 @@ class SecantusDBServer(Recording):
             build_outdated_indexes(services)
         services.sessions.resume(load(engine))
         services.work = AutoCommit(services)
-        services.parameters = load_parameters(services)
+        services.parameters, services.query_settings = load_parameters(services), load_settings(services)
         services.run_in_snapshot = run_in_snapshot
         services.harness = self
         services.history = SnapshotHistory(services)
@@ -281,8 +283,8 @@ class SecantusDBServer(Recording):
             interceptors.install(AccessCheck(services.access))
         self._gate = Gate(interceptors)
         interceptors.install(self._gate)
-        interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services))
-        interceptors.install(RoleCheck(services), WriteBlock(services), FsyncWait(services))
+        observing = SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), QuerySettingsCheck(services)
+        interceptors.install(*observing, RoleCheck(services), WriteBlock(services), FsyncWait(services))
         return services
 
     @contextmanager

@@ -37,6 +37,8 @@ class ServerSnapshot:
     parameters: dict[str, Any]
     #: The index filters; a restore sets them again.
     index_filters: Mapping[bytes, Mapping[str, Any]]
+    #: The query settings; a restore sets them again.
+    query_settings: dict[str, Any]
     #: The fail points that are set; a restore sets them again, and ends all others.
     fail_points: Mapping[str, FailPoint]
     #: The cluster time at which the store was last in this state, as a 64-bit number.
@@ -108,6 +110,7 @@ class Snapshots:
         snapshot.profiling = services.observer.profiling
         snapshot.parameters = services.parameters
         snapshot.index_filters = {uuid: dict(filters) for uuid, filters in services.index_filters.items()}
+        snapshot.query_settings = services.query_settings
         snapshot.fail_points = services.fail_points.active
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
@@ -152,6 +155,9 @@ class Snapshots:
         if services.parameters is not snapshot.parameters:
             services.parameters = snapshot.parameters
             apply_verbosity(services)
+        if services.query_settings is not snapshot.query_settings:
+            services.query_settings = snapshot.query_settings
+            services.interceptors.refresh()
         services.index_filters = {uuid: dict(filters) for uuid, filters in snapshot.index_filters.items()}
         # Exclude writers between the two steps: the catalog in memory is still that from before the restore.
         with self._alone():

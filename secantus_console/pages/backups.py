@@ -7,6 +7,8 @@ from typing import Any, Final
 from secantus_console.errors import InputError
 from secantus_console.page import Answer, Call, Moved, Page, posted, shown
 
+_RESTORE: Final = "secantusAdmin.restoreArchive"
+
 
 def backup(call: Call) -> Answer:
     """Show what can be backed up, and how to restore."""
@@ -14,6 +16,7 @@ def backup(call: Call) -> Answer:
     status = call.client.admin.command("serverStatus")
     data: dict[str, Any] = {
         "available": "secantusAdmin.backupArchive" in commands,
+        "restores": _RESTORE in commands,
         "inMemory": status.get("storageEngine", {}).get("persistent") is False,
     }
     return Page("backup.html", "Backup", data)
@@ -28,4 +31,13 @@ def take(call: Call) -> Answer:
     return Moved("/backup", f"Wrote {reply['outputPath']}: {reply['sizeBytes']:,} bytes in {reply['durationMillis']:,} ms.")
 
 
-ROUTES: Final = (shown("/backup", backup), posted("/backup/take", take))
+def restore(call: Call) -> Answer:
+    """Restore an archive to a new directory of the server's machine."""
+    archive, target = call.required("archive"), call.required("target")
+    call.check_typed(target)
+    reply = call.client.admin.command(_RESTORE, archivePath=archive, targetPath=target)
+    text = f"Restored {reply['files']:,} files to {reply['targetPath']}. Start a server on this directory to use them."
+    return Moved("/backup", text)
+
+
+ROUTES: Final = (shown("/backup", backup), posted("/backup/take", take), posted("/backup/restore", restore))

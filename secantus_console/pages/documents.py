@@ -8,7 +8,7 @@ from bson import decode as decode_bson
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from secantus_console import ejson
 from secantus_console.errors import InputError
@@ -24,6 +24,7 @@ MAX_SKIP: Final = 100_000
 #: A table has this many columns.
 MAX_COLUMNS: Final = 12
 _RAW: Final[CodecOptions[RawBSONDocument]] = CodecOptions(RawBSONDocument)
+_NOT_FOUND: Final = 26
 _PARAMETERS: Final = ("filter", "projection", "sort", "limit", "view")
 
 
@@ -45,7 +46,8 @@ def _read(call: Call, collection: Collection[dict[str, Any]], here: dict[str, st
     """Return the documents of the page, the estimated number of all, and the links to the other pages."""
     order, limit, projection = Order(call.document("sort")), call.number("limit", 20, 1, MAX_PAGE), call.document("projection")
     query, raw = call.document("filter"), collection.with_options(_RAW)
-    if is_view(collection):
+    number = number_of(collection, call.time_limit_ms)
+    if number is None:
         return _read_view(call, collection, limit, here)
 
     reader = OrderedReader(raw, query, order, call.time_limit_ms)
@@ -57,10 +59,22 @@ def _read(call: Call, collection: Collection[dict[str, Any]], here: dict[str, st
     return {
         "documents": _projected(call, collection, ids, projection) if projection else whole,
         "ids": ids,
-        "estimatedCount": collection.estimated_document_count(maxTimeMS=call.time_limit_ms),
+        "estimatedCount": number,
         "next": url("/documents", **here, after=ejson.dumps(following.packed())) if following else None,
         "first": url("/documents", **here) if position else None,
     }
+
+
+def number_of(collection: Collection[dict[str, Any]], time_limit_ms: int) -> int | None:
+    """Return the number of documents from the collection's metadata; None for a view. This takes one command."""
+    try:
+        counted = list(collection.aggregate([{"$collStats": {"count": {}}}], maxTimeMS=time_limit_ms))
+    except OperationFailure as error:
+        if error.code == _NOT_FOUND:
+            return 0
+        # A view, or a user without the privilege for the stage.
+        return None if is_view(collection) else collection.estimated_document_count(maxTimeMS=time_limit_ms)
+    return int(counted[0]["count"]) if counted else 0
 
 
 def is_view(collection: Collection[dict[str, Any]]) -> bool:

@@ -102,7 +102,7 @@ class Cursor:
         self._held_back: bytes | None = None
 
     def first_batch(self, size: int | None) -> list[bytes]:
-        """Return the first batch, read in the scope's current transaction; reaching the limit exhausts the cursor.
+        """Return the first batch, read in the scope's current transaction. For the limit see `next_batch`.
 
         Arguments:
             size: the maximum number of documents; None means 101, MongoDB's default.
@@ -110,10 +110,7 @@ class Cursor:
         Raises:
             CommandError: 10334 BSONObjectTooLarge, or any error of the scans and stages behind the cursor.
         """
-        batch = self._fill(DEFAULT_FIRST_BATCH if size is None else size)
-        if self._limit and self.given >= self._limit:
-            self.exhausted = not self.tailable
-        return batch
+        return self._fill(DEFAULT_FIRST_BATCH if size is None else size)
 
     def next_batch(
         self,
@@ -126,7 +123,8 @@ class Cursor:
         """Return the next batch, read in another transaction.
 
         A batch that the limit cuts short exhausts the cursor. One of the wanted size that reaches the limit leaves it open, as in MongoDB
-        since 5.0; the empty batch after it closes the cursor.
+        since 5.0; the empty batch after it closes the cursor. Drivers that know the limit send killCursors instead.
+        https://github.com/mongodb/specifications/blob/master/source/find_getmore_killcursors_commands/find_getmore_killcursors_commands.md
 
         Arguments:
             unit: the recovery unit; its transaction has begun.

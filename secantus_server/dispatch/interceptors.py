@@ -31,6 +31,7 @@ class Call(Protocol):
         injected: fields that a fail point adds to the reply.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        settings: the settings of its query shape, or None.
         retried: the ids of its statements that were executed before; None unless it is a retryable write.
         services: the server.
     """
@@ -45,6 +46,7 @@ class Call(Protocol):
     seconds: float
     is_slow: bool | None
     retried: dict[int, None] | None
+    settings: Any
     services: Services
 
 

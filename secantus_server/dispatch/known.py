@@ -14,16 +14,11 @@ NOT_YET: frozenset[str] = frozenset(
     configureQueryAnalyzer dbCheck driverOIDTest echo emptycapped features flushRouterConfig
     getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
     httpClientRequest internalRenameIfOptionsAndIndexesMatch
-    releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
+    releaseMemory replSetAbortPrimaryCatchUp replSetGetRBID
     replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetSyncFrom
     replSetTest replSetUpdatePosition
-    setProfilingFilterGlobally setQuerySettings
+    setProfilingFilterGlobally
     sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2
     whatsmysni
     """.split()
-)
-
-# Alternatives better than another server.
-INSTEAD: dict[str, str] = dict.fromkeys(
-    ["setQuerySettings", "removeQuerySettings"], "use index filters (planCacheSetFilter), or hints in the queries"
 )

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.arguments import Arguments, Field
-from secantus_server.dispatch.known import INSTEAD, NOT_YET
+from secantus_server.dispatch.known import NOT_YET
 from secantus_server.dispatch.privileges import AUTHENTICATED, Privileges
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.modules import import_late
@@ -213,7 +213,7 @@ def writes(command: Command, body: dict[str, Any]) -> bool:
 
 
 def _not_yet(name: str) -> CommandError:
-    return not_supported(f"the command {name}", INSTEAD.get(name, "point the test at a MongoDB server"))
+    return not_supported(f"the command {name}", "point the test at a MongoDB server")
 
 
 def all_commands() -> dict[str, Command]:

@@ -51,6 +51,7 @@ class Request:
         wants_snapshot: whether it has read concern "snapshot" outside of a transaction.
         snapshot: the held state that it reads then.
         injected: fields that a fail point adds to the reply.
+        settings: the settings of its query shape (`query.query_settings.QuerySettings`), or None.
         next_body: set by a command that sends further replies without further requests (exhaust).
     """
 
@@ -73,6 +74,7 @@ class Request:
     is_slow: bool | None = None
     wants_snapshot: bool = False
     snapshot: Any = None
+    settings: Any = None
     _now: Date | None = field(default=None, repr=False)
     _cluster_time: Timestamp | None = field(default=None, repr=False)
 
@@ -176,4 +178,5 @@ class Request:
             services.index_filters or None,
             services.release,
             self.operation.notes_lookups,
+            None if self.settings is None else self.settings.allowed_indexes(),
         )

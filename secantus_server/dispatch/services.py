@@ -70,6 +70,7 @@ class Services:
         fsync_lock: the lock of fsync, which makes writes wait.
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash.
         release: the release of MongoDB that the server presents; each command reads it once.
+        query_settings: the query settings (`query.query_settings.QuerySettings`) by query shape hash; replaced as a whole.
         started: the start time on the monotonic clock.
         connection_limit: the maximum number of simultaneous connections; the listener sets it.
         reload_certificates: reads the certificates for TLS again, and logs that with a reason; the listener sets it.
@@ -105,6 +106,7 @@ class Services:
     fsync_lock: FsyncLock = field(init=False)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
     release: Release = field(init=False)
+    query_settings: dict[str, Any] = field(default_factory=dict)
     started: float = field(init=False)
     connection_limit: int = 0
     reload_certificates: Callable[[str], None] = no_certificates

@@ -64,6 +64,7 @@ class ParseContext:
         index_filters: the index filters by collection UUID and query shape, or None if there are none.
         release: the release of MongoDB whose answers the command gives.
         notes_lookups: whether point lookups are noted as plans, too.
+        allowed_indexes: the indexes that query settings allow, by namespace; None without settings that do.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -84,6 +85,7 @@ class ParseContext:
     index_filters: dict[bytes, dict[str, dict[str, Any]]] | None = None
     release: Release = MONGODB_8_2
     notes_lookups: bool = False
+    allowed_indexes: dict[str, list[Any]] | None = None
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """Return the same context with more variables in scope."""
@@ -110,6 +112,7 @@ class ParseContext:
             self.index_filters,
             self.release,
             self.notes_lookups,
+            self.allowed_indexes,
         )
         for name, value in values.items():
             setattr(other, name, value)

@@ -11,6 +11,8 @@ from typing import Any
 ALWAYS_AVAILABLE = frozenset(["indexKey", "recordId", "sortKey"])
 #: The keywords whose value `score` has, the most specific one first.
 SCORES = ("score", "textScore", "geoNearDistance")
+#: The keywords that the pipeline of a view may produce.
+OF_VIEWS = frozenset(["textScore", "geoNearDistance", "geoNearPoint"])
 _NOTHING: dict[str, Any] = {}
 
 

@@ -223,6 +223,10 @@ class PipelineHost(Protocol):
         """Return the plan cache's entries; None if the collection does not exist."""
         ...
 
+    def query_settings(self, *, debug: bool) -> list[dict[str, Any]]:
+        """Return the documents of `$querySettings`, with the query shapes if `debug`."""
+        ...
+
     def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return a document for each connection and operation, in the form of `$currentOp`."""
         ...

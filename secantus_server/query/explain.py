@@ -27,6 +27,7 @@ from secantus_server.query.multikey import show_array_paths
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
 from secantus_server.query.plan_cache import plan_cache_keys
 from secantus_server.query.planner import other_plans, plan_query
+from secantus_server.query.query_settings import QuerySettings
 from secantus_server.query.stages import PlanStage, stage
 
 VERBOSITIES = ("queryPlanner", "executionStats", "allPlansExecution")
@@ -40,11 +41,13 @@ class Runner:
         scope: the scope to read in.
         verbosity: one of `VERBOSITIES`.
         elapsed_ms: returns the milliseconds since the command began.
+        settings: the settings of the query shape, or None.
     """
 
     scope: ReadScope
     verbosity: str
     elapsed_ms: Callable[[], int]
+    settings: QuerySettings | None = None
 
     @property
     def runs(self) -> bool:
@@ -63,7 +66,10 @@ class Runner:
             whole_pipeline: whether the plan does the work of a whole pipeline.
         """
         show_array_paths([root, *root.rejected], collection, self.scope)
-        found = {"queryPlanner": query_planner(namespace, query, root, collection, whole_pipeline=whole_pipeline)}
+        planner = query_planner(namespace, query, root, collection, whole_pipeline=whole_pipeline)
+        if self.settings is not None:
+            planner["querySettings"] = self.settings.settings
+        found = {"queryPlanner": planner}
         if self.runs:
             found["executionStats"] = self._statistics(root)
         return found
@@ -92,7 +98,7 @@ def query_planner(
         "namespace": namespace,
         "parsedQuery": {} if query.match is None else query.match.serialize(),
         **_collation_field(query),
-        "indexFilterSet": listed_indexes(collection, query) is not None,
+        "indexFilterSet": query.context.allowed_indexes is None and listed_indexes(collection, query) is not None,
         **plan_cache_keys(namespace, query, root.planned()),
         "optimizationTimeMillis": 0,
         **({"optimizedPipeline": True} if whole_pipeline else {}),

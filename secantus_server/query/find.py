@@ -33,7 +33,7 @@ def plan_of(collection: Collection | None, query: CanonicalQuery, *, noted: bool
     if query.wanted_metadata is not None:
         # A point lookup does not know the metadata of what it finds.
         return WithMetadata(_cached(collection, query), query)
-    lookup = point_lookup(collection, query) if type(query) is PointQuery and query.context.index_filters is None else None
+    lookup = point_lookup(collection, query) if type(query) is PointQuery and _is_unlisted(query) else None
     if lookup is None:
         return _cached(collection, query)
     note = query.context.note_plan
@@ -48,6 +48,11 @@ def _cached(collection: Collection | None, query: CanonicalQuery) -> Plan:
     if query.rivals and query.is_cached and collection is not None:
         cache_plan(collection, query, plan)
     return plan
+
+
+def _is_unlisted(query: CanonicalQuery) -> bool:
+    """Return whether no index filter or query settings may concern a query."""
+    return query.context.index_filters is None and query.context.allowed_indexes is None
 
 
 class WithMetadata(Source):

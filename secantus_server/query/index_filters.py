@@ -1,5 +1,7 @@
 """Index filters: the indexes that queries of a shape may use.
 
+Query settings allow indexes in the same way, and replace index filters.
+
 A query of such a shape uses one of the listed indexes or scans the collection, whatever its hint says. A query for one `_id` is exempt.
 
 https://www.mongodb.com/docs/manual/core/index-filters/
@@ -36,7 +38,10 @@ def query_shape(query: CanonicalQuery) -> str:
 
 
 def listed_indexes(collection: Collection | None, query: CanonicalQuery) -> list[Any] | None:
-    """Return the names and key patterns of the index filter for a query, or None if there is none."""
+    """Return the names and key patterns of the query settings or the index filter for a query, or None if there is none."""
+    allowed = query.context.allowed_indexes
+    if allowed is not None and collection is not None and collection.namespace in allowed:
+        return [one for one in allowed[collection.namespace] if type(one) is str or "$natural" not in one]
     filters = query.context.index_filters
     if not filters or collection is None or (type(query) is PointQuery and query.path == "_id"):
         return None

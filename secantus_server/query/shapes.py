@@ -55,7 +55,7 @@ def _ordered(parts: list[Any], cached: bool) -> list[Any]:
 def _projected(value: Any, cached: bool) -> Any:
     if type(value) is bool or is_number(value):
         return bool(value) if type(value) is bool else value not in (0, 0.0)
-    return _expression(value, cached)
+    return expression_shape(value, cached)
 
 
 def _conjuncts(filter: dict[str, Any], cached: bool) -> list[Any]:
@@ -67,7 +67,7 @@ def _conjuncts(filter: dict[str, Any], cached: bool) -> list[Any]:
         elif name in ("$or", "$nor") and type(value) is list:
             found.append([name, _ordered([filter_shape(child, cached=cached) for child in value], cached)])
         elif name == "$expr":
-            found.append([name] if cached else [name, _expression(value, cached)])
+            found.append([name] if cached else [name, expression_shape(value, cached)])
         elif name == "$jsonSchema":
             found.append([name, value])
         elif name.startswith("$"):
@@ -120,10 +120,10 @@ def _literal(value: Any, cached: bool) -> Any:
     return "number" if is_number(value) else type_name(value)
 
 
-def _expression(value: Any, cached: bool) -> Any:
+def expression_shape(value: Any, cached: bool = False) -> Any:
     """Return the shape of an aggregation expression, which keeps its operators and paths."""
     if type(value) is dict:
-        return {name: _expression(inner, cached) for name, inner in value.items()}
+        return {name: expression_shape(inner, cached) for name, inner in value.items()}
     if type(value) is list:
-        return [_expression(inner, cached) for inner in value]
+        return [expression_shape(inner, cached) for inner in value]
     return value if type(value) is str and value.startswith("$") else _literal(value, False)

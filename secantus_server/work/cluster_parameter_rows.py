@@ -39,8 +39,8 @@ def save_parameter(request: Request, name: str, value: dict[str, Any]) -> None:
     request.work.write(body, request.operation.check)
 
 
-def load_parameters(services: Services) -> dict[str, Any]:
-    """Return the stored cluster parameters, by their names among the parameters of the server."""
+def stored_parameters(services: Services) -> dict[str, dict[str, Any]]:
+    """Return the stored documents by name."""
     with services.work.reading() as transaction:
         collection = transaction.catalog.find(DATABASE, COLLECTION)
         if collection is None or collection.is_view:
@@ -49,8 +49,9 @@ def load_parameters(services: Services) -> dict[str, Any]:
         scan.attach(transaction.unit)
         documents = [decode(document) for document in scan]
         scan.close()
-    return {
-        setting_name(one["_id"]): {field: value for field, value in one.items() if field not in ("_id", "clusterParameterTime")}
-        for one in documents
-        if one["_id"] in CLUSTER_PARAMETERS
-    }
+    return {one["_id"]: {field: value for field, value in one.items() if field not in ("_id", "clusterParameterTime")} for one in documents}
+
+
+def load_parameters(services: Services) -> dict[str, Any]:
+    """Return the stored cluster parameters, by their names among the parameters of the server."""
+    return {setting_name(name): value for name, value in stored_parameters(services).items() if name in CLUSTER_PARAMETERS}

@@ -13,7 +13,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.explain import Runner
-from secantus_server.query.shapes import filter_shape, projection_shape, shape_hash, shape_of
+from secantus_server.query.query_shapes import query_shape_hash
 from secantus_server.work.collections import recall
 
 # The limits that plans depend on: MongoDB's defaults, which its replies show.
@@ -55,7 +55,7 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
     begun = services.clock.monotonic()
     with request.work.reading() as transaction:
         scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
-        runner = Runner(scope, verbosity, lambda: int((services.clock.monotonic() - begun) * 1000))
+        runner = Runner(scope, verbosity, lambda: int((services.clock.monotonic() - begun) * 1000), settings=request.settings)
         sections = explainer(inner, arguments, transaction, runner)
         scope.close()
     return {"explainVersion": "1", **sections, **_surroundings(request, name, body)}
@@ -67,24 +67,11 @@ def _recall(request: Request, target: Any) -> None:
         target = found.options.get("viewOn")
 
 
-def _find_shape(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the shape of a find: its sort and collation count with their values."""
-    others = {name: shape_of(value) for name, value in body.items() if name not in ("filter", "projection", "sort", "collation", "find")}
-    return {
-        "find": body["find"],
-        "filter": filter_shape(body.get("filter") or {}, cached=False),
-        "projection": projection_shape(body.get("projection"), cached=False),
-        "sort": body.get("sort"),
-        "collation": body.get("collation"),
-        **others,
-    }
-
-
 def _surroundings(request: Request, name: str, body: dict[str, Any]) -> dict[str, Any]:
     shown = {key: value for key, value in body.items() if not key.startswith("$") and key not in ("lsid", "txnNumber", "explain")}
     host, _, port = request.services.topology.address.rpartition(":")
     return {
-        "queryShapeHash": shape_hash([name, _find_shape(shown) if name == "find" else shape_of(shown)]),
+        "queryShapeHash": query_shape_hash(request.db, name, shown),
         "command": {**shown, "$db": request.db},
         "serverInfo": {"host": host, "port": int(port or 0), "version": request.services.release.version, "gitVersion": "secantus"},
         "serverParameters": dict(_PARAMETERS),

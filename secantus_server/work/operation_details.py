@@ -18,6 +18,7 @@ from secantus_server.query.plan import IndexedScan
 from secantus_server.query.plan_cache import plan_cache_keys
 from secantus_server.query.plan_notes import Stage
 from secantus_server.query.point import MeasuredLookup
+from secantus_server.query.query_shapes import SHAPED, query_shape_hash
 from secantus_server.query.stages import PlanStage, stage
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def plan_details(call: Call) -> dict[str, Any]:
         return {}
     keys, documents, *_ = notes.latest
     details: dict[str, Any] = {"keysExamined": Int64(keys), "docsExamined": Int64(documents)}
+    if call.name in SHAPED:
+        details["queryShapeHash"] = query_shape_hash(call.db, call.name, call.body)
     if notes.sorts:
         details["hasSortStage"] = True
     return {**details, "numYield": Int64(0), **_hashes(call, notes), "queryFramework": "classic", "planSummary": _summary(call, notes)}

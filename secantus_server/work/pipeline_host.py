@@ -290,6 +290,10 @@ class ServerHost:
         found = self._collection(db, collection)
         return None if found is None else cached_plans(found, self._services.topology.address)
 
+    def query_settings(self, *, debug: bool) -> list[dict[str, Any]]:
+        """Return the documents of `$querySettings`."""
+        return [one.shown(debug=debug) for one in self._services.query_settings.values()]
+
     def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the documents of `$currentOp`."""
         own_only = self._services.access is not None and not options.get("allUsers")

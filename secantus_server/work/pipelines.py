@@ -20,7 +20,7 @@ from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.kinds.text import any_text
-from secantus_server.mql.metadata import Metadata
+from secantus_server.mql.metadata import OF_VIEWS, Metadata
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.fusion.stage import FusionStage
 from secantus_server.pipeline.parse import parse_pipeline
@@ -119,7 +119,7 @@ def prepare_pipeline(
         stages, source = transaction.catalog.resolve(request.db, name, stages)
     if stages is not args["pipeline"] and ctx.parse.metadata is not None:
         # The view may produce this metadata; the whole pipeline, which is parsed below, knows.
-        ctx.parse.metadata.available |= {"textScore", "geoNearDistance", "geoNearPoint"}
+        ctx.parse.metadata.available |= OF_VIEWS
     pipeline = parse_pipeline(args["pipeline"], ctx)
     if request.transaction is not None:
         _check_in_transaction(pipeline)

@@ -54,6 +54,29 @@ def restored_hashes(archive: Path, target: Path) -> dict[str, str]:
         return hashes(client)
 
 
+def test_a_running_server_restores_to_another_directory(server: SecantusDBServer, tmp_path: Path) -> None:
+    archive, target = tmp_path / "a.tar.gz", tmp_path / "restored"
+    with MongoClient(server.uri) as client:
+        client.one.c.insert_many([{"_id": n} for n in range(300)])
+        taken, before = back_up(client, archive), hashes(client)
+        client.one.c.delete_many({})
+        command = {"secantusAdmin.restoreArchive": 1, "archivePath": str(archive), "targetPath": str(target)}
+        reply = client.admin.command(command)
+        assert (reply["targetPath"], reply["timestamp"], reply["files"]) == (str(target), taken["timestamp"], taken["files"])
+        assert client.one.c.count_documents({}) == 0
+        with pytest.raises(OperationFailure, match="not an empty directory"):
+            client.admin.command(command)
+        damaged = bytearray(archive.read_bytes())
+        damaged[len(damaged) // 2] ^= 1
+        archive.write_bytes(damaged)
+        with pytest.raises(OperationFailure) as error:
+            client.admin.command({**command, "targetPath": str(tmp_path / "other")})
+        assert error.value.code == 301
+        assert not (tmp_path / "other").exists()
+    with SecantusDBServer(port=0, storage_path=str(target), log_level="error") as running, MongoClient(running.uri) as client:
+        assert hashes(client) == before
+
+
 def test_a_restored_backup_has_the_same_contents(server: SecantusDBServer, tmp_path: Path) -> None:
     with MongoClient(server.uri) as client:
         client.one.c.insert_many([{"_id": n, "text": "x" * n} for n in range(300)])

@@ -87,9 +87,24 @@ def test_beside_the_daemon() -> None:
         browser = browser_of(url)
         assert "read-only" not in browser.get("/").text
         # Without the server the console ends, even if the server could not say so.
+        (console,) = _children(process.pid)
         process.kill()
         process.wait()
         wait_until(lambda: _refuses(browser), "the console goes on without its server")
+        assert _has_ended(console), "the console closes its port, and goes on"
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
+
+
+def _has_ended(pid: int) -> bool:
+    """Return whether a process has ended, whether or not its end was noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def _refuses(browser: Browser) -> bool:

@@ -69,11 +69,11 @@ def test_a_cursor_that_gave_its_last_document_does_not_know_it(engine: Engine) -
     assert cursor.exhausted
 
 
-@pytest.mark.parametrize(("limit", "size"), [(3, 3), (3, 4), (1, 1)])
-def test_a_first_batch_that_reaches_the_limit_ends_the_cursor(limit: int, size: int) -> None:
-    cursor = over(numbered(10), limit)
+@pytest.mark.parametrize(("limit", "size", "ends"), [(3, 4, True), (3, None, True), (3, 3, False), (1, 1, False), (101, None, False)])
+def test_a_first_batch_that_the_limit_cuts_short_ends_the_cursor(limit: int, size: int | None, ends: bool) -> None:
+    cursor = over(numbered(200), limit)
     assert ids(cursor.first_batch(size)) == list(range(limit))
-    assert cursor.exhausted
+    assert cursor.exhausted == ends
 
 
 @pytest.mark.parametrize(("limit", "sizes"), [(3, [2, 1]), (4, [2, 2]), (3, [0, 3])])

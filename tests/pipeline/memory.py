@@ -129,6 +129,9 @@ class MemoryHost:
         specs = [{"v": 2, "key": {"_id": 1}, "name": "_id_"}, *self.indexes.get((db, collection), [])]
         return [{"name": spec["name"], "key": spec["key"], "accesses": {"ops": Int64(0), "since": Date(0)}, "spec": spec} for spec in specs]
 
+    def query_settings(self, *, debug: bool) -> list[dict[str, Any]]:
+        return []
+
     def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
         return [] if (db, collection) in self.collections else None
 

@@ -69,12 +69,19 @@ def test_writes(words: Database) -> None:
 def test_a_view_is_searched(words: Database) -> None:
     words.create_collection("v", viewOn="c", pipeline=[])
     assert sorted(ids(words.v.find(FOX))) == [1, 2]
+    assert {found["_id"]: found["s"] for found in words.v.find(FOX, SCORE)} == {f["_id"]: f["s"] for f in words.c.find(FOX, SCORE)}
+    assert code(words, {"find": "v", "projection": SCORE}) == 40218
 
 
 def test_a_view_searches(words: Database) -> None:
     words.create_collection("v", viewOn="c", pipeline=[{"$match": FOX}])
     scores = {found["_id"]: found["s"] for found in words.c.find(FOX, SCORE)}
     assert {found["_id"]: found["s"] for found in words.v.aggregate([{"$addFields": SCORE}])} == scores
+    assert {found["_id"]: found["s"] for found in words.v.find({}, SCORE)} == scores
+    by_score = [("s", {"$meta": "textScore"})]
+    assert ids(words.v.find({}, sort=by_score)) == ids(words.c.find(FOX, sort=by_score))
+    explained = words.command({"explain": {"find": "v", "projection": SCORE}, "verbosity": "executionStats"})
+    assert "TEXT_MATCH" in str(explained)
     assert words.v.count_documents({}) == 2
     union = [{"$match": {"_id": -1}}, {"$unionWith": "v"}, {"$addFields": SCORE}]
     assert {found["_id"]: found["s"] for found in words.c.aggregate([{"$match": FOX}, *union])} == scores

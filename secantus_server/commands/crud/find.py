@@ -20,6 +20,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.modules import import_late
 from secantus_server.mql.context import ParseContext
+from secantus_server.mql.metadata import OF_VIEWS, Metadata
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, follow_metadata, parse_query
 from secantus_server.query.find import count_all, find_documents
@@ -99,6 +100,10 @@ def _prepare(
     """Return the collection or view, the parsed query and the projection."""
     collection = catalog.find(request.db, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    if collection is not None and collection.is_view:
+        # The view may produce metadata; its pipeline, which is parsed with that of the find, knows.
+        ctx.metadata = Metadata()
+        ctx.metadata.available |= OF_VIEWS
     query, projection = _parse(args, ctx)
     if query.sort is not None and not may_use_disk(request.services.parameters, args["allowDiskUse"]):
         query.sort_bytes = ctx.limits.sort

@@ -1,4 +1,4 @@
-"""`$querySettings`: the settings of `setQuerySettings`; always empty on this server.
+"""`$querySettings`: the settings of `setQuerySettings`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/querySettings/
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from secantus_server.bson import type_name
+from secantus_server.bson import encode, type_name
 from secantus_server.errors import CommandError
 from secantus_server.pipeline.arguments import check_type
 from secantus_server.pipeline.context import PipelineContext
@@ -18,12 +18,17 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$querySettings")
 class QuerySettings(Stage):
-    """An empty list of settings."""
+    """The settings of each query shape."""
 
     position = Position.FIRST
     collectionless = True
     in_facet = False
     stable_api = False
+
+    def __init__(self, ctx: PipelineContext, debug: bool) -> None:
+        super().__init__()
+        self._ctx = ctx
+        self._debug = debug
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> QuerySettings:
@@ -38,8 +43,8 @@ class QuerySettings(Stage):
             if name != "showDebugQueryShape":
                 raise CommandError(40415, f"BSON field '$querySettings.{name}' is an unknown field.")
             check_type(f"$querySettings.{name}", value, ("bool",))
-        return cls()
+        return cls(ctx, bool(spec.get("showDebugQueryShape")))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield no documents."""
-        return iter(())
+        """Return a document for each query shape."""
+        return map(encode, self._ctx.host.query_settings(debug=self._debug))

@@ -11,7 +11,6 @@ from bson.int64 import Int64
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from secantus_server.dispatch.known import INSTEAD, NOT_YET
 from tests.failing import code, failure
 
 
@@ -260,7 +259,6 @@ def test_time_limits_of_every_number(admin: Database, limit: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("setQuerySettings", "use index filters"),
         ("replSetReconfig", "point the test at a MongoDB server"),
     ],
 )
@@ -287,10 +285,6 @@ def test_what_a_node_outside_a_cluster_answers(admin: Database) -> None:
 def test_feature_compatibility_versions(admin: Database, command: dict[str, Any], expected: int) -> None:
     assert admin.command({"setFeatureCompatibilityVersion": "8.2", "confirm": True})["ok"] == 1.0
     assert code(admin, command) == expected
-
-
-def test_what_to_do_instead_is_said_of_missing_commands_only() -> None:
-    assert INSTEAD.keys() <= NOT_YET
 
 
 def test_server_status_counts_the_operations_of_a_bulk_write(admin: Database, db: Database) -> None:

@@ -1,0 +1,156 @@
+"""setQuerySettings and removeQuerySettings.
+
+https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
+https://www.mongodb.com/docs/manual/reference/command/removeQuerySettings/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_cluster
+from secantus_server.dispatch.registry import Reply, command, find_command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.query.query_settings import QuerySettings
+from secantus_server.query.query_shapes import SHAPED, query_shape_hash
+from secantus_server.work.query_setting_rows import save_settings
+
+_FRAMEWORKS = ("classic", "sbe")
+_INTERNAL_DATABASES = frozenset(["admin", "config", "local"])
+
+_SETTINGS = a.Arguments(
+    "setQuerySettings.settings",
+    {
+        "indexHints": a.anything(),
+        "queryFramework": a.string(),
+        "reject": a.strict_boolean(None),
+        "comment": a.anything(),
+    },
+    generic=False,
+)
+_HINT = a.Arguments(
+    "setQuerySettings.settings.indexHints", {"ns": a.document(required=True), "allowedIndexes": a.array(required=True)}, generic=False
+)
+_NAMESPACE = a.Arguments("setQuerySettings.settings.indexHints.ns", {"db": a.string(), "coll": a.string()}, generic=False)
+
+
+@command(
+    "setQuerySettings",
+    {"settings": a.document(required=True)},
+    admin_only=True,
+    is_write=True,
+    privileges=on_cluster("querySettings"),
+)
+def set_query_settings(request: Request, args: dict[str, Any]) -> Reply:
+    """Add settings for the queries of a shape, or change them."""
+    known = request.services.query_settings
+    changes = _checked(args["settings"])
+    found = _entry(request)
+    before = known.get(found.hash)
+    if before is None and found.representative is None:
+        raise CommandError(7746401, "New query settings can only be created with a query instance, but a query hash was given.")
+    settings = {**({} if before is None else before.settings), **changes}
+    if not any(value for name, value in settings.items() if name != "comment"):
+        raise CommandError(7746604, "the resulting settings cannot be empty or contain only default values")
+    representative = found.representative or (None if before is None else before.representative)
+    entry = QuerySettings(found.hash, settings, representative)
+    save_settings(request, {**known, entry.hash: entry})
+    return entry.shown()
+
+
+@command("removeQuerySettings", {}, admin_only=True, is_write=True, privileges=on_cluster("querySettings"))
+def remove_query_settings(request: Request, _args: dict[str, Any]) -> Reply:
+    """Remove the settings of a query shape."""
+    known = request.services.query_settings
+    found = _entry(request)
+    if found.hash not in known:
+        raise CommandError(7746701, "A matching query settings entry does not exist")
+    save_settings(request, {shape: entry for shape, entry in known.items() if shape != found.hash})
+    return {}
+
+
+def _entry(request: Request) -> QuerySettings:
+    """Return the query shape that a command is about: its hash, and the representative query if there is one.
+
+    Raises:
+        CommandError: 14 TypeMismatch, 2 BadValue, 7746402, 7746606, 8584900, 8584901, or what the query itself is refused with.
+    """
+    given = request.body[request.name]
+    if type(given) is str:
+        if len(given) != 64 or not all(digit in "0123456789ABCDEFabcdef" for digit in given):
+            raise CommandError(2, f"BSON field '{request.name}' must be a query shape hash of 64 hexadecimal digits")
+        return QuerySettings(given.upper(), {})
+    if type(given) is not dict:
+        raise CommandError(14, f"BSON field '{request.name}' is the wrong type '{type_name(given)}', expected types '[object, string]'")
+    name = next(iter(given), "")
+    if name not in SHAPED:
+        raise CommandError(7746402, f"QueryShape can not be computed for command: {name}")
+    db = given.get("$db")
+    if type(db) is not str:
+        raise CommandError(40414, f"BSON field '{request.name}.$db' is missing but a required field")
+    _check_query(request, db, name, given)
+    return QuerySettings(query_shape_hash(db, name, given), {}, given)
+
+
+def _check_query(request: Request, db: str, name: str, given: dict[str, Any]) -> None:
+    """Check a representative query."""
+    if db in _INTERNAL_DATABASES:
+        raise CommandError(8584900, f"{request.name} command cannot be used on internal databases")
+    target = given[name]
+    if type(target) is str and target.startswith("system."):
+        raise CommandError(8584901, f"{request.name} command cannot be used on system collections")
+    arguments = find_command(name).arguments
+    assert arguments is not None, "the commands with a shape have arguments"
+    arguments.parse(given, name)
+    if name == "find" and list(given.get("filter") or {}) == ["_id"] and _is_equality(given["filter"]["_id"]):
+        raise CommandError(7746606, f"{request.name} command cannot be used on find queries by _id, which have one plan only")
+
+
+def _is_equality(value: Any) -> bool:
+    return type(value) is not dict or not next(iter(value), "").startswith("$") or list(value) == ["$eq"]
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the given settings; `indexHints` as a list.
+
+    Raises:
+        CommandError: 14, 40414 and 40415 for fields, 2 BadValue, 7746604 for no settings, 7746608, 8727500, 8727501.
+    """
+    parsed = _SETTINGS.parse(settings)
+    framework = parsed["queryFramework"]
+    if framework is not None and framework not in _FRAMEWORKS:
+        text = f"Enumeration value '{framework}' for field 'setQuerySettings.settings.queryFramework' is not a valid value."
+        raise CommandError(2, text)
+    given = {name: settings[name] for name in settings if settings[name] is not None}
+    if not given:
+        raise CommandError(7746604, "the settings cannot be empty")
+    if "indexHints" in given:
+        hints = given["indexHints"]
+        given["indexHints"] = _hints(hints if type(hints) is list else [hints])
+    return given
+
+
+def _hints(hints: list[Any]) -> list[dict[str, Any]]:
+    seen: set[tuple[str, str]] = set()
+    for hint in hints:
+        if type(hint) is not dict:
+            text = (
+                f"BSON field 'setQuerySettings.settings.indexHints' is the wrong type '{type_name(hint)}', expected types '[object, array]'"
+            )
+            raise CommandError(14, text)
+        parsed = _HINT.parse(hint)
+        namespace = _NAMESPACE.parse(parsed["ns"])
+        for part, code in (("db", 8727500), ("coll", 8727501)):
+            if namespace[part] is None:
+                raise CommandError(code, f"invalid index hint: 'ns.{part}' value is missing")
+        key = (namespace["db"], namespace["coll"])
+        if key in seen:
+            raise CommandError(7746608, f"Collection '{key[0]}.{key[1]}' has already index hints specified")
+        seen.add(key)
+        for index in parsed["allowedIndexes"]:
+            if type(index) not in (str, dict) or not index:
+                raise CommandError(9, "an index hint must be the name of an index, its key pattern, or {$natural: 1} or {$natural: -1}")
+    return hints

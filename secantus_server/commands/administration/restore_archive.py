@@ -1,0 +1,47 @@
+"""secantusAdmin.restoreArchive: restores an archive to a new directory. It is a command of this server, not of MongoDB.
+
+The running server goes on with its own directory: it cannot exchange the files that it has open.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+
+from secantus_server.auth.privileges import Grants
+from secantus_server.backup.restore import restore_archive
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import Authorized, on_cluster
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+
+# What an archive may contain.
+_CONTENTS = (("", ""), ("config", ""), ("admin", "system.users"))
+
+
+def _may_restore(_call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may write everything, as the role `restore` may."""
+    return all("insert" in grants.on(db, collection) for db, collection in _CONTENTS)
+
+
+@command(
+    "secantusAdmin.restoreArchive",
+    {"archivePath": a.string(required=True), "targetPath": a.string(required=True)},
+    admin_only=True,
+    privileges=on_cluster(by_arguments=("insert",), check=_may_restore),
+)
+def restore_to_directory(request: Request, args: dict[str, Any]) -> Reply:
+    """Verify an archive on the server's machine and restore it to a directory there that does not exist or is empty."""
+    services, target = request.services, Path(args["targetPath"]).absolute()
+    begun = services.clock.monotonic()
+    manifest = restore_archive(Path(args["archivePath"]).absolute(), target, lambda _size: request.operation.check())
+    services.log.info(f"restored a backup to {target}", component="STORAGE")
+    return {
+        "targetPath": str(target),
+        "files": len(manifest.files),
+        "timestamp": Timestamp(manifest.stamp >> 32, manifest.stamp & 0xFFFFFFFF),
+        "durationMillis": Int64(int((services.clock.monotonic() - begun) * 1000)),
+    }

@@ -1,0 +1,39 @@
+"""Query settings: commands of a shape with settings are rejected, or note the settings for their plans.
+
+https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
+"""
+
+from __future__ import annotations
+
+from secantus_server.dispatch.interceptors import Call, Interceptor
+from secantus_server.dispatch.services import Services
+from secantus_server.query.query_settings import settings_of
+
+
+class QuerySettingsCheck(Interceptor):
+    """Finds the settings of each command; active while there are settings."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @property
+    def is_active(self) -> bool:
+        """Whether there are settings."""
+        return bool(self._services.query_settings)
+
+    def before(self, call: Call) -> None:
+        """Note the settings of a command.
+
+        Raises:
+            CommandError: 411 QueryRejectedBySettings. An explain is not rejected.
+        """
+        name, body = call.name, call.body
+        explains = name == "explain" and type(body["explain"]) is dict and bool(body["explain"])
+        if explains:
+            body = body["explain"]
+            name = next(iter(body))
+        found = settings_of(self._services.query_settings, call.db, name, body)
+        if found is not None:
+            call.settings = found
+            if not explains and not body.get("explain"):
+                found.check()

@@ -31,6 +31,7 @@ class Collection:
     `is_view`: it has no documents of its own. `is_capped`: old documents make room for new ones. `is_clustered`: documents are kept in the
     order of their `_id`s. `keeps_images`: the oplog keeps documents as they were before a change. `identity` is how the oplog names it: a
     BSON document of its namespace and UUID. `cached_plans`: the entries of the plan cache, by shape (see `query.plan_cache`).
+    `expanded_indexes`: the wildcard indexes for the paths of recent queries (see `query.wildcard`).
 
     Threads: `_lock` guards the creation of the RecordId counter, whose increments are atomic. `indexes` and `options` are replaced whole,
     either while no transaction runs or inside a catalog change.
@@ -52,6 +53,7 @@ class Collection:
         self._record_ids: Iterator[int] | None = None
         self.document_count = DocumentCount()
         self.cached_plans: dict[str, Any] = {}
+        self.expanded_indexes: dict[Any, Any] = {}
 
     @property
     def namespace(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
+from secantus_server.mql.collation.chinese import HAN_ORDERS
 
 BY_CODE = "en_US_POSIX"
 """The locale that sorts ASCII characters by their codes."""
@@ -134,7 +135,7 @@ LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
 """A locale's defaults for options, where they differ from the general defaults."""
 
 _NOT_YET = frozenset(
-    "ar as bn bo fa fa_AF gu hi ja km kn ko kok ml mn mr my or pa ps si ta te th ug ur yi zh zh_Hant".split()
+    "ar as bn bo fa fa_AF gu hi ja km kn ko kok ml mn mr my or pa ps si ta te th ug ur yi".split()
 )
 _VARIANTS = frozenset(
     "big5han compat dictionary emoji eor gb2312han phonebook phonetic pinyin reformed search searchjl standard stroke"
@@ -150,7 +151,7 @@ def check_locale(document: dict[str, Any]) -> bool:
     """
     name = document["locale"]
     base, _, keyword = name.partition("@")
-    supported = ROOT_LOCALES | RULES.keys() | MOVED_SCRIPTS.keys() | {BY_CODE}
+    supported = ROOT_LOCALES | RULES.keys() | MOVED_SCRIPTS.keys() | HAN_ORDERS.keys() | {BY_CODE}
     variant = keyword.removeprefix("collation=")
     known = base in supported or base in _NOT_YET
     if not known or (keyword and (variant == keyword or variant not in _VARIANTS)):

@@ -11,6 +11,7 @@ import re
 from functools import cache
 from unicodedata import normalize
 
+from secantus_server.mql.collation.chinese import HAN_ORDERS, chinese_elements
 from secantus_server.mql.collation.elements import ElementReader
 from secantus_server.mql.collation.locales import BY_CODE, RULES
 from secantus_server.mql.collation.order import LETTER_ROOM, SECONDARY, TERTIARY, Elements, RootOrder, Weights, root_order
@@ -146,6 +147,8 @@ def tailoring(locale: str) -> dict[str, Elements]:
     """Return the elements that a supported locale changes."""
     if locale == BY_CODE:
         return _by_code(root_order())
+    if locale in HAN_ORDERS:
+        return chinese_elements(locale, root_order())
     builder = _Builder(root_order())
     builder.follow(RULES.get(locale, ""))
     return builder.finish()

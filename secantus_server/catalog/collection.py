@@ -34,6 +34,7 @@ class Collection:
     old documents make room for new ones. `is_clustered`: documents are kept in the order of their `_id`s. `keeps_images`: the oplog
     keeps documents as they were before a change. `identity` is how the oplog names it: a BSON document of its namespace and UUID.
     `cached_plans`: the entries of the plan cache, by shape (see `query.plan_cache`).
+    `expanded_indexes`: the wildcard indexes for the paths of recent queries (see `query.wildcard`).
 
     Threads: `_lock` guards the creation of the RecordId counter, whose increments are atomic. `indexes` and `options` are replaced whole,
     either while no transaction runs or inside a catalog change.
@@ -67,6 +68,7 @@ class Collection:
         self.document_count = DocumentCount()
         self.cached_plans: dict[str, Any] = {}
         self.search_contents = SearchContents()
+        self.expanded_indexes: dict[Any, Any] = {}
 
     @property
     def namespace(self) -> str:

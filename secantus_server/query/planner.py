@@ -92,7 +92,7 @@ def _by_text(collection: Collection, query: CanonicalQuery) -> Plan:
 
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
     usable = [hinted] if hinted else _usable(collection, query)
-    candidates = _candidates(query, usable, forced=hinted is not None)
+    candidates = _candidates(collection, query, usable, forced=hinted is not None)
     if len(candidates) > 1 and hinted is None:
         query.rivals = len(candidates)
     best = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda candidate: candidate.score, default=None)
@@ -123,7 +123,7 @@ def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Pl
     chosen = query.hint or query.natural or query.tailing or query.min or query.max or _special_node(query.match) is not None
     if collection is None or chosen or type(query.match) is AlwaysFalse:
         return []
-    candidates = _candidates(query, _usable(collection, query), forced=False)
+    candidates = _candidates(collection, query, _usable(collection, query), forced=False)
     ranked = sorted(candidates, key=lambda candidate: candidate.score, reverse=True)
     return [_with_index(collection, query, candidate) for candidate in ranked[1:]]
 
@@ -134,14 +134,14 @@ def _usable(collection: Collection, query: CanonicalQuery) -> list[Index]:
     return indexes if listed is None else [index for index in indexes if is_listed(index, listed)]
 
 
-def _candidates(query: CanonicalQuery, usable: list[Index], *, forced: bool) -> list[Candidate]:
+def _candidates(collection: Collection, query: CanonicalQuery, usable: list[Index], *, forced: bool) -> list[Candidate]:
     conditions = Conditions(query)
-    return [candidate for index in usable for candidate in _candidates_of(index, conditions, forced=forced)]
+    return [candidate for index in usable for candidate in _candidates_of(collection, index, conditions, forced=forced)]
 
 
-def _candidates_of(index: Index, conditions: Conditions, *, forced: bool) -> list[Candidate]:
+def _candidates_of(collection: Collection, index: Index, conditions: Conditions, *, forced: bool) -> list[Candidate]:
     if index.kind.has_wildcard:
-        return wildcard_candidates(index, conditions, forced=forced)
+        return wildcard_candidates(collection, index, conditions, forced=forced)
     if index.generator is not None:
         candidate = make_candidate(index, conditions, forced=forced)
     else:
@@ -225,4 +225,4 @@ def _branch(collection: Collection, query: CanonicalQuery, child: Any, usable: l
     node = text_of(child)
     if node is not None:
         return plan_text(collection, inner, node)
-    return max(_candidates(inner, usable, forced=False), key=lambda candidate: candidate.score, default=None)
+    return max(_candidates(collection, inner, usable, forced=False), key=lambda candidate: candidate.score, default=None)

@@ -34,6 +34,8 @@ from secantus_server.query.predicates import Predicate, conjuncts, has_index_com
 from secantus_server.query.stages import PlanStage
 
 PATH = "$_path"
+# The most expanded indexes that a collection keeps; making one takes some 10 us.
+MAX_EXPANDED = 100
 
 
 class _Expanded(IndexKind):
@@ -75,6 +77,18 @@ class ExpandedIndex(Index):
         return [self.path if path == PATH else value for (path, _), value in zip(self.parts, found, strict=True)]
 
 
+def _expanded(collection: Collection, base: Index, path: str | None, several: bool) -> ExpandedIndex:
+    """Return the expanded index, which the collection keeps as long as no further path gets arrays."""
+    key = (base.ident, path, several, base.multikey, len(base.marks))
+    known = collection.expanded_indexes
+    found: ExpandedIndex | None = known.get(key)
+    if found is None:
+        if len(known) >= MAX_EXPANDED:
+            known.clear()
+        found = known[key] = ExpandedIndex(base, path, several)
+    return found
+
+
 def _array_paths(base: Index, path: str) -> list[str]:
     """Return the prefixes of a path at which a document may have an array."""
     if not base.multikey:
@@ -102,10 +116,11 @@ class _PathConditions(Conditions):
         return True
 
 
-def wildcard_candidates(index: Index, conditions: Conditions, *, forced: bool) -> list[Candidate]:
+def wildcard_candidates(collection: Collection, index: Index, conditions: Conditions, *, forced: bool) -> list[Candidate]:
     """Return how a wildcard index could serve the query, one candidate for each path, or none.
 
     Arguments:
+        collection: the collection of the index.
         forced: the index is hinted, so that it is used even if it misses matches of a partial index's filter.
     """
     collation = parse_collation(index.spec.get("collation"))
@@ -118,11 +133,11 @@ def wildcard_candidates(index: Index, conditions: Conditions, *, forced: bool) -
     if not is_wildcard(first) and first not in plain:
         return []
     found = [
-        _candidate(index, conditions, path, used, plain, forced=forced)
+        _candidate(collection, index, conditions, path, used, plain, forced=forced)
         for path, used in _by_path(index, conditions, collation, same_collation=same_collation).items()
     ]
     if not is_wildcard(first) and not any(found):
-        found = [_candidate(index, conditions, None, [], plain, forced=forced)]
+        found = [_candidate(collection, index, conditions, None, [], plain, forced=forced)]
     return [candidate for candidate in found if candidate is not None]
 
 
@@ -160,7 +175,7 @@ def _inexact(predicate: Predicate, node: Any) -> Predicate:
 
 
 def _candidate(
-    index: Index, conditions: Conditions, path: str | None, used: Used, plain: dict[str, Used], *, forced: bool
+    collection: Collection, index: Index, conditions: Conditions, path: str | None, used: Used, plain: dict[str, Used], *, forced: bool
 ) -> Candidate | None:
     """Return how the index serves the query by one path, or None if it does not hold all matches.
 
@@ -175,7 +190,7 @@ def _candidate(
     by_path = {**plain, PATH: [(Predicate(PATH, paths, True, False, not several), None)]}
     if path is not None and bounding:
         by_path[path] = bounding
-    candidate = make_candidate(ExpandedIndex(index, path, several), _PathConditions(conditions, by_path), forced=forced)
+    candidate = make_candidate(_expanded(collection, index, path, several), _PathConditions(conditions, by_path), forced=forced)
     if candidate is not None and not several:
         # An ordinary index would need no field to fix the path.
         candidate.fixed -= candidate.fixed > list(candidate.index.spec["key"]).index(PATH)

@@ -12,6 +12,10 @@ from typing import Any
 
 from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
+from secantus_server.mql.collation.chinese import HAN_ORDERS
+
+BY_CODE = "en_US_POSIX"
+"""The locale that sorts ASCII characters by their codes."""
 
 ROOT_LOCALES = frozenset("ca de de_AT dz en en_US fr fr_CA ga id it li lb ms nl pt sw wae zu".split())
 """The locales that use the root order unchanged."""
@@ -21,6 +25,12 @@ _CYRILLIC_FIRST, _CYRILLIC_AFTER_LATIN = ("а", "ⰰ", "a"), ("а", "ⰰ", "α")
 MOVED_SCRIPTS: dict[str, Move] = {
     "el": ("α", "ⲁ", "a"),
     "he": ("א", "𐤀", "a"),
+    "am": ("ሀ", "ॐ", "a"),
+    "chr": ("Ꭰ", "𐒰", "a"),
+    "hy": ("Ա", "א", "a"),
+    "ka": ("ა", "Ա", "a"),
+    "lo": ("ໞ", "ꪀ", "a"),
+    "ne": ("ॐ", "ঀ", "a"),
     **dict.fromkeys("be bg bs_Cyrl kk ky mk ru sr uk".split(), _CYRILLIC_FIRST),
     **dict.fromkeys("az bs hr sr_Latn".split(), _CYRILLIC_AFTER_LATIN),
 }
@@ -46,6 +56,7 @@ def _hungarian() -> str:
 
 
 RULES: dict[str, str] = {
+    "af": "&N<<<ŉ",
     "be": "&Е<ё<<<Ё &у<ў<<<Ў",
     "bs": _CROATIAN,
     "cs": f"{_CARON} &H<ch<<<cH<<<Ch<<<CH &R<ř<<<Ř",
@@ -84,6 +95,27 @@ RULES: dict[str, str] = {
     "sv": f"{_NORDIC_D_T} &[before 1]ǀ<å<<<Å<ä<<<Ä<<æ<<<Æ<<ę<<<Ę<ö<<<Ö<<ø<<<Ø<<ő<<<Ő<<œ<<<Œ<<ô<<<Ô",
     "tr": _TURKISH,
     "az": f"{_TURKISH} &K<q<<<Q &E<ə<<<Ə &H<x<<<X &Z<w<<<W",
+    "dsb": "&C<č<<<Č<ć<<<Ć &E<ě<<<Ě &H<ch<<<cH<<<Ch<<<CH &[before 1]L<ł<<<Ł &N<ń<<<Ń &R<ŕ<<<Ŕ &S<š<<<Š<ś<<<Ś &Z<ž<<<Ž<ź<<<Ź",
+    "ee": "&\u030c<<\u0302 &D<dz<<<Dz<<<DZ<ɖ<<<Ɖ &E<ɛ<<<Ɛ &F<ƒ<<<Ƒ &G<gb<<<Gb<<<GB<ɣ<<<Ɣ &H<x<<<X &K<kp<<<Kp<<<KP &N<ny<<<Ny<<<NY<ŋ<<<Ŋ"
+    " &O<ɔ<<<Ɔ &T<ts<<<Ts<<<TS &V<ʋ<<<Ʋ",
+    "ha": "&B<ɓ<<<Ɓ &D<ɗ<<<Ɗ &K<ƙ<<<Ƙ &S<sh<<<Sh<<<SH &T<ts<<<Ts<<<TS &Y<ƴ<<<ʼy<<<'y<<<Ƴ<<<ʼY<<<'Y",
+    "hy": "&եվ<<<և",
+    "ig": "&B<ch<<<Ch<<<CH &G<gb<<<Gb<<<GB<gh<<<Gh<<<GH<gw<<<Gw<<<GW &I<ị<<<Ị &K<kp<<<Kp<<<KP<kw<<<Kw<<<KW"
+    " &N<ṅ<<<Ṅ<nw<<<Nw<<<NW<ny<<<Ny<<<NY &O<ọ<<<Ọ &S<sh<<<Sh<<<SH &U<ụ<<<Ụ",
+    "kl": "&D<<đ<<<Đ<<ð<<<Ð &Q<<ĸ<<<K' &t<<<þ/h &T<<<Þ/H &Y<<ü<<<Ü<<ű<<<Ű"
+    " &[before 1]ǀ<æ<<<Æ<<ä<<<Ä<<ę<<<Ę<ø<<<Ø<<ö<<<Ö<<ő<<<Ő<<œ<<<Œ<å<<<Å",
+    "lkt": "&C<č<<<Č &G<ǧ<<<Ǧ &H<ȟ<<<Ȟ &S<š<<<Š &Z<ž<<<Ž",
+    "lt": "&\u0300=\u0307\u0300 &\u0301=\u0307\u0301 &\u0303=\u0307\u0303 &A<<ą<<<Ą &C<č<<<Č &E<<ę<<<Ę<<ė<<<Ė &I<<į<<<Į<<y<<<Y &S<š<<<Š"
+    " &U<<ų<<<Ų<<ū<<<Ū &Z<ž<<<Ž",
+    "lv": "&[before 1]D<č<<<Č &[before 1]H<ģ<<<Ģ &I<<y<<<Y &[before 1]L<ķ<<<Ķ &[before 1]M<ļ<<<Ļ &[before 1]O<ņ<<<Ņ &[before 1]S<ŗ<<<Ŗ"
+    " &[before 1]T<š<<<Š &[before 1]Ʒ<ž<<<Ž",
+    "mt": "&[before 1]c<ċ<<<Ċ &[before 1]g<ġ<<<Ġ &[before 1]h<għ<<<gĦ<<<Għ<<<GĦ &[before 1]i<ħ<<<Ħ &[before 1]z<ż<<<Ż",
+    "om": "&Z<ch<<<Ch<<<CH<dh<<<Dh<<<DH<kh<<<Kh<<<KH<ny<<<Ny<<<NY<ph<<<Ph<<<PH<sh<<<Sh",
+    "se": "&[before 1]b<á<<<Á &[before 1]d<č<<<Č<ʒ<<<Ʒ<ǯ<<<Ǯ &[before 1]e<đ<<<Đ<<ð<<<Ð &[before 1]h<ǧ<<<Ǧ<ǥ<<<Ǥ &[before 1]l<ǩ<<<Ǩ"
+    " &[before 1]o<ŋ<<<Ŋ<<ń<<<Ń<<ñ<<<Ñ &[before 1]t<š<<<Š &[before 1]u<ŧ<<<Ŧ<<þ<<<Þ &y<<ü<<<Ü<<ű<<<Ű &[before 1]ǀ<ž<<<Ž<ø<<<Ø<<œ<<<Œ<æ<<<Æ"
+    "<å<<<Å<<ȧ<<<Ȧ<ä<<<Ä<<ã<<<Ã<ö<<<Ö<<ő<<<Ő<<õ<<<Õ<<ô<<<Ô<<ǫ<<<Ǫ",
+    "smn": "&A<â<<<Â<<à<<<À &C<č<<<Č &D<đ<<<Đ &Ŋ<<ñ<<<Ñ<<ń<<<Ń &S<š<<<Š &Z<ž<<<Ž<æ<<<Æ<ø<<<Ø<å<<<Å<ã<<<Ã<ä<<<Ä<á<<<Á<ö<<<Ö",
+    "to": "&n<ng<<<Ng<<<NG<<<ŋ<<<Ŋ &z<ʻ<<<ʽ &a<<á<<<Á<<ā<<<Ā &e<<é<<<É<<ē<<<Ē &i<<í<<<Í<<ī<<<Ī &o<<ó<<<Ó<<ō<<<Ō &u<<ú<<<Ú<<ū<<<Ū",
     "uk": "&Г<ґ<<<Ґ &ꙇ<ї<<<ꙶ<<<Ї",
     "vi": "&\u0300<<\u0309<<\u0303<<\u0301<<\u0323 &a<ă<<<Ă<â<<<Â &d<đ<<<Đ &e<ê<<<Ê &o<ô<<<Ô<ơ<<<Ơ &u<ư<<<Ư",
     "yo": "&E<ẹ<<<Ẹ &G<gb<<<Gb<<<GB &O<ọ<<<Ọ &S<ṣ<<<Ṣ",
@@ -98,14 +130,11 @@ LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
     "fr_CA": {"backwards": True},
     "mt": {"case_first": "upper"},
     "th": {"alternate": "shifted", "normalization": True},
-    **{locale: {"normalization": True} for locale in ("el", "he", "vi", "yo")},
+    **{locale: {"normalization": True} for locale in ("el", "he", "ig", "vi", "yo")},
 }
 """A locale's defaults for options, where they differ from the general defaults."""
 
-_NOT_YET = frozenset(
-    "af am ar as bn bo chr dsb ee en_US_POSIX fa fa_AF gu ha hi hy ig ja ka kl km kn ko kok lkt lo lt lv ml mn mr mt my ne om or pa ps"
-    " se si smn ta te th to ug ur yi zh zh_Hant".split()
-)
+_NOT_YET = frozenset("ar as bn bo fa fa_AF gu hi ja km kn ko kok ml mn mr my or pa ps si ta te th ug ur yi".split())
 _VARIANTS = frozenset(
     "big5han compat dictionary emoji eor gb2312han phonebook phonetic pinyin reformed search searchjl standard stroke"
     " traditional unihan zhuyin".split()
@@ -120,7 +149,7 @@ def check_locale(document: dict[str, Any]) -> bool:
     """
     name = document["locale"]
     base, _, keyword = name.partition("@")
-    supported = ROOT_LOCALES | RULES.keys() | MOVED_SCRIPTS.keys()
+    supported = ROOT_LOCALES | RULES.keys() | MOVED_SCRIPTS.keys() | HAN_ORDERS.keys() | {BY_CODE}
     variant = keyword.removeprefix("collation=")
     known = base in supported or base in _NOT_YET
     if not known or (keyword and (variant == keyword or variant not in _VARIANTS)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from secantus_server.mql.collation.chinese import HAN_ORDERS, chinese_weights
 from secantus_server.mql.collation.locales import MOVED_SCRIPTS
 from secantus_server.mql.collation.order import RootOrder
 
@@ -14,6 +15,8 @@ def moved_script(locale: str, root: RootOrder) -> Callable[[bytes], bytes] | Non
     Returns:
         None if the locale does not reorder scripts.
     """
+    if locale in HAN_ORDERS:
+        return chinese_weights(locale, root)
     if locale not in MOVED_SCRIPTS:
         return None
     first, end, start = (int.from_bytes(root.primary(letter), "big") for letter in MOVED_SCRIPTS[locale])

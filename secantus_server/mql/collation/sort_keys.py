@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from unicodedata import category, decimal, normalize
 
+from secantus_server.mql.collation.chinese import HAN_ORDERS
 from secantus_server.mql.collation.elements import ElementReader
 from secantus_server.mql.collation.locales import DROPPED_CONTRACTIONS
 from secantus_server.mql.collation.order import SECONDARY, Elements, RootOrder, Weights
@@ -57,6 +58,8 @@ class SortKeys:
         self._common_tertiary = self._tertiary(Weights(b""))
         self._kana = root.primary("あ"), root.primary("ん")
         self._moved_script = moved_script(spec.locale, root)
+        # Tone marks have smaller secondary weights than the common one.
+        self._has_long_secondaries = spec.locale in HAN_ORDERS
         self._plain = _PlainRows(self)
 
     def sort_key(self, text: str) -> bytes:
@@ -93,6 +96,8 @@ class SortKeys:
         """
         number = 1
         if self._spec.strength >= 2:
+            if self._has_long_secondaries:
+                return b"\0".join(parts)
             parts[number] = _trim(parts[number], _COMMON_SECONDARY)
             number += 1
         if self._spec.case_level:

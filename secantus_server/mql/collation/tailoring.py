@@ -11,8 +11,9 @@ import re
 from functools import cache
 from unicodedata import normalize
 
+from secantus_server.mql.collation.chinese import HAN_ORDERS, chinese_elements
 from secantus_server.mql.collation.elements import ElementReader
-from secantus_server.mql.collation.locales import RULES
+from secantus_server.mql.collation.locales import BY_CODE, RULES
 from secantus_server.mql.collation.order import LETTER_ROOM, SECONDARY, TERTIARY, Elements, RootOrder, Weights, root_order
 
 _RULE = re.compile(r"&(\[before 1\])?([^<=/& ]+)((?:(?:<{1,3}|=)[^<=& ]+)+)")
@@ -131,9 +132,23 @@ class _Builder:
         return self._element(Weights((element.primary.root - LETTER_ROOM).to_bytes(2, "big")))
 
 
+def _by_code(root: RootOrder) -> dict[str, Elements]:
+    """Return the elements of the ASCII characters in the order of their codes, after the letter A of the root order."""
+    start = (int.from_bytes(root.primary("A"), "big") + 1).to_bytes(2, "big")
+    found: dict[str, Elements] = {}
+    for code in range(0x20, 0x80):
+        case = 2 if chr(code).isupper() else 0
+        found[chr(code)] = (Weights(start + bytes([code]), SECONDARY, TERTIARY, case),)
+    return found
+
+
 @cache
 def tailoring(locale: str) -> dict[str, Elements]:
     """Return the elements that a supported locale changes."""
+    if locale == BY_CODE:
+        return _by_code(root_order())
+    if locale in HAN_ORDERS:
+        return chinese_elements(locale, root_order())
     builder = _Builder(root_order())
     builder.follow(RULES.get(locale, ""))
     return builder.finish()

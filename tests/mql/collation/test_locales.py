@@ -21,6 +21,14 @@ from secantus_server.mql.collation.locales import MOVED_SCRIPTS, ROOT_LOCALES, R
         ("el", "1 α ω a z а"),
         ("es", "n ñ o"),
         ("es@collation=traditional", "cz ch d lz ll m n ñ o"),
+        ("en_US_POSIX", "1 A B Z a b é z"),
+        ("dsb", "c č ć d e ě f h ch i z ž ź"),
+        ("ka", "1 ა ბ a α"),
+        ("lt", "i y j s š t z ž"),
+        ("lv", "c č d g ģ h i y j"),
+        ("mt", "B b ċ C c ġ g"),
+        ("zh", "1 阿 八 丁 一 ā á ǎ à a b ㄅ"),
+        ("zh_Hant", "1 一 丁 阿 ㄅ ā a b"),
         ("et", "s š z ž t w õ ä ö ü x"),
         ("fi", "a z å ä ö"),
         ("fr_CA", "cote côte coté côté"),
@@ -71,7 +79,7 @@ def test_every_supported_locale_works(locale: str) -> None:
     assert collation.sort_key("b") < collation.sort_key("c")
 
 
-@pytest.mark.parametrize("locale", ["zh", "ja", "ko", "th", "ar", "zh@collation=unihan", "en@collation=search", "en_US_POSIX"])
+@pytest.mark.parametrize("locale", ["ja", "ko", "th", "ar", "zh@collation=unihan", "zh@collation=zhuyin", "en@collation=search"])
 def test_locales_that_are_not_supported_say_so(locale: str) -> None:
     with pytest.raises(CommandError) as caught:
         parse_collation({"locale": locale})

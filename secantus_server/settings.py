@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -341,6 +340,9 @@ def check_names(names: Mapping[str, Any], where: str) -> None:
     """
     for name in names:
         if name not in _TYPES:
+            # Imported here, as all that is rarely needed, because an import costs each start.
+            import difflib
+
             near = [FORMER_NAMES[name]] if name in FORMER_NAMES else difflib.get_close_matches(name, _TYPES, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; the settings are {', '.join(_TYPES)}."
             raise SettingsError(f"{where}: unknown setting {name!r}{hint}")

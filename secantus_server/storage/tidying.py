@@ -10,7 +10,6 @@ next writer walks before it writes (`Engine.relieve`). This bounds the memory un
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from typing import Final
 
@@ -29,7 +28,6 @@ ROOM: Final = 16 * MEGABYTE
 GIVE_BACK_AFTER: Final = 4 * MEGABYTE
 #: The number of entries in a step, which takes half a millisecond, or two milliseconds if the pages are rewritten.
 _STEP: Final = 1024
-_TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 class Tidying:
@@ -126,5 +124,9 @@ class Tidying:
 
 def give_back_memory() -> None:
     """Make the C library return free memory to the system. Only glibc has a call for this."""
-    if _TRIM is not None:
-        _TRIM(0)
+    # Imported here, because an import costs each start.
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

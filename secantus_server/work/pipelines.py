@@ -20,12 +20,12 @@ from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.kinds.text import any_text
+from secantus_server.modules import import_late
 from secantus_server.mql.metadata import OF_VIEWS, Metadata
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.fusion.stage import FusionStage
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
-from secantus_server.work.change_streams.opening import is_change_stream, open_change_stream
 from secantus_server.work.pipeline_host import ServerHost
 from secantus_server.work.reading import command_context, cursor_reply
 from secantus_server.work.timeseries_buckets import bucket_hint
@@ -88,7 +88,7 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
         scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
         ctx, pipeline, source = prepare_pipeline(request, name, args, scope, transaction)
         documents: Iterator[bytes]
-        if is_change_stream(pipeline):
+        if _opens_stream(pipeline):
             documents = iter(())
         else:
             documents = pipeline.run(()) if source is None else ctx.host.documents(request.db, source, pipeline)
@@ -181,8 +181,9 @@ def _check_in_transaction(pipeline: Pipeline) -> None:
 def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batch_size: int | None) -> Reply:
     """Run a pipeline over a collection, a view or nothing, and return its first batch."""
     with open_pipeline(request, name, args) as opened:
-        if is_change_stream(opened.pipeline):
-            return open_change_stream(request, name, opened.pipeline, opened.scope, batch_size)
+        if _opens_stream(opened.pipeline):
+            open_change_stream = import_late("secantus_server.work.change_streams.opening").open_change_stream
+            return open_change_stream(request, name, opened.pipeline, opened.scope, batch_size)  # type: ignore[no-any-return]
         namespace = f"{request.db}.{'$cmd.aggregate' if name is None else name}"
         cursor = Cursor(namespace, opened.documents, opened.scope, session=request.session, comment=request.body.get("comment"))
         if opened.pipeline.writes:
@@ -235,3 +236,8 @@ def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]
     for stage in pipeline.stages:
         if not stage.in_view:
             raise CommandError(167, f"{stage.name} cannot be used in a view definition")
+
+
+def _opens_stream(pipeline: Pipeline) -> bool:
+    """Return whether a pipeline begins with `$changeStream`, whose modules are not imported for others."""
+    return bool(pipeline.stages) and pipeline.stages[0].name == "$changeStream"

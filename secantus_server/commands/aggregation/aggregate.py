@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.auth.privileges import Grants, Requirement
 from secantus_server.bson.values import is_number, type_name
@@ -13,11 +13,12 @@ from secantus_server.dispatch.registry import InTransaction, Reply, command, exp
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
-from secantus_server.query.explain import Runner
+from secantus_server.modules import import_late
 from secantus_server.work._stage_privileges import add_pipeline
-from secantus_server.work.explain import explain_command
-from secantus_server.work.explain_pipeline import explain_pipeline
 from secantus_server.work.pipelines import run_aggregate
+
+if TYPE_CHECKING:
+    from secantus_server.query.explain import Runner
 
 FIELDS = {
     "pipeline": a.array(required=True, null_is_absent=False),
@@ -72,7 +73,8 @@ def aggregate(request: Request, args: dict[str, Any]) -> Reply:
     if args["explain"]:
         if request.body.get("apiStrict"):
             raise CommandError(323, "aggregate with explain:true is not in API Version 1: use the explain command")
-        return explain_command(request, {**request.body, "cursor": {}}, "queryPlanner")
+        explain_command = import_late("secantus_server.work.explain").explain_command
+        return explain_command(request, {**request.body, "cursor": {}}, "queryPlanner")  # type: ignore[no-any-return]
     return run_aggregate(request, name, args, batch_size)
 
 
@@ -80,7 +82,8 @@ def aggregate(request: Request, args: dict[str, Any]) -> Reply:
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
     if "writeConcern" in request.body:
         raise CommandError(9, "Aggregation explain does not support the 'writeConcern' option")
-    return explain_pipeline(request, _target(request), args, transaction, runner)
+    explain_pipeline = import_late("secantus_server.work.explain_pipeline").explain_pipeline
+    return explain_pipeline(request, _target(request), args, transaction, runner)  # type: ignore[no-any-return]
 
 
 def _target(request: Request) -> str | None:

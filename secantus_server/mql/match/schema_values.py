@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import Any
 
 from bson.decimal128 import Decimal128
@@ -26,6 +25,9 @@ def is_multiple(value: Any, divisor: Any) -> bool:
         return value % divisor == 0
     if not _is_finite(value) or not _is_finite(divisor):
         return False
+    # Imported here, because an import costs each start.
+    from fractions import Fraction
+
     return Fraction(to_decimal(value)) % Fraction(to_decimal(divisor)) == 0
 
 

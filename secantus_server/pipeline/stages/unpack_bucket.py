@@ -62,7 +62,7 @@ class UnpackBucket(Stage):
             raise CommandError(5346510, "The $_internalUnpackBucket stage requires a bucketMaxSpanSeconds parameter")
         if "include" in spec and "exclude" in spec:
             raise CommandError(5408000, "The $_internalUnpackBucket stage expects at most one of include/exclude parameters")
-        names = spec.get("include", spec.get("exclude", []))
+        names: list[str] = spec["include"] if "include" in spec else spec.get("exclude", [])
         return cls(spec["timeField"], spec.get("metaField"), names, "include" in spec, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:

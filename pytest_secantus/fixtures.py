@@ -99,7 +99,8 @@ def secantus_db(request: pytest.FixtureRequest, secantus_client: MongoClient[dic
     if worker.options.isolation != "namespace":
         return secantus_client[worker.options.database]
     name = worker.new_database_name()
-    request.addfinalizer(lambda: _drop(worker.client, name) if worker.death() is None else None)
+    # A generator would cost each test of the other modes more.
+    request.addfinalizer(lambda: _drop(worker.client, name) if worker.death() is None else None)  # noqa: PT021
     worker.seeds.fill(guard.sources(request.node), name)
     return secantus_client[name]
 

@@ -1,0 +1,367 @@
+"""Tests of secantus_transport: clients without sockets, and what must not differ from clients with sockets."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugin.project import Project
+
+pytest_plugins = ["pytester"]
+
+BOTH = pytest.mark.parametrize("transport", ["direct", "tcp"])
+
+
+def sets(transport: str) -> tuple[str, str]:
+    return "-o", f"secantus_transport={transport}"
+
+
+SOCKETS = """
+    import socket
+
+    import pytest
+
+
+    @pytest.fixture
+    def opened(monkeypatch):
+        opened = []
+        connect = socket.socket.connect
+        monkeypatch.setattr(socket.socket, "connect", lambda sock, place: (opened.append(place), connect(sock, place))[1])
+        return opened
+
+
+    def test_sockets(opened, secantus_uri):
+        from pymongo import MongoClient
+
+        with MongoClient(secantus_uri) as client:
+            client.shop.fruit.insert_one({"_id": 1})
+            assert client.shop.fruit.find_one() == {"_id": 1}
+            assert bool(opened) is SOCKETS
+"""
+
+
+@pytest.mark.parametrize(("transport", "sockets"), [("direct", False), ("tcp", True)])
+def test_a_client_uses_sockets(project: Project, transport: str, sockets: bool) -> None:
+    project.write(test_it=SOCKETS.replace("SOCKETS", str(sockets)))
+    project.passes("--secantus-process", "no", *sets(transport), passed=1)
+
+
+def test_an_unknown_transport(project: Project) -> None:
+    project.write(test_it="def test_it(): pass")
+    result = project.run(*sets("pigeons"))
+    result.stderr.fnmatch_lines(["*secantus_transport is 'pigeons'; it must be one of direct, tcp*"])
+
+
+def test_a_driver_that_is_not_known(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pymongo.version", "4.19.3")
+    project.write(test_it=SOCKETS.replace("SOCKETS", "True"))
+    result = project.passes(*sets("direct"), passed=1)
+    result.stdout.fnmatch_lines(["secantus: *, transport tcp (direct is for other versions than pymongo 4.19.3)"])
+
+
+@BOTH
+def test_connections_are_counted(project: Project, transport: str) -> None:
+    project.write(
+        test_it="""
+        import gc
+        import time
+
+        from pymongo import MongoClient
+
+
+        def connections(client):
+            return client.admin.command("serverStatus")["connections"]
+
+
+        def test_it(secantus_client, secantus_uri):
+            secantus_client.admin.command("ping")
+            before = connections(secantus_client)
+            with MongoClient(secantus_uri, serverMonitoringMode="poll") as other:
+                other.admin.command("ping")
+                during = connections(secantus_client)
+                assert during["current"] >= before["current"] + 1
+                assert during["totalCreated"] >= before["totalCreated"] + 1
+                operations = list(secantus_client.admin.aggregate([{"$currentOp": {"idleConnections": True}}]))
+                assert all(one["client"].startswith("127.0.0.1:") for one in operations if "client" in one)
+                assert len({one["client"] for one in operations if "client" in one}) >= 2
+            del other
+            until = time.monotonic() + 10
+            while connections(secantus_client)["current"] > before["current"]:
+                assert time.monotonic() < until
+
+
+        def test_a_dropped_client(secantus_client, secantus_uri):
+            before = connections(secantus_client)["current"]
+            other = MongoClient(secantus_uri)
+            other.admin.command("ping")
+            del other
+            until = time.monotonic() + 20
+            while connections(secantus_client)["current"] > before:
+                gc.collect()
+                assert time.monotonic() < until
+        """
+    )
+    project.passes(*sets(transport), passed=2)
+
+
+@BOTH
+def test_time_limits_of_the_client(project: Project, transport: str) -> None:
+    project.write(
+        test_it="""
+        import pymongo
+        import pytest
+        from pymongo.errors import AutoReconnect, NetworkTimeout
+
+
+        def test_socket_timeout(secantus_uri, secantus_faults):
+            with pymongo.MongoClient(secantus_uri, socketTimeoutMS=200, retryReads=False) as client:
+                client.admin.command("ping")
+                secantus_faults.delay("find", seconds=5)
+                with pytest.raises(NetworkTimeout, match="timed out"):
+                    client.shop.fruit.find_one()
+
+
+        def test_timeout(secantus_client, secantus_faults):
+            secantus_faults.delay("find", seconds=5)
+            with pymongo.timeout(0.2), pytest.raises(pymongo.errors.PyMongoError) as raised:
+                secantus_client.shop.fruit.find_one()
+            assert raised.value.timeout
+
+
+        def test_dropped_connection(secantus_uri, secantus_faults):
+            with pymongo.MongoClient(secantus_uri, retryReads=False) as client:
+                client.admin.command("ping")
+                secantus_faults.drop_connection("find")
+                with pytest.raises(AutoReconnect, match="connection closed"):
+                    client.shop.fruit.find_one()
+                secantus_faults.end()
+                assert client.shop.fruit.find_one() is None
+        """
+    )
+    project.passes(*sets(transport), passed=3)
+
+
+@BOTH
+def test_a_signal_during_a_command(project: Project, transport: str) -> None:
+    project.write(
+        test_it="""
+        import signal
+        import time
+
+        import pytest
+        from pymongo.errors import WriteError
+
+
+        class Alarm(BaseException):
+            pass
+
+
+        @pytest.fixture
+        def alarm():
+            def ring(number, frame):
+                raise Alarm
+
+            before = signal.signal(signal.SIGALRM, ring)
+            assert signal.getsignal(signal.SIGALRM) is ring
+            yield
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
+        def test_a_write_that_waits(secantus_client, alarm):
+            fruit = secantus_client.shop.fruit
+            fruit.insert_one({"_id": 1})
+            with secantus_client.start_session() as session:
+                session.start_transaction()
+                fruit.update_one({"_id": 1}, {"$set": {"a": 1}}, session=session)
+                signal.setitimer(signal.ITIMER_REAL, 0.3)
+                with pytest.raises(Alarm):
+                    fruit.update_one({"_id": 1}, {"$set": {"a": 2}})
+                session.commit_transaction()
+            assert fruit.find_one()["a"] in (1, 2)
+
+
+        def test_a_long_read(secantus_client, alarm):
+            numbers = secantus_client.shop.numbers
+            numbers.insert_many([{"_id": n} for n in range(2000)])
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            join = {"$lookup": {"from": "numbers", "pipeline": [{"$match": {"$expr": {"$gt": ["$_id", -1]}}}], "as": "all"}}
+            with pytest.raises(Alarm):
+                list(numbers.aggregate([join, {"$group": {"_id": None, "n": {"$sum": {"$size": "$all"}}}}]))
+            assert numbers.count_documents({}) == 2000
+
+
+        def test_a_stream(secantus_client, alarm):
+            with secantus_client.shop.fruit.watch(max_await_time_ms=60_000) as stream:
+                signal.setitimer(signal.ITIMER_REAL, 0.3)
+                began = time.monotonic()
+                with pytest.raises(Alarm):
+                    stream.next()
+                assert time.monotonic() - began < 30
+
+
+        def test_a_handler_that_does_not_raise(secantus_client):
+            calls = []
+            before = signal.signal(signal.SIGALRM, lambda number, frame: calls.append(number))
+            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+            try:
+                secantus_client.shop.numbers.insert_many([{"_id": n} for n in range(5000)])
+                while not calls:
+                    secantus_client.admin.command("ping")
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, before)
+            assert secantus_client.shop.numbers.count_documents({}) == 5000
+        """
+    )
+    project.passes(*sets(transport), passed=4)
+
+
+@BOTH
+def test_an_event_loop(project: Project, transport: str) -> None:
+    project.write(
+        test_it="""
+        import asyncio
+
+        import pytest
+        from pymongo import AsyncMongoClient
+
+
+        def test_a_write_that_waits_for_another_task(secantus_uri):
+            async def commit_later(client, session):
+                await asyncio.sleep(0.2)
+                await session.commit_transaction()
+
+            async def main():
+                async with AsyncMongoClient(secantus_uri) as client:
+                    fruit = client.shop.fruit
+                    await fruit.insert_one({"_id": 1, "n": 0})
+                    async with client.start_session() as session:
+                        await session.start_transaction()
+                        await fruit.update_one({"_id": 1}, {"$inc": {"n": 1}}, session=session)
+                        await asyncio.gather(commit_later(client, session), fruit.update_one({"_id": 1}, {"$inc": {"n": 1}}))
+                    assert await fruit.find_one() == {"_id": 1, "n": 2}
+
+            asyncio.run(asyncio.wait_for(main(), 60))
+
+
+        def test_a_stream_beside_other_tasks(secantus_uri):
+            async def main():
+                async with AsyncMongoClient(secantus_uri) as client:
+                    async with await client.shop.fruit.watch(max_await_time_ms=30_000) as stream:
+                        waiting = asyncio.create_task(stream.next())
+                        await asyncio.sleep(0.1)
+                        await client.shop.fruit.insert_one({"_id": 1})
+                        assert (await waiting)["fullDocument"] == {"_id": 1}
+                        waiting = asyncio.create_task(stream.next())
+                        await asyncio.sleep(0.1)
+                        waiting.cancel()
+                        with pytest.raises(asyncio.CancelledError):
+                            await waiting
+                    assert await client.shop.fruit.count_documents({}) == 1
+
+            asyncio.run(asyncio.wait_for(main(), 60))
+
+
+        def test_other_tasks_have_a_turn(secantus_uri):
+            async def main():
+                async with AsyncMongoClient(secantus_uri) as client:
+                    done = False
+
+                    async def other():
+                        nonlocal done
+                        for _ in range(3):
+                            await asyncio.sleep(0)
+                        done = True
+
+                    task = asyncio.create_task(other())
+                    while not done:
+                        await client.admin.command("ping")
+                    await task
+
+            asyncio.run(asyncio.wait_for(main(), 60))
+
+
+        def test_time_limits(secantus_uri, secantus_faults):
+            async def main():
+                async with AsyncMongoClient(secantus_uri, socketTimeoutMS=200, retryReads=False) as client:
+                    await client.admin.command("ping")
+                    secantus_faults.delay("find", seconds=5)
+                    with pytest.raises(Exception, match="timed out"):
+                        await client.shop.fruit.find_one()
+
+            asyncio.run(asyncio.wait_for(main(), 60))
+        """
+    )
+    project.passes(*sets(transport), passed=4)
+
+
+@BOTH
+def test_an_exhaust_cursor(project: Project, transport: str) -> None:
+    project.write(
+        test_it="""
+        from pymongo import CursorType
+
+
+        def test_it(secantus_db):
+            secantus_db.numbers.insert_many([{"_id": n} for n in range(1000)])
+            cursor = secantus_db.numbers.find(cursor_type=CursorType.EXHAUST, batch_size=50)
+            assert [document["_id"] for document in cursor] == list(range(1000))
+            half = secantus_db.numbers.find(cursor_type=CursorType.EXHAUST, batch_size=50)
+            next(half)
+            half.close()
+            assert secantus_db.numbers.count_documents({}) == 1000
+
+
+        def test_unacknowledged_writes(secantus_db):
+            things = secantus_db.get_collection("things", write_concern=__import__("pymongo").WriteConcern(w=0))
+            things.insert_one({"_id": 1})
+            assert things.find_one() == {"_id": 1}
+
+
+        def test_compression(secantus_uri):
+            from pymongo import MongoClient
+
+            with MongoClient(secantus_uri, compressors="zlib") as client:
+                client.shop.fruit.insert_one({"_id": "a" * 10_000})
+                assert len(client.shop.fruit.find_one()["_id"]) == 10_000
+        """
+    )
+    project.passes(*sets(transport), passed=3)
+
+
+def test_a_fork_uses_sockets(project: Project) -> None:
+    project.write(
+        test_it="""
+        import os
+
+
+        def test_it(secantus_client):
+            secantus_client.shop.fruit.insert_one({"_id": 1})
+            child = os.fork()
+            if not child:
+                try:
+                    secantus_client.shop.fruit.insert_one({"_id": 2})
+                    os._exit(0)
+                except BaseException:
+                    os._exit(1)
+            assert os.waitpid(child, 0)[1] == 0
+            assert secantus_client.shop.fruit.count_documents({}) == 2
+        """
+    )
+    project.run_apart("--secantus-process", "no", *sets("direct")).assert_outcomes(passed=1)
+
+
+def test_redirected_clients(project: Project) -> None:
+    project.write(
+        test_it="""
+        from pymongo import MongoClient
+
+
+        def test_it():
+            with MongoClient("localhost", 27017) as client:
+                client.shop.fruit.insert_one({"_id": 1})
+                assert client.address == ("localhost", 27017)
+                assert client.shop.fruit.count_documents({}) == 1
+        """
+    )
+    project.passes("--secantus", "--secantus-redirect=localhost:27017", *sets("direct"), passed=1)

@@ -106,7 +106,7 @@ DATES_BEFORE_1970 = difference(
     "with a fraction of a second",
     "the result is a second later",
     NOTES_8_3,
-    "`$densify` counts correctly in both.",
+    "That only dates with a fraction are concerned says SERVER-110620. `$densify` counts correctly in both.",
 )
 TRIM_LIMIT = difference(
     "trim_limit",

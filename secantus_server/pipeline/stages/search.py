@@ -18,7 +18,6 @@ class SearchStage(Stage):
 
     position = Position.FIRST
     reads_itself = True
-    in_view = False
     in_facet = False
     stable_api = False
     refusal = (

@@ -123,7 +123,8 @@ class _Copy:
             new_ident = target.new_ident
             ident = 0 if collection.is_view else new_ident()
             indexes = [make_index(index.spec, new_ident() if index.stores_entries else 0) for index in collection.indexes]
-        self._new = Collection(collection.db, collection.name, collection.uuid, ident, collection.options, indexes)
+        old = collection
+        self._new = Collection(old.db, old.name, old.uuid, ident, old.options, indexes, old.search_indexes)
 
     def run(self) -> Kept:
         """Copy the documents, then write the row that makes the collection exist."""

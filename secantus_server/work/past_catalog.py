@@ -104,6 +104,7 @@ class PastCatalog(CatalogView):
         else:
             options, specs = earlier.created, [id_index_spec(earlier.created), *earlier.specs]
         built = empty_collection(services, db, name, options, specs, Binary(uuid, 4))
+        built.search_indexes = () if present is None else present.search_indexes
         try:
             if present is None:
                 self._store(built, earlier.documents())

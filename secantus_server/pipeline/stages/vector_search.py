@@ -38,6 +38,7 @@ class VectorSearch(SearchStage):
         ctx: the context of the pipeline, or None likewise.
     """
 
+    in_view = False
     makes_many = True
 
     def __init__(self, query: VectorQuery | None = None, ctx: PipelineContext | None = None) -> None:

@@ -179,6 +179,17 @@ def test_in_fusions(db: Database[Documents]) -> None:
     assert [document["_id"] for document in db.c.aggregate([scored])] == [2, 1]
 
 
+def test_a_view_of_results(db: Database[Documents]) -> None:
+    stages = [{"$search": {"text": {"query": "quick", "path": "name"}}}, {"$set": {"s": {"$meta": "searchScore"}}}]
+    db.command({"create": "v", "viewOn": "c", "pipeline": stages})
+    assert [document["_id"] for document in db.v.find({"s": {"$gt": 0}})] == [2, 1]
+    assert [document["_id"] for document in db.v.aggregate([{"$match": {"n": 1}}])] == [1]
+    joined = db.c.aggregate([{"$match": {"_id": 4}}, {"$lookup": {"from": "v", "pipeline": [{"$limit": 1}], "as": "j"}}])
+    assert [one["_id"] for one in next(joined)["j"]] == [2]
+    ranked = {"$rankFusion": {"input": {"pipelines": {"a": [{"$sort": {"n": 1}}]}}}}
+    assert [document["_id"] for document in db.v.aggregate([ranked])] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("search", "expected"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from bson.binary import Binary, BinaryVectorDtype
 from pymongo import MongoClient
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 from pymongo.operations import SearchIndexModel
@@ -203,6 +206,71 @@ def test_searches_during_writes_see_whole_commits(places: Database[Documents]) -
     finally:
         writer.join()
     assert [found["s"] for found in places.c.aggregate(stages)] == pytest.approx([1 / 92] * 2)
+
+
+def test_a_snapshot_session_sees_the_past(places: Database[Documents]) -> None:
+    stage = search([100, 0], limit=1)
+    with places.client.start_session(snapshot=True) as session:
+        assert ids(places, stage, session=session) == [19]
+        places.c.insert_one({"_id": "new", "v": [100.0, 0.0]})
+        assert ids(places, stage) == ["new"]
+        assert ids(places, stage, session=session) == [19]
+    with places.client.start_session(snapshot=True) as session:
+        assert ids(places, stage, session=session) == ["new"]
+
+
+def test_a_read_at_an_earlier_time(places: Database[Documents]) -> None:
+    places.c.insert_one({"_id": "new", "v": [100.0, 0.0]})
+    past = places.command("ping")["operationTime"]
+    places.c.update_one({"_id": "new"}, {"$set": {"v": [0.0, 0.0]}})
+    concern = {"level": "snapshot", "atClusterTime": past}
+    reply = places.command({"aggregate": "c", "pipeline": [search([100, 0], limit=1)], "cursor": {}, "readConcern": concern})
+    assert [document["_id"] for document in reply["cursor"]["firstBatch"]] == ["new"]
+    assert ids(places, search([100, 0], limit=1)) == [19]
+
+
+def test_random_changes(server: SecantusDBServer, places: Database[Documents]) -> None:
+    """After each change, and after changes are undone, a search finds what a comparison of all documents finds."""
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    source = random.Random(seed)
+
+    def check(session: ClientSession | None = None) -> None:
+        point, parity = [source.uniform(-5, 25), source.uniform(-5, 5)], source.choice([None, 0, 1])
+        stage = search(point, 4, **({} if parity is None else {"filter": {"g": parity}}))
+        have = [one for one in places.c.find({} if parity is None else {"g": parity}, session=session) if "v" in one]
+        wanted = sorted(math.dist(one["v"], point) for one in have)[:4]
+        found = [math.dist(one["v"], point) for one in places.c.aggregate([stage], session=session)]
+        assert found == pytest.approx(wanted, abs=1e-4)
+
+    def change(session: ClientSession | None = None) -> None:
+        one = {"_id": source.randrange(30)}
+        vector = [float(source.randrange(-5, 25)), float(source.randrange(-5, 5))]
+        kind = source.randrange(4)
+        if kind == 0:
+            places.c.delete_one(one, session=session)
+        elif kind == 1:
+            places.c.update_one(one, {"$unset": {"v": 1}}, session=session)
+        else:
+            places.c.update_one(one, {"$set": {"v": vector, "g": source.randrange(2)}}, upsert=True, session=session)
+
+    for _ in range(25):
+        change()
+        check()
+        with server.checkpoint():
+            change()
+            check()
+        check()
+        with places.client.start_session() as session:
+            session.start_transaction()
+            change(session)
+            check(session)
+            check()
+            if source.random() < 0.5:
+                session.commit_transaction()
+            else:
+                session.abort_transaction()
+        check()
 
 
 def test_in_joins_and_fusions(places: Database[Documents]) -> None:

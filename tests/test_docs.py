@@ -97,7 +97,8 @@ def test_the_script_of_the_readme(tmp_path: Path) -> None:
 
 
 PAGES_OF_TESTS = [
-    f"docs/{name}.md" for name in ("transactions", "change-streams", "fail-points", "faults", "command-log", "report", "other-languages")
+    f"docs/{name}.md"
+    for name in ("transactions", "change-streams", "fail-points", "faults", "command-log", "report", "other-languages", "time-series")
 ]
 
 

@@ -118,8 +118,8 @@ class ServerHost:
             CommandError: 167 OptionNotSupportedOnView if a view's collation differs from the pipeline's.
         """
         found = self._collection(db, collection)
-        has_fixed_collation = found is not None and found.is_view and not found.is_timeseries
-        if has_fixed_collation and parse_collation(found.options.get("collation")) != self._parse.collation:
+        is_plain_view = found is not None and found.is_view and not found.is_timeseries
+        if found is not None and is_plain_view and parse_collation(found.options.get("collation")) != self._parse.collation:
             raise CommandError(167, f"Cannot read the view {found.namespace} with a collation that is not its default collation")
         stages, collection = self._catalog.resolve(db, collection, [])
         return Resolved(collection, stages)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from bson.int64 import Int64
+from pymongo import MongoClient
 from pymongo.database import Database
 
 from tests.failing import failure
@@ -149,6 +151,34 @@ def test_a_retried_insert_is_not_repeated(db: Database[dict[str, Any]]) -> None:
         command = {"insert": "s", "documents": [{"t": START, "m": 1}], "txnNumber": Int64(1)}
         assert [db.command(dict(command), session=session)["n"] for _ in range(2)] == [1, 1]
     assert db.s.count_documents({}) == 1
+
+
+def test_threads_share_a_bucket(db: Database[dict[str, Any]], server: Any) -> None:
+    series(db)
+
+    def insert(first: int) -> None:
+        with MongoClient[dict[str, Any]](server.uri) as client:
+            for number in range(20):
+                client[db.name].s.insert_one({"t": after(number), "m": 1, "v": first + number})
+
+    threads = [threading.Thread(target=insert, args=(100 * number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({one["v"] for one in db.s.find()}) == 80
+    assert [bucket["control"]["count"] for bucket in buckets(db)] == [80]
+
+
+def test_past_states(db: Database[dict[str, Any]]) -> None:
+    series(db)
+    db.s.insert_many([{"t": after(number), "m": number % 2, "v": number} for number in range(6)])
+    with db.client.start_session(snapshot=True) as session:
+        assert db.s.count_documents({}, session=session) == 6
+        db.s.insert_one({"t": START, "m": 1})
+        db.s.delete_many({"v": {"$lt": 3}})
+        assert db.s.count_documents({}, session=session) == 6
+    assert db.s.count_documents({}) == 4
 
 
 def test_a_snapshot_brings_the_measurements_back(db: Database[dict[str, Any]], server: Any) -> None:

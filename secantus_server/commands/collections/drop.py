@@ -59,10 +59,16 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _drop_views(request: Request) -> Reply:
-    """Drop all views: their definitions are the documents of `system.views`."""
+    """Drop all views: their definitions are the documents of `system.views`.
+
+    Raises:
+        CommandError: 20 IllegalOperation while there is a time-series collection, which is a view over its buckets.
+    """
 
     def body(transaction: CatalogTransaction) -> list[Collection]:
         views = [collection for collection in transaction.catalog.collections(request.db) if collection.is_view]
+        if any(view.is_timeseries for view in views):
+            raise CommandError(20, f"Cannot drop {request.db}.{VIEWS} while the database has time-series collections")
         for view in views:
             drop_collection(transaction, view)
         return views

@@ -63,6 +63,7 @@ def test_create_again(series: Database[dict[str, Any]]) -> None:
 
 def test_drop(series: Database[dict[str, Any]]) -> None:
     assert failure(series, {"drop": "system.buckets.s"})["code"] == 20
+    assert failure(series, {"drop": "system.views"})["code"] == 20
     series.command("drop", "s")
     assert series.list_collection_names() == []
     assert failure(series, {"listIndexes": "system.buckets.s"})["code"] == 26

@@ -152,6 +152,8 @@ class Grid:
             region: the region.
             most: how many squares to use.
         """
+        if not math.isfinite(self.high - self.low):
+            return [_squares(0, 0)]
         done: list[Range] = []
         waiting = deque([(0, 0, self.low, self.low)])
         while waiting:

@@ -46,10 +46,13 @@ def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: 
         raise CommandError(2, f"error processing query: ns={collection.namespace}: $near needs an index and cannot run with $natural")
     geojson = is_near_geojson(near)
     conditions = Conditions(query)
+    plans = []
     for index in [hinted] if hinted is not None else collection.indexes:
         measures = index.kind.serves_near(spherical=near.spherical, geojson=geojson) and index.kind.locates(index.spec["key"], near.path)
         if measures and not index.hidden and holds_all_matches(index, conditions):
-            return near_plan(collection, query, near, index)
+            plans.append(near_plan(collection, query, near, index))
+    if plans:
+        return next((plan for plan in plans if plan.search is not None), plans[0])
     raise CommandError(
         291,
         f"error processing query: ns={collection.namespace}: planner returned error"

@@ -224,6 +224,18 @@ def test_partial_and_hidden_indexes(db: Database) -> None:
     assert code(db, {"find": "c", "filter": {**NEAR, "n": 1}}) == 291
 
 
+def test_an_index_that_can_be_searched_is_preferred(db: Database) -> None:
+    db.c.insert_many([document(number) for number in range(6)])
+    for key in ([("n", 1), ("loc", "2dsphere")], [("loc", "2dsphere")]):
+        db.c.create_index(key)
+    for filter, name in ((NEAR, "loc_2dsphere"), ({**NEAR, "n": 1}, "n_1_loc_2dsphere")):
+        stage = explained(db, {"find": "c", "filter": filter})["executionStats"]["executionStages"]
+        assert (stage["indexName"], "searchIntervals" in stage) == (name, True)
+    hinted = {"find": "c", "filter": NEAR, "hint": "n_1_loc_2dsphere"}
+    assert "searchIntervals" not in explained(db, hinted)["executionStats"]["executionStages"]
+    assert ids(db.c.find(NEAR, hint="n_1_loc_2dsphere")) == [0, 1, 2, 3, 4, 5]
+
+
 def test_a_stage_ignores_hidden_indexes(db: Database) -> None:
     db.c.insert_many([document(number) for number in range(3)])
     db.c.create_index([("other", "2dsphere")], hidden=True)

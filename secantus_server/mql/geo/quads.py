@@ -27,6 +27,8 @@ MAX_BITS = 32
 _DEGREES_MARGIN = 1e-5
 # In degrees: less than that, and more than the squares of common limits are enlarged.
 _OFF = 1e-6
+# Products of greater coordinates may be infinite.
+_HUGE = 1e150
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,11 @@ class Outline(Region):
         self._polygon = polygon
         corners = polygon.corners
         self._edges = list(zip(corners, [*corners[1:], corners[0]], strict=True))
+        self._is_huge = any(abs(coordinate) > _HUGE for corner in corners for coordinate in corner)
 
     def overlap(self, square: Rectangle) -> int:
         """Return the position of a square relative to the region."""
-        if any(_passes(a, b, square) for a, b in self._edges):
+        if self._is_huge or any(_passes(a, b, square) for a, b in self._edges):
             return PARTLY
         middle = (square.x0 + square.x1) / 2, (square.y0 + square.y1) / 2
         return INSIDE if self._polygon.contains(middle) else OUTSIDE
@@ -149,6 +152,8 @@ class Grid:
             region: the region.
             most: how many squares to use.
         """
+        if not math.isfinite(self.high - self.low):
+            return [_squares(0, 0)]
         done: list[Range] = []
         waiting = deque([(0, 0, self.low, self.low)])
         while waiting:

@@ -67,6 +67,15 @@ def test_a_cap_is_covered(center: tuple[float, float], radius: float) -> None:
             assert any(low <= GRID.hash_of(position) <= high for low, high in ranges), position
 
 
+def test_a_polygon_too_large_to_compute_with() -> None:
+    huge = FlatPolygon(((-1e308, -1e308), (1e308, -1e308), (0, 1e308)))
+    assert sum(high - low + 1 for low, high in GRID.cover(region_of(huge), 40)) == 2**64
+
+
+def test_limits_too_far_apart_to_compute_with() -> None:
+    assert Grid(-1e308, 1e308, 26).cover(region_of(Box((0, 0), (1, 1))), 40) == [(0, 2**64 - 1)]
+
+
 def test_a_ring_leaves_its_middle_out() -> None:
     ranges = GRID.cover(Ring((0, 0), 50, 60), 40)
     assert covers(GRID, Ring((0, 0), 50, 60), (55, 0))

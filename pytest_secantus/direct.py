@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import ExitStack
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +24,8 @@ def installed_version() -> str | None:
     """Return the version of pymongo without importing it, or None if it cannot be found out: the suite may patch the process before."""
     if (pymongo := sys.modules.get("pymongo")) is not None:
         return str(pymongo.version)
-    spec = find_spec("pymongo")
+    # Not `importlib.util.find_spec`, which asks the finders of `imports`, too: they take it for the import that they wait for.
+    spec = PathFinder.find_spec("pymongo")
     file = Path(spec.origin or "").with_name("_version.py") if spec is not None else None
     found = re.search(r'^__version__ = "([^"]+)"', file.read_text("utf-8"), re.MULTILINE) if file is not None and file.exists() else None
     return found[1] if found else None

@@ -326,7 +326,8 @@ def wait_for_reply(driver: Driver, conn: Any) -> bytes:
     deadline = None if left_s is None else time.monotonic() + left_s
     while True:
         pause = LOOK_S if deadline is None else min(LOOK_S, max(deadline - time.monotonic(), 0))
-        if (reply := conn.conn.conn.direct.receive(pause)) is not None:
+        reply: bytes | None = conn.conn.conn.direct.receive(pause)
+        if reply is not None:
             return reply
         if conn.cancel_context.cancelled:
             raise driver.cancelled("operation cancelled")

@@ -268,8 +268,8 @@ class Listener:
         """Connect a client of this process without a socket.
 
         Returns:
-            the client's end, or None if a client must use a socket: the server is closing, is at its limit of connections, which the
-            refusal explains, or requires TLS or authentication.
+            the client's end, or None if the client must use a socket: the server is closing, has reached its limit of connections (the
+            refusal says so), or uses TLS or authentication.
         """
         if self._services.access is not None or self.certificates is not None:
             return None

@@ -1,6 +1,7 @@
 """The interface between a connection and the bytes of its client.
 
-`net/plain.py` implements it over TCP, and `net/tls.py` with TLS over that. `Listener` selects the one for a connection.
+`net/plain.py` implements it over TCP, `net/tls.py` with TLS over that, and `net/direct.py` within the process. `Listener` selects the one
+for a connection.
 """
 
 from __future__ import annotations

@@ -29,9 +29,6 @@ class FakeStore:
         self._open.append(FakeSnapshot(self))
         return self._open[-1]
 
-    def renew(self, snapshot: FakeSnapshot) -> bool:
-        return self._open[-1:] == [snapshot] and not self.written_since(snapshot)
-
     def restore(self, snapshot: FakeSnapshot) -> None:
         del self._open[self._open.index(snapshot) + 1 :]
         self.values = dict(snapshot.values)
@@ -59,6 +56,13 @@ class FakeStore:
                     self.values.pop(name, None)
                 else:
                     self.values[name] = value
+
+
+class RenewingStore(FakeStore):
+    """A store that renews the snapshot of a layer that has ended for the next one."""
+
+    def renew(self, snapshot: FakeSnapshot) -> bool:
+        return self._open[-1:] == [snapshot] and not self.written_since(snapshot)
 
 
 def changed(before: Values, after: Values) -> dict[str, int | None]:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pytest_secantus.isolation import RANKS, SEED_RANK, TEST_RANK, Layers
-from tests.plugin.fake_store import FakeStore
+from tests.plugin.fake_store import FakeStore, RenewingStore
 
 SESSION, MODULE, CLASS = RANKS["session"], RANKS["module"], RANKS["class"]
 
@@ -193,9 +193,9 @@ def test_detaching_forgets(store: FakeStore, layers: Layers) -> None:
 class Walk:
     """Owners that are set up and torn down in random order, some during the setup of others, as fixtures are."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, store: FakeStore) -> None:
         self.random = random.Random(seed)
-        self.store, self.layers = FakeStore(), Layers()
+        self.store, self.layers = store, Layers()
         self.layers.attach(self.store)
         self.alive: list[str] = []
         self.made = 0
@@ -222,9 +222,10 @@ class Walk:
         assert {name: value for name, value in self.store.values.items() if name != "shared"} == dict.fromkeys(self.alive, 2)
 
 
+@pytest.mark.parametrize("make_store", [FakeStore, RenewingStore])
 @pytest.mark.parametrize("seed", range(100))
-def test_however_owners_come_and_go_only_the_living_show(seed: int) -> None:
-    walk = Walk(seed)
+def test_however_owners_come_and_go_only_the_living_show(seed: int, make_store: type[FakeStore]) -> None:
+    walk = Walk(seed, make_store())
     for _ in range(6):
         walk.set_up(walk.random.choice([SESSION, MODULE, CLASS, TEST_RANK]))
         walk.check()
@@ -235,4 +236,23 @@ def test_however_owners_come_and_go_only_the_living_show(seed: int) -> None:
         walk.tear_down()
         walk.check()
     assert walk.store.values == {}
-    assert walk.store.snapshots == ()
+    assert len(walk.store.snapshots) <= (make_store is RenewingStore)
+
+
+def test_a_snapshot_is_reused_unless_something_was_written() -> None:
+    store, layers = RenewingStore(), Layers()
+    layers.attach(store)
+    with layers.writing("first", TEST_RANK):
+        write(store, first=1)
+        (snapshot,) = store.snapshots
+    layers.close("first")
+    with layers.writing("second", TEST_RANK):
+        assert store.snapshots == (snapshot,)
+        write(store, second=1)
+    layers.close("second")
+    write(store, outside=1)
+    with layers.writing("third", TEST_RANK):
+        assert store.snapshots != (snapshot,)
+        write(store, outside=2)
+    layers.close("third")
+    assert store.values == {"outside": 1}

@@ -1,0 +1,69 @@
+"""Tests of clients in the server's own process that use no sockets: what runs where, the limit, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import bson
+import pytest
+
+from secantus_server.net.direct import DirectConnection
+from secantus_server.server import SecantusDBServer
+from secantus_server.system._threads import get_ident
+from secantus_server.wire.op_msg import build_op_msg
+
+
+@pytest.fixture
+def server() -> Iterator[SecantusDBServer]:
+    with SecantusDBServer(port=0, storage_path=":memory:", max_connections=2) as server:
+        yield server
+
+
+def connect(server: SecantusDBServer) -> DirectConnection:
+    connection = server.connect_directly()
+    assert connection is not None
+    return connection
+
+
+def run(connection: DirectConnection, **command: object) -> dict[str, object]:
+    connection.send(build_op_msg({**command, "$db": "admin"}, 1, 0, 0))
+    reply = connection.receive(30)
+    assert reply is not None
+    return dict(bson.decode(reply[21:]))
+
+
+def test_a_command_runs_in_the_clients_thread(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+    begin = server.services.operations.begin
+    monkeypatch.setattr(server.services.operations, "begin", lambda *args: (threads.append(get_ident()), begin(*args))[1])
+    connection = connect(server)
+    assert run(connection, ping=1)["ok"] == 1
+    connection.send(build_op_msg({"find": "things", "$db": "test"}, 2, 0, 0), is_limited=True)
+    assert connection.receive(30) is not None
+    assert [thread == get_ident() for thread in threads] == [True, False]
+
+
+def test_bytes_that_are_no_message_end_the_connection(server: SecantusDBServer) -> None:
+    connection = connect(server)
+    connection.send(b"GET / HTTP/1.1\r\n\r\n")
+    with pytest.raises(OSError, match="connection closed"):
+        connection.receive(30)
+    with pytest.raises(BrokenPipeError):
+        connection.send(b"")
+
+
+def test_a_client_beyond_the_limit_needs_a_socket(server: SecantusDBServer) -> None:
+    first, second = connect(server), connect(server)
+    assert server.connect_directly() is None
+    first.close()
+    second.close()
+
+
+def test_connections_end_with_the_server(server: SecantusDBServer) -> None:
+    connection = connect(server)
+    assert run(connection, ping=1)["ok"] == 1
+    services = server.services
+    server.stop()
+    assert connection.is_closed
+    assert services.connections.all() == []
+    assert server.connect_directly() is None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
-from secantus_server.errors import not_supported
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.text.languages import LANGUAGES, NO_LANGUAGE
 from secantus_server.mql.text.tokens import VERSION, Sensitivity, tokenizer
 
@@ -21,15 +22,17 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _DIACRITICS_COUNT = Sensitivity(diacritics=True)
 
 
-def analyzer(name: str) -> Analyzer:
+def analyzer(name: Any) -> Analyzer:
     """Return the function that splits a text.
 
     Arguments:
         name: such as `lucene.standard` or `lucene.french`.
 
     Raises:
-        CommandError: 238 for an analyzer that is not supported.
+        CommandError: 8 if it is not a string, 238 for an analyzer that is not supported.
     """
+    if type(name) is not str:
+        raise CommandError(8, '"analyzer" must be a string')
     own = _OWN.get(name)
     if own is not None:
         return own

@@ -82,5 +82,8 @@ def _check(node: dict[str, Any], where: str) -> None:
             for option in ("analyzer", "searchAnalyzer"):
                 if option in one:
                     analyzer(one[option])
+            for option in ("minGrams", "maxGrams"):
+                if type(one.get(option, 1)) is not int or one.get(option, 1) < 1:
+                    raise CommandError(8, f'"{where}.fields.{name}.{option}" must be a positive integer')
             if one["type"] == "document":
                 _check(one, f"{where}.fields.{name}")

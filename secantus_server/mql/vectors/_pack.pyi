@@ -1,5 +1,7 @@
 from collections.abc import Callable
 
+from typing_extensions import Self
+
 FLOATS: int
 BYTES: int
 BITS: int
@@ -12,7 +14,7 @@ class Rows:
     dimensions: int
     count: int
     keys: list[bytes]
-    def __init__(self, representation: int, dimensions: int) -> None: ...
+    def __new__(cls, representation: int, dimensions: int) -> Self: ...
     def nearest(self, query: bytes, similarity: int, limit: int, check: Callable[[], None]) -> list[tuple[bytes, float]]: ...
 
 class VectorPack:

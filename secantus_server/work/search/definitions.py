@@ -115,7 +115,7 @@ def _vector(field: dict[str, Any], path: str, where: str) -> VectorField:
         dimensions = int(dimensions)
     if type(dimensions) not in (int, Int64) or not 1 <= dimensions <= MAX_DIMENSIONS:
         raise CommandError(8, f'"{where}.numDimensions" is required and must be within bounds [1, {MAX_DIMENSIONS}]')
-    if similarity not in SIMILARITIES:
+    if type(similarity) is not str or similarity not in SIMILARITIES:
         raise CommandError(8, f'"{where}.similarity" is required and must be one of [{", ".join(SIMILARITIES)}]')
     if field.get("quantization", "none") not in ("none", "scalar", "binary"):
         raise CommandError(8, f'"{where}.quantization" must be one of [none, scalar, binary]')

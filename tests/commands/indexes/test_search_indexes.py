@@ -116,6 +116,7 @@ def test_malformed_commands(places: Database[Documents], command: Documents, exp
         {"numDimensions": 8193},
         {"numDimensions": "2"},
         {"similarity": "x"},
+        {"similarity": {}},
         {"quantization": "x"},
         {"other": 1},
     ],

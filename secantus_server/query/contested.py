@@ -54,7 +54,7 @@ class ContestedSort(Sort):
     @property
     def chosen(self) -> Plan:
         """The plan that the documents are from."""
-        return self.rival if self.gave_way else self  # type: ignore[no-any-return]
+        return self.rival if self.gave_way else self
 
     def explain(self) -> PlanStage:
         """Return the node as explain shows it."""

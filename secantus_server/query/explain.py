@@ -146,7 +146,7 @@ def run_find(
     root = windowed(chosen, query, projection, parsed)
     if not isinstance(plan, ExpressScan | IdHack):
         others = other_plans(collection, query)
-        if chosen is not plan:
+        if isinstance(plan, ContestedSort) and plan.gave_way:
             others = [plan.sort, *(other for other in others if other != chosen)]
         root.rejected = [windowed(other, query, projection, parsed) for other in others]
     return root

@@ -142,7 +142,8 @@ def run_find(
     elif isinstance(plan, ContestedSort):
         # Its first document decides which plan it is.
         drain(islice(plan.open(runner.scope), 1))
-    chosen = plan.chosen if isinstance(plan, ContestedSort) else plan
+    contested = plan if isinstance(plan, ContestedSort) else None
+    chosen = plan if contested is None else contested.chosen
     root = windowed(chosen, query, projection, parsed)
     if not isinstance(plan, ExpressScan | IdHack):
         others = other_plans(collection, query)

@@ -11,8 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
 
-# Our modules that were there after the latest late import.
+from secantus_server.system._threads import RLock
+
+#: The late imports that run now. A look-up in a registry that finds something meanwhile calls `settle`.
+RUNNING: list[str] = []
+
+# The modules that were imported late, by name; and all of ours that were there after the latest late import. `_LOCK` guards the changes of
+# these and of RUNNING.
+_LATE: dict[str, ModuleType] = {}
 _KEPT: dict[str, ModuleType] = {}
+_LOCK = RLock()
 
 
 def module_names(package: str, paths: Iterable[str]) -> Iterator[str]:
@@ -50,14 +58,25 @@ def import_late(name: str) -> ModuleType:
     Tools such as pytester remove the modules that were imported since some time. Ours are put back before an import, because a second
     import of a registry would make a second, empty one.
     """
-    known = _KEPT.get(name)
+    known = _LATE.get(name)
     if known is not None:
         return known
-    for kept, module in list(_KEPT.items()):
-        sys.modules.setdefault(kept, module)
-    found = import_module(name)
-    _KEPT.update((kept, module) for kept, module in list(sys.modules.items()) if kept.startswith("secantus_server."))
+    with _LOCK:
+        RUNNING.append(name)
+        try:
+            for kept, module in list(_KEPT.items()):
+                sys.modules.setdefault(kept, module)
+            found = _LATE[name] = import_module(name)
+            _KEPT.update((kept, module) for kept, module in list(sys.modules.items()) if kept.startswith("secantus_server."))
+        finally:
+            RUNNING.pop()
     return found
+
+
+def settle() -> None:
+    """Wait until no other thread imports a module late: what it has registered so far may not be complete."""
+    with _LOCK:
+        pass
 
 
 def modules_by_name(package: str, paths: Iterable[str], others: Mapping[str, str]) -> dict[str, str]:

@@ -40,8 +40,10 @@ _OTHER_NAMES: Final = {
     "map_reduce": "mapreduce",
     "parameters": "getParameter setParameter",
     "plan_cache": "planCacheClear planCacheClearFilters planCacheListFilters planCacheSetFilter",
+    "query_settings": "setQuerySettings removeQuerySettings",
     "replica_set": "replSetGetConfig replSetGetStatus replSetInitiate",
     "resize_oplog": "replSetResizeOplog",
+    "restore_archive": "secantusAdmin.restoreArchive",
     "roles": "createRole updateRole dropRole dropAllRolesFromDatabase "
     "grantPrivilegesToRole grantRolesToRole revokePrivilegesFromRole revokeRolesFromRole",
     "sasl": "saslContinue saslStart",

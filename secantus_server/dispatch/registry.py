@@ -15,7 +15,7 @@ from secantus_server.dispatch.arguments import Arguments, Field
 from secantus_server.dispatch.known import NOT_YET
 from secantus_server.dispatch.privileges import AUTHENTICATED, Privileges
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.modules import import_late
+from secantus_server.modules import RUNNING, import_late, settle
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.request import Request
@@ -185,6 +185,8 @@ def command_to_run(name: str) -> Command:
     Raises:
         CommandError: 59 for an unknown name.
     """
+    if RUNNING:
+        settle()
     entry = _COMMANDS.get(name) or _lookup(name)
     if entry is not None:
         return entry

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.modules import import_late
+from secantus_server.modules import RUNNING, import_late, settle
 from secantus_server.pipeline.stage import Stage
 
 STAGES: dict[str, type[Stage]] = {}
@@ -65,6 +65,8 @@ def find_stage(name: str) -> type[Stage]:
     Raises:
         CommandError: 40324 for an unknown stage, 238 for one that only MongoDB has.
     """
+    if RUNNING:
+        settle()
     if name not in STAGES and name in MODULES:
         import_late(MODULES[name])
     found = STAGES.get(name)

@@ -14,6 +14,7 @@ from secantus_server.dispatch.unit_of_work import Transaction, UnitOfWork, conce
 from secantus_server.errors import CommandError
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import plan_of
+from secantus_server.query.plan import Found
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.reading import command_context, count_lookup
 from secantus_server.work.retried import stage_retried
@@ -59,11 +60,7 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         if collection is None:
             return Deleted()
         if query.limit:
-            source = plan_of(collection, query)
-            first = source.first(transaction.unit, check)
-            if first is not None:
-                count_lookup(request, source)
-            found = [] if first is None else [first]
+            found = _first(request, transaction, collection, query)
         else:
             # The collection that the statement was parsed for is the one that its first batch is read from.
             targets = Targets(services, request.db, name, query, check, stay=False)
@@ -82,6 +79,16 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
     if outcome.failure is not None:
         raise outcome.failure
     return outcome.deleted
+
+
+def _first(request: Request, transaction: Transaction, collection: Collection, query: CanonicalQuery) -> list[Found]:
+    """Return the first document that matches, or nothing."""
+    source = plan_of(collection, query)
+    first = source.first(transaction.unit, request.operation.check)
+    if first is None:
+        return []
+    count_lookup(request, source)
+    return [first]
 
 
 def _delete_measurements(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:

@@ -133,8 +133,7 @@ def prepare_pipeline(
         if found is not None:
             ctx.parse.text_definition = found.text_definition
         pipeline = parse_pipeline(stages, ctx)
-    if args.get("hint") and source is not None and pipeline.stages and pipeline.stages[0].name == "$geoNear":
-        _check_near_hint(transaction.catalog.find(request.db, source), args["hint"])
+    _check_near_hint(request, transaction, pipeline, source, args)
     return ctx, pipeline, source
 
 
@@ -145,12 +144,16 @@ def _is_statistics(collection: Collection | None, stages: list[Any]) -> bool:
     return "$collStats" in stages[0] or "$indexStats" in stages[0]
 
 
-def _check_near_hint(collection: Collection | None, hint: Any) -> None:
+def _check_near_hint(request: Request, transaction: ReadTransaction, pipeline: Pipeline, source: str | None, args: dict[str, Any]) -> None:
     """Refuse a hint of `$geoNear` that names an index without geometries; the planner refuses one that names no index.
 
     Raises:
         CommandError: 2 BadValue for `$natural`, 291 NoQueryExecutionPlans.
     """
+    hint = args.get("hint")
+    if not hint or source is None or not pipeline.stages or pipeline.stages[0].name != "$geoNear":
+        return
+    collection = transaction.catalog.find(request.db, source)
     if type(hint) is dict and "$natural" in hint:
         raise CommandError(2, "$geoNear needs an index and cannot run with the hint $natural")
     if collection is None:

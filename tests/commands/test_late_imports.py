@@ -16,6 +16,7 @@ from secantus_server.dispatch.fail_points import Mode
 from secantus_server.dispatch.registry import find_command, is_command
 from secantus_server.mql.expressions.registry import find_operator
 from secantus_server.pipeline import registry
+from secantus_server.version import MONGODB_8_2
 
 def is_imported(*names):
     return [name in sys.modules for name in names]
@@ -23,7 +24,7 @@ def is_imported(*names):
 late = ("secantus_server.commands.crud.find", "secantus_server.pipeline.stages.lookup", "secantus_server.mql.expressions.arrays.sets")
 print(is_imported(*late))
 print(is_command("nothing"), is_command("liveness"), find_command("ismaster").name, find_command("find").name)
-print(registry.find_stage("$set").name, registry.find_stage("$lookup").name, callable(find_operator("$setUnion")))
+print(registry.find_stage("$set").name, registry.find_stage("$lookup").name, callable(find_operator("$setUnion", MONGODB_8_2)))
 print(is_imported(*late), is_imported("secantus_server.commands.crud.update", "secantus_server.pipeline.stages.graph_lookup"))
 with SecantusDBServer(port=0, storage_path=":memory:") as server:
     print(server._services.fail_points.set("hangBeforeCommitingTxn", None, {}))

@@ -76,7 +76,7 @@ def change_index(
         the old index, the new one (both None if nothing changes), and the fields of the reply.
 
     Raises:
-        CommandError: 27 IndexNotFound, 2, 72, or 359 CannotConvertIndexToUnique.
+        CommandError: 27 IndexNotFound, 2, 72, 359 CannotConvertIndexToUnique, or that of a kind of index that cannot be unique.
     """
     index = _find(collection, args)
     if index.spec.get("clustered"):
@@ -88,6 +88,8 @@ def change_index(
     for option in ("hidden", "prepareUnique"):
         if args[option] is not None:
             _change_flag(index, spec, option, args[option], reply)
+    if reply.get("prepareUnique_new"):
+        index.kind.check({**spec, "unique": True})
     if "prepareUnique_new" in reply and len([name for name in _CHANGES if args[name] is not None]) > 1:
         raise CommandError(72, "prepareUnique cannot be combined with any other modification")
     if args["unique"] and not index.unique:

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.modules import import_late
+from secantus_server.modules import RUNNING, import_late, settle
 from secantus_server.version import Release
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ def find_operator(name: str, release: Release) -> PlainOperator | OperatorParser
     Raises:
         CommandError: 168 if MongoDB has no such operator, 238 if Secantus does not support it.
     """
+    if RUNNING:
+        settle()
     found = OPERATORS.get(name)
     if found is None:
         import_operators()

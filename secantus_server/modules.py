@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from importlib import import_module
 from types import ModuleType
 
@@ -33,17 +34,26 @@ def module_names(package: str, paths: Iterable[str]) -> Iterator[str]:
         paths: the package's `__path__`.
     """
     for path in paths:
-        with os.scandir(path) as entries:
-            found = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
-        for name, place, is_package in sorted(found):
+        for name, place, is_package in sorted(_entries(path)):
             if name.startswith(("_", ".")):
                 continue
             if is_package:
-                if os.path.exists(os.path.join(place, "__init__.py")):
+                if any(inner == "__init__.py" for inner, _, _ in _entries(place)):
                     yield f"{package}.{name}"
                     yield from module_names(f"{package}.{name}", [place])
             elif name.endswith(".py"):
                 yield f"{package}.{name[:-3]}"
+
+
+def _entries(
+    path: str, scandir: Callable[[str], AbstractContextManager[Iterator[os.DirEntry[str]]]] = os.scandir
+) -> list[tuple[str, str, bool]]:
+    """Return the names in a directory, with their paths and whether they are directories.
+
+    The function is a default, which pyfakefs leaves alone: a first use of a command may come while it replaces `os`.
+    """
+    with scandir(path) as entries:
+        return [(entry.name, entry.path, entry.is_dir()) for entry in entries]
 
 
 def import_modules(package: str, paths: Iterable[str]) -> None:

@@ -73,3 +73,24 @@ def test_every_stage_is_found_by_its_name() -> None:
     pipeline_registry.import_stages()
     for name, stage in pipeline_registry.STAGES.items():
         assert pipeline_registry.MODULES.get(name) == stage.__module__, f"list {name} in pipeline/stages/__init__.py"
+
+
+FAKE_FILES = """
+import os
+import sys
+from secantus_server import SecantusDBServer
+from pymongo import MongoClient
+with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient(port=server.port, directConnection=True) as client:
+    client.db.c.insert_one({"a": 1})
+    assert "secantus_server.pipeline.stages" not in sys.modules
+    os.scandir = os.stat = os.listdir = lambda *_: iter(())
+    lookup = {"from": "c", "startWith": "$a", "connectFromField": "a", "connectToField": "a", "as": "found"}
+    print(list(client.db.c.aggregate([{"$graphLookup": lookup}, {"$project": {"_id": 0, "n": {"$size": "$found"}}}])))
+    print(client.db.c.find({"a": 1}).explain()["ok"])
+"""
+
+
+def test_first_uses_while_a_test_replaces_the_files() -> None:
+    """pyfakefs replaces the functions of `os` in this way."""
+    done = subprocess.run([sys.executable, "-c", FAKE_FILES], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == ["[{'n': 1}]", "1.0"], done.stderr

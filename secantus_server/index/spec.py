@@ -231,6 +231,8 @@ def _version(value: Any) -> int:
 def _check_options(spec: dict[str, Any], kind: IndexKind) -> None:
     key = spec["key"]
     kind.check(spec)
+    if spec.get("prepareUnique"):
+        kind.check({**spec, "unique": True})
     _check_exclusive_options(spec, kind)
     if "expireAfterSeconds" in spec:
         spec["expireAfterSeconds"] = _ttl_seconds(spec["expireAfterSeconds"], key, kind)

@@ -283,3 +283,12 @@ def test_unknown_options_are_ignored_where_that_is_wanted(db: Database) -> None:
     assert code(db, command) == 197
     db.command({**command, "ignoreUnknownIndexOptions": True})
     assert db.c.index_information()["a"] == {"v": 2, "key": [("a", 1)]}
+
+
+@pytest.mark.parametrize(("key", "expected"), [({"$**": 1}, 67), ({"a": "hashed"}, 16764), ({"a": "2d"}, 67)])
+def test_prepare_unique_of_a_kind_that_cannot_be_unique(db: Database, key: dict[str, Any], expected: int) -> None:
+    spec = {"key": key, "name": "i"}
+    for refused in ({**spec, "prepareUnique": True}, {**spec, "unique": True}):
+        assert code(db, {"createIndexes": "c", "indexes": [refused]}) == expected
+    create(db, spec)
+    assert code(db, {"collMod": "c", "index": {"name": "i", "prepareUnique": True}}) == expected

@@ -10,6 +10,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from secantus_server import SecantusDBServer
+from tests.failing import code
 
 WAYS: list[dict[str, Any]] = [
     {"find": "c", "filter": {"a": 5, "b": 5}},
@@ -89,3 +90,12 @@ def test_a_restore_clears_entries() -> None:
             list(db.c.find({"a": 1, "b": 1}))
             assert len(cached(db)) == 1
         assert cached(db) == []
+
+
+@pytest.mark.parametrize("command", ["planCacheClear", "planCacheClearFilters"])
+def test_arguments_that_are_no_documents(db: Database, command: str) -> None:
+    db.c.insert_one({"a": 1})
+    for field in ("sort", "projection"):
+        assert code(db, {command: "c", "query": {"a": 1}, field: 3}) == 2
+    assert db.command({command: "c", "query": {"a": 1}, "sort": None, "projection": {"a": 1}})["ok"] == 1
+    assert code(db, {command: "c", "query": {"a": 1}, "sort": ["a", 1]}) != 1

@@ -62,11 +62,28 @@ def _shape(request: Request, collection: Collection) -> str:
     body = request.body
     collation = parse_collation(body.get("collation")) or parse_collation(collection.options.get("collation"))
     ctx = request.parse_context(collation=collation)
-    query = parse_query(body.get("query") or {}, ctx, sort=body.get("sort") or None)
-    if query.match is not None and body.get("projection"):
-        parse_projection(body["projection"], ctx, match=query.match)
-    query.projection = body.get("projection") or None
+    projection = _object(body, "projection")
+    query = parse_query(_object(body, "query"), ctx, sort=_object(body, "sort") or None)
+    if query.match is not None and projection:
+        parse_projection(projection, ctx, match=query.match)
+    query.projection = projection or None
     return query_shape(query)
+
+
+def _object(body: dict[str, Any], field: str) -> dict[str, Any]:
+    """Return an argument that is a document, null or absent; an array is a document whose fields are its indexes.
+
+    Raises:
+        CommandError: 2 BadValue for any other type.
+    """
+    value = body.get(field)
+    if value is None:
+        return {}
+    if type(value) is list:
+        return {str(index): item for index, item in enumerate(value)}
+    if type(value) is not dict:
+        raise CommandError(2, f"optional field {field} must be an object")
+    return value
 
 
 @command("planCacheClear", lenient=True, privileges=on_collection("planCacheWrite"))

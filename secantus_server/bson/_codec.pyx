@@ -295,6 +295,8 @@ cdef class Writer:
         return 0
 
     cdef int put_bytes(self, const void* data, size_t length) except -1:
+        if length == 0:
+            return 0  # A new writer has no buffer, and memcpy accepts no null pointer.
         self.reserve(length)
         memcpy(self.buffer + self.size, data, length)
         self.size += length

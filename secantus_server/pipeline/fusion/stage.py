@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+from secantus_server.errors import not_supported
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.fusion.inputs import Input
+from secantus_server.pipeline.fusion.results import Fused, in_order
 from secantus_server.pipeline.stage import Position, Stage
 
 
 class FusionStage(Stage):
-    """A stage that runs its input pipelines over the pipeline's collection and combines their results."""
+    """A stage that runs its input pipelines over the pipeline's collection and combines their results.
+
+    Arguments:
+        inputs: the input pipelines.
+        ctx: the context of the pipeline.
+        with_details: whether documents get scoreDetails.
+    """
 
     position = Position.FIRST
     reads_itself = True
@@ -15,6 +27,32 @@ class FusionStage(Stage):
     stable_api = False
     makes_many = True
 
+    def __init__(self, inputs: list[Input], ctx: PipelineContext, with_details: bool) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.ctx = ctx
+        self.with_details = with_details
+        if ctx.parse.metadata is not None:
+            ctx.parse.metadata.available |= {"score", "scoreDetails"} if with_details else {"score"}
+
     def several(self) -> bool:
         """Return whether there are several input pipelines."""
+        return len(self.inputs) > 1
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """Return the documents of all input pipelines by descending score.
+
+        Raises:
+            CommandError: 238 inside a `$facet`, and the errors of `fused`.
+        """
+        if self.ctx.in_facet:
+            raise not_supported(f"{self.name} inside a $facet", "run it as a pipeline of its own")
+        return in_order(self.fused(), self.ctx.parse.metadata)
+
+    def fused(self) -> list[Fused]:
+        """Run the input pipelines and return their documents with the combined scores.
+
+        Raises:
+            CommandError: the errors of the input pipelines and of an expression that combines the scores.
+        """
         raise NotImplementedError

@@ -16,9 +16,10 @@ from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.host import SearchQuery
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
-from secantus_server.pipeline.stages.search import SearchStage
+from secantus_server.pipeline.stages.search import SearchStage, note_scores, scored
 
 DEFAULT_INDEX = "default"
+KEYWORD = "searchScore"
 COUNTS = ("lowerBound", "total")
 # Options whose defaults change nothing here.
 _WITHOUT_EFFECT = {"concurrent": (True, False), "returnStoredSource": (False,), "scoreDetails": (False,)}
@@ -40,9 +41,8 @@ class QueryStage(SearchStage):
     has_count = False
 
     def __init__(self, query: SearchQuery | None = None, ctx: PipelineContext | None = None, count: str = "lowerBound") -> None:
-        super().__init__()
+        super().__init__(ctx)
         self.query = query
-        self.ctx = ctx
         self.count = count
 
     @classmethod
@@ -72,6 +72,11 @@ class QueryStage(SearchStage):
     def note(cls, ctx: PipelineContext) -> None:
         """Note which metadata the results have."""
 
+    def found(self, ctx: PipelineContext, collection: str) -> Iterable[tuple[bytes, float]]:
+        """Return the documents that match, with their scores."""
+        assert self.query is not None, "search indexes are enabled"
+        return ctx.host.search(ctx.db, collection, self.query)
+
 
 def _parse_count(spec: Any) -> str:
     kind = spec.get("type", "lowerBound") if type(spec) is dict else None
@@ -87,26 +92,11 @@ class Search(QueryStage):
     @classmethod
     def note(cls, ctx: PipelineContext) -> None:
         """Note that documents have a score."""
-        if ctx.parse.metadata is not None:
-            ctx.parse.metadata.available |= {"score", "searchScore"}
+        note_scores(ctx, KEYWORD)
 
-    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents.
-
-        Raises:
-            CommandError: 31082 where search indexes are not enabled, and the errors of a query that does not fit the index.
-        """
-        if self.query is None or self.ctx is None:
-            return super().run(source)
-        return self._documents(self.query, self.ctx)
-
-    def _documents(self, query: SearchQuery, ctx: PipelineContext) -> Iterator[bytes]:
-        assert ctx.collection is not None, "the parser has checked that there is a collection"
-        metadata = ctx.parse.metadata
-        for document, score in ctx.host.search(ctx.db, ctx.collection, query):
-            if metadata is not None:
-                metadata.values = {"score": score, "searchScore": score}
-            yield document
+    def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
+        """Yield the documents."""
+        yield from scored(ctx, self.found(ctx, collection), KEYWORD)
 
 
 @stage("$searchMeta")
@@ -115,17 +105,7 @@ class SearchMeta(QueryStage):
 
     has_count = True
 
-    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return one document, `{count: {lowerBound: number}}` or `{count: {total: number}}`.
-
-        Raises:
-            CommandError: 31082 where search indexes are not enabled, and the errors of a query that does not fit the index.
-        """
-        if self.query is None or self.ctx is None:
-            return super().run(source)
-        return self._counted(self.query, self.ctx)
-
-    def _counted(self, query: SearchQuery, ctx: PipelineContext) -> Iterator[bytes]:
-        assert ctx.collection is not None, "the parser has checked that there is a collection"
-        number = sum(1 for _ in ctx.host.search(ctx.db, ctx.collection, query))
+    def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
+        """Yield one document, `{count: {lowerBound: number}}` or `{count: {total: number}}`."""
+        number = sum(1 for _ in self.found(ctx, collection))
         yield encode({"count": {self.count: Int64(number)}})

@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/listSearchInd
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from secantus_server.bson import encode
@@ -34,9 +34,8 @@ class ListSearchIndexes(SearchStage):
     )
 
     def __init__(self, wanted: dict[str, Any] | None = None, ctx: PipelineContext | None = None) -> None:
-        super().__init__()
+        super().__init__(ctx)
         self.wanted = wanted or {}
-        self.ctx = ctx
 
     @classmethod
     def parse_enabled(cls, spec: Any, ctx: PipelineContext) -> Stage:
@@ -52,14 +51,7 @@ class ListSearchIndexes(SearchStage):
             raise CommandError(9, f"{NAME} takes an id or a name, not both")
         return cls(wanted, ctx)
 
-    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the document of each index.
-
-        Raises:
-            CommandError: 31082 where search indexes are not enabled.
-        """
-        if self.ctx is None:
-            return super().run(source)
-        assert self.ctx.collection is not None, "the parser has checked that there is a collection"
-        found = self.ctx.host.search_indexes(self.ctx.db, self.ctx.collection)
+    def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
+        """Return the document of each index."""
+        found = ctx.host.search_indexes(ctx.db, collection)
         return (encode(one) for one in found if all(one[name] == value for name, value in self.wanted.items()))

@@ -5,15 +5,14 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/rankFusion/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from secantus_server.bson import type_name
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.pipeline.arguments import named_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.fusion.inputs import SELECTING, Input, Row, Rules, parse_combination, parse_inputs
-from secantus_server.pipeline.fusion.results import Fused, in_order, input_details
+from secantus_server.pipeline.fusion.results import Fused, input_details
 from secantus_server.pipeline.fusion.stage import FusionStage
 from secantus_server.pipeline.registry import stage
 
@@ -32,21 +31,9 @@ Ranked = tuple[int, Row]
 
 @stage(NAME)
 class RankFusion(FusionStage):
-    """A fusion of ranks.
-
-    Arguments:
-        inputs: the input pipelines.
-        ctx: the context of the pipeline.
-        with_details: whether documents get scoreDetails.
-    """
+    """A fusion of ranks; see `FusionStage` for the arguments."""
 
     misplaced = (10170100, f"{NAME} must be the first stage of the pipeline")
-
-    def __init__(self, inputs: list[Input], ctx: PipelineContext, with_details: bool) -> None:
-        super().__init__()
-        self.inputs = inputs
-        self.ctx = ctx
-        self.with_details = with_details
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> RankFusion:
@@ -62,26 +49,13 @@ class RankFusion(FusionStage):
         given = named_fields(f"{NAME}.input", fields["input"], {"pipelines": ("object",)}, ("pipelines",))
         weights = parse_combination(NAME, fields.get("combination"), {})["weights"]
         inputs = parse_inputs(RULES, given["pipelines"], weights, ctx)
-        with_details = fields.get("scoreDetails", False)
-        if ctx.parse.metadata is not None:
-            ctx.parse.metadata.available |= {"score", "scoreDetails"} if with_details else {"score"}
-        return cls(inputs, ctx, with_details)
+        return cls(inputs, ctx, fields.get("scoreDetails", False))
 
-    def several(self) -> bool:
-        """Return whether there are several input pipelines."""
-        return len(self.inputs) > 1
-
-    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents of all input pipelines by descending score.
-
-        Raises:
-            CommandError: 238 inside a `$facet`, and the errors of the input pipelines.
-        """
-        if self.ctx.in_facet:
-            raise not_supported("$rankFusion inside a $facet", "run it as a pipeline of its own")
+    def fused(self) -> list[Fused]:
+        """See `FusionStage.fused`."""
         ranks = [self._ranked(one) for one in self.inputs]
         ids = dict.fromkeys(id_ for ranked in ranks for id_ in ranked)
-        return in_order([self._fuse(id_, ranks) for id_ in ids], self.ctx.parse.metadata)
+        return [self._fuse(id_, ranks) for id_ in ids]
 
     def _ranked(self, one: Input) -> dict[bytes, Ranked]:
         """Return the documents of a pipeline by `_id`, with their ranks; peers share the rank of the first of them."""

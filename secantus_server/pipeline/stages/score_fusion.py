@@ -5,18 +5,17 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/scoreFusion/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.bson import encode, type_name
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.pipeline.arguments import named_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.fusion.inputs import SCORE_STAGES, SELECTING, Input, Row, Rules, parse_combination, parse_inputs
-from secantus_server.pipeline.fusion.results import Fused, in_order, input_details
+from secantus_server.pipeline.fusion.results import Fused, input_details
 from secantus_server.pipeline.fusion.scores import expression_text, normalized, parse_normalization, score_value
 from secantus_server.pipeline.fusion.stage import FusionStage
 from secantus_server.pipeline.registry import stage
@@ -75,22 +74,17 @@ class ScoreFusion(FusionStage):
     """A fusion of scores.
 
     Arguments:
-        inputs: the input pipelines.
-        ctx: the context of the pipeline.
         normalization: of the scores of each pipeline.
         combination: how the scores become one.
-        with_details: whether documents get scoreDetails.
+        (the others as in FusionStage)
     """
 
     misplaced = (10170100, f"{NAME} must be the first stage of the pipeline")
 
     def __init__(self, inputs: list[Input], ctx: PipelineContext, normalization: str, combination: Combination, with_details: bool) -> None:
-        super().__init__()
-        self.inputs = inputs
-        self.ctx = ctx
+        super().__init__(inputs, ctx, with_details)
         self.normalization = normalization
         self.combination = combination
-        self.with_details = with_details
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ScoreFusion:
@@ -109,26 +103,13 @@ class ScoreFusion(FusionStage):
         combination = parse_combination(NAME, fields.get("combination"), {"method": ("string",), "expression": ()})
         _check_combination(combination)
         inputs = parse_inputs(RULES, given["pipelines"], combination["weights"], ctx)
-        with_details = fields.get("scoreDetails", False)
-        if ctx.parse.metadata is not None:
-            ctx.parse.metadata.available |= {"score", "scoreDetails"} if with_details else {"score"}
-        return cls(inputs, ctx, normalization, _combination(combination, inputs, ctx), with_details)
+        return cls(inputs, ctx, normalization, _combination(combination, inputs, ctx), fields.get("scoreDetails", False))
 
-    def several(self) -> bool:
-        """Return whether there are several input pipelines."""
-        return len(self.inputs) > 1
-
-    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents of all input pipelines by descending score.
-
-        Raises:
-            CommandError: 238 inside a `$facet`, and the errors of the input pipelines and of the expression.
-        """
-        if self.ctx.in_facet:
-            raise not_supported("$scoreFusion inside a $facet", "run it as a pipeline of its own")
+    def fused(self) -> list[Fused]:
+        """See `FusionStage.fused`."""
         scores = [self._scored(one) for one in self.inputs]
         ids = dict.fromkeys(id_ for scored in scores for id_ in scored)
-        return in_order([self._fuse(id_, scores) for id_ in ids], self.ctx.parse.metadata)
+        return [self._fuse(id_, scores) for id_ in ids]
 
     def _scored(self, one: Input) -> dict[bytes, Scored]:
         rows = []

@@ -14,7 +14,11 @@ from secantus_server.pipeline.stage import Position, Stage
 
 
 class SearchStage(Stage):
-    """A stage that needs search indexes."""
+    """A stage that needs search indexes.
+
+    Arguments:
+        ctx: the context of the pipeline; None where search indexes are not enabled.
+    """
 
     position = Position.FIRST
     reads_itself = True
@@ -24,6 +28,10 @@ class SearchStage(Stage):
         "Using $search and $vectorSearch aggregation stages requires additional configuration. "
         "Please connect to Atlas or an AtlasCLI local deployment to enable."
     )
+
+    def __init__(self, ctx: PipelineContext | None = None) -> None:
+        super().__init__()
+        self.ctx = ctx
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Stage:
@@ -36,9 +44,35 @@ class SearchStage(Stage):
         raise NotImplementedError
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Raise: search indexes are not enabled.
+        """Return the results.
 
         Raises:
-            CommandError: 31082.
+            CommandError: 31082 where search indexes are not enabled, and the errors of `results`.
         """
-        raise CommandError(31082, self.refusal)
+        if self.ctx is None:
+            raise CommandError(31082, self.refusal)
+        assert self.ctx.collection is not None, "the parser has checked that there is a collection"
+        return self.results(self.ctx, self.ctx.collection)
+
+    def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
+        """Return the results on a server where search indexes are enabled.
+
+        Raises:
+            CommandError: the query does not fit the index.
+        """
+        raise NotImplementedError
+
+
+def note_scores(ctx: PipelineContext, keyword: str) -> None:
+    """Note that documents will have a score, as `score` and under the keyword of the stage."""
+    if ctx.parse.metadata is not None:
+        ctx.parse.metadata.available |= {"score", keyword}
+
+
+def scored(ctx: PipelineContext, found: Iterable[tuple[bytes, float]], keyword: str) -> Iterator[bytes]:
+    """Yield documents after setting their scores, as `score` and under the keyword of the stage."""
+    metadata = ctx.parse.metadata
+    for document, score in found:
+        if metadata is not None:
+            metadata.values = {"score": score, keyword: score}
+        yield document

@@ -7,7 +7,7 @@ Every search is exact: it compares all vectors, whatever `exact` and `numCandida
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from bson.int64 import Int64
@@ -20,9 +20,10 @@ from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.host import VectorQuery
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
-from secantus_server.pipeline.stages.search import SearchStage
+from secantus_server.pipeline.stages.search import SearchStage, note_scores, scored
 
 NAME = "$vectorSearch"
+KEYWORD = "vectorSearchScore"
 MAX_CANDIDATES = 10_000
 FIELDS = frozenset(["exact", "filter", "index", "limit", "numCandidates", "path", "queryVector"])
 LOGICAL = frozenset(["$and", "$or", "$nor"])
@@ -42,9 +43,8 @@ class VectorSearch(SearchStage):
     makes_many = True
 
     def __init__(self, query: VectorQuery | None = None, ctx: PipelineContext | None = None) -> None:
-        super().__init__()
+        super().__init__(ctx)
         self.query = query
-        self.ctx = ctx
 
     @classmethod
     def parse_enabled(cls, spec: Any, ctx: PipelineContext) -> Stage:
@@ -69,27 +69,13 @@ class VectorSearch(SearchStage):
         if spec.get("filter"):
             _check_filter(spec["filter"], paths)
             matches = parse_match(spec["filter"], ctx.parse).matches
-        if ctx.parse.metadata is not None:
-            ctx.parse.metadata.available |= {"score", "vectorSearchScore"}
+        note_scores(ctx, KEYWORD)
         return cls(VectorQuery(spec["index"], spec["path"], vector, limit, matches, frozenset(paths)), ctx)
 
-    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the documents, the nearest one first.
-
-        Raises:
-            CommandError: 31082 where search indexes are not enabled, and the errors of a query that does not fit the index.
-        """
-        if self.query is None or self.ctx is None:
-            return super().run(source)
-        return self._documents(self.query, self.ctx)
-
-    def _documents(self, query: VectorQuery, ctx: PipelineContext) -> Iterator[bytes]:
-        assert ctx.collection is not None, "the parser has checked that there is a collection"
-        metadata = ctx.parse.metadata
-        for document, score in ctx.host.nearest(ctx.db, ctx.collection, query):
-            if metadata is not None:
-                metadata.values = {"score": score, "vectorSearchScore": score}
-            yield document
+    def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
+        """Yield the documents, the nearest one first."""
+        assert self.query is not None, "search indexes are enabled"
+        yield from scored(ctx, ctx.host.nearest(ctx.db, collection, self.query), KEYWORD)
 
 
 def _parse_limit(spec: dict[str, Any]) -> int:

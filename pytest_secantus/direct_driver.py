@@ -76,8 +76,8 @@ class Line:
         raise ValueError("a direct connection has no file descriptor")
 
 
-class Interface:
-    """The interface of a Line to pymongo's synchronous connection."""
+class _LineInterface:
+    """The common part of the interfaces of a Line to pymongo's connections."""
 
     __slots__ = ("__weakref__", "conn")
 
@@ -94,10 +94,6 @@ class Interface:
         """The line."""
         return self.conn
 
-    def gettimeout(self) -> float | None:
-        """Return the time limit of commands."""
-        return self.conn.timeout_s
-
     def settimeout(self, timeout: float | None) -> None:
         """Limit the time of the next commands."""
         self.conn.timeout_s = timeout
@@ -105,42 +101,31 @@ class Interface:
     def is_closing(self) -> bool:
         """Return whether either side has closed the connection."""
         return self.conn.direct.is_closed
+
+
+class Interface(_LineInterface):
+    """The interface of a Line to pymongo's synchronous connection."""
+
+    __slots__ = ()
+
+    def gettimeout(self) -> float | None:
+        """Return the time limit of commands."""
+        return self.conn.timeout_s
 
     def close(self) -> None:
         """Close the connection."""
         self.conn.direct.close()
 
 
-class AsyncInterface:
+class AsyncInterface(_LineInterface):
     """The interface of a Line to pymongo's asynchronous connection."""
 
-    __slots__ = ("__weakref__", "conn")
-
-    def __init__(self, line: Line) -> None:
-        self.conn = line
-
-    @property
-    def get_conn(self) -> Line:
-        """The line."""
-        return self.conn
-
-    @property
-    def sock(self) -> Line:
-        """The line."""
-        return self.conn
+    __slots__ = ()
 
     @property
     def gettimeout(self) -> float | None:
         """The time limit of commands."""
         return self.conn.timeout_s
-
-    def settimeout(self, timeout: float | None) -> None:
-        """Limit the time of the next commands."""
-        self.conn.timeout_s = timeout
-
-    def is_closing(self) -> bool:
-        """Return whether either side has closed the connection."""
-        return self.conn.direct.is_closed
 
     async def close(self) -> None:
         """Close the connection."""

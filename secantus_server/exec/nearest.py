@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
-from secantus_server.errors import CommandError
 from secantus_server.exec._point import fetch
+from secantus_server.exec.index_reader import BREATH, IndexReader
 from secantus_server.index._index import Index
-from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit
+from secantus_server.storage import INDEX_ENTRIES
 
 Intervals = list[tuple[bytes, bytes]]
-
-# The entries between two checks for interruption.
-_BREATH = 1000
 
 
 @dataclass
@@ -57,15 +54,13 @@ class Rings(Protocol):
         ...
 
 
-class NearestDocuments(Iterator[bytes]):
+class NearestDocuments(IndexReader):
     """A reader that reads one ring at a time and returns its documents by their distance, those of equal distance in the natural order.
 
     Arguments:
-        collection: the collection of the documents.
-        match: a match expression for the documents, or None.
         measure: returns the distance of a document, or None if it does not match.
         rings: the rings to read.
-        check: called regularly; it raises to end the scan.
+        (the others as in IndexReader)
     """
 
     def __init__(
@@ -77,17 +72,10 @@ class NearestDocuments(Iterator[bytes]):
         rings: Rings,
         check: Callable[[], None],
     ) -> None:
-        self.collection = collection
-        self.finished = False
-        self.record_id = 0
-        self.advanced = 0
+        super().__init__(index, collection, match, check)
         self.read: list[Ring] = []
-        self._index = index
-        self._match = match
         self._measure = measure
         self._rings = rings
-        self._check = check
-        self._unit: RecoveryUnit | None = None
         self._waiting: list[tuple[float, int, bytes]] = []
         self._seen: set[int] = set()
 
@@ -101,25 +89,10 @@ class NearestDocuments(Iterator[bytes]):
         """The number of documents read."""
         return sum(ring.docs_examined for ring in self.read)
 
-    def attach(self, unit: RecoveryUnit) -> None:
-        """Read in this unit's transaction.
-
-        Raises:
-            CommandError: 175 QueryPlanKilled if the index was dropped.
-        """
-        if self._index.dropped and not self.finished:
-            raise CommandError(175, f"query plan killed :: index '{self._index.name}' dropped")
-        self._unit = unit
-
-    def detach(self) -> None:
-        """Release the transaction."""
-        self._unit = None
-
     def close(self) -> None:
         """Release it and do not read again."""
-        self._unit = None
+        super().close()
         self._waiting = []
-        self.finished = True
 
     def __next__(self) -> bytes:
         while not self.finished:
@@ -158,7 +131,7 @@ class NearestDocuments(Iterator[bytes]):
             cursor = self._unit.scan(INDEX_ENTRIES, index.prefix + low, index.prefix + high)
             for key, value in cursor:
                 ring.keys_examined += 1
-                if ring.keys_examined % _BREATH == 0:
+                if ring.keys_examined % BREATH == 0:
                     self._check()
                 yield index.owner(key, value)
             cursor.close()

@@ -5,25 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from secantus_server.errors import CommandError
 from secantus_server.exec._point import fetch
+from secantus_server.exec.index_reader import BREATH, IndexReader
 from secantus_server.index._index import Index
-from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit
-
-# The entries between two checks for interruption.
-_BREATH = 1000
+from secantus_server.storage import INDEX_ENTRIES
 
 
-class ScoredDocuments(Iterator[bytes]):
+class ScoredDocuments(IndexReader):
     """A reader that first adds up the scores of all entries, then fetches the documents.
 
     Arguments:
         intervals: the keys to read, as [lower, upper) without the index's own prefix.
-        collection: the collection of the documents.
-        match: a match expression for the documents, or None.
         whole: a match expression that needs no index; it decides again on documents whose entry is gone when a later transaction reads on.
         read: returns the score and the RecordId of an entry, whose key and value are given.
-        check: called regularly; it raises to end the scan.
+        (the others as in IndexReader)
     """
 
     def __init__(
@@ -36,40 +31,19 @@ class ScoredDocuments(Iterator[bytes]):
         read: Callable[[bytes, bytes], tuple[float, int]],
         check: Callable[[], None],
     ) -> None:
-        self.collection = collection
-        self.finished = False
-        self.record_id = 0
+        super().__init__(index, collection, match, check)
         self.score = 0.0
-        self.keys_examined = self.docs_examined = self.advanced = self.duplicates = 0
-        self._index = index
+        self.keys_examined = self.docs_examined = self.duplicates = 0
         self._intervals = intervals
-        self._match = match
         self._whole = whole
         self._read = read
-        self._check = check
-        self._unit: RecoveryUnit | None = None
         self._rows: Iterator[tuple[int, tuple[float, bytes]]] | None = None
         self._is_stale = False
 
-    def attach(self, unit: RecoveryUnit) -> None:
-        """Read in this unit's transaction.
-
-        Raises:
-            CommandError: 175 QueryPlanKilled if the index was dropped.
-        """
-        if self._index.dropped and not self.finished:
-            raise CommandError(175, f"query plan killed :: index '{self._index.name}' dropped")
-        self._unit = unit
-
     def detach(self) -> None:
         """Release the transaction."""
-        self._unit = None
+        super().detach()
         self._is_stale = self._rows is not None
-
-    def close(self) -> None:
-        """Release it and do not read again."""
-        self._unit = None
-        self.finished = True
 
     def __next__(self) -> bytes:
         if self._rows is None:
@@ -86,7 +60,7 @@ class ScoredDocuments(Iterator[bytes]):
 
     def _accepts(self, document: bytes, key: bytes) -> bool:
         self.docs_examined += 1
-        if self.docs_examined % _BREATH == 0:
+        if self.docs_examined % BREATH == 0:
             self._check()
         if self._is_stale and self._is_gone(key) and not self._whole.matches(document):
             return False
@@ -105,7 +79,7 @@ class ScoredDocuments(Iterator[bytes]):
             cursor = self._unit.scan(INDEX_ENTRIES, prefix + low, prefix + high)
             for key, value in cursor:
                 examined += 1
-                if examined % _BREATH == 0:
+                if examined % BREATH == 0:
                     self._check()
                 score, record_id = read(key, value)
                 before = found.get(record_id)

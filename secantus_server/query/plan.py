@@ -151,12 +151,11 @@ class IndexedScan(Plan):
 
     def open(self, scope: ReadScope) -> Documents:
         """Return an iterator that reads in a scope's transactions."""
-        intervals = self.bounds.intervals[::-1] if self.reverse else self.bounds.intervals
-        paths = [path for path, _ in self.index.parts]
-        self.index.uses += 1
+        index, intervals, paths = self.stored()
+        index.uses += 1
         self.scan = IndexScan(
-            self.index,
-            intervals,
+            index,
+            intervals[::-1] if self.reverse else intervals,
             self.collection.ident,
             self.match,
             scope.check,
@@ -168,6 +167,10 @@ class IndexedScan(Plan):
         )
         self.scan.collection = self.collection
         return scope.open(self.scan)
+
+    def stored(self) -> tuple[Index, list[tuple[bytes, bytes]], list[str]]:
+        """Return the index that has the entries, the keys to read, and the paths whose values an entry contains."""
+        return self.index, self.bounds.intervals, [path for path, _ in self.index.parts]
 
     def entries(self) -> PlanStage:
         """Return the IXSCAN stage."""

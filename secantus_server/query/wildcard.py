@@ -16,9 +16,6 @@ from typing import Any
 from bson.min_key import MinKey
 
 from secantus_server.catalog.collection import Collection
-from secantus_server.exec._covered import EntryShape
-from secantus_server.exec._scan import IndexScan
-from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
 from secantus_server.index.key_pattern import direction, is_wildcard
 from secantus_server.index.kinds._wildcard import MARK
@@ -29,7 +26,7 @@ from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.match import Comparison, ElemMatchObject, TypeMatch
 from secantus_server.query.bounds import EVERYTHING, FieldInterval, point
 from secantus_server.query.candidates import Candidate, Conditions, Used, make_candidate
-from secantus_server.query.plan import Documents, IndexedScan
+from secantus_server.query.plan import IndexedScan
 from secantus_server.query.predicates import Predicate, conjuncts, has_index_component, mentions_text, predicate_of
 from secantus_server.query.stages import PlanStage
 
@@ -213,27 +210,12 @@ def _all_paths() -> list[FieldInterval]:
 class WildcardScan(IndexedScan):
     """A scan of a wildcard index within the bounds of an expanded one."""
 
-    def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+    def stored(self) -> tuple[Index, list[tuple[bytes, bytes]], list[str]]:
+        """See `IndexedScan.stored`; the entries are before the marks."""
         index = self.index
         assert isinstance(index, ExpandedIndex), "the planner chose an expanded index"
         intervals = [(low, min(high, MARK)) for low, high in self.bounds.intervals]
-        paths = [path for path, _ in index.parts if path != PATH]
-        index.base.uses += 1
-        self.scan = IndexScan(
-            index.base,
-            intervals[::-1] if self.reverse else intervals,
-            self.collection.ident,
-            self.match,
-            scope.check,
-            self.reverse,
-            index.multikey if self.seen is None else self.seen,
-            EntryShape(paths, True) if self.covered else None,
-            self.key_filter,
-            EntryShape(paths, False) if self.key_filter is not None else None,
-        )
-        self.scan.collection = self.collection
-        return scope.open(self.scan)
+        return index.base, intervals, [path for path, _ in index.parts if path != PATH]
 
     def entries(self) -> PlanStage:
         """Return the IXSCAN stage."""

@@ -1,0 +1,52 @@
+"""The common part of readers that look at many entries of an index before they return a document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from secantus_server.errors import CommandError
+from secantus_server.index._index import Index
+from secantus_server.storage import RecoveryUnit
+
+#: The entries or documents between two checks for interruption.
+BREATH = 1000
+
+
+class IndexReader(Iterator[bytes]):
+    """A reader of documents by an index, in the transaction that it is attached to.
+
+    Arguments:
+        collection: the collection of the documents.
+        match: a match expression for the documents, or None.
+        check: called regularly; it raises to end the scan.
+    """
+
+    def __init__(self, index: Index, collection: Any, match: Any, check: Callable[[], None]) -> None:
+        self.collection = collection
+        self.finished = False
+        self.record_id = 0
+        self.advanced = 0
+        self._index = index
+        self._match = match
+        self._check = check
+        self._unit: RecoveryUnit | None = None
+
+    def attach(self, unit: RecoveryUnit) -> None:
+        """Read in this unit's transaction.
+
+        Raises:
+            CommandError: 175 QueryPlanKilled if the index was dropped.
+        """
+        if self._index.dropped and not self.finished:
+            raise CommandError(175, f"query plan killed :: index '{self._index.name}' dropped")
+        self._unit = unit
+
+    def detach(self) -> None:
+        """Release the transaction."""
+        self._unit = None
+
+    def close(self) -> None:
+        """Release it and do not read again."""
+        self._unit = None
+        self.finished = True

@@ -5,13 +5,11 @@ python -m secantus_server.config.table docs/config.md     rewrites the table bet
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
+from secantus_server.config.marked import with_part
 from secantus_server.config.schema import SECTIONS, Entry
-
-_MARKS = re.compile(r"(<!-- settings: [^\n]*-->\n).*?(<!-- end of settings -->)", re.DOTALL)
 
 
 def settings_table() -> str:
@@ -35,10 +33,7 @@ def with_table(page: str) -> str:
     Raises:
         ValueError: the page has no marks.
     """
-    new, count = _MARKS.subn(lambda match: match[1] + settings_table() + match[2], page)
-    if count != 1:
-        raise ValueError("the page has no marks for the table of settings")
-    return new
+    return with_part(page, "settings", settings_table())
 
 
 if __name__ == "__main__":

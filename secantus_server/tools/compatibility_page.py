@@ -5,14 +5,12 @@ python -m secantus_server.tools.compatibility_page docs/compatibility.md     rew
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
+from secantus_server.config.marked import with_part
 from secantus_server.differences import DIFFERENCES, MISSING
 from secantus_server.version import Difference
-
-_MARKS = re.compile(r"(<!-- differences: [^\n]*-->\n).*?(<!-- end of differences -->)", re.DOTALL)
 
 
 def differences_table() -> str:
@@ -45,10 +43,7 @@ def with_tables(page: str) -> str:
     Raises:
         ValueError: the page has no marks.
     """
-    new, count = _MARKS.subn(lambda match: match[1] + differences_table() + match[2], page)
-    if count != 1:
-        raise ValueError("the page has no marks for the differences")
-    return new
+    return with_part(page, "differences", differences_table())
 
 
 if __name__ == "__main__":

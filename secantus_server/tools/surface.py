@@ -6,7 +6,6 @@ python -m secantus_server.tools.surface docs/reference/surface.md    rewrites th
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from secantus_server.commands.all import load_commands
+from secantus_server.config.marked import with_part
 from secantus_server.differences import DIFFERENCES, MISSING
 from secantus_server.dispatch.known import NOT_YET
 from secantus_server.dispatch.registry import all_commands
@@ -28,8 +28,6 @@ from secantus_server.mql.windows.registry import PARSERS as WINDOW_FUNCTIONS
 from secantus_server.mql.windows.registry import UNSUPPORTED as UNSUPPORTED_WINDOW_FUNCTIONS
 from secantus_server.pipeline.registry import STAGES, import_stages
 from secantus_server.pipeline.registry import UNSUPPORTED as UNSUPPORTED_STAGES
-
-_MARKS = re.compile(r"(<!-- surface: [^\n]*-->\n).*?(<!-- end of surface -->)", re.DOTALL)
 
 
 class Section(NamedTuple):
@@ -102,10 +100,7 @@ def with_surface(page: str) -> str:
     Raises:
         ValueError: the page has no marks.
     """
-    new, count = _MARKS.subn(lambda match: f"{match[1]}\n{surface()}\n{match[2]}", page)
-    if count != 1:
-        raise ValueError("the page has no marks for the surface")
-    return new
+    return with_part(page, "surface", f"\n{surface()}\n")
 
 
 if __name__ == "__main__":

@@ -161,31 +161,37 @@ def test_time_limits_of_the_client(project: Project, transport: str) -> None:
     project.passes(*sets(transport), passed=3)
 
 
+ALARM = """
+import signal
+import time
+
+import pytest
+from pymongo.errors import WriteError
+
+
+class Alarm(BaseException):
+    pass
+
+
+@pytest.fixture
+def alarm():
+    def ring(number, frame):
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, ring)
+    assert signal.getsignal(signal.SIGALRM) is ring
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+"""
+
+
 @BOTH
-def test_a_signal_during_a_command(project: Project, transport: str) -> None:
+def test_a_signal_during_a_write_that_waits(project: Project, transport: str) -> None:
     project.write(
+        alarms=ALARM,
         test_it="""
-        import signal
-        import time
-
-        import pytest
-        from pymongo.errors import WriteError
-
-
-        class Alarm(BaseException):
-            pass
-
-
-        @pytest.fixture
-        def alarm():
-            def ring(number, frame):
-                raise Alarm
-
-            before = signal.signal(signal.SIGALRM, ring)
-            assert signal.getsignal(signal.SIGALRM) is ring
-            yield
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+        from alarms import *
 
 
         def test_a_write_that_waits(secantus_client, alarm):
@@ -199,6 +205,17 @@ def test_a_signal_during_a_command(project: Project, transport: str) -> None:
                     fruit.update_one({"_id": 1}, {"$set": {"a": 2}})
                 session.commit_transaction()
             assert fruit.find_one()["a"] in (1, 2)
+        """,
+    )
+    project.passes(*sets(transport), passed=1)
+
+
+@BOTH
+def test_a_signal_during_a_long_read(project: Project, transport: str) -> None:
+    project.write(
+        alarms=ALARM,
+        test_it="""
+        from alarms import *
 
 
         def test_a_long_read(secantus_client, alarm):
@@ -209,6 +226,17 @@ def test_a_signal_during_a_command(project: Project, transport: str) -> None:
             with pytest.raises(Alarm):
                 list(numbers.aggregate([join, {"$group": {"_id": None, "n": {"$sum": {"$size": "$all"}}}}]))
             assert numbers.count_documents({}) == 2000
+        """,
+    )
+    project.passes(*sets(transport), passed=1)
+
+
+@BOTH
+def test_a_signal_while_a_stream_waits(project: Project, transport: str) -> None:
+    project.write(
+        alarms=ALARM,
+        test_it="""
+        from alarms import *
 
 
         def test_a_stream(secantus_client, alarm):
@@ -218,6 +246,17 @@ def test_a_signal_during_a_command(project: Project, transport: str) -> None:
                 with pytest.raises(Alarm):
                     stream.next()
                 assert time.monotonic() - began < 30
+        """,
+    )
+    project.passes(*sets(transport), passed=1)
+
+
+@BOTH
+def test_a_signal_whose_handler_does_not_raise(project: Project, transport: str) -> None:
+    project.write(
+        alarms=ALARM,
+        test_it="""
+        from alarms import *
 
 
         def test_a_handler_that_does_not_raise(secantus_client):
@@ -232,19 +271,25 @@ def test_a_signal_during_a_command(project: Project, transport: str) -> None:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 signal.signal(signal.SIGALRM, before)
             assert secantus_client.shop.numbers.count_documents({}) == 5000
-        """
+        """,
     )
-    project.passes(*sets(transport), passed=4)
+    project.passes(*sets(transport), passed=1)
+
+
+LOOP = """
+import asyncio
+
+import pytest
+from pymongo import AsyncMongoClient
+"""
 
 
 @BOTH
-def test_an_event_loop(project: Project, transport: str) -> None:
+def test_a_write_that_waits_for_another_task(project: Project, transport: str) -> None:
     project.write(
+        loops=LOOP,
         test_it="""
-        import asyncio
-
-        import pytest
-        from pymongo import AsyncMongoClient
+        from loops import *
 
 
         def test_a_write_that_waits_for_another_task(secantus_uri):
@@ -263,6 +308,17 @@ def test_an_event_loop(project: Project, transport: str) -> None:
                     assert await fruit.find_one() == {"_id": 1, "n": 2}
 
             asyncio.run(asyncio.wait_for(main(), 60))
+        """,
+    )
+    project.passes(*sets(transport), passed=1)
+
+
+@BOTH
+def test_a_stream_beside_other_tasks(project: Project, transport: str) -> None:
+    project.write(
+        loops=LOOP,
+        test_it="""
+        from loops import *
 
 
         def test_a_stream_beside_other_tasks(secantus_uri):
@@ -281,6 +337,17 @@ def test_an_event_loop(project: Project, transport: str) -> None:
                     assert await client.shop.fruit.count_documents({}) == 1
 
             asyncio.run(asyncio.wait_for(main(), 60))
+        """,
+    )
+    project.passes(*sets(transport), passed=1)
+
+
+@BOTH
+def test_other_tasks_have_a_turn(project: Project, transport: str) -> None:
+    project.write(
+        loops=LOOP,
+        test_it="""
+        from loops import *
 
 
         def test_other_tasks_have_a_turn(secantus_uri):
@@ -300,6 +367,17 @@ def test_an_event_loop(project: Project, transport: str) -> None:
                     await task
 
             asyncio.run(asyncio.wait_for(main(), 60))
+        """,
+    )
+    project.passes(*sets(transport), passed=1)
+
+
+@BOTH
+def test_time_limits_in_an_event_loop(project: Project, transport: str) -> None:
+    project.write(
+        loops=LOOP,
+        test_it="""
+        from loops import *
 
 
         def test_time_limits(secantus_uri, secantus_faults):
@@ -311,9 +389,9 @@ def test_an_event_loop(project: Project, transport: str) -> None:
                         await client.shop.fruit.find_one()
 
             asyncio.run(asyncio.wait_for(main(), 60))
-        """
+        """,
     )
-    project.passes(*sets(transport), passed=4)
+    project.passes(*sets(transport), passed=1)
 
 
 @BOTH

@@ -66,14 +66,13 @@ cdef class Index:
         partial_filter: a match expression for the documents that are in the index, or None for all.
         multikey: whether some document has several keys.
         guard: raises for a document that cannot be indexed; None accepts all.
-        extract: returns the keys of a document, if there is no generator.
+        extract: returns the keys of a document, if there is no generator; None for a kind that stores no entries.
 
     `marks`: of a wildcard index, the keys that name the paths with arrays; writers add to it before they commit, and nothing is removed.
     `knows_marks`: whether it is complete; an index that is read from the store as multikey needs `read_marks`.
     """
 
     def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None, extract=None):
-        assert generator is not None or extract is not None, f"an index of the kind {kind.name} makes no entries"
         self.extract = extract
         self.guard = guard
         # `a.0` yields one value of an array, but the guard may refuse the array itself.
@@ -101,6 +100,11 @@ cdef class Index:
         return self.generator.directions == (1,)
 
     @property
+    def stores_entries(self):
+        """Whether it has entries; without them it is only a definition."""
+        return self.generator is not None or self.extract is not None
+
+    @property
     def hidden(self):
         """Whether the planner must ignore it."""
         return bool(self.spec.get("hidden"))
@@ -113,7 +117,7 @@ cdef class Index:
         if self.guard is not None:
             self.guard(doc)
         if self.generator is None:
-            return self.extracted(doc)
+            return None if self.extract is None else self.extracted(doc)
         entries = generate(self.generator, <const uint8_t*>PyBytes_AS_STRING(doc), [])
         if self.sparse and entries.all_absent:
             return None

@@ -122,7 +122,7 @@ class _Copy:
         with target.transaction():
             new_ident = target.new_ident
             ident = 0 if collection.is_view else new_ident()
-            indexes = [make_index(index.spec, new_ident()) for index in collection.indexes]
+            indexes = [make_index(index.spec, new_ident() if index.stores_entries else 0) for index in collection.indexes]
         old = collection
         self._new = Collection(old.db, old.name, old.uuid, ident, old.options, indexes, old.search_indexes)
 
@@ -167,6 +167,8 @@ class _Copy:
         added: list[bytes] = []
         multikey = []
         for index in self._new.indexes:
+            if not index.stores_entries:
+                continue
             try:
                 entries, is_multikey = index.entries(document, record_id)
             except CommandError:
@@ -189,7 +191,7 @@ class _Copy:
     def _count_missing(self) -> None:
         """Count the entries of the old index on `_id` beyond the documents that were found."""
         for index in self._old.indexes:
-            if index.is_id:
+            if index.is_id and index.stores_entries:
                 with self._source.transaction() as unit:
                     entries = sum(1 for _entry in unit.scan(INDEX_ENTRIES, pack_ident(index.ident), pack_ident(index.ident + 1)))
                 found = self._kept.documents + self._kept.invalid + self._kept.duplicates

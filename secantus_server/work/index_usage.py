@@ -33,6 +33,6 @@ def index_usage(catalog: CatalogView, namespaces: Iterable[str]) -> list[IndexUs
         collection = catalog.find(*namespace.split(".", 1))
         for index in () if collection is None or collection.is_view else collection.indexes:
             if not index.is_id:
-                otherwise = index.unique or "expireAfterSeconds" in index.spec
+                otherwise = index.unique or "expireAfterSeconds" in index.spec or not index.stores_entries
                 found.append(IndexUsage(namespace, index.name, document_text(index.spec["key"]), index.uses, otherwise))
     return found

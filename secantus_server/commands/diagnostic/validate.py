@@ -101,7 +101,8 @@ class _CollectionCheck:
             self._look_at_record(document, scan.record_id)
         scan.close()
         for report in self._reports:
-            self._look_at_entries(report)
+            if report.index.stores_entries:
+                self._look_at_entries(report)
         return self._reply()
 
     def _look_at_record(self, document: bytes, record_id: int) -> None:

@@ -13,31 +13,19 @@ from bson.binary import Binary
 from secantus_server.auth import x509
 from secantus_server.auth.conversation import ClientFirst, Conversation, authentication_failed, begin_conversation, parse_client_first
 from secantus_server.auth.scram import MECHANISMS
-from secantus_server.bson import decode, encode
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.parameters import ITERATION_PARAMETERS, parameter_value
 from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.system.conditions import Event
-from secantus_server.work.authorization import find_user
+from secantus_server.work.authorization import find_login, find_user
 
 CONVERSATION_ID = 1
 # The messages of SCRAM are much smaller, even with long names and nonces.
 _MAX_PAYLOAD = 16 * 1024
 # Longer names of users are shortened in the log.
 _MAX_NAME = 200
-# A user as large as others, without credentials.
-_STAND_IN = encode(
-    {
-        "_id": "admin.user",
-        "userId": Binary(bytes(16), 4),
-        "user": "user",
-        "db": "admin",
-        "credentials": {name: dict.fromkeys(("salt", "storedKey", "serverKey", "-"), "x" * 28) for name in ("-1", "-256")},
-        "roles": [{"role": "readWrite", "db": "admin"}],
-    }
-)
 # The mechanisms that MongoDB has and this server does not.
 _OTHERS = ("MONGODB-AWS", "MONGODB-OIDC", "GSSAPI", "PLAIN")
 
@@ -64,9 +52,10 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
         raise CommandError(334, f"Received authentication for mechanism {mechanism} which is unknown or not enabled")
     services = request.services
     first = _first_message(request, payload)
-    user = find_user(services, db, first.user)
+    user, other = find_login(services, db, first.user)
     # The same work for an unknown user, whose login should not take less time.
-    stored = _credentials_of(decode(_STAND_IN) if user is None else user, mechanism)
+    credentials = _credentials_of(other if user is None else user, mechanism)
+    stored = None if user is None else credentials
     if is_speculative and user is not None and stored is None:
         raise authentication_failed()
     conversation = begin_conversation(

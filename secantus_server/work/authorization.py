@@ -6,12 +6,14 @@ https://www.mongodb.com/docs/manual/reference/system-roles-collection/
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from secantus_server.auth.builtin_roles import is_builtin
 from secantus_server.bson import decode, encode
 from secantus_server.bson.values import type_name
+from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.concerns import waits_for_disk
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
@@ -24,6 +26,8 @@ from secantus_server.work.writers import open_writer
 
 USERS = "system.users"
 ROLES = "system.roles"
+# The `_id` of no user: that of a user contains a dot.
+_NOBODY = "nobody"
 
 T = TypeVar("T")
 # By `_id`.
@@ -38,15 +42,19 @@ def read_documents(services: Services, collection: str) -> Documents:
         return {key: document for key, (document, _) in _stored(transaction, collection).items()}
 
 
-def _stored(transaction: ReadTransaction | Transaction, collection: str) -> Stored:
-    """Return the documents by `_id`, each with its bytes and its RecordId."""
+def _stored(transaction: ReadTransaction | Transaction, collection: str, limit: int | None = None) -> Stored:
+    """Return the documents by `_id`, each with its bytes and its RecordId.
+
+    Arguments:
+        limit: the largest number of documents to return.
+    """
     found = transaction.catalog.find("admin", collection)
     if found is None:
         return {}
     scan = RecordScan(found.ident, None, never_interrupt)
     scan.attach(transaction.unit)
     documents = {}
-    for raw in scan:
+    for raw in itertools.islice(scan, limit):
         document = decode(raw)
         documents[str(document["_id"])] = (document, (raw, scan.record_id))
     scan.close()
@@ -57,9 +65,33 @@ def find_user(services: Services, db: str, name: str) -> dict[str, Any] | None:
     """Return the document of a user, or None."""
     with services.work.reading() as transaction:
         found = transaction.catalog.find("admin", USERS)
-        stored = None if found is None else id_lookup(found, f"{db}.{name}").first(transaction.unit)
-    user = None if stored is None else decode(stored[1])
-    # A client may have written a document that is not a user.
+        user = None if found is None else _by_id(transaction, found, f"{db}.{name}")
+    return _checked(user, db, name)
+
+
+def find_login(services: Services, db: str, name: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Return the document of a user who logs in, or None, and another document, after the same work for both.
+
+    The other document is that of the first user if there is no such user, and empty otherwise. Two look-ups are made in either case, one of
+    which finds a document: the time of a login does not show whether the user exists.
+    """
+    with services.work.reading() as transaction:
+        found = transaction.catalog.find("admin", USERS)
+        if found is None:
+            return None, {}
+        first = next(iter(_stored(transaction, USERS, limit=1)), _NOBODY)
+        user = _by_id(transaction, found, f"{db}.{name}")
+        other = _by_id(transaction, found, first if user is None else _NOBODY)
+    return _checked(user, db, name), other or {}
+
+
+def _by_id(transaction: ReadTransaction, found: Collection, key: str) -> dict[str, Any] | None:
+    stored = id_lookup(found, key).first(transaction.unit)
+    return None if stored is None else decode(stored[1])
+
+
+def _checked(user: dict[str, Any] | None, db: str, name: str) -> dict[str, Any] | None:
+    """Return a document if it is that of the user: a client may have written one that is not."""
     return user if user is not None and (user.get("user"), user.get("db")) == (name, db) else None
 
 

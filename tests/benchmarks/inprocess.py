@@ -26,6 +26,7 @@ from tests.benchmarks import access, command_log, daemons, encrypted, loads, rep
 from tests.benchmarks.dataset import documents
 from tests.benchmarks.measure import connect
 from tests.benchmarks.recording import tap
+from tests.memory import resident_mib
 
 Values = dict[str, float]
 PROBES: dict[str, Callable[[], Values]] = {}
@@ -309,7 +310,7 @@ def memory() -> Values:
     with daemons.daemon(sys.argv[2]) as (port, process):
         with connect(port) as client:
             client.admin.command("ping")
-        return {"idle_memory": loads.resident_mb(process.pid)}
+        return {"idle_memory": resident_mib(process.pid)}
 
 
 @probe
@@ -327,7 +328,7 @@ def memory_after() -> Values:
             with connect(port) as client:
                 load(client.bench.bench)
             time.sleep(3)
-            values[name] = loads.resident_mb(process.pid)
+            values[name] = resident_mib(process.pid)
     return values
 
 
@@ -358,11 +359,11 @@ def memory_mixed() -> Values:
     """The memory that a daemon takes beyond what it takes idle: at its peak under six clients, and three seconds later."""
     with daemons.daemon(sys.argv[2]) as (port, process), connect(port) as client:
         client.admin.command("ping")
-        idle = loads.resident_mb(process.pid)
+        idle = resident_mib(process.pid)
         with loads.PeakMemory(process.pid) as peak:
             loads.mixed(client.bench.bench, float(sys.argv[3]))
         time.sleep(3)
-        return {"mixed_peak": peak.mb, "mixed_end": loads.resident_mb(process.pid) - idle}
+        return {"mixed_peak": peak.mb, "mixed_end": resident_mib(process.pid) - idle}
 
 
 @probe

@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from pymongo.collection import Collection
+
+from tests.memory import resident_mib
 
 Documents = Collection[dict[str, Any]]
 Load = Callable[[Documents], None]
@@ -19,18 +20,12 @@ SAMPLE_S = 0.01
 KILOBYTE = "x" * 1000
 
 
-def resident_mb(pid: int) -> float:
-    """The resident memory of a process, in megabytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
-
-
 class PeakMemory:
     """Samples the resident memory of a process for the time of a block; `mb` is then how much it grew at most."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._before = resident_mb(pid)
+        self._before = resident_mib(pid)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample)
         self.mb = 0.0
@@ -45,7 +40,7 @@ class PeakMemory:
 
     def _sample(self) -> None:
         while not self._ended.wait(SAMPLE_S):
-            self.mb = max(self.mb, resident_mb(self._pid) - self._before)
+            self.mb = max(self.mb, resident_mib(self._pid) - self._before)
 
 
 def insert(collection: Documents, count: int, part: int = 5000) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from tests.integration.daemon import Daemon, environment
+from tests.memory import resident_mib
 
 _DOCUMENT_BYTES = 1000
 _BATCH = 1000
@@ -29,13 +30,6 @@ _OPERATIONS = 2000
 _MEGABYTE = 1 << 20
 
 Client = MongoClient[dict[str, Any]]
-
-
-def resident_mb(daemon: Daemon) -> float:
-    """Return the memory of a daemon's process."""
-    lines = Path(f"/proc/{daemon.process.pid}/status").read_text(encoding="ascii").splitlines()
-    [line] = [line for line in lines if line.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024
 
 
 def size_mb(path: Path) -> float:
@@ -85,14 +79,14 @@ def measure(directory: Path, documents: int) -> Iterator[tuple[str, str]]:
     data, numbers = directory / "data", random.Random(1).sample(range(documents), _OPERATIONS)
     with running(data) as (daemon, client):
         client.admin.command("ping")
-        idle = resident_mb(daemon)
+        idle = resident_mib(daemon.process.pid)
         yield "memory of an idle daemon", f"{idle:.0f} MB"
         with ExitStack() as stack:
             for _ in range(200):
                 stack.enter_context(daemon.client(maxPoolSize=1)).admin.command("ping")
-            yield "memory per client, which has three connections", f"{(resident_mb(daemon) - idle) / 200 * 1024:.0f} KB"
+            yield "memory per client, which has three connections", f"{(resident_mib(daemon.process.pid) - idle) / 200 * 1024:.0f} KB"
         load(client, documents)
-        yield f"memory with {documents:,} documents of 1 KB, an index, and the default cache", f"{resident_mb(daemon):.0f} MB"
+        yield f"memory with {documents:,} documents of 1 KB, an index, and the default cache", f"{resident_mib(daemon.process.pid):.0f} MB"
         yield "reads by _id of one client", f"{reads_per_second(client, numbers):,.0f}/s"
         yield "inserts of one client", f"{writes_per_second(client):,.0f}/s"
         archive = directory / "a.tar.gz"
@@ -106,7 +100,10 @@ def measure(directory: Path, documents: int) -> Iterator[tuple[str, str]]:
     yield "`secantusdb check`", f"{timed(lambda: subprocess.run(check, env=environment(), check=True, stdout=subprocess.DEVNULL)):.1f} s"
     shutil.rmtree(directory / "restored")
     with running(data, "--cache-size", "32M") as (daemon, client):
-        yield "reads by _id with a cache of 32 MB", f"{reads_per_second(client, numbers):,.0f}/s, {resident_mb(daemon):.0f} MB in use"
+        yield (
+            "reads by _id with a cache of 32 MB",
+            f"{reads_per_second(client, numbers):,.0f}/s, {resident_mib(daemon.process.pid):.0f} MB in use",
+        )
     with running(data, "--sync-on-commit") as (_daemon, client):
         yield "inserts of one client with `sync_on_commit`", f"{writes_per_second(client):,.0f}/s"
     yield "start after `kill -9`, with 60 MB in the log", f"{restart_after_kill(data):.1f} s"

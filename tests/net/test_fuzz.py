@@ -20,6 +20,7 @@ import pytest
 from bson.codec_options import CodecOptions, DatetimeConversion
 
 from tests.integration.daemon import Daemon, running
+from tests.memory import resident_mib
 from tests.net.hostile import MAKERS, Maker, bomb
 from tests.waiting import wait_until
 from tests.wire.messages import command
@@ -33,18 +34,12 @@ MESSAGES = int(os.environ.get("SECANTUS_FUZZ_MESSAGES") or 20_400)
 BOMBS = 12
 THREADS = 3
 TIMEOUT_S = 20.0
-MAX_GROWTH_KB = 40_000
+MAX_GROWTH_MIB = 40
 REPLY_CODES = {1: 36, 2012: None, 2013: 21}
 
 
 def threads_of(daemon: Daemon) -> int:
     return sum(1 for _ in Path(f"/proc/{daemon.process.pid}/task").iterdir())
-
-
-def memory_of(daemon: Daemon) -> int:
-    """Return the resident memory in kilobytes."""
-    status = Path(f"/proc/{daemon.process.pid}/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
 
 
 def answer_to(daemon: Daemon, data: bytes) -> bytes:
@@ -150,20 +145,20 @@ def test_hostile_messages(record_property: Any, capsys: pytest.CaptureFixture[st
         fuzzer = Fuzzer(daemon, seed)
         fuzzer.run(MESSAGES // 4, MAKERS)
         fuzzer.run(BOMBS, [bomb])
-        memory = memory_of(daemon)
+        memory = resident_mib(daemon.process.pid)
         fuzzer.run(MESSAGES - MESSAGES // 4, MAKERS)
         fuzzer.run(BOMBS + THREADS, [bomb])
         took = time.monotonic() - started
         ping(daemon)
         wait_until(lambda: threads_of(daemon) <= threads, "threads are left over")
-        growth = memory_of(daemon) - memory
-        figures = f"{fuzzer.answers.total()} messages in {took:.0f} s: {dict(fuzzer.answers)}; memory {growth:+} KB (seed {seed})"
+        growth = resident_mib(daemon.process.pid) - memory
+        figures = f"{fuzzer.answers.total()} messages in {took:.0f} s: {dict(fuzzer.answers)}; memory {growth:+.1f} MiB (seed {seed})"
         code, complaint = daemon.stop()
     record_property("figures", figures)
     with capsys.disabled():
         print(f"\n  fuzz: {figures}")
     assert not fuzzer.wrong, "\n".join([f"seed {seed}", *distinct(fuzzer.wrong)])
     assert fuzzer.answers.total() >= MESSAGES - 2 * THREADS
-    assert growth < MAX_GROWTH_KB
+    assert growth < MAX_GROWTH_MIB
     assert code == 0
     assert "Traceback" not in complaint

@@ -21,6 +21,7 @@ from secantus_server.auth.throttle import FREE_FAILURES
 from secantus_server.server import SecantusDBServer
 from tests.commands.auth.scram_client import ScramClient, go_on, log_in_raw
 from tests.commands.auth.with_access import PASSWORD
+from tests.memory import resident_mib
 from tests.net.raw_client import RawClient, connected
 
 NUMBER = int(os.environ.get("SECANTUS_LOGIN_FUZZ", "400"))
@@ -271,15 +272,22 @@ def test_nobody_gets_in(server: SecantusDBServer) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}, {NUMBER} conversations")
     before = conversations()
+    memory = 0.0
     with ExitStack() as stack:
         attacker = Attacker(server, seed)
         stack.callback(attacker.close)
         for number in range(NUMBER):
             if number % 50 == 0:
                 attacker.listen()
+            if number == NUMBER // 4:
+                memory = resident_mib()
             attacker.run()
         # At most one conversation is in progress on each connection.
         assert conversations() - before <= CONNECTIONS + 1
+    # `conversations` has collected garbage. The store's cache grows by a few MiB, whatever the number of conversations.
+    grown = resident_mib() - memory
+    print(f"memory grew by {grown:.1f} MiB after the first quarter")
+    assert grown < 8
     with connected(server) as client:
         log_in_raw(client, "root", PASSWORD)
         assert is_in(client)

@@ -1,0 +1,119 @@
+"""What logins take: of a known and of an unknown user, and of a driver against the derivation of its key.
+
+    python -m tests.benchmarks.logins [--tries N]
+
+The first two lines are about secrecy: an attacker who measures how long a failing login takes must not learn whether the user exists. Known
+and unknown users take turns in random order. The difference of their medians is compared with the noise: the largest difference between the
+halves of 500 random divisions of the same times. If it is larger than the noise, the command exits with 1.
+
+The others are about speed: the processor time of client and server for a connection of pymongo with a login, less that for one without,
+as a multiple of the time of PBKDF2 alone, which the protocol prescribes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import statistics
+import sys
+import time
+from typing import Any
+
+from pymongo import MongoClient
+
+from secantus_server.server import SecantusDBServer
+from tests.commands.auth.scram_client import ScramClient, go_on
+from tests.net.raw_client import RawClient, connected
+
+PASSWORD = "correct horse"
+# Of the same length, which the client knows.
+NAMES = {"known": "known", "unknown": "other"}
+DIVISIONS = 500
+LOGINS = 60
+
+
+def failing_login_us(client: RawClient, user: str) -> float:
+    """Try a wrong password and return the microseconds that the server took for both messages."""
+    scram = ScramClient(user, "wrong")
+    began = time.perf_counter()
+    first = client.run(scram.start())
+    start_s = time.perf_counter() - began
+    final = go_on(scram.final(first["payload"]))
+    began = time.perf_counter()
+    reply = client.run(final)
+    assert reply["code"] == 18, reply
+    return (start_s + time.perf_counter() - began) * 1e6
+
+
+def tried(server: SecantusDBServer, tries: int, seed: int) -> dict[str, list[float]]:
+    """Return the microseconds of the tries, by kind of user."""
+    choices = random.Random(seed)
+    times: dict[str, list[float]] = {"known": [], "unknown": []}
+    with connected(server) as client:
+        for turn in range(tries + 100):
+            for kind in choices.sample(["known", "unknown"], 2):
+                taken = failing_login_us(client, NAMES[kind])
+                if turn >= 100:  # the first ones warm the caches
+                    times[kind].append(taken)
+    return times
+
+
+def noise_us(times: list[float], choices: random.Random) -> float:
+    """Return the largest difference between the medians of two random halves of the times."""
+    largest = 0.0
+    for _ in range(DIVISIONS):
+        choices.shuffle(times)
+        half = len(times) // 2
+        largest = max(largest, abs(statistics.median(times[:half]) - statistics.median(times[half:])))
+    return largest
+
+
+def login_ms(uri: str, **login: Any) -> float:
+    """Return the milliseconds of this process from making a client to its first reply."""
+    began = time.process_time()
+    with MongoClient[Any](uri, directConnection=True, serverMonitoringMode="poll", **login) as client:
+        client.admin.command("ping")
+        return (time.process_time() - began) * 1000
+
+
+def derivation_ms(algorithm: str, iterations: int) -> float:
+    """Return the milliseconds of PBKDF2."""
+    began = time.process_time()
+    hashlib.pbkdf2_hmac(algorithm, PASSWORD.encode(), bytes(28), iterations)
+    return (time.process_time() - began) * 1000
+
+
+def login_ratio(server: SecantusDBServer, mechanism: str, algorithm: str, iterations: int) -> tuple[float, float]:
+    """Return the milliseconds of PBKDF2, and the login's time as a multiple of it."""
+    rounds = []
+    for _ in range(LOGINS):
+        plain = login_ms(server.uri)
+        login = login_ms(server.uri, username="known", password=PASSWORD, authMechanism=mechanism)
+        rounds.append((derivation_ms(algorithm, iterations), login - plain))
+    derivation = statistics.median(one for one, _ in rounds)
+    return derivation, statistics.median(login for _, login in rounds) / derivation
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tries", type=int, default=2000, help="failing logins of each kind of user (default: 2000)")
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    given = parser.parse_args()
+    print(f"seed {given.seed}")
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True) as server:
+        with MongoClient[Any](server.uri) as client:
+            client.admin.command("createUser", "known", pwd=PASSWORD, roles=["root"])
+        times = tried(server, given.tries, given.seed)
+        known, unknown = statistics.median(times["known"]), statistics.median(times["unknown"])
+        noise = noise_us(times["known"] + times["unknown"], random.Random(given.seed))
+        print(f"{given.tries} failing logins each: known user {known:.1f} us, unknown {unknown:.1f} us")
+        print(f"difference {abs(known - unknown):.1f} us, noise {noise:.1f} us")
+        for mechanism, algorithm, iterations in (("SCRAM-SHA-256", "sha256", 15_000), ("SCRAM-SHA-1", "sha1", 10_000)):
+            derivation, ratio = login_ratio(server, mechanism, algorithm, iterations)
+            print(f"{mechanism}: PBKDF2 {derivation:.2f} ms, a login of pymongo {ratio:.2f} x")
+    return int(abs(known - unknown) > noise)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

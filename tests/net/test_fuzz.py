@@ -30,7 +30,7 @@ CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_MS, unicode_decode_error_handler="surrogateescape"
 )
 
-MESSAGES = int(os.environ.get("SECANTUS_FUZZ_MESSAGES") or 20_400)
+MESSAGES = int(os.environ.get("SECANTUS_FUZZ_MESSAGES") or 6_000)
 BOMBS = 12
 THREADS = 3
 TIMEOUT_S = 20.0

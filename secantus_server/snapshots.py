@@ -168,11 +168,12 @@ class Snapshots:
         self._services.engine.pop_snapshot(snapshot.storage)
 
     def written_since(self, snapshot: ServerSnapshot) -> bool:
-        """Return whether anything was written or adjusted, or a fail point set, since a snapshot, or the node has stepped down."""
+        """Return whether anything was written, adjusted or locked since a snapshot, a fail point set, or the node has stepped down."""
         services = self._services
         return (
             not snapshot.adjustments.are_those_of(services)
             or services.fail_points.active is not snapshot.fail_points
+            or services.fsync_lock.is_held
             or not services.topology.is_primary
             or (not self._is_untouched(snapshot) and services.engine.written_since(snapshot.storage))
         )

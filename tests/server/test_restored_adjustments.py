@@ -118,3 +118,11 @@ def test_an_adjustment_that_is_undone_and_set_aside(server: SecantusDBServer, db
     assert run(db, show) == after
     server.restore(outer)
     assert run(db, show) == before
+
+
+def test_a_locked_server(server: SecantusDBServer, db: Database[dict[str, Any]]) -> None:
+    snapshot = server.snapshot()
+    db.client.admin.command({"fsync": 1, "lock": True})
+    assert server.written_since(snapshot), "or the next test would wait for the lock"
+    server.restore(snapshot)
+    assert db.c.insert_one({}).acknowledged

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, pairwise
 from typing import Any, NamedTuple
 
+from secantus_server.dispatch.adjustments import Adjustments, Changes
 from secantus_server.dispatch.fail_points import FailPoint
 from secantus_server.dispatch.harness import Difference
-from secantus_server.dispatch.observer import Profiling
-from secantus_server.dispatch.parameters import apply_verbosity
 from secantus_server.dispatch.services import Services
 from secantus_server.sessions.retry_rows import rewrite
 from secantus_server.storage import Snapshot
@@ -31,14 +30,8 @@ class ServerSnapshot:
     sessions: frozenset[bytes]
     #: The newest retryable write of each session; a restore forgets later ones.
     writes: dict[bytes, Any]
-    #: The profiled databases.
-    profiling: Profiling
-    #: The values set by setParameter; a restore sets them again.
-    parameters: dict[str, Any]
-    #: The index filters; a restore sets them again.
-    index_filters: Mapping[bytes, Mapping[str, Any]]
-    #: The query settings; a restore sets them again.
-    query_settings: dict[str, Any]
+    #: The parameters, the profiler's settings, the query settings and the index filters; a restore sets them again.
+    adjustments: Adjustments
     #: The fail points that are set; a restore sets them again, and ends all others.
     fail_points: Mapping[str, FailPoint]
     #: The cluster time at which the store was last in this state, as a 64-bit number.
@@ -52,12 +45,11 @@ class ServerSnapshot:
 
 
 class SetAside(NamedTuple):
-    """Snapshots that were set aside, outermost first: the writes in each, and the cursors and sessions, parameters and fail points then."""
+    """Snapshots that were set aside, outermost first: the writes and adjustments in each; and the cursors, sessions, fail points then."""
 
-    parts: tuple[tuple[ServerSnapshot, list[NamespaceChange]], ...]
+    parts: tuple[tuple[ServerSnapshot, list[NamespaceChange], tuple[Changes, ...]], ...]
     cursors: frozenset[int]
     sessions: frozenset[bytes]
-    parameters: dict[str, Any]
     fail_points: dict[str, FailPoint]
 
 
@@ -107,10 +99,7 @@ class Snapshots:
         snapshot.cursors = services.cursors.open_ids()
         snapshot.sessions = services.sessions.known()
         snapshot.writes = services.sessions.retries.newest()
-        snapshot.profiling = services.observer.profiling
-        snapshot.parameters = services.parameters
-        snapshot.index_filters = {uuid: dict(filters) for uuid, filters in services.index_filters.items()}
-        snapshot.query_settings = services.query_settings
+        snapshot.adjustments = Adjustments.of(services)
         snapshot.fail_points = services.fail_points.active
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
@@ -150,15 +139,7 @@ class Snapshots:
         changed = services.sessions.retries.restore(snapshot.writes)
         if changed and not services.engine.in_memory:
             rewrite(services.engine, changed, services.sessions.retries.newest())
-        if services.observer.profiling is not snapshot.profiling:
-            services.observer.set(snapshot.profiling)
-        if services.parameters is not snapshot.parameters:
-            services.parameters = snapshot.parameters
-            apply_verbosity(services)
-        if services.query_settings is not snapshot.query_settings:
-            services.query_settings = snapshot.query_settings
-            services.interceptors.refresh()
-        services.index_filters = {uuid: dict(filters) for uuid, filters in snapshot.index_filters.items()}
+        snapshot.adjustments.apply(services)
         # Exclude writers between the two steps: the catalog in memory is still that from before the restore.
         with self._alone():
             restored = services.engine.restore(snapshot.storage)
@@ -187,11 +168,12 @@ class Snapshots:
         self._services.engine.pop_snapshot(snapshot.storage)
 
     def written_since(self, snapshot: ServerSnapshot) -> bool:
-        """Return whether anything was written, or a parameter or fail point set, since a snapshot, or the node has stepped down."""
+        """Return whether anything was written, adjusted or locked since a snapshot, a fail point set, or the node has stepped down."""
         services = self._services
         return (
-            services.parameters is not snapshot.parameters
+            not snapshot.adjustments.are_those_of(services)
             or services.fail_points.active is not snapshot.fail_points
+            or services.fsync_lock.is_held
             or not services.topology.is_primary
             or (not self._is_untouched(snapshot) and services.engine.written_since(snapshot.storage))
         )
@@ -208,17 +190,17 @@ class Snapshots:
         """Undo the writes since a snapshot and end it and all later ones; cursors stay open, and transactions are aborted."""
         cursors, sessions = self._services.cursors.open_ids(), self._services.sessions
         later = self.open[self.open.index(snapshot) :]
-        before, now = snapshot.parameters, self._services.parameters
-        parameters = {name: value for name, value in now.items() if name not in before or before[name] != value}
-        self._services.parameters = before
+        stages = [*(one.adjustments for one in later), Adjustments.of(self._services)]
+        changes = [before.changes_to(after) for before, after in pairwise(stages)]
+        snapshot.adjustments.apply(self._services)
         fail_points = self._services.fail_points.set_aside(snapshot.fail_points)
         with self._alone():
-            parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
+            written = [set_aside(self._services, one.storage) for one in reversed(later)]
             self._services.oplog.note_restore(snapshot.time)
             self._renew_access()
         self._taken = [one for one in self._taken if one not in later]
         self._tell()
-        return SetAside(tuple(reversed(parts)), cursors, sessions.known(), parameters, fail_points)
+        return SetAside(tuple(zip(later, written[::-1], changes, strict=True)), cursors, sessions.known(), fail_points)
 
     def put_back(self, aside: SetAside) -> None:
         """Retake the snapshots inside the currently open ones, and repeat the writes since each.
@@ -229,20 +211,19 @@ class Snapshots:
         opened_meanwhile = self._services.cursors.open_ids() - aside.cursors
         started_meanwhile = self._services.sessions.known() - aside.sessions
         try:
-            for snapshot, changes in aside.parts:
+            for snapshot, written, changes in aside.parts:
                 with self._alone():
                     snapshot.storage = self._services.engine.push_snapshot()
                     self._note_time(snapshot)
                 snapshot.cursors |= opened_meanwhile
                 snapshot.sessions |= started_meanwhile
-                snapshot.parameters = self._services.parameters
+                snapshot.adjustments = Adjustments.of(self._services)
                 snapshot.fail_points = self._services.fail_points.active
                 self._taken.append(snapshot)
-                put_back(self._services, changes)
+                put_back(self._services, written)
+                snapshot.adjustments.changed(changes).apply(self._services)
                 self._services.oplog.note_unlogged_writes()
                 self._renew_access()
-            if aside.parameters:
-                self._services.parameters = {**self._services.parameters, **aside.parameters}
             if aside.fail_points:
                 self._services.fail_points.restore({**self._services.fail_points.active, **aside.fail_points})
         except BaseException:

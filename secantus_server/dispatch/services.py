@@ -68,7 +68,7 @@ class Services:
         observer: selects the commands to profile and log.
         fail_points: the fail points that tests set.
         fsync_lock: the lock of fsync, which makes writes wait.
-        index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash.
+        index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash; replaced as a whole.
         release: the release of MongoDB that the server presents; each command reads it once.
         query_settings: the query settings (`query.query_settings.QuerySettings`) by query shape hash; replaced as a whole.
         started: the start time on the monotonic clock.

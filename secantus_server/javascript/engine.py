@@ -11,7 +11,6 @@ import os
 import resource
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from bson.errors import BSONError
@@ -20,6 +19,7 @@ from secantus_server.bson import decode
 from secantus_server.errors import CommandError
 from secantus_server.javascript.values import from_parsed, join_texts, to_text
 from secantus_server.system._threads import Lock
+from secantus_server.system.files import package_data
 
 # Python's threads have 1 MB with musl. With glibc they have the soft limit, or 2 MB if that is infinite.
 _SMALL_STACK_BYTES = 1024 * 1024
@@ -41,7 +41,7 @@ def _quickjs() -> Any:
 
 @cache
 def _runtime() -> str:
-    return (Path(__file__).parent / "runtime.js").read_text(encoding="utf-8")
+    return package_data(__package__, "runtime.js").decode()
 
 
 @cache

@@ -62,8 +62,10 @@ class ClusteredScan(Plan):
 
     @staticmethod
     def _records(bounds: IndexBounds) -> dict[str, Any]:
-        """Return minRecord and maxRecord: the ends of the bounds. An unbounded end is omitted."""
+        """Return minRecord and maxRecord: the ends of the bounds. An unbounded end is omitted, and both if nothing is within the bounds."""
         intervals = bounds.fields[0]
+        if not intervals:
+            return {}
         ends = {"minRecord": intervals[0].low_end.value, "maxRecord": intervals[-1].high_end.value}
         return {name: value for name, value in ends.items() if type(value) not in (MinKey, MaxKey)}
 

@@ -94,3 +94,35 @@ def test_first_uses_while_a_test_replaces_the_files() -> None:
     """pyfakefs replaces the functions of `os` in this way."""
     done = subprocess.run([sys.executable, "-c", FAKE_FILES], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.splitlines() == ["[{'n': 1}]", "1.0"], done.stderr
+
+
+FAKE_READS = """
+import builtins
+import io
+import os
+import sys
+import zoneinfo
+from secantus_server import SecantusDBServer
+from pymongo import MongoClient
+with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient(port=server.port, directConnection=True) as client:
+    client.db.c.insert_one({"_id": "\\u4e00", "t": "the running dogs"})
+
+    def missing(*_args, **_options):
+        raise FileNotFoundError(2, "no such file")
+
+    builtins.open = io.open = os.open = os.stat = os.scandir = os.listdir = missing
+    os.path.isfile = os.path.exists = lambda _path: False
+    # Without files, zoneinfo looks for the package tzdata by importlib.resources.
+    client.db.c.create_index([("t", "text")])
+    print(client.db.c.count_documents({"$text": {"$search": "run"}}), client.db.c.count_documents({"$text": {"$search": "the"}}))
+    zone = {"$dateToString": {"date": {"$toDate": {"$toLong": 0}}, "timezone": "Asia/Kolkata", "format": "%H:%M"}}
+    print(client.db.c.aggregate([{"$project": {"_id": 0, "at": zone}}]).next()["at"])
+    print(client.db.c.count_documents({"_id": {"$lt": "a"}}, collation={"locale": "zh", "strength": 1}))
+    print(client.admin.command("serverStatus")["mem"]["resident"] >= 1)
+"""
+
+
+def test_data_files_that_are_read_while_a_test_replaces_the_files() -> None:
+    """Stop words, stemmers, time zones and the orders of collations are read at first use."""
+    done = subprocess.run([sys.executable, "-c", FAKE_READS], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == ["1 0", "05:30", "1", "True"], done.stderr

@@ -47,10 +47,9 @@ def _filters(request: Request, collection: Collection) -> Filters:
 
 def _replace_filters(request: Request, collection: Collection, filters: Filters) -> None:
     """Replace the index filters of a collection; without any there is no entry, so that queries need not look for a filter."""
-    if filters:
-        request.services.index_filters[bytes(collection.uuid)] = filters
-    else:
-        request.services.index_filters.pop(bytes(collection.uuid), None)
+    services, uuid = request.services, bytes(collection.uuid)
+    others = {key: value for key, value in services.index_filters.items() if key != uuid}
+    services.index_filters = {**others, uuid: filters} if filters else others
 
 
 def _shape(request: Request, collection: Collection) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from bson.int64 import Int64
@@ -20,6 +20,7 @@ from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command, command_to_run
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
+from secantus_server.system.files import read_file
 
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
 
@@ -144,9 +145,8 @@ def _catalog(services: Services) -> Reply:
 def _memory(_services: Services) -> Reply:
     """Return the process's memory use in megabytes, or 1 on a system without /proc."""
     virtual, resident = 1, 1
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        virtual, resident = (int(pages) * os.sysconf("SC_PAGE_SIZE") // 1048576 for pages in statm.read_text().split()[:2])
+    with suppress(OSError):
+        virtual, resident = (int(pages) * os.sysconf("SC_PAGE_SIZE") // 1048576 for pages in read_file("/proc/self/statm").split()[:2])
     return {"bits": 64, "resident": max(resident, 1), "virtual": max(virtual, 1), "supported": True}
 
 

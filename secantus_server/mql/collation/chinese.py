@@ -11,10 +11,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
 from unicodedata import normalize
 
 from secantus_server.mql.collation.order import SECONDARY, Elements, RootOrder, Weights
+from secantus_server.system.files import package_data
 
 HAN_ORDERS = {
     "zh": "pinyin",
@@ -36,7 +36,7 @@ _BOPOMOFO_LEAD = b"\xf8"
 
 @cache
 def _ideographs(order: str) -> str:
-    return zlib.decompress(files(__package__).joinpath(f"han_{order}.z").read_bytes()).decode()
+    return zlib.decompress(package_data(__package__, f"han_{order}.z")).decode()
 
 
 @cache

@@ -10,8 +10,9 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_right
 from functools import lru_cache
-from importlib.resources import files
 from typing import NamedTuple
+
+from secantus_server.system.files import package_data
 
 # Ideographs and unassigned characters sort after all others, by code point.
 _CORE_HAN_LEAD, _OTHER_HAN_LEAD, _UNASSIGNED_LEAD = b"\xf0", b"\xf1", b"\xf2"
@@ -102,4 +103,4 @@ def _within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
 @lru_cache(maxsize=1)
 def root_order() -> RootOrder:
     """Return the root order, which is read only once."""
-    return RootOrder(zlib.decompress(files(__package__).joinpath("root_order.z").read_bytes()).decode("ascii"))
+    return RootOrder(zlib.decompress(package_data(__package__, "root_order.z")).decode("ascii"))

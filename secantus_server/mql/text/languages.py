@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, lru_cache
 
+from secantus_server.system.files import list_directory, package_data, parent
+
 # Each language and its code of ISO 639-1.
 _CODES = {
     "danish": "da",
@@ -42,9 +44,8 @@ _KEPT_STEMS = 50_000
 def _stop_words() -> dict[str, frozenset[str]]:
     # Imported at first use: they take several milliseconds.
     import zlib
-    from importlib.resources import files
 
-    lines = zlib.decompress(files(__package__).joinpath("stop_words.z").read_bytes()).decode().splitlines()
+    lines = zlib.decompress(package_data(__package__, "stop_words.z")).decode().splitlines()
     return {words[0]: frozenset(words[1:]) for words in map(str.split, lines)}
 
 
@@ -80,7 +81,13 @@ def _same(word: str) -> str:
 @cache
 def stems_version() -> str:
     """Return the version of the stemmers, on which the entries of text indexes depend."""
-    # Imported at first use: it takes several milliseconds.
+    # Imported at first use, as above. `importlib.metadata` takes several milliseconds, and finds nothing while a test replaces the files.
+    import snowballstemmer
+
+    prefix, suffix = "snowballstemmer-", ".dist-info"
+    for name in sorted(list_directory(parent(parent(snowballstemmer.__file__)))):
+        if name.startswith(prefix) and name.endswith(suffix):
+            return name[len(prefix) : -len(suffix)]
     from importlib.metadata import version
 
     return version("snowballstemmer")

@@ -155,3 +155,13 @@ def test_a_restored_snapshot_brings_it_back(server: SecantusDBServer, client: Mo
         db.c.insert_many([{"_id": 2}, {"_id": 1}])
         assert list(db.c.find()) == [{"_id": 2}, {"_id": 1}]
     assert list(db.c.find()) == [{"_id": 1}, {"_id": 2}]
+
+
+def test_bounds_that_nothing_is_within(db: Database) -> None:
+    db.create_collection("empty", clusteredIndex={"key": {"_id": 1}, "unique": True})
+    db.empty.insert_many([{"_id": n} for n in range(3)])
+    for filter in ({"_id": {"$gt": 5, "$lt": "a"}}, {"_id": {"$gt": 2, "$lt": 1}}, {"_id": {"$in": [0, 1], "$gt": 1}}):
+        assert list(db.empty.find(filter).sort("n")) == list(db.empty.aggregate([{"$match": filter}])) == []
+        assert db.empty.count_documents(filter) == db.empty.update_many(filter, {"$set": {"n": 1}}).matched_count == 0
+        plan = db.empty.find(filter).explain()["queryPlanner"]["winningPlan"]
+        assert not {"minRecord", "maxRecord"} & set(plan)

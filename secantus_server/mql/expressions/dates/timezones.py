@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 import zoneinfo
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
+from importlib import import_module
+from io import BytesIO
 from typing import Any
 
 from secantus_server.bson import type_name
@@ -17,7 +20,9 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.calendar import MS_PER_MINUTE
 from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.system.files import package_data, read_file
 
+_SAFE_NAME = re.compile(r"\w[\w+-]*(/\w[\w+-]*)*", re.ASCII)
 OFFSET = re.compile(r"([+-])([0-9]{2})(?::?([0-9]{2}))?")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # The limits of `datetime`. A zone's offset is constant before the first; its last rules repeat after the second.
@@ -124,7 +129,21 @@ def _load(name: str) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise CommandError(40485, f'unrecognized time zone identifier: "{name}"') from None
+        found = _real_zone(name) if _SAFE_NAME.fullmatch(name) else None
+        if found is None:
+            raise CommandError(40485, f'unrecognized time zone identifier: "{name}"') from None
+        return found
+
+
+def _real_zone(name: str) -> zoneinfo.ZoneInfo | None:
+    """Return a zone from the real files, which `zoneinfo` does not find while a test replaces the file system."""
+    for directory in zoneinfo.TZPATH:
+        with suppress(OSError, ValueError):
+            return zoneinfo.ZoneInfo.from_file(BytesIO(read_file(f"{directory}/{name}")), name)
+    with suppress(OSError, ValueError, ImportError):
+        import_module("tzdata")
+        return zoneinfo.ZoneInfo.from_file(BytesIO(package_data("tzdata", f"zoneinfo/{name}")), name)
+    return None
 
 
 def _datetime(ms: int) -> datetime:

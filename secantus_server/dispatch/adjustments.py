@@ -1,0 +1,77 @@
+"""What commands adjust beside the store: parameters, the profiler, query settings and index filters.
+
+A snapshot keeps them, and a restore applies them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, Final, NamedTuple
+
+from secantus_server.dispatch.observer import Profiling
+from secantus_server.dispatch.parameters import apply_verbosity
+from secantus_server.dispatch.services import Services
+
+_REMOVED: Final = object()
+
+#: The entries that differ between two mappings; those that the second one does not have are `_REMOVED`.
+Changes = dict[Any, Any]
+
+
+class Adjustments(NamedTuple):
+    """The adjustments of a server at one time. Commands replace each of them as a whole, so that they are compared by identity."""
+
+    parameters: dict[str, Any]
+    profiling: Profiling
+    query_settings: dict[str, Any]
+    index_filters: dict[bytes, dict[str, dict[str, Any]]]
+
+    @classmethod
+    def of(cls, services: Services) -> Adjustments:
+        """Return the present adjustments of a server."""
+        return cls(services.parameters, services.observer.profiling, services.query_settings, services.index_filters)
+
+    def are_those_of(self, services: Services) -> bool:
+        """Return whether a server has these adjustments."""
+        return all(mine is theirs for mine, theirs in zip(self, Adjustments.of(services), strict=True))
+
+    def apply(self, services: Services) -> None:
+        """Give a server these adjustments."""
+        if services.observer.profiling is not self.profiling:
+            services.observer.set(self.profiling)
+        if services.parameters is not self.parameters:
+            services.parameters = self.parameters
+            apply_verbosity(services)
+        if services.query_settings is not self.query_settings:
+            services.query_settings = self.query_settings
+            services.interceptors.refresh()
+        services.index_filters = self.index_filters
+
+    def changes_to(self, later: Adjustments) -> tuple[Changes, ...]:
+        """Return what differs in later adjustments, for `changed`."""
+        return tuple(_changes(before, now) for before, now in zip(self._tables(), later._tables(), strict=True))
+
+    def changed(self, changes: tuple[Changes, ...]) -> Adjustments:
+        """Return these adjustments with changes."""
+        tables = [_changed(table, some) for table, some in zip(self._tables(), changes, strict=True)]
+        profiling = self.profiling
+        if any(changes[3:]):
+            levels, filters, others = tables[3:]
+            profiling = replace(profiling, levels=levels, filters=filters, **others)
+        return Adjustments(tables[0], profiling, tables[1], tables[2])
+
+    def _tables(self) -> tuple[dict[Any, Any], ...]:
+        profiling = self.profiling
+        others = {field.name: getattr(profiling, field.name) for field in fields(profiling) if field.name not in ("levels", "filters")}
+        return self.parameters, self.query_settings, self.index_filters, profiling.levels, profiling.filters, others
+
+
+def _changes(before: Mapping[Any, Any], now: Mapping[Any, Any]) -> Changes:
+    if before is now:
+        return {}
+    return {name: now.get(name, _REMOVED) for name in {**before, **now} if before.get(name, _REMOVED) != now.get(name, _REMOVED)}
+
+
+def _changed(table: dict[Any, Any], changes: Changes) -> dict[Any, Any]:
+    return {name: value for name, value in {**table, **changes}.items() if value is not _REMOVED} if changes else table

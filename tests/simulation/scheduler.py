@@ -14,6 +14,8 @@ from typing import Any
 import greenlet
 
 MOST_STEPS = 3_000_000
+#: The number of points that a task passes at most before others run.
+LONGEST_SLICE = 300
 
 
 class Stuck(Exception):
@@ -74,7 +76,7 @@ class Scheduler:
         self.tasks: list[Task] = []
         self._ready: list[Task] = []
         self._blocked: list[Task] = []
-        self._numbers = 0
+        self._numbers = self._points = 0
         self._hub = greenlet.getcurrent()
 
     def spawn(self, name: str, body: Callable[[], object], process: object = None) -> Task:
@@ -109,6 +111,7 @@ class Scheduler:
         self.now_us += self.chance.choice((1, 10, 50, 200))
         task = self._ready.pop(self.chance.randrange(len(self._ready)))
         self.current = task
+        self._points = 0
         if task.killed_by is not None:
             error, task.killed_by = task.killed_by, None
             task.greenlet.throw(error)
@@ -141,7 +144,11 @@ class Scheduler:
     def point(self) -> None:
         """Perhaps let other tasks run; the calling task can go on."""
         task = self.current
-        if task is not None and self.chance.random() < self.share:
+        if task is None:
+            return
+        self._points += 1
+        # A slice of time ends, as that of a thread: the task may try again and again until another one has gone on.
+        if self._points > LONGEST_SLICE or self.chance.random() < self.share:
             self._ready.append(task)
             self._hub.switch()
 

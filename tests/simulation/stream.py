@@ -17,7 +17,7 @@ DB, END = "history", "end"
 NAMES = ("a", "b", "c")
 CURSOR_NOT_FOUND = 43
 #: What a stream resumes after.
-RESUMES = frozenset({CURSOR_NOT_FOUND, 237, 11601, 11600, 136, 175})
+RESUMES = frozenset({CURSOR_NOT_FOUND, 237, 11601, 11600, 136, 175, 91, 189})
 
 
 class Writer:
@@ -107,6 +107,9 @@ class Follower:
                 break
             except Lost:
                 continue
+            except Failed as failed:
+                if failed.code not in RESUMES:
+                    raise
         self._take(cursor["firstBatch"], cursor["postBatchResumeToken"])
         return cursor["id"]
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -169,3 +170,7 @@ def install() -> None:
     sys.modules[module.__name__] = module
     secantus_server.system._threads = module  # type: ignore[attr-defined]
     _clock.monotonic = monotonic
+    from secantus_server import modules
+
+    # What is imported at its first use must not make the first run of a seed differ from the second.
+    modules._LOCK = threading.RLock()  # type: ignore[assignment]

@@ -137,6 +137,9 @@ class Follower:
 
     def _take(self, batch: list[Event], token: Any) -> None:
         for event in batch:
+            if self.is_done:
+                # Something has expired since.
+                return
             self._take_token(event["_id"], strictly=True)
             self.events.append(event)
         self._take_token(token, strictly=False)

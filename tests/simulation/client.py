@@ -1,4 +1,4 @@
-"""A virtual client: sends commands to the server's dispatcher as the bytes of messages, with a session, and loses its connection at times."""
+"""A virtual client: passes messages to the server's dispatcher, has a session, and loses its connection at times."""
 
 from __future__ import annotations
 

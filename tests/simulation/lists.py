@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 from tests.isolation.history import APPEND, READ, History, Operation, append, read
@@ -187,7 +188,7 @@ class Judgement:
         anti: set[tuple[int, int]] = set()
         for key, order in self._final.items():
             known = [writers[key, value] for value in order if (key, value) in writers]
-            for one, next_one in zip(known, known[1:], strict=False):
+            for one, next_one in pairwise(known):
                 after[one].add(next_one)
         for number, (began, _, operations) in enumerate(self._committed):
             for other, (_, ended, _) in enumerate(self._committed):

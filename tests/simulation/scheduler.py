@@ -1,7 +1,7 @@
 """A seeded scheduler of tasks in one thread, with a time of its own.
 
 A task is a greenlet. It runs until it blocks on a lock, sleeps, or passes a point at which the operating system might let another thread
-run; the scheduler then picks the next one by its random numbers. Time passes a little with each step, and jumps when every task waits for it.
+run; the scheduler then picks the next one by its random numbers. Time passes a little with each step, and jumps when every task waits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import greenlet
 
-MOST_STEPS = 3_000_000
+MOST_STEPS = 60_000
 #: The number of points that a task passes at most before others run.
 LONGEST_SLICE = 300
 

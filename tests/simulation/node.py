@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from secantus_server.server import SecantusDBServer
 from tests.simulation.scheduler import Ended, Scheduler
 
 PORT = 27017
-#: 2026-01-01.
-START_MS = 1_767_225_600_000
+#: Where the wall clock begins: most often in 2026, else seconds before they exceed 31 bits in 2038, or 32 bits in 2106.
+STARTS_MS = (*[1_767_225_600_000] * 6, 2_147_483_645_000, 4_294_967_290_000)
 
 
 class SimulatedClock(Clock):
@@ -49,15 +50,18 @@ class SimulatedClock(Clock):
 class Wall:
     """The wall clock.
 
+    Arguments:
+        start_ms: its time at the beginning.
+
     Attributes:
         highest_ms: the highest time that it has shown.
     """
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, start_ms: int) -> None:
         self.scheduler = scheduler
-        self._offset_ms = START_MS - scheduler.now_us // 1000
+        self._offset_ms = start_ms - scheduler.now_us // 1000
         self._frozen_ms: int | None = None
-        self.highest_ms = START_MS
+        self.highest_ms = start_ms
 
     def now_ms(self) -> int:
         """Return the time."""
@@ -151,7 +155,7 @@ class Node:
 
     def __init__(self, scheduler: Scheduler, seed: int, directory: Path | None) -> None:
         self.scheduler = scheduler
-        self.wall = Wall(scheduler)
+        self.wall = Wall(scheduler, random.Random(f"wall {seed}").choice(STARTS_MS))
         self._seed = seed
         self._directory = directory
         self._starts = 0

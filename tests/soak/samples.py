@@ -85,8 +85,11 @@ def growing(samples: list[Sample], warm_up_minutes: float) -> list[str]:
     return found
 
 
-def table(samples: list[Sample]) -> str:
-    """Return the samples as a table."""
-    lines = ["  ".join(f"{name:>16}" for name in Sample._fields)]
-    lines += ["  ".join(f"{value:16.1f}" for value in one) for one in samples]
-    return "\n".join(lines)
+def heading() -> str:
+    """Return the heading of the table of samples."""
+    return "  ".join(f"{name:>16}" for name in Sample._fields)
+
+
+def row(sample: Sample) -> str:
+    """Return a sample as a row of the table."""
+    return "  ".join(f"{value:16.1f}" for value in sample)

@@ -21,17 +21,20 @@ def shrink(commands: list[Document], asks: Callable[[list[Document]], bool]) -> 
     """
     commands = smallest(commands, asks)
     for place in range(len(commands)):
-        command = commands[place]
-        part = _PARTS.get(next(iter(command)))
-        if part is not None and len(command[part]) > 1:
-
-            def with_part(kept: list[Document], place: int = place, part: str = part) -> list[Document]:
-                return [*commands[:place], {**commands[place], part: kept}, *commands[place + 1 :]]
-
-            kept = smallest(command[part], lambda kept: bool(kept) and asks(with_part(kept)))
-            commands = with_part(kept)
-        commands = _without_fields(commands, place, asks)
+        commands = _without_fields(_without_parts(commands, place, asks), place, asks)
     return commands
+
+
+def _without_parts(commands: list[Document], place: int, asks: Callable[[list[Document]], bool]) -> list[Document]:
+    """Leave out documents, statements or stages of a command."""
+    part = _PARTS.get(next(iter(commands[place])))
+    if part is None or len(commands[place][part]) < 2:
+        return commands
+
+    def with_part(kept: list[Document]) -> list[Document]:
+        return [*commands[:place], {**commands[place], part: kept}, *commands[place + 1 :]]
+
+    return with_part(smallest(commands[place][part], lambda kept: bool(kept) and asks(with_part(kept))))
 
 
 def _without_fields(commands: list[Document], place: int, asks: Callable[[list[Document]], bool]) -> list[Document]:

@@ -122,6 +122,6 @@ _UNARY: Final = (
 )  # fmt: skip
 _BINARY: Final = (
     "$add", "$subtract", "$multiply", "$divide", "$mod", "$pow", "$cmp", "$eq", "$gt", "$lte", "$and", "$or", "$concat", "$concatArrays",
-    "$in", "$arrayElemAt", "$setUnion", "$setIntersection", "$setDifference", "$indexOfArray", "$indexOfCP", "$slice", "$split", "$strcasecmp",
-    "$range",
+    "$in", "$arrayElemAt", "$setUnion", "$setIntersection", "$setDifference", "$indexOfArray", "$indexOfCP", "$slice", "$split",
+    "$strcasecmp", "$range",
 )  # fmt: skip

@@ -16,6 +16,7 @@ from secantus_server.storage.wiredtiger.capi cimport WT_CURSOR, WT_DUPLICATE_KEY
 
 from secantus_server.storage.errors import CacheTooSmall, WriteConflict
 from secantus_server.storage.keys import IdentRange
+from secantus_server.system._threads import get_ident
 
 # A commit of LONG_COMMIT bytes takes about a millisecond; from this size on it releases the GIL. Each key counts KEY_COST bytes, and a
 # removed document DOCUMENT_COST, since its size is unknown.
@@ -25,9 +26,6 @@ cdef enum:
     LONG_COMMIT = 131072
     # The most that a statement which can be split writes in one transaction.
     LARGE = 33554432
-
-cdef extern from "pythread.h":
-    unsigned long PyThread_get_thread_ident()
 
 
 @cython.final
@@ -47,7 +45,7 @@ cdef class RecoveryUnit(Session):
 
     cpdef begin(self):
         """Begin a transaction; wait while another thread has exclusive access to the store."""
-        self.thread = PyThread_get_thread_ident()
+        self.thread = get_ident()
         self.aborted = False
         self.gate.enter()
         self.serial = self.gate.entered
@@ -113,7 +111,7 @@ cdef class RecoveryUnit(Session):
 
     cdef int _take_up(self) except -1:
         """Make an idle transaction this thread's; it has passed the gate."""
-        self.thread = PyThread_get_thread_ident()
+        self.thread = get_ident()
         self.gate.idle.remove(self)
         return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -30,11 +31,15 @@ class History:
 
     Outcomes: "ok" is committed, "fail" is certainly not committed, "info" may be either.
 
+    Arguments:
+        now_ns: returns the time.
+
     Threads: any; the lock guards everything.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._lock = threading.Lock()
+        self._now_ns = now_ns
         self._lines: list[str] = []
         self.outcomes: dict[str, int] = {"ok": 0, "fail": 0, "info": 0}
 
@@ -53,6 +58,11 @@ class History:
         self.invoke(process, operations)
         self.complete(outcome, process, operations)
 
+    @property
+    def lines(self) -> list[str]:
+        """The lines so far."""
+        return self._lines
+
     def write(self, path: Path) -> Path:
         """Write the history and return its path."""
         path.write_text("".join(self._lines), encoding="ascii")
@@ -61,5 +71,5 @@ class History:
     def _record(self, kind: str, process: int, operations: list[Operation]) -> None:
         with self._lock:
             number = len(self._lines)
-            line = {"index": number, "type": kind, "f": "txn", "process": process, "time": time.monotonic_ns(), "value": operations}
+            line = {"index": number, "type": kind, "f": "txn", "process": process, "time": self._now_ns(), "value": operations}
             self._lines.append(json.dumps(line, separators=(",", ":")) + "\n")

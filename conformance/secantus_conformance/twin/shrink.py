@@ -1,0 +1,75 @@
+"""The smallest session that still asks the same question (delta debugging)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from secantus_conformance.twin.values import Document
+
+T = TypeVar("T")
+
+#: The lists in commands whose parts may be left out.
+_PARTS: Final = {"insert": "documents", "update": "updates", "delete": "deletes", "aggregate": "pipeline"}
+
+
+def shrink(commands: list[Document], asks: Callable[[list[Document]], bool]) -> list[Document]:
+    """Return a session from which no command, and no document or stage of one, can be left out.
+
+    Arguments:
+        asks: returns whether a session still asks the question; the whole one does.
+    """
+    commands = smallest(commands, asks)
+    for place in range(len(commands)):
+        commands = _without_fields(_without_parts(commands, place, asks), place, asks)
+    return commands
+
+
+def _without_parts(commands: list[Document], place: int, asks: Callable[[list[Document]], bool]) -> list[Document]:
+    """Leave out documents, statements or stages of a command."""
+    part = _PARTS.get(next(iter(commands[place])))
+    if part is None or len(commands[place][part]) < 2:
+        return commands
+
+    def with_part(kept: list[Document]) -> list[Document]:
+        return [*commands[:place], {**commands[place], part: kept}, *commands[place + 1 :]]
+
+    return with_part(smallest(commands[place][part], lambda kept: bool(kept) and asks(with_part(kept))))
+
+
+def _without_fields(commands: list[Document], place: int, asks: Callable[[list[Document]], bool]) -> list[Document]:
+    """Leave out fields of the documents of an insert."""
+    command = commands[place]
+    if "insert" not in command:
+        return commands
+    for number in range(len(command["documents"])):
+        for name in [one for one in command["documents"][number] if one != "_id"]:
+            documents = list(commands[place]["documents"])
+            documents[number] = {key: value for key, value in documents[number].items() if key != name}
+            tried = [*commands[:place], {**command, "documents": documents}, *commands[place + 1 :]]
+            if asks(tried):
+                commands = tried
+    return commands
+
+
+def smallest(parts: Sequence[T], holds: Callable[[list[T]], bool]) -> list[T]:
+    """Return some of the parts, in their order, for which a condition holds, and for no smaller number of neighbours left out.
+
+    Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002.
+
+    Arguments:
+        holds: holds for all parts.
+    """
+    left, pieces = list(parts), 2
+    while len(left) >= 2:
+        size = max(len(left) // pieces, 1)
+        for start in range(0, len(left), size):
+            tried = left[:start] + left[start + size :]
+            if holds(tried):
+                left, pieces = tried, max(pieces - 1, 2)
+                break
+        else:
+            if size == 1:
+                return left
+            pieces = min(pieces * 2, len(left))
+    return left

@@ -1,0 +1,104 @@
+"""Documents that expire while the wall clock jumps: none is deleted before its time, none twice, and none stays."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from tests.isolation.events import Event
+from tests.simulation.client import Client, Failed, Lost
+from tests.simulation.node import Wall
+from tests.simulation.stream import DB as OTHER_DB
+
+DB, NAME = "expiry", "expiring"
+assert DB != OTHER_DB
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+AFTER_S = 5
+PASS_S = 1
+NEVER_MS = 1 << 60
+
+
+class Expiry:
+    """Inserts documents that expire soon, late or never, and looks whether they are there.
+
+    Arguments:
+        wall: the wall clock, which says the latest time that the server can have seen.
+    """
+
+    def __init__(self, wall: Wall) -> None:
+        self._wall = wall
+        self._next = 0
+        #: What was inserted: the time in milliseconds from which on a document may be gone.
+        self._due_ms: dict[int, int] = {}
+        self._acknowledged: set[int] = set()
+
+    def prepare(self, client: Client) -> None:
+        """Create the collection, and let the monitor run often."""
+        client.command("admin", {"setParameter": 1, "ttlMonitorSleepSecs": PASS_S})
+        index = {"key": {"at": 1}, "name": "at_1", "expireAfterSeconds": AFTER_S}
+        client.command(DB, {"createIndexes": NAME, "indexes": [index]})
+
+    def one(self, client: Client) -> None:
+        """Insert a document, or put off the end of one, or look for all of them."""
+        way = client.chance.random()
+        if way < 0.5:
+            self._insert(client)
+        elif way < 0.7 and self._acknowledged:
+            self._put_off(client)
+        else:
+            self._look(client)
+
+    def _insert(self, client: Client) -> None:
+        self._next += 1
+        number = self._next
+        at_ms = self._wall.now_ms() + client.chance.choice((-60_000, -1000, 0, 2000, 20_000, 86_400_000))
+        self._due_ms[number] = at_ms + AFTER_S * 1000
+        at: Any = EPOCH + timedelta(milliseconds=at_ms)
+        if client.chance.random() < 0.2:
+            # The earliest date of an array counts.
+            at = [at, EPOCH + timedelta(milliseconds=at_ms + 10_000)]
+        elif client.chance.random() < 0.1:
+            at, self._due_ms[number] = "never", NEVER_MS
+        client.retried(DB, {"insert": NAME, "documents": [{"_id": number, "at": at}]})
+        self._acknowledged.add(number)
+
+    def _put_off(self, client: Client) -> None:
+        number = client.chance.choice(sorted(self._acknowledged))
+        if self._due_ms[number] == NEVER_MS:
+            return
+        due_ms = max(self._due_ms[number], self._wall.now_ms() + 3_600_000)
+        change = {"$set": {"at": EPOCH + timedelta(milliseconds=due_ms - AFTER_S * 1000)}}
+        reply = client.retried(DB, {"update": NAME, "updates": [{"q": {"_id": number}, "u": change}]})
+        if reply["n"]:
+            self._due_ms[number] = due_ms
+
+    def _look(self, client: Client) -> None:
+        sure = set(self._acknowledged)
+        try:
+            found = {one["_id"] for one in client.all(DB, {"find": NAME})}
+        except (Lost, Failed):
+            return
+        early = [number for number in sure - found if self._due_ms[number] > self._wall.highest_ms]
+        assert not early, f"gone before their time: {early}"
+
+    def check(self, client: Client) -> None:
+        """Let the monitor run once more, and look for what is left."""
+        # A process that was started again has the default pause of a minute.
+        client.node.scheduler.sleep(70)
+        self._look(client)
+        now_ms = self._wall.now_ms()
+        late = [one["_id"] for one in client.all(DB, {"find": NAME}) if self._due_ms[one["_id"]] <= now_ms - 65_000]
+        assert not late, f"still there: {late}"
+
+    def check_events(self, events: list[Event]) -> None:
+        """Assert that nothing was deleted twice, nor deleted without having been there."""
+        there: set[int] = set()
+        for event in events:
+            if event["ns"].get("coll") != NAME:
+                continue
+            if event["operationType"] == "insert":
+                assert event["documentKey"]["_id"] not in there, event
+                there.add(event["documentKey"]["_id"])
+            elif event["operationType"] == "delete":
+                assert event["documentKey"]["_id"] in there, f"deleted twice: {event}"
+                there.remove(event["documentKey"]["_id"])

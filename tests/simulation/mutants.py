@@ -1,0 +1,46 @@
+"""Faults that the simulation must find: those of the isolation tests, and some that only a retry, a reader or a clock meets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import secantus_server.work.auto_commit as auto_commit
+import secantus_server.work.ttl as ttl
+from secantus_server.oplog.oplog import Oplog
+from secantus_server.oplog.write_signal import WriteSignal
+from tests.isolation.mutants import MUTANTS as OF_ISOLATION
+from tests.isolation.mutants import Mutate
+
+
+def forget_retried() -> None:
+    """Forget that a write has run, so that it runs again when a client repeats it."""
+    auto_commit.note_retried = lambda *_arguments: None
+    auto_commit.store_retried = lambda *_arguments: None  # type: ignore[assignment, return-value]
+
+
+def keep_readers_waiting() -> None:
+    """Do not tell the readers of the oplog of commits."""
+    WriteSignal.publish = lambda *_arguments: None  # type: ignore[method-assign, assignment]
+
+
+def expire_early() -> None:
+    """Delete what expires ten seconds too early."""
+    found = ttl._expiries
+    ttl._expiries = lambda collection: [one._replace(seconds=one.seconds - 10) for one in found(collection)]
+
+
+def follow_the_wall_clock() -> None:
+    """Take the time of an entry from the clock, also where it has gone back."""
+    following = Oplog._next
+
+    def next_time(self: Any) -> tuple[int, int]:
+        seconds = self._clock.system_ms() // 1000
+        return (seconds, 1) if seconds < self.seconds else following(self)
+
+    Oplog._next = next_time  # type: ignore[method-assign]
+
+
+MUTANTS: dict[str, Mutate] = {
+    **OF_ISOLATION,
+    **{one.__name__: one for one in (forget_retried, keep_readers_waiting, expire_early, follow_the_wall_clock)},
+}

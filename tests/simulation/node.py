@@ -1,0 +1,213 @@
+"""The server of a simulation: without sockets, on the simulated time; it can be killed like a process and started again."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import secantus_server.server as server_module
+from secantus_server.clock import Clock
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.net.connection import Connection
+from secantus_server.server import SecantusDBServer
+from tests.simulation.scheduler import Ended, Scheduler
+
+PORT = 27017
+#: Where the wall clock begins: most often in 2026, else seconds before they exceed 31 bits in 2038, or 32 bits in 2106.
+STARTS_MS = (*[1_767_225_600_000] * 6, 2_147_483_645_000, 4_294_967_290_000)
+
+
+class SimulatedClock(Clock):
+    """The scheduler's time. The wall clock may jump and stand still beside it, as one set by NTP or by hand.
+
+    Arguments:
+        wall: shared by all clocks of a run.
+        seed: of the random numbers and ids.
+    """
+
+    def __init__(self, wall: Wall, seed: str) -> None:
+        self._wall = wall
+        super().__init__(int.from_bytes(seed.encode(), "big"))
+
+    def now_ms(self) -> int:
+        """Return the wall clock's time."""
+        return self._wall.now_ms()
+
+    system_ms = now_ms
+
+    def monotonic(self) -> float:
+        """Return the scheduler's time in seconds."""
+        return self._wall.scheduler.now_us / 1_000_000
+
+    elapsed = monotonic
+
+
+class Wall:
+    """The wall clock.
+
+    Arguments:
+        start_ms: its time at the beginning.
+
+    Attributes:
+        highest_ms: the highest time that it has shown.
+    """
+
+    def __init__(self, scheduler: Scheduler, start_ms: int) -> None:
+        self.scheduler = scheduler
+        self._offset_ms = start_ms - scheduler.now_us // 1000
+        self._frozen_ms: int | None = None
+        self.highest_ms = start_ms
+
+    def now_ms(self) -> int:
+        """Return the time."""
+        now = self.scheduler.now_us // 1000 + self._offset_ms if self._frozen_ms is None else self._frozen_ms
+        self.highest_ms = max(self.highest_ms, now)
+        return now
+
+    def jump(self, by_ms: int) -> None:
+        """Move the time, forward or back."""
+        self._offset_ms += by_ms
+
+    def freeze(self) -> None:
+        """Let the time stand still."""
+        self._frozen_ms = self.now_ms()
+
+    def go_on(self) -> None:
+        """Let the time go on, from where it would be."""
+        self._frozen_ms = None
+
+
+class SilentListener:
+    """Takes connections by calls, in place of the listener on a socket."""
+
+    certificates = None
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._ids = itertools.count(1)
+        self._connections: list[Connection] = []
+        self.port = PORT
+        self.address = f"simulation:{PORT}"
+        services.connection_limit = 1000
+
+    def connect_virtual(self) -> tuple[Connection, VirtualTransport]:
+        """Return a new connection and its transport."""
+        number = next(self._ids)
+        client = ClientInfo(number, ("127.0.0.1", number), opened=self._services.clock.monotonic())
+        transport = VirtualTransport()
+        connection = Connection(transport, client, self._services)
+        self._services.connections.add(client)
+        return connection, transport
+
+    def check_clients(self) -> None:
+        """Do nothing: virtual clients do not disconnect in the middle of a command."""
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Interrupt the running commands."""
+        self._services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
+
+
+class VirtualTransport:
+    """Keeps the reply of the running command."""
+
+    def __init__(self) -> None:
+        self.replies: list[bytes] = []
+
+    def send(self, data: bytes) -> None:
+        """Keep a reply."""
+        self.replies.append(data)
+
+    def receive(self) -> bytes:
+        """Refuse: messages are passed to the connection."""
+        raise AssertionError("a virtual connection is not read")
+
+    def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
+        """Refuse, as `receive`."""
+        raise AssertionError("a virtual connection is not read")
+
+    def peek_closed(self) -> bool:
+        """Return False."""
+        return False
+
+    def stop_receiving(self) -> None:
+        """Do nothing."""
+
+    shut_down = close = stop_receiving
+
+
+server_module.Listener = SilentListener  # type: ignore[misc, assignment]
+
+
+class Node:
+    """A server that runs in the simulation, one process after the other.
+
+    Arguments:
+        directory: where the store is, in a folder for each process; None for a store in memory.
+    """
+
+    def __init__(self, scheduler: Scheduler, seed: int, directory: Path | None) -> None:
+        self.scheduler = scheduler
+        self.wall = Wall(scheduler, random.Random(f"wall {seed}").choice(STARTS_MS))
+        self._seed = seed
+        self._directory = directory
+        self._starts = 0
+        self.server: Any = None
+
+    @property
+    def services(self) -> Services:
+        """The services of the running server."""
+        services: Services = self.server.services
+        return services
+
+    def _path(self) -> str:
+        return ":memory:" if self._directory is None else str(self._directory / str(self._starts))
+
+    def start(self) -> None:
+        """Start a process on the present store. For a task."""
+        clock = SimulatedClock(self.wall, f"{self._seed}.{self._starts}")
+        server = SecantusDBServer(port=0, storage_path=self._path(), clock=clock, log_level="error", cache_size_mb=64)
+        task = self.scheduler.current
+        assert task is not None
+        before, task.process = task.process, server
+        try:
+            server.start()
+        finally:
+            task.process = before
+        self.server = server
+
+    def connect(self) -> tuple[Connection, VirtualTransport]:
+        """Return a new connection to the running server."""
+        listener: Any = self.server._listener
+        connected: tuple[Connection, VirtualTransport] = listener.connect_virtual()
+        return connected
+
+    def kill(self) -> None:
+        """End the process without a checkpoint, and start another one on what it has passed to the operating system. For a task."""
+        assert self._directory is not None, "what is in memory ends with its process"
+        old, old_path = self.server, self._path()
+        self._starts += 1
+        shutil.copytree(old_path, self._path())
+        self.server = None
+        self.scheduler.kill(old, Ended())
+        self.scheduler.spawn("bury", lambda: self._bury(old, old_path))
+        self.start()
+
+    def _bury(self, server: SecantusDBServer, path: str) -> None:
+        """Free what a killed process had, once its tasks have ended."""
+        while any(task.process is server for task in self.scheduler.tasks):
+            self.scheduler.sleep(0.01)
+        server.services.engine.close()
+        server_module._RUNNING.discard(server)
+        shutil.rmtree(path)
+
+    def stop(self) -> None:
+        """Stop the server as usual. For a task."""
+        self.server.stop()

@@ -31,7 +31,13 @@ class NodeSuite:
     version: str = _CHECKOUT.number
     port: int = 0
     auth: bool = True
-    environmental: Sequence[Environmental] = ()
+    environmental: Sequence[Environmental] = (
+        Environmental("needs a secondary", test="should resume on ServerSelectionError", words="Server selection timed out"),
+        Environmental("needs the encryption libraries", words="mongodb-client-encryption"),
+        Environmental("needs the encryption libraries", test="mongocryptd", words="ECONNREFUSED"),
+        Environmental("needs the public DNS", words="querySrv"),
+        Environmental("needs the public DNS", words="getaddrinfo"),
+    )
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
         """Copy the checkout and install its dependencies. Raises UsageError, for example if npm is not installed."""

@@ -35,7 +35,13 @@ class RubySuite:
     version: str = _CHECKOUT.number
     port: int = 0
     auth: bool = True
-    environmental: Sequence[Environmental] = ()
+    environmental: Sequence[Environmental] = (
+        Environmental("needs a second node with data", words="Not enough data-bearing nodes"),
+        Environmental("needs a secondary", words="No secondary server is available"),
+        Environmental("needs the public DNS", words="The DNS query returned no SRV records"),
+        Environmental("needs the gem aws-sdk-core", words="uninitialized constant Aws"),
+        Environmental("needs the gem opentelemetry-sdk", words="uninitialized constant OpenTelemetry"),
+    )
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:

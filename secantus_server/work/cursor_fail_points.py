@@ -17,6 +17,7 @@ from secantus_server.errors import CloseConnection, CommandError
 WAIT_IN_FIND = "waitInFindBeforeMakingBatch"
 WAIT_IN_GET_MORE = "waitAfterPinningCursorBeforeGetMoreBatch"
 FAIL_GET_MORE = "failGetMoreAfterCursorCheckout"
+_IGNORED = ("failCommands", "errmsg")
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,12 @@ class Failure:
 def parse_failure(data: dict[str, Any]) -> Failure:
     """Parse the data of failGetMoreAfterCursorCheckout.
 
+    MongoDB ignores `failCommands` and `errmsg`, which drivers' tests give to it as to failCommand.
+
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue, 72 InvalidOptions without an error code, 238 for an unknown field.
     """
-    fields.check_fields(FAIL_GET_MORE, data, ("closeConnection", "errorCode", "errorLabels"))
+    fields.check_fields(FAIL_GET_MORE, data, ("closeConnection", "errorCode", "errorLabels", *_IGNORED))
     code, closes = fields.whole(data, "errorCode"), fields.flag(data, "closeConnection")
     if code is None and not closes:
         raise CommandError(72, f"{FAIL_GET_MORE} needs an 'errorCode'")

@@ -16,7 +16,8 @@ from secantus_conformance.differences import read_differences
 from secantus_conformance.drivers.base import Environmental, read_junit
 from secantus_conformance.drivers.go_events import Events, write_junit_of_go
 from secantus_conformance.drivers.process import call
-from secantus_conformance.drivers.pytest_suite import PytestSuite, write_junit_of_record
+from secantus_conformance.drivers.recorded import RecordedSuite, write_junit_of_record
+from secantus_conformance.drivers.recorded import pytest_suite as suite_of_pytest
 from secantus_conformance.drivers.registry import SUITES
 from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Verdict
@@ -25,13 +26,13 @@ from secantus_conformance.model import Verdict
 class Suite:
     """A suite whose tests in the module `alone` do not need a server."""
 
-    name, version, port = "fake", "1", 0
+    name, version, port, auth = "fake", "1", 0, False
     environmental: Sequence[Environmental] = (
         Environmental("needs the public DNS", words="dns query"),
         Environmental("needs a secondary", test="secondary"),
     )
 
-    def prepare(self, cache: Path) -> Path:
+    def prepare(self, cache: Path, source: Path | None) -> Path:
         """Do nothing."""
         return cache
 
@@ -224,10 +225,10 @@ class TestClass:
 """
 
 
-def pytest_suite(folder: Path, source: str) -> PytestSuite:
+def pytest_suite(folder: Path, source: str) -> RecordedSuite:
     (folder / "test_it.py").write_text(source, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--rootdir", str(folder), "test_it.py"]
-    return PytestSuite(command, folder, dict(os.environ), silence=8)
+    return suite_of_pytest(command, folder, dict(os.environ), silence=8)
 
 
 def test_a_suite_comes_to_its_end_whatever_its_tests_do(tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ def test_a_suite_comes_to_its_end_whatever_its_tests_do(tmp_path: Path) -> None:
 
 
 def test_a_suite_that_cannot_begin(tmp_path: Path) -> None:
-    suite = PytestSuite([sys.executable, "-m", "pytest", "--nonsense"], tmp_path, dict(os.environ), silence=8)
+    suite = suite_of_pytest([sys.executable, "-m", "pytest", "--nonsense"], tmp_path, dict(os.environ), silence=8)
     with pytest.raises(UsageError, match="ends before all tests have run"):
         suite.run(tmp_path / "record.jsonl", 60)
 

@@ -97,7 +97,7 @@ def test_commit_waits(admin: Database, db: Database) -> None:
 
 def test_get_more_fails(admin: Database, db: Database) -> None:
     db.c.insert_many([{} for _ in range(4)])
-    for data, expected in (({"errorCode": 7}, 7), ({"errorCode": 7, "errorLabels": ["x"]}, 7)):
+    for data, expected in (({"errorCode": 7}, 7), ({"errorCode": 7, "errorLabels": ["x"], "failCommands": ["getMore"], "errmsg": "x"}, 7)):
         cursor = db.command({"find": "c", "batchSize": 2})["cursor"]["id"]
         configure(admin, FAIL, {"times": 1}, **data)
         with pytest.raises(OperationFailure) as caught:

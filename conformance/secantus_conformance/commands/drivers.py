@@ -31,6 +31,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--uri", action="append", default=[], metavar="URI", help="a running server")
     parser.add_argument("--server", metavar="COMMAND", help="a command that starts a server on port {port}; default: the bundled server")
     parser.add_argument("--timeout", type=seconds, default=5400.0, metavar="SECONDS", help="time limit of the whole suite (default: 5400)")
+    parser.add_argument("--source", type=Path, metavar="DIR", help="a checkout of the driver, for suites that are in no package")
     add_report_option(parser)
     parser.set_defaults(command=run)
 
@@ -41,13 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"Unknown driver suite {arguments.name!r}; the suites are {', '.join(sorted(SUITES))}.")
     suite, console = SUITES[arguments.name], make_console()
     console.print(f"Preparing the suite of {suite.name} {suite.version} …")
-    folder = suite.prepare(cache_folder() / "drivers")
+    folder = suite.prepare(cache_folder() / "drivers", arguments.source)
     result = _run(suite, folder, arguments)
     return report(console, result, arguments.report)
 
 
 def _run(suite: DriverSuite, folder: Path, arguments: argparse.Namespace) -> Run:
-    server = make_servers(arguments.uri, arguments.server, 1, suite.port)[0]
+    bundled = not arguments.uri and arguments.server is None
+    server = make_servers(arguments.uri, arguments.server, 1, suite.port, auth=suite.auth and bundled)[0]
     start = time.monotonic()
     try:
         uri = server.start()

@@ -33,16 +33,22 @@ class Environmental:
 class DriverSuite(Protocol):
     """A driver's own test suite, unmodified.
 
-    `port` is the port on which some of its tests expect the server, 0 if none do.
+    `port` is the port on which some of its tests expect the server, 0 if none do. `auth` says whether its tests log in; the
+    bundled server then runs with access control, and the URI contains a superuser.
     """
 
     name: str
     version: str
     port: int
+    auth: bool
     environmental: Sequence[Environmental]
 
-    def prepare(self, cache: Path) -> Path:
-        """Install the suite and its environment into the cache. Returns the working folder; raises UsageError."""
+    def prepare(self, cache: Path, source: Path | None) -> Path:
+        """Install the suite and its environment into the cache. Returns the working folder; raises UsageError.
+
+        Arguments:
+            source: a checkout of the driver, for suites that are not part of a package.
+        """
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
         """Run the suite against a server and write JUnit XML. Raises UsageError if it cannot be completed."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secantus_conformance.drivers.base import Environmental
+from secantus_conformance.drivers.checkout import refuse_source
 from secantus_conformance.drivers.go_events import Events, write_junit_of_go
 from secantus_conformance.drivers.process import call
 from secantus_conformance.failures import UsageError
@@ -35,6 +36,7 @@ class GoSuite:
     name: str = "go"
     version: str = _VERSION
     port: int = 0
+    auth: bool = False
     environmental: Sequence[Environmental] = (
         Environmental("needs the encryption libraries", test="ClientSideEncryption"),
         Environmental("needs the encryption libraries", test="TestSessionsMongocryptdProse"),
@@ -49,8 +51,9 @@ class GoSuite:
         Environmental("needs a replica set of three nodes", test="logging-replicaset.json/Successful_heartbeat", words="waiting for event"),
     )
 
-    def prepare(self, cache: Path) -> Path:
+    def prepare(self, cache: Path, source: Path | None) -> Path:
         """Download the module. Raises UsageError, for example if Go is not installed."""
+        refuse_source(self.name, source)
         folder = cache / f"go-{_VERSION}"
         folder.mkdir(parents=True, exist_ok=True)
         call(["go", "mod", "download", f"{_MODULE}@{_VERSION}"], folder, 900, "Go cannot download the driver", _environment(folder))

@@ -14,8 +14,9 @@ from xml.etree import ElementTree
 from pymongo.uri_parser import parse_uri
 
 from secantus_conformance.drivers.base import Environmental
+from secantus_conformance.drivers.checkout import refuse_source
 from secantus_conformance.drivers.process import call
-from secantus_conformance.drivers.pytest_suite import PytestSuite, write_junit_of_record
+from secantus_conformance.drivers.recorded import pytest_suite, write_junit_of_record
 from secantus_conformance.suites.sources import PYMONGO_VERSION, archive_path, fetch
 
 # The suite runs in a folder without the driver's sources, so that it tests the installed driver.
@@ -34,6 +35,7 @@ class PymongoSuite:
     marker: str
     version: str = PYMONGO_VERSION
     port: int = 27017
+    auth: bool = False
     environmental: Sequence[Environmental] = (
         Environmental("needs the public DNS", words="The DNS query name does not exist"),
         Environmental("needs the public DNS", words="All nameservers failed to answer"),
@@ -48,8 +50,9 @@ class PymongoSuite:
     )
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
-    def prepare(self, cache: Path) -> Path:
+    def prepare(self, cache: Path, source: Path | None) -> Path:
         """Unpack the tests, create the environment, and find the tests that need a server. Raises UsageError."""
+        refuse_source(self.name, source)
         fetch()
         folder = cache / f"pymongo-{PYMONGO_VERSION}"
         if not (folder / "test").is_dir():
@@ -80,7 +83,7 @@ class PymongoSuite:
         command = [str(_python(folder)), "-m", "pytest", "test", *options]
         environment = {**os.environ, "DB_IP": host, "DB_PORT": str(port), "PYTHONPATH": str(folder)}
         record = junit.with_suffix(".jsonl")
-        PytestSuite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout)
+        pytest_suite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout)
         write_junit_of_record(record, junit)
 
     def needs_server(self, test: str) -> bool:

@@ -20,7 +20,7 @@ BUNDLED = f"{shlex.quote(sys.executable)} -m secantus_server.cli --port {{port}}
 GUARDED = f"{BUNDLED} --auth --login-delay-ms 0"
 USER, PASSWORD = "conformance", "conformance"
 NULL = f"{shlex.quote(sys.executable)} -m secantus_conformance.null_server --port {{port}}"
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 
 
 @dataclass

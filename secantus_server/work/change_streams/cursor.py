@@ -58,7 +58,7 @@ class ChangeStreamCursor(Cursor):
     def pass_over(self, newest: int) -> None:
         """Note that there is nothing to read up to a cluster time, and advance the token."""
         self._reader.pass_over(newest)
-        self._resume_token = None
+        self._advance_token()
 
     def _fill(self, size: int) -> list[bytes]:
         batch: list[bytes] = []
@@ -78,10 +78,15 @@ class ChangeStreamCursor(Cursor):
         self.exhausted = reader.ended and not kept
         self.at_end = reader.at_end and not kept
         if self.at_end:
-            self._resume_token = None
+            self._advance_token()
         self.given += len(batch)
         self.batches += 1
         return batch
+
+    def _advance_token(self) -> None:
+        """Resume at the reader's high-water mark, unless the last event is still the newest operation: then at that event, as MongoDB."""
+        if not self._reader.stands_at(self._resume_token):
+            self._resume_token = None
 
     def _events(self) -> Iterator[tuple[bytes, Token, str]]:
         """Return an iterator over the output of the pipeline, with the token of each event.
@@ -104,8 +109,9 @@ class ChangeStreamCursor(Cursor):
             text = self._reader.token_text
             if self._pipeline.stages and value_of(event, b"_id") != {"_data": text}:
                 raise fatal(
-                    "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Changing the _id "
-                    f'field of an event makes it impossible to resume the stream from that point. Expected: {{_data: "{text}"}}'
+                    "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying the _id "
+                    "field of an event makes it impossible to resume the stream from that point. Only transformations that retain the "
+                    f'unmodified _id field are allowed. Expected: {{ _data: "{text}" }}'
                 )
             skipped = self._reader.take_skipped_fragments()
             if len(event) <= MAX_RESULT_BYTES and not skipped:

@@ -57,6 +57,10 @@ class ChangeStreamReader:
         """The token of a stream that has seen everything up to its position."""
         return high_water_mark(self._rows.position + 1)
 
+    def stands_at(self, text: str | None) -> bool:
+        """Return whether a token is that of the last event, and nothing has been read behind it."""
+        return self.token is not None and text == self.token_text and self._rows.position <= self.token.stamp
+
     def pass_over(self, newest: int) -> None:
         """Note that no operation up to a time concerns the stream."""
         self._rows.position = max(self._rows.position, newest)

@@ -1,7 +1,8 @@
 """A pytest plugin that appends each test's outcome to a file at once, so that a suite can be killed and resumed.
 
 It runs in the driver's own environment and imports nothing from this project. RECORD names the file; each line of it is
-`["started", id]`, `["outcome", id, classname, name, outcome, message, text, seconds]` or, at the end, `["finished", code]`.
+`["started", id, classname, name]`, `["outcome", id, classname, name, outcome, message, text, seconds]` or, at the end,
+`["finished", code]`.
 Tests that the file already names are skipped, unless the file's reader has added `["again", id]`.
 """
 
@@ -32,7 +33,7 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
 
 def pytest_runtest_logstart(nodeid: str) -> None:
     """Record that a test has started."""
-    _write("started", nodeid)
+    _write("started", nodeid, *_names(nodeid))
 
 
 def pytest_runtest_logreport(report: Any) -> None:
@@ -40,16 +41,20 @@ def pytest_runtest_logreport(report: Any) -> None:
     if report.when != "call" and report.outcome == "passed":
         return
     outcome = "error" if report.when != "call" and report.outcome == "failed" else report.outcome
-    path, *parts = report.nodeid.split("::")
-    classname = ".".join([path.removesuffix(".py").replace("/", "."), *parts[:-1]])
     text = str(report.longrepr or "")
-    _write("outcome", report.nodeid, classname, parts[-1], outcome, _message(report), text[-4000:], report.duration)
+    _write("outcome", report.nodeid, *_names(report.nodeid), outcome, _message(report), text[-4000:], report.duration)
 
 
 def pytest_sessionfinish(exitstatus: int) -> None:
     """Record that all tests have run, unless the session was interrupted or broken."""
     if int(exitstatus) in (0, 1, 5):
         _write("finished", int(exitstatus))
+
+
+def _names(nodeid: str) -> tuple[str, str]:
+    """Return a test's class and name as JUnit XML has them."""
+    path, *parts = nodeid.split("::")
+    return ".".join([path.removesuffix(".py").replace("/", "."), *parts[:-1]]), parts[-1]
 
 
 def _message(report: Any) -> str:

@@ -1,4 +1,7 @@
-"""Run a pytest suite to completion even if tests hang or crash it: the test at fault runs once more, then its failure is recorded."""
+"""Run a suite to completion even if tests hang or crash it: the test at fault runs once more, then its failure is recorded.
+
+A small plugin of the suite's test framework, in `recorder/`, appends each outcome to a file and skips the tests that the file names.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
+from secantus_conformance.drivers.outcomes import Outcome, write_junit
 from secantus_conformance.drivers.process import end_group
 from secantus_conformance.failures import UsageError
 
-_PLUGIN = Path(__file__).parent / "recorder" / "pytest_record.py"
-_TAGS = {"failed": "failure", "error": "error", "skipped": "skipped"}
+RECORDERS = Path(__file__).parent / "recorder"
 _LOOK_SECONDS = 0.5
 
 
 @dataclass
-class PytestSuite:
-    """A command that runs pytest in a folder. `silence` is the longest time in seconds without a finished test."""
+class RecordedSuite:
+    """A command that runs a suite with a recorder in a folder. `silence` is the longest time in seconds without a finished test."""
 
     command: list[str]
     folder: Path
@@ -42,15 +44,14 @@ class PytestSuite:
                 raise UsageError(f"The suite ends before all tests have run: {self._last_line(record)}")
             before = len(lines)
             if lines[-1][0] == "started":
-                _give_up(record, str(lines[-1][1]), lines)
+                _give_up(record, lines)
 
     def _run_once(self, record: Path, deadline: float) -> bool:
-        """Run the remaining tests. Returns whether pytest reports that all are done."""
-        plugins = f"{_PLUGIN.parent}{os.pathsep}{self.environment.get('PYTHONPATH', '')}"
-        environment = {**self.environment, "RECORD": str(record), "PYTHONPATH": plugins}
+        """Run the remaining tests. Returns whether the recorder reports that all are done."""
+        environment = {**self.environment, "RECORD": str(record)}
         with _output(record).open("wb") as output:
             process = subprocess.Popen(
-                [*self.command, "-p", _PLUGIN.stem],
+                self.command,
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -79,8 +80,14 @@ class PytestSuite:
         return lines[-1][:300] if lines else "no output"
 
 
+def pytest_suite(command: list[str], folder: Path, environment: Mapping[str, str], silence: float) -> RecordedSuite:
+    """Return the suite that a pytest command runs."""
+    path = f"{RECORDERS}{os.pathsep}{environment.get('PYTHONPATH', '')}"
+    return RecordedSuite([*command, "-p", "pytest_record"], folder, {**environment, "PYTHONPATH": path}, silence)
+
+
 def _output(record: Path) -> Path:
-    """Return the file for pytest's output. It is next to the record, so that two runs of one suite use different files."""
+    """Return the file for the suite's output. It is next to the record, so that two runs of one suite use different files."""
     return record.with_suffix(".txt")
 
 
@@ -93,15 +100,14 @@ def _lines(record: Path) -> list[list[object]]:
     return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
 
 
-def _give_up(record: Path, test: str, lines: list[list[object]]) -> None:
-    """Record that a test did not finish. The first time, schedule it to run again, because another test may be at fault."""
+def _give_up(record: Path, lines: list[list[object]]) -> None:
+    """Record that the test of the last line did not finish. The first time, schedule it to run again: another may be at fault."""
+    _, test, classname, name = lines[-1]
     if ["again", test] not in lines:
         with record.open("a", encoding="utf-8") as file:
             file.write(json.dumps(["again", test]) + "\n")
         return
-    path, *parts = test.split("::")
-    classname = ".".join([path.removesuffix(".py").replace("/", "."), *parts[:-1]])
-    line = ["outcome", test, classname, parts[-1], "error", "The test hung or killed its process.", "", 0.0]
+    line = ["outcome", test, classname, name, "error", "The test hung or killed its process.", "", 0.0]
     with record.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
@@ -114,13 +120,4 @@ def write_junit_of_record(record: Path, junit: Path) -> None:
         said = [str(part) for part in rest]
         if kind == "outcome" and (str(test) not in worst or order.index(said[2]) > order.index(worst[str(test)][2])):
             worst[str(test)] = said
-    root = ElementTree.Element("testsuite", name="pytest")
-    for classname, name, outcome, message, text, seconds in worst.values():
-        case = ElementTree.SubElement(root, "testcase", classname=classname, name=name, time=seconds)
-        if outcome in _TAGS:
-            ElementTree.SubElement(case, _TAGS[outcome], message=_printable(message)).text = _printable(text)
-    ElementTree.ElementTree(root).write(junit, encoding="utf-8")
-
-
-def _printable(text: str) -> str:
-    return "".join(character for character in text if character.isprintable() or character in "\n\t")
+    write_junit((Outcome(*said[:5], float(said[5])) for said in worst.values()), junit)

@@ -1,0 +1,113 @@
+"""The C driver's own tests, whole in Debian's source package: `test-libmongoc` runs each of them by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pymongo.uri_parser import parse_uri
+
+from secantus_conformance.drivers.base import Environmental
+from secantus_conformance.drivers.checkout import Checkout
+from secantus_conformance.drivers.each import EachTest, Ended, why
+from secantus_conformance.drivers.outcomes import Outcome, write_junit
+from secantus_conformance.drivers.process import call
+from secantus_conformance.failures import UsageError
+
+_VERSION = "1.23.1"
+_PACKAGE = f"mongo-c-driver-{_VERSION}"
+_CHECKOUT = Checkout("mongodb/mongo-c-driver", _VERSION, "NEWS", r"libmongoc (\S+)")
+_OFF = ("EXAMPLES", "MONGODB_AWS_AUTH", "CLIENT_SIDE_ENCRYPTION", "SASL", "ZSTD", "SNAPPY", "ICU")
+_PROGRAM = "built/src/libmongoc/test-libmongoc"
+_SKIPPED = "@@ctest-skipped@@"
+_TEST_SECONDS = 120.0
+_NOBODY_LISTENS = 9
+
+
+@dataclass
+class CSuite:
+    """All tests of libmongoc. Those that pass without a server do not need one."""
+
+    name: str = "c"
+    version: str = _VERSION
+    port: int = 0
+    auth: bool = True
+    environmental: Sequence[Environmental] = ()
+    _alone: frozenset[str] = field(default=frozenset(), init=False)
+
+    def prepare(self, cache: Path, source: Path | None) -> Path:
+        """Unpack and build the tests, and find those that need a server. Raises UsageError."""
+        if source is None and not _CHECKOUT.is_copied(cache, self.name):
+            source = _download(cache)
+        folder = _CHECKOUT.copy(source, cache, self.name)
+        if not (folder / _PROGRAM).exists():
+            (folder / "built").mkdir(exist_ok=True)
+            options = [f"-DENABLE_{feature}=OFF" for feature in _OFF]
+            command = ["cmake", "..", f"-DBUILD_VERSION={_VERSION}", "-DENABLE_TESTS=ON", "-DCMAKE_BUILD_TYPE=Debug", *options]
+            call(command, folder / "built", 600, "The driver cannot be configured")
+            call(["make", "-j2", "test-libmongoc"], folder / "built", 3600, "The driver's tests cannot be built")
+        self._alone = self._without_server(folder)
+        return folder
+
+    def _without_server(self, folder: Path) -> frozenset[str]:
+        """Return the tests that pass without a server."""
+        record = folder / "without-server.txt"
+        if not record.exists():
+            uri = f"mongodb://127.0.0.1:{_NOBODY_LISTENS}/?serverSelectionTimeoutMS=100"
+            environment = {**os.environ, "MONGOC_TEST_URI": uri, "MONGOC_TEST_SKIP_LIVE": "on"}
+            passed = [each.name for each in _run(folder, environment, 3 * 3600) if each.verdict == "passed"]
+            record.write_text("\n".join(passed), encoding="utf-8")
+        return frozenset(record.read_text(encoding="utf-8").splitlines())
+
+    def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
+        """Run the tests, each in a process of its own, and write JUnit XML. Raises UsageError if they time out."""
+        write_junit(_run(folder, {**os.environ, **_address(uri)}, timeout), junit)
+
+    def needs_server(self, test: str) -> bool:
+        """Return whether a test does not pass without a server."""
+        return test.rpartition("::")[2] not in self._alone
+
+
+def _download(cache: Path) -> Path:
+    """Return the folder of Debian's source package, which apt downloads and unpacks. Raises UsageError."""
+    folder = cache / "c-source"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / _PACKAGE).is_dir():
+        call(
+            ["apt-get", "source", "mongo-c-driver"],
+            folder,
+            900,
+            f"apt does not find the source of mongo-c-driver {_VERSION}; use --source DIR",
+        )
+    if not (folder / _PACKAGE).is_dir():
+        raise UsageError(f"This release of Debian does not have version {_VERSION} of mongo-c-driver; use --source DIR.")
+    return folder / _PACKAGE
+
+
+def _address(uri: str) -> dict[str, str]:
+    """Return the variables that name a server. MONGOC_TEST_URI is none of them: with it, tests put the user into the URI twice."""
+    parsed = parse_uri(uri)
+    host, port = parsed["nodelist"][0]
+    address = {"MONGOC_TEST_HOST": host, "MONGOC_TEST_PORT": str(port)}
+    if parsed["username"] is not None:
+        address |= {"MONGOC_TEST_USER": parsed["username"], "MONGOC_TEST_PASSWORD": parsed["password"] or ""}
+    return address
+
+
+def _run(folder: Path, environment: Mapping[str, str], timeout: float) -> list[Outcome]:
+    program, listing = folder / _PROGRAM, folder / "tests.txt"
+    call([str(program), "--list-tests"], folder, 60, "The tests cannot be listed", output_file=listing)
+    tests = [line for line in listing.read_text(encoding="utf-8").splitlines() if line.startswith("/")]
+    each = EachTest(folder, environment, lambda test: [str(program), "--ctest-run", test], judge, _TEST_SECONDS)
+    return list(each.run(tests, timeout))
+
+
+def judge(test: str, ended: Ended) -> Outcome:
+    """Return the outcome of a test of libmongoc: it fails if its process does not end with 0."""
+    if ended.code == 0 and _SKIPPED in ended.output:
+        return Outcome("libmongoc", test, "skipped", "the test does not apply to this server or environment")
+    if ended.code == 0:
+        return Outcome("libmongoc", test, "passed", seconds=ended.seconds)
+    return Outcome("libmongoc", test, "failed", why(ended), ended.output, ended.seconds)

@@ -1,0 +1,89 @@
+"""Run each test of a suite in a process of its own, so that a crash or a hang is the failure of one test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from secantus_conformance.drivers.outcomes import Outcome
+from secantus_conformance.failures import UsageError
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a test's process ended. `code` is None if it was killed because it took too long."""
+
+    code: int | None
+    output: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EachTest:
+    """A suite whose program runs a single test by name.
+
+    Arguments:
+        command: returns the command line for a test.
+        judge: returns the outcome of a test from the way its process ended.
+        test_timeout: the time limit of one test in seconds.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+    command: Callable[[str], list[str]]
+    judge: Callable[[str, Ended], Outcome]
+    test_timeout: float
+
+    def run(self, tests: Sequence[str], timeout: float) -> Iterator[Outcome]:
+        """Run the tests one after the other and yield their outcomes. Raises UsageError if the time limit of the whole suite passes."""
+        deadline = time.monotonic() + timeout
+        for test in tests:
+            if time.monotonic() > deadline:
+                raise UsageError(f"The suite timed out at {test}.")
+            yield self.judge(test, self._run_one(test))
+
+    def _run_one(self, test: str) -> Ended:
+        start = time.monotonic()
+        try:
+            process = subprocess.Popen(
+                self.command(test),
+                cwd=self.folder,
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UsageError(f"The test {test} cannot be run: {error}") from error
+        try:
+            output, _ = process.communicate(timeout=self.test_timeout)
+            code: int | None = process.returncode
+        except subprocess.TimeoutExpired:
+            code = process.poll()
+            _end_session(process.pid)
+            output, _ = process.communicate()
+        finally:
+            _end_session(process.pid)
+        return Ended(code, output.decode(errors="replace"), time.monotonic() - start)
+
+
+def _end_session(leader: int) -> None:
+    """Kill all processes in the session of a test, which may outlive the test and keep its output open."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def why(ended: Ended) -> str:
+    """Return in one line why a test failed: the last line of its output, or what ended its process."""
+    if ended.code is None:
+        return f"The test took longer than its time limit of {ended.seconds:.0f} seconds."
+    lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
+    said = lines[-1] if lines else "no output"
+    return f"The test's process was ended by signal {-ended.code}: {said}" if ended.code < 0 else said

@@ -1,0 +1,62 @@
+"""The Node driver's own integration tests, from a checkout; npm installs what they need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from secantus_conformance.drivers.base import Environmental
+from secantus_conformance.drivers.checkout import Checkout
+from secantus_conformance.drivers.process import call
+from secantus_conformance.drivers.recorded import RECORDERS, RecordedSuite, write_junit_of_record
+
+_CHECKOUT = Checkout(
+    "mongodb/node-mongodb-native",
+    "v7.5.0",
+    "package.json",
+    r'"version": "([^"]+)"',
+    ("src", "test", "etc", "package.json", "package-lock.json", "tsconfig.json", "global.d.ts", ".mocharc.js"),
+)
+# A test has a minute, and so has each of its hooks.
+_SILENCE_SECONDS = 240.0
+
+
+@dataclass
+class NodeSuite:
+    """The folder `test/integration`. All of its tests need a server."""
+
+    name: str = "node"
+    version: str = _CHECKOUT.number
+    port: int = 0
+    auth: bool = True
+    environmental: Sequence[Environmental] = (
+        Environmental("needs a secondary", test="should resume on ServerSelectionError", words="Server selection timed out"),
+        Environmental("needs the encryption libraries", words="mongodb-client-encryption"),
+        Environmental("needs the encryption libraries", test="mongocryptd", words="ECONNREFUSED"),
+        Environmental("needs the public DNS", words="querySrv"),
+        Environmental("needs the public DNS", words="getaddrinfo"),
+    )
+
+    def prepare(self, cache: Path, source: Path | None) -> Path:
+        """Copy the checkout and install its dependencies. Raises UsageError, for example if npm is not installed."""
+        folder = _CHECKOUT.copy(source, cache, self.name)
+        if not (folder / ".installed").exists():
+            call(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder, 1800, "npm cannot install the suite")
+            call(["node", "etc/build-runtime-barrel.mjs"], folder, 60, "The suite cannot be built")
+            (folder / ".installed").touch()
+        return folder
+
+    def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
+        """Run the suite. Raises UsageError if it cannot be completed."""
+        environment = {**os.environ, "MONGODB_URI": uri, "AUTH": "auth" if "@" in uri else "noauth", "TS_NODE_TRANSPILE_ONLY": "true"}
+        reporter = str(RECORDERS / "mocha_record.js")
+        command = ["npx", "mocha", "--config", "test/mocha_mongodb.js", "--reporter", reporter, "test/integration"]
+        record = junit.with_suffix(".jsonl")
+        RecordedSuite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout)
+        write_junit_of_record(record, junit)
+
+    def needs_server(self, _test: str) -> bool:
+        """Return True: every test needs a server."""
+        return True

@@ -1,0 +1,113 @@
+"""The PHP library's own tests, from a checkout; PHP, its MongoDB extension and PHPUnit come from Debian's packages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from secantus_conformance.drivers.base import Environmental
+from secantus_conformance.drivers.checkout import Checkout
+from secantus_conformance.drivers.outcomes import Outcome, write_junit
+from secantus_conformance.drivers.process import call
+from secantus_conformance.environment import discover
+from secantus_conformance.failures import UsageError
+
+_CHECKOUT = Checkout("mongodb/mongo-php-library", "1.15.0", "composer.json", r'"dev-master": "(1\.15)\.x-dev"')
+_PACKAGES = "php-cli php-mongodb php-xml php-mbstring phpunit php-symfony-phpunit-bridge php-symfony-polyfill-php80"
+_NOBODY_LISTENS = 9
+# What composer would write; its registry is not needed, since Debian packages all that the tests load.
+_AUTOLOAD = r"""<?php
+spl_autoload_register(static function ($class) {
+    foreach (['MongoDB\\Tests\\' => 'tests/', 'MongoDB\\' => 'src/'] as $prefix => $folder) {
+        $file = dirname(__DIR__) . '/' . $folder . str_replace('\\', '/', substr($class, strlen($prefix))) . '.php';
+        if (strncmp($class, $prefix, strlen($prefix)) === 0 && is_file($file)) {
+            require $file;
+
+            return;
+        }
+    }
+});
+require_once 'Symfony/Polyfill/Php80/autoload.php';
+require_once 'Symfony/Bridge/PhpUnit/autoload.php';
+require_once dirname(__DIR__) . '/src/functions.php';
+if (class_exists('PHPUnit\\Framework\\Assert')) {
+    require_once dirname(__DIR__) . '/tests/PHPUnit/Functions.php';
+}
+"""
+
+
+@dataclass
+class PhpSuite:
+    """All tests of the library. Those that pass without a server do not need one."""
+
+    name: str = "php"
+    version: str = _CHECKOUT.number
+    port: int = 0
+    auth: bool = True
+    environmental: Sequence[Environmental] = (
+        Environmental("needs a server without access control on port 27017", test="testDanglingOpenWritableStream"),
+    )
+    _alone: frozenset[str] = field(default=frozenset(), init=False)
+
+    def prepare(self, cache: Path, source: Path | None) -> Path:
+        """Copy the checkout and find the tests that need a server. Raises UsageError, for example if PHPUnit is missing."""
+        folder = _CHECKOUT.copy(source, cache, self.name)
+        call(["phpunit", "--version"], folder, 60, f"PHPUnit does not run; install {_PACKAGES}")
+        (folder / "vendor").mkdir(exist_ok=True)
+        (folder / "vendor/autoload.php").write_text(_AUTOLOAD, encoding="utf-8")
+        record = folder / "without-server.xml"
+        if not record.exists():
+            _phpunit(folder, f"mongodb://127.0.0.1:{_NOBODY_LISTENS}/?serverSelectionTimeoutMS=100", record, 3600)
+        self._alone = frozenset(f"{each.group}::{each.name}" for each in read_phpunit(record) if each.verdict == "passed")
+        return folder
+
+    def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
+        """Run the suite. With a single host, the extension discovers a replica set only if the URI names it. Raises UsageError."""
+        record = junit.with_suffix(".phpunit.xml")
+        _phpunit(folder, discover(uri).uri, record, timeout)
+        write_junit(read_phpunit(record), junit)
+
+    def needs_server(self, test: str) -> bool:
+        """Return whether a test does not pass without a server."""
+        return test not in self._alone
+
+
+def _phpunit(folder: Path, uri: str, record: Path, timeout: float) -> None:
+    """Run PHPUnit, which writes the record only when it has run all tests. Raises UsageError if it does not."""
+    unfinished = record.with_suffix(".part")
+    unfinished.unlink(missing_ok=True)
+    options = ["--configuration", "phpunit.xml.dist", "--testsuite", "Default Test Suite", "--log-junit", str(unfinished)]
+    output = record.with_suffix(".txt")
+    call(["phpunit", *options], folder, timeout, None, {**os.environ, "MONGODB_URI": uri}, output)
+    if not unfinished.exists() or not unfinished.stat().st_size:
+        lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise UsageError(f"PHPUnit ended before all tests had run: {lines[-1] if lines else 'no reason given'}")
+    unfinished.rename(record)
+
+
+def read_phpunit(record: Path) -> Iterator[Outcome]:
+    """Read PHPUnit's JUnit XML, which gives the reason of a failure as text and that of a skip not at all. Raises UsageError."""
+    try:
+        root = ElementTree.parse(record).getroot()
+    except ElementTree.ParseError as error:
+        raise UsageError(f"PHPUnit ended before all tests had run: {error}") from error
+    for case in root.iter("testcase"):
+        group, name, seconds = case.get("class", ""), case.get("name", ""), float(case.get("time") or 0)
+        verdict, text = "passed", ""
+        for tag, bad in (("failure", "failed"), ("error", "error"), ("warning", "error"), ("skipped", "skipped")):
+            found = case.find(tag)
+            if found is not None:
+                verdict, text = bad, (found.text or "").strip()
+                break
+        yield Outcome(group, name, verdict, _reason(verdict, text), text, seconds)
+
+
+def _reason(verdict: str, text: str) -> str:
+    """Return what a failure says, without the name of the test in its first line."""
+    if verdict == "skipped":
+        return "the test does not apply to this server or environment"
+    lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
+    return " ".join(lines)[:1000]

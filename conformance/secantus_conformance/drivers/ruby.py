@@ -1,0 +1,76 @@
+"""The Ruby driver's own specs, from a checkout with its submodule `spec/shared`; the gems come from Debian's packages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from secantus_conformance.drivers.base import Environmental
+from secantus_conformance.drivers.checkout import Checkout
+from secantus_conformance.drivers.process import call
+from secantus_conformance.drivers.recorded import RECORDERS, RecordedSuite, write_junit_of_record
+from secantus_conformance.failures import UsageError
+
+_CHECKOUT = Checkout("mongodb/mongo-ruby-driver", "v2.25.0", "lib/mongo/version.rb", r"VERSION = '([^']+)'", ("lib", "spec", "product.yml"))
+_FOLDERS = ("spec/mongo", "spec/integration", "spec/spec_tests")
+# Gems that no package of Debian contains. The first is only a safer `Timeout`; the tests that need the others do not run here.
+_SUBSTITUTES = {
+    "timeout_interrupt.rb": "require 'timeout'\nTimeoutInterrupt = Timeout\n",
+    "aws-sdk-core.rb": "",
+    "opentelemetry.rb": "",
+    "opentelemetry-sdk.rb": "",
+}
+_PACKAGES = "ruby ruby-bson ruby-rspec ruby-rspec-retry ruby-activesupport ruby-timecop ruby-ice-nine ruby-webrick ruby-childprocess"
+# A spec has 45 seconds.
+_SILENCE_SECONDS = 240.0
+
+
+@dataclass
+class RubySuite:
+    """The specs of the folders `mongo`, `integration` and `spec_tests`. Those that load only the lite helper need no server."""
+
+    name: str = "ruby"
+    version: str = _CHECKOUT.number
+    port: int = 0
+    auth: bool = True
+    environmental: Sequence[Environmental] = (
+        Environmental("needs a second node with data", words="Not enough data-bearing nodes"),
+        Environmental("needs a secondary", words="No secondary server is available"),
+        Environmental("needs the public DNS", words="The DNS query returned no SRV records"),
+        Environmental("needs the gem aws-sdk-core", words="uninitialized constant Aws"),
+        Environmental("needs the gem opentelemetry-sdk", words="uninitialized constant OpenTelemetry"),
+    )
+    _alone: frozenset[str] = field(default=frozenset(), init=False)
+
+    def prepare(self, cache: Path, source: Path | None) -> Path:
+        """Copy the checkout. Raises UsageError, for example if its submodule or RSpec is missing."""
+        folder = _CHECKOUT.copy(source, cache, self.name)
+        if not (folder / "spec/shared/lib/mrss").is_dir():
+            raise UsageError("The checkout of mongodb/mongo-ruby-driver lacks its submodule spec/shared: git submodule update --init.")
+        call(["rspec", "--version"], folder, 60, f"RSpec does not run; install {_PACKAGES}")
+        (folder / "substitutes").mkdir(exist_ok=True)
+        for name, text in _SUBSTITUTES.items():
+            (folder / "substitutes" / name).write_text(text, encoding="utf-8")
+        specs = (path for part in _FOLDERS for path in (folder / part).rglob("*_spec.rb"))
+        self._alone = frozenset(
+            f"./{path.relative_to(folder)}" for path in specs if "require 'lite_spec_helper'" in path.read_text("utf-8")
+        )
+        return folder
+
+    def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
+        """Create the suite's users and run it. Raises UsageError if it cannot be completed."""
+        environment = {**os.environ, "MONGODB_URI": uri}
+        paths = ["-I", "substitutes", "-I", "lib", "-I", "spec"]
+        setup = ["ruby", *paths, "-r", "mongo", "-r", "support/spec_setup", "-e", "SpecSetup.new.run"]
+        call(setup, folder, 120, "The suite's users cannot be created", environment)
+        recorder = ["-r", str(RECORDERS / "rspec_record.rb"), "--format", "RspecRecord"]
+        command = ["rspec", "--options", os.devnull, *paths, *recorder, *_FOLDERS]
+        record = junit.with_suffix(".jsonl")
+        RecordedSuite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout)
+        write_junit_of_record(record, junit)
+
+    def needs_server(self, test: str) -> bool:
+        """Return whether the file of a spec loads more than the lite helper."""
+        return test.partition("::")[0] not in self._alone

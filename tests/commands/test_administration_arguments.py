@@ -19,6 +19,8 @@ HOSTS = ["host:", ":27017", "", "host:0", "host:65536", "host:port", "a:b:c", "[
     [
         *[({"autoCompact": True, "freeSpaceTargetMB": size}, 2) for size in (0, Int64(1 << 43), Int64(2**63 - 1), float(2**53 - 1))],
         ({"autoCompact": None}, 40414),
+        ({"autoCompact": 1}, 14),
+        ({"autoCompact": True, "runOnce": 1}, 14),
         *[({"dropConnections": 1, "hostAndPort": [host]}, 9) for host in HOSTS],
         *[({"dropConnections": 1, "hostAndPort": [host]}, 14) for host in (1, True, {}, [])],
         ({"getLog": None}, 40414),

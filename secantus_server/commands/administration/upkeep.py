@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.argument_values import as_boolean
+from secantus_server.dispatch.argument_values import as_strict_boolean
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_cluster, on_collection
 from secantus_server.dispatch.registry import Reply, command
@@ -22,7 +22,7 @@ AUTO_COMPACT = "cluster:autoCompact"
 
 @command(
     "autoCompact",
-    {"freeSpaceTargetMB": a.number(minimum=1), "runOnce": a.boolean()},
+    {"freeSpaceTargetMB": a.number(minimum=1), "runOnce": a.strict_boolean()},
     admin_only=True,
     privileges=on_cluster("compact"),
 )
@@ -30,7 +30,7 @@ def auto_compact(request: Request, args: dict[str, Any]) -> Reply:
     """Accept the setting: the store reuses the space of deleted documents, and a background compaction would find nothing to free."""
     if request.body[request.name] is None:
         raise CommandError(40414, "BSON field 'autoCompact.autoCompact' is missing but a required field")
-    enabled = as_boolean("autoCompact.autoCompact", request.body[request.name])
+    enabled = as_strict_boolean("autoCompact.autoCompact", request.body[request.name])
     services = request.services
     config = None
     if enabled:

@@ -94,6 +94,9 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
     if found is not None:
         _check_use(request, found, f"{request.db}.{name}", args["maxTimeMS"])
     with request.services.cursors.lend(cursor_id) as cursor:
+        if cursor.comment is not None:
+            # As in MongoDB, the profiler and the log show the comment of the command that opened the cursor.
+            request.body.setdefault("comment", cursor.comment)
         if not cursor.await_data:
             request.operation.inherit_time_limit(cursor.last_operation)
         cursor.last_operation = request.operation

@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
 
 CHANGE_STREAM_OPTIONS = "changeStreamOptions"
+CHANGE_STREAMS = "changeStreams"
+PAUSE_MIGRATIONS = "pauseMigrationsDuringMultiUpdates"
 
 #: The parameters with their default values.
 CLUSTER_PARAMETERS: dict[str, dict[str, Any]] = {
     CHANGE_STREAM_OPTIONS: {"preAndPostImages": {"expireAfterSeconds": "off"}},
+    # These two affect serverless deployments and sharded clusters only.
+    CHANGE_STREAMS: {"expireAfterSeconds": Int64(3600)},
+    PAUSE_MIGRATIONS: {"enabled": False},
     "defaultMaxTimeMS": {"readOperations": Int64(0)},
     "fleDisableSubstringPreviewParameterLimits": {"shouldDisableSubstringPreviewParameterLimits": False},
 }

@@ -113,6 +113,11 @@ def _release_scripts(operation: Operation, engine: Engine, outcome: Outcome | No
         engine.close()
 
 
+def _check_place(command: Command, request: Request) -> None:
+    if command.admin_only and request.db != "admin":
+        raise CommandError(13, f"{command.name} may only be run against the admin database.")
+
+
 def check_generic(command: Command, request: Request, operation: Operation) -> None:
     """Validate the arguments that every command takes.
 
@@ -121,12 +126,15 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     """
     body = request.body
     check_database_name(request.db)
-    if command.admin_only and request.db != "admin":
-        raise CommandError(13, f"{command.name} may only be run against the admin database.")
+    in_transaction = "autocommit" in body or "startTransaction" in body
+    if not in_transaction:
+        _check_place(command, request)
     if "$clusterTime" in body:
         take_cluster_time(body["$clusterTime"], request.services)
     if "txnNumber" in body and type(body["txnNumber"]) is not Int64:
-        raise wrong_type(f"{command.name}.txnNumber", body["txnNumber"], "long")
+        if body["txnNumber"] is not None:
+            raise wrong_type(f"{command.name}.txnNumber", body["txnNumber"], "long")
+        del body["txnNumber"]
     if "apiVersion" in body or "apiStrict" in body or "apiDeprecationErrors" in body:
         _check_api_version(command, body)
     if body.get("maxTimeMS") is not None and request.name != "getMore":
@@ -137,8 +145,9 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         request.session = operation.session = session + request.client.uid if request.client.uid else session
         if command.privileges.requires_auth or request.services.access is None:
             request.services.sessions.use(request.session)
-    if "autocommit" in body or "startTransaction" in body:
+    if in_transaction:
         check_transaction_options(command, request)
+        _check_place(command, request)
     if body.get("readConcern") is not None:
         starts = "startTransaction" in body
         standalone = not request.services.settings.replica_set

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.bson.values import is_number, type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.errors import CommandError
 
@@ -71,6 +72,8 @@ def _merged(current: dict[str, Any], wanted: dict[str, Any], path: str) -> dict[
 
 
 def _verbosity(where: str, value: Any) -> int:
+    if not is_number(value) or value != value:
+        raise CommandError(2, f"The verbosity of {where} must be a number, not {type_name(value)}")
     number = int(a.integer(INHERITED, MAX_VERBOSITY)(f"setParameter.{NAME}.{where}", value))
     return 0 if where == "verbosity" and number == INHERITED else number
 

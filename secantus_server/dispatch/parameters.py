@@ -11,7 +11,7 @@ from typing import Any
 
 from secantus_server.auth import x509
 from secantus_server.auth.scram import MECHANISMS
-from secantus_server.bson.values import is_number
+from secantus_server.bson.values import is_number, type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch import memory_limits, scripts
 from secantus_server.dispatch.cluster_time import MAX_DRIFT_S
@@ -53,9 +53,20 @@ def _constant(value: Any) -> Callable[[Settings], Any]:
 
 
 def _boolean(name: str, value: Any) -> bool:
-    if type(value) is not bool and not is_number(value):
-        raise a.wrong_type(name, value, "[bool, long, int, decimal, double]")
-    return a.truth(value)
+    """Return the truth value: null is false, any other value that is neither bool nor number is true."""
+    return a.truth(value) if type(value) is bool or is_number(value) else value is not None
+
+
+def _integer(minimum: int | None = None, maximum: int | None = None) -> a.Check:
+    """Return a check for a number or bool; anything else is 2 BadValue here, instead of 14."""
+    check = a.integer(minimum, maximum)
+
+    def checked(name: str, value: Any) -> Any:
+        if type(value) is not bool and not is_number(value):
+            raise CommandError(2, f"{name} must be a number, not {type_name(value)}")
+        return check(name, int(value) if type(value) is bool else value)
+
+    return checked
 
 
 def _writes_noops(settings: Settings) -> bool:
@@ -84,37 +95,37 @@ PARAMETERS: dict[str, Parameter] = {
     "acceptApiVersion2": Parameter(_constant(False)),
     "authSchemaVersion": Parameter(_constant(5), None, at_startup=False),
     "authenticationMechanisms": Parameter(_constant([x509.MECHANISM, *MECHANISMS])),
-    "clientCursorMonitorFrequencySecs": Parameter(_constant(4), a.integer(1), settable=True),
-    "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, a.integer(1), settable=True),
+    "clientCursorMonitorFrequencySecs": Parameter(_constant(4), _integer(1), settable=True),
+    "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, _integer(1), settable=True),
     "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),
-    BASE_BACKOFF_MS: Parameter(_constant(0), a.integer(0), settable=True),
+    BASE_BACKOFF_MS: Parameter(_constant(0), _integer(0), settable=True),
     "featureCompatibilityVersion": Parameter(lambda settings: {"version": settings.compat}, None, at_startup=False),
     "localLogicalSessionTimeoutMinutes": Parameter(_constant(TIMEOUT_MINUTES)),
     NAME: Parameter(lambda _settings: default_verbosity(), a.as_anything, settable=True),
-    "logLevel": Parameter(_constant(0), a.integer(0, 5), settable=True),
+    "logLevel": Parameter(_constant(0), _integer(0, 5), settable=True),
     "maxBsonObjectSize": Parameter(_constant(16 * 1024 * 1024), None, at_startup=False),
-    "maxTransactionLockRequestTimeoutMillis": Parameter(_constant(5), a.integer(), settable=True),
+    "maxTransactionLockRequestTimeoutMillis": Parameter(_constant(5), _integer(), settable=True),
     "maxAcceptableLogicalClockDriftSecs": Parameter(_constant(MAX_DRIFT_S)),
     "maxSessions": Parameter(_constant(MAX_SESSIONS)),
-    "minSnapshotHistoryWindowInSeconds": Parameter(_constant(300), a.integer(0), settable=True),
+    "minSnapshotHistoryWindowInSeconds": Parameter(_constant(300), _integer(0), settable=True),
     "notablescan": Parameter(_constant(False), None, settable=True),
-    "periodicNoopIntervalSecs": Parameter(lambda settings: settings.oplog_noop_heartbeat_s or 10, a.integer(1), settable=True),
+    "periodicNoopIntervalSecs": Parameter(lambda settings: settings.oplog_noop_heartbeat_s or 10, _integer(1), settable=True),
     "quiet": Parameter(_constant(False), _boolean, settable=True),
     "requireApiVersion": Parameter(_constant(False), None, settable=True),
     "syncdelay": Parameter(lambda settings: float(settings.checkpoint_interval_s), _sync_delay, settable=True),
     "tlsMode": Parameter(lambda settings: settings.effective_tls_mode),
-    "transactionLifetimeLimitSeconds": Parameter(_constant(60), a.integer(1), settable=True),
+    "transactionLifetimeLimitSeconds": Parameter(_constant(60), _integer(1), settable=True),
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
-    "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, a.integer(1), settable=True),
+    "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, _integer(1), settable=True),
     "writePeriodicNoops": Parameter(_writes_noops, _boolean, settable=True),
     **{
-        name: Parameter(_constant(MECHANISMS[mechanism].iterations), a.integer(MIN_ITERATIONS), settable=True)
+        name: Parameter(_constant(MECHANISMS[mechanism].iterations), _integer(MIN_ITERATIONS), settable=True)
         for mechanism, name in ITERATION_PARAMETERS.items()
     },
     memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
-    scripts.HEAP_LIMIT: Parameter(_constant(scripts.HEAP_LIMIT_MB), a.integer(1), settable=True),
-    scripts.CALL_LIMIT: Parameter(_constant(scripts.CALL_LIMIT_MS), a.integer(1), settable=True),
-    **{name: Parameter(_constant(DEFAULT_BYTES), a.integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
+    scripts.HEAP_LIMIT: Parameter(_constant(scripts.HEAP_LIMIT_MB), _integer(1), settable=True),
+    scripts.CALL_LIMIT: Parameter(_constant(scripts.CALL_LIMIT_MS), _integer(1), settable=True),
+    **{name: Parameter(_constant(DEFAULT_BYTES), _integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
 }
 
 

@@ -26,10 +26,11 @@ def check_partial(filter: dict[str, Any]) -> None:
     """Check the operators of a partialFilterExpression.
 
     Raises:
-        CommandError: 67 CannotCreateIndex, 2 for $text, 224 for $expr, and the errors of a filter.
+        CommandError: 67 CannotCreateIndex, 2 for $text and $where, 224 for $expr, and the errors of a filter.
     """
-    if "$text" in filter:
-        raise CommandError(2, "$text is not allowed in this context")
+    for name in ("$text", "$where"):
+        if name in filter:
+            raise CommandError(2, f"{name} is not allowed in this context")
     _check_node(parse_match(filter, ParseContext(cluster_time=Timestamp(0, 0))))
 
 

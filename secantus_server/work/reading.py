@@ -106,6 +106,6 @@ def cursor_batch_size(args: dict[str, Any]) -> int | None:
 
 def list_reply(request: Request, namespace: str, documents: list[bytes], batch_size: int | None) -> Reply:
     """Return the reply of a list command as a cursor."""
-    cursor = Cursor(namespace, iter(documents), ReadScope(), session=request.session)
+    cursor = Cursor(namespace, iter(documents), ReadScope(), session=request.session, comment=request.body.get("comment"))
     batch = cursor.first_batch(len(documents) + 1 if batch_size is None else batch_size)
     return cursor_reply(request, cursor, batch)

@@ -10,13 +10,12 @@ from typing import Any
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
-from secantus_server.bson.values import is_number
+from secantus_server.bson.values import Date, is_number
 from secantus_server.catalog.timeseries import SPANS_S
 from secantus_server.dispatch import arguments as a
 from secantus_server.errors import CommandError
 
 MAX_BUCKET_S = 31_536_000
-MAX_EXPIRY_S = 2**31 - 1
 
 _CLUSTERED = a.Arguments(
     "create.clusteredIndex",
@@ -68,15 +67,18 @@ def check_buckets(spec: dict[str, Any]) -> dict[str, Any]:
     return _BUCKETS.parse(spec)
 
 
-def change_expiry(options: dict[str, Any], seconds: int | str) -> None:
+def change_expiry(options: dict[str, Any], seconds: int | str, now: Date) -> None:
     """Set when the documents of a clustered or time-series collection expire; `"off"` is never.
+
+    Arguments:
+        now: the current time.
 
     Raises:
         CommandError: 72 InvalidOptions.
     """
     options.pop("expireAfterSeconds", None)
     if type(seconds) is int:
-        check_expiry(seconds)
+        check_expiry(seconds, now)
         options["expireAfterSeconds"] = Int64(seconds)
     elif seconds != "off":
         raise CommandError(72, f"Invalid string value for the 'clusteredIndex::expireAfterSeconds' option. Got: '{seconds}'")
@@ -114,8 +116,11 @@ def check_span(parsed: dict[str, Any]) -> None:
         raise CommandError(72, text)
 
 
-def check_clustered(args: dict[str, Any]) -> None:
+def check_clustered(args: dict[str, Any], now: Date) -> None:
     """Validate `clusteredIndex` and its combination with other options.
+
+    Arguments:
+        now: the current time.
 
     Raises:
         CommandError: with MongoDB's code.
@@ -139,7 +144,7 @@ def check_clustered(args: dict[str, Any]) -> None:
         raise CommandError(5979700, "The clusteredIndex option requires unique: true to be specified")
     if parsed["v"] != 2:
         raise CommandError(5979704, "The clusteredIndex option is only supported for v: 2")
-    check_expiry(args["expireAfterSeconds"])
+    check_expiry(args["expireAfterSeconds"], now)
 
 
 def clustered_index(spec: dict[str, Any]) -> dict[str, Any]:
@@ -162,8 +167,11 @@ def check_printable(values: list[Any]) -> None:
                 raise CommandError(50826, f"A document with the _id {value} already exists")
 
 
-def check_timeseries(args: dict[str, Any]) -> None:
+def check_timeseries(args: dict[str, Any], now: Date) -> None:
     """Validate `timeseries` and its combination with other options.
+
+    Arguments:
+        now: the current time.
 
     Raises:
         CommandError: with MongoDB's code.
@@ -175,14 +183,18 @@ def check_timeseries(args: dict[str, Any]) -> None:
         if args[option]:
             raise CommandError(72, f"'{option}' is not allowed with 'timeseries'")
     parse_timeseries("create.timeseries", args["timeseries"])
-    check_expiry(args["expireAfterSeconds"])
+    check_expiry(args["expireAfterSeconds"], now)
 
 
-def check_expiry(seconds: int | None) -> None:
-    """Validate a collection's `expireAfterSeconds`.
+def check_expiry(seconds: int | None, now: Date) -> None:
+    """Validate a collection's `expireAfterSeconds`, which must not reach back beyond 1970.
+
+    Arguments:
+        now: the current time.
 
     Raises:
         CommandError: 72 InvalidOptions.
     """
-    if seconds is not None and not 0 <= seconds <= MAX_EXPIRY_S:
-        raise CommandError(72, f"'expireAfterSeconds' must be between 0 and {MAX_EXPIRY_S}, not {seconds}")
+    highest = now.ms // 1000
+    if seconds is not None and not 0 <= seconds <= highest:
+        raise CommandError(72, f"'expireAfterSeconds' must be between 0 and the seconds since 1970, {highest}, not {seconds}")

@@ -13,8 +13,8 @@ from secantus_server.mql.collation import parse_collation
 from secantus_server.query.bucket_filters import META, bounds_of, renamed
 from secantus_server.work.timeseries_buckets import bucket_key, measurement_key
 
-# The kinds that can index measured fields; the others can only index the metadata.
-_REFUSED = {"text": "Text", "2d": "2d", "hashed": "Hashed"}
+# The kinds that can only index the metadata.
+_ONLY_METADATA = {"2d": "2d", "hashed": "Hashed"}
 
 
 def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]
         collection: the time-series collection.
 
     Raises:
-        CommandError: 72 InvalidOptions, 85 IndexOptionsConflict, 7246201 for what cannot be indexed, 238 NotImplemented.
+        CommandError: 72 InvalidOptions, 67 CannotCreateIndex, 85 IndexOptionsConflict, 7246201 for what cannot be indexed, 238.
     """
     timeseries = collection.options["timeseries"]
     _check_options(spec)
@@ -54,10 +54,9 @@ def shown_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any] 
 
 
 def _check_options(spec: dict[str, Any]) -> None:
-    for option in ("unique", "prepareUnique", "sparse"):
+    for option in ("unique", "prepareUnique"):
         if spec.get(option):
-            name = {"unique": "Unique", "prepareUnique": "Unique", "sparse": "Sparse"}[option]
-            raise CommandError(72, f"{name} indexes are not supported on time-series collections")
+            raise CommandError(72, "Unique indexes are not supported on time-series collections")
 
 
 def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
@@ -68,8 +67,12 @@ def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
         if path == "_id":
             raise CommandError(72, "Indexes on _id are not supported on time-series collections")
         is_meta = next(iter(bucket_key(timeseries, {path: 1}))).partition(".")[0] == META
-        if direction == "text" or (direction in _REFUSED and not is_meta):
-            raise CommandError(72, f"{_REFUSED[direction]} indexes are not supported on time-series collections")
+        if direction == "text":
+            raise CommandError(72, "Text indexes are not supported on time-series collections")
+        if direction in _ONLY_METADATA and not is_meta:
+            raise CommandError(67, f"{_ONLY_METADATA[direction]} indexes are only supported on the metadata of time-series collections")
+        if spec.get("sparse") and not is_meta:
+            raise CommandError(72, "Sparse indexes are only supported on the metadata of time-series collections")
         if type(direction) is str and not is_meta:
             raise not_supported("a geospatial index on a measured field of a time-series collection", "put the place into the metaField")
 

@@ -143,13 +143,35 @@ def test_settings_are_shown_changed_and_removed(db: Database) -> None:
     put(db, FIND, reject=True)
     db.client.admin.command({"removeQuerySettings": {"find": "c", "filter": {"a": 0, "b": 0}, "$db": "d"}})
     assert (shown(db), db.command(FIND)["ok"]) == ([], 1.0)
-    assert code(db.client.admin, {"removeQuerySettings": shape}) == 7746701
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (ABSENT, None),
+        ({"find": "c", "filter": {"_id": 1}, "$db": "d"}, None),
+        ({"find": "c", "$db": "local"}, None),
+        ({"find": "c", "$db": ""}, 73),
+        ("", 16),
+        ("ABCD", 16),
+        ("AA" * 33, 16),
+        ("G" * 64, 2),
+    ],
+    ids=str,
+)
+def test_removing_settings_that_do_not_exist(db: Database, query: Any, expected: int | None) -> None:
+    if expected is None:
+        assert db.client.admin.command({"removeQuerySettings": query})["ok"] == 1.0
+    else:
+        assert code(db.client.admin, {"removeQuerySettings": query}) == expected
 
 
 @pytest.mark.parametrize(
     ("query", "settings", "expected"),
     [
-        (FIND, {}, 7746604),
+        (FIND, {}, 8727502),
+        (FIND, {"reject": None}, 14),
+        (FIND, {"indexHints": {"ns": {"db": "d", "coll": "c"}, "allowedIndexes": []}}, 7746604),
         (FIND, {"reject": False}, 7746604),
         (FIND, {"nothing": 1}, 40415),
         (FIND, {"reject": 1}, 14),
@@ -162,6 +184,7 @@ def test_settings_are_shown_changed_and_removed(db: Database) -> None:
         (FIND, {"indexHints": {"ns": {"db": "d", "coll": "c"}, "allowedIndexes": [1]}}, 9),
         (ABSENT, {"reject": True}, 7746401),
         ("short", {"reject": True}, 2),
+        ("", {"reject": True}, 16),
         (1, {"reject": True}, 14),
         ({"insert": "c"}, {"reject": True}, 7746402),
         ({"find": "c", "filter": {"_id": 1}}, {"reject": True}, 7746606),

@@ -15,7 +15,7 @@ def versions(db: Db) -> list[Any]:
     return [build["version"], build["versionArray"], hello["maxWireVersion"], compatibility, admin.command("serverStatus")["version"]]
 
 
-@shows("version", before=[238, 0, 2, 2], after=[238, 2, 238, 0])
+@shows("version", before=[238, 0, 4926900, 4926900], after=[238, 4926900, 238, 0])
 def feature_compatibility(db: Db) -> list[int]:
     admin = db.client.admin
     return [code_of(admin.command, "setFeatureCompatibilityVersion", name, confirm=True) for name in ("8.0", "8.2", "8.3", "9.0")]

@@ -5,10 +5,21 @@ https://www.mongodb.com/docs/manual/reference/command/setClusterParameter/
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from secantus_server.bson import type_name
-from secantus_server.dispatch.cluster_parameters import CHANGE_STREAM_OPTIONS, CLUSTER_PARAMETERS, cluster_parameter, setting_name
+from bson.int64 import Int64
+
+from secantus_server.bson import is_number, to_decimal, type_name
+from secantus_server.dispatch.argument_values import as_strict_boolean, whole_number, wrong_type
+from secantus_server.dispatch.cluster_parameters import (
+    CHANGE_STREAM_OPTIONS,
+    CHANGE_STREAMS,
+    CLUSTER_PARAMETERS,
+    PAUSE_MIGRATIONS,
+    cluster_parameter,
+    setting_name,
+)
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -41,39 +52,84 @@ def _known(name: Any) -> str:
 
 @command("setClusterParameter", lenient=True, admin_only=True, is_write=True, privileges=on_cluster("setClusterParameter"))
 def set_cluster_parameter(request: Request, _args: dict[str, Any]) -> Reply:
-    """Set a cluster parameter, durably."""
-    spec = request.body[request.name]
-    if type(spec) is not dict or len(spec) != 1:
-        raise CommandError(72, "setClusterParameter takes a document with one parameter")
-    [(name, value)] = spec.items()
-    _known(name)
-    if type(value) is not dict:
-        raise CommandError(14, f"The value of the cluster parameter {name} must be a document, not {type_name(value)}")
-    if name != CHANGE_STREAM_OPTIONS:
+    """Set a cluster parameter, durably.
+
+    Raises:
+        CommandError: 72 InvalidOptions, 40414, 14, 4 for a malformed argument, 238, or the value is not valid.
+    """
+    if request.body.get("writeConcern") is not None:
+        raise CommandError(72, "setClusterParameter does not take a writeConcern: it always waits for a majority")
+    name, value = _assignment(request.body[request.name])
+    if name not in _CHECKS:
         raise not_supported(f"setting the cluster parameter {name}", "leave it at its default")
-    services, checked = request.services, _change_stream_options(value)
+    services = request.services
+    checked = {**cluster_parameter(services, name), **_CHECKS[name](value)}
     save_parameter(request, name, checked)
     services.parameters = {**services.parameters, setting_name(name): checked}
     return {}
 
 
+def _assignment(spec: Any) -> tuple[str, dict[str, Any]]:
+    """Return the parameter and the value that the command sets."""
+    if spec is None:
+        raise CommandError(40414, "BSON field 'setClusterParameter.setClusterParameter' is missing but a required field")
+    if type(spec) is not dict:
+        raise CommandError(14, f"setClusterParameter takes a document, not {type_name(spec)}")
+    if len(spec) > 1:
+        raise CommandError(72, "setClusterParameter takes a document with one parameter")
+    [(name, value)] = spec.items() or [("", None)]
+    _known(name)
+    if type(value) is not dict:
+        raise CommandError(2, f"The value of the cluster parameter {name} must be a document, not {type_name(value)}")
+    for field in value:
+        if field.startswith("$"):
+            raise CommandError(52, f"The name of a field of {name} cannot start with '$': {field}")
+    return name, value
+
+
 def _change_stream_options(value: dict[str, Any]) -> dict[str, Any]:
-    """Check `changeStreamOptions`; missing parts get their defaults."""
-    for option in value:
-        if option != "preAndPostImages":
-            raise CommandError(40415, f"BSON field 'changeStreamOptions.{option}' is an unknown field.")
-    images = value.get("preAndPostImages", {})
-    if type(images) is not dict:
-        raise CommandError(14, f"changeStreamOptions.preAndPostImages must be a document, not {type_name(images)}")
+    """Check `changeStreamOptions`."""
+    images = value.get("preAndPostImages")
+    if list(value) != ["preAndPostImages"] or type(images) is not dict:
+        raise CommandError(2, "changeStreamOptions must have the field preAndPostImages, a document, and no other")
     for option in images:
         if option != "expireAfterSeconds":
             raise CommandError(40415, f"BSON field 'changeStreamOptions.preAndPostImages.{option}' is an unknown field.")
     seconds = images.get("expireAfterSeconds", "off")
-    if type(seconds) is str and seconds != "off":
-        raise CommandError(2, "Expected 'off' or a positive number for changeStreamOptions.preAndPostImages.expireAfterSeconds")
-    if type(seconds) is not str:
-        if not isinstance(seconds, int | float) or type(seconds) is bool:
-            raise CommandError(14, f"expireAfterSeconds must be a string or a number, not {type_name(seconds)}")
-        if seconds <= 0 or seconds != int(seconds):
-            raise CommandError(2, "Expected a positive whole number for changeStreamOptions.preAndPostImages.expireAfterSeconds")
-    return {"preAndPostImages": {"expireAfterSeconds": seconds}}
+    if seconds != "off" and (not is_number(seconds) or to_decimal(seconds) <= 0 or to_decimal(seconds) % 1):
+        raise CommandError(2, "Expected 'off' or a positive whole number for changeStreamOptions.preAndPostImages.expireAfterSeconds")
+    return {"preAndPostImages": {"expireAfterSeconds": seconds if seconds == "off" else Int64(whole_number(seconds))}}
+
+
+def _change_streams(value: dict[str, Any]) -> dict[str, Any]:
+    """Check `changeStreams`."""
+    seconds = _only_field("changeStreams", value, "expireAfterSeconds")
+    if seconds is None:
+        return {}
+    if not is_number(seconds):
+        raise wrong_type("changeStreams.expireAfterSeconds", seconds, "[long, int, decimal, double]")
+    if whole_number(seconds) <= 0:
+        raise CommandError(2, f"changeStreams.expireAfterSeconds must be positive, not {seconds}")
+    return {"expireAfterSeconds": Int64(whole_number(seconds))}
+
+
+def _pause_migrations(value: dict[str, Any]) -> dict[str, Any]:
+    """Check `pauseMigrationsDuringMultiUpdates`."""
+    enabled = _only_field("pauseMigrationsDuringMultiUpdates", value, "enabled")
+    if enabled is None:
+        return {}
+    return {"enabled": as_strict_boolean("pauseMigrationsDuringMultiUpdates.enabled", enabled)}
+
+
+def _only_field(name: str, value: dict[str, Any], field: str) -> Any:
+    for other in value:
+        if other != field:
+            raise CommandError(40415, f"BSON field '{name}.{other}' is an unknown field.")
+    return value.get(field)
+
+
+_CHECKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    CHANGE_STREAM_OPTIONS: _change_stream_options,
+    CHANGE_STREAMS: _change_streams,
+    PAUSE_MIGRATIONS: _pause_migrations,
+}

@@ -59,15 +59,17 @@ def _operation_id(body: dict[str, Any]) -> int:
     """Return the operation to end.
 
     Raises:
-        CommandError: 4 without one, 14 for another type than a number, 2 for a number that is not an int32.
+        CommandError: 4 without one, 14 for another type than a number, 2 for a fraction, 26823 beyond int32.
     """
     if "op" not in body:
         raise CommandError(4, 'Did not provide "op" field')
     if not is_number(body["op"]):
         raise a.wrong_type("killOp.op", body["op"], "number")
     number = to_decimal(body["op"])
-    if not number.is_finite() or number != number.to_integral_value() or not INT32_MIN <= number <= INT32_MAX:
-        raise CommandError(2, f"The op of killOp must be an int32, not {body['op']}")
+    if not number.is_finite() or number != number.to_integral_value():
+        raise CommandError(2, f"The op of killOp must be a whole number, not {body['op']}")
+    if not INT32_MIN <= number <= INT32_MAX:
+        raise CommandError(26823, f"The op of killOp must be an int32, not {body['op']}")
     return int(number)
 
 

@@ -17,6 +17,8 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 
+# The most members of a replica set.
+MAX_MEMBERS = 50
 _READ_LEVELS = ("local", "available", "majority")
 
 
@@ -53,7 +55,9 @@ def set_default_rw_concern(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(2, 'At least one of the "defaultReadConcern" or "defaultWriteConcern" fields must be present')
     services = request.services
     concerns = dict(services.parameters.get(DEFAULT_CONCERNS, {}))
-    if read is not None:
+    if read is not None and not read:
+        concerns = {name: value for name, value in concerns.items() if not name.startswith("defaultReadConcern")}
+    elif read is not None:
         concerns |= {"defaultReadConcern": _read_concern(read), "defaultReadConcernSource": "global"}
     if write is not None:
         concerns |= {"defaultWriteConcern": _write_concern(write), "defaultWriteConcernSource": "global"}
@@ -63,10 +67,10 @@ def set_default_rw_concern(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _read_concern(concern: dict[str, Any]) -> dict[str, Any]:
-    """Check a read concern; an empty one is the built-in default."""
+    """Check a read concern."""
     for name in concern:
         if name != "level":
-            raise CommandError(2, f"The default read concern can only contain 'level', not {name!r}")
+            raise CommandError(40415, f"BSON field 'setDefaultRWConcern.defaultReadConcern.{name}' is an unknown field.")
     level = concern.get("level", "local")
     if type(level) is not str:
         raise a.wrong_type("setDefaultRWConcern.defaultReadConcern.level", level, "string")
@@ -79,20 +83,40 @@ def _write_concern(concern: dict[str, Any]) -> dict[str, Any]:
     """Check a write concern.
 
     Raises:
-        CommandError: 2 or 14 if it is invalid, 72 for w: 0 and for an empty one, 238 for one that a single node cannot meet.
+        CommandError: 2, 9, 14 or 40415 if it is invalid, 20 for an empty one, 79 for an unknown mode, 238 for one that is not supported.
     """
     if not concern:
         raise CommandError(20, "The global default write concern cannot be unset once it is set.")
     for name in concern:
         if name not in ("w", "j", "wtimeout"):
-            raise CommandError(9, f"unrecognized write concern field: {name}")
-    w, timeout = concern.get("w", 1), concern.get("wtimeout", 0)
-    if type(w) is not str and not is_number(w):
-        raise CommandError(9, "w has to be a number, string, or object")
-    if not is_number(timeout):
-        raise a.wrong_type("setDefaultRWConcern.defaultWriteConcern.wtimeout", timeout, "number")
-    if w == 0:
-        raise CommandError(2, "w: 0 is not suitable for the default write concern")
-    if w not in (1, "majority") or concern.get("j"):
+            raise CommandError(40415, f"BSON field 'setDefaultRWConcern.defaultWriteConcern.{name}' is an unknown field.")
+    if "w" not in concern:
+        raise CommandError(2, "The default write concern must have a w")
+    w, timeout = _mode(concern["w"]), concern.get("wtimeout", 0)
+    journal = concern.get("j")
+    if journal is not None and type(journal) is not bool and not is_number(journal):
+        raise a.wrong_type("setDefaultRWConcern.defaultWriteConcern.j", journal, "[bool, long, int, decimal, double]")
+    if w not in (1, "majority") or journal:
         raise not_supported("a default write concern other than w: 1 and w: 'majority'", "give it with each write")
-    return {"w": w, "wtimeout": timeout}
+    # As in MongoDB, a wtimeout that is no number is 0.
+    return {"w": w, "wtimeout": timeout if is_number(timeout) else 0}
+
+
+def _mode(w: Any) -> Any:
+    """Return a checked `w`; a fraction is cut off.
+
+    Raises:
+        CommandError: 2 for 0, 9 for a wrong type or number, 79 for an unknown mode.
+    """
+    if w is None or (type(w) is str and w != "majority"):
+        raise CommandError(79, f"No write concern mode named '{w or ''}' found in replica set configuration")
+    if type(w) is str:
+        return w
+    if not is_number(w):
+        raise CommandError(9, "w has to be a number, string, or object")
+    number = a.whole_number(w)
+    if not 0 <= number <= MAX_MEMBERS:
+        raise CommandError(9, f"w has to be a non-negative number and not greater than {MAX_MEMBERS}; found: {w}")
+    if number == 0:
+        raise CommandError(2, "w: 0 is not suitable for the default write concern")
+    return w if type(w) is int else number

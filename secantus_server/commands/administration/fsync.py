@@ -14,10 +14,10 @@ from secantus_server.dispatch.request import Request
 
 
 def _timeout_ms(name: str, value: Any) -> int:
-    """Check for an int that is not negative: this command takes no other type of number."""
+    """Check for an int: this command takes no other type of number. A negative one does not wait."""
     if type(value) is not int:
         raise a.wrong_type(name, value, "int")
-    return int(a.number(minimum=0).check(name, value))
+    return max(value, 0)
 
 
 @command(

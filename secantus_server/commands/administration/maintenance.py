@@ -41,7 +41,7 @@ def set_feature_compatibility_version(request: Request, args: dict[str, Any]) ->
     """Accept the server's own version and refuse any other.
 
     Raises:
-        CommandError: 7369100 without `confirm`, 2 for an invalid version, 238 for the older version.
+        CommandError: 7369100 without `confirm`, 4926900 for an invalid version, 238 for the older version.
     """
     version = a.own_string("setFeatureCompatibilityVersion", request.body[request.name])
     if not args["confirm"]:
@@ -55,7 +55,7 @@ def set_feature_compatibility_version(request: Request, args: dict[str, Any]) ->
         raise not_supported(f"the feature compatibility version {version}", f"leave it at {release.name}")
     if version != release.name:
         expected = " or ".join(f"'{name}'" for name in (*release.older, release.name))
-        raise CommandError(2, f"Invalid feature compatibility version value '{version}'; expected {expected}.")
+        raise CommandError(4926900, f"Invalid feature compatibility version value '{version}'; expected {expected}.")
     return {}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from secantus_server.bson import type_name
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import check_database_name
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command, find_command
 from secantus_server.dispatch.request import Request
@@ -26,7 +27,7 @@ _SETTINGS = a.Arguments(
     {
         "indexHints": a.anything(),
         "queryFramework": a.string(),
-        "reject": a.strict_boolean(None),
+        "reject": a.strict_boolean(None, null_is_absent=False),
         "comment": a.anything(),
     },
     generic=False,
@@ -49,11 +50,13 @@ def set_query_settings(request: Request, args: dict[str, Any]) -> Reply:
     known = request.services.query_settings
     changes = _checked(args["settings"])
     found = _entry(request)
+    if found.representative is not None:
+        _check_query(request, found.representative)
     before = known.get(found.hash)
     if before is None and found.representative is None:
         raise CommandError(7746401, "New query settings can only be created with a query instance, but a query hash was given.")
     settings = {**({} if before is None else before.settings), **changes}
-    if not any(value for name, value in settings.items() if name != "comment"):
+    if not _has_effect(settings):
         raise CommandError(7746604, "the resulting settings cannot be empty or contain only default values")
     representative = found.representative or (None if before is None else before.representative)
     entry = QuerySettings(found.hash, settings, representative)
@@ -63,12 +66,11 @@ def set_query_settings(request: Request, args: dict[str, Any]) -> Reply:
 
 @command("removeQuerySettings", {}, admin_only=True, is_write=True, privileges=on_cluster("querySettings"))
 def remove_query_settings(request: Request, _args: dict[str, Any]) -> Reply:
-    """Remove the settings of a query shape."""
+    """Remove the settings of a query shape, if it has any."""
     known = request.services.query_settings
     found = _entry(request)
-    if found.hash not in known:
-        raise CommandError(7746701, "A matching query settings entry does not exist")
-    save_settings(request, {shape: entry for shape, entry in known.items() if shape != found.hash})
+    if found.hash in known:
+        save_settings(request, {shape: entry for shape, entry in known.items() if shape != found.hash})
     return {}
 
 
@@ -76,12 +78,14 @@ def _entry(request: Request) -> QuerySettings:
     """Return the query shape that a command is about: its hash, and the representative query if there is one.
 
     Raises:
-        CommandError: 14 TypeMismatch, 2 BadValue, 7746402, 7746606, 8584900, 8584901, or what the query itself is refused with.
+        CommandError: 14 TypeMismatch, 2 BadValue, 16 InvalidLength, 73 InvalidNamespace, 7746402, or what the query is refused with.
     """
     given = request.body[request.name]
     if type(given) is str:
-        if len(given) != 64 or not all(digit in "0123456789ABCDEFabcdef" for digit in given):
+        if not all(digit in "0123456789ABCDEFabcdef" for digit in given):
             raise CommandError(2, f"BSON field '{request.name}' must be a query shape hash of 64 hexadecimal digits")
+        if len(given) != 64:
+            raise CommandError(16, f"BSON field '{request.name}' must be a query shape hash of 64 digits, not {len(given)}")
         return QuerySettings(given.upper(), {})
     if type(given) is not dict:
         raise CommandError(14, f"BSON field '{request.name}' is the wrong type '{type_name(given)}', expected types '[object, string]'")
@@ -91,20 +95,30 @@ def _entry(request: Request) -> QuerySettings:
     db = given.get("$db")
     if type(db) is not str:
         raise CommandError(40414, f"BSON field '{request.name}.$db' is missing but a required field")
-    _check_query(request, db, name, given)
+    check_database_name(db)
+    arguments = find_command(name).arguments
+    assert arguments is not None, "the commands with a shape have arguments"
+    arguments.parse(given, name)
     return QuerySettings(query_shape_hash(db, name, given), {}, given)
 
 
-def _check_query(request: Request, db: str, name: str, given: dict[str, Any]) -> None:
-    """Check a representative query."""
+def _has_effect(settings: dict[str, Any]) -> bool:
+    hints = any(hint["allowedIndexes"] for hint in settings.get("indexHints", ()))
+    return hints or any(value for name, value in settings.items() if name not in ("comment", "indexHints"))
+
+
+def _check_query(request: Request, given: dict[str, Any]) -> None:
+    """Check whether a representative query can have settings.
+
+    Raises:
+        CommandError: 7746606, 8584900, 8584901.
+    """
+    db, name = given["$db"], next(iter(given))
     if db in _INTERNAL_DATABASES:
         raise CommandError(8584900, f"{request.name} command cannot be used on internal databases")
     target = given[name]
     if type(target) is str and target.startswith("system."):
         raise CommandError(8584901, f"{request.name} command cannot be used on system collections")
-    arguments = find_command(name).arguments
-    assert arguments is not None, "the commands with a shape have arguments"
-    arguments.parse(given, name)
     if name == "find" and list(given.get("filter") or {}) == ["_id"] and _is_equality(given["filter"]["_id"]):
         raise CommandError(7746606, f"{request.name} command cannot be used on find queries by _id, which have one plan only")
 
@@ -117,7 +131,7 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the given settings; `indexHints` as a list.
 
     Raises:
-        CommandError: 14, 40414 and 40415 for fields, 2 BadValue, 7746604 for no settings, 7746608, 8727500, 8727501.
+        CommandError: 14, 40414 and 40415 for fields, 2 BadValue, 8727502 for no settings, 7746608, 8727500, 8727501.
     """
     parsed = _SETTINGS.parse(settings)
     framework = parsed["queryFramework"]
@@ -126,7 +140,7 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
         raise CommandError(2, text)
     given = {name: settings[name] for name in settings if settings[name] is not None}
     if not given:
-        raise CommandError(7746604, "the settings cannot be empty")
+        raise CommandError(8727502, "the settings cannot be empty")
     if "indexHints" in given:
         hints = given["indexHints"]
         given["indexHints"] = _hints(hints if type(hints) is list else [hints])

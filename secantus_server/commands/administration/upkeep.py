@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.argument_values import as_boolean
+from secantus_server.dispatch.argument_values import as_strict_boolean
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_cluster, on_collection
 from secantus_server.dispatch.registry import Reply, command
@@ -16,22 +16,68 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.work.collections import recall
 
+# The options of the background compaction that is enabled, kept beside the parameters so that a restored snapshot resets them.
+AUTO_COMPACT = "cluster:autoCompact"
+
 
 @command(
     "autoCompact",
-    {"freeSpaceTargetMB": a.number(minimum=1), "runOnce": a.boolean()},
+    {"freeSpaceTargetMB": a.number(minimum=1), "runOnce": a.strict_boolean()},
     admin_only=True,
     privileges=on_cluster("compact"),
 )
 def auto_compact(request: Request, args: dict[str, Any]) -> Reply:
     """Accept the setting: the store reuses the space of deleted documents, and a background compaction would find nothing to free."""
-    enabled = as_boolean("autoCompact.autoCompact", request.body[request.name])
-    if not enabled and (args["freeSpaceTargetMB"] is not None or args["runOnce"]):
-        raise CommandError(72, "freeSpaceTargetMB and runOnce can only be used to enable autoCompact")
+    if request.body[request.name] is None:
+        raise CommandError(40414, "BSON field 'autoCompact.autoCompact' is missing but a required field")
+    enabled = as_strict_boolean("autoCompact.autoCompact", request.body[request.name])
+    services = request.services
+    config = None
+    if enabled:
+        config = {"freeSpaceTargetMB": args["freeSpaceTargetMB"], "runOnce": args["runOnce"]}
+        if args["freeSpaceTargetMB"] is not None:
+            _check_target(args["freeSpaceTargetMB"])
+        if services.parameters.get(AUTO_COMPACT) not in (None, config):
+            raise CommandError(23, "autoCompact is already enabled with other options: disable it first")
+    services.parameters = {**services.parameters, AUTO_COMPACT: None if args["runOnce"] else config}
     return {}
 
 
-@command("dropConnections", {"hostAndPort": a.array(required=True)}, admin_only=True, privileges=on_cluster("dropConnections"))
+def _check_target(megabytes: int) -> None:
+    """Check that the bytes are at least a megabyte, as a signed 64-bit number.
+
+    Raises:
+        CommandError: 2 BadValue.
+    """
+    product = (megabytes << 20) & 0xFFFFFFFFFFFFFFFF
+    if not 1 << 20 <= product < 1 << 63:
+        raise CommandError(2, f"freeSpaceTargetMB is out of range: {megabytes}")
+
+
+def _hosts(name: str, value: Any) -> list[Any]:
+    for index, host in enumerate(a.array().check(name, value)):
+        if host is not None and type(host) is not str:
+            raise a.wrong_type(f"{name}.{index}", host, "string")
+        if host is not None:
+            _check_host(host)
+    return value  # type: ignore[no-any-return]
+
+
+def _check_host(text: str) -> None:
+    """Check the form `host:port`; the port is optional, and an IPv6 address with one is in brackets.
+
+    Raises:
+        CommandError: 9 FailedToParse.
+    """
+    host, colon, port = text.rpartition(":") if text.rpartition("]")[2].count(":") == 1 else (text, "", "")
+    is_bracketed = host.startswith("[") and host.index("]") == len(host) - 1 if "]" in host else False
+    if not host or (":" in host and not is_bracketed):
+        raise CommandError(9, f"Malformed host: {text!r}")
+    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise CommandError(9, f"Malformed port in {text!r}")
+
+
+@command("dropConnections", {"hostAndPort": a.Field(_hosts, required=True)}, admin_only=True, privileges=on_cluster("dropConnections"))
 def drop_connections(_request: Request, _args: dict[str, Any]) -> Reply:
     """Close the connections to other servers: there are none."""
     return {}

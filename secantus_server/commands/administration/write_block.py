@@ -30,6 +30,9 @@ def set_user_write_block_mode(request: Request, args: dict[str, Any]) -> Reply:
     if args["reason"] not in (None, *_REASONS):
         raise CommandError(2, f"Enumeration value '{args['reason']}' for field 'setUserWriteBlockMode.reason' is not a valid value.")
     services = request.services
-    services.parameters = {**services.parameters, USER_WRITE_BLOCK: args["global"]}
+    reason, before = args["reason"] or _REASONS[0], services.parameters.get(USER_WRITE_BLOCK)
+    if before and before != reason:
+        raise CommandError(20, f"Writes are blocked for the reason {before}, not {reason}")
+    services.parameters = {**services.parameters, USER_WRITE_BLOCK: reason if args["global"] else None}
     services.interceptors.refresh()
     return {}

@@ -6,6 +6,7 @@ from typing import Any
 
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import int_value
+from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.coll_mod_index import (
     change_index,
@@ -50,7 +51,7 @@ FIELDS = {
     "cappedSize": a.number(minimum=1, maximum=MAX_CAPPED_SIZE),
     "cappedMax": a.number(maximum=MAX_CAPPED_COUNT),
     "changeStreamPreAndPostImages": a.document(),
-    "expireAfterSeconds": a.Field(_expiry),
+    "expireAfterSeconds": a.Field(_expiry, null_is_absent=False),
     "timeseries": a.document(),
     "dryRun": a.boolean(),
     "collectionUUID": a.uuid(),
@@ -91,7 +92,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
         if collection.is_timeseries:
             transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, oplog_of_options(collection, request.body)))
             return modify_timeseries(request, transaction, collection, args)
-        options = _view_options(request, collection, args) if collection.is_view else _options(collection, args)
+        options = _view_options(request, collection, args) if collection.is_view else _options(collection, args, request.now)
         if CONSTRAINT in (options.get("validationLevel"), collection.options.get("validationLevel")) or args[PREPARED] is not None:
             change_to_constraint(request, transaction, collection, options, args)
         reply = _save(request, transaction, collection, options, args)
@@ -159,7 +160,7 @@ def _view_options(request: Request, collection: Collection, args: dict[str, Any]
     return options
 
 
-def _options(collection: Collection, args: dict[str, Any]) -> dict[str, Any]:
+def _options(collection: Collection, args: dict[str, Any], now: Date) -> dict[str, Any]:
     options = dict(collection.options)
     for option in ("validationLevel", "validationAction"):
         if args[option] is not None:
@@ -177,7 +178,7 @@ def _options(collection: Collection, args: dict[str, Any]) -> dict[str, Any]:
         if args["cappedMax"] > 0:
             options["max"] = int_value(args["cappedMax"])
     if args["expireAfterSeconds"] is not None:
-        change_expiry(options, args["expireAfterSeconds"])
+        change_expiry(options, args["expireAfterSeconds"], now)
     images = args["changeStreamPreAndPostImages"]
     if images is not None:
         options.pop("changeStreamPreAndPostImages", None)

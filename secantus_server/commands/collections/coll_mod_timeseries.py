@@ -44,7 +44,7 @@ def modify_timeseries(request: Request, transaction: CatalogTransaction, collect
         raise CommandError(26, f"ns does not exist: {collection.db}.{collection.options['viewOn']}")
     options = dict(collection.options)
     if args["expireAfterSeconds"] is not None:
-        change_expiry(options, args["expireAfterSeconds"])
+        change_expiry(options, args["expireAfterSeconds"], request.now)
     timeseries = collection.options["timeseries"]
     if args["timeseries"] is not None:
         timeseries = _changed_span(timeseries, check_buckets(args["timeseries"]))

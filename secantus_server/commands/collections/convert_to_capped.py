@@ -15,7 +15,7 @@ from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.create_options import MAX_CAPPED_SIZE
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import check_new_collection_name, collection_name
+from secantus_server.dispatch.names import check_length, check_new_collection_name, collection_name, is_too_long
 from secantus_server.dispatch.privileges import Authorized, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -25,13 +25,16 @@ from secantus_server.work.collections import log_creation, new_collection, recal
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
+# The prefix of the collection in which MongoDB prepares the copy; its name has to fit, too.
+_TEMPORARY = "tmp00000.convertToCapped."
+
 
 @command("convertToCapped", lenient=True, is_write=True, privileges=on_collection("convertToCapped"))
 def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
     """Make a collection capped. Drop its indexes except the one on `_id`, and remove the oldest documents until it fits the size."""
     value = request.body[request.name]
     if type(value) is str and value.startswith("$"):
-        raise CommandError(26, f"source collection {request.db}.{value} does not exist")
+        raise _no_source(request.db, value)
     name = collection_name("convertToCapped", request.db, value)
     size = _size(request.body.get("size"))
     _check_system(request.db, name)
@@ -39,6 +42,7 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
 
     def body(transaction: CatalogTransaction) -> None:
         collection = _source(transaction, request.db, name)
+        check_length(request.db, _TEMPORARY + name)
         transaction.changes.remove(collection)
         _copy(request, transaction, collection, name, size, replaced=collection.uuid)
 
@@ -65,6 +69,8 @@ def clone_collection_as_capped(request: Request, _args: dict[str, Any]) -> Reply
         if type(request.body.get(key)) is not str:
             raise CommandError(14, f"The '{key}' field must be a string")
     name, target = request.body[request.name], request.body["toCollection"]
+    if is_too_long(request.db, name):
+        raise _no_source(request.db, name)
     for each in (name, target):
         check_new_collection_name(request.db, each)
         _check_buckets(request.db, each)
@@ -105,10 +111,14 @@ def _check_system(db: str, name: str) -> None:
         raise CommandError(2, f"cannot make a system collection capped: {db}.{name}")
 
 
+def _no_source(db: str, name: str) -> CommandError:
+    return CommandError(26, f"source collection {db}.{name} does not exist")
+
+
 def _source(transaction: CatalogTransaction, db: str, name: str) -> Collection:
     collection = transaction.catalog.find(db, name)
     if collection is None:
-        raise CommandError(26, f"source collection {db}.{name} does not exist")
+        raise _no_source(db, name)
     check_not_view(collection)
     return collection
 

@@ -12,7 +12,7 @@ from bson.int64 import Int64
 
 from secantus_server.bson import encode, int_value
 from secantus_server.bson.shell import document_text
-from secantus_server.bson.values import is_number
+from secantus_server.bson.values import Date, is_number
 from secantus_server.catalog.timeseries import complete_options, view_options
 from secantus_server.commands.collections.encrypted_fields import check_encrypted_fields
 from secantus_server.commands.collections.validator_options import check_constraint, check_validation, check_validator
@@ -97,8 +97,8 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
     if args["encryptedFields"] is not None:
         check_encrypted_fields(args)
         options["encryptedFields"] = args["encryptedFields"]
-    _clustered(args, options)
-    check_timeseries(args)
+    _clustered(args, options, request.now)
+    check_timeseries(args, request.now)
     _capped(args, options)
     _validator(request, name, args, options)
     if args["collation"] is not None:
@@ -139,8 +139,8 @@ def _timeseries(name: str, args: dict[str, Any], options: dict[str, Any]) -> dic
     return view_options(name, complete_options(parse_timeseries("create.timeseries", args["timeseries"])), options)
 
 
-def _clustered(args: dict[str, Any], options: dict[str, Any]) -> None:
-    check_clustered(args)
+def _clustered(args: dict[str, Any], options: dict[str, Any], now: Date) -> None:
+    check_clustered(args, now)
     if args["clusteredIndex"]:
         options["clusteredIndex"] = clustered_index(args["clusteredIndex"])
         if args["expireAfterSeconds"] is not None:
@@ -256,7 +256,7 @@ def _view(request: Request, name: str, args: dict[str, Any], options: dict[str, 
         if args[option]:
             raise CommandError(72, f"Cannot specify '{option}' with 'viewOn'")
     pipeline = args["pipeline"] or []
-    if len(encode({"pipeline": pipeline})) > MAX_VIEW_BYTES:
+    if sum(len(encode(stage)) for stage in pipeline if type(stage) is dict) > MAX_VIEW_BYTES:
         raise CommandError(195, f"The pipeline of a view must not exceed {MAX_VIEW_BYTES} bytes")
     check_view(request, name, args["viewOn"], pipeline)
     under = request.services.catalog.find(request.db, args["viewOn"])

@@ -36,13 +36,20 @@ _REQUIRED = {
 _BITS = {"int": 32, "long": 64, "date": 64, "double": 64, "decimal": 128}
 _PYTHON_TYPES = {"int": int, "long": Int64, "date": Date, "double": float}
 
+
+def _documents_without_nulls(name: str, value: Any) -> list[dict[str, Any]]:
+    """Check for an array of documents; as in MongoDB, a null in it has no effect."""
+    found: list[dict[str, Any]] = a.documents().check(name, [item for item in a.array().check(name, value) if item is not None])
+    return found
+
+
 _CONFIG = a.Arguments(
     "create.encryptedFields",
     {
         "escCollection": a.string(),
         "eccCollection": a.string(),
         "ecocCollection": a.string(),
-        "fields": a.Field(a.documents().check, required=True, null_is_absent=False),
+        "fields": a.Field(_documents_without_nulls, required=True),
         "strEncodeVersion": a.number(),
     },
     generic=False,
@@ -138,6 +145,8 @@ def _check_queries(given: Any, kind: str | None) -> None:
             f"BSON field 'create.encryptedFields.fields.queries' is the wrong type '{type_name(given)}', expected types '[array, object]'",
         )
     specs = given if type(given) is list else [given]
+    if not specs:
+        raise CommandError(9783412, "The queries of an encrypted field must not be empty")
     if any(type(spec) is not dict for spec in specs):
         raise CommandError(14, "BSON field 'create.encryptedFields.fields.queries' must be an array of objects")
     queries = [_QUERY.parse(spec) for spec in specs]
@@ -150,10 +159,13 @@ def _check_queries(given: Any, kind: str | None) -> None:
     if len(queries) == MOST_QUERIES and {query["queryType"] for query in queries} != set(_AFFIXES):
         raise CommandError(9783414, "An encrypted field can only combine the query types prefixPreview and suffixPreview")
     for spec, query in zip(specs, queries, strict=True):
+        for name in ("contention", "sparsity", "trimFactor", "precision"):
+            if type(spec.get(name)) is float and not spec[name].is_integer():
+                raise CommandError(9, f"{name} must be a whole number, not {spec[name]}")
         if query["queryType"] in _TEXTS:
             _check_text(query, kind)
         elif query["queryType"] in _RANGES:
-            _check_range(spec, query, kind)
+            _check_range(query, kind)
 
 
 def _check_text(query: dict[str, Any], kind: str | None) -> None:
@@ -166,15 +178,14 @@ def _check_text(query: dict[str, Any], kind: str | None) -> None:
         raise CommandError(9783406, "strMinQueryLength must not be greater than strMaxQueryLength")
 
 
-def _check_range(spec: dict[str, Any], query: dict[str, Any], kind: str | None) -> None:
+def _check_range(query: dict[str, Any], kind: str | None) -> None:
+    if kind not in _BITS:
+        raise CommandError(6775201, f"The query type {query['queryType']} needs a field with numbers or dates, not {kind}")
     bounds = [query[name] for name in ("min", "max") if query[name] is not None]
     wanted = _PYTHON_TYPES.get(kind or "")
     if wanted is not None and any(type(bound) is not wanted for bound in bounds):
         raise CommandError(7018200, f"The bounds of a range must have the field's type, {kind}")
     if len(bounds) == 2 and compare_values(*bounds) >= 0:
         raise CommandError(6720005, "The minimum of a range must be less than its maximum")
-    for name in ("sparsity", "trimFactor", "precision"):
-        if type(spec.get(name)) is float and not spec[name].is_integer():
-            raise CommandError(9, f"{name} must be a whole number, not {spec[name]}")
     if query["trimFactor"] is not None and query["trimFactor"] >= _BITS.get(kind or "", 128):
         raise CommandError(8574000, "trimFactor must be less than the number of bits of the field's type")

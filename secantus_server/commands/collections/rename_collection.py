@@ -33,7 +33,7 @@ def _drop_target(name: str, value: Any) -> bool | Binary:
 
 FIELDS = {
     "to": a.string(required=True),
-    "dropTarget": a.Field(_drop_target, False),
+    "dropTarget": a.Field(_drop_target, False, null_is_absent=False),
     "stayTemp": a.strict_boolean(),
     "collectionUUID": a.uuid(),
 }
@@ -127,8 +127,7 @@ def _source(transaction: CatalogTransaction, place: _Place, args: dict[str, Any]
     check_collection_uuid(transaction.catalog, place.db, place.name, args["collectionUUID"])
     if collection is None:
         raise CommandError(26, f"Source collection {place} does not exist")
-    if collection.is_timeseries:
-        raise CommandError(20, f"Cannot rename a time-series collection: {place}")
+    # A time-series collection is a view.
     check_not_view(collection)
     return collection
 

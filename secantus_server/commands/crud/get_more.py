@@ -94,6 +94,9 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
     if found is not None:
         _check_use(request, found, f"{request.db}.{name}", args["maxTimeMS"])
     with request.services.cursors.lend(cursor_id) as cursor:
+        if cursor.comment is not None:
+            # As in MongoDB, the profiler and the log show the comment of the command that opened the cursor.
+            request.body.setdefault("comment", cursor.comment)
         if not cursor.await_data:
             request.operation.inherit_time_limit(cursor.last_operation)
         cursor.last_operation = request.operation
@@ -121,7 +124,7 @@ def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: in
         raise CommandError(code, f"Cannot run getMore on cursor {cursor.id}, which was created in another session")
     if cursor.transaction is not request.transaction:
         raise _other_transaction(request, cursor)
-    if max_time_ms and not cursor.await_data:
+    if max_time_ms is not None and not cursor.await_data:
         raise CommandError(2, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
 
 
@@ -226,10 +229,11 @@ def kill_cursors(request: Request, args: dict[str, Any]) -> Reply:
     killed: list[Int64] = []
     missing: list[Int64] = []
     for index, cursor_id in enumerate(args["cursors"]):
-        if type(cursor_id) is not Int64:
+        if cursor_id is not None and type(cursor_id) is not Int64:
             raise CommandError(
                 14, f"BSON field 'killCursors.cursors.{index}' is the wrong type '{type_name(cursor_id)}', expected type 'long'"
             )
-    for cursor_id in args["cursors"]:
+    # As in MongoDB, a null in the array has no effect.
+    for cursor_id in filter(None, args["cursors"]):
         (killed if request.services.cursors.kill(cursor_id) else missing).append(cursor_id)
     return {"cursorsKilled": killed, "cursorsNotFound": missing, "cursorsAlive": [], "cursorsUnknown": []}

@@ -9,8 +9,9 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from secantus_server.bson.values import type_name
+from secantus_server.bson.values import is_number, type_name
 from secantus_server.diagnostics.log_lines import as_json
+from secantus_server.dispatch.argument_values import wrong_type
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -23,6 +24,8 @@ COMPONENTS = ("global", "startupWarnings")
 def get_log(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the last lines of the log."""
     component = request.body[request.name]
+    if component is None:
+        raise CommandError(40414, "BSON field 'getLog.getLog' is missing but a required field")
     if type(component) is not str:
         raise CommandError(14, f"Argument to getLog must be of type String; found {component} of type {type_name(component)}")
     if component == "*":
@@ -40,6 +43,8 @@ def get_log(request: Request, _args: dict[str, Any]) -> Reply:
 def log_rotate(request: Request, _args: dict[str, Any]) -> Reply:
     """Begin a new log file; without one, do nothing."""
     target = request.body[request.name]
+    if type(target) is not str and type(target) is not bool and not is_number(target):
+        raise wrong_type("logRotate.logRotate", target, "[bool, long, int, decimal, double, string]")
     if type(target) is str and target != "server":
         raise CommandError(4, f"Unknown log type for rotate: {target}")
     try:

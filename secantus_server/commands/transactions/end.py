@@ -63,12 +63,14 @@ def _end(request: Request, end: Callable[[Request, SessionTransaction], None]) -
     """End the transaction that a request names.
 
     Raises:
-        CommandError: 125 CommandFailed outside a transaction, 50768 without `autocommit: false`, and the errors of `find_transaction` and
-            `enter_transaction`.
+        CommandError: 125 CommandFailed outside a transaction, 72 or 50768 without `autocommit: false`, and the errors of
+            `find_transaction` and `enter_transaction`.
     """
     if "txnNumber" not in request.body or request.session is None:
         raise CommandError(125, f"{request.name} must be run within a transaction")
     if request.body.get("autocommit") is None:
+        if request.body["txnNumber"] < 0:
+            raise CommandError(72, "Transaction number cannot be negative")
         raise not_retryable(request.name)
     transaction = find_transaction(request)
     services = request.services

@@ -16,7 +16,7 @@ from secantus_server.index.kinds.geo import CellKeys, GeoKind, Nearby, cell_key
 from secantus_server.index.kinds.geo_errors import key_error
 from secantus_server.index.kinds.kind import register
 from secantus_server.index.kinds.wildcard import check_wildcard_fields
-from secantus_server.mql.geo import Cap, Geometry, GeometryError, parse_geometry, parse_stored
+from secantus_server.mql.geo import Cap, Geometry, GeometryError, parse_geometry, parse_position, parse_stored
 from secantus_server.mql.geo._cells import cap_of, leaf_of, leaf_of_position, parent_of, range_of
 from secantus_server.mql.geo.covering import Range, document_cells, ranges_of, region_cells, ring_cells
 from secantus_server.mql.geo.geojson import STRICT
@@ -94,6 +94,9 @@ def _keys(value: Any, document: dict[str, Any], path: str) -> list[bytes]:
     if leaf is not None:
         return [cell_key(leaf)]
     try:
+        if type(value) is dict and "coordinates" in value and "type" not in value:
+            # Only a query takes coordinates without a type for a point: here they would have to be a legacy pair.
+            parse_position(value)
         geometry = parse_geometry(value)
         if type(value) is dict and _is_big(value):
             raise GeometryError("big polygons cannot be indexed")

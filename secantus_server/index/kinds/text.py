@@ -117,8 +117,8 @@ def _stored_key(key: dict[str, Any]) -> dict[str, Any]:
 
 def _weights(key: dict[str, Any], given: Any) -> dict[str, Any]:
     """Return the weight of each text field; a definition copied from listIndexes names its fields in `given` only."""
-    if type(given) is str:
-        raise CommandError(67, f'weights must be a document of fields and numbers, not "{given}"')
+    if type(given) in (str, list):
+        raise CommandError(67, f"weights must be a document of fields and numbers, not {shell_text(given)}")
     if type(given) is not dict:
         raise CommandError(14, f"The field 'weights' must be an object, but got {type_name(given)}")
     weights = {path: 1 for path, direction in key.items() if direction == "text" and path not in _STORED_FIELDS}

@@ -184,7 +184,8 @@ class _Parser:
     def _finish(self) -> Projection:
         includes = self.includes
         if includes is None:
-            includes = self.has_elem_match or self.keeps_id is True
+            # A projection of metadata only keeps the other fields in a find, but not in a pipeline.
+            includes = self.has_elem_match or self.keeps_id is True or (self.has_computed and not self.for_find)
         if includes and "_id" not in self.tree.children:
             self.tree.children = {"_id": Keep(), **self.tree.children}
         root = self.tree.build(keeps_others=not includes)

@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from secantus_server.bson import key_string, type_name
+from secantus_server.bson import is_number, key_string, type_name
 from secantus_server.bson.values import MISSING
+from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions._nodes import FieldPath
 from secantus_server.mql.metadata import SCORES, Metadata
 from secantus_server.pipeline.arguments import named_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.fusion.scores import parse_weight
+from secantus_server.pipeline.registry import find_stage
 from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stages.geo_near import GeoNear
 
@@ -25,6 +27,8 @@ from secantus_server.pipeline.stages.geo_near import GeoNear
 SELECTING = frozenset(["$match", "$search", "$vectorSearch", "$sample", "$geoNear", "$sort", "$skip", "$limit"])
 ORDERED_SOURCES = frozenset(["$search", "$vectorSearch", "$geoNear"])
 SCORE_STAGES = frozenset(["$score"])
+
+FUSIONS = frozenset(["$rankFusion", "$scoreFusion"])
 
 _ID = FieldPath("_id")
 
@@ -131,7 +135,9 @@ def parse_inputs(rules: Rules, pipelines: Any, weights: Any, ctx: PipelineContex
     if ctx.collection is None:
         raise CommandError(73, f"{{aggregate: 1}} is not valid for '{rules.stage}'; a collection is required.")
     if not pipelines:
-        raise CommandError(9, f"{rules.stage}.input.pipelines must contain at least one pipeline")
+        raise CommandError(2, f"{rules.stage}.input.pipelines must contain at least one pipeline")
+    if ctx.collection.startswith(BUCKETS):
+        raise CommandError(10557301, f"{rules.stage} is not supported on time-series collections")
     parsed = {name: _parse_input(rules, name, stages, ctx) for name, stages in pipelines.items()}
     numbers = _parse_weights(rules, weights, parsed)
     return [Input(name, pipeline, numbers.get(name, 1.0)) for name, pipeline in parsed.items()]
@@ -150,6 +156,9 @@ def _parse_weights(rules: Rules, weights: dict[str, Any], pipelines: dict[str, S
                 rules.unknown_weight, f"{rules.stage}.combination.weights names no input pipeline: {name}. Pipelines: {known}"
             )
     path = f"{rules.stage}.combination.weights"
+    for name, value in weights.items():
+        if not is_number(value):
+            raise CommandError(13118, f"The weight {path}.{name} must be a number, not {type_name(value)}")
     return {name: parse_weight(f"{path}.{name}", value, math.inf, rules.negative_weight) for name, value in weights.items()}
 
 
@@ -160,8 +169,8 @@ def _parse_input(rules: Rules, name: str, stages: Any, ctx: PipelineContext) -> 
         raise CommandError(14, text)
     if not stages:
         raise CommandError(rules.empty, f"{rules.stage} input pipeline cannot be empty: {name}")
-    for stage in stages:
-        _check_stage(rules, name, stage)
+    for index, stage in enumerate(stages):
+        _check_stage(rules, name, stage, index)
     parsed = SubPipeline.parse(rules.stage, ctx.collection, stages, ctx, {})
     if not _is_of_kind(rules, stages, parsed):
         needs = "$sort" if rules.kind == "ranked" else "$score"
@@ -182,9 +191,16 @@ def _check_name(rules: Rules, name: str) -> None:
         raise CommandError(16412, f"{path}: the name of a pipeline cannot contain '.': {name}")
 
 
-def _check_stage(rules: Rules, name: str, stage: Any) -> None:
-    """Raise for a stage that could change documents."""
+def _check_stage(rules: Rules, name: str, stage: Any, index: int) -> None:
+    """Raise for a stage that could change documents, and for another fusion."""
     found = next(iter(stage), "") if type(stage) is dict else ""
+    if found in FUSIONS and index:
+        raise CommandError(10170100, f"{found} must be the first stage of the pipeline")
+    if found in FUSIONS:
+        raise CommandError(10473002, f"{rules.stage} cannot contain {found}: the input pipeline {name}")
+    if found not in rules.selecting:
+        # An unknown stage is an error of its own.
+        find_stage(found)
     if found and found not in rules.selecting:
         text = f"All input pipelines of {rules.stage} must be selection pipelines, which return documents unchanged, but {name} contains"
         raise CommandError(rules.not_selecting, f"{text} {found}")

@@ -53,9 +53,11 @@ class GeoNear(Stage):
         """Parse `{$geoNear: {near, distanceField, key, spherical, minDistance, maxDistance, query, distanceMultiplier, includeLocs}}`.
 
         Raises:
-            CommandError: those of `parse_geo_near`, and the errors of the query.
+            CommandError: those of `parse_geo_near`, 2 for `$text`, and the errors of the query.
         """
         near = parse_geo_near(spec, ctx)
+        if _searches_text(near.query):
+            raise CommandError(2, "$text is not allowed in the query of $geoNear")
         stage = cls(near, Match.parse(near.query, ctx), ctx)
         if ctx.parse.metadata is not None:
             ctx.parse.metadata.available |= {"geoNearDistance", "geoNearPoint"}
@@ -182,3 +184,9 @@ def _measure_by_chord(point: Coordinates) -> Callable[[Any], float | None]:
 
 def _or_infinite(distance: float | None) -> float:
     return float("inf") if distance is None else distance
+
+
+def _searches_text(query: Any) -> bool:
+    if type(query) is list:
+        return any(map(_searches_text, query))
+    return type(query) is dict and ("$text" in query or any(_searches_text(query.get(name)) for name in ("$and", "$or", "$nor")))

@@ -129,7 +129,7 @@ class Merge(Stage):
             )
         if merge.when_not_matched == "insert":
             if merge.when_matched in ("merge", "keepExisting"):
-                document = _with_nulls(document, values)
+                document = _as_upsert(document, values)
             [complete] = with_ids([document], self.ctx.parse.generate_object_id)
             target.insert(complete)
 
@@ -137,7 +137,7 @@ class Merge(Stage):
         """Return the new version of an existing document; its `_id` is kept."""
         before = decode(old)
         if self.merge.when_matched == "merge":
-            after = {**before, **decode(document)}
+            after = {**before, **_by_name(decode(document))}
         elif self.merge.when_matched == "replace":
             after = decode(document)
         else:
@@ -161,14 +161,16 @@ class Merge(Stage):
         return smallest_entry(old, new, nested=self.merge.when_matched != "merge")
 
 
-def _with_nulls(document: bytes, values: dict[str, Any]) -> bytes:
-    """Return the document with null for missing `on` fields: these two modes insert like an update with upsert."""
-    empty = [path for path, value in values.items() if value is None and "." not in path]
-    if not empty:
-        return document
+def _as_upsert(document: bytes, values: dict[str, Any]) -> bytes:
+    """Return the document that an update with `$set` and upsert inserts: its fields by name, and null for missing `on` fields."""
     fields = decode(document)
-    missing = {path: None for path in empty if path not in fields}
-    return encode({**missing, **fields}) if missing else document
+    missing = {path: None for path, value in values.items() if value is None and "." not in path and path not in fields}
+    return encode({**missing, **_by_name(fields)})
+
+
+def _by_name(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields in the order in which `$set` adds them."""
+    return dict(sorted(fields.items()))
 
 
 def _value_at(document: dict[str, Any], path: str) -> Any:

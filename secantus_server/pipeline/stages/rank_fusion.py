@@ -47,7 +47,10 @@ class RankFusion(FusionStage):
         known = {"input": ("object",), "combination": ("object",), "scoreDetails": ("bool",)}
         fields = named_fields(NAME, spec, known, ("input",))
         given = named_fields(f"{NAME}.input", fields["input"], {"pipelines": ("object",)}, ("pipelines",))
-        weights = parse_combination(NAME, fields.get("combination"), {})["weights"]
+        combination = fields.get("combination")
+        weights = parse_combination(NAME, combination, {})["weights"]
+        if combination is not None and combination.get("weights") is None:
+            raise CommandError(40414, f"BSON field '{NAME}.combination.weights' is missing but a required field")
         inputs = parse_inputs(RULES, given["pipelines"], weights, ctx)
         return cls(inputs, ctx, fields.get("scoreDetails", False))
 
@@ -79,7 +82,7 @@ class RankFusion(FusionStage):
         found = []
         for one, place in zip(self.inputs, places, strict=True):
             if place is None:
-                found.append(input_details(one.name, {"rank": "N/A", "weight": one.weight}, None, None))
+                found.append({"inputPipelineName": one.name, "rank": "NA"})
             else:
                 found.append(input_details(one.name, {"rank": place[0], "weight": one.weight}, place[1].score, place[1].details))
         return found

@@ -6,6 +6,7 @@ https://www.mongodb.com/docs/manual/core/clustered-collections/
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from secantus_server.bson import decode, key_string
 from secantus_server.errors import CommandError
@@ -15,6 +16,18 @@ from secantus_server.work.special_collections import check_printable
 from secantus_server.work.writers.plain import PlainWriter
 
 MAX_ID_BYTES = 8 * 1024 * 1024
+
+
+def _record_id_bytes(value: Any) -> int:
+    """Return the size of the record id that MongoDB makes of an `_id`.
+
+    Those of strings and binaries are known exactly: type, zero byte; type, length, subtype. Other values are as large as our key strings.
+    """
+    if type(value) is str:
+        return len(value.encode()) + 2
+    if isinstance(value, bytes):
+        return len(value) + 7
+    return len(key_string(value))
 
 
 class ClusteredWriter(PlainWriter):
@@ -28,7 +41,7 @@ class ClusteredWriter(PlainWriter):
         Raises:
             CommandError: 5894900 if `_id`, which is the record id, is too large.
         """
-        if len(document) > MAX_ID_BYTES and len(key_string(decode(id_document(document))["_id"])) > MAX_ID_BYTES:
+        if len(document) > MAX_ID_BYTES and _record_id_bytes(decode(id_document(document))["_id"]) > MAX_ID_BYTES:
             raise CommandError(5894900, f"The record id of a clustered collection must not exceed {MAX_ID_BYTES} bytes")
         super().insert(document)
 

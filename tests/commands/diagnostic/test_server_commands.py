@@ -278,7 +278,7 @@ def test_what_a_node_outside_a_cluster_answers(admin: Database) -> None:
     [
         ({"setFeatureCompatibilityVersion": "8.2"}, 7369100),
         ({"setFeatureCompatibilityVersion": "8.0", "confirm": True}, 238),
-        ({"setFeatureCompatibilityVersion": "7.0", "confirm": True}, 2),
+        ({"setFeatureCompatibilityVersion": "7.0", "confirm": True}, 4926900),
         ({"setFeatureCompatibilityVersion": 8, "confirm": True}, 14),
     ],
 )

@@ -27,8 +27,14 @@ from secantus_server.mql.expressions.registry import operator, operator_parser
 LARGEST = Decimal("9.999999999999999999999999999999999E+6144")
 
 
-def _unary(name: str, of_float: Callable[[float], float], of_decimal: Callable[[Decimal], Decimal128]) -> Callable[[Any], Any]:
-    """Register a function of one number; the result is a decimal for a decimal, else a double."""
+def _unary(
+    name: str, of_float: Callable[[float], float], of_decimal: Callable[[Decimal], Decimal128], *, nan_is_double: bool = False
+) -> Callable[[Any], Any]:
+    """Register a function of one number; the result is a decimal for a decimal, else a double.
+
+    Arguments:
+        nan_is_double: whether the result is a double for a decimal that is not a number, as that of MongoDB's logarithms is.
+    """
 
     def apply(value: Any) -> Any:
         if is_nullish(value):
@@ -37,7 +43,9 @@ def _unary(name: str, of_float: Callable[[float], float], of_decimal: Callable[[
         if type(value) is not Decimal128:
             return of_float(float(value))
         number = value.to_decimal()
-        return value if number.is_nan() else of_decimal(number)
+        if number.is_nan():
+            return math.nan if nan_is_double else value
+        return of_decimal(number)
 
     return operator(name, arguments=1)(apply)
 
@@ -100,8 +108,8 @@ def _positive(name: str, code: int, value: Any) -> Any:
 
 _unary("$exp", exp_float, exp_decimal)
 _unary("$sqrt", _sqrt_float, _sqrt_decimal)
-_unary("$ln", _ln_float, _ln_decimal)
-_unary("$log10", _log10_float, _log10_decimal)
+_unary("$ln", _ln_float, _ln_decimal, nan_is_double=True)
+_unary("$log10", _log10_float, _log10_decimal, nan_is_double=True)
 
 
 @operator("$log", arguments=2)
@@ -120,6 +128,8 @@ def log(value: Any, base: Any) -> Any:
     if type(value) is Decimal128 or type(base) is Decimal128:
         number, root = to_decimal(value), to_decimal(base)
         _check_log(number, root)
+        if number.is_nan() or root.is_nan():
+            return math.nan
         return Decimal128(DECIMAL_CONTEXT.divide(DECIMAL_CONTEXT.ln(number), DECIMAL_CONTEXT.ln(root)))
     _check_log(float(value), float(base))
     return math.log(value) / math.log(base)

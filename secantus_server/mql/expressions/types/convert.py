@@ -154,7 +154,8 @@ def _type_alias(to: Any) -> str:
     code = _whole_number(to)
     if code is None:
         raise CommandError(9, "In $convert, numeric 'to' argument is not an integer")
-    alias = "minKey" if code == -1 else TYPE_NAMES.get(code)
+    # Nothing can be converted to the type of a missing field, but the error is that of the conversion.
+    alias = {-1: "minKey", 0: "missing"}.get(code, TYPE_NAMES.get(code))
     if alias is None or code == 255:
         raise CommandError(9, f"In $convert, numeric value for 'to' does not correspond to a BSON type: {value_text(to)}")
     return alias

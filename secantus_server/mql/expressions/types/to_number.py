@@ -125,7 +125,7 @@ def _decimal_text(text: str) -> Decimal128:
         raise unparsable(text, "Failed to parse string to decimal")
     exact = Decimal(text)
     if exact.is_nan():
-        return Decimal128("NaN")
+        return Decimal128("-NaN" if exact.is_signed() else "NaN")
     number = TEXT_CONTEXT.create_decimal(exact)
     if exact.is_finite() and exact.adjusted() > DECIMAL_CONTEXT.Emax and not exact.is_zero():
         raise unparsable(text, "Conversion from string to decimal would overflow")

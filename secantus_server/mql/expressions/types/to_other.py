@@ -31,6 +31,7 @@ from secantus_server.mql.expressions._nodes import truthy
 from secantus_server.mql.expressions.dates.calendar import iso_text
 from secantus_server.mql.expressions.dates.parse_text import parse_date_text
 from secantus_server.mql.expressions.dates.timezones import UTC
+from secantus_server.mql.expressions.string_limit import MAX_STRING_BYTES
 from secantus_server.mql.expressions.types.failure import failure, overflow, unsupported
 from secantus_server.mql.expressions.types.json_text import json_of, parse_json
 from secantus_server.mql.expressions.types.vectors import VECTOR_SUBTYPE, array_of_vector, vector_of_array
@@ -125,10 +126,17 @@ def _binary_text(data: Binary, options: Options) -> str:
             raise failure("Unsupported conversion from binData to string with the uuid format")
         return str(uuid.UUID(bytes=bytes(data)))
     if form == "utf8":
-        return _utf8_text(data)
+        return _within_limit(_utf8_text(data), len(data))
     if form == "hex":
-        return data.hex().upper()
-    return _base64url_text(data) if form == "base64url" else _base64_text(data)
+        return _within_limit(data.hex().upper(), 2 * len(data))
+    text = _base64url_text(data) if form == "base64url" else _base64_text(data)
+    return _within_limit(text, len(text))
+
+
+def _within_limit(text: str, size: int) -> str:
+    if size >= MAX_STRING_BYTES:
+        raise failure("Resulting string exceeds the maximum size", f": {size} bytes")
+    return text
 
 
 def _utf8_text(data: bytes) -> str:

@@ -55,6 +55,7 @@ from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import META, Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.version import RELEASES
+from secantus_server.work._express import Express
 from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
@@ -272,6 +273,7 @@ class SecantusDBServer(Recording):
             build_outdated_indexes(services)
         services.sessions.resume(load(engine))
         services.work = AutoCommit(services)
+        services.express = Express
         services.parameters, services.query_settings = load_parameters(services), load_settings(services)
         services.run_in_snapshot = run_in_snapshot
         services.harness = self

@@ -53,6 +53,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         services.access.admit(name, client)
     shown = without_secrets(body, command.secrets) if command.secrets else body
     operation = services.operations.begin(client.connection_id, db, shown, client.users)
+    operation.killed = message.interruption
     request = Request(name, db, message, services, client, operation)
     outcome: Outcome | None = None
     try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bson.timestamp import Timestamp
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from secantus_server.cursors.registry import CursorRegistry
     from secantus_server.diagnostics.counters import Counters
     from secantus_server.diagnostics.log import Log
+    from secantus_server.dispatch.client import ClientInfo
     from secantus_server.dispatch.harness import Harness
     from secantus_server.dispatch.registry import Command, Reply
     from secantus_server.dispatch.request import Request
@@ -39,6 +40,23 @@ if TYPE_CHECKING:
     from secantus_server.storage import Engine, StorageError
 
     Run = Callable[[Command, Request, dict[str, Any]], Reply]
+
+
+class ExpressLane(Protocol):
+    """Answers the plainest commands of one connection.
+
+    Attributes:
+        killed: the error that has interrupted the last command that it left to the general path, or None.
+    """
+
+    killed: CommandError | None
+
+    def answer(self, raw: bytes, request_ids: Iterator[int]) -> bytes | None:
+        """Run the command of a message; return the reply, or None for a message of the general path.
+
+        Arguments:
+            request_ids: the ids of the connection's replies.
+        """
 
 
 def no_certificates(_reason: str) -> None:
@@ -66,6 +84,7 @@ class Services:
         run_in_snapshot: runs a command with read concern "snapshot"; `server.py` sets it.
         history: the held states of the store for such commands; `server.py` sets it.
         observer: selects the commands to profile and log.
+        express: opens the express lane of a connection (`work/_express.pyx`); `server.py` sets it.
         fail_points: the fail points that tests set.
         fsync_lock: the lock of fsync, which makes writes wait.
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash; replaced as a whole.
@@ -102,6 +121,7 @@ class Services:
     history: HeldStates = field(init=False)
     harness: Harness = field(init=False)
     observer: Observer = field(init=False)
+    express: Callable[[Services, ClientInfo], ExpressLane] = field(init=False)
     fail_points: FailPoints = field(init=False)
     fsync_lock: FsyncLock = field(init=False)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)

@@ -39,6 +39,7 @@ class Connection:
         self._transport = transport
         self._services = services
         self._request_ids = itertools.count(1)
+        self._express = services.express(services, client)
         self._left_over = b""
         # The error for which the server must stop once the client has its reply.
         self._failure: StorageError | None = None
@@ -49,7 +50,9 @@ class Connection:
         receive = self._receive if self._services.access is None else self._receive_checked
         try:
             while (received := receive()) is not None:
-                self.answer(parse_message(*received), received[0].length)
+                header, raw = received
+                if not self.answer_express(raw):
+                    self.answer(parse_message(header, raw), header.length)
         except ENDING as error:
             self.note_end(error)
         finally:
@@ -137,6 +140,26 @@ class Connection:
                 raise ProtocolError(f"received a message of {size} bytes, once decompressed, before authentication")
         return received
 
+    def answer_express(self, raw: bytes) -> bool:
+        """Answer a message whose command is in its plainest form; return whether it was.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        try:
+            data = self._express.answer(raw, self._request_ids)
+        except Exception as error:  # noqa: BLE001 - as in _run.
+            message = parse_message(parse_header(raw), raw)
+            data = build_reply(message, self._internal_error(message, error), next(self._request_ids) & 0x7FFFFFFF)
+        if data is None:
+            return False
+        client = self.client
+        client.bytes_in += len(raw)
+        client.requests += 1
+        self._transport.send(data)
+        client.bytes_out += len(data)
+        return True
+
     def answer(self, message: Message, size: int) -> None:
         """Run a message's command and send the reply, or all replies of an exhaust command.
 
@@ -149,6 +172,7 @@ class Connection:
             OSError: the connection is broken.
             CloseConnection: a fail point closes it.
         """
+        message.interruption, self._express.killed = self._express.killed, None
         self.client.bytes_in += size
         self.client.requests += 1
         while True:

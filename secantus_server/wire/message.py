@@ -22,6 +22,7 @@ class Message:
         compressor: the id of the request's compressor, which the reply uses too; None if it was not compressed.
         error: the error of an invalid document in the request, to be returned instead of running a command.
         raw: the bytes of the OP_MSG that `body` and `sequences` come from; None if they come from elsewhere.
+        interruption: the error that the command was interrupted with before it began again.
     """
 
     request_id: int
@@ -33,3 +34,4 @@ class Message:
     compressor: int | None = None
     error: CommandError | None = None
     raw: bytes | None = field(default=None, compare=False, repr=False)
+    interruption: CommandError | None = None

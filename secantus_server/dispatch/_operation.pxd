@@ -1,0 +1,25 @@
+# A running command, for other compiled modules.
+
+cdef class Operation:
+    cdef object _clock
+    cdef object _new_notes
+    cdef object _body
+    # The message that the body is decoded from when it is first asked for.
+    cdef bytes _raw
+    cdef readonly object opid
+    cdef readonly object connection_id
+    cdef readonly str db
+    cdef readonly tuple users
+    cdef public object session
+    cdef readonly unsigned long thread
+    cdef readonly double started
+    cdef public object deadline
+    cdef public object killed
+    cdef public object time_left
+    cdef public double waited
+    cdef public object wake
+    cdef public object engine
+    cdef public object notes
+    cdef public bint notes_lookups
+    cdef public bint has_cursor
+    cdef public object origin

@@ -1,0 +1,500 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The express lane: the commonest commands in their plainest form, from the bytes of the message to the bytes of the reply.
+
+It runs a find, update, delete or findAndModify by an equality on the field of a unique index, and an insert of a few documents, if the
+command has only the usual fields and nothing watches or restricts commands: no active interceptor, fail point, access control, profiler.
+Everything else, every error included, takes the general path (`dispatch/dispatcher.py`), which begins the command again: `Express.answer`
+returns None for it and has changed nothing. So each answer of the lane is that of the general path, and tests compare the two.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._keystring cimport put_key
+from secantus_server.bson._raw cimport Element, first_element, next_element, read_int32
+from secantus_server.dispatch._operation cimport Operation
+from secantus_server.exec._point cimport read_entry, read_record
+from secantus_server.index._index cimport Index
+from secantus_server.storage._unit cimport RecoveryUnit
+from secantus_server.work._plain_message cimport DELETE, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
+
+from secantus_server.bson import RawDocument, decode_unique
+from secantus_server.bson.values import Date
+from secantus_server.dispatch.memory_limits import memory_limits
+from secantus_server.errors import CommandError
+from secantus_server.exec._write import CollectionWriter
+from secantus_server.index.errors import DuplicateKey
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.limits import DEFAULT_LIMITS
+from secantus_server.mql.update import parse_update
+from secantus_server.oplog._rows import Chain
+from secantus_server.work.express_record import record_slow
+from secantus_server.work.retried import note_retried, store_retried
+
+cdef enum:
+    OP_MSG = 2013
+    REPLY_AT = 21  # header 16, flags 4, kind 1
+    # BSON types.
+    DOUBLE = 1
+    STRING = 2
+    DOCUMENT = 3
+    ARRAY = 4
+    BINARY = 5
+    OBJECT_ID = 7
+    BOOL = 8
+    INT32 = 16
+    TIMESTAMP = 17
+    INT64 = 18
+
+cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify")
+cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command")
+
+# The operators whose updates depend on the document and the command alone.
+cdef frozenset OPERATORS = frozenset(
+    ["$set", "$inc", "$unset", "$mul", "$min", "$max", "$push", "$addToSet", "$pop", "$rename", "$setOnInsert", "$bit"]
+)
+
+
+class Unusual(Exception):
+    """Raised for a command that the general path must run."""
+
+
+UNUSUAL = Unusual()
+
+
+def _never():
+    """Stand for what the lane does not do itself: new timestamps, the first RecordId.
+
+    Raises:
+        Unusual: always.
+    """
+    raise UNUSUAL
+
+
+cdef inline str text_of(const Element* element):
+    return (<const char*>element.value + 4)[: read_int32(element.value) - 1].decode("ascii")
+
+
+cdef class Express:
+    """The express lane of one connection. One thread at a time uses it.
+
+    Arguments:
+        services: the server.
+        client: the connection's state.
+    """
+
+    cdef object services
+    cdef object client
+    cdef object usage
+    cdef object clock
+    cdef object engine
+    cdef object catalog
+    cdef object oplog
+    cdef object operations
+    cdef object sessions
+    cdef object retries
+    cdef object transactions
+    cdef object topology
+    cdef object interceptors
+    cdef dict running
+    cdef Writer out
+    cdef Writer key
+    cdef PlainMessage message
+    # The error that has interrupted the last command, which the general path raises.
+    cdef public object killed
+    # The index whose use the running command has counted.
+    cdef Index index
+    # Whether the running command has committed: from then on, it cannot begin again.
+    cdef bint committed
+    # The last timestamp that was converted, and the last election id.
+    cdef object time
+    cdef int64_t stamp
+    cdef object election_id
+    cdef bytes election_bytes
+
+    def __init__(self, services, client):
+        self.services = services
+        self.client = client
+        self.usage = client.usage
+        self.clock = services.clock
+        self.engine = services.engine
+        self.catalog = services.catalog
+        self.oplog = services.oplog
+        self.operations = services.operations
+        self.running = services.operations.running
+        self.sessions = services.sessions
+        self.retries = services.sessions.retries
+        self.transactions = services.sessions.transactions
+        self.topology = services.topology
+        self.interceptors = services.interceptors
+        self.message = PlainMessage.__new__(PlainMessage)
+        self.out = Writer.__new__(Writer)
+        self.key = Writer.__new__(Writer)
+
+    def answer(self, bytes raw not None, request_ids):
+        """Run the command of a message; return the reply, or None for a message of the general path.
+
+        Arguments:
+            request_ids: the ids of the connection's replies.
+        """
+        cdef Operation operation
+        cdef str db, name
+        if not self.message.read(raw, <uint64_t>self.oplog.cluster_stamp) or not self.is_clear():
+            return None
+        db, name = text_of(&self.message.parts.db), text_of(&self.message.parts.name)
+        operation = Operation(self.clock, self.operations.new_id(), self.client.connection_id, db, None, (), self.operations.new_notes, raw)
+        self.running[operation.opid] = operation
+        self.committed, self.index = False, None
+        try:
+            self.run(operation, name)
+        except (CommandError, DuplicateKey, Unusual):
+            if self.committed:
+                raise
+            self.killed = operation.killed
+            if self.index is not None:
+                self.index.uses -= 1
+            return None
+        finally:
+            del self.running[operation.opid]
+        self.finish(operation, name, raw)
+        return self.framed(raw, next(request_ids))
+
+    cdef bint is_clear(self) except -1:
+        """Return whether nothing watches, restricts or delays commands."""
+        services = self.services
+        interceptors = self.interceptors
+        if interceptors.before or interceptors.threshold_s <= 0 or services.access is not None or services.fail_points.active:
+            return False
+        settings = services.settings
+        if not settings.replica_set or settings.sync_on_commit or services.index_filters or services.query_settings:
+            return False
+        return self.message.parts.kind == FIND or not (self.transactions.open or self.engine.is_crowded())
+
+    cdef int run(self, Operation operation, str name) except -1:
+        """Run the command and write its reply.
+
+        Raises:
+            Unusual, CommandError, DuplicateKey: the general path must run it.
+        """
+        cdef RecoveryUnit unit
+        write = None
+        if self.message.parts.lsid.start != NULL:
+            operation.session = PyBytes_FromStringAndSize(<const char*>self.message.parts.lsid.value + 13, 16)
+            self.sessions.use(operation.session)
+        if self.message.parts.number.start != NULL:
+            write = self.begin_retryable(operation.session)
+        try:
+            unit = self.engine.acquire()
+            try:
+                collection = self.catalog.begin(unit).find(operation.db, name)
+                if collection is None or collection.options or collection.search_indexes or not collection.indexes:
+                    raise UNUSUAL
+                if self.message.parts.kind == INSERT:
+                    return self.insert(unit, collection, write)
+                if self.message.parts.kind == FIND:
+                    return self.find(unit, collection, operation.db, name)
+                return self.change(unit, collection, write)
+            finally:
+                self.engine.release(unit)
+        finally:
+            if write is not None:
+                write.lock.release()
+
+    cdef object begin_retryable(self, bytes session):
+        """Begin a retryable write whose number is new, and return it with its lock held."""
+        newest = self.retries.of(session)
+        if newest is not None and (self.message.parts.number_value <= newest.number or newest.lock.locked()):
+            raise UNUSUAL
+        write, is_new = self.retries.begin(session, self.message.parts.number_value)
+        if not is_new or not write.lock.acquire(False):
+            raise UNUSUAL
+        return write
+
+    cdef int insert(self, RecoveryUnit unit, collection, write) except -1:
+        cdef list documents = []
+        cdef list changes = []
+        cdef const uint8_t* p = self.message.parts.documents
+        cdef int count
+        while p < self.message.parts.documents_end:
+            documents.append(PyBytes_FromStringAndSize(<const char*>p, read_int32(p)))
+            p += read_int32(p)
+        count = <int>len(documents)
+        writer = CollectionWriter(unit, collection.ident, collection.indexes)
+        writer.insert_run(documents, 0, count, collection.record_ids(_never), self.clock.object_id, _never, changes)
+        self.commit(unit, collection, writer, changes, count, write, ("insert", 0, count - 1, None))
+        self.usage.inserted += count
+        self.begin_reply()
+        self.put_int32(b"n", 1, count)
+        self.put_optime()
+        return self.end_reply()
+
+    cdef Index point_index(self, collection):
+        """Return the unique index that answers the query, as `query.point.point_index` does."""
+        cdef Element field
+        cdef const uint8_t* cursor = first_element(self.message.parts.query.value)
+        cdef Index index
+        next_element(&cursor, &field)
+        path = field.name[: field.name_len].decode("ascii")
+        for index in collection.indexes:
+            if index.point_path == path and not index.spec.get("hidden"):
+                self.key.clear()
+                self.key.put_bytes(PyBytes_AS_STRING(index.prefix), PyBytes_GET_SIZE(index.prefix))
+                put_key(self.key, field.type, field.value, None)
+                return index
+        raise UNUSUAL
+
+    cdef int find(self, RecoveryUnit unit, collection, str db, str name) except -1:
+        cdef const uint8_t* document = NULL
+        cdef size_t size = 0
+        cdef int64_t record_id
+        cdef Index index = self.point_index(collection)
+        cdef bint found
+        cdef Writer out = self.out
+        cdef size_t cursor, batch
+        self.index = index
+        found = read_entry(unit, index, self.key.buffer, self.key.size, &record_id)
+        found = found and read_record(unit, collection.ident, record_id, &document, &size)
+        self.begin_reply()
+        out.put_name(DOCUMENT, b"cursor", 6)
+        cursor = out.open()
+        out.put_name(ARRAY, b"firstBatch", 10)
+        batch = out.open()
+        if found:
+            out.put_name(DOCUMENT, b"0", 1)
+            out.put_bytes(document, size)
+            self.usage.keys += 1
+            self.usage.documents += 1
+            self.usage.returned += 1
+        out.close(batch)
+        self.put_int64(b"id", 2, 0)
+        self.put_namespace(db, name)
+        out.close(cursor)
+        return self.end_reply()
+
+    cdef int change(self, RecoveryUnit unit, collection, write) except -1:
+        """Update or delete the document of the query."""
+        cdef Parts* parts = &self.message.parts
+        cdef const uint8_t* document = NULL
+        cdef size_t size = 0
+        cdef int64_t record_id = 0
+        cdef Index index = self.point_index(collection)
+        cdef bytes old
+        update = None if parts.kind == DELETE else self.parsed_update()
+        self.index = index
+        if not read_entry(unit, index, self.key.buffer, self.key.size, &record_id):
+            if parts.kind == MODIFY:
+                raise UNUSUAL
+            return self.write_reply(0, -1 if parts.kind == DELETE else 0)
+        if not read_record(unit, collection.ident, record_id, &document, &size):
+            raise UNUSUAL
+        old = PyBytes_FromStringAndSize(<const char*>document, size)
+        writer = CollectionWriter(unit, collection.ident, collection.indexes)
+        if parts.kind == DELETE:
+            self.delete(unit, collection, writer, old, record_id, write)
+        else:
+            self.update(unit, collection, writer, old, record_id, update, write)
+        self.usage.keys += 1
+        self.usage.documents += 1
+        return 0
+
+    cdef int delete(self, RecoveryUnit unit, collection, writer, bytes old, int64_t record_id, write) except -1:
+        writer.delete(old, record_id)
+        self.commit(unit, collection, writer, [("d", old)], -1, write, ("delete", 0, 0, 1))
+        self.usage.deleted += 1
+        return self.write_reply(1, -1)
+
+    cdef int update(self, RecoveryUnit unit, collection, writer, bytes old, int64_t record_id, update, write) except -1:
+        cdef bytes new = update.apply(old)
+        cdef bint is_changed = new is not old
+        if is_changed:
+            writer.update(old, new, record_id)
+            self.commit(unit, collection, writer, [("u", new, update.entry(old, new))], 0, write, self.updated(old, new))
+        self.usage.updated += 1
+        if self.message.parts.kind == UPDATE:
+            return self.write_reply(1, is_changed)
+        return self.modify_reply(new if self.message.parts.returns_new else old)
+
+    cdef tuple updated(self, bytes old, bytes new):
+        """Return what the log of retryable writes keeps of an update that has changed a document."""
+        if self.message.parts.kind == UPDATE:
+            return "update", 0, 0, [1, 1]
+        shown = new if self.message.parts.returns_new else old
+        return "findAndModify", 0, 0, {"lastErrorObject": {"n": 1, "updatedExisting": True}, "value": RawDocument(shown)}
+
+    cdef object parsed_update(self):
+        """Return the parsed update.
+
+        Raises:
+            Unusual: it depends on more than the document, or on the position that the query has matched.
+        """
+        cdef Element* update = &self.message.parts.update
+        cdef dict operators = decode_unique(PyBytes_FromStringAndSize(<const char*>update.value, update.value_len))
+        if not operators or not OPERATORS.issuperset(operators):
+            raise UNUSUAL
+        services, clock = self.services, self.clock
+        ctx = ParseContext(
+            Date(clock.now_ms()), services.document_time(), {}, None, clock.random, clock.object_id, True, False, False, clock.now_ms,
+            None, None, memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS, None, None, None, services.release,
+        )
+        parsed = parse_update(operators, ctx)
+        if parsed.needs_array_index:
+            raise UNUSUAL
+        return parsed
+
+    cdef int commit(self, RecoveryUnit unit, collection, writer, list changes, int difference, write, tuple executed) except -1:
+        """Commit the changes of a collection, as `work.auto_commit` does for a writer."""
+        chain = None
+        count = collection.document_count
+        cdef bint is_uncounted
+        if writer.became_multikey:
+            raise UNUSUAL
+        is_uncounted = count.value is None
+        if is_uncounted:
+            count.begin_change()
+        try:
+            if write is not None:
+                chain = self.chain_of(unit, write, executed)
+            time = self.oplog.commit(unit, [], [(collection.identity, changes)], chain)
+        except BaseException:
+            if is_uncounted:
+                count.cancel_change()
+            raise
+        self.committed = True
+        if is_uncounted:
+            count.end_change(difference, self.engine.begun)
+        elif difference:
+            count.change(difference)
+        if difference < 0:
+            self.engine.note_removal()
+        if write is not None:
+            note_retried(self.services, (write, executed), time)
+        return 0
+
+    cdef object chain_of(self, RecoveryUnit unit, write, tuple executed):
+        """Return what the oplog says of a retryable write; store its record in a directory."""
+        if not self.engine.in_memory:
+            return store_retried(self.services, unit, (write, executed))
+        return Chain(write.lsid, write.number, executed[1], executed[2], None)
+
+    cdef int finish(self, Operation operation, str name, bytes raw) except -1:
+        """Count the finished command."""
+        cdef double seconds = self.clock.monotonic() - operation.started - operation.waited
+        cdef int kind = self.message.parts.kind
+        cdef int statements = 1
+        cdef const uint8_t* p = self.message.parts.documents
+        if kind == INSERT:
+            statements = 0
+            while p < self.message.parts.documents_end:
+                statements += 1
+                p += read_int32(p)
+        self.usage.record((operation.db, name, NAMES[kind]), COUNTERS[kind], seconds, statements)
+        if seconds > self.interceptors.threshold_s:
+            reply = PyBytes_FromStringAndSize(<const char*>self.out.buffer + REPLY_AT, self.out.size - REPLY_AT)
+            record_slow(self.services, self.client, operation, raw, reply, seconds)
+        return 0
+
+    cdef int begin_reply(self) except -1:
+        """Begin the reply, after room for the header of its message."""
+        cdef char[REPLY_AT] header
+        memset(header, 0, REPLY_AT)
+        self.out.clear()
+        self.out.put_bytes(header, REPLY_AT)
+        self.out.open()
+        return 0
+
+    cdef int put_int32(self, const char* name, size_t length, int32_t value) except -1:
+        self.out.put_name(INT32, name, length)
+        return self.out.put_int32(value)
+
+    cdef int put_int64(self, const char* name, size_t length, int64_t value) except -1:
+        self.out.put_name(INT64, name, length)
+        return self.out.put_int64(value)
+
+    cdef int put_timestamp(self, const char* name, size_t length, time) except -1:
+        if time is not self.time:
+            self.stamp = <int64_t>(<uint64_t>time.time << 32 | <uint64_t>time.inc)
+            self.time = time
+        self.out.put_name(TIMESTAMP, name, length)
+        return self.out.put_int64(self.stamp)
+
+    cdef int put_namespace(self, str db, str name) except -1:
+        cdef bytes namespace = f"{db}.{name}".encode("ascii")
+        self.out.put_name(STRING, b"ns", 2)
+        self.out.put_int32(<int32_t>PyBytes_GET_SIZE(namespace) + 1)
+        return self.out.put_bytes(PyBytes_AS_STRING(namespace), PyBytes_GET_SIZE(namespace) + 1)
+
+    cdef int write_reply(self, int matched, int modified) except -1:
+        """Write the reply of an update, or of a delete if `modified` is negative."""
+        self.begin_reply()
+        self.put_int32(b"n", 1, matched)
+        if modified >= 0:
+            self.put_int32(b"nModified", 9, modified)
+        self.put_optime()
+        return self.end_reply()
+
+    cdef int modify_reply(self, bytes value) except -1:
+        cdef Writer out = self.out
+        cdef size_t mark
+        self.begin_reply()
+        out.put_name(DOCUMENT, b"lastErrorObject", 15)
+        mark = out.open()
+        self.put_int32(b"n", 1, 1)
+        out.put_name(BOOL, b"updatedExisting", 15)
+        out.put_byte(1)
+        out.close(mark)
+        out.put_name(DOCUMENT, b"value", 5)
+        out.put_bytes(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+        self.put_optime()
+        return self.end_reply()
+
+    cdef int put_optime(self) except -1:
+        """Append the fields of a write's reply, as `work.writing.finish_write` does."""
+        cdef Writer out = self.out
+        cdef size_t mark
+        election_id = self.topology.election_id
+        if election_id is not self.election_id:
+            self.election_id, self.election_bytes = election_id, election_id.binary
+        out.put_name(OBJECT_ID, b"electionId", 10)
+        out.put_bytes(PyBytes_AS_STRING(self.election_bytes), 12)
+        out.put_name(DOCUMENT, b"opTime", 6)
+        mark = out.open()
+        self.put_timestamp(b"ts", 2, self.oplog.newest)
+        self.put_int64(b"t", 1, 1)
+        return out.close(mark)
+
+    cdef int end_reply(self) except -1:
+        """Append the fields of every reply, as `dispatch.dispatcher.finish_reply` does."""
+        cdef Writer out = self.out
+        cdef size_t mark, inner
+        cdef double ok = 1.0
+        cdef uint8_t[20] no_hash
+        memset(no_hash, 0, 20)
+        out.put_name(DOUBLE, b"ok", 2)
+        out.put_bytes(&ok, 8)
+        time, cluster_time = self.oplog.newest, self.oplog.cluster_time
+        out.put_name(DOCUMENT, b"$clusterTime", 12)
+        mark = out.open()
+        self.put_timestamp(b"clusterTime", 11, cluster_time)
+        out.put_name(DOCUMENT, b"signature", 9)
+        inner = out.open()
+        out.put_name(BINARY, b"hash", 4)
+        out.put_int32(20)
+        out.put_byte(0)
+        out.put_bytes(no_hash, 20)
+        self.put_int64(b"keyId", 5, 0)
+        out.close(inner)
+        out.close(mark)
+        self.put_timestamp(b"operationTime", 13, time)
+        return out.close(REPLY_AT)
+
+    cdef bytes framed(self, bytes raw, reply_id):
+        """Return the message with the reply."""
+        cdef int32_t[4] header
+        header[0] = <int32_t>self.out.size
+        header[1] = <int32_t>(<int64_t>reply_id & 0x7FFFFFFF)
+        header[2] = read_int32(<const uint8_t*>PyBytes_AS_STRING(raw) + 4)
+        header[3] = OP_MSG
+        memcpy(self.out.buffer, header, 16)
+        return self.out.finish()

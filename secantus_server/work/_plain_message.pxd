@@ -1,0 +1,43 @@
+# A command in its plainest form, for other compiled modules: see _plain_message.pyx.
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from secantus_server.bson._raw cimport Element
+
+cdef enum Kind:
+    FIND
+    INSERT
+    UPDATE
+    DELETE
+    MODIFY
+
+
+# The parts of a command. An element without a start is absent.
+cdef struct Parts:
+    int kind
+    Element name
+    Element db
+    Element lsid
+    Element number
+    Element query
+    Element update
+    int64_t number_value
+    bint returns_new
+    # The document sequence.
+    const char* sequence
+    uint32_t sequence_len
+    const uint8_t* documents
+    const uint8_t* documents_end
+
+
+cdef class PlainMessage:
+    cdef Parts parts
+
+    # Read a message; return 0 unless it is a plain command whose cluster time is not later than the given one.
+    cdef bint read(self, bytes raw, uint64_t newest) except -1
+    cdef bint read_sequence(self, const uint8_t* p, const uint8_t* end) except -1
+    cdef bint read_body(self, const uint8_t* body, uint64_t newest) noexcept
+    cdef bint read_general(self, const Element* element, uint64_t newest) noexcept
+    cdef bint read_own(self, const Element* element) noexcept
+    cdef bint is_complete(self) noexcept
+    cdef bint read_statement(self) noexcept

@@ -1,0 +1,279 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The reader of the commonest commands in their plainest form: a few fields, of the usual types, each once.
+
+It creates no objects. It reads a find, update, delete or findAndModify by an equality of one field, and an insert of a few documents.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memset
+
+from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32, read_int64
+from secantus_server.bson._validate cimport check_whole
+
+from secantus_server.errors import CommandError
+
+cdef enum:
+    OP_MSG = 2013
+    BODY_AT = 21  # header 16, flags 4, kind 1
+    MOST_DOCUMENTS = 16
+    MOST_BYTES = 1048576
+    LONGEST_NAME = 100
+    # BSON types.
+    DOUBLE = 1
+    STRING = 2
+    DOCUMENT = 3
+    BINARY = 5
+    OBJECT_ID = 7
+    BOOL = 8
+    DATE = 9
+    INT32 = 16
+    TIMESTAMP = 17
+    INT64 = 18
+
+
+cdef inline bint named(const Element* element, const char* name, uint32_t length) noexcept nogil:
+    return element.name_len == length and memcmp(element.name, name, length) == 0
+
+
+cdef bint is_plain_name(const Element* element) noexcept nogil:
+    """Return whether a string consists of ASCII letters, digits, `_` and `-`, and is not a name of the system's."""
+    cdef uint32_t i
+    cdef uint8_t c
+    cdef const uint8_t* text = element.value + 4
+    cdef uint32_t length
+    if element.type != STRING:
+        return False
+    length = <uint32_t>read_int32(element.value) - 1
+    if length == 0 or length > LONGEST_NAME:
+        return False
+    for i in range(length):
+        c = text[i]
+        if not (97 <= c <= 122 or 65 <= c <= 90 or 48 <= c <= 57 or c == 95 or c == 45):
+            return False
+    return True
+
+
+cdef bint is_own_database(const Element* element) noexcept nogil:
+    """Return whether a database is one of the users': not admin, config or local."""
+    cdef uint32_t length = <uint32_t>read_int32(element.value) - 1
+    cdef const uint8_t* text = element.value + 4
+    if length > 63:
+        return False
+    if length == 5 and (memcmp(text, b"admin", 5) == 0 or memcmp(text, b"local", 5) == 0):
+        return False
+    return not (length == 6 and memcmp(text, b"config", 6) == 0)
+
+
+cdef bint is_session(const Element* element) noexcept nogil:
+    """Return whether a field is a session document with a UUID and nothing else."""
+    cdef const uint8_t* p = element.value
+    if element.type != DOCUMENT or element.value_len != 30:
+        return False
+    return p[4] == BINARY and memcmp(p + 5, b"id\0", 3) == 0 and read_int32(p + 8) == 16 and p[12] == 4
+
+
+cdef bint cluster_stamp(const Element* element, uint64_t* stamp) noexcept nogil:
+    """Read the time of a `$clusterTime` in the form that the server sends; return 0 for another form."""
+    cdef Element inner
+    cdef Element part
+    if element.type != DOCUMENT or not find_field(element.value, b"clusterTime", 11, &inner) or inner.type != TIMESTAMP:
+        return False
+    stamp[0] = <uint64_t>read_int64(inner.value)
+    if not find_field(element.value, b"signature", 9, &inner):
+        return True
+    if inner.type != DOCUMENT or not find_field(inner.value, b"hash", 4, &part) or part.type != BINARY:
+        return False
+    return find_field(inner.value, b"keyId", 5, &part) and part.type == INT64
+
+
+cdef bint is_false(const Element* element) noexcept nogil:
+    return element.type == BOOL and element.value[0] == 0
+
+
+cdef bint is_point(const Element* query) noexcept nogil:
+    """Return whether a filter is an equality of one plain field with a value that matches by equality alone."""
+    cdef Element field
+    cdef Element more
+    cdef const uint8_t* cursor
+    cdef uint32_t i
+    cdef uint8_t c
+    if query.start == NULL or query.type != DOCUMENT:
+        return False
+    cursor = first_element(query.value)
+    if not next_element(&cursor, &field) or next_element(&cursor, &more):
+        return False
+    if field.type not in (INT32, STRING, OBJECT_ID, INT64, DOUBLE, DATE, BOOL):
+        return False
+    if field.name_len == 0:
+        return False
+    for i in range(field.name_len):
+        c = <uint8_t>field.name[i]
+        if not (97 <= c <= 122 or 65 <= c <= 90 or c == 95 or (i and 48 <= c <= 57)):
+            return False
+    return True
+
+
+cdef bint keep(Element* place, const Element* element, uint8_t type) noexcept nogil:
+    """Keep a field that has the expected type; return 0 if it has another one, or is there twice."""
+    if element.type != type or place.start != NULL:
+        return False
+    place[0] = element[0]
+    return True
+
+
+cdef class PlainMessage:
+    """A command in its plainest form: where its parts are in the bytes of its message."""
+
+    cdef bint read(self, bytes raw, uint64_t newest) except -1:
+        """Read a message into `parts`; return 0 unless it is a command of the lane in its plain form."""
+        cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(raw)
+        cdef const uint8_t* end = start + PyBytes_GET_SIZE(raw)
+        cdef const uint8_t* p = start + BODY_AT
+        cdef int32_t size
+        if end - p < 40 or read_int32(start + 12) != OP_MSG or read_int32(start + 16) != 0 or start[20] != 0 or p[4] != STRING:
+            return False
+        if p[5] not in (102, 105, 117, 100):  # f, i, u, d
+            return False
+        size = read_int32(p)
+        if size < 30 or size > end - p or size > MOST_BYTES:
+            return False
+        memset(&self.parts, 0, sizeof(Parts))
+        try:
+            check_whole(p, size)
+            if p + size != end and not self.read_sequence(p + size, end):
+                return False
+        except CommandError:
+            return False
+        return self.read_body(p, newest) and self.is_complete()
+
+    cdef bint read_sequence(self, const uint8_t* p, const uint8_t* end) except -1:
+        """Read the only document sequence."""
+        cdef const uint8_t* documents
+        cdef int32_t size
+        cdef int count = 0
+        if end - p < 12 or end - p > MOST_BYTES or p[0] != 1 or read_int32(p + 1) != end - p - 1:
+            return False
+        self.parts.sequence = <const char*>p + 5
+        documents = p + 5
+        while documents < end and documents[0]:
+            documents += 1
+        self.parts.sequence_len = <uint32_t>(documents - p - 5)
+        documents += 1
+        self.parts.documents = documents
+        self.parts.documents_end = end
+        while documents < end:
+            if end - documents < 5:
+                return False
+            size = read_int32(documents)
+            count += 1
+            if size < 5 or size > end - documents or count > MOST_DOCUMENTS:
+                return False
+            check_whole(documents, size)
+            documents += size
+        return count > 0
+
+    cdef bint read_body(self, const uint8_t* body, uint64_t newest) noexcept:
+        """Read the fields of the command; return 0 at the first unusual one."""
+        cdef Parts* parts = &self.parts
+        cdef Element element
+        cdef const uint8_t* cursor = first_element(body)
+        next_element(&cursor, &parts.name)
+        if named(&parts.name, b"find", 4):
+            parts.kind = FIND
+        elif named(&parts.name, b"insert", 6):
+            parts.kind = INSERT
+        elif named(&parts.name, b"update", 6):
+            parts.kind = UPDATE
+        elif named(&parts.name, b"delete", 6):
+            parts.kind = DELETE
+        elif named(&parts.name, b"findAndModify", 13):
+            parts.kind = MODIFY
+        else:
+            return False
+        while next_element(&cursor, &element):
+            if not (self.read_general(&element, newest) or self.read_own(&element)):
+                return False
+        return True
+
+    cdef bint read_general(self, const Element* element, uint64_t newest) noexcept:
+        """Read a field that every command takes; return 0 if it is none, or an unusual one."""
+        cdef Parts* parts = &self.parts
+        cdef uint64_t stamp
+        if named(element, b"$db", 3):
+            return keep(&parts.db, element, STRING)
+        if named(element, b"lsid", 4):
+            return is_session(element) and keep(&parts.lsid, element, DOCUMENT)
+        if named(element, b"$clusterTime", 12):
+            # A later time than the server's must be checked and taken over.
+            return cluster_stamp(element, &stamp) and stamp <= newest
+        if named(element, b"txnNumber", 9):
+            return parts.kind != FIND and keep(&parts.number, element, INT64)
+        if named(element, b"$readPreference", 15):
+            return element.type == DOCUMENT
+        return False
+
+    cdef bint read_own(self, const Element* element) noexcept:
+        """Read a field of the command itself; return 0 for an unusual one."""
+        cdef Parts* parts = &self.parts
+        if parts.kind == FIND:
+            if named(element, b"filter", 6):
+                return keep(&parts.query, element, DOCUMENT)
+            if named(element, b"limit", 5):
+                return element.type == INT32 and read_int32(element.value) >= 0
+            return named(element, b"singleBatch", 11) and element.type == BOOL
+        if parts.kind == MODIFY:
+            if named(element, b"query", 5):
+                return keep(&parts.query, element, DOCUMENT)
+            if named(element, b"update", 6):
+                return keep(&parts.update, element, DOCUMENT)
+            if named(element, b"new", 3) and element.type == BOOL:
+                parts.returns_new = element.value[0]
+                return True
+            return (named(element, b"upsert", 6) or named(element, b"remove", 6)) and is_false(element)
+        return named(element, b"ordered", 7) and element.type == BOOL
+
+    cdef bint is_complete(self) noexcept:
+        """Return whether the command has what the lane needs; read the statement of an update or delete."""
+        cdef Parts* parts = &self.parts
+        if parts.db.start == NULL or not is_plain_name(&parts.db) or not is_own_database(&parts.db) or not is_plain_name(&parts.name):
+            return False
+        if parts.number.start != NULL:
+            parts.number_value = read_int64(parts.number.value)
+            if parts.lsid.start == NULL or parts.number_value < 0:
+                return False
+        if parts.kind == INSERT:
+            return parts.sequence_len == 9 and memcmp(parts.sequence, b"documents", 9) == 0
+        if parts.kind == UPDATE or parts.kind == DELETE:
+            if parts.sequence_len != 7 or memcmp(parts.sequence, b"updates" if parts.kind == UPDATE else b"deletes", 7) != 0:
+                return False
+            if not self.read_statement():
+                return False
+        elif parts.sequence_len:
+            return False
+        if parts.kind in (UPDATE, MODIFY) and (parts.update.start == NULL or parts.update.type != DOCUMENT):
+            return False
+        return is_point(&parts.query)
+
+    cdef bint read_statement(self) noexcept:
+        """Read the only statement of an update or delete."""
+        cdef Parts* parts = &self.parts
+        cdef const uint8_t* cursor = first_element(parts.documents)
+        cdef Element element
+        cdef bint usual
+        cdef bint is_limited = parts.kind == UPDATE
+        if parts.documents + document_length(parts.documents) != parts.documents_end:
+            return False
+        while next_element(&cursor, &element):
+            if named(&element, b"q", 1):
+                usual = keep(&parts.query, &element, DOCUMENT)
+            elif parts.kind == DELETE:
+                usual = not is_limited and named(&element, b"limit", 5) and element.type == INT32 and read_int32(element.value) == 1
+                is_limited = True
+            elif named(&element, b"u", 1):
+                usual = keep(&parts.update, &element, DOCUMENT)
+            else:
+                usual = (named(&element, b"multi", 5) or named(&element, b"upsert", 6)) and is_false(&element)
+            if not usual:
+                return False
+        return is_limited

@@ -1,0 +1,33 @@
+"""What the interceptors see of a slow command of the express lane."""
+
+from __future__ import annotations
+
+from secantus_server.bson import RawArray, decode, encode
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.operations import Operation
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.services import Services
+from secantus_server.wire.header import parse_header
+from secantus_server.wire.op_msg import parse_op_msg
+
+
+def record_slow(services: Services, client: ClientInfo, operation: Operation, raw: bytes, reply: bytes, seconds: float) -> None:
+    """Call the interceptors after a command that took longer than their threshold.
+
+    Arguments:
+        operation: the command's operation.
+        raw: its message.
+        reply: the document of its reply.
+        seconds: its working time.
+    """
+    message = parse_op_msg(parse_header(raw), raw)
+    request = Request(next(iter(message.body)), operation.db, message, services, client, operation)
+    request.session, request.seconds = operation.session, seconds
+    outcome = decode(reply)
+    # The dispatcher adds these fields after the interceptors.
+    for name in ("ok", "$clusterTime", "operationTime"):
+        del outcome[name]
+    if "cursor" in outcome:
+        outcome["cursor"]["firstBatch"] = RawArray([encode(document) for document in outcome["cursor"]["firstBatch"]])
+    for after in services.interceptors.after:
+        after(request, outcome)

@@ -1,0 +1,293 @@
+"""The express lane against the general path: the same commands on two servers give the same answers and leave the same behind."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import bson
+import pytest
+from bson import Binary, Decimal128, Int64, ObjectId, Regex, Timestamp
+
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.dispatcher import dispatch, error_reply
+from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
+from secantus_server.errors import CommandError
+from secantus_server.server import SecantusDBServer
+from secantus_server.wire.header import parse_header
+from secantus_server.wire.messages import build_reply, parse_message
+from secantus_server.work._express import Express
+
+LSID = {"id": Binary(bytes(range(16)), 4)}
+# What differs between two servers.
+TIMES = {"operationTime", "$clusterTime", "opTime", "electionId", "ts", "wall", "ui", "prevOpTime"}
+
+Sequences = dict[str, list[dict[str, Any]]]
+Document = dict[str, Any]
+
+
+def message(body: Document, sequences: Sequences | None = None, flags: int = 0) -> bytes:
+    data = struct.pack("<IB", flags, 0) + bson.encode({**body, "$db": body.get("$db", "shop")})
+    for name, documents in (sequences or {}).items():
+        section = name.encode() + b"\0" + b"".join(map(bson.encode, documents))
+        data += b"\1" + struct.pack("<i", len(section) + 4) + section
+    return struct.pack("<iiii", 16 + len(data), 7, 0, 2013) + data
+
+
+class Side:
+    """A server and one connection's state, which may use the express lane."""
+
+    def __init__(self, server: SecantusDBServer, is_express: bool) -> None:
+        self.services = server.services
+        self.client = ClientInfo(1, ("127.0.0.1", 1))
+        self.lane = Express(self.services, self.client) if is_express else None
+        self.ids = itertools.count(1)
+        self.answered = False
+
+    def run(self, raw: bytes) -> Document:
+        data = None if self.lane is None else self.lane.answer(raw, self.ids)
+        self.answered = data is not None
+        if data is None:
+            received = parse_message(parse_header(raw), raw)
+            try:
+                reply = dispatch(received, self.services, self.client)[1]
+            except CommandError as error:
+                reply = error_reply(error, self.services)
+            data = build_reply(received, reply, next(self.ids))
+        assert struct.unpack_from("<iiii", data)[2:] == (7, 2013)
+        return bson.decode(data[21:])
+
+    def state(self) -> Any:
+        """What the commands have left behind."""
+        find = message({"find": "c", "filter": {}, "sort": {"_id": 1}})
+        oplog = message({"find": "oplog.rs", "filter": {"ns": "shop.c"}, "$db": "local"})
+        usage = self.client.usage
+        kept = {name: getattr(usage, name) for name in ("inserted", "updated", "deleted", "returned", "keys", "documents", "whole_scans")}
+        counts = (dict(usage.counts), {key: row[0] for key, row in usage.rows.items()})
+        newest = self.services.sessions.retries.of(bytes(LSID["id"]))
+        retried = None if newest is None else (newest.number, newest.executed)
+        statistics = message({"aggregate": "c", "pipeline": [{"$indexStats": {}}], "cursor": {}})
+        uses = {one["name"]: one["accesses"]["ops"] for one in batch(self.run(statistics))}
+        return batch(self.run(find)), [plain(one) for one in batch(self.run(oplog))], kept, counts, repr(retried), uses
+
+
+def batch(reply: Document) -> list[Document]:
+    documents: list[Document] = reply["cursor"]["firstBatch"]
+    return documents
+
+
+def plain(value: Any) -> Any:
+    """A reply or an oplog entry, without times and what else differs between servers."""
+    if isinstance(value, dict):
+        return {name: name if name in TIMES else plain(one) for name, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def sides() -> Iterator[tuple[Side, Side]]:
+    with (
+        SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as first,
+        SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as second,
+    ):
+        pair = Side(first, True), Side(second, False)
+        stock = [{"_id": number, "sku": f"s{number}", "n": number, "tags": ["a"], "at": {"x": 1}} for number in range(10)]
+        for raw in (
+            message({"insert": "c"}, {"documents": stock}),
+            message({"createIndexes": "c", "indexes": [{"key": {"sku": 1}, "name": "sku", "unique": True}]}),
+            # The first insert finds the newest RecordId, which the lane leaves to the general path.
+            message({"insert": "c"}, {"documents": [{"_id": 10, "sku": "s10"}]}),
+        ):
+            for side in pair:
+                assert side.run(raw)["ok"] == 1
+        yield pair
+
+
+number = itertools.count(1)
+
+
+def numbered(body: Document) -> Document:
+    return {**body, "lsid": LSID, "txnNumber": Int64(next(number))}
+
+
+def update(query: Document, change: Any, **fields: Any) -> bytes:
+    return message(numbered({"update": "c", "ordered": True}), {"updates": [{"q": query, "u": change, **fields}]})
+
+
+def modify(query: Document, change: Any, **fields: Any) -> bytes:
+    return message(numbered({"findAndModify": "c", "query": query, "update": change, **fields}))
+
+
+def delete(query: Document, limit: Any = 1) -> bytes:
+    return message(numbered({"delete": "c", "ordered": True}), {"deletes": [{"q": query, "limit": limit}]})
+
+
+def insert(*documents: Document, **fields: Any) -> bytes:
+    return message(numbered({"insert": "c", **fields}), {"documents": list(documents)})
+
+
+def find(query: Document, **fields: Any) -> bytes:
+    return message({"find": "c", "filter": query, "lsid": LSID, **fields})
+
+
+EXPRESS = [
+    find({"_id": 3}, limit=1, singleBatch=True),
+    find({"_id": 3.0}),
+    find({"_id": Int64(3)}),
+    find({"_id": 77}),
+    find({"sku": "s4"}, **{"$readPreference": {"mode": "primaryPreferred"}}),
+    message({"find": "c", "filter": {"_id": 1}}),
+    insert({"_id": "new", "a": 1}),
+    insert({"sku": "no id"}),
+    insert({"_id": ObjectId(b"abcdefghijkl"), "sku": "z"}, {"sku": "y", "_id": Decimal128("1.5")}),
+    message({"insert": "c", "ordered": False}, {"documents": [{"_id": "without session", "sku": "w"}]}),
+    update({"_id": 2}, {"$inc": {"n": 1}}, multi=False, upsert=False),
+    update({"_id": 2}, {"$set": {"n": 2, "x.y": [1, {"z": 2}]}}),
+    update({"sku": "s5"}, {"$unset": {"n": ""}, "$push": {"tags": "b"}, "$rename": {"at": "where"}}),
+    update({"_id": 2}, {"$set": {"n": 2}}),
+    update({"_id": 88}, {"$set": {"n": 2}}),
+    update({"_id": 2}, {"$set": {"sku": "renamed"}}),
+    modify({"_id": 3}, {"$inc": {"n": 5}}, new=False, upsert=False),
+    modify({"_id": 3}, {"$inc": {"n": 5}}, new=True, remove=False),
+    modify({"_id": 3}, {"$set": {"n": 13}}),
+    delete({"_id": 9}),
+    delete({"_id": 99}),
+    message({"delete": "c"}, {"deletes": [{"q": {"sku": "s8"}, "limit": 1}]}),
+]
+GENERAL = [
+    find({"_id": 3, "n": 3}),
+    find({"_id": {"$gt": 8}}),
+    find({"_id": None}),
+    find({"_id": Regex("x")}),
+    find({"n": 3}),
+    find({"$where": "true"}),
+    find({"_id": 3}, projection={"n": 1}),
+    find({"_id": 3}, limit=-1),
+    find({"_id": 3}, limit=1.0),
+    find({"_id": 3}, unknown=1),
+    find({"_id": 3}, **{"$clusterTime": {"clusterTime": Timestamp(2**32 - 1, 1)}}),
+    find({"_id": 3}, txnNumber=Int64(1)),
+    find({"_id": 3}, **{"$db": "no.such"}),
+    message({"find": "c.d", "filter": {"_id": 1}}),
+    message({"find": "system.views", "filter": {"_id": 1}}),
+    message({"find": "missing", "filter": {"_id": 1}}),
+    message({"find": 1, "filter": {"_id": 1}}),
+    message({"find": "c", "filter": {"_id": 1}, "lsid": {"id": Binary(b"short", 4)}}),
+    message({"update": "c"}, {"updates": [{"q": {"_id": 1}, "u": {"$set": {"a": 1}}}, {"q": {"_id": 2}, "u": {"$set": {"a": 1}}}]}),
+    insert({"_id": 1}),
+    insert({"_id": "twice", "sku": "s1"}),
+    insert({"_id": "first"}, {"_id": [1]}),
+    insert({"_id": "stamp", "sku": "q", "when": Timestamp(0, 0)}),
+    insert({"_id": "concern"}, writeConcern={"w": 1}),
+    update({"_id": 2}, {"n": 5}),
+    update({"_id": 2}, [{"$set": {"n": 5}}]),
+    update({"_id": 2}, {"$set": {"_id": 5}}),
+    update({"_id": 2}, {"$set": {"sku": "s1"}}),
+    update({"_id": 2}, {"$inc": {"sku": 5}}),
+    update({"_id": 2}, {"$nope": {"n": 5}}),
+    update({"_id": 200}, {"$set": {"n": 5, "sku": "u"}}, upsert=True),
+    update({"_id": 2}, {"$set": {"n": 5}}, multi=True),
+    update({"tags": "a"}, {"$set": {"tags.$": "c"}}),
+    update({"_id": 2}, {"$set": {"tags.$": "c"}}),
+    update({"_id": 2}, {"$set": {"tags.$[x]": "c"}}, arrayFilters=[{"x": "a"}]),
+    update({"_id": 2}, {"$currentDate": {"stamped": False}}),
+    modify({"_id": 300}, {"$set": {"n": 5}}),
+    modify({"_id": 3}, {"$set": {"n": 5}}, fields={"n": 1}),
+    message(numbered({"findAndModify": "c", "query": {"_id": 3}, "remove": True})),
+    delete({"_id": 1}, limit=0),
+    delete({"_id": 1}, limit=2),
+    message({"update": "c"}, {"other": [{"q": {"_id": 1}, "u": {"$set": {"a": 1}}}]}),
+    message({"insert": "c", "txnNumber": Int64(5)}, {"documents": [{"_id": "no session"}]}),
+    message({"insert": "c", "lsid": LSID, "txnNumber": Int64(-5)}, {"documents": [{"_id": "negative"}]}),
+]
+
+
+@pytest.mark.parametrize(("raws", "is_express"), [(EXPRESS, True), (GENERAL, False)], ids=["express", "general"])
+def test_both_paths_answer_and_leave_the_same(sides: tuple[Side, Side], raws: list[bytes], is_express: bool) -> None:
+    for raw in raws:
+        replies = [plain(side.run(raw)) for side in sides]
+        assert sides[0].answered is is_express, raw
+        if b"no id" not in raw:
+            assert list(replies[0].items()) == list(replies[1].items()), raw
+    first, second = (repr(side.state()) for side in sides)
+    ids = [[one["_id"] for one in batch(side.run(message({"find": "c", "filter": {"sku": "no id"}})))] for side in sides]
+    for own, other in zip(*ids, strict=True):
+        first = first.replace(repr(own), repr(other))
+    assert first == second
+
+
+def test_a_write_that_is_sent_again_is_not_repeated(sides: tuple[Side, Side]) -> None:
+    for raw in (
+        update({"_id": 2}, {"$inc": {"n": 1}}),
+        modify({"_id": 2}, {"$inc": {"n": 1}}),
+        insert({"_id": "a", "sku": "a"}, {"_id": "b", "sku": "b"}),
+        delete({"_id": 5}),
+    ):
+        for side in sides:
+            side.run(raw)
+        again = [plain(side.run(raw)) for side in sides]
+        assert again[0] == again[1]
+        assert "retriedStmtIds" in again[0] or "retriedStmtId" in again[0]
+    assert repr(sides[0].state()) == repr(sides[1].state())
+
+
+@pytest.mark.parametrize(
+    "options", [{"capped": True, "size": 4096}, {"validator": {"n": {"$gt": 0}}}, {"collation": {"locale": "en", "strength": 2}}]
+)
+def test_collections_with_options_take_the_general_path(sides: tuple[Side, Side], options: Document) -> None:
+    lane = sides[0]
+    lane.run(message({"create": "other", **options}))
+    assert lane.run(message({"insert": "other"}, {"documents": [{"_id": "A", "n": 1}]}))["n"] == 1
+    assert not lane.answered
+    assert batch(lane.run(message({"find": "other", "filter": {"_id": "A"}}))) == [{"_id": "A", "n": 1}]
+    assert not lane.answered
+
+
+class Watching(Interceptor):
+    """Notes what it sees after each command."""
+
+    def __init__(self, threshold_s: float) -> None:
+        self._threshold_s = threshold_s
+        self.seen: list[tuple[str, list[str]]] = []
+
+    @property
+    def threshold_s(self) -> float:
+        return self._threshold_s
+
+    def after(self, call: Call, outcome: Outcome) -> None:
+        assert isinstance(outcome, dict)
+        self.seen.append((call.name, list(outcome)))
+
+
+def test_commands_that_are_watched_take_the_general_path(sides: tuple[Side, Side]) -> None:
+    lane, watching = sides[0], Watching(-1.0)
+    lane.services.interceptors.install(watching)
+    lane.run(find({"_id": 1}))
+    assert not lane.answered
+    assert watching.seen == [("find", ["cursor"])]
+
+
+def test_slow_commands_are_shown_to_interceptors(sides: tuple[Side, Side]) -> None:
+    lane, watching = sides[0], Watching(1e-9)
+    lane.services.interceptors.install(watching)
+    for raw in (find({"_id": 1}), update({"_id": 2}, {"$inc": {"n": 1}})):
+        lane.run(raw)
+        assert lane.answered
+    assert watching.seen == [("find", ["cursor"]), ("update", ["n", "nModified", "electionId", "opTime"])]
+
+
+def test_flags_checksums_and_damage_take_the_general_path(sides: tuple[Side, Side]) -> None:
+    lane = sides[0].lane
+    assert lane is not None
+    whole = insert({"_id": "damaged", "sku": "d"})
+    assert lane.answer(message({"find": "c", "filter": {"_id": 1}}, flags=1 << 16), sides[0].ids) is None
+    for position in range(16, len(whole)):
+        for byte in (0, 1, 255):
+            damaged = whole[:position] + bytes([byte]) + whole[position + 1 :]
+            data = lane.answer(damaged, sides[0].ids)
+            if data is not None:
+                assert bson.decode(data[21:])["ok"] == 1
+    for length in range(26, len(whole)):
+        cut = struct.pack("<i", length) + whole[4:length]
+        assert lane.answer(cut, sides[0].ids) is None

@@ -16,6 +16,7 @@ from secantus_server.catalog.definitions import KeptDefinition, KeptDefinitions,
 from secantus_server.catalog.rows import decode_row, outdated_indexes, split_key
 from secantus_server.catalog.view import CatalogView
 from secantus_server.clock import Clock
+from secantus_server.diagnostics.crash_points import reach
 from secantus_server.index._index import Index
 from secantus_server.index.marks import read_marks
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, RecoveryUnit, Restored, WriteConflict
@@ -114,6 +115,7 @@ class Catalog:
             self._settled = None
             try:
                 commit()
+                reach("catalog-commit")
                 self.apply(changes)
             finally:
                 self._settled = self.view

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.rows import encode_row, row_key
+from secantus_server.diagnostics.crash_points import reach
 from secantus_server.index._index import Index
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, RecoveryUnit
 
@@ -45,6 +46,7 @@ class CatalogChanges:
     def remove_row(self, collection: Collection) -> None:
         """Remove a collection's row, but keep its documents for another row."""
         self.unit.remove(CATALOG, row_key(collection.db, collection.name))
+        reach("catalog-write")
         self.removed.append((collection.db, collection.name))
 
     @property
@@ -75,3 +77,4 @@ def save_row(unit: RecoveryUnit, collection: Collection, multikey: Sequence[Inde
         WriteConflict: if another transaction has replaced the row.
     """
     unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection, multikey))
+    reach("catalog-write")

@@ -18,6 +18,7 @@ from secantus_server.dispatch.arguments import exact_integer, truth, wrong_type
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.cluster_time import NO_SIGNATURE, reach, take_cluster_time
 from secantus_server.dispatch.concerns import check_read_concern, check_write_concern, write_concern_error
+from secantus_server.dispatch.durability import settle
 from secantus_server.dispatch.error_labels import label_error
 from secantus_server.dispatch.interceptors import Outcome
 from secantus_server.dispatch.names import check_database_name
@@ -248,12 +249,17 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
 
 
 def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
-    """Run a command; add `writeConcernError` if the concern cannot be met, also to an error.
+    """Run a command, and sync its writes if that is required; add `writeConcernError` if the concern cannot be met, also to an error.
 
-    aggregate does this itself: only it knows whether it wrote.
+    aggregate does both itself: only it knows whether it wrote.
     """
-    if "writeConcern" not in request.body or not command.is_write or command.is_read:
+    if not command.is_write or command.is_read:
         return command.run(request, arguments)
+    if "writeConcern" not in request.body:
+        reply = command.run(request, arguments)
+        if request.services.settings.sync_on_commit:
+            request.services.engine.flush_log()
+        return reply
     problem = write_concern_error(request.body["writeConcern"])
     told = {} if problem is None else {"writeConcernError": problem}
     try:
@@ -261,6 +267,7 @@ def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply
     except CommandError as error:
         error.info.update(told)
         raise
+    settle(request)
     reply.update(told)
     return reply
 

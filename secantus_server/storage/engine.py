@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from secantus_server.diagnostics.crash_points import reach
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.storage import configuration
 from secantus_server.storage._gate import Gate
@@ -276,7 +277,9 @@ class Engine:
         if self._marks is not None:
             self._checkpoint_due_at = self._gate.changed + configuration.CHECKPOINT_AFTER
             end = self._connection.log_end()
+            reach("checkpoint-begin")
             self._with_unit(RecoveryUnit.checkpoint)
+            reach("checkpoint-end")
             self._marks.note_checkpoint(end)
             self.checkpoints += 1
 
@@ -529,6 +532,7 @@ class Engine:
                 if not self.in_memory or error.code != _OUT_OF_SPACE:
                     raise
                 restored = self._write_back_when_full(snapshot, made)
+            reach("restore-commit")
             self.restores += 1
             self._snapshots.settle(snapshot, self._idents.next)
             self._orphans.add(made)
@@ -537,7 +541,9 @@ class Engine:
     def _write_back(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
         """Write the old contents back in one transaction."""
         with self.transaction() as unit:
-            return write_back(unit, snapshot, made)
+            restored = write_back(unit, snapshot, made)
+            reach("restore")
+            return restored
 
     def _write_back_when_full(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
         """Write the old contents back in a full store, with its capacity doubled meanwhile; the restored data fitted before."""

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from secantus_server.diagnostics.crash_points import reach
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import DamagedData, WriteConflict
 from secantus_server.storage.keys import IdentRange, orphan_bounds, unpack_range
@@ -76,6 +77,7 @@ class Orphans:
             removed = unit.purge(orphan.table, *orphan.bounds(), _BATCH)
             if removed < _BATCH:
                 unit.remove(META, orphan.meta_key())
+            reach("purge")
             unit.commit()
         except DamagedData:
             # Entries after the damage stay; their row in `meta` makes the next start try again.

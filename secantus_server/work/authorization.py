@@ -14,7 +14,6 @@ from secantus_server.auth.builtin_roles import is_builtin
 from secantus_server.bson import decode, encode
 from secantus_server.bson.values import type_name
 from secantus_server.catalog.collection import Collection
-from secantus_server.dispatch.concerns import waits_for_disk
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransaction, Transaction
@@ -125,10 +124,7 @@ def change_together(request: Request, collections: tuple[str, ...], change: Call
             _write(services, transaction, name, before, after)
         return result
 
-    result = request.work.write(body, request.operation.check)
-    if waits_for_disk(request.body.get("writeConcern")) or services.settings.sync_on_commit:
-        services.engine.flush_log()
-    return result
+    return request.work.write(body, request.operation.check)
 
 
 def _write(services: Services, transaction: Transaction, name: str, stored: Stored, documents: Documents) -> None:

@@ -13,6 +13,7 @@ from secantus_server.bson import RawArray
 from secantus_server.catalog.collection import Collection
 from secantus_server.cursors.cursor import Cursor
 from secantus_server.dispatch.concerns import write_concern_error
+from secantus_server.dispatch.durability import settle
 from secantus_server.dispatch.memory_limits import may_use_disk
 from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
@@ -202,6 +203,7 @@ def _run_writing(request: Request, cursor: Cursor) -> Reply:
         cursor.first_batch(1 << 60)
     cursor.close()
     reply: Reply = {"cursor": {"firstBatch": RawArray([]), "id": Int64(0), "ns": cursor.namespace}}
+    settle(request)
     problem = write_concern_error(request.body.get("writeConcern"))
     if problem:
         reply["writeConcernError"] = problem

@@ -16,6 +16,7 @@ from secantus_server.bson import decode
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.definitions import LostIndexes
 from secantus_server.catalog.rows import decode_row, split_key
+from secantus_server.diagnostics.crash_points import reach
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, Transaction
 from secantus_server.errors import CommandError
@@ -132,6 +133,7 @@ def put_back(services: Services, changes: list[NamespaceChange]) -> None:
         CommandError: 11000 if a document put back has a duplicate key in a unique index.
     """
     for change in changes:
+        reach("put-back")
         collection = put_back_definition(services, change)
         if collection is not None and change.documents:
             services.work.write(partial(write_documents, services, collection, change.documents), never_interrupt)

@@ -8,7 +8,7 @@ from bson.int64 import Int64
 
 from secantus_server.bson import decode_unique
 from secantus_server.catalog.collection import Collection
-from secantus_server.dispatch.concerns import is_unacknowledged, waits_for_disk
+from secantus_server.dispatch.concerns import is_unacknowledged
 from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.session_statements import ends_transaction
@@ -133,8 +133,6 @@ def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent:
         return {}
     if errors:
         reply["writeErrors"] = errors
-    if waits_for_disk(concern) or request.services.settings.sync_on_commit:
-        request.services.engine.flush_log()
     if request.services.settings.replica_set:
         services = request.services
         reply["electionId"] = services.topology.election_id

@@ -11,6 +11,7 @@ from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.catalog.collection import Collection
+from secantus_server.diagnostics.crash_points import reach
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
@@ -257,6 +258,7 @@ def build_indexes(request: Request, collection: Collection, specs: list[dict[str
         scan.close()
     for index in writer.became_multikey:
         index.multikey = True
+    reach("index-build")
     transaction.changes.save(collection.replaced(indexes=[*collection.indexes, *built]))
     for index in built:
         transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})))

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.concerns import waits_for_disk
 from secantus_server.dispatch.fail_point_data import check_fields
 from secantus_server.dispatch.fail_points import fail_point
 from secantus_server.dispatch.privileges import AUTHENTICATED
@@ -81,8 +80,6 @@ def _end(request: Request, end: Callable[[Request, SessionTransaction], None]) -
     finally:
         transaction.operation = None
         services.sessions.transactions.release(transaction)
-    if waits_for_disk(request.body.get("writeConcern")) or services.settings.sync_on_commit:
-        services.engine.flush_log()
     return {}
 
 

@@ -1,0 +1,68 @@
+"""Named points in the code at which a test ends the process, as `kill -9` would, or looks at what is going on.
+
+`SECANTUS_CRASH_AT=name:n` in the environment ends the process when it reaches the point `name` for the n-th time; `:n` may be missing, and
+is 1 then. A test in the same process calls `watch` instead. Without either, a point costs one comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Final
+
+VARIABLE: Final = "SECANTUS_CRASH_AT"
+#: Each point, and the state of the store there.
+POINTS: Final = {
+    "catalog-write": "A change of the catalog has been written in its transaction, which has not been committed.",
+    "catalog-commit": "A change of the catalog has been committed, and memory still has the old one.",
+    "index-build": "All entries of new indexes have been written, and the catalog does not know the indexes.",
+    "purge": "A batch of entries of a dropped collection or index has been removed, and is not committed.",
+    "checkpoint-begin": "A checkpoint is about to be written.",
+    "checkpoint-end": "A checkpoint has been written, and the marks of the log do not tell.",
+    "restore": "A snapshot has been written back, and is not committed.",
+    "restore-commit": "A snapshot has been restored in the store, and memory still has the later state.",
+    "put-back": "Changes that were set aside are about to be written again.",
+}
+
+Watcher = Callable[[str], object]
+
+
+class Countdown:
+    """Ends the process at a point.
+
+    Arguments:
+        text: the point's name, and after a colon how often it is reached.
+
+    Raises:
+        ValueError: there is no such point, or the number is not positive.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._name, _, times = text.partition(":")
+        if self._name not in POINTS or not (times or "1").isdecimal() or times == "0":
+            raise ValueError(f"{VARIABLE}={text} is not a crash point and a positive number, such as catalog-write:2.")
+        self._left = int(times or "1")
+
+    def __call__(self, name: str) -> None:
+        """Count a point, and end the process if its turn has come."""
+        if name == self._name:
+            self._left -= 1
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+# What is called at each point. The process has one, like its environment.
+_watcher: Watcher | None = Countdown(os.environ[VARIABLE]) if VARIABLE in os.environ else None
+
+
+def watch(watcher: Watcher | None) -> None:
+    """Have a function called with the name of each point that is reached, by the thread that reaches it; None ends that."""
+    global _watcher
+    _watcher = watcher
+
+
+def reach(name: str) -> None:
+    """Note that the calling thread has reached a point."""
+    if _watcher is not None:
+        _watcher(name)

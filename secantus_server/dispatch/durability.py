@@ -1,0 +1,12 @@
+"""When the writes of a command are on disk. https://www.mongodb.com/docs/manual/reference/write-concern/#j-option"""
+
+from __future__ import annotations
+
+from secantus_server.dispatch.concerns import waits_for_disk
+from secantus_server.dispatch.request import Request
+
+
+def settle(request: Request) -> None:
+    """Wait until the writes of a command are on disk, if its write concern or the settings require that."""
+    if request.services.settings.sync_on_commit or waits_for_disk(request.body.get("writeConcern")):
+        request.services.engine.flush_log()

@@ -1,0 +1,22 @@
+"""The store survives power losses: nothing acknowledged as durable is lost, the rest is whole or absent. See docs/evidence-faults.md."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.power.losses import lose_power
+
+LOSSES = int(os.environ.get("SECANTUS_TEST_POWER_LOSSES", "20"))
+
+
+def test_power_losses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seed = random.SystemRandom().randrange(1 << 32)
+    figures = lose_power(LOSSES, seed, tmp_path)
+    with capsys.disabled():
+        print(f"\n  power: seed {seed}: {figures}")
+    assert figures.losses == LOSSES
+    assert not figures.problems, figures.problems[:3]

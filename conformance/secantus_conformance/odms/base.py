@@ -74,13 +74,16 @@ def hold(name: str, results: Iterable[Result], path: Path | None = None) -> list
     """
     path = path or LISTS / f"{name}.txt"
     names = set(read_ratchet(path)) if path.exists() else set()
-    held = [_demand(result) if result.id in names else result for result in results]
+    results = list(results)
+    # A suite may have several tests of one name.
+    passed = {result.id for result in results if result.verdict is Verdict.PASSED}
+    held = [_demand(result) if result.id in names - passed else result for result in results]
     missing = sorted(names - {result.id for result in held})
     reason = "has passed before and did not run"
     return held + [Result(each, f"{name}{NEEDS_SERVER}", Group.SERVER, Verdict.ERROR, "missing", reason) for each in missing]
 
 
 def _demand(result: Result) -> Result:
-    if result.verdict is Verdict.PASSED or result.verdict.is_bad:
+    if result.verdict.is_bad:
         return result
     return replace(result, verdict=Verdict.FAILED, reason=f"has passed before and is now {result.verdict.value}: {result.reason}")

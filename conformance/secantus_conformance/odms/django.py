@@ -21,7 +21,7 @@ _PACKAGE = "django-mongodb-backend"
 _SETTINGS = """import __main__
 from mongodb_settings import *
 
-_APPS = {"admin.apps.SimpleAdminConfig": "Admin", "auth": "Auth", "contenttypes": "ContentTypes"}
+_APPS = {"admin.apps.SimpleAdminConfig": "Admin", "auth": "Auth", "contenttypes": "ContentTypes", "sites": "Sites"}
 _APPS = {f"django.contrib.{name}": f"django_apps.{config}" for name, config in _APPS.items()}
 if hasattr(__main__, "ALWAYS_INSTALLED_APPS"):
     __main__.ALWAYS_INSTALLED_APPS[:] = [_APPS.get(name, name) for name in __main__.ALWAYS_INSTALLED_APPS]

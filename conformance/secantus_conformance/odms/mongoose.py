@@ -28,7 +28,10 @@ class MongooseSuite:
     version: str = "9.9.3"
     port: int = 0
     repository: str = "https://github.com/Automattic/mongoose"
-    environmental: Sequence[Environmental] = ()
+    environmental: Sequence[Environmental] = (
+        Environmental("needs a secondary", test="if read preference is secondary or secondaryPreferred", words="Timeout of"),
+        Environmental("needs a secondary", test="inherits its models schema read option", words="Timeout of"),
+    )
 
     def prepare(self, cache: Path, source: Path | None = None) -> Path:
         """Copy the checkout and install its dependencies. Raises UsageError."""

@@ -24,7 +24,7 @@ _HEAD = """# Evidence
 What others wrote to test MongoDB, or what uses it, run whole and unchanged against this server and against other servers.
 `secantus-conformance evidence REPORT... -o docs/evidence.md` generates this page from the `report.json` of the commands below. Do not
 edit it by hand. [Known differences and skipped tests by feature](reference/conformance.md), [how to run the suites](conformance.md),
-[the programs that operate MongoDB](production.md#programs).
+[the programs that operate MongoDB](production.md#programs-that-work).
 
 A test is *eligible* if it was not skipped: it applies to a single-node replica set of this version and needs nothing that the machine
 lacks. A *known difference* is a failure that is listed with its reason.

@@ -19,6 +19,8 @@ from secantus_conformance.report.summary import known_reason, server_tests
 
 # How reports name the server of this project, and no other.
 _OURS = "Secantus "
+# From which number, and which share of the failures, a common reason is worth a note.
+_MANY, _NEARLY_ALL = 100, 0.9
 _HEAD = """# Evidence
 
 What others wrote to test MongoDB, or what uses it, run whole and unchanged against this server and against other servers.
@@ -86,8 +88,15 @@ def figures(run: Run, day: str, ours: Run | None = None) -> Figures:
         needed_passed=sum(result.verdict is Verdict.PASSED for result in needed),
         of_ours=len(common),
         of_ours_passed=len(common & passed),
-        notes=list(run.notes),
+        notes=[*run.notes, *_common_failure(run)],
     )
+
+
+def _common_failure(run: Run) -> list[str]:
+    """Return a note if nearly all failures have one reason: the suite did not get past its preparation."""
+    reasons = Counter(result.reason for result in run.results if result.verdict.is_bad)
+    said, count = reasons.most_common(1)[0] if reasons else ("", 0)
+    return [f"{count} tests fail for one reason: {said[:200]}"] if count > max(_MANY, _NEARLY_ALL * sum(reasons.values())) else []
 
 
 def _command(run: Run) -> str:
@@ -199,7 +208,8 @@ def _beside(recorded: Sequence[Figures]) -> str:
             lines.append(
                 f"| {_suite(each)} {each.version} | {each.server} | {each.eligible} | {each.passed} | {of} | {share} | {each.date} |"
             )
-    return "\n".join(lines)
+    notes = [f"- {each.server}, {_suite(each)}: {note}" for each in recorded if not each.is_ours for note in each.notes]
+    return "\n".join([*lines, "", *notes] if notes else lines)
 
 
 def peers_table(runs: Sequence[Run]) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `secantus-conformance fetch | run | cases | drivers | twin | selfcheck | null | docs | ratchet`.
+"""The command line: `secantus-conformance fetch | run | cases | drivers | odms | peers | twin | selfcheck | null | docs | evidence | ratchet`.
 
 Exit codes: 0 success, 1 tests failed, 2 the request cannot be carried out (one sentence says why).
 """
@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from secantus_conformance.commands import cases, docs, drivers, fetch, null, ratchet, run, selfcheck, twin
+from secantus_conformance.commands import cases, docs, drivers, evidence, fetch, null, odms, peers, ratchet, run, selfcheck, twin
 from secantus_conformance.failures import UsageError
 
-_COMMANDS = (fetch, run, cases, drivers, twin, selfcheck, null, docs, ratchet)
+_COMMANDS = (fetch, run, cases, drivers, odms, peers, twin, selfcheck, null, docs, evidence, ratchet)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -85,7 +85,7 @@ def _ask(client: MongoClient[Any], uri: str) -> Environment:
     return Environment(
         uri=_deployment_uri(uri, hello),
         direct_uri=uri,
-        version=tuple(build["versionArray"][:3]),
+        version=_version(build),
         topology=_topology(hello),
         auth=bool(parse_uri(uri)["username"]),
         parameters=_parameters(client),
@@ -111,6 +111,12 @@ def _parameters(client: MongoClient[Any]) -> dict[str, Any]:
         return dict(client.admin.command({"getParameter": "*"}))
     except PyMongoError:
         return {}
+
+
+def _version(build: dict[str, Any]) -> tuple[int, ...]:
+    """Return the server's version; not every server splits it into an array."""
+    parts = build.get("versionArray") or [int(part) for part in re.findall(r"\d+", str(build.get("version", "")))]
+    return tuple(parts[:3])
 
 
 def _product(build: dict[str, Any]) -> str:

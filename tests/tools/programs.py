@@ -19,6 +19,7 @@ from typing import Any, Final
 from pymongo import MongoClient
 
 from tests.integration.daemon import Daemon
+from tests.tools.compass import recorded, run
 from tests.waiting import wait_until
 
 #: Where to look for the programs before PATH, separated by colons.
@@ -314,6 +315,10 @@ def exporter(at: Workplace) -> str:
     return f"{len(names)} metrics of serverStatus, top, dbStats, collStats, indexStats and the replica set"
 
 
+def compass_commands(at: Workplace) -> str:
+    return f"the {len(recorded())} recorded commands of its data layer: {', '.join(run(at.client))}"
+
+
 #: The program and what is done with it, in the order of the table.
 CHECKS: Final[list[tuple[str, Callable[[Workplace], str]]]] = [
     ("mongostat", mongostat),
@@ -329,5 +334,6 @@ CHECKS: Final[list[tuple[str, Callable[[Workplace], str]]]] = [
     ("mongosh", mongosh_shows),
     ("mongosh", mongosh_helpers),
     ("mongodb-mcp-server", mcp_server),
+    ("Compass", compass_commands),
     ("mongodb_exporter (Percona)", exporter),
 ]

@@ -1,0 +1,1 @@
+"""The test suites of object-document mappers and frameworks, unmodified, one file each."""

@@ -1,0 +1,89 @@
+"""The interface of a mapper's test suite: where its tests come from, how they are prepared, and what has passed before."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from secantus_conformance.differences import Difference, read_differences
+from secantus_conformance.drivers.base import DriverSuite
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Group, Result, Verdict
+from secantus_conformance.ratchet import read_ratchet
+from secantus_conformance.report.summary import NEEDS_SERVER
+
+# For each suite, the names of the tests that pass (NAME.txt) and the known differences (NAME.toml).
+LISTS = Path(__file__).parent / "lists"
+_VERSION = re.compile(r"""^\s*"?version"?\s*[=:]\s*["']([^"']+)""", re.MULTILINE)
+
+
+class OdmSuite(DriverSuite, Protocol):
+    """A mapper's test suite, unmodified.
+
+    `repository` is where its checkout comes from, empty if the source distribution contains the tests.
+    """
+
+    repository: str
+
+    def prepare(self, cache: Path, source: Path | None = None) -> Path:
+        """Install the suite, from a checkout or its source distribution, into the cache. Returns the working folder; raises UsageError."""
+
+
+def copy_checkout(suite: OdmSuite, source: Path | None, target: Path) -> None:
+    """Copy the checkout of a suite, so that nothing is written into it. Raises UsageError if it is missing or of another version."""
+    if source is None:
+        raise UsageError(
+            f"The package of {suite.name} does not contain its tests. "
+            f"Pass --source DIR, a checkout of {suite.repository} at version {suite.version}."
+        )
+    found = _version_of(source)
+    if found != suite.version:
+        raise UsageError(f"{source} has version {found or 'unknown'}, but the suite of {suite.name} is pinned to {suite.version}.")
+    if not target.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("node_modules", ".git", "build"))
+
+
+def _version_of(source: Path) -> str:
+    for name in ("pyproject.toml", "package.json"):
+        path = source / name
+        match = _VERSION.search(path.read_text(encoding="utf-8")) if path.exists() else None
+        if match:
+            return match[1]
+    for path in sorted(source.glob("*/__init__.py")):
+        match = re.search(r"^VERSION = \((\d+), (\d+), (\d+)\)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if match:
+            return ".".join(match.groups())
+    return ""
+
+
+def known_differences(name: str) -> list[Difference]:
+    """Return the known differences of the bundled server in a suite."""
+    path = LISTS / f"{name}.toml"
+    return read_differences(path) if path.exists() else []
+
+
+def hold(name: str, results: Iterable[Result], path: Path | None = None) -> list[Result]:
+    """Apply the ratchet: a test that has passed before and does not pass now is a failure, also if it did not run.
+
+    Arguments:
+        path: the ratchet file; by default that of the suite in this package.
+    """
+    path = path or LISTS / f"{name}.txt"
+    names = set(read_ratchet(path)) if path.exists() else set()
+    results = list(results)
+    # A suite may have several tests of one name.
+    passed = {result.id for result in results if result.verdict is Verdict.PASSED}
+    held = [_demand(result) if result.id in names - passed else result for result in results]
+    missing = sorted(names - {result.id for result in held})
+    reason = "has passed before and did not run"
+    return held + [Result(each, f"{name}{NEEDS_SERVER}", Group.SERVER, Verdict.ERROR, "missing", reason) for each in missing]
+
+
+def _demand(result: Result) -> Result:
+    if result.verdict.is_bad:
+        return result
+    return replace(result, verdict=Verdict.FAILED, reason=f"has passed before and is now {result.verdict.value}: {result.reason}")

@@ -1,0 +1,1 @@
+"""What runs in a suite's own environment; it imports nothing from this project."""

@@ -1,0 +1,81 @@
+"""A test runner of Django's that appends each test's outcome to the file that RECORD names, as pytest's plugin does for pytest."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+from django.test.runner import DiscoverRunner
+
+
+class Record(unittest.TextTestResult):
+    """A result that writes `["outcome", id, classname, name, outcome, message, text, seconds]` for each test and failed subtest."""
+
+    def startTest(self, test: Any) -> None:
+        """Note the time."""
+        super().startTest(test)
+        self._started = time.monotonic()
+
+    def addSuccess(self, test: Any) -> None:
+        """Record a test that passed, or one that failed as expected."""
+        super().addSuccess(test)
+        self._write(test, "passed")
+
+    def addExpectedFailure(self, test: Any, err: Any) -> None:
+        """Record a test that its authors expect to fail as skipped."""
+        super().addExpectedFailure(test, err)
+        self._write(test, "skipped", "expected to fail")
+
+    def addUnexpectedSuccess(self, test: Any) -> None:
+        """Record a test that passes although its authors expect it to fail."""
+        super().addUnexpectedSuccess(test)
+        self._write(test, "failed", "passes, but is expected to fail")
+
+    def addSkip(self, test: Any, reason: str) -> None:
+        """Record a skipped test."""
+        super().addSkip(test, reason)
+        self._write(test, "skipped", reason)
+
+    def addFailure(self, test: Any, err: Any) -> None:
+        """Record a failed test."""
+        super().addFailure(test, err)
+        self._write(test, "failed", str(err[1]), self.failures[-1][1])
+
+    def addError(self, test: Any, err: Any) -> None:
+        """Record a test with an error."""
+        super().addError(test, err)
+        self._write(test, "error", f"{err[0].__name__}: {err[1]}", self.errors[-1][1])
+
+    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
+        """Record a failed part of a test as the test's failure."""
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self._write(test, "failed", f"{subtest}: {err[1]}")
+
+    def _write(self, test: Any, outcome: str, message: str = "", text: str = "") -> None:
+        classname, _, name = test.id().rpartition(".")
+        seconds = time.monotonic() - getattr(self, "_started", time.monotonic())
+        _append("outcome", test.id(), classname, name, outcome, message.strip()[:1000], text[-4000:], seconds)
+
+
+class Runner(DiscoverRunner):
+    """Django's runner with a record."""
+
+    def get_resultclass(self) -> type[Record]:
+        """Return the result class."""
+        return Record
+
+    def run_suite(self, suite: Any, **options: Any) -> Any:
+        """Run the tests, then record that all have run."""
+        result = super().run_suite(suite, **options)
+        _append("finished", 0)
+        return result
+
+
+def _append(*line: object) -> None:
+    with Path(os.environ["RECORD"]).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")

@@ -1,0 +1,57 @@
+"""Run pymongo's own suite to its end against servers that may stop answering: each test file gets a new server."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from secantus_conformance.drivers.base import read_junit
+from secantus_conformance.drivers.pymongo import PymongoSuite
+from secantus_conformance.drivers.pytest_suite import PytestSuite, write_junit_of_record
+from secantus_conformance.environment import discover
+from secantus_conformance.execution.servers import CommandServer
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Result, Run
+from secantus_conformance.odms.python_suite import python_of
+from secantus_conformance.running import named
+
+_SILENCE_SECONDS = 120.0
+_FILE_SECONDS = 1200.0
+
+
+def run_pymongo(suite: PymongoSuite, folder: Path, server: CommandServer) -> Run:
+    """Run the suite against a server. What a file has not finished in its time is missing from the results and named in the notes."""
+    start, results, notes, description = time.monotonic(), [], [], {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in sorted((folder / "test").glob("test_*.py")):
+            try:
+                uri = server.start()
+                description = description or named(discover(uri).describe(), server)
+                results += _run_file(suite, folder, path.name, uri, Path(scratch, f"{path.stem}.jsonl"))
+            except UsageError as error:
+                notes.append(f"{path.name}: {error}")
+                results += _finished(suite, Path(scratch, f"{path.stem}.jsonl"))
+            finally:
+                server.stop()
+    what = {"name": suite.name, "version": suite.version}
+    return Run(f"Suite of {suite.name}", what, description, tuple(results), time.monotonic() - start, tuple(notes))
+
+
+def _run_file(suite: PymongoSuite, folder: Path, name: str, uri: str, record: Path) -> list[Result]:
+    host, _, port = urlsplit(uri).netloc.rpartition(":")
+    options = ["-q", "--override-ini=addopts=", "-m", suite.marker, "-p", "no:cacheprovider", "--tb=short"]
+    command = [str(python_of(folder)), "-m", "pytest", f"test/{name}", *options]
+    environment = {**os.environ, "DB_IP": host, "DB_PORT": port, "PYTHONPATH": str(folder)}
+    PytestSuite(command, folder, environment, _SILENCE_SECONDS).run(record, _FILE_SECONDS)
+    return _finished(suite, record)
+
+
+def _finished(suite: PymongoSuite, record: Path) -> list[Result]:
+    """Return the results in a record, which may be incomplete."""
+    if not record.exists():
+        return []
+    write_junit_of_record(record, record.with_suffix(".xml"))
+    return read_junit(record.with_suffix(".xml"), suite, [])

@@ -1,0 +1,219 @@
+"""The page of evidence: the figures of every suite, beside those of other servers, kept in one data file and never typed in by hand."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from secantus_conformance.drivers import registry as drivers
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Run, Verdict
+from secantus_conformance.odms import registry as odms
+from secantus_conformance.report.jsonout import read_json_report
+from secantus_conformance.report.summary import known_reason, server_tests
+
+# How reports name the server of this project, and no other.
+_OURS = "Secantus "
+# From which number, and which share of the failures, a common reason is worth a note.
+_MANY, _NEARLY_ALL = 100, 0.9
+_HEAD = """# Evidence
+
+What others wrote to test MongoDB, or what uses it, run whole and unchanged against this server and against other servers.
+`secantus-conformance evidence REPORT... -o docs/evidence.md` generates this page from the `report.json` of the commands below. Do not
+edit it by hand. [Known differences and skipped tests by feature](reference/conformance.md), [how to run the suites](conformance.md),
+[the programs that operate MongoDB](production.md#programs-that-work).
+
+A test is *eligible* if it was not skipped: it applies to a single-node replica set of this version and needs nothing that the machine
+lacks. A *known difference* is a failure that is listed with its reason.
+"""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one report.
+
+    `needed` and `needed_passed` count the eligible tests of a driver's suite that need a server, 0 for other suites. `of_ours` and
+    `of_ours_passed` count the tests for which the server of this project is eligible, for the report of another server.
+    """
+
+    title: str
+    suite: str
+    version: str
+    server: str
+    eligible: int
+    passed: int
+    failed: int
+    skipped: int
+    known: dict[str, int]
+    date: str
+    command: str
+    seconds: int
+    needed: int = 0
+    needed_passed: int = 0
+    of_ours: int = 0
+    of_ours_passed: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the report is of the server of this project."""
+        return self.server.startswith(_OURS)
+
+
+def figures(run: Run, day: str, ours: Run | None = None) -> Figures:
+    """Return the figures of a report. `ours` is the report of the same suite against the server of this project."""
+    counts = Counter(result.verdict for result in run.results)
+    passed = {result.id for result in run.results if result.verdict is Verdict.PASSED}
+    common = {result.id for result in ours.results if result.eligible} if ours is not None else set()
+    needed = server_tests(run) if run.title == f"Suite of {run.suite.get('name')}" else []
+    return Figures(
+        title=run.title,
+        suite=run.suite.get("name", ""),
+        version=run.suite.get("version", ""),
+        server=run.server.get("product", "a server"),
+        eligible=len(run.results) - counts[Verdict.SKIPPED],
+        passed=len(passed),
+        failed=sum(count for verdict, count in counts.items() if verdict.is_bad),
+        skipped=counts[Verdict.SKIPPED],
+        known=dict(sorted(Counter(known_reason(result) for result in run.results if result.verdict is Verdict.KNOWN).items())),
+        date=day,
+        command=_command(run),
+        seconds=round(run.seconds),
+        needed=len(needed),
+        needed_passed=sum(result.verdict is Verdict.PASSED for result in needed),
+        of_ours=len(common),
+        of_ours_passed=len(common & passed),
+        notes=[*run.notes, *_common_failure(run)],
+    )
+
+
+def _common_failure(run: Run) -> list[str]:
+    """Return a note if nearly all failures have one reason: the suite did not get past its preparation."""
+    reasons = Counter(result.reason for result in run.results if result.verdict.is_bad)
+    said, count = reasons.most_common(1)[0] if reasons else ("", 0)
+    return [f"{count} tests fail for one reason: {said[:200]}"] if count > max(_MANY, _NEARLY_ALL * sum(reasons.values())) else []
+
+
+def _command(run: Run) -> str:
+    name = run.suite.get("name", "")
+    if run.title != f"Suite of {name}":
+        return "cases DIR" if run.title == "Recorded cases" else "run"
+    if name in drivers.SUITES:
+        return f"drivers {name}"
+    for short, suite in odms.SUITES.items():
+        if name == suite.name:
+            return f"odms {short}{' --source DIR' if suite.repository else ''}"
+    raise UsageError(f"No command of this program runs the suite of {name}.")
+
+
+def read_figures(path: Path) -> list[Figures]:
+    """Return the recorded figures; none if there is no file yet. Raises UsageError if the file is malformed."""
+    if not path.exists():
+        return []
+    try:
+        return [Figures(**each) for each in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{path} does not contain recorded figures: {error}") from error
+
+
+def write_figures(path: Path, recorded: Sequence[Figures]) -> None:
+    """Write the figures, one report per line, in the order of the page."""
+    lines = ",\n".join(json.dumps(asdict(each), ensure_ascii=False) for each in sorted(recorded, key=_order))
+    path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def record(recorded: Sequence[Figures], reports: Sequence[Path]) -> list[Figures]:
+    """Return the figures with those of some reports, which replace earlier ones of the same suite and server. Raises UsageError."""
+    runs = [(read_json_report(path), _day(path)) for path in reports]
+    own = {run.title: run for run, _ in runs if run.server.get("product", "").startswith(_OURS)}
+    new = [figures(run, day, None if own.get(run.title) is run else own.get(run.title)) for run, day in runs]
+    replaced = {(each.title, each.server) for each in new} | {(each.title, _OURS) for each in new if each.is_ours}
+    kept = [each for each in recorded if (each.title, _OURS if each.is_ours else each.server) not in replaced]
+    return sorted([*kept, *new], key=_order)
+
+
+def _day(path: Path) -> str:
+    """Return the day on which a report was written."""
+    return datetime.fromtimestamp(path.stat().st_mtime, tz=timezone.utc).date().isoformat()
+
+
+def _order(each: Figures) -> tuple[Any, ...]:
+    kinds = ("run", "cases", "drivers", "odms")
+    return (kinds.index(each.command.split()[0]), each.title, not each.is_ours, each.server)
+
+
+def evidence_page(recorded: Sequence[Figures]) -> str:
+    """Return the page for recorded figures."""
+    own = [each for each in recorded if each.is_ours]
+    parts = [_HEAD]
+    for heading, kinds in (("Specifications and recorded cases", ("run", "cases")), ("Drivers' suites", ("drivers",)),
+                           ("Suites of mappers and frameworks", ("odms",))):  # fmt: skip
+        chosen = [each for each in own if each.command.split()[0] in kinds]
+        if chosen:
+            parts.append(f"## {heading}\n\n{_table(chosen)}\n")
+    known = [f"- {each.suite}: {reason}: {count} test{'' if count == 1 else 's'}" for each in own for reason, count in each.known.items()]
+    if known:
+        parts.append("## Known differences\n\n" + "\n".join(known) + "\n")
+    if any(not each.is_ours for each in recorded):
+        parts.append("## Other servers\n\n" + _PEERS + "\n\n" + _beside(recorded) + "\n")
+    return "\n".join(parts)
+
+
+_PEERS = """`secantus-conformance peers --cases DIR --server NAME=COMMAND --report DIR` runs the same tests against each server.
+pymongo's suite runs file by file, each with a new server, so that a server that stops answering loses only the rest of a file. *Of ours*
+counts the tests for which this server is eligible, whatever the other server says of itself. The recorded cases are MongoDB's answers."""
+
+
+def _table(chosen: Sequence[Figures]) -> str:
+    lines = [
+        "| suite | version | eligible | passed | known differences | not passed | skipped | date | `secantus-conformance …` |",
+        "|---|---|--:|--:|--:|--:|--:|---|---|",
+    ]
+    for each in chosen:
+        cells = (
+            _suite(each),
+            each.version or "–",
+            each.eligible,
+            _passed(each),
+            sum(each.known.values()),
+            each.failed,
+            each.skipped,
+            each.date,
+        )
+        lines.append("| " + " | ".join(map(str, cells)) + f" | `{each.command}` |")
+    return "\n".join(lines)
+
+
+def _suite(each: Figures) -> str:
+    return each.suite if each.title.startswith("Suite of") else f"{each.title} ({each.suite})"
+
+
+def _passed(each: Figures) -> str:
+    share = f" ({100 * each.passed / each.eligible:.1f} %)" if each.eligible else ""
+    need = f"; {each.needed_passed} of {each.needed} that need a server" if each.needed and each.needed != each.eligible else ""
+    return f"{each.passed}{share}{need}"
+
+
+def _beside(recorded: Sequence[Figures]) -> str:
+    lines = ["| suite | server | eligible | passed | of ours | passed of ours | date |", "|---|---|--:|--:|--:|--:|---|"]
+    for title in dict.fromkeys(each.title for each in recorded if not each.is_ours):
+        for each in (each for each in recorded if each.title == title):
+            of, passed = (each.eligible, each.passed) if each.is_ours else (each.of_ours, each.of_ours_passed)
+            share = f"{passed} ({100 * passed / of:.1f} %)" if of else "–"
+            lines.append(
+                f"| {_suite(each)} {each.version} | {each.server} | {each.eligible} | {each.passed} | {of} | {share} | {each.date} |"
+            )
+    notes = [f"- {each.server}, {_suite(each)}: {note}" for each in recorded if not each.is_ours for note in each.notes]
+    return "\n".join([*lines, "", *notes] if notes else lines)
+
+
+def peers_table(runs: Sequence[Run]) -> str:
+    """Return the comparison of several servers' reports."""
+    own = {run.title: run for run in runs if run.server.get("product", "").startswith(_OURS)}
+    table = [figures(run, "now", None if own.get(run.title) is run else own.get(run.title)) for run in runs]
+    return _beside(sorted(table, key=_order))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from bson.int64 import Int64
 
+from secantus_server.net._receive import DirectCaller, Turn
 from secantus_server.net.connection import ENDING, Connection
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, Thread, get_ident
@@ -155,13 +156,22 @@ class DirectConnection:
 
     Arguments:
         connection: the server's end.
+        turn: shared with the other connections of the server.
         on_end: called once the connection has ended, in any thread; it must not wait for a lock.
 
     Threads: `_running` is held while a thread runs a command on it.
     """
 
-    def __init__(self, connection: Connection, transport: DirectTransport, services: Services, on_end: Callable[[DirectConnection], None]):
+    def __init__(
+        self,
+        connection: Connection,
+        transport: DirectTransport,
+        services: Services,
+        turn: Turn,
+        on_end: Callable[[DirectConnection], None],
+    ) -> None:
         self.connection = connection
+        self._caller = DirectCaller(turn)
         self._transport = transport
         self._services = services
         self._on_end = on_end
@@ -203,6 +213,9 @@ class DirectConnection:
             return
         self._runner = get_ident()
         try:
+            # An event loop never waits for its turn.
+            if not in_loop:
+                self._caller.begin()
             self.connection.answer(message, header.length)
         except ENDING as error:
             self.connection.note_end(error)
@@ -211,6 +224,7 @@ class DirectConnection:
             self.close()
             raise
         finally:
+            self._caller.end()
             self._runner = 0
             self._running.release()
             if self._transport.is_over:
@@ -218,6 +232,7 @@ class DirectConnection:
 
     def _hand_over(self, data: bytes, on_reply: Callable[[], None] | None) -> None:
         """Let the connection's thread run a command."""
+        self._caller.leave()
         self._transport.on_reply = on_reply
         if self._thread is None:
             self._thread = Thread(self._serve, (), f"secantus-conn{self.connection.client.connection_id}")

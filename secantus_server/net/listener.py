@@ -277,7 +277,7 @@ class Listener:
         client = ClientInfo(number, (_OWN_HOST, direct_port(number)), opened=self._services.clock.monotonic())
         transport = DirectTransport()
         connection = Connection(transport, client, self._services)
-        direct = DirectConnection(connection, transport, self._services, self._reaper.add)
+        direct = DirectConnection(connection, transport, self._services, self._turn, self._reaper.add)
         with self._lock:
             if self._closed or len(self._connections) >= self._services.connection_limit:
                 return None

@@ -34,6 +34,9 @@ cdef extern from "<sys/socket.h>" nogil:
 cdef extern from "<sched.h>" nogil:
     int sched_yield()
 
+cdef extern from "pythread.h":
+    unsigned long PyThread_get_thread_ident()
+
 cdef extern from "pythread.h" nogil:
     ctypedef enum LockStatus "PyLockStatus":
         PY_LOCK_ACQUIRED
@@ -46,11 +49,13 @@ cdef enum:
     LENIENCE = 10
     # Failed spins minus successful ones, counted while others wait, after which waiting for the turn is suspended for RELEASE_NS.
     MOST_CREDIT = 12
+    # A holder without a socket that does not call again costs those that wait more than a failed spin.
+    IDLE_COST = 3
     RELEASE_NS = 200_000_000
 
 
 cdef class Turn:
-    """The turn that the connections of a server share. The GIL guards all fields; the first five are also read without it.
+    """The turn that the connections of a server share. The GIL guards all fields; the first few are also read without it.
 
     Arguments:
         patience_us: how long the holder spins for the next message; 0 disables spinning.
@@ -63,6 +68,8 @@ cdef class Turn:
     # Whether the holder's command runs, or may still spin for the next; if not, when it has ended.
     cdef bint is_busy
     cdef int64_t ended
+    # The thread that has run the holder's last command, if that is a DirectCaller.
+    cdef unsigned long thread
     cdef int64_t began
     cdef object queue
     # The length of the queue.
@@ -90,10 +97,10 @@ cdef class Turn:
     def patience_us(self, int patience_us):
         self.patience_ns = <int64_t>patience_us * 1000
 
-    cdef int judge(self, bint failed, int64_t now) except -1:
-        """Record whether a spin failed while others waited; suspend waiting if too many did."""
-        self.credit = self.credit - 1 if failed else min(self.credit + 1, MOST_CREDIT)
-        if self.credit == 0:
+    cdef int judge(self, int cost, int64_t now) except -1:
+        """Record whether a spin failed while others waited, or how much else they waited in vain; suspend waiting if it was too much."""
+        self.credit = self.credit - cost if cost else min(self.credit + 1, MOST_CREDIT)
+        if self.credit <= 0:
             self.credit = MOST_CREDIT
             self.released_until = now + RELEASE_NS
         return 0
@@ -134,8 +141,8 @@ cdef class Turn:
         return caller.is_own and (self.holder is None or self.holder.is_own) and now >= self.released_until
 
     cdef bint is_idle(self, int64_t now) noexcept nogil:
-        """Return whether the holder has not called again within the patience."""
-        return not self.is_busy and now - self.ended > self.patience_ns
+        """Return whether the holder has not called again within the patience. It may have waited for the GIL meanwhile."""
+        return not self.is_busy and now - self.ended > self.patience_ns * LENIENCE
 
     cdef int wait(self, Caller caller) except -1:
         """Wait until the turn is passed on, or idle, with a timeout, since the holder may run a long command."""
@@ -143,7 +150,7 @@ cdef class Turn:
         self.queue.append(caller)
         self.waiting += 1
         try:
-            is_passed = caller.await_turn(self, monotonic_ns() + self.share_ns * (2 * self.waiting - 1), self.patience_ns * self.waiting)
+            is_passed = caller.await_turn(self, monotonic_ns() + self.share_ns * (2 * self.waiting - 1), self.patience_ns * LENIENCE * self.waiting)
         finally:
             if not is_passed and caller in self.queue:
                 self.queue.remove(caller)
@@ -192,7 +199,7 @@ cdef class Caller:
                 break
             PyErr_CheckSignals()
         if status != PY_LOCK_ACQUIRED and now < deadline:
-            turn.judge(True, now)
+            turn.judge(IDLE_COST, now)
         return status == PY_LOCK_ACQUIRED
 
 
@@ -213,10 +220,15 @@ cdef class DirectCaller(Caller):
         """Take the turn for a command, waiting for it if necessary."""
         cdef Turn turn = self._turn
         cdef int64_t now = monotonic_ns()
+        cdef unsigned long me = PyThread_get_thread_ident()
+        if not turn.is_busy and turn.thread == me and turn.holder is not None:
+            # A thread with several connections does not wait for itself.
+            turn.holder = self
         if turn.waiting and turn.holder is self:
-            turn.judge(False, now)
+            turn.judge(0, now)
         turn.take(self, now)
         turn.is_busy = True
+        turn.thread = me
 
     def end(self):
         """Note that the command has ended, and that the next one may follow soon."""

@@ -14,7 +14,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.net.connection import Connection
 from secantus_server.net.descriptors import raise_descriptor_limit
-from secantus_server.net.direct import DirectConnection, DirectTransport, Reaper
+from secantus_server.net.direct import DirectConnection, DirectTransport, Reaper, is_in_server
 from secantus_server.net.plain import PlainTransport, new_turn
 from secantus_server.net.refusal import Refusal
 from secantus_server.net.strangers import Strangers, default_limit
@@ -269,9 +269,10 @@ class Listener:
 
         Returns:
             the client's end, or None if the client must use a socket: the server is closing, has reached its limit of connections (the
-            refusal says so), or uses TLS or authentication.
+            refusal says so), or uses TLS or authentication. So must a finalizer or a signal handler in the middle of a command of its
+            thread, which may hold the lock.
         """
-        if self._services.access is not None or self.certificates is not None:
+        if self._services.access is not None or self.certificates is not None or is_in_server(self._services):
             return None
         number = next(self._ids)
         client = ClientInfo(number, (_OWN_HOST, direct_port(number)), opened=self._services.clock.monotonic())

@@ -51,6 +51,8 @@ cdef enum:
     MOST_CREDIT = 12
     # A holder without a socket that does not call again costs those that wait more than a failed spin.
     IDLE_COST = 3
+    # How many shares a connection without a socket keeps the turn: its thread works in the cache, and a change costs it more.
+    DIRECT_SHARES = 5
     RELEASE_NS = 200_000_000
 
 
@@ -125,7 +127,7 @@ cdef class Turn:
 
     cdef int take(self, Caller caller, int64_t now) except -1:
         """Take the turn for a caller that has a message, waiting for it if necessary."""
-        cdef bint is_over = now - self.began >= self.share_ns
+        cdef bint is_over = self.holder is None or now - self.began >= self.share_ns * self.holder.shares
         if self.holder is caller and is_over and self.waiting:
             self.leave(caller)
             is_over = False
@@ -147,10 +149,12 @@ cdef class Turn:
     cdef int wait(self, Caller caller) except -1:
         """Wait until the turn is passed on, or idle, with a timeout, since the holder may run a long command."""
         cdef bint is_passed = False
+        cdef int64_t deadline
         self.queue.append(caller)
         self.waiting += 1
         try:
-            is_passed = caller.await_turn(self, monotonic_ns() + self.share_ns * (2 * self.waiting - 1), self.patience_ns * LENIENCE * self.waiting)
+            deadline = monotonic_ns() + self.share_ns * caller.shares * (2 * self.waiting - 1)
+            is_passed = caller.await_turn(self, deadline, self.patience_ns * LENIENCE * self.waiting)
         finally:
             if not is_passed and caller in self.queue:
                 self.queue.remove(caller)
@@ -166,10 +170,13 @@ cdef class Caller:
 
     # Whether the client is in the server's process.
     cdef bint is_own
+    # How many shares it keeps the turn.
+    cdef int shares
     # Released only to pass the turn to this caller.
     cdef PyThread_type_lock gate
 
     def __cinit__(self):
+        self.shares = 1
         self.gate = PyThread_allocate_lock()
         if self.gate == NULL:
             raise MemoryError
@@ -215,6 +222,7 @@ cdef class DirectCaller(Caller):
     def __cinit__(self, Turn turn not None):
         self._turn = turn
         self.is_own = True
+        self.shares = DIRECT_SHARES
 
     def begin(self):
         """Take the turn for a command, waiting for it if necessary."""

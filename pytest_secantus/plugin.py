@@ -72,6 +72,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker.options.active and not worker.running and not config.option.help:
         start_for_suite(worker)
     check_shadow(config)
+    # The option of pytest-forked. Its hook would cost every test of other runs.
+    if hasattr(config.option, "forked"):
+        from pytest_secantus.forks import ForkHooks
+
+        config.pluginmanager.register(ForkHooks(), "secantus-forks")
 
 
 def start_for_suite(worker: Worker) -> None:
@@ -131,16 +136,6 @@ def told_of_sockets(options: Options) -> str:
 def without_credentials(uri: str) -> str:
     """Return a connection string without its credentials, for the log."""
     return re.sub(r"//[^/]*@", "//", uri)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Isolate a test that runs in a fork from this process."""
-    block = guard_of(item.config).protocol(item)
-    if block is None:
-        return (yield)
-    with block:
-        return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

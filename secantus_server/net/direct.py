@@ -223,13 +223,17 @@ class DirectConnection:
         waits = waits or (in_loop and _holds_up(message, data, services))
         if waits or not self._running.acquire(blocking=False):
             self._hand_over(data, on_reply)
-            return
+        else:
+            self._run(message, header.length, in_loop)
+
+    def _run(self, message: Message, size: int, in_loop: bool) -> None:
+        """Run a command in this thread, which holds `_running`, and release that."""
         self._runner = get_ident()
         try:
             # An event loop never waits for its turn.
             if not in_loop:
                 self._caller.begin()
-            self.connection.answer(message, header.length)
+            self.connection.answer(message, size)
         except ENDING as error:
             self.connection.note_end(error)
             self.close()

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_secantus.errors import ServerDied
 from pytest_secantus.isolation import RANKS, TEARDOWN_RANK, TEST_RANK
+from pytest_secantus.late_fixtures import LATE
 from pytest_secantus.options import check_compat, read_options
 from pytest_secantus.worker import Worker
 
@@ -35,7 +36,6 @@ SEED_MARKER = "secantus_seed"
 AUTH_MARKER = "secantus_auth"
 COMPAT_MARKER = "secantus_compat"
 SERVER_FIXTURE = "secantus_server"
-CLIENT_FIXTURE = "secantus_client"
 
 
 class Guard:
@@ -143,8 +143,8 @@ class Guard:
         it, or parametrize it.
         """
         item = request.node
-        if item.parent is not self._client_users or self.shared_client is None or CLIENT_FIXTURE in item.fixturenames:
-            client: MongoClient[dict[str, Any]] = request.getfixturevalue(CLIENT_FIXTURE)
+        if item.parent is not self._client_users or self.shared_client is None or any(name in item.fixturenames for name in LATE):
+            client: MongoClient[dict[str, Any]] = request.getfixturevalue("secantus_client")
             self._client_users = item.parent if client is self.shared_client else None
             return client
         return self.shared_client

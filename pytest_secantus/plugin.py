@@ -26,6 +26,7 @@ from pytest_secantus.fixtures import (
     secantus_uri,
 )
 from pytest_secantus.guard import AUTH_MARKER, COMPAT_MARKER, SEED_MARKER, guard_of
+from pytest_secantus.late_fixtures import declare_parametrized
 from pytest_secantus.options import MEMORY, Options, add_options
 from pytest_secantus.plain_imports import import_plainly
 from pytest_secantus.shadowing import check_shadow, shadow_of
@@ -85,6 +86,13 @@ def start_for_suite(worker: Worker) -> None:
         worker.start_for_suite()
     except CannotStart as error:
         raise pytest.UsageError(str(error)) from error
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let the suite parametrize the fixtures that `secantus_db` requests."""
+    if "secantus_db" in metafunc.fixturenames:
+        declare_parametrized(metafunc)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

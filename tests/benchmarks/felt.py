@@ -38,7 +38,7 @@ def pytest_runtest_logfinish(nodeid, location):
 def pytest_unconfigure(config):
     if not hasattr(config, "workerinput"):
         first = ends[0] - float(os.environ["STARTED"])
-        Path(os.environ["TIMES"]).write_text(f"{first} {(ends[-1] - ends[0]) / (len(ends) - 1)}")
+        Path(os.environ["TIMES"]).write_text(f"{first} {(ends[-1] - ends[0]) / max(len(ends) - 1, 1)}")
 """
 PEERS = {"mongomock": "mongomock", "mongomock-ng": "mongomock_ng", "nx-27017": "nx_27017"}
 FIRST = "first test, ms"

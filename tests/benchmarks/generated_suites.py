@@ -63,15 +63,15 @@ KINDS = (
 )
 
 _SEED = f"""
-def seed(client):
+def seed(client, database="test"):
     documents = [{{"_id": i, "kind": i % 7, "text": "x" * 40}} for i in range({SEEDED})]
     for at in range(0, len(documents), 10_000):
-        client.test.seeded.insert_many(documents[at:at + 10_000])
+        client[database].seeded.insert_many(documents[at:at + 10_000])
 """
 _OURS = """
 @pytest.fixture(scope="session")
 def seeded(secantus_client):
-    seed(secantus_client)
+    seed(secantus_client, "secantus_test")
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ _BRIEF_BYTES: Final = 1 << 16
 _SCRIPTS: Final = (b"$where\0", b"$function\0", b"$accumulator\0")
 
 
-_NESTED: Final = (
+NESTED: Final = (
     f"a finalizer or signal handler sent a command in the middle of another one of its thread, and it did not end within {NESTED_S:g} s: "
     "it needs what the other command holds"
 )
@@ -276,7 +276,7 @@ class DirectConnection:
         reply = self._transport.take(left_s if timeout_s is None else min(timeout_s, left_s))
         if reply is None and monotonic() >= until:
             self.close()
-            raise ConnectionAbortedError(_NESTED)
+            raise ConnectionAbortedError(NESTED)
         return reply
 
     def close(self) -> None:

@@ -72,11 +72,16 @@ def test_connections_end_with_the_server(server: SecantusDBServer) -> None:
 def test_a_command_within_another_one_of_its_thread(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A finalizer sends one, which the other one keeps from running: it is given up instead of waiting forever."""
     monkeypatch.setattr("secantus_server.net.direct.NESTED_S", 0.2)
-    outer, inner = connect(server), connect(server)
+    monkeypatch.setattr("secantus_server.net.listener.NESTED_S", 0.2)
+    outer = connect(server)
     answers: list[object] = []
+    connections: list[DirectConnection] = []
 
     def finalize() -> None:
-        assert server.connect_directly() is None
+        with pytest.raises(OSError, match="in the middle of another one"), server.services.connections._lock:
+            connect(server)
+        server.services.connection_limit = 5
+        connections.append(inner := connect(server))
         answers.append(run(inner, ping=1)["ok"])
         with pytest.raises(OSError, match="in the middle of another one"), server.services.catalog.change_lock:
             run(inner, create="things")
@@ -95,7 +100,7 @@ def test_a_command_within_another_one_of_its_thread(server: SecantusDBServer, mo
     assert answers == [1, True]
     monkeypatch.undo()
     # It has run after all.
-    inner.join(30)
+    connections[0].join(30)
     assert run(outer, listCollections=1)["cursor"]["firstBatch"][0]["name"] == "things"  # type: ignore[index]
 
 

@@ -72,9 +72,11 @@ def secantus_client(pytestconfig: pytest.Config, secantus_uri: str) -> Iterator[
     """A pymongo MongoClient on `secantus_server`, shared by all tests; its close() does nothing. A test's writes are undone after it."""
     from pytest_secantus.shared import SharedClient
 
-    guard_of(pytestconfig).worker.check_external()
-    client = SharedClient(secantus_uri)
+    guard = guard_of(pytestconfig)
+    guard.worker.check_external()
+    guard.shared_client = client = SharedClient(secantus_uri)
     yield client
+    guard.shared_client = None
     client.close_for_good()
 
 
@@ -92,9 +94,11 @@ def secantus_client_as(request: pytest.FixtureRequest, secantus_server: Secantus
 
 
 @pytest.fixture
-def secantus_db(request: pytest.FixtureRequest, secantus_client: MongoClient[dict[str, Any]]) -> Database[dict[str, Any]]:
-    """A pymongo Database for one test: empty, or with the data that `secantus_seed` (marker or ini) loads."""
+def secantus_db(request: pytest.FixtureRequest) -> Database[dict[str, Any]]:
+    """A pymongo Database of `secantus_client` for one test: empty, or with the data that `secantus_seed` (marker or ini) loads."""
     guard = guard_of(request.config)
+    # Requested here, because a declared fixture costs each test about 50 microseconds, and so does each that it needs.
+    secantus_client = guard.client_of(request)
     worker = guard.worker
     if worker.options.isolation != "namespace":
         return secantus_client[worker.options.database]

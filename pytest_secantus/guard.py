@@ -15,11 +15,14 @@ import pytest
 
 from pytest_secantus.errors import ServerDied
 from pytest_secantus.isolation import RANKS, TEARDOWN_RANK, TEST_RANK
+from pytest_secantus.late_fixtures import LATE
 from pytest_secantus.options import check_compat, read_options
 from pytest_secantus.worker import Worker
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from pymongo import MongoClient
 
     from pytest_secantus.blocking import Blocking
     from pytest_secantus.dumping import DumpableServer
@@ -56,6 +59,10 @@ class Guard:
         self._has_users: pytest.Item | None = None
         #: Called at the end of a test, before its writes are undone.
         self.before_undo: list[Callable[[], None]] = []
+        #: The client of the fixture `secantus_client`, unless the suite has one of its own.
+        self.shared_client: MongoClient[dict[str, Any]] | None = None
+        # The module or class whose tests use it.
+        self._client_users: pytest.Item | pytest.Collector | None = None
         # These exist only if they are asked for.
         self._resetting: Resetting | None = None
         self._blocking: Blocking | None = None
@@ -128,6 +135,19 @@ class Guard:
         worker = self.worker
         is_asked_for = bool(worker.options.reset) or self._resetting is not None
         return self.resetting().call(item) if is_asked_for and worker.running and not worker.is_left_to_parent else None
+
+    def client_of(self, request: pytest.FixtureRequest) -> MongoClient[dict[str, Any]]:
+        """Return the value of the fixture `secantus_client` for a test.
+
+        The suite may have another fixture of this name. That is the same for all tests of a module or class, except for those that name
+        it, or parametrize it.
+        """
+        item = request.node
+        if item.parent is not self._client_users or self.shared_client is None or any(name in item.fixturenames for name in LATE):
+            client: MongoClient[dict[str, Any]] = request.getfixturevalue("secantus_client")
+            self._client_users = item.parent if client is self.shared_client else None
+            return client
+        return self.shared_client
 
     def resetting(self) -> Resetting:
         """Return the resets within tests."""

@@ -26,6 +26,7 @@ from pytest_secantus.fixtures import (
     secantus_uri,
 )
 from pytest_secantus.guard import AUTH_MARKER, COMPAT_MARKER, SEED_MARKER, guard_of
+from pytest_secantus.late_fixtures import declare_parametrized
 from pytest_secantus.options import MEMORY, Options, add_options
 from pytest_secantus.plain_imports import import_plainly
 from pytest_secantus.shadowing import check_shadow, shadow_of
@@ -72,6 +73,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker.options.active and not worker.running and not config.option.help:
         start_for_suite(worker)
     check_shadow(config)
+    # The option of pytest-forked. Its hook would cost every test of other runs.
+    if hasattr(config.option, "forked"):
+        from pytest_secantus.forks import ForkHooks
+
+        config.pluginmanager.register(ForkHooks(), "secantus-forks")
 
 
 def start_for_suite(worker: Worker) -> None:
@@ -80,6 +86,13 @@ def start_for_suite(worker: Worker) -> None:
         worker.start_for_suite()
     except CannotStart as error:
         raise pytest.UsageError(str(error)) from error
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let the suite parametrize the fixtures that `secantus_db` requests."""
+    if "secantus_db" in metafunc.fixturenames:
+        declare_parametrized(metafunc)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -131,16 +144,6 @@ def told_of_sockets(options: Options) -> str:
 def without_credentials(uri: str) -> str:
     """Return a connection string without its credentials, for the log."""
     return re.sub(r"//[^/]*@", "//", uri)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Isolate a test that runs in a fork from this process."""
-    block = guard_of(item.config).protocol(item)
-    if block is None:
-        return (yield)
-    with block:
-        return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -9,17 +9,21 @@ Clients that are threads of the server's process share one GIL with each other a
 same time, they spend more time on handing over the GIL than on their work. Such a connection therefore keeps its turn for a short while,
 as long as its client keeps calling, and the messages of the other connections of this kind wait for theirs: at any time one client and its
 connection are awake. If spinning fails because one thread serves many connections, as an event loop does, waiting is suspended for a while.
+
+Clients without sockets (see `net/direct`) take the same turns. None of their threads spins: the one that has the turn has left it if it
+does not call again within the patience, and those that wait look for that themselves.
 """
 
 import os
 from collections import deque
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.pythread cimport PyThread_type_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t
 
-from secantus_server.system._threads import Lock
 from secantus_server.system._clock cimport monotonic_ns
 
 cdef extern from "<sys/socket.h>" nogil:
@@ -30,26 +34,44 @@ cdef extern from "<sys/socket.h>" nogil:
 cdef extern from "<sched.h>" nogil:
     int sched_yield()
 
+cdef extern from "pythread.h":
+    unsigned long PyThread_get_thread_ident()
+
+cdef extern from "pythread.h" nogil:
+    ctypedef enum LockStatus "PyLockStatus":
+        PY_LOCK_ACQUIRED
+        PY_LOCK_INTR
+    LockStatus PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible)
+
 cdef enum:
     SIZE = 65536
     # Factor on the patience while others wait: the client's thread may have received its reply late.
     LENIENCE = 10
     # Failed spins minus successful ones, counted while others wait, after which waiting for the turn is suspended for RELEASE_NS.
     MOST_CREDIT = 12
+    # A holder without a socket that does not call again costs those that wait more than a failed spin.
+    IDLE_COST = 3
+    # How many shares a connection without a socket keeps the turn: its thread works in the cache, and a change costs it more.
+    DIRECT_SHARES = 5
     RELEASE_NS = 200_000_000
 
 
 cdef class Turn:
-    """The turn that the connections of a server share. The GIL guards all fields; `holder` and `patience_ns` are also read without it.
+    """The turn that the connections of a server share. The GIL guards all fields; the first few are also read without it.
 
     Arguments:
         patience_us: how long the holder spins for the next message; 0 disables spinning.
         share_us: how long the holder keeps the turn while other clients of the server's process wait; 0 disables waiting.
     """
 
+    cdef Caller holder
     cdef int64_t patience_ns
     cdef int64_t share_ns
-    cdef Receiver holder
+    # Whether the holder's command runs, or may still spin for the next; if not, when it has ended.
+    cdef bint is_busy
+    cdef int64_t ended
+    # The thread that has run the holder's last command, if that is a DirectCaller.
+    cdef unsigned long thread
     cdef int64_t began
     cdef object queue
     # The length of the queue.
@@ -77,62 +99,158 @@ cdef class Turn:
     def patience_us(self, int patience_us):
         self.patience_ns = <int64_t>patience_us * 1000
 
-    cdef int judge(self, bint failed, int64_t now) except -1:
-        """Record whether a spin failed while others waited; suspend waiting if too many did."""
-        self.credit = self.credit - 1 if failed else min(self.credit + 1, MOST_CREDIT)
-        if self.credit == 0:
+    cdef int judge(self, int cost, int64_t now) except -1:
+        """Record whether a spin failed while others waited, or how much else they waited in vain; suspend waiting if it was too much."""
+        self.credit = self.credit - cost if cost else min(self.credit + 1, MOST_CREDIT)
+        if self.credit <= 0:
             self.credit = MOST_CREDIT
             self.released_until = now + RELEASE_NS
         return 0
 
-    cdef int give(self, Receiver receiver) except -1:
-        """Give the turn to a receiver, or to none."""
-        self.holder = receiver
+    cdef int give(self, Caller caller) except -1:
+        """Give the turn to a caller, or to none."""
+        self.holder = caller
+        self.is_busy = True
         self.began = monotonic_ns()
         return 0
 
-    cdef int leave(self, Receiver receiver) except -1:
-        """Pass the turn to the next receiver in the queue, if this receiver has it."""
-        if self.holder is not receiver:
+    cdef int leave(self, Caller caller) except -1:
+        """Pass the turn to the next caller in the queue, if this caller has it."""
+        if self.holder is not caller:
             return 0
         if not self.queue:
             return self.give(None)
         self.give(self.queue.popleft())
         self.waiting -= 1
-        self.holder.gate.release()
+        PyThread_release_lock(self.holder.gate)
         return 0
 
-    cdef int take(self, Receiver receiver, int64_t now) except -1:
-        """Take the turn for a receiver that has a message, waiting for it if necessary."""
-        cdef bint is_over = now - self.began >= self.share_ns
-        if self.holder is receiver and is_over and self.waiting:
-            self.leave(receiver)
+    cdef int take(self, Caller caller, int64_t now) except -1:
+        """Take the turn for a caller that has a message, waiting for it if necessary."""
+        cdef bint is_over = self.holder is None or now - self.began >= self.share_ns * self.holder.shares
+        if self.holder is caller and is_over and self.waiting:
+            self.leave(caller)
             is_over = False
-        if self.holder is not None and self.holder is not receiver and not is_over and self.takes_turns(receiver, now):
-            self.wait(receiver)
-        if self.holder is not receiver:
-            self.give(receiver)
+        if self.holder is not None and self.holder is not caller and not is_over and self.takes_turns(caller, now):
+            if not self.is_idle(now):
+                self.wait(caller)
+        if self.holder is not caller:
+            self.give(caller)
         return 0
 
-    cdef bint takes_turns(self, Receiver receiver, int64_t now) noexcept:
-        """Return whether a receiver and the holder, if any, wait for each other: both clients are in the server's process."""
-        return receiver.is_own and (self.holder is None or self.holder.is_own) and now >= self.released_until
+    cdef bint takes_turns(self, Caller caller, int64_t now) noexcept:
+        """Return whether a caller and the holder, if any, wait for each other: both clients are in the server's process."""
+        return caller.is_own and (self.holder is None or self.holder.is_own) and now >= self.released_until
 
-    cdef int wait(self, Receiver receiver) except -1:
-        """Wait until the turn is passed on, with a timeout, since the holder may run a long command."""
-        self.queue.append(receiver)
+    cdef bint is_idle(self, int64_t now) noexcept nogil:
+        """Return whether the holder has not called again within the patience. It may have waited for the GIL meanwhile."""
+        return not self.is_busy and now - self.ended > self.patience_ns * LENIENCE
+
+    cdef int wait(self, Caller caller) except -1:
+        """Wait until the turn is passed on, or idle, with a timeout, since the holder may run a long command."""
+        cdef bint is_passed = False
+        cdef int64_t deadline
+        self.queue.append(caller)
         self.waiting += 1
-        if not receiver.gate.acquire(timeout=1e-9 * self.share_ns * (2 * self.waiting - 1)):
-            if receiver in self.queue:
-                self.queue.remove(receiver)
+        try:
+            deadline = monotonic_ns() + self.share_ns * caller.shares * (2 * self.waiting - 1)
+            is_passed = caller.await_turn(self, deadline, self.patience_ns * LENIENCE * self.waiting)
+        finally:
+            if not is_passed and caller in self.queue:
+                self.queue.remove(caller)
                 self.waiting -= 1
-            else:
+            elif not is_passed:
                 # The turn was passed on after the timeout.
-                receiver.gate.acquire(blocking=False)
+                PyThread_acquire_lock_timed(caller.gate, 0, 0)
         return 0
 
 
-cdef class Receiver:
+cdef class Caller:
+    """One connection as far as turns are concerned."""
+
+    # Whether the client is in the server's process.
+    cdef bint is_own
+    # How many shares it keeps the turn.
+    cdef int shares
+    # Released only to pass the turn to this caller.
+    cdef PyThread_type_lock gate
+
+    def __cinit__(self):
+        self.shares = 1
+        self.gate = PyThread_allocate_lock()
+        if self.gate == NULL:
+            raise MemoryError
+        PyThread_acquire_lock_timed(self.gate, 0, 0)
+
+    def __dealloc__(self):
+        if self.gate != NULL:
+            PyThread_release_lock(self.gate)
+            PyThread_free_lock(self.gate)
+
+    cdef bint await_turn(self, Turn turn, int64_t deadline, int64_t interval) except -1:
+        """Wait until the gate is released; return whether it was before the deadline, and before the turn was idle.
+
+        Arguments:
+            interval: how often to look whether the turn is idle. Looking does not take the GIL.
+        """
+        cdef int64_t now = monotonic_ns()
+        cdef LockStatus status
+        while True:
+            with nogil:
+                while True:
+                    status = PyThread_acquire_lock_timed(self.gate, max(min(deadline - now, interval) // 1000, 1), 1)
+                    now = monotonic_ns()
+                    if status == PY_LOCK_ACQUIRED or status == PY_LOCK_INTR or now >= deadline or turn.is_idle(now):
+                        break
+            if status != PY_LOCK_INTR:
+                break
+            PyErr_CheckSignals()
+        if status != PY_LOCK_ACQUIRED and now < deadline:
+            turn.judge(IDLE_COST, now)
+        return status == PY_LOCK_ACQUIRED
+
+
+cdef class DirectCaller(Caller):
+    """A connection without a socket. Only the thread that runs a command on it may call `begin` and `end`.
+
+    Arguments:
+        turn: shared by the connections of a server.
+    """
+
+    cdef Turn _turn
+
+    def __cinit__(self, Turn turn not None):
+        self._turn = turn
+        self.is_own = True
+        self.shares = DIRECT_SHARES
+
+    def begin(self):
+        """Take the turn for a command, waiting for it if necessary."""
+        cdef Turn turn = self._turn
+        cdef int64_t now = monotonic_ns()
+        cdef unsigned long me = PyThread_get_thread_ident()
+        if not turn.is_busy and turn.thread == me and turn.holder is not None:
+            # A thread with several connections does not wait for itself.
+            turn.holder = self
+        if turn.waiting and turn.holder is self:
+            turn.judge(0, now)
+        turn.take(self, now)
+        turn.is_busy = True
+        turn.thread = me
+
+    def end(self):
+        """Note that the command has ended, and that the next one may follow soon."""
+        cdef Turn turn = self._turn
+        if turn.holder is self:
+            turn.ended = monotonic_ns()
+            turn.is_busy = False
+
+    def leave(self):
+        """Pass the turn on, if this connection has it: its thread is about to wait."""
+        self._turn.leave(self)
+
+
+cdef class Receiver(Caller):
     """The receiving end of one connection. Only the connection's thread may call `receive`.
 
     Arguments:
@@ -144,9 +262,6 @@ cdef class Receiver:
     cdef object _sock
     cdef Turn _turn
     cdef char* _buffer
-    cdef bint is_own
-    # Released only to pass the turn to this receiver.
-    cdef object gate
     # Whether to spin for the next message: the last one came within the patience, and no client of another process had one meanwhile.
     cdef readonly bint eager
     # The number of times that it blocked.
@@ -159,8 +274,6 @@ cdef class Receiver:
         self._buffer = <char*>PyMem_Malloc(SIZE)
         if self._buffer == NULL:
             raise MemoryError
-        self.gate = Lock()
-        self.gate.acquire()
 
     def __dealloc__(self):
         PyMem_Free(self._buffer)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from bson.int64 import Int64
 
+from secantus_server.net._receive import DirectCaller, Turn
 from secantus_server.net.connection import ENDING, Connection
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, Thread, get_ident
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.wire.message import Message
 
+#: How long a finalizer or signal handler waits for its command if its thread runs another one, whose locks the command may need.
+NESTED_S: Final = 5.0
 #: How many replies of an exhaust command wait for the client before the server waits for it. (A socket has its buffers.)
 MOST_UNREAD: Final = 4
 #: The commands that never wait, even if the client limits the time of its commands.
@@ -36,6 +39,12 @@ _BRIEF: Final = _SHORT | frozenset([*_CRUD, *_DEFINITIONS])
 #: Longer messages and those with JavaScript are not for an event loop.
 _BRIEF_BYTES: Final = 1 << 16
 _SCRIPTS: Final = (b"$where\0", b"$function\0", b"$accumulator\0")
+
+
+NESTED: Final = (
+    f"a finalizer or signal handler sent a command in the middle of another one of its thread, and it did not end within {NESTED_S:g} s: "
+    "it needs what the other command holds"
+)
 
 
 class DirectTransport:
@@ -155,13 +164,22 @@ class DirectConnection:
 
     Arguments:
         connection: the server's end.
+        turn: shared with the other connections of the server.
         on_end: called once the connection has ended, in any thread; it must not wait for a lock.
 
     Threads: `_running` is held while a thread runs a command on it.
     """
 
-    def __init__(self, connection: Connection, transport: DirectTransport, services: Services, on_end: Callable[[DirectConnection], None]):
+    def __init__(
+        self,
+        connection: Connection,
+        transport: DirectTransport,
+        services: Services,
+        turn: Turn,
+        on_end: Callable[[DirectConnection], None],
+    ) -> None:
         self.connection = connection
+        self._caller = DirectCaller(turn)
         self._transport = transport
         self._services = services
         self._on_end = on_end
@@ -169,6 +187,8 @@ class DirectConnection:
         self._runner = 0
         self._thread: Thread | None = None
         self._is_abandoned = False
+        # When the wait for the last command ends, if it was sent in the middle of another one of its thread.
+        self._nested_until: float | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -197,13 +217,23 @@ class DirectConnection:
             self.close()
             return
         services = self._services
-        waits = self._transport.is_busy or _may_wait(message, services, is_limited) or (in_loop and _holds_up(message, data, services))
+        is_nested = is_in_server(services)
+        self._nested_until = monotonic() + NESTED_S if is_nested else None
+        waits = is_nested or self._transport.is_busy or _may_wait(message, services, is_limited)
+        waits = waits or (in_loop and _holds_up(message, data, services))
         if waits or not self._running.acquire(blocking=False):
             self._hand_over(data, on_reply)
-            return
+        else:
+            self._run(message, header.length, in_loop)
+
+    def _run(self, message: Message, size: int, in_loop: bool) -> None:
+        """Run a command in this thread, which holds `_running`, and release that."""
         self._runner = get_ident()
         try:
-            self.connection.answer(message, header.length)
+            # An event loop never waits for its turn.
+            if not in_loop:
+                self._caller.begin()
+            self.connection.answer(message, size)
         except ENDING as error:
             self.connection.note_end(error)
             self.close()
@@ -211,6 +241,7 @@ class DirectConnection:
             self.close()
             raise
         finally:
+            self._caller.end()
             self._runner = 0
             self._running.release()
             if self._transport.is_over:
@@ -218,6 +249,7 @@ class DirectConnection:
 
     def _hand_over(self, data: bytes, on_reply: Callable[[], None] | None) -> None:
         """Let the connection's thread run a command."""
+        self._caller.leave()
         self._transport.on_reply = on_reply
         if self._thread is None:
             self._thread = Thread(self._serve, (), f"secantus-conn{self.connection.client.connection_id}")
@@ -234,9 +266,18 @@ class DirectConnection:
         """Return the next reply, or None if there is none in time.
 
         Raises:
-            OSError: the server has closed the connection.
+            OSError: the server has closed the connection; or the command was sent in the middle of another one of this thread, which may
+                hold what it needs, and has not ended in time.
         """
-        return self._transport.take(timeout_s)
+        until = self._nested_until
+        if until is None:
+            return self._transport.take(timeout_s)
+        left_s = max(until - monotonic(), 0)
+        reply = self._transport.take(left_s if timeout_s is None else min(timeout_s, left_s))
+        if reply is None and monotonic() >= until:
+            self.close()
+            raise ConnectionAbortedError(NESTED)
+        return reply
 
     def close(self) -> None:
         """Close the connection. The server notices it as it would notice a closed socket."""
@@ -322,16 +363,21 @@ class Reaper:
                 return
 
 
+def is_in_server(services: Services) -> bool:
+    """Return whether this thread runs a command or a restore: a finalizer or a signal handler sends another command meanwhile.
+
+    That command must not run in the same thread: it could find half of a change, and would wait for locks that the thread holds.
+    """
+    me = get_ident()
+    return services.engine.is_closed_here or any(operation.thread == me for operation in services.operations.all())
+
+
 def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:
     """Return whether a command may have to wait for another one to continue, or for longer than its client.
 
     The waits for locks, which are interrupted like any other command, do not count.
     """
     if message.exhaust_allowed or services.fail_points.active:
-        return True
-    # A finalizer or a signal handler may send a command in the middle of another one, whose thread may hold locks.
-    me = get_ident()
-    if any(operation.thread == me for operation in services.operations.all()):
         return True
     body = message.body
     name = next(iter(body), "")

@@ -14,7 +14,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.net.connection import Connection
 from secantus_server.net.descriptors import raise_descriptor_limit
-from secantus_server.net.direct import DirectConnection, DirectTransport, Reaper
+from secantus_server.net.direct import NESTED, NESTED_S, DirectConnection, DirectTransport, Reaper, is_in_server
 from secantus_server.net.plain import PlainTransport, new_turn
 from secantus_server.net.refusal import Refusal
 from secantus_server.net.strangers import Strangers, default_limit
@@ -270,14 +270,29 @@ class Listener:
         Returns:
             the client's end, or None if the client must use a socket: the server is closing, has reached its limit of connections (the
             refusal says so), or uses TLS or authentication.
+
+        Raises:
+            OSError: a finalizer or a signal handler connects in the middle of a command of its thread, which holds what that takes.
         """
         if self._services.access is not None or self.certificates is not None:
             return None
+        if not is_in_server(self._services):
+            return self._connect()
+        made: list[DirectConnection | None] = []
+        thread = Thread(lambda: made.append(self._connect()), (), "secantus-nested")
+        thread.start()
+        thread.join(NESTED_S)
+        if not made:
+            raise ConnectionAbortedError(NESTED)
+        return made[0]
+
+    def _connect(self) -> DirectConnection | None:
+        """Connect as `connect` does, in a thread that holds no lock of the server."""
         number = next(self._ids)
         client = ClientInfo(number, (_OWN_HOST, direct_port(number)), opened=self._services.clock.monotonic())
         transport = DirectTransport()
         connection = Connection(transport, client, self._services)
-        direct = DirectConnection(connection, transport, self._services, self._reaper.add)
+        direct = DirectConnection(connection, transport, self._services, self._turn, self._reaper.add)
         with self._lock:
             if self._closed or len(self._connections) >= self._services.connection_limit:
                 return None

@@ -21,6 +21,8 @@ class Gate:
         """Call `wake` once when `changed` reaches a value, in the committing thread."""
     def is_held(self) -> bool:
         """Return whether this thread has an open transaction."""
+    def is_closed_here(self) -> bool:
+        """Return whether this thread has closed the gate."""
     def close(self, timeout: float | None) -> None:
         """Block new transactions and wait for the running ones to end."""
     def abort_idle(self) -> None:

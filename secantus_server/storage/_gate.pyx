@@ -80,6 +80,10 @@ cdef class Gate:
         me = get_ident()
         return any(unit.in_transaction and unit.thread == me for unit in self.units)
 
+    def is_closed_here(self):
+        """Return whether this thread has closed the gate."""
+        return bool(self.closed) and self.holder == get_ident()
+
     def close(self, timeout):
         """Block new transactions and wait for the running ones to end or to be left; those that are left stay open.
 

@@ -334,6 +334,11 @@ class Engine:
             unit.drop_ident(table, ident)
 
     @property
+    def is_closed_here(self) -> bool:
+        """Whether this thread has exclusive access."""
+        return self._gate.is_closed_here()
+
+    @property
     def is_idle(self) -> bool:
         """Whether no transaction runs."""
         return self._gate.running == 0

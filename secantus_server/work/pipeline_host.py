@@ -17,6 +17,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec._point import PointFinder
 from secantus_server.exec.read_scope import ReadScope, Tie
 from secantus_server.exec.sorting import SortedDocuments
+from secantus_server.modules import import_late
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.text.definition import TextDefinition
@@ -39,9 +40,6 @@ from secantus_server.work.merge_target import MergeTarget, merge_documents
 from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
 from secantus_server.work.prepared_documents import prepare_made_document
 from secantus_server.work.replace_collection import replace_collection
-from secantus_server.work.search.indexes import shown_index as shown_search_index
-from secantus_server.work.search.texts import found_texts, read_texts
-from secantus_server.work.search.vectors import nearest
 from secantus_server.work.system_collections import source_of, views_statistics
 from secantus_server.work.timeseries_indexes import shown_index
 
@@ -100,16 +98,25 @@ class ServerHost:
     def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
         """Return the documents of `$listSearchIndexes`; none for a collection that does not exist."""
         found = self._collection(db, collection)
-        return [] if found is None else [shown_search_index(index) for index in found.search_indexes]
+        if found is None or not found.search_indexes:
+            return []
+        # Search is imported late, here and below: an import costs each start, and few servers are asked for it.
+        shown_search_index = import_late("secantus_server.work.search.indexes").shown_index
+        return [shown_search_index(index) for index in found.search_indexes]
 
     def search(self, db: str, collection: str, query: SearchQuery) -> Iterator[tuple[bytes, float]]:
         """Return the documents of a `$search` with their scores, the best first."""
-        found = found_texts(self._collection(db, collection), query, self._scope, may_keep=self._request.transaction is None)
-        return read_texts(found, self._scope)
+        texts = import_late("secantus_server.work.search.texts")
+        found = texts.found_texts(self._collection(db, collection), query, self._scope, may_keep=self._request.transaction is None)
+        documents: Iterator[tuple[bytes, float]] = texts.read_texts(found, self._scope)
+        return documents
 
     def nearest(self, db: str, collection: str, query: VectorQuery) -> Iterator[tuple[bytes, float]]:
         """Return the documents of a `$vectorSearch` with their scores, the best first."""
-        return nearest(self._collection(db, collection), query, self._scope, may_keep=self._request.transaction is None)
+        nearest = import_late("secantus_server.work.search.vectors").nearest
+        is_alone = self._request.transaction is None
+        documents: Iterator[tuple[bytes, float]] = nearest(self._collection(db, collection), query, self._scope, may_keep=is_alone)
+        return documents
 
     def resolve(self, db: str, collection: str) -> Resolved:
         """Return the collection behind a name, and the stages of the views over it.

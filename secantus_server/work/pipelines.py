@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bson.int64 import Int64
 
@@ -24,12 +24,14 @@ from secantus_server.index.kinds.text import any_text
 from secantus_server.modules import import_late
 from secantus_server.mql.metadata import OF_VIEWS, Metadata
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.fusion.stage import FusionStage
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.work.pipeline_host import ServerHost
 from secantus_server.work.reading import command_context, cursor_reply
 from secantus_server.work.timeseries_buckets import bucket_hint
+
+if TYPE_CHECKING:
+    from secantus_server.pipeline.fusion.stage import FusionStage
 
 # https://www.mongodb.com/docs/manual/core/transactions-operations/#restricted-operations
 _NOT_IN_TRANSACTION = frozenset(
@@ -173,7 +175,8 @@ def _check_in_transaction(pipeline: Pipeline) -> None:
     """
     for stage in pipeline.stages:
         # MongoDB reads all input pipelines of a fusion but the first one by $unionWith.
-        name = "$unionWith" if isinstance(stage, FusionStage) and stage.several() else stage.name
+        is_fusion = stage.name in ("$rankFusion", "$scoreFusion")
+        name = "$unionWith" if is_fusion and cast("FusionStage", stage).several() else stage.name
         if name in _NOT_IN_TRANSACTION:
             raise CommandError(
                 263,

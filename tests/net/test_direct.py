@@ -67,3 +67,47 @@ def test_connections_end_with_the_server(server: SecantusDBServer) -> None:
     assert connection.is_closed
     assert services.connections.all() == []
     assert server.connect_directly() is None
+
+
+def test_a_command_within_another_one_of_its_thread(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finalizer sends one, which the other one keeps from running: it is given up instead of waiting forever."""
+    monkeypatch.setattr("secantus_server.net.direct.NESTED_S", 0.2)
+    monkeypatch.setattr("secantus_server.net.listener.NESTED_S", 0.2)
+    outer = connect(server)
+    answers: list[object] = []
+    connections: list[DirectConnection] = []
+
+    def finalize() -> None:
+        with pytest.raises(OSError, match="in the middle of another one"), server.services.connections._lock:
+            connect(server)
+        server.services.connection_limit = 5
+        connections.append(inner := connect(server))
+        answers.append(run(inner, ping=1)["ok"])
+        with pytest.raises(OSError, match="in the middle of another one"), server.services.catalog.change_lock:
+            run(inner, create="things")
+        answers.append(inner.is_closed)
+
+    begin = server.services.operations.begin
+
+    def begin_and_finalize(*args: object) -> object:
+        operation = begin(*args)  # type: ignore[arg-type]
+        if operation.body.get("comment") == "outer":
+            finalize()
+        return operation
+
+    monkeypatch.setattr(server.services.operations, "begin", begin_and_finalize)
+    assert run(outer, ping=1, comment="outer")["ok"] == 1
+    assert answers == [1, True]
+    monkeypatch.undo()
+    # It has run after all.
+    connections[0].join(30)
+    assert run(outer, listCollections=1)["cursor"]["firstBatch"][0]["name"] == "things"  # type: ignore[index]
+
+
+def test_a_command_within_a_restore(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secantus_server.net.direct.NESTED_S", 0.2)
+    connection = connect(server)
+    with server.services.engine.exclusive(), pytest.raises(OSError, match="in the middle of another one"):
+        run(connection, insert="things", documents=[{"_id": 1}])
+    connection.join(30)
+    assert run(connect(server), count="things")["n"] == 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from secantus_server.net._receive import Receiver, Turn
+from secantus_server.net._receive import DirectCaller, Receiver, Turn
 from tests.waiting import wait_until
 
 LONG_US = 60_000_000
@@ -247,3 +247,75 @@ def test_many_threads_get_every_message_in_order() -> None:
     assert turn.waiting == 0
     for line in lines:
         line.close()
+
+
+def begin_elsewhere(caller: DirectCaller, begun: list[DirectCaller]) -> threading.Thread:
+    """Begin a command of a connection in a thread of its own, which notes when the connection has the turn."""
+    thread = threading.Thread(target=lambda: (caller.begin(), begun.append(caller)))
+    thread.start()
+    return thread
+
+
+def test_callers_without_sockets_wait_for_each_other() -> None:
+    turn = Turn(LONG_US, LONG_US)
+    first, *others = (DirectCaller(turn) for _ in range(3))
+    first.begin()
+    begun: list[DirectCaller] = []
+    threads = []
+    for count, caller in enumerate(others, 1):
+        threads.append(begin_elsewhere(caller, begun))
+        wait_until(lambda count=count: turn.waiting == count, "it does not wait")  # type: ignore[misc]
+    first.end()
+    first.begin()
+    assert begun == []
+    first.leave()
+    wait_until(lambda: begun == others[:1], "the turn is not passed on")
+    others[0].leave()
+    wait_until(lambda: begun == others, "the turn is not passed on")
+    assert turn.waiting == 0
+    for thread in threads:
+        thread.join()
+
+
+def test_a_caller_that_does_not_call_again_loses_the_turn() -> None:
+    turn = Turn(1000, LONG_US)
+    first, second = DirectCaller(turn), DirectCaller(turn)
+    first.begin()
+    begun: list[DirectCaller] = []
+    thread = begin_elsewhere(second, begun)
+    wait_until(lambda: turn.waiting == 1, "it does not wait")
+    first.end()
+    thread.join(10)
+    assert begun == [second]
+
+
+def test_waiting_is_suspended_for_threads_that_call_once() -> None:
+    turn = Turn(500, LONG_US)
+    begun: list[DirectCaller] = []
+    rounds = 0
+    while not turn.is_released:
+        begin_elsewhere(caller := DirectCaller(turn), begun).join()
+        caller.end()
+        rounds += 1
+        assert rounds < 1000, "waiting was never suspended"
+
+
+def test_a_thread_does_not_wait_for_itself() -> None:
+    turn = Turn(LONG_US, LONG_US)
+    callers = [DirectCaller(turn) for _ in range(3)]
+    for caller in callers * 10:
+        caller.begin()
+        caller.end()
+    assert not turn.is_released
+
+
+def test_a_caller_waits_for_a_connection_with_a_socket(own_lines: tuple[Turn, Line, Line]) -> None:
+    turn, first, _ = own_lines
+    begun: list[DirectCaller] = []
+    thread = begin_elsewhere(DirectCaller(turn), begun)
+    wait_until(lambda: turn.waiting == 1, "it does not wait")
+    assert begun == []
+    first.client.close()
+    assert first.receiver.receive() == b""
+    thread.join()
+    assert len(begun) == 1

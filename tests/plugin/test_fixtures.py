@@ -317,3 +317,71 @@ def test_fixtures_used_only_dynamically(project: Project) -> None:
         """
     )
     project.passes(passed=2)
+
+
+def test_a_suite_with_a_client_of_its_own(project: Project) -> None:
+    """The database belongs to the client that `secantus_client` is for the test, whatever it was for the test before."""
+    project.write(
+        test_first="""
+        def test_first(secantus_db, secantus_client):
+            assert secantus_db.client is secantus_client
+
+
+        def test_second(secantus_db):
+            assert secantus_db.client.options.pool_options.appname is None
+        """,
+        test_other="""
+        import pytest
+        from pymongo import MongoClient
+
+
+        @pytest.fixture
+        def secantus_client(secantus_uri):
+            with MongoClient(secantus_uri, appname="own") as client:
+                yield client
+
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_own(secantus_db, n):
+            assert secantus_db.client.options.pool_options.appname == "own"
+            secantus_db.fruit.insert_one({"_id": n})
+            assert secantus_db.fruit.count_documents({}) == 1
+
+
+        class Client:
+            def __getitem__(self, name):
+                return name
+
+
+        @pytest.mark.parametrize("secantus_client", [Client()])
+        def test_parametrized(secantus_db):
+            assert secantus_db == "secantus_test"
+        """,
+        test_params="""
+        import pytest
+        from pymongo import MongoClient
+
+
+        @pytest.fixture(params=["one", "two"])
+        def secantus_client(request, secantus_uri):
+            with MongoClient(secantus_uri, appname=request.param) as client:
+                yield client
+
+
+        names = []
+
+
+        def test_each(secantus_db):
+            names.append(secantus_db.client.options.pool_options.appname)
+
+
+        def test_both():
+            assert names == ["one", "two"]
+        """,
+        test_third="""
+        def test_third(secantus_db):
+            assert secantus_db.client.options.pool_options.appname is None
+            assert secantus_db.fruit.count_documents({}) == 0
+        """,
+    )
+    project.passes(passed=9)

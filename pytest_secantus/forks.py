@@ -1,0 +1,22 @@
+"""Tests that run in forks from this process, with pytest-forked."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_secantus.guard import guard_of
+
+
+class ForkHooks:
+    """The hooks that only a run with pytest-forked needs."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Isolate a test that runs in a fork from this process."""
+        block = guard_of(item.config).protocol(item)
+        if block is None:
+            return (yield)
+        with block:
+            return (yield)

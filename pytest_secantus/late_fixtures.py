@@ -1,0 +1,30 @@
+"""The fixtures that `secantus_db` requests while it runs instead of declaring them.
+
+Each declared fixture costs every test about 50 microseconds. But pytest must know of a fixture beforehand if the suite parametrizes it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+#: What the client of `secantus_db` depends on.
+LATE: Final = ("secantus_client", "secantus_uri", "secantus_server")
+
+
+def declare_parametrized(metafunc: pytest.Metafunc) -> None:
+    """Declare, for a test with `secantus_db`, those of the fixtures that the suite parametrizes, by a marker or by a fixture of its own."""
+    marked = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
+    names = {name.strip() for given in marked for name in (given.split(",") if isinstance(given, str) else given)}
+    manager = metafunc.definition.session._fixturemanager
+    for name in LATE:
+        if name in metafunc.fixturenames:
+            continue
+        fixtures = manager.getfixturedefs(name, metafunc.definition) or ()
+        params = fixtures[-1].params if fixtures else None
+        if name in names or params is not None:
+            metafunc.fixturenames.insert(0, name)
+        # pytest itself does this only for fixtures that were declared.
+        if params is not None and name not in names:
+            metafunc.parametrize(name, params, indirect=True, scope=fixtures[-1].scope, ids=fixtures[-1].ids)

@@ -7,12 +7,15 @@ The log is read from the last checkpoint. These faults are detected:
 - a file is shorter than the next one states;
 - the log ends before the last acknowledged commit: it was truncated, or its last records are damaged.
 
-A crash may leave an incomplete record after the last acknowledged commit; WiredTiger removes it.
+After the last acknowledged commit - after a power loss, the last that was synced - a crash may leave anything: an incomplete record, with
+intact ones after it, because a disk writes in any order; a log file without its header; a gap in the numbers of the files. Nothing that was
+promised lies there, and WiredTiger would refuse to read some of it, so the log is cut off where it ceases to be intact.
 """
 
 from __future__ import annotations
 
 import mmap
+import os
 from pathlib import Path
 from typing import Final
 
@@ -71,13 +74,14 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
 
 
 def check_log(directory: Path, marks: Marks | None) -> None:
-    """Check that the log contains every acknowledged commit.
+    """Check that the log contains every acknowledged commit, and cut off what a crash has left after the last of them.
 
     Raises StorageError if it does not.
     """
-    if marks is not None and marks.closed:
-        return
     files = log_files(directory)
+    if marks is not None and marks.closed:
+        _remove_begun(files)
+        return
     start = LogPosition(min(files, default=1), 0)
     required = LogPosition(0, 0)
     if marks is not None:
@@ -85,13 +89,42 @@ def check_log(directory: Path, marks: Marks | None) -> None:
     if not files and required.file == 0:
         return
     for number in range(start.file, max(required.file, *files, start.file) + 1):
+        position = LogPosition(number, start.offset if number == start.file else 0)
+        end = _intact_end(files, position, required) if number in files else position
+        if end is None:
+            continue
+        if marks is not None and end >= max(required, marks.checkpoint):
+            _cut_off(files, end)
+            return
         if number not in files:
             raise StorageError(f"The log file {_LOG}{number:010} is missing from {directory}. {_HELP}", _DAMAGED)
-        _check_log_file(files, LogPosition(number, start.offset if number == start.file else 0), required)
+        raise StorageError(
+            f"The log file {files[number]} is damaged at byte {end.offset}: all later writes would be lost. {_HELP}", _DAMAGED
+        )
+    if marks is not None:
+        _remove_begun({number: path for number, path in files.items() if number > required.file})
 
 
-def _check_log_file(files: dict[int, Path], start: LogPosition, required: LogPosition) -> None:
-    """Check one log file from a position on."""
+def _cut_off(files: dict[int, Path], end: LogPosition) -> None:
+    """Remove the log after a position, the last files first."""
+    for number in sorted(files, reverse=True):
+        if number > end.file or (number == end.file and end.offset == 0):
+            files[number].unlink()
+        elif number == end.file:
+            os.truncate(files[number], end.offset)
+
+
+def _remove_begun(files: dict[int, Path]) -> None:
+    """Remove the last log files as long as they have no header: a crash has interrupted their creation."""
+    for number in sorted(files, reverse=True):
+        with files[number].open("rb") as file:
+            if log_records_end(file.read(_SECOND_RECORD), 0):
+                return
+        files[number].unlink()
+
+
+def _intact_end(files: dict[int, Path], start: LogPosition, required: LogPosition) -> LogPosition | None:
+    """Return where a log file ceases to be intact, from a position on; None if it is intact to its end."""
     path = files[start.file]
     with path.open("rb") as file:
         if path.stat().st_size == 0:
@@ -102,7 +135,8 @@ def _check_log_file(files: dict[int, Path], start: LogPosition, required: LogPos
                 goes_on = has_log_record(content, end)
     before_next = _end_before(files[start.file + 1], start.file) if start.file + 1 in files else 0
     if goes_on or end < before_next or (LogPosition(start.file, end) < required and start.file == required.file):
-        raise StorageError(f"The log file {path} is damaged at byte {end}: all later writes would be lost. {_HELP}", _DAMAGED)
+        return LogPosition(start.file, end)
+    return None
 
 
 def _end_before(path: Path, number: int) -> int:

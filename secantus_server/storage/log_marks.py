@@ -131,12 +131,14 @@ class LogMarks:
         self._map[: len(_MAGIC)] = _MAGIC
         self._map[_AT_BOOT : _AT_BOOT + _BOOT_SIZE] = _boot_id()
         self._set_state(_IN_USE)
+        self._sync()
         return memoryview(self._map)[_AT_WORDS : _AT_WORDS + 32]
 
     def note_making(self) -> None:
         """Record that the tables are about to be created: until then the directory contains nothing that could be lost."""
         self._map[: len(_MAGIC)] = _MAGIC
         self._set_state(_MADE)
+        self._sync()
 
     def note_checkpoint(self, end: int) -> None:
         """Record a checkpoint that began when the log ended at this position."""
@@ -150,12 +152,33 @@ class LogMarks:
         """Release the directory. The mapping lives until its last view is gone."""
         os.close(self._fd)
 
+    def _sync(self) -> None:
+        """Wait until the marks are on disk: after a power loss, those of an earlier opener would be misleading."""
+        try:
+            self._map.flush()
+            sync_directory(self.directory)
+        except OSError as error:
+            raise StorageError(f"The storage directory cannot be written: {(error.strerror or str(error)).lower()}.") from error
+
     def _set_state(self, state: bytes) -> None:
         self._map[_AT_STATE : _AT_STATE + 1] = state
 
 
 def _position(end: int) -> LogPosition:
     return LogPosition(end >> 32, end & 0xFFFFFFFF)
+
+
+def sync_directory(directory: Path) -> None:
+    """Wait until the names in a directory are on disk.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _boot_id() -> bytes:
@@ -178,7 +201,10 @@ def reserve(path: str) -> tuple[Path, LogMarks]:
     """
     directory = Path(path).absolute()
     try:
+        missing = [one for one in (directory, *directory.parents) if not one.exists()]
         directory.mkdir(parents=True, exist_ok=True)
+        for made in missing:
+            sync_directory(made.parent)
     except OSError as error:
         raise StorageError(f"The storage directory {path} cannot be created: {error.strerror}.") from error
     try:

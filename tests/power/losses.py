@@ -68,6 +68,8 @@ class Losses:
         self._image: Path | None = None
         self._states: list[State] = []
         self._age = 0
+        # The images made before the server had started.
+        self._early = 0
 
     def run_one(self, images: int = IMAGES_PER_STORE) -> None:
         """Write to one store, and look at its power losses."""
@@ -91,7 +93,6 @@ class Losses:
             last += self._chance.randrange(1, self._chance.choice([4, MOST_CALLS]))
             at.append(last)
         self._file_system.begin(store, home, at, self._chance.getrandbits(63))
-        shutil.copy(store / log_marks.NAME, (home / log_marks.NAME).with_suffix(".earlier"))
         problems = self._write(store, histories, images)
         self.figures.problems += [f"store {self._numbers}: {one}" for one in problems]
         next_image = self._chance.randrange(images)
@@ -108,6 +109,8 @@ class Losses:
         with self._file_system.used():
             server = SecantusDBServer(port=0, storage_path=str(store), log_level="error", sync_on_commit=syncs, checkpoint_interval_s=0)
             server.start()
+            self._early = self._file_system.images
+            shutil.copy(store / log_marks.NAME, store.with_suffix(".marks"))
             clients = [
                 Client(number, self._chance.getrandbits(32), history, self._file_system, always_durable=syncs)
                 for number, history in enumerate(histories)
@@ -136,7 +139,7 @@ class Losses:
         asked, acknowledged = self._file_system.counts(number)
         needed = least(histories, acknowledged)
         how = self._file_system.description(number)
-        marks = give_marks(image, home / "store" / log_marks.NAME, self._chance)
+        marks = give_marks(image, None if number < self._early else home / "store.marks", self._chance)
         figures.losses += 1
         figures.kinds[how.split(" of ")[0]] += 1
         figures.acknowledged += sum(acknowledged[: len(histories)])

@@ -346,6 +346,22 @@ choose_end(uint64_t count)
     }
 }
 
+/* Copy the marks of the log, which the server writes through a mapping. */
+static void
+copy_marks(const char *target)
+{
+    char path[8300];
+    uint8_t content[4096];
+    snprintf(path, sizeof(path), "%s/SecantusLog.marks", home);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = descriptor < 0 ? -1 : read(descriptor, content, sizeof(content));
+    if (descriptor >= 0)
+        close(descriptor);
+    snprintf(path, sizeof(path), "%s/SecantusLog.marks", target);
+    if (size >= 0)
+        image_failed |= write_file(path, content, (size_t)size);
+}
+
 static void
 make_image(int image)
 {
@@ -360,6 +376,7 @@ make_image(int image)
     power_image_kept[image] = 0;
     snprintf(target, sizeof(target), "%s/%d", image_home, image);
     image_failed |= mkdir(target, 0755);
+    copy_marks(target);
     copy(&kept, &synced);
     for (size_t i = 0; i < move_count; i++)
         if (loss.mode == SECTORS ? chance(100) < loss.keeps : loss.mode == PREFIX && moves[i].number < loss.end) {

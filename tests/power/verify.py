@@ -13,27 +13,19 @@ from tests.net.raw_client import RawClient
 from tests.power.clients import DATABASE, IDS_PER_CLIENT, INDEXES
 from tests.power.model import SHARED, Content, Document, History, State, differences, found_at, is_between
 
-SIZE = 4096
 
-
-def give_marks(image: Path, live: Path, chance: random.Random) -> str:
-    """Write the marks of the log as a power loss may leave them: a page that was never synced, of another boot. Return which.
+def give_marks(image: Path, synced: Path | None, chance: random.Random) -> str:
+    """Write the marks of the log as a power loss may leave them: a page that may have been written since its sync. Return which.
 
     Arguments:
-        live: an earlier or the present file.
+        image: has the marks of the moment.
+        synced: those that were synced at the start; None if the image was made before.
     """
-    kind = chance.choice(["present", "earlier", "empty", "zeros"])
-    path = image / log_marks.NAME
-    content = live.read_bytes() if kind == "present" and live.exists() else b"\0" * SIZE
-    if kind == "earlier" and (earlier := live.with_suffix(".earlier")).exists():
-        content = earlier.read_bytes()
-    if kind == "empty":
-        content = b""
-    if len(content) == SIZE and content.strip(b"\0"):
-        at = log_marks._AT_BOOT
-        content = content[:at] + b"another boot".ljust(36) + content[at + 36 :]
-    path.write_bytes(content)
-    return kind
+    path, at = image / log_marks.NAME, log_marks._AT_BOOT
+    takes_synced = synced is not None and chance.random() < 0.5
+    content = synced.read_bytes() if synced is not None and takes_synced else path.read_bytes()
+    path.write_bytes(content[:at] + b"another boot".ljust(36) + content[at + 36 :])
+    return "as synced" if takes_synced else "present"
 
 
 class Store:

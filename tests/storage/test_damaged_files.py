@@ -154,6 +154,26 @@ def test_what_the_disk_was_asked_to_keep_must_be_there_after_the_machine_stopped
     assert "is damaged at byte" in refusal(store)
 
 
+def test_a_machine_that_stopped_writes_in_any_order(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = last_log(store)
+    flip(log, end_of_log(log) - 50 * UNIT)
+    refusal(store)
+    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
+    assert 20 < records(store) < WRITTEN
+    assert 20 < records(store) < WRITTEN
+
+
+@pytest.mark.parametrize("size", [0, 4096])
+def test_a_log_file_whose_creation_was_interrupted(store: Path, size: int) -> None:
+    log = last_log(store)
+    begun = log.with_name(f"WiredTigerLog.{max(log_files(store)) + 1:010}")
+    begun.write_bytes(b"\0" * size)
+    assert records(store) == WRITTEN
+    begun = log.with_name(f"WiredTigerLog.{max(log_files(store)) + 1:010}")
+    begun.write_bytes(b"\0" * size)
+    assert records(store) == WRITTEN, "after an orderly end"
+
+
 @pytest.mark.parametrize(
     "damage",
     [Path.unlink, lambda path: os.truncate(path, 0), lambda path: os.truncate(path, 2000), lambda path: flip(path, 20)],

@@ -207,9 +207,8 @@ def _beside(recorded: Sequence[Figures]) -> str:
         for each in (each for each in recorded if each.title == title):
             of, passed = (each.eligible, each.passed) if each.is_ours else (each.of_ours, each.of_ours_passed)
             share = f"{passed} ({100 * passed / of:.1f} %)" if of else "–"
-            lines.append(
-                f"| {f'{_suite(each)} {each.version}'.strip()} | {each.server} | {each.eligible} | {each.passed} | {of} | {share} | {each.date} |"
-            )
+            suite = f"{_suite(each)} {each.version}".strip()
+            lines.append(f"| {suite} | {each.server} | {each.eligible} | {each.passed} | {of} | {share} | {each.date} |")
     notes = [f"- {each.server}, {_suite(each)}: {note}" for each in recorded if not each.is_ours for note in each.notes]
     return "\n".join([*lines, "", *notes] if notes else lines)
 

@@ -77,7 +77,7 @@ def figures(run: Run, day: str, ours: Run | None = None) -> Figures:
         version=run.suite.get("version", ""),
         server=run.server.get("product", "a server"),
         eligible=len(run.results) - counts[Verdict.SKIPPED],
-        passed=len(passed),
+        passed=counts[Verdict.PASSED],
         failed=sum(count for verdict, count in counts.items() if verdict.is_bad),
         skipped=counts[Verdict.SKIPPED],
         known=dict(sorted(Counter(known_reason(result) for result in run.results if result.verdict is Verdict.KNOWN).items())),
@@ -190,6 +190,8 @@ def _table(chosen: Sequence[Figures]) -> str:
 
 
 def _suite(each: Figures) -> str:
+    if each.title.lower() == each.suite:
+        return each.title
     return each.suite if each.title.startswith("Suite of") else f"{each.title} ({each.suite})"
 
 
@@ -205,9 +207,8 @@ def _beside(recorded: Sequence[Figures]) -> str:
         for each in (each for each in recorded if each.title == title):
             of, passed = (each.eligible, each.passed) if each.is_ours else (each.of_ours, each.of_ours_passed)
             share = f"{passed} ({100 * passed / of:.1f} %)" if of else "–"
-            lines.append(
-                f"| {_suite(each)} {each.version} | {each.server} | {each.eligible} | {each.passed} | {of} | {share} | {each.date} |"
-            )
+            suite = f"{_suite(each)} {each.version}".strip()
+            lines.append(f"| {suite} | {each.server} | {each.eligible} | {each.passed} | {of} | {share} | {each.date} |")
     notes = [f"- {each.server}, {_suite(each)}: {note}" for each in recorded if not each.is_ours for note in each.notes]
     return "\n".join([*lines, "", *notes] if notes else lines)
 

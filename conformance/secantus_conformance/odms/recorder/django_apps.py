@@ -11,25 +11,25 @@ from django.contrib.sites.apps import SitesConfig
 _KEY = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 
-class Admin(SimpleAdminConfig):
+class Admin(SimpleAdminConfig):  # type: ignore[misc]
     """The administration."""
 
     default_auto_field = _KEY
 
 
-class Auth(AuthConfig):
+class Auth(AuthConfig):  # type: ignore[misc]
     """Users and permissions."""
 
     default_auto_field = _KEY
 
 
-class ContentTypes(ContentTypesConfig):
+class ContentTypes(ContentTypesConfig):  # type: ignore[misc]
     """The types of models."""
 
     default_auto_field = _KEY
 
 
-class Sites(SitesConfig):
+class Sites(SitesConfig):  # type: ignore[misc]
     """Sites, of which Django's own runner names the first 1."""
 
     default_auto_field = _KEY

@@ -109,8 +109,8 @@ class ChangeStreamCursor(Cursor):
             text = self._reader.token_text
             if self._pipeline.stages and value_of(event, b"_id") != {"_data": text}:
                 raise fatal(
-                    "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying the _id "
-                    "field of an event makes it impossible to resume the stream from that point. Only transformations that retain the "
+                    "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying the "
+                    "_id field of an event makes it impossible to resume the stream from that point. Only transformations that retain the "
                     f'unmodified _id field are allowed. Expected: {{ _data: "{text}" }}'
                 )
             skipped = self._reader.take_skipped_fragments()

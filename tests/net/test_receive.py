@@ -296,6 +296,9 @@ def test_waiting_is_suspended_for_threads_that_call_once() -> None:
     while not turn.is_released:
         begin_elsewhere(caller := DirectCaller(turn), begun).join()
         caller.end()
+        # Not in another thread of its own, which could have the identifier of the one that has ended.
+        (here := DirectCaller(turn)).begin()
+        here.end()
         rounds += 1
         assert rounds < 1000, "waiting was never suspended"
 

@@ -20,7 +20,7 @@ from secantus_server.index._index cimport Index
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._plain_message cimport DELETE, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
 
-from secantus_server.bson import RawDocument, decode_unique
+from secantus_server.bson import RawDocument, decode_unique, encode
 from secantus_server.bson.values import Date
 from secantus_server.dispatch.memory_limits import memory_limits
 from secantus_server.errors import CommandError
@@ -108,6 +108,8 @@ cdef class Express:
     cdef Index index
     # Whether the running command has committed: from then on, it cannot begin again.
     cdef bint committed
+    # How many statements the command counts for.
+    cdef int statements
     # The last timestamp that was converted, and the last election id.
     cdef object time
     cdef int64_t stamp
@@ -146,7 +148,7 @@ cdef class Express:
         db, name = text_of(&self.message.parts.db), text_of(&self.message.parts.name)
         operation = Operation(self.clock, self.operations.new_id(), self.client.connection_id, db, None, (), self.operations.new_notes, raw)
         self.running[operation.opid] = operation
-        self.committed, self.index = False, None
+        self.committed, self.index, self.statements = False, None, 1
         try:
             self.run(operation, name)
         except (CommandError, DuplicateKey, Unusual):
@@ -213,14 +215,10 @@ cdef class Express:
         return write
 
     cdef int insert(self, RecoveryUnit unit, collection, write) except -1:
-        cdef list documents = []
+        cdef list documents = self.documents()
         cdef list changes = []
-        cdef const uint8_t* p = self.message.parts.documents
-        cdef int count
-        while p < self.message.parts.documents_end:
-            documents.append(PyBytes_FromStringAndSize(<const char*>p, read_int32(p)))
-            p += read_int32(p)
-        count = <int>len(documents)
+        cdef int count = <int>len(documents)
+        self.statements = count
         writer = CollectionWriter(unit, collection.ident, collection.indexes)
         writer.insert_run(documents, 0, count, collection.record_ids(_never), self.clock.object_id, _never, changes)
         self.commit(unit, collection, writer, changes, count, write, ("insert", 0, count - 1, None))
@@ -229,6 +227,22 @@ cdef class Express:
         self.put_int32(b"n", 1, count)
         self.put_optime()
         return self.end_reply()
+
+    cdef list documents(self):
+        """Return the documents of an insert, as the general path passes them on."""
+        cdef list documents = []
+        cdef Element element
+        cdef const uint8_t* p = self.message.parts.documents
+        if self.message.parts.query.start == NULL:
+            while p < self.message.parts.documents_end:
+                documents.append(PyBytes_FromStringAndSize(<const char*>p, read_int32(p)))
+                p += read_int32(p)
+            return documents
+        p = first_element(self.message.parts.query.value)
+        while next_element(&p, &element):
+            # Unlike a sequence, the body of a command is decoded, and its documents are encoded again.
+            documents.append(encode(decode_unique(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))))
+        return documents
 
     cdef Index point_index(self, collection):
         """Return the unique index that answers the query, as `query.point.point_index` does."""
@@ -382,14 +396,7 @@ cdef class Express:
         """Count the finished command."""
         cdef double seconds = self.clock.monotonic() - operation.started - operation.waited
         cdef int kind = self.message.parts.kind
-        cdef int statements = 1
-        cdef const uint8_t* p = self.message.parts.documents
-        if kind == INSERT:
-            statements = 0
-            while p < self.message.parts.documents_end:
-                statements += 1
-                p += read_int32(p)
-        self.usage.record((operation.db, name, NAMES[kind]), COUNTERS[kind], seconds, statements)
+        self.usage.record((operation.db, name, NAMES[kind]), COUNTERS[kind], seconds, self.statements)
         if seconds > self.interceptors.threshold_s:
             reply = PyBytes_FromStringAndSize(<const char*>self.out.buffer + REPLY_AT, self.out.size - REPLY_AT)
             record_slow(self.services, self.client, operation, raw, reply, seconds)

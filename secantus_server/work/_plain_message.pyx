@@ -23,6 +23,7 @@ cdef enum:
     DOUBLE = 1
     STRING = 2
     DOCUMENT = 3
+    ARRAY = 4
     BINARY = 5
     OBJECT_ID = 7
     BOOL = 8
@@ -114,6 +115,18 @@ cdef bint is_point(const Element* query) noexcept nogil:
     return True
 
 
+cdef bint is_array_of_documents(const Element* array) noexcept nogil:
+    """Return whether an array has documents only, at least one and not too many."""
+    cdef Element element
+    cdef const uint8_t* cursor = first_element(array.value)
+    cdef int count = 0
+    while next_element(&cursor, &element):
+        count += 1
+        if element.type != DOCUMENT or count > MOST_DOCUMENTS:
+            return False
+    return count > 0
+
+
 cdef bint keep(Element* place, const Element* element, uint8_t type) noexcept nogil:
     """Keep a field that has the expected type; return 0 if it has another one, or is there twice."""
     if element.type != type or place.start != NULL:
@@ -123,7 +136,10 @@ cdef bint keep(Element* place, const Element* element, uint8_t type) noexcept no
 
 
 cdef class PlainMessage:
-    """A command in its plainest form: where its parts are in the bytes of its message."""
+    """A command in its plainest form: where its parts are in the bytes of its message.
+
+    An insert has its documents in the sequence, or as the array `query`.
+    """
 
     cdef bint read(self, bytes raw, uint64_t newest) except -1:
         """Read a message into `parts`; return 0 unless it is a command of the lane in its plain form."""
@@ -231,6 +247,8 @@ cdef class PlainMessage:
                 parts.returns_new = element.value[0]
                 return True
             return (named(element, b"upsert", 6) or named(element, b"remove", 6)) and is_false(element)
+        if parts.kind == INSERT and named(element, b"documents", 9):
+            return keep(&parts.query, element, ARRAY)
         return named(element, b"ordered", 7) and element.type == BOOL
 
     cdef bint is_complete(self) noexcept:
@@ -243,6 +261,8 @@ cdef class PlainMessage:
             if parts.lsid.start == NULL or parts.number_value < 0:
                 return False
         if parts.kind == INSERT:
+            if parts.query.start != NULL:
+                return parts.sequence_len == 0 and is_array_of_documents(&parts.query)
             return parts.sequence_len == 9 and memcmp(parts.sequence, b"documents", 9) == 0
         if parts.kind == UPDATE or parts.kind == DELETE:
             if parts.sequence_len != 7 or memcmp(parts.sequence, b"updates" if parts.kind == UPDATE else b"deletes", 7) != 0:

@@ -18,6 +18,8 @@ HOSTS = ["host:", ":27017", "", "host:0", "host:65536", "host:port", "a:b:c", "[
     ("command", "expected"),
     [
         *[({"autoCompact": True, "freeSpaceTargetMB": size}, 2) for size in (0, Int64(1 << 43), Int64(2**63 - 1), float(2**53 - 1))],
+        *[({"hello": 1, "saslSupportedMechs": user}, 2) for user in ("noDot", "", {"db": "admin"})],
+        *[({"hello": 1, "saslSupportedMechs": user}, 14) for user in (1, True, ["admin.user"], None)],
         ({"autoCompact": None}, 40414),
         ({"autoCompact": 1}, 14),
         ({"autoCompact": True, "runOnce": 1}, 14),
@@ -46,6 +48,8 @@ def test_refused_arguments(admin: Database[dict[str, Any]], command: dict[str, A
     "command",
     [
         {"autoCompact": False, "freeSpaceTargetMB": Int64(1 << 43), "runOnce": True},
+        {"hello": 1, "saslSupportedMechs": "admin.nobody"},
+        {"hello": 1, "saslSupportedMechs": {"db": "admin", "user": "nobody"}},
         {"dropConnections": 1, "hostAndPort": [None, "host", "host:1", "[::1]:27017"]},
         {"setParameter": 1, "quiet": "x", "logLevel": False},
         {"setDefaultRWConcern": 1, "defaultWriteConcern": {"w": 1.5, "wtimeout": "100"}},

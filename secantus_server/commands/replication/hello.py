@@ -72,8 +72,8 @@ def _describe(request: Request, primary_field: str) -> Reply:
         maxWireVersion=request.services.release.max_wire_version,
         readOnly=False,
     )
-    if type(body.get("saslSupportedMechs")) is str:
-        reply.update(_mechanisms(request, body["saslSupportedMechs"]))
+    if "saslSupportedMechs" in body:
+        reply.update(_mechanisms(request, *_user(body["saslSupportedMechs"])))
     if type(body.get("speculativeAuthenticate")) is dict:
         reply.update(_speculate(request, body["speculativeAuthenticate"]))
     if request.client.compressors:
@@ -103,9 +103,24 @@ def _replica_set(request: Request, is_primary: bool) -> Reply:
     }
 
 
-def _mechanisms(request: Request, user: str) -> Reply:
-    """Return the mechanisms that a user, given as `database.name`, has credentials for."""
-    db, _, name = user.partition(".")
+def _user(value: Any) -> tuple[str, str]:
+    """Return the database and the name of a user that is given as `database.name` or as `{user, db}`.
+
+    Raises:
+        CommandError: 2 BadValue, 14 TypeMismatch.
+    """
+    if type(value) is dict and type(value.get("user")) is str and type(value.get("db")) is str:
+        return value["db"], value["user"]
+    if type(value) is dict or (type(value) is str and "." not in value):
+        raise CommandError(2, "saslSupportedMechs must name a user, as 'database.name'")
+    if type(value) is not str:
+        raise wrong_type("hello.saslSupportedMechs", value, "[string, object]")
+    db, _, name = value.partition(".")
+    return db, name
+
+
+def _mechanisms(request: Request, db: str, name: str) -> Reply:
+    """Return the mechanisms that a user has credentials for."""
     stored = find_user(request.services, db, name)
     return {} if stored is None else {"saslSupportedMechs": [name for name in stored.get("credentials") or {} if name != "external"]}
 

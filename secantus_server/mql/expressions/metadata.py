@@ -73,10 +73,12 @@ def search_metadatum(keyword: str, ctx: ParseContext) -> Expression:
     """Return the expression of metadata that a search or a fusion produces. `score` stands for any score that the documents have.
 
     Raises:
-        CommandError: 238 if MongoDB would return the value.
+        CommandError: 40218 for the details of a score that was computed without them, 238 if MongoDB would return the value.
     """
     metadata = ctx.metadata
     found = keyword
+    if metadata is not None and keyword == "scoreDetails" and "score" in metadata.available and keyword not in metadata.available:
+        raise CommandError(40218, "query requires scoreDetails metadata, but it is not available")
     if metadata is not None and keyword == "score":
         found = metadata.score_keyword() or keyword
     if metadata is None or found not in metadata.available:

@@ -12,7 +12,6 @@ from typing import Any
 
 from secantus_server.bson import is_number, key_string, type_name
 from secantus_server.bson.values import MISSING
-from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions._nodes import FieldPath
 from secantus_server.mql.metadata import SCORES, Metadata
@@ -136,7 +135,7 @@ def parse_inputs(rules: Rules, pipelines: Any, weights: Any, ctx: PipelineContex
         raise CommandError(73, f"{{aggregate: 1}} is not valid for '{rules.stage}'; a collection is required.")
     if not pipelines:
         raise CommandError(2, f"{rules.stage}.input.pipelines must contain at least one pipeline")
-    if ctx.collection.startswith(BUCKETS):
+    if ctx.collection.startswith("system.buckets."):
         raise CommandError(10557301, f"{rules.stage} is not supported on time-series collections")
     parsed = {name: _parse_input(rules, name, stages, ctx) for name, stages in pipelines.items()}
     numbers = _parse_weights(rules, weights, parsed)

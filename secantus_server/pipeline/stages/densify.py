@@ -159,18 +159,24 @@ class Densify(Stage):
             yield from self._fill(members, low, high)
 
     def _fill(self, members: list[tuple[bytes, Any, dict[str, Any], bytes]], low: Any, high: Any) -> Iterator[bytes]:
-        """Yield the documents of one partition and, between them, new documents for the grid values that none of them has."""
-        template = self._template(members[0][2] if members else {})
+        """Yield the documents of one partition and, between them, new documents for the grid values that none of them has.
+
+        A new document has the partition's values as the next document has them, which differ between equal ones only in their type, or in
+        what the collation ignores.
+        """
         setter = FieldSetter(self.field)
         grid = self._grid(low, high)
         following = next(grid, MISSING)
-        for _, value, _, document in members:
-            while following is not MISSING and compare_values(following, value) < 0:
-                yield self._new(setter, template, following)
-                following = next(grid, MISSING)
+        for _, value, fields, document in members:
+            if following is not MISSING and compare_values(following, value) < 0:
+                template = self._template(fields)
+                while following is not MISSING and compare_values(following, value) < 0:
+                    yield self._new(setter, template, following)
+                    following = next(grid, MISSING)
             if following is not MISSING and compare_values(following, value) == 0:
                 following = next(grid, MISSING)
             yield document
+        template = self._template(members[0][2] if members else {})
         while following is not MISSING:
             yield self._new(setter, template, following)
             following = next(grid, MISSING)

@@ -121,4 +121,5 @@ def test_a_projection_of_metadata_only(db: Database[dict[str, Any]]) -> None:
     db.c.insert_one({"_id": 1, "a": 2})
     score = {"$rankFusion": {"input": {"pipelines": {"p": [{"$sort": {"a": 1}}]}}}}
     assert list(db.c.aggregate([score, {"$project": {"_id": 0, "s": {"$meta": "score"}}}])) == [{"s": 1 / 61}]
+    assert code(db, {"aggregate": "c", "pipeline": [score, {"$set": {"d": {"$meta": "scoreDetails"}}}], "cursor": {}}) == 40218
     assert list(db.c.find({}, {"_id": 0, "r": {"$meta": "recordId"}})) == [{"a": 2, "r": 1}]

@@ -125,6 +125,12 @@ def test_a_grid_of_dates_ends_with_the_dates() -> None:
     assert [one["a"].ms for one in run([densify], documents)] == [last - day - 5, last - 5, last]
 
 
+def test_densified_documents_have_the_partition_of_the_next_one() -> None:
+    densify = {"$densify": {"field": "v", "partitionByFields": ["p"], "range": {"step": 1, "bounds": "partition"}}}
+    found = run([densify], [{"p": 1, "v": 0}, {"p": 1.0, "v": 2}])
+    assert [type(one["p"]) for one in found] == [int, float, float]
+
+
 def test_densify_by_partition() -> None:
     documents = [{"p": "a", "v": 0}, {"p": "a", "v": 2}, {"p": "b", "v": 5}, {"p": "b", "v": 6}, {"p": "b"}]
     stage = {"field": "v", "partitionByFields": ["p"], "range": {"step": 1, "bounds": "partition"}}

@@ -1,4 +1,4 @@
-"""The command line: `secantus-conformance fetch | run | cases | drivers | odms | peers | twin | selfcheck | null | docs | evidence | ratchet`.
+"""The command line `secantus-conformance`, with the subcommands of `_COMMANDS`.
 
 Exit codes: 0 success, 1 tests failed, 2 the request cannot be carried out (one sentence says why).
 """

@@ -6,11 +6,12 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from secantus_conformance.drivers.base import read_junit
 from secantus_conformance.drivers.pymongo import PymongoSuite
-from secantus_conformance.drivers.pytest_suite import PytestSuite, write_junit_of_record
+from secantus_conformance.drivers.recorded import pytest_suite, write_junit_of_record
 from secantus_conformance.environment import discover
 from secantus_conformance.execution.servers import CommandServer
 from secantus_conformance.failures import UsageError
@@ -24,7 +25,10 @@ _FILE_SECONDS = 1200.0
 
 def run_pymongo(suite: PymongoSuite, folder: Path, server: CommandServer) -> Run:
     """Run the suite against a server. What a file has not finished in its time is missing from the results and named in the notes."""
-    start, results, notes, description = time.monotonic(), [], [], {}
+    start = time.monotonic()
+    results: list[Result] = []
+    notes: list[str] = []
+    description: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for path in sorted((folder / "test").glob("test_*.py")):
             try:
@@ -45,13 +49,14 @@ def _run_file(suite: PymongoSuite, folder: Path, name: str, uri: str, record: Pa
     options = ["-q", "--override-ini=addopts=", "-m", suite.marker, "-p", "no:cacheprovider", "--tb=short"]
     command = [str(python_of(folder)), "-m", "pytest", f"test/{name}", *options]
     environment = {**os.environ, "DB_IP": host, "DB_PORT": port, "PYTHONPATH": str(folder)}
-    PytestSuite(command, folder, environment, _SILENCE_SECONDS).run(record, _FILE_SECONDS)
+    pytest_suite(command, folder, environment, _SILENCE_SECONDS).run(record, _FILE_SECONDS)
     return _finished(suite, record)
 
 
 def _finished(suite: PymongoSuite, record: Path) -> list[Result]:
-    """Return the results in a record, which may be incomplete."""
-    if not record.exists():
+    """Return the results in a record, which may be incomplete or missing."""
+    try:
+        write_junit_of_record(record, record.with_suffix(".xml"))
+    except (FileNotFoundError, UsageError):
         return []
-    write_junit_of_record(record, record.with_suffix(".xml"))
     return read_junit(record.with_suffix(".xml"), suite, [])

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             _write(done, name, command, arguments.report / f"{_slug(name)}-cases")
         if arguments.only != "cases":
             suite = PymongoSuite("pymongo", "default")
-            place = suite.prepare(cache_folder() / "drivers")
+            place = suite.prepare(cache_folder() / "drivers", None)
             done = run_pymongo(suite, place, CommandServer(command, suite.port))
             _write(done, name, command, arguments.report / f"{_slug(name)}-pymongo")
     print(peers_table([read_json_report(path) for path in sorted(arguments.report.glob("*/report.json"))]))

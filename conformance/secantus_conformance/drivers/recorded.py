@@ -120,4 +120,7 @@ def write_junit_of_record(record: Path, junit: Path) -> None:
         said = [str(part) for part in rest]
         if kind == "outcome" and (str(test) not in worst or order.index(said[2]) > order.index(worst[str(test)][2])):
             worst[str(test)] = said
-    write_junit((Outcome(*said[:5], float(said[5])) for said in worst.values()), junit)
+    outcomes = (
+        Outcome(group, name, verdict, reason, output, float(taken)) for group, name, verdict, reason, output, taken in worst.values()
+    )
+    write_junit(outcomes, junit)

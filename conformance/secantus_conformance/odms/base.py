@@ -29,9 +29,6 @@ class OdmSuite(DriverSuite, Protocol):
 
     repository: str
 
-    def prepare(self, cache: Path, source: Path | None = None) -> Path:
-        """Install the suite, from a checkout or its source distribution, into the cache. Returns the working folder; raises UsageError."""
-
 
 def copy_checkout(suite: OdmSuite, source: Path | None, target: Path) -> None:
     """Copy the checkout of a suite, so that nothing is written into it. Raises UsageError if it is missing or of another version."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from secantus_conformance.drivers.base import Environmental
 from secantus_conformance.drivers.process import call
-from secantus_conformance.drivers.pytest_suite import write_junit_of_record
+from secantus_conformance.drivers.recorded import write_junit_of_record
 from secantus_conformance.failures import UsageError
 from secantus_conformance.odms.python_suite import install, python_of, unpack_sdist
 
@@ -37,10 +37,11 @@ class DjangoSuite:
     name: str = _PACKAGE
     version: str = "5.2.4"
     port: int = 0
+    auth: bool = False
     repository: str = ""
     environmental: Sequence[Environmental] = ()
 
-    def prepare(self, cache: Path, source: Path | None = None) -> Path:
+    def prepare(self, cache: Path, source: Path | None) -> Path:
         """Unpack the tests of the backend into those of Django, and create the environment. Raises UsageError."""
         folder = cache / f"{self.name}-{self.version}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -27,13 +27,14 @@ class MongooseSuite:
     name: str = "mongoose"
     version: str = "9.9.3"
     port: int = 0
+    auth: bool = False
     repository: str = "https://github.com/Automattic/mongoose"
     environmental: Sequence[Environmental] = (
         Environmental("needs a secondary", test="if read preference is secondary or secondaryPreferred", words="Timeout of"),
         Environmental("needs a secondary", test="inherits its models schema read option", words="Timeout of"),
     )
 
-    def prepare(self, cache: Path, source: Path | None = None) -> Path:
+    def prepare(self, cache: Path, source: Path | None) -> Path:
         """Copy the checkout and install its dependencies. Raises UsageError."""
         folder = cache / f"{self.name}-{self.version}"
         folder.mkdir(parents=True, exist_ok=True)

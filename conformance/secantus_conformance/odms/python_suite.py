@@ -15,7 +15,7 @@ from pymongo.uri_parser import parse_uri
 
 from secantus_conformance.drivers.base import Environmental
 from secantus_conformance.drivers.process import call
-from secantus_conformance.drivers.pytest_suite import PytestSuite, write_junit_of_record
+from secantus_conformance.drivers.recorded import pytest_suite, write_junit_of_record
 from secantus_conformance.failures import UsageError
 from secantus_conformance.odms.base import copy_checkout
 
@@ -42,9 +42,10 @@ class PythonSuite:
     variables: Mapping[str, str] = field(default_factory=dict)
     repository: str = ""
     port: int = 0
+    auth: bool = False
     environmental: Sequence[Environmental] = ()
 
-    def prepare(self, cache: Path, source: Path | None = None) -> Path:
+    def prepare(self, cache: Path, source: Path | None) -> Path:
         """Unpack the tests and create the environment. Raises UsageError."""
         folder = cache / f"{self.name}-{self.version}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +73,7 @@ class PythonSuite:
             *self.tests,
         ]
         record = junit.with_suffix(".jsonl")
-        PytestSuite(command, folder / "source", {**os.environ, **variables}, _SILENCE_SECONDS).run(record, timeout)
+        pytest_suite(command, folder / "source", {**os.environ, **variables}, _SILENCE_SECONDS).run(record, timeout)
         write_junit_of_record(record, junit)
 
     def needs_server(self, _test: str) -> bool:

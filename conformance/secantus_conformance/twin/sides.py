@@ -19,7 +19,12 @@ from secantus_conformance.twin.values import Document
 from secantus_server.bson import decode
 
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
-_LIMITS: Final = {"serverSelectionTimeoutMS": 5000, "connectTimeoutMS": 5000, "socketTimeoutMS": 30_000, "retryWrites": False}
+_LIMITS: Final[dict[str, Any]] = {
+    "serverSelectionTimeoutMS": 5000,
+    "connectTimeoutMS": 5000,
+    "socketTimeoutMS": 30_000,
+    "retryWrites": False,
+}
 DATABASE: Final = "secantus_twin"
 #: What a server says that does not have a command, an operator or an option.
 _NOT_SUPPORTED: Final = frozenset({59, 168, 115, 238, 40324})

@@ -62,7 +62,7 @@ class Record(unittest.TextTestResult):
         _append("outcome", test.id(), classname, name, outcome, message.strip()[:1000], text[-4000:], seconds)
 
 
-class Runner(DiscoverRunner):
+class Runner(DiscoverRunner):  # type: ignore[misc]
     """Django's runner with a record."""
 
     def get_resultclass(self) -> type[Record]:

@@ -272,8 +272,7 @@ class SecantusDBServer(Recording):
         if services.catalog.outdated:
             build_outdated_indexes(services)
         services.sessions.resume(load(engine))
-        services.work = AutoCommit(services)
-        services.express = Express
+        services.work, services.express = AutoCommit(services), Express
         services.parameters, services.query_settings = load_parameters(services), load_settings(services)
         services.run_in_snapshot = run_in_snapshot
         services.harness = self

@@ -53,8 +53,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     if services.access is not None and command.privileges.requires_auth:
         services.access.admit(name, client)
     shown = without_secrets(body, command.secrets) if command.secrets else body
-    operation = services.operations.begin(client.connection_id, db, shown, client.users)
-    operation.killed = message.interruption
+    operation = services.operations.begin(client.connection_id, db, shown, client.users, message.interruption)
     request = Request(name, db, message, services, client, operation)
     outcome: Outcome | None = None
     try:

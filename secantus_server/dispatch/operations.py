@@ -44,14 +44,23 @@ class Operations:
         #: By id.
         self.running: dict[int, Operation] = {}
 
-    def begin(self, connection_id: int, db: str, body: dict[str, Any], users: tuple[tuple[str, str], ...] = ()) -> Operation:
+    def begin(
+        self,
+        connection_id: int,
+        db: str,
+        body: dict[str, Any],
+        users: tuple[tuple[str, str], ...] = (),
+        killed: CommandError | None = None,
+    ) -> Operation:
         """Register a running operation; the caller must call `end`, also after an error.
 
         Arguments:
             body: the command document, without secrets.
             users: the connection's authenticated users.
+            killed: the error that has already interrupted the command, in the express lane.
         """
         operation = Operation(self._clock, self.new_id(), connection_id, db, body, users, self.new_notes)
+        operation.killed = killed
         self.running[operation.opid] = operation
         return operation
 

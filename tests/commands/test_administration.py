@@ -59,10 +59,10 @@ def test_the_default_concerns(client: Client) -> None:
         ({}, 2),
         ({"defaultReadConcern": {"level": "snapshot"}}, 2),
         ({"defaultReadConcern": {"level": 1}}, 14),
-        ({"defaultReadConcern": {"x": 1}}, 2),
+        ({"defaultReadConcern": {"x": 1}}, 40415),
         ({"defaultWriteConcern": {"w": 0}}, 2),
         ({"defaultWriteConcern": {}}, 20),
-        ({"defaultWriteConcern": {"x": 1}}, 9),
+        ({"defaultWriteConcern": {"x": 1}}, 40415),
         ({"defaultWriteConcern": {"w": 2}}, 238),
         ({"defaultWriteConcern": {"w": 1, "j": True}}, 238),
     ):
@@ -98,7 +98,7 @@ def test_commands_without_work(client: Client) -> None:
     for command, arguments in (("autoCompact", {"runOnce": True}), ("dropConnections", {"hostAndPort": ["other:27017"]})):
         assert client.admin.command(command, True, **arguments)["ok"] == 1.0
     assert refused(client.plain, "autoCompact", True) == 13
-    assert refused(client.admin, "autoCompact", False, runOnce=True) == 72
+    assert client.admin.command("autoCompact", False, runOnce=True)["ok"] == 1.0
     assert refused(client.plain, "setIndexCommitQuorum", "c", indexNames=["x"], commitQuorum=1) == 27
     assert refused(client.plain, "setIndexCommitQuorum", "none", indexNames=["x"], commitQuorum=1) == 26
     assert refused(client.plain, "reIndex", "c") == 20

@@ -29,7 +29,6 @@ COMMANDS: list[dict[str, Any]] = [
     {"aggregate": "c", "pipeline": [{"$merge": "e"}], "cursor": {}},
     {"bulkWrite": 1, "ops": [{"insert": 0, "document": {"_id": 3}}], "nsInfo": [{"ns": "d.c"}], "$db": "admin"},
     {"createRole": "r", "privileges": [], "roles": []},
-    {"setClusterParameter": {"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": 100}}}, "$db": "admin"},
     {"applyOps": [{"op": "i", "ns": "d.c", "o": {"_id": 9}}], "$db": "admin"},
 ]
 

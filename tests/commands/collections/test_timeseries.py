@@ -211,7 +211,7 @@ def test_rename_is_refused(series: Database[dict[str, Any]], rename: bool) -> No
     series.create_collection("o")
     source, target = ("s", "n") if rename else ("o", "s")
     command = {"renameCollection": f"{series.name}.{source}", "to": f"{series.name}.{target}", "dropTarget": True}
-    assert failure(series.client.admin, command)["code"] == (20 if rename else 48)
+    assert failure(series.client.admin, command)["code"] == (166 if rename else 48)
 
 
 def test_statistics(series: Database[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import statistics
 import threading
@@ -15,7 +16,7 @@ import pytest
 from tests.crash.load import IDS_PER_WRITER, Document, Writer, differences
 from tests.integration.daemon import Daemon
 
-ROUNDS = 22
+ROUNDS = int(os.environ.get("SECANTUS_TEST_KILLS", "8"))
 WRITERS = 5
 INDEXES: list[dict[str, Any]] = [
     {"key": {"unique": 1}, "name": "unique_1", "unique": True},

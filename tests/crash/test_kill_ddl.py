@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ from pymongo.errors import PyMongoError
 from tests.crash.test_kill import start
 from tests.integration.daemon import Daemon
 
-ROUNDS = 22
+ROUNDS = int(os.environ.get("SECANTUS_TEST_KILLS", "8"))
 COUNT = 4000
 FIELDS = ("a", "b", "c")
 

@@ -106,21 +106,31 @@ def check_log(directory: Path, marks: Marks | None) -> None:
 
 
 def _cut_off(files: dict[int, Path], end: LogPosition) -> None:
-    """Remove the log after a position, the last files first."""
+    """Remove the log after a position, the last files first; of a file nothing stays if only its header would."""
     for number in sorted(files, reverse=True):
-        if number > end.file or (number == end.file and end.offset == 0):
+        if number > end.file or (number == end.file and end.offset <= _SECOND_RECORD):
             files[number].unlink()
         elif number == end.file:
             os.truncate(files[number], end.offset)
 
 
 def _remove_begun(files: dict[int, Path]) -> None:
-    """Remove the last log files as long as they have no header: a crash has interrupted their creation."""
+    """Remove the last log files as long as they have no record after the header: a crash has interrupted their creation.
+
+    WiredTiger refuses a file that ends with its header.
+    """
     for number in sorted(files, reverse=True):
-        with files[number].open("rb") as file:
-            if log_records_end(file.read(_SECOND_RECORD), 0):
-                return
+        if _records_end(files[number], 0) > _SECOND_RECORD:
+            return
         files[number].unlink()
+
+
+def _records_end(path: Path, start: int) -> int:
+    """Return where the intact records of a log file end, from a position on."""
+    if path.stat().st_size == 0:
+        return 0
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return log_records_end(content, start)
 
 
 def _intact_end(files: dict[int, Path], start: LogPosition, required: LogPosition) -> LogPosition | None:

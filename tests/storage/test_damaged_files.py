@@ -163,15 +163,13 @@ def test_a_machine_that_stopped_writes_in_any_order(store: Path, monkeypatch: py
     assert 20 < records(store) < WRITTEN
 
 
-@pytest.mark.parametrize("size", [0, 4096])
-def test_a_log_file_whose_creation_was_interrupted(store: Path, size: int) -> None:
-    log = last_log(store)
-    begun = log.with_name(f"WiredTigerLog.{max(log_files(store)) + 1:010}")
-    begun.write_bytes(b"\0" * size)
-    assert records(store) == WRITTEN
-    begun = log.with_name(f"WiredTigerLog.{max(log_files(store)) + 1:010}")
-    begun.write_bytes(b"\0" * size)
-    assert records(store) == WRITTEN, "after an orderly end"
+@pytest.mark.parametrize(("header", "zeros"), [(0, 0), (0, 4096), (UNIT, 0), (UNIT, 4096)])
+def test_a_log_file_whose_creation_was_interrupted(store: Path, header: int, zeros: int) -> None:
+    for when in ("after a kill", "after an orderly end"):
+        log = last_log(store)
+        begun = log.with_name(f"WiredTigerLog.{max(log_files(store)) + 1:010}")
+        begun.write_bytes(log.read_bytes()[:header] + b"\0" * zeros)
+        assert records(store) == WRITTEN, when
 
 
 @pytest.mark.parametrize(

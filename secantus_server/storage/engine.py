@@ -17,7 +17,7 @@ from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError
 from secantus_server.storage.format import check_version
 from secantus_server.storage.idents import Idents
-from secantus_server.storage.inspection import check_files, check_log, log_files
+from secantus_server.storage.inspection import check_files, check_log, log_files, remove_unfinished
 from secantus_server.storage.keys import IdentRange
 from secantus_server.storage.log_marks import LogMarks, reserve
 from secantus_server.storage.orphans import Orphans
@@ -156,6 +156,7 @@ class Engine:
         if exists:
             check_log(directory, marks.before)
         else:
+            remove_unfinished(directory, marks.before)
             marks.note_making()
         without_log = exists and not log_files(directory)
         try:

@@ -73,6 +73,18 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
     return True
 
 
+def remove_unfinished(directory: Path, marks: Marks | None) -> None:
+    """Remove what an interrupted creation of a store has left: nothing was stored in it, and WiredTiger cannot always continue it.
+
+    Arguments:
+        marks: the marks of the last opener; without any, nothing shows that the files are of no use.
+    """
+    if marks is None or marks.complete:
+        return
+    for path in (*directory.glob("WiredTiger*"), *(directory / name for name in FILES)):
+        path.unlink(missing_ok=True)
+
+
 def check_log(directory: Path, marks: Marks | None) -> None:
     """Check that the log contains every acknowledged commit, and cut off what a crash has left after the last of them.
 

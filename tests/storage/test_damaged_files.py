@@ -172,6 +172,18 @@ def test_a_log_file_whose_creation_was_interrupted(store: Path, header: int, zer
         assert records(store) == WRITTEN, when
 
 
+@pytest.mark.parametrize("missing", FILES)
+def test_a_store_whose_creation_was_interrupted(tmp_path: Path, missing: str) -> None:
+    Engine.open(str(tmp_path)).close()
+    (tmp_path / missing).unlink()
+    refusal(tmp_path)
+    content = bytearray((tmp_path / marks.NAME).read_bytes())
+    # The marks as they are while the tables are created.
+    content[marks._AT_STATE : marks._AT_STATE + 1] = marks._MADE
+    (tmp_path / marks.NAME).write_bytes(content)
+    assert records(tmp_path) == 0
+
+
 @pytest.mark.parametrize(
     "damage",
     [Path.unlink, lambda path: os.truncate(path, 0), lambda path: os.truncate(path, 2000), lambda path: flip(path, 20)],

@@ -5,7 +5,7 @@ Each declared fixture costs every test about 50 microseconds. But pytest must kn
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -13,12 +13,22 @@ import pytest
 LATE: Final = ("secantus_client", "secantus_uri", "secantus_server")
 
 
+def _requested(manager: Any, definition: pytest.Item) -> list[str]:
+    """Return the names in `LATE`, and those of all fixtures that the suite's own fixtures of these names request."""
+    names = list(LATE)
+    for name in names:
+        for fixture in manager.getfixturedefs(name, definition) or ():
+            if not fixture.func.__module__.startswith("pytest_secantus."):
+                names += [other for other in fixture.argnames if other != "request" and other not in names]
+    return names
+
+
 def declare_parametrized(metafunc: pytest.Metafunc) -> None:
     """Declare, for a test with `secantus_db`, those of the fixtures that the suite parametrizes, by a marker or by a fixture of its own."""
     marked = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
     names = {name.strip() for given in marked for name in (given.split(",") if isinstance(given, str) else given)}
     manager = metafunc.definition.session._fixturemanager
-    for name in LATE:
+    for name in _requested(manager, metafunc.definition):
         if name in metafunc.fixturenames:
             continue
         fixtures = manager.getfixturedefs(name, metafunc.definition) or ()

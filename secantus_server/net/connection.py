@@ -210,7 +210,7 @@ class Connection:
 
     def _internal_error(self, message: Message, error: Exception) -> Reply:
         """Log an unexpected exception and return the reply for it."""
-        name = next(iter(message.body))
+        name = next(iter(message.body), "")
         self._services.log.error(f"internal error in command {name!r}", error, component="NETWORK")
         text = f"Internal error in command {name!r}: {type(error).__name__}: {error} (a bug in Secantus; see the server log)"
         return error_reply(CommandError(1, text), self._services)

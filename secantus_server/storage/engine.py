@@ -17,7 +17,7 @@ from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError
 from secantus_server.storage.format import check_version
 from secantus_server.storage.idents import Idents
-from secantus_server.storage.inspection import check_files, check_log, log_files, remove_unfinished
+from secantus_server.storage.inspection import inspect, log_files
 from secantus_server.storage.keys import IdentRange
 from secantus_server.storage.log_marks import LogMarks, reserve
 from secantus_server.storage.orphans import Orphans
@@ -152,11 +152,8 @@ class Engine:
         cls, directory: Path, marks: LogMarks, cache_size_mb: int | None, session_max: int, sync_on_commit: bool, check_waiting: Check
     ) -> Engine:
         """Open the store in a directory, or create it."""
-        exists = check_files(directory, marks.before)
-        if exists:
-            check_log(directory, marks.before)
-        else:
-            remove_unfinished(directory, marks.before)
+        exists = inspect(directory, marks.before)
+        if not exists:
             marks.note_making()
         without_log = exists and not log_files(directory)
         try:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from secantus_server.storage.errors import StorageError
-from secantus_server.storage.log_marks import NAME, LogPosition, Marks
+from secantus_server.storage.log_marks import NAME, LogPosition, Marks, sync_directory
 from secantus_server.storage.tables import NAMES
 from secantus_server.storage.wiredtiger._binding import has_log_record, log_records_end
 
@@ -39,6 +39,7 @@ _HELP: Final = (
 _SECOND_RECORD: Final = 128
 _RECORD_HEADER: Final = 16
 _SYSTEM_RECORD: Final = 4
+_FIRST_BLOCK: Final = 4096
 _FIRST_POSITIONS: Final = (LogPosition(0, 0), LogPosition(1, 0))
 
 
@@ -56,8 +57,6 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
 
     Raises StorageError if some are missing.
     """
-    if marks is not None and not marks.complete:
-        return False
     # A restored backup has the descriptions of the tables in one file, from which the storage engine makes its own. In a directory with
     # marks the same file is left over from a server that was killed during a backup.
     is_restored = marks is None and (directory / BACKUP).exists()
@@ -73,16 +72,33 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
     return True
 
 
-def remove_unfinished(directory: Path, marks: Marks | None) -> None:
-    """Remove what an interrupted creation of a store has left: nothing was stored in it, and WiredTiger cannot always continue it.
+def inspect(directory: Path, marks: Marks | None) -> bool:
+    """Check a storage directory before it is opened; return whether it contains a store.
+
+    What an interrupted creation of a store has left is removed: nothing was stored in it, and WiredTiger cannot always continue it.
 
     Arguments:
-        marks: the marks of the last opener; without any, nothing shows that the files are of no use.
+        marks: the marks of the last opener; None if there are none.
+
+    Raises StorageError if files or acknowledged commits are missing.
     """
-    if marks is None or marks.complete:
-        return
-    for path in (*directory.glob("WiredTiger*"), *(directory / name for name in FILES)):
-        path.unlink(missing_ok=True)
+    if marks is not None and not marks.complete:
+        if _is_unfinished(directory):
+            for path in (*directory.glob("WiredTiger*"), *(directory / name for name in FILES)):
+                path.unlink(missing_ok=True)
+            return False
+        # Someone has put a store into the directory since.
+        marks = None
+    if not check_files(directory, marks):
+        return False
+    check_log(directory, marks)
+    return True
+
+
+def _is_unfinished(directory: Path) -> bool:
+    """Return whether there is no backup, and no table has more than the block with which it was created."""
+    tables = (directory / f"{name}.wt" for name in NAMES)
+    return not (directory / BACKUP).exists() and all(table.stat().st_size <= _FIRST_BLOCK for table in tables if table.exists())
 
 
 def check_log(directory: Path, marks: Marks | None) -> None:
@@ -124,6 +140,11 @@ def _cut_off(files: dict[int, Path], end: LogPosition) -> None:
             files[number].unlink()
         elif number == end.file:
             os.truncate(files[number], end.offset)
+            with files[number].open("rb") as file:
+                os.fsync(file.fileno())
+    # Before anything is appended: another power loss must not bring back what was cut off.
+    for directory in {path.parent for path in files.values()}:
+        sync_directory(directory)
 
 
 def _remove_begun(files: dict[int, Path]) -> None:

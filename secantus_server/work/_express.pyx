@@ -36,6 +36,7 @@ from secantus_server.work.retried import note_retried, store_retried
 cdef enum:
     OP_MSG = 2013
     REPLY_AT = 21  # header 16, flags 4, kind 1
+    MOST_KEPT = 65536  # a connection keeps no larger buffer
     # BSON types.
     DOUBLE = 1
     STRING = 2
@@ -61,16 +62,13 @@ class Unusual(Exception):
     """Raised for a command that the general path must run."""
 
 
-UNUSUAL = Unusual()
-
-
 def _never():
     """Stand for what the lane does not do itself: new timestamps, the first RecordId.
 
     Raises:
         Unusual: always.
     """
-    raise UNUSUAL
+    raise Unusual()
 
 
 cdef inline str text_of(const Element* element):
@@ -110,6 +108,9 @@ cdef class Express:
     cdef bint committed
     # How many statements the command counts for.
     cdef int statements
+    cdef Operation operation
+    # The time of the running command's retryable write, once it has committed.
+    cdef object own_time
     # The last timestamp that was converted, and the last election id.
     cdef object time
     cdef int64_t stamp
@@ -148,10 +149,13 @@ cdef class Express:
         db, name = text_of(&self.message.parts.db), text_of(&self.message.parts.name)
         operation = Operation(self.clock, self.operations.new_id(), self.client.connection_id, db, None, (), self.operations.new_notes, raw)
         self.running[operation.opid] = operation
-        self.committed, self.index, self.statements = False, None, 1
+        self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
         try:
+            # Again: who makes commands wait looks for running ones only afterwards, and may have begun before this one was registered.
+            if not self.is_clear():
+                return None
             self.run(operation, name)
-        except (CommandError, DuplicateKey, Unusual):
+        except (CommandError, DuplicateKey, MemoryError, Unusual):
             if self.committed:
                 raise
             self.killed = operation.killed
@@ -160,6 +164,7 @@ cdef class Express:
             return None
         finally:
             del self.running[operation.opid]
+            self.operation = None
         self.finish(operation, name, raw)
         return self.framed(raw, next(request_ids))
 
@@ -192,7 +197,7 @@ cdef class Express:
             try:
                 collection = self.catalog.begin(unit).find(operation.db, name)
                 if collection is None or collection.options or collection.search_indexes or not collection.indexes:
-                    raise UNUSUAL
+                    raise Unusual()
                 if self.message.parts.kind == INSERT:
                     return self.insert(unit, collection, write)
                 if self.message.parts.kind == FIND:
@@ -208,10 +213,10 @@ cdef class Express:
         """Begin a retryable write whose number is new, and return it with its lock held."""
         newest = self.retries.of(session)
         if newest is not None and (self.message.parts.number_value <= newest.number or newest.lock.locked()):
-            raise UNUSUAL
+            raise Unusual()
         write, is_new = self.retries.begin(session, self.message.parts.number_value)
         if not is_new or not write.lock.acquire(False):
-            raise UNUSUAL
+            raise Unusual()
         return write
 
     cdef int insert(self, RecoveryUnit unit, collection, write) except -1:
@@ -257,7 +262,7 @@ cdef class Express:
                 self.key.put_bytes(PyBytes_AS_STRING(index.prefix), PyBytes_GET_SIZE(index.prefix))
                 put_key(self.key, field.type, field.value, None)
                 return index
-        raise UNUSUAL
+        raise Unusual()
 
     cdef int find(self, RecoveryUnit unit, collection, str db, str name) except -1:
         cdef const uint8_t* document = NULL
@@ -299,10 +304,10 @@ cdef class Express:
         self.index = index
         if not read_entry(unit, index, self.key.buffer, self.key.size, &record_id):
             if parts.kind == MODIFY:
-                raise UNUSUAL
+                raise Unusual()
             return self.write_reply(0, -1 if parts.kind == DELETE else 0)
         if not read_record(unit, collection.ident, record_id, &document, &size):
-            raise UNUSUAL
+            raise Unusual()
         old = PyBytes_FromStringAndSize(<const char*>document, size)
         writer = CollectionWriter(unit, collection.ident, collection.indexes)
         if parts.kind == DELETE:
@@ -346,7 +351,7 @@ cdef class Express:
         cdef Element* update = &self.message.parts.update
         cdef dict operators = decode_unique(PyBytes_FromStringAndSize(<const char*>update.value, update.value_len))
         if not operators or not OPERATORS.issuperset(operators):
-            raise UNUSUAL
+            raise Unusual()
         services, clock = self.services, self.clock
         ctx = ParseContext(
             Date(clock.now_ms()), services.document_time(), {}, None, clock.random, clock.object_id, True, False, False, clock.now_ms,
@@ -354,7 +359,7 @@ cdef class Express:
         )
         parsed = parse_update(operators, ctx)
         if parsed.needs_array_index:
-            raise UNUSUAL
+            raise Unusual()
         return parsed
 
     cdef int commit(self, RecoveryUnit unit, collection, writer, list changes, int difference, write, tuple executed) except -1:
@@ -362,8 +367,8 @@ cdef class Express:
         chain = None
         count = collection.document_count
         cdef bint is_uncounted
-        if writer.became_multikey:
-            raise UNUSUAL
+        if writer.became_multikey or self.operation.killed is not None:
+            raise Unusual()
         is_uncounted = count.value is None
         if is_uncounted:
             count.begin_change()
@@ -384,6 +389,7 @@ cdef class Express:
             self.engine.note_removal()
         if write is not None:
             note_retried(self.services, (write, executed), time)
+            self.own_time = time
         return 0
 
     cdef object chain_of(self, RecoveryUnit unit, write, tuple executed):
@@ -467,7 +473,7 @@ cdef class Express:
         out.put_bytes(PyBytes_AS_STRING(self.election_bytes), 12)
         out.put_name(DOCUMENT, b"opTime", 6)
         mark = out.open()
-        self.put_timestamp(b"ts", 2, self.oplog.newest)
+        self.put_timestamp(b"ts", 2, self.oplog.newest if self.own_time is None else self.own_time)
         self.put_int64(b"t", 1, 1)
         return out.close(mark)
 
@@ -499,9 +505,13 @@ cdef class Express:
     cdef bytes framed(self, bytes raw, reply_id):
         """Return the message with the reply."""
         cdef int32_t[4] header
+        cdef bytes data
         header[0] = <int32_t>self.out.size
         header[1] = <int32_t>(<int64_t>reply_id & 0x7FFFFFFF)
         header[2] = read_int32(<const uint8_t*>PyBytes_AS_STRING(raw) + 4)
         header[3] = OP_MSG
         memcpy(self.out.buffer, header, 16)
-        return self.out.finish()
+        data = self.out.finish()
+        if PyBytes_GET_SIZE(data) > MOST_KEPT:
+            self.out = Writer.__new__(Writer)
+        return data

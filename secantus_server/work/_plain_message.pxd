@@ -23,6 +23,8 @@ cdef struct Parts:
     Element update
     int64_t number_value
     bint returns_new
+    # The fields without an element that were read, as bits.
+    uint32_t seen
     # The document sequence.
     const char* sequence
     uint32_t sequence_len

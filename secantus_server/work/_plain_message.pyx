@@ -31,6 +31,16 @@ cdef enum:
     INT32 = 16
     TIMESTAMP = 17
     INT64 = 18
+    # The bits of `Parts.seen`.
+    CLUSTER_TIME = 1
+    READ_PREFERENCE = 2
+    LIMIT = 4
+    SINGLE_BATCH = 8
+    NEW = 16
+    UPSERT = 32
+    REMOVE = 64
+    ORDERED = 128
+    MULTI = 256
 
 
 cdef inline bint named(const Element* element, const char* name, uint32_t length) noexcept nogil:
@@ -82,8 +92,10 @@ cdef bint cluster_stamp(const Element* element, uint64_t* stamp) noexcept nogil:
         return False
     stamp[0] = <uint64_t>read_int64(inner.value)
     if not find_field(element.value, b"signature", 9, &inner):
-        return True
-    if inner.type != DOCUMENT or not find_field(inner.value, b"hash", 4, &part) or part.type != BINARY:
+        return count_of(element.value) == 1
+    if count_of(element.value) != 2 or inner.type != DOCUMENT or count_of(inner.value) != 2:
+        return False
+    if not find_field(inner.value, b"hash", 4, &part) or part.type != BINARY:
         return False
     return find_field(inner.value, b"keyId", 5, &part) and part.type == INT64
 
@@ -125,6 +137,23 @@ cdef bint is_array_of_documents(const Element* array) noexcept nogil:
         if element.type != DOCUMENT or count > MOST_DOCUMENTS:
             return False
     return count > 0
+
+
+cdef int count_of(const uint8_t* document) noexcept nogil:
+    """Return how many fields a document has."""
+    cdef Element element
+    cdef const uint8_t* cursor = first_element(document)
+    cdef int count = 0
+    while next_element(&cursor, &element):
+        count += 1
+    return count
+
+
+cdef bint is_first(Parts* parts, uint32_t bit) noexcept nogil:
+    """Note a field; return 0 if it is there twice."""
+    cdef bint is_new = not parts.seen & bit
+    parts.seen |= bit
+    return is_new
 
 
 cdef bint keep(Element* place, const Element* element, uint8_t type) noexcept nogil:
@@ -222,11 +251,11 @@ cdef class PlainMessage:
             return is_session(element) and keep(&parts.lsid, element, DOCUMENT)
         if named(element, b"$clusterTime", 12):
             # A later time than the server's must be checked and taken over.
-            return cluster_stamp(element, &stamp) and stamp <= newest
+            return is_first(parts, CLUSTER_TIME) and cluster_stamp(element, &stamp) and stamp <= newest
         if named(element, b"txnNumber", 9):
             return parts.kind != FIND and keep(&parts.number, element, INT64)
         if named(element, b"$readPreference", 15):
-            return element.type == DOCUMENT
+            return is_first(parts, READ_PREFERENCE) and element.type == DOCUMENT and count_of(element.value) == 1
         return False
 
     cdef bint read_own(self, const Element* element) noexcept:
@@ -236,8 +265,8 @@ cdef class PlainMessage:
             if named(element, b"filter", 6):
                 return keep(&parts.query, element, DOCUMENT)
             if named(element, b"limit", 5):
-                return element.type == INT32 and read_int32(element.value) >= 0
-            return named(element, b"singleBatch", 11) and element.type == BOOL
+                return is_first(parts, LIMIT) and element.type == INT32 and read_int32(element.value) >= 0
+            return named(element, b"singleBatch", 11) and is_first(parts, SINGLE_BATCH) and element.type == BOOL
         if parts.kind == MODIFY:
             if named(element, b"query", 5):
                 return keep(&parts.query, element, DOCUMENT)
@@ -245,11 +274,13 @@ cdef class PlainMessage:
                 return keep(&parts.update, element, DOCUMENT)
             if named(element, b"new", 3) and element.type == BOOL:
                 parts.returns_new = element.value[0]
-                return True
-            return (named(element, b"upsert", 6) or named(element, b"remove", 6)) and is_false(element)
+                return is_first(parts, NEW)
+            if named(element, b"upsert", 6):
+                return is_first(parts, UPSERT) and is_false(element)
+            return named(element, b"remove", 6) and is_first(parts, REMOVE) and is_false(element)
         if parts.kind == INSERT and named(element, b"documents", 9):
             return keep(&parts.query, element, ARRAY)
-        return named(element, b"ordered", 7) and element.type == BOOL
+        return named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BOOL
 
     cdef bint is_complete(self) noexcept:
         """Return whether the command has what the lane needs; read the statement of an update or delete."""
@@ -292,8 +323,10 @@ cdef class PlainMessage:
                 is_limited = True
             elif named(&element, b"u", 1):
                 usual = keep(&parts.update, &element, DOCUMENT)
+            elif named(&element, b"multi", 5):
+                usual = is_first(parts, MULTI) and is_false(&element)
             else:
-                usual = (named(&element, b"multi", 5) or named(&element, b"upsert", 6)) and is_false(&element)
+                usual = named(&element, b"upsert", 6) and is_first(parts, UPSERT) and is_false(&element)
             if not usual:
                 return False
         return is_limited

@@ -378,10 +378,38 @@ def test_a_suite_with_a_client_of_its_own(project: Project) -> None:
         def test_both():
             assert names == ["one", "two"]
         """,
+        test_requested="""
+        import pytest
+        from pymongo import MongoClient
+
+
+        @pytest.fixture(params=[1, 2])
+        def number(request):
+            return request.param
+
+
+        @pytest.fixture
+        def name(number):
+            return f"name {number}"
+
+
+        @pytest.fixture
+        def secantus_client(name, secantus_uri):
+            with MongoClient(secantus_uri, appname=name) as client:
+                yield client
+
+
+        def test_each(secantus_db, number):
+            assert secantus_db.client.options.pool_options.appname == f"name {number}"
+
+
+        def test_each_without_asking(secantus_db):
+            assert secantus_db.client.options.pool_options.appname.startswith("name ")
+        """,
         test_third="""
         def test_third(secantus_db):
             assert secantus_db.client.options.pool_options.appname is None
             assert secantus_db.fruit.count_documents({}) == 0
         """,
     )
-    project.passes(passed=9)
+    project.passes(passed=13)

@@ -172,16 +172,25 @@ def test_a_log_file_whose_creation_was_interrupted(store: Path, header: int, zer
         assert records(store) == WRITTEN, when
 
 
-@pytest.mark.parametrize("missing", FILES)
-def test_a_store_whose_creation_was_interrupted(tmp_path: Path, missing: str) -> None:
-    Engine.open(str(tmp_path)).close()
-    (tmp_path / missing).unlink()
-    refusal(tmp_path)
-    content = bytearray((tmp_path / marks.NAME).read_bytes())
-    # The marks as they are while the tables are created.
+def being_made(store: Path) -> None:
+    """Give a store the marks that it has while its tables are created."""
+    content = bytearray((store / marks.NAME).read_bytes())
     content[marks._AT_STATE : marks._AT_STATE + 1] = marks._MADE
-    (tmp_path / marks.NAME).write_bytes(content)
+    (store / marks.NAME).write_bytes(content)
+
+
+@pytest.mark.parametrize("remaining", [(), ("WiredTiger.wt",), ("WiredTiger", "WiredTiger.wt", "WiredTiger.turtle"), ("WiredTigerHS.wt",)])
+def test_a_store_whose_creation_was_interrupted(tmp_path: Path, remaining: tuple[str, ...]) -> None:
+    Engine.open(str(tmp_path)).close()
+    for name in set(FILES).difference(remaining):
+        (tmp_path / name).unlink()
+    being_made(tmp_path)
     assert records(tmp_path) == 0
+
+
+def test_a_store_that_was_put_beside_the_marks_of_an_interrupted_creation(store: Path) -> None:
+    being_made(store)
+    assert records(store) == WRITTEN
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import struct
 from collections.abc import Iterator
+from types import TracebackType
 from typing import Any
 
 import bson
@@ -52,6 +54,8 @@ class Side:
         if data is None:
             received = parse_message(parse_header(raw), raw)
             try:
+                if received.error is not None:
+                    raise received.error
                 reply = dispatch(received, self.services, self.client)[1]
             except CommandError as error:
                 reply = error_reply(error, self.services)
@@ -234,6 +238,54 @@ def test_a_write_that_is_sent_again_is_not_repeated(sides: tuple[Side, Side]) ->
         assert again[0] == again[1]
         assert "retriedStmtIds" in again[0] or "retriedStmtId" in again[0]
     assert repr(sides[0].state()) == repr(sides[1].state())
+
+
+def twice(raw: bytes, field: bytes) -> bytes:
+    """A message whose body, which ends before the sequence, has one of its fields once more."""
+    size = struct.unpack_from("<i", raw, 21)[0]
+    body = raw[25 : 21 + size - 1] + field + b"\0"
+    data = raw[16:21] + struct.pack("<i", len(body) + 4) + body + raw[21 + size :]
+    return struct.pack("<i", len(data) + 16) + raw[4:16] + data
+
+
+def field_of(document: Document) -> bytes:
+    return bson.encode(document)[4:-1]
+
+
+@pytest.mark.parametrize(
+    ("raw", "again"),
+    [
+        (find({"_id": 1}, limit=1), {"limit": 1}),
+        (find({"_id": 1}, singleBatch=True), {"singleBatch": True}),
+        (find({"_id": 1}, **{"$readPreference": {"mode": "primary"}}), {"$readPreference": {"mode": "primary"}}),
+        (find({"_id": 1}), {"filter": {"_id": 1}}),
+        (insert({"_id": "t", "sku": "t"}, ordered=True), {"ordered": True}),
+        (modify({"_id": 3}, {"$inc": {"n": 5}}, new=True), {"new": True}),
+        (modify({"_id": 3}, {"$inc": {"n": 5}}, upsert=False), {"upsert": False}),
+        (modify({"_id": 3}, {"$inc": {"n": 5}}, remove=False), {"remove": False}),
+    ],
+    ids=lambda one: str(one)[:40],
+)
+def test_a_field_that_is_there_twice_takes_the_general_path(sides: tuple[Side, Side], raw: bytes, again: Document) -> None:
+    replies = [plain(side.run(twice(raw, field_of(again)))) for side in sides]
+    assert not sides[0].answered
+    assert replies[0] == replies[1]
+    assert replies[0]["code"] == 40413
+
+
+def test_commands_of_the_general_path_leave_nothing_behind(sides: tuple[Side, Side]) -> None:
+    lane = sides[0].lane
+    assert lane is not None
+    raw = find({"n": 3})
+
+    def tracebacks() -> int:
+        gc.collect()
+        return sum(type(one) is TracebackType for one in gc.get_objects())
+
+    before = tracebacks()
+    for _ in range(1000):
+        assert lane.answer(raw, sides[0].ids) is None
+    assert tracebacks() - before < 100
 
 
 @pytest.mark.parametrize(

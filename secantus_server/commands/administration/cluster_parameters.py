@@ -96,9 +96,14 @@ def _change_stream_options(value: dict[str, Any]) -> dict[str, Any]:
         if option != "expireAfterSeconds":
             raise CommandError(40415, f"BSON field 'changeStreamOptions.preAndPostImages.{option}' is an unknown field.")
     seconds = images.get("expireAfterSeconds", "off")
-    if seconds != "off" and (not is_number(seconds) or to_decimal(seconds) <= 0 or to_decimal(seconds) % 1):
+    if seconds != "off" and not _is_positive_whole(seconds):
         raise CommandError(2, "Expected 'off' or a positive whole number for changeStreamOptions.preAndPostImages.expireAfterSeconds")
     return {"preAndPostImages": {"expireAfterSeconds": seconds if seconds == "off" else Int64(whole_number(seconds))}}
+
+
+def _is_positive_whole(value: Any) -> bool:
+    number = to_decimal(value) if is_number(value) else None
+    return number is not None and number.is_finite() and number > 0 and not number % 1
 
 
 def _change_streams(value: dict[str, Any]) -> dict[str, Any]:

@@ -160,6 +160,8 @@ def test_images_expire() -> None:
         ({"changeStreamOptions": {"other": 1}}, 2),
         ({"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": 0}}}, 2),
         ({"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": "on"}}}, 2),
+        ({"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": float("inf")}}}, 2),
+        ({"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": float("nan")}}}, 2),
         ({"defaultMaxTimeMS": {"readOperations": 1}}, 238),
     ],
 )

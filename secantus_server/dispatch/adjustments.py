@@ -1,4 +1,4 @@
-"""What commands adjust beside the store: parameters, the profiler, query settings and index filters.
+"""The settings that commands change outside the store: parameters, the profiler, query settings and index filters.
 
 A snapshot keeps them, and a restore applies them again.
 """
@@ -53,7 +53,7 @@ class Adjustments(NamedTuple):
         return tuple(_changes(before, now) for before, now in zip(self._tables(), later._tables(), strict=True))
 
     def changed(self, changes: tuple[Changes, ...]) -> Adjustments:
-        """Return these adjustments with changes."""
+        """Return a copy of these adjustments with the changes applied."""
         tables = [_changed(table, some) for table, some in zip(self._tables(), changes, strict=True)]
         profiling = self.profiling
         if any(changes[3:]):

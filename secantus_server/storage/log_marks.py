@@ -153,7 +153,7 @@ class LogMarks:
         os.close(self._fd)
 
     def _sync(self) -> None:
-        """Wait until the marks are on disk: after a power loss, those of an earlier opener would be misleading."""
+        """Sync the marks to disk. Otherwise a start after a power loss could read the marks of an earlier run."""
         try:
             self._map.flush()
             sync_directory(self.directory)

@@ -25,7 +25,7 @@ from secantus_server.work.writers import open_writer
 
 USERS = "system.users"
 ROLES = "system.roles"
-# The `_id` of no user: that of a user contains a dot.
+# An `_id` that no user has: the `_id` of a user contains a dot.
 _NOBODY = "nobody"
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""`secantus-conformance twin`: sessions are the same for a seed, differences become questions, and those the smallest sessions."""
+"""Test `secantus-conformance twin`: a seed reproduces its sessions, and each difference becomes a question with a minimal session."""
 
 from __future__ import annotations
 

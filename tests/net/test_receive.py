@@ -296,7 +296,7 @@ def test_waiting_is_suspended_for_threads_that_call_once() -> None:
     while not turn.is_released:
         begin_elsewhere(caller := DirectCaller(turn), begun).join()
         caller.end()
-        # Not in another thread of its own, which could have the identifier of the one that has ended.
+        # Call this in the main thread: a new thread could reuse the identifier of the ended one.
         (here := DirectCaller(turn)).begin()
         here.end()
         rounds += 1

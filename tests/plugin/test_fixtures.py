@@ -320,7 +320,7 @@ def test_fixtures_used_only_dynamically(project: Project) -> None:
 
 
 def test_a_suite_with_a_client_of_its_own(project: Project) -> None:
-    """The database belongs to the client that `secantus_client` is for the test, whatever it was for the test before."""
+    """`secantus_db` uses the test's own `secantus_client`, even if the previous test had another one."""
     project.write(
         test_first="""
         def test_first(secantus_db, secantus_client):

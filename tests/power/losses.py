@@ -26,7 +26,7 @@ from tests.power.verify import Store, ask_again, compare, copied, give_marks, pa
 
 CLIENTS = 4
 IMAGES_PER_STORE = 20
-#: Calls of the file system from one image to the next.
+#: The maximum number of file system calls between two images.
 MOST_CALLS = 60
 #: Stores after which a new one is begun.
 GENERATIONS = 5

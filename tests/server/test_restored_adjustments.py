@@ -1,4 +1,4 @@
-"""Snapshots keep what commands adjust beside the store: parameters, the profiler, query settings, index filters."""
+"""Snapshots include the settings that commands change outside the store: parameters, the profiler, query settings, index filters."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def expire_early() -> None:
 
 
 def follow_the_wall_clock() -> None:
-    """Take the time of an entry from the clock, also where it has gone back."""
+    """Take the time of each oplog entry from the wall clock, even after the clock was set back."""
     following = Oplog._next
 
     def next_time(self: Any) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from secantus_server.work.collections import log_creation, new_collection, recal
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
-# The prefix of the collection in which MongoDB prepares the copy; its name has to fit, too.
+# The prefix of MongoDB's temporary collection. Its full name must not exceed the length limit either.
 _TEMPORARY = "tmp00000.convertToCapped."
 
 

@@ -95,7 +95,7 @@ def _keys(value: Any, document: dict[str, Any], path: str) -> list[bytes]:
         return [cell_key(leaf)]
     try:
         if type(value) is dict and "coordinates" in value and "type" not in value:
-            # Only a query takes coordinates without a type for a point: here they would have to be a legacy pair.
+            # Only a query accepts `coordinates` without `type` as a point. An indexed value must then be a legacy pair.
             parse_position(value)
         geometry = parse_geometry(value)
         if type(value) is dict and _is_big(value):

@@ -184,7 +184,7 @@ class _Parser:
     def _finish(self) -> Projection:
         includes = self.includes
         if includes is None:
-            # A projection of metadata only keeps the other fields in a find, but not in a pipeline.
+            # If a projection contains nothing but metadata, a find keeps the other fields and a pipeline drops them.
             includes = self.has_elem_match or self.keeps_id is True or (self.has_computed and not self.for_find)
         if includes and "_id" not in self.tree.children:
             self.tree.children = {"_id": Keep(), **self.tree.children}

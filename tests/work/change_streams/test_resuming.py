@@ -47,7 +47,7 @@ def test_every_reply_says_where_to_resume(db: Database) -> None:
     tokens += [event["_id"]["_data"] for event in batch["nextBatch"]]
     batch = db.command(more)["cursor"]
     tokens += [batch["nextBatch"][0]["_id"]["_data"]]
-    # While the last event is the newest operation, the stream resumes behind that event itself, also if a batch is empty.
+    # As long as the last event is the newest operation, the resume token is that event's, even after an empty batch.
     assert batch["postBatchResumeToken"]["_data"] == tokens[-1]
     assert db.command(more)["cursor"]["postBatchResumeToken"]["_data"] == tokens[-1]
     db.d.insert_one({})

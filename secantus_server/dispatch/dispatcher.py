@@ -256,8 +256,7 @@ def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply
         return command.run(request, arguments)
     if "writeConcern" not in request.body:
         reply = command.run(request, arguments)
-        if request.services.settings.sync_on_commit:
-            request.services.engine.flush_log()
+        settle(request)
         return reply
     problem = write_concern_error(request.body["writeConcern"])
     told = {} if problem is None else {"writeConcernError": problem}

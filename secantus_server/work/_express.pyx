@@ -18,7 +18,10 @@ from secantus_server.dispatch._operation cimport Operation
 from secantus_server.exec._point cimport read_entry, read_record
 from secantus_server.index._index cimport Index
 from secantus_server.storage._unit cimport RecoveryUnit
-from secantus_server.work._plain_message cimport DELETE, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
+from secantus_server.work._plain_message cimport (
+    ARRAY, BINARY, BOOL, DELETE, DOCUMENT, DOUBLE, FIND, INSERT, INT32, INT64, MODIFY, OBJECT_ID, OP_MSG, STRING, TIMESTAMP, UPDATE, Parts,
+    PlainMessage,
+)
 
 from secantus_server.bson import RawDocument, decode_unique, encode
 from secantus_server.bson.values import Date
@@ -34,20 +37,8 @@ from secantus_server.work.express_record import record_slow
 from secantus_server.work.retried import note_retried, store_retried
 
 cdef enum:
-    OP_MSG = 2013
     REPLY_AT = 21  # header 16, flags 4, kind 1
     MOST_KEPT = 65536  # a connection keeps no larger buffer
-    # BSON types.
-    DOUBLE = 1
-    STRING = 2
-    DOCUMENT = 3
-    ARRAY = 4
-    BINARY = 5
-    OBJECT_ID = 7
-    BOOL = 8
-    INT32 = 16
-    TIMESTAMP = 17
-    INT64 = 18
 
 cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify")
 cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command")

@@ -14,23 +14,10 @@ from secantus_server.bson._validate cimport check_whole
 from secantus_server.errors import CommandError
 
 cdef enum:
-    OP_MSG = 2013
     BODY_AT = 21  # header 16, flags 4, kind 1
     MOST_DOCUMENTS = 16
     MOST_BYTES = 1048576
     LONGEST_NAME = 100
-    # BSON types.
-    DOUBLE = 1
-    STRING = 2
-    DOCUMENT = 3
-    ARRAY = 4
-    BINARY = 5
-    OBJECT_ID = 7
-    BOOL = 8
-    DATE = 9
-    INT32 = 16
-    TIMESTAMP = 17
-    INT64 = 18
     # The bits of `Parts.seen`.
     CLUSTER_TIME = 1
     READ_PREFERENCE = 2

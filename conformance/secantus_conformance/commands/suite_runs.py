@@ -1,0 +1,82 @@
+"""What the commands `drivers` and `odms` share: a suite that others wrote, run against one server."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from secantus_conformance.commands.options import add_report_option, seconds
+from secantus_conformance.differences import Difference
+from secantus_conformance.drivers.base import DriverSuite, read_junit
+from secantus_conformance.environment import discover
+from secantus_conformance.execution.servers import is_bundled, make_servers
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Result, Run
+from secantus_conformance.running import named
+
+Suite = TypeVar("Suite", bound=DriverSuite)
+
+
+def add_suite_options(parser: argparse.ArgumentParser, timeout: float) -> None:
+    """Add the options of the server and of the report.
+
+    Arguments:
+        timeout: the default time limit in seconds.
+    """
+    parser.add_argument("--uri", action="append", default=[], metavar="URI", help="a running server")
+    parser.add_argument("--server", metavar="COMMAND", help="a command that starts a server on port {port}; default: the bundled server")
+    limit = f"time limit of the whole suite (default: {timeout:.0f})"
+    parser.add_argument("--timeout", type=seconds, default=timeout, metavar="SECONDS", help=limit)
+    add_report_option(parser)
+
+
+def find_suite(suites: Mapping[str, Suite], name: str, kind: str) -> Suite:
+    """Return the suite of a name. Raises UsageError if there is none.
+
+    Arguments:
+        kind: what the error calls it.
+    """
+    if name not in suites:
+        raise UsageError(f"Unknown {kind} {name!r}; the suites are {', '.join(sorted(suites))}.")
+    return suites[name]
+
+
+def run_suite(
+    suite: DriverSuite,
+    folder: Path,
+    arguments: argparse.Namespace,
+    differences: Callable[[], list[Difference]],
+    hold: Callable[[list[Result]], list[Result]] | None = None,
+) -> Run:
+    """Run a prepared suite against a server. Raises UsageError if it cannot be completed.
+
+    Arguments:
+        arguments: with the options of `add_suite_options`.
+        differences: reads the known differences of the bundled server.
+        hold: changes the results of the bundled server, after the known differences.
+    """
+    auth = suite.auth and not arguments.uri and arguments.server is None
+    server = make_servers(arguments.uri, arguments.server, 1, suite.port, auth=auth)[0]
+    bundled, start = is_bundled(server), time.monotonic()
+    try:
+        uri = server.start()
+        environment = discover(uri)
+        with tempfile.TemporaryDirectory() as scratch:
+            junit = Path(scratch, "junit.xml")
+            suite.run(folder, uri, junit, arguments.timeout)
+            results = read_junit(junit, suite, differences() if bundled else [])
+        died = server.exit_reason()
+    finally:
+        server.stop()
+    return Run(
+        f"Suite of {suite.name}",
+        {"name": suite.name, "version": suite.version},
+        named(environment.describe(), server),
+        tuple(hold(results) if bundled and hold is not None else results),
+        time.monotonic() - start,
+        (f"In this run {died}.",) if died else (),
+    )

@@ -15,6 +15,8 @@ from secantus_conformance.peers import run_pymongo
 from secantus_conformance.report.evidence import evidence_page, figures, peers_table, read_figures
 from secantus_conformance.report.files import write_reports
 
+from tests.conformance.interpreters import give_interpreter
+
 PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
 VERDICTS = (Verdict.PASSED, Verdict.PASSED, Verdict.KNOWN, Verdict.FAILED, Verdict.SKIPPED)
 
@@ -75,10 +77,7 @@ def test_figures_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the interpreter is a shell script here")
 def test_each_file_of_a_suite_gets_a_server(tmp_path: Path) -> None:
-    interpreter = tmp_path / "environment/bin/python"
-    interpreter.parent.mkdir(parents=True)
-    interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
-    interpreter.chmod(0o755)
+    give_interpreter(tmp_path)
     (tmp_path / "test").mkdir()
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = mine\n", encoding="utf-8")
     head = "import os, pytest\npytestmark = pytest.mark.mine\n"

@@ -19,6 +19,8 @@ from secantus_conformance.odms.python_suite import PythonSuite
 from secantus_conformance.odms.registry import SUITES
 from secantus_conformance.ratchet import read_ratchet
 
+from tests.conformance.interpreters import give_interpreter
+
 TESTS = "def test_good(): pass\ndef test_bad(): assert 1 == 2\n"
 MOCHA = """<testsuite><testcase classname="a" name="b" time="0.1"/>
 <testcase classname="a" name="c" time="0.1"><failure>Error: x
@@ -57,10 +59,7 @@ def test_the_version_of_a_package_that_names_it_in_python(tmp_path: Path) -> Non
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the interpreter is a shell script here")
 def test_a_suite_runs_unchanged(tmp_path: Path) -> None:
-    interpreter = tmp_path / "fake-1.2.3/environment/bin/python"
-    interpreter.parent.mkdir(parents=True)
-    interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
-    interpreter.chmod(0o755)
+    give_interpreter(tmp_path / "fake-1.2.3")
     (tmp_path / "fake-1.2.3/installed").touch()
     fake = suite()
     source = checkout(tmp_path / "source")

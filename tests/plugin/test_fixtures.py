@@ -357,6 +357,18 @@ def test_a_suite_with_a_client_of_its_own(project: Project) -> None:
         def test_parametrized(secantus_db):
             assert secantus_db == "secantus_test"
         """,
+        test_third="""
+        def test_third(secantus_db):
+            assert secantus_db.client.options.pool_options.appname is None
+            assert secantus_db.fruit.count_documents({}) == 0
+        """,
+    )
+    project.passes(passed=6)
+
+
+def test_a_suite_that_parametrizes_its_client(project: Project) -> None:
+    """pytest runs a test for each parameter of what `secantus_db` requests late."""
+    project.write(
         test_params="""
         import pytest
         from pymongo import MongoClient
@@ -412,4 +424,4 @@ def test_a_suite_with_a_client_of_its_own(project: Project) -> None:
             assert secantus_db.fruit.count_documents({}) == 0
         """,
     )
-    project.passes(passed=13)
+    project.passes(passed=8)

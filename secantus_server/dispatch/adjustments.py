@@ -68,9 +68,10 @@ class Adjustments(NamedTuple):
 
 
 def _changes(before: Mapping[Any, Any], now: Mapping[Any, Any]) -> Changes:
+    # By identity, since 1 equals True: a value that was set again counts as changed.
     if before is now:
         return {}
-    return {name: now.get(name, _REMOVED) for name in {**before, **now} if before.get(name, _REMOVED) != now.get(name, _REMOVED)}
+    return {name: now.get(name, _REMOVED) for name in {**before, **now} if before.get(name, _REMOVED) is not now.get(name, _REMOVED)}
 
 
 def _changed(table: dict[Any, Any], changes: Changes) -> dict[Any, Any]:

@@ -169,8 +169,26 @@ def _start(request: Request) -> SessionTransaction:
     services.sessions.transactions.abort_older(session, services.engine.acquire_lock)
     limit_s = parameter_value(services, "transactionLifetimeLimitSeconds")
     transaction = SessionTransaction(session, number, services.clock.elapsed() + limit_s)
-    services.sessions.transactions.begin(transaction)
+    _record(request, transaction)
     return transaction
+
+
+def _record(request: Request, transaction: SessionTransaction) -> None:
+    """Record a new transaction, and abort the one of its session that it replaces.
+
+    Raises:
+        CommandError: 225 TransactionTooOld if the session has begun a newer transaction or retryable write meanwhile.
+    """
+    sessions, acquire = request.services.sessions, request.services.engine.acquire_lock
+    session, number = transaction.session, transaction.number
+    older = sessions.transactions.begin(transaction)
+    if older is not None and older is not transaction:
+        sessions.transactions.abort_when_idle(older, acquire)
+    newest = sessions.retries.newest_number(session)
+    if older is transaction or (newest is not None and newest > number):
+        # The newer statement has looked for open transactions before this one was recorded.
+        sessions.transactions.abort_when_idle(transaction, acquire)
+        raise too_old(session, number, number if newest is None else newest)
 
 
 def find_transaction(request: Request) -> SessionTransaction:

@@ -137,7 +137,8 @@ class Topology:
             "term": self.term,
             "members": [member],
             "protocolVersion": Int64(1),
-            "writeConcernMajorityJournalDefault": True,
+            # `j` is false unless a write asks for it, also with `w: "majority"`: see durability.py.
+            "writeConcernMajorityJournalDefault": False,
             "settings": settings,
         }
 

@@ -120,12 +120,23 @@ class Transactions:
         self.started = self.committed = self.aborted = 0
         self.namespaces = NamespaceLocks()
 
-    def begin(self, transaction: SessionTransaction) -> None:
-        """Record a session's new transaction."""
-        self._newest[transaction.session] = transaction
+    def begin(self, transaction: SessionTransaction) -> SessionTransaction | None:
+        """Record a session's new transaction, unless one with a newer number is open.
+
+        Two commands of one session may begin transactions at the same time, and the older number may arrive here last.
+
+        Returns:
+            the open transaction that has to be aborted: the session's older one, or the new one itself if it was not recorded.
+        """
         with self._ended:
             self.open += 1
             self.started += 1
+            found = self._newest.get(transaction.session)
+            is_open = found is not None and found.state is State.IN_PROGRESS
+            if found is not None and is_open and found.number > transaction.number:
+                return transaction
+            self._newest[transaction.session] = transaction
+        return found if is_open else None
 
     def all_open(self) -> list[SessionTransaction]:
         """Return the open transactions."""
@@ -198,11 +209,19 @@ class Transactions:
         """
         found = self._newest.get(session)
         if found is not None and found.state is State.IN_PROGRESS:
-            acquire(found.lock)
-            try:
-                self.abort_held(found)
-            finally:
-                found.lock.release()
+            self.abort_when_idle(found, acquire)
+
+    def abort_when_idle(self, transaction: SessionTransaction, acquire: Callable[[Lock], None]) -> None:
+        """Abort a transaction once the statement that runs in it has ended.
+
+        Arguments:
+            acquire: as for `abort_older`.
+        """
+        acquire(transaction.lock)
+        try:
+            self.abort_held(transaction)
+        finally:
+            transaction.lock.release()
 
     def end(self, session: bytes) -> None:
         """Abort a session's open transaction, and forget the session."""

@@ -126,3 +126,12 @@ def test_a_locked_server(server: SecantusDBServer, db: Database[dict[str, Any]])
     assert server.written_since(snapshot), "or the next test would wait for the lock"
     server.restore(snapshot)
     assert db.c.insert_one({}).acknowledged
+
+
+def test_a_setting_changes_between_equal_values_of_other_types(server: SecantusDBServer) -> None:
+    before = Adjustments.of(server.services)
+    one, true = (before._replace(parameters={**before.parameters, "x": value}) for value in (1, True))
+    changed = before.changed(before.changes_to(one)).parameters["x"]
+    assert changed == 1
+    assert type(changed) is int
+    assert type(one.changed(one.changes_to(true)).parameters["x"]) is bool

@@ -170,6 +170,7 @@ def test_the_replica_set(admin: Database) -> None:
     assert (status["set"], status["myState"], [member["stateStr"] for member in status["members"]]) == ("secantus", 1, ["PRIMARY"])
     config = admin.command({"replSetGetConfig": 1})["config"]
     assert config["members"][0]["host"] == status["members"][0]["name"]
+    assert config["writeConcernMajorityJournalDefault"] is False, "only j: true and sync_on_commit wait for the disk"
     assert failure(admin, {"replSetInitiate": {}})["codeName"] == "AlreadyInitialized"
 
 

@@ -205,6 +205,8 @@ class SecantusDBServer(Recording):
         return None if self._console is None else self._console.url
 
     def _note_start(self, address: str) -> None:
+        for cut in self.services.engine.log_cuts:
+            self._log.warning(f"{cut.described()} They are kept in {cut.kept}.")
         details: dict[str, Any] = {"id": 23016, "summary": "Waiting for connections", "attributes": {"address": address}}
         self._log.info(f"listening on {address}", component="NETWORK", **details)
 

@@ -17,14 +17,16 @@ from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError
 from secantus_server.storage.format import check_version
 from secantus_server.storage.idents import Idents
-from secantus_server.storage.inspection import inspect, log_files
+from secantus_server.storage.inspection import inspect
 from secantus_server.storage.keys import IdentRange
+from secantus_server.storage.log_cuts import Cut
 from secantus_server.storage.log_marks import LogMarks, reserve
 from secantus_server.storage.orphans import Orphans
 from secantus_server.storage.snapshots import NOTHING_RESTORED, Restored, Snapshot, SnapshotStack, ValuesAtSnapshot, write_back
 from secantus_server.storage.tables import WITH_IDENTS
 from secantus_server.storage.tidying import Tidying
 from secantus_server.storage.waiting import Check, Waits
+from secantus_server.storage.whole_checkpoint import checkpoint_all
 from secantus_server.storage.wiredtiger._binding import Connection
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, RLock, Thread
@@ -67,6 +69,9 @@ class Engine:
     close the gate, and guards the snapshots; the ident lock guards the idents; the purge lock excludes purges from each other and from
     closing. The pool is a list and the orphans are a deque, whose single operations are atomic.
     """
+
+    #: What the opening cut off the log and kept.
+    log_cuts: tuple[Cut, ...] = ()
 
     def __init__(
         self,
@@ -152,15 +157,14 @@ class Engine:
         cls, directory: Path, marks: LogMarks, cache_size_mb: int | None, session_max: int, sync_on_commit: bool, check_waiting: Check
     ) -> Engine:
         """Open the store in a directory, or create it."""
-        exists = inspect(directory, marks.before)
-        if not exists:
+        log = inspect(directory, marks.before)
+        if log is None:
             marks.note_making()
-        without_log = exists and not log_files(directory)
         try:
             limit = configuration.change_limit(cache_size_mb)
             connection = Connection(bytes(directory), configuration.path_config(cache_size_mb, session_max), False, limit)
         except StorageError as error:
-            if exists and error.code == 1:
+            if log is not None and error.code == 1:
                 raise StorageError(
                     f"The storage directory {directory} cannot be read: a file of the storage engine is damaged, or was written by another "
                     f"version. Restore the directory from a backup. ({error.message})"
@@ -170,9 +174,9 @@ class Engine:
             engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)
             with engine.transaction() as unit:
                 check_version(unit, directory)
-            if without_log:
-                # The tables still refer to a position in the lost log: without a checkpoint the new log would not be read from its start.
-                engine.checkpoint()
+            if log is not None and log.needs_checkpoint:
+                checkpoint_all(engine)
+        engine.log_cuts = () if log is None else log.cuts
         return engine
 
     def close(self) -> None:

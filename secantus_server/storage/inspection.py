@@ -9,18 +9,19 @@ The log is read from the last checkpoint. These faults are detected:
 
 After the last acknowledged commit - after a power loss, the last that was synced - a crash may leave anything: an incomplete record, with
 intact ones after it, because a disk writes in any order; a log file without its header; a gap in the numbers of the files. Nothing that was
-promised lies there, and WiredTiger would refuse to read some of it, so the log is cut off where it ceases to be intact.
+promised lies there, and WiredTiger would refuse to read some of it, so the log is cut off where it ceases to be intact. After a power loss
+what is cut off is kept: see log_cuts.py.
 """
 
 from __future__ import annotations
 
 import mmap
-import os
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from secantus_server.storage.errors import StorageError
-from secantus_server.storage.log_marks import NAME, LogPosition, Marks, sync_directory
+from secantus_server.storage.log_cuts import HEADER_BYTES, Cut, cut_off
+from secantus_server.storage.log_marks import NAME, LogPosition, Marks
 from secantus_server.storage.tables import NAMES
 from secantus_server.storage.wiredtiger._binding import has_log_record, log_records_end
 
@@ -35,8 +36,8 @@ _HELP: Final = (
     "Restore the directory from a backup; or, to continue from the last checkpoint without later writes, "
     f"remove {NAME} and all files {_LOG}*."
 )
-#: A log file's first record describes it; the second one states where the previous file ended.
-_SECOND_RECORD: Final = 128
+#: The second record of a log file states where the previous file ended.
+_SECOND_RECORD: Final = HEADER_BYTES
 _RECORD_HEADER: Final = 16
 _SYSTEM_RECORD: Final = 4
 _FIRST_BLOCK: Final = 4096
@@ -72,8 +73,21 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
     return True
 
 
-def inspect(directory: Path, marks: Marks | None) -> bool:
-    """Check a storage directory before it is opened; return whether it contains a store.
+class LogState(NamedTuple):
+    """The log of a store that may be opened.
+
+    Arguments:
+        needs_checkpoint: the tables may refer to a position in a log file that was missing or was removed; without a checkpoint after
+            the opening, a later start would not read the new log from its start.
+        cuts: what was cut off the log and may contain acknowledged commits.
+    """
+
+    needs_checkpoint: bool
+    cuts: tuple[Cut, ...] = ()
+
+
+def inspect(directory: Path, marks: Marks | None) -> LogState | None:
+    """Check a storage directory before it is opened; return the state of its log, or None if it contains no store.
 
     What an interrupted creation of a store has left is removed: nothing was stored in it, and WiredTiger cannot always continue it.
 
@@ -86,13 +100,10 @@ def inspect(directory: Path, marks: Marks | None) -> bool:
         if _is_unfinished(directory):
             for path in (*directory.glob("WiredTiger*"), *(directory / name for name in FILES)):
                 path.unlink(missing_ok=True)
-            return False
+            return None
         # Someone has put a store into the directory since.
         marks = None
-    if not check_files(directory, marks):
-        return False
-    check_log(directory, marks)
-    return True
+    return check_log(directory, marks) if check_files(directory, marks) else None
 
 
 def _is_unfinished(directory: Path) -> bool:
@@ -101,61 +112,53 @@ def _is_unfinished(directory: Path) -> bool:
     return not (directory / BACKUP).exists() and all(table.stat().st_size <= _FIRST_BLOCK for table in tables if table.exists())
 
 
-def check_log(directory: Path, marks: Marks | None) -> None:
+def check_log(directory: Path, marks: Marks | None) -> LogState:
     """Check that the log contains every acknowledged commit, and cut off what a crash has left after the last of them.
 
     Raises StorageError if it does not.
     """
     files = log_files(directory)
     if marks is not None and marks.closed:
-        _remove_begun(files)
-        return
+        return LogState(_remove_begun(files) or not files)
     start = LogPosition(min(files, default=1), 0)
     required = LogPosition(0, 0)
     if marks is not None:
         start, required = max(start, marks.checkpoint), marks.required_end
     if not files and required.file == 0:
-        return
+        return LogState(needs_checkpoint=True)
+    lost_power = marks is not None and not marks.same_boot
     for number in range(start.file, max(required.file, *files, start.file) + 1):
         position = LogPosition(number, start.offset if number == start.file else 0)
-        end = _intact_end(files, position, required) if number in files else position
+        end = _intact_end(files, position, required, to_last_byte=lost_power) if number in files else position
         if end is None:
             continue
         if marks is not None and end >= max(required, marks.checkpoint):
-            _cut_off(files, end)
-            return
+            return LogState(True, tuple(cut_off(files, end, keep=lost_power)))
         if number not in files:
             raise StorageError(f"The log file {_LOG}{number:010} is missing from {directory}. {_HELP}", _DAMAGED)
         raise StorageError(
             f"The log file {files[number]} is damaged at byte {end.offset}: all later writes would be lost. {_HELP}", _DAMAGED
         )
-    if marks is not None:
-        _remove_begun({number: path for number, path in files.items() if number > required.file})
+    if marks is None:
+        return LogState(needs_checkpoint=False)
+    return LogState(_remove_begun({number: path for number, path in files.items() if number > required.file}))
 
 
-def _cut_off(files: dict[int, Path], end: LogPosition) -> None:
-    """Remove the log after a position, the last files first; of a file nothing stays if only its header would."""
-    for number in sorted(files, reverse=True):
-        if number > end.file or (number == end.file and end.offset <= _SECOND_RECORD):
-            files[number].unlink()
-        elif number == end.file:
-            os.truncate(files[number], end.offset)
-            with files[number].open("rb") as file:
-                os.fsync(file.fileno())
-    # Before anything is appended: another power loss must not bring back what was cut off.
-    for directory in {path.parent for path in files.values()}:
-        sync_directory(directory)
-
-
-def _remove_begun(files: dict[int, Path]) -> None:
+def _remove_begun(files: dict[int, Path]) -> bool:
     """Remove the last log files as long as they have no record after the header: a crash has interrupted their creation.
 
     WiredTiger refuses a file that ends with its header.
+
+    Returns:
+        whether a file was removed.
     """
+    removed = False
     for number in sorted(files, reverse=True):
         if _records_end(files[number], 0) > _SECOND_RECORD:
-            return
+            break
         files[number].unlink()
+        removed = True
+    return removed
 
 
 def _records_end(path: Path, start: int) -> int:
@@ -166,8 +169,12 @@ def _records_end(path: Path, start: int) -> int:
         return log_records_end(content, start)
 
 
-def _intact_end(files: dict[int, Path], start: LogPosition, required: LogPosition) -> LogPosition | None:
-    """Return where a log file ceases to be intact, from a position on; None if it is intact to its end."""
+def _intact_end(files: dict[int, Path], start: LogPosition, required: LogPosition, *, to_last_byte: bool) -> LogPosition | None:
+    """Return where a log file ceases to be intact, from a position on; None if it is intact to its end.
+
+    Arguments:
+        to_last_byte: whether an incomplete or damaged last record counts, which WiredTiger would ignore.
+    """
     path = files[start.file]
     with path.open("rb") as file:
         if path.stat().st_size == 0:
@@ -175,7 +182,7 @@ def _intact_end(files: dict[int, Path], start: LogPosition, required: LogPositio
         else:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 end = log_records_end(content, start.offset)
-                goes_on = has_log_record(content, end)
+                goes_on = has_log_record(content, end) or (to_last_byte and bool(content[end:].strip(b"\0")))
     before_next = _end_before(files[start.file + 1], start.file) if start.file + 1 in files else 0
     if goes_on or end < before_next or (LogPosition(start.file, end) < required and start.file == required.file):
         return LogPosition(start.file, end)

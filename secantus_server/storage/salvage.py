@@ -12,6 +12,7 @@ from secantus_server.errors import CommandError
 from secantus_server.storage import configuration
 from secantus_server.storage.errors import StorageError
 from secantus_server.storage.inspection import check_log, log_files
+from secantus_server.storage.log_cuts import earlier_cuts
 from secantus_server.storage.log_marks import NAME as MARKS
 from secantus_server.storage.log_marks import LogMarks
 from secantus_server.storage.tables import NAMES
@@ -47,15 +48,20 @@ def make_readable(directory: Path) -> list[str]:
 
 def _look_at_log(directory: Path) -> list[str]:
     """Return what is wrong with the log, and remove the marks: the storage engine then reads the log as far as it is intact."""
+    lost = [
+        f"The file {path.name} contains {path.stat().st_size} bytes that an earlier start cut off the log: "
+        "writes that were acknowledged without being synced to disk may be lost."
+        for path in earlier_cuts(directory)
+    ]
     marks = LogMarks(directory)
     try:
-        check_log(directory, marks.before)
+        lost += [cut.described() for cut in check_log(directory, marks.before).cuts]
     except StorageError as error:
-        return [f"{error.message.split(':')[0]}: {_LATER_WRITES}."]
+        lost.append(f"{error.message.split(':')[0]}: {_LATER_WRITES}.")
     finally:
         marks.close()
         (directory / MARKS).unlink()
-    return []
+    return lost
 
 
 def _open(directory: Path, lost: list[str]) -> Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from secantus_server.storage import RECORDS, DamagedData, Engine, StorageError, pack_ident
+from secantus_server.storage import RECORDS, DamagedData, Engine, StorageError, log_cuts, pack_ident
 from secantus_server.storage import log_marks as marks
 from secantus_server.storage.inspection import FILES, log_files
+from secantus_server.storage.log_cuts import earlier_cuts
 from secantus_server.storage.tables import NAMES
 
 WRITER = Path(__file__).with_name("damaged_writer.py")
@@ -161,6 +163,65 @@ def test_a_machine_that_stopped_writes_in_any_order(store: Path, monkeypatch: py
     monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
     assert 20 < records(store) < WRITTEN
     assert 20 < records(store) < WRITTEN
+
+
+def test_what_is_cut_off_after_a_power_loss_is_kept(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = last_log(store)
+    before, end = log.read_bytes(), end_of_log(log)
+    flip(log, end - 50 * UNIT)
+    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
+    engine = Engine.open(str(store))
+    engine.close()
+    (cut,) = engine.log_cuts
+    assert cut.log_file == log.name
+    assert end - cut.offset - cut.size < UNIT
+    kept = bytearray((store / "SecantusLog.cut-1").read_bytes())
+    kept[end - 50 * UNIT - cut.offset] ^= 0x40
+    assert kept == before[cut.offset : cut.offset + cut.size], "all of it, with the damage"
+    assert records(store) < WRITTEN
+    assert earlier_cuts(store) == [cut.kept], "a second start has nothing to cut off"
+
+
+def test_a_damaged_last_record_after_a_power_loss_is_kept(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = last_log(store)
+    flip(log, end_of_log(log) - UNIT)
+    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
+    assert records(store) == WRITTEN - 1
+    assert [path.name for path in earlier_cuts(store)] == ["SecantusLog.cut-1"]
+
+
+def test_an_incomplete_record_after_a_kill_is_not_kept(store: Path) -> None:
+    """No commit in it was acknowledged, since acknowledged ones were passed to the operating system."""
+    log = last_log(store)
+    content = bytearray(log.read_bytes())
+    at = end_of_log(log)
+    content[at : at + 8] = (3 * UNIT).to_bytes(4, "little") + b"\1\2\3\4"
+    log.write_bytes(content)
+    assert records(store) == WRITTEN
+    assert earlier_cuts(store) == []
+
+
+def failing_sync(path: Path) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_what_is_cut_off_must_be_kept_before_the_log_changes(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = last_log(store)
+    flip(log, end_of_log(log) - 50 * UNIT)
+    damaged = log.read_bytes()
+    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
+    monkeypatch.setattr(log_cuts, "_sync", failing_sync)
+    assert "cannot be kept in" in refusal(store)
+    assert log.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("damage", [lambda path: flip(path, 20), Path.unlink], ids=["damaged header", "missing"])
+def test_the_log_that_follows_a_removed_file_is_read(store: Path, damage: Callable[[Path], None]) -> None:
+    """A closed store does not need its last log file; but its tables refer to positions in it, which the new log has not reached yet."""
+    Engine.open(str(store)).close()
+    damage(last_log(store))
+    subprocess.run([sys.executable, str(WRITER), str(store), "1000"], check=True)
+    assert records(store) == 2 * WRITTEN
 
 
 @pytest.mark.parametrize(("header", "zeros"), [(0, 0), (0, 4096), (UNIT, 0), (UNIT, 4096)])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from pymongo import MongoClient
 
 from secantus_server import SecantusDBServer
 from secantus_server.cli import main
-from secantus_server.storage import INDEX_ENTRIES, META, Engine
+from secantus_server.storage import INDEX_ENTRIES, META, Engine, log_marks
 from secantus_server.storage.inspection import log_files
 
 DOCUMENTS = 4000
@@ -219,3 +221,23 @@ def test_an_index_that_does_not_fit_its_documents(damaged: Path, tmp_path: Path,
     assert main(["check", str(damaged)]) == 3
     assert "Detected 3 missing index entries" in capsys.readouterr().out
     assert salvage(damaged, tmp_path / "new") == 0
+
+
+def test_what_a_power_loss_cut_off_the_log_is_reported(damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (damaged / "SecantusLog.cut-1").write_bytes(b"x" * 300)
+    assert salvage(damaged, tmp_path / "new") == 3
+    assert "The file SecantusLog.cut-1 contains 300 bytes that an earlier start cut off the log" in capsys.readouterr().out
+
+
+def test_a_log_that_a_power_loss_left_incomplete_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run([sys.executable, str(Path(__file__).with_name("damaged_writer.py")), str(tmp_path / "killed")], check=True)
+    files = log_files(tmp_path / "killed")
+    log = files[max(files)]
+    overwrite(log, len(log.read_bytes().rstrip(b"\0")) / log.stat().st_size - 0.0001, 4)
+    monkeypatch.setattr(log_marks, "_boot_id", lambda: b"another".ljust(36))
+    salvage(tmp_path / "killed", tmp_path / "new")
+    printed = capsys.readouterr().out
+    assert "writes that were acknowledged without being synced to disk may be lost" in printed
+    assert "some data was lost" in printed

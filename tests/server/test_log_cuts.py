@@ -1,0 +1,47 @@
+"""A server that starts after a power loss reports what it could not apply of the log."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from secantus_server import SecantusDBServer
+from secantus_server.storage import log_marks
+from secantus_server.storage.inspection import log_files
+
+WRITER = """
+import os, sys
+from pymongo import MongoClient
+from secantus_server import SecantusDBServer
+
+server = SecantusDBServer(port=0, storage_path=sys.argv[1], log_level="error")
+server.start()
+with MongoClient(server.uri) as client:
+    for number in range(50):
+        client.shop.orders.insert_one({"_id": number})
+os._exit(0)
+"""
+
+
+def test_a_log_that_was_cut_off_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, log_file = tmp_path / "store", tmp_path / "server.log"
+    subprocess.run([sys.executable, "-c", WRITER, str(store)], check=True)
+    files = log_files(store)
+    log = files[max(files)]
+    content = bytearray(log.read_bytes())
+    content[len(content.rstrip(b"\0")) - 1000] ^= 0x40
+    log.write_bytes(content)
+    monkeypatch.setattr(log_marks, "_boot_id", lambda: b"another".ljust(36))
+    with (
+        SecantusDBServer(port=0, storage_path=str(store), log_level="warning", log_file=str(log_file)) as server,
+        MongoClient[dict[str, Any]](server.uri) as client,
+    ):
+        assert client.shop.orders.count_documents({}) < 50
+    text = log_file.read_text(encoding="utf-8")
+    assert f"The log file {log.name} was not intact from byte" in text
+    assert f"They are kept in {store}/SecantusLog.cut-1." in text

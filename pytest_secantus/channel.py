@@ -138,7 +138,7 @@ class Objects:
         return number
 
     def named(self, number: int) -> object:
-        """Return the object of a number."""
+        """Return the object that was registered under a number."""
         return self._kept[number][0]
 
     def forget(self, forgotten: list[tuple[int, int]]) -> None:

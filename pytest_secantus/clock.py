@@ -46,7 +46,7 @@ class ServerClock:
         return as_datetime(self._server.clock()[0])
 
     def freeze(self, when: datetime | None = None) -> datetime:
-        """Stop the time, at `when` or at the present time; return the time at which it stands still.
+        """Freeze the clock at `when`, or at the present time; return the frozen time.
 
         Arguments:
             when: without a time zone, it is in UTC, as for pymongo.
@@ -65,7 +65,7 @@ class ServerClock:
         return as_datetime(self._server.move_clock(as_ms("set", when), runs=False))
 
     def tick(self, delta: float | timedelta = 1.0) -> datetime:
-        """Advance the time, whether it runs or stands still; return the new time.
+        """Advance the clock, whether it runs or is frozen; return the new time.
 
         Arguments:
             delta: seconds, or a timedelta.

@@ -200,13 +200,16 @@ class CommandWatch:
             self.switch_on()
 
     def _server_stops(self) -> None:
-        """Take what is left in the log of a server that stops in the teardown of the last test."""
+        """Take the remaining commands from the log of a server that stops in the teardown of the last test."""
         if self.is_on:
             self._harvest(self._item)
             self.switch_off()
 
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> AbstractContextManager[None] | None:
-        """Return a block whose commands are left out of the test's log, or None if those of a fixture are not: its scope is the test."""
+        """Return a context manager that leaves commands out of the test's log, or None for a fixture of function scope.
+
+        The commands of a fixture of function scope belong to the test.
+        """
         return self._left_out() if self.is_on and fixturedef.scope != "function" else None
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""``--secantus-console``: after a failure, wait, and show the test in the console until the user goes on, there or in the terminal."""
+"""``--secantus-console``: show a failed test in the console, and wait until the user continues on the page or in the terminal."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class ConsoleView:
         self._process.show(test)
 
     def wait(self) -> None:
-        """Wait until the user goes on: by the page, or by Enter. The end of the terminal's input leaves only the page."""
+        """Wait until the user continues, on the page or by Enter. After the end of the terminal's input only the page remains."""
         sources: list[Any] = [self._read]
         if sys.stdin is not None and sys.stdin.isatty():
             sources.append(sys.stdin)
@@ -90,7 +90,7 @@ _VIEW: Final = pytest.StashKey[ConsoleView]()
 
 
 def pause_in_console(guard: Guard, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> None:
-    """Show a failed test in the console, and wait until the user goes on."""
+    """Show a failed test in the console, and wait until the user continues."""
     config = node.config
     view = view_of(config, guard.worker.uri)
     view.show(state_of(guard, node, report))
@@ -158,7 +158,7 @@ def _difference(one: Difference) -> dict[str, Any]:
 
 
 def _commands(config: pytest.Config) -> tuple[list[CommandRecord], int]:
-    """Return the commands of the test, and how many its log lacks."""
+    """Return the commands of the test, and the number of commands missing from its log."""
     watch = watch_of(config)
     return (watch.own_records(), watch.server.commands_left_out()) if watch.is_on else ([], 0)
 

@@ -137,7 +137,7 @@ class ClonedSuite(ParallelTestSuite):  # type: ignore[misc]
 
 
 class TestRunner(DiscoverRunner):  # type: ignore[misc]
-    """A test runner that starts a server of its own: ``TEST_RUNNER = "pytest_secantus.django.TestRunner"``."""
+    """A test runner that starts its own server: ``TEST_RUNNER = "pytest_secantus.django.TestRunner"``."""
 
     __test__ = False
     parallel: int

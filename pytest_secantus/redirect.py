@@ -137,7 +137,7 @@ class Redirect:
         return [self._without_foreign(uri, login) if uri else entity for entity, uri in zip(asked, uris, strict=True)]
 
     def options(self, options: dict[str, Any], login: bool = False) -> dict[str, Any]:
-        """Return a redirected client's keyword arguments without those for features that our server lacks."""
+        """Return a redirected client's keyword arguments without the ones for features that our server lacks."""
         if not login and any(name.lower() == "username" and value for name, value in options.items()):
             self.logins.leave_out()
         return {**{name: value for name, value in options.items() if not self._drops(name, login)}, **self._tls}

@@ -129,7 +129,7 @@ def add_commands(report: Report, test: str, records: list[CommandRecord]) -> Non
 
 
 def add_others(report: Report, records: Iterable[CommandRecord]) -> None:
-    """Add commands that belong to no test: those of fixtures with a wider scope, of teardowns, and of imports."""
+    """Add commands that belong to no test: commands of fixtures with a wider scope, of teardowns, and of imports."""
     for record in records:
         report["other_commands"] += 1
         report["other_ms"] += record.duration_ms

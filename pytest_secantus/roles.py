@@ -38,7 +38,7 @@ class ClientsAs:
         return client
 
     def uri(self, *who: str) -> str:
-        """Return the connection string for such a client."""
+        """Return the connection string of a client with a role."""
         return self._worker.uri_as(self._user(who))
 
     def close(self) -> None:

@@ -56,7 +56,7 @@ class Seeds:
                 self._write(self.contents(path), self._options.database)
 
     def prepare(self, sources: Sequence[Source]) -> None:
-        """Put exactly these sources, besides the base, into the store before a test begins to write.
+        """Load exactly these sources, in addition to the base, before a test begins to write.
 
         Raises:
             SeedError: a source cannot be read or loaded.

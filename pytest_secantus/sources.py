@@ -91,7 +91,7 @@ class Sources:
         self._found: dict[int, tuple[Sequence[Place], bool, int, int]] = {}
 
     def begin(self, test_file: str) -> None:
-        """Forget all lines, and take those of a test's file for the test's own."""
+        """Forget all lines, and attribute lines of a test's file to the test."""
         if self._test_file in self._kinds:
             self._kinds[self._test_file] = PROJECT
         self._test_file = test_file

@@ -309,7 +309,7 @@ class Worker:
 
     @property
     def has_seeds(self) -> bool:
-        """Whether a test has had seeds, which the next ones may have to exchange."""
+        """Whether a test has loaded seeds, which a later test may have to replace."""
         return self._seeds is not None
 
     @property

@@ -234,7 +234,7 @@ def _foremost(document: Filter, path: str, last: bool) -> Filter:
 
 
 def _leaves(value: Any, path: list[str]) -> list[Any]:
-    """Return the values at a path, with those of arrays one by one; None where there is none."""
+    """Return the values at a path, with an array's items instead of the array; None where the path is missing."""
     if not path:
         if type(value) is not list:
             return [value]

@@ -1,4 +1,4 @@
-"""Serving a console on a socket that listens already, in this thread or in one of its own."""
+"""Serving a console on a socket that already listens, in this thread or in a new one."""
 
 from __future__ import annotations
 

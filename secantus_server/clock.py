@@ -42,7 +42,7 @@ class Clock(SystemTime):
 
 
 class SettableClock(Clock):
-    """A clock that stands still until it is advanced.
+    """A clock that advances only on request.
 
     Arguments:
         now_ms: the initial time.

@@ -40,7 +40,7 @@ _END_TIMEOUT_S: Final = 5.0
 
 
 class ConsoleProcess:
-    """A console in a process of its own, which ends with this one.
+    """A console in a separate process, which ends with this one.
 
     Arguments:
         start: the console's configuration: "uri", "write", "client_options".

@@ -561,7 +561,7 @@ class SecantusDBServer(Recording):
             services.clock.end_move()
 
     def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
-        """Set the fail point failCommand under a label, beside others that are set.
+        """Set the fail point failCommand under a label, in addition to others that are set.
 
         Arguments:
             label: distinguishes it from the others.

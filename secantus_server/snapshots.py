@@ -94,7 +94,7 @@ class Snapshots:
         snapshot.begun = self._services.engine.begun
 
     def _note_state(self, snapshot: ServerSnapshot) -> None:
-        """Record the present state beside the store in a snapshot."""
+        """Record in a snapshot the present state that is not in the store."""
         services = self._services
         snapshot.cursors = services.cursors.open_ids()
         snapshot.sessions = services.sessions.known()

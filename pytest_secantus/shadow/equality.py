@@ -52,7 +52,7 @@ class Aside:
         self._most_ms = most_ms if first else max(self._most_ms, most_ms)
 
     def note_id(self, ours: ObjectId, theirs: ObjectId) -> None:
-        """Note that an id of the shadow stands for one of ours."""
+        """Record that an id of the shadow corresponds to one of ours."""
         self._ids[ours], self._theirs[theirs] = theirs, ours
 
     def for_shadow(self, command: bytes) -> bytes:

@@ -61,14 +61,14 @@ def _outcome_of(reply: dict[str, Any]) -> dict[str, Any]:
 
 
 def _result_of(reply: dict[str, Any]) -> Any:
-    """Return what is shown of a reply's success: its error, or 1."""
+    """Return a reply's outcome for display: its error, or 1."""
     if reply.get("ok"):
         return {"ok": 1}
     return {"ok": 0, "code": reply.get("code"), "errmsg": reply.get("errmsg")}
 
 
 def comparable_results(name: str, results: list[Any], database: str) -> list[Any]:
-    """Return the results of a listing without what differs between servers; those of other commands as they are.
+    """Return the results of a listing without the fields that differ between servers; results of other commands are unchanged.
 
     Arguments:
         database: the name of the database there, which namespaces contain.

@@ -35,7 +35,7 @@ UNORDERED: Final = Order()
 
 
 def order_of(name: str, body: dict[str, Any], command: bytes) -> Order:
-    """Return what is defined of the order of a command's results.
+    """Return how far the order of a command's results is defined.
 
     Arguments:
         body: the decoded command.

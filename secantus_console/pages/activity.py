@@ -1,4 +1,4 @@
-"""What goes on: operations, connections, sessions and transactions."""
+"""Current activity: operations, connections, sessions and transactions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def operations(call: Call) -> Answer:
 
 
 def _current(call: Call, **options: bool) -> list[dict[str, Any]]:
-    """Return the operations; those of other users too, if the user may see them."""
+    """Return the operations, including other users' if the user may see them."""
     return list(call.client.admin.aggregate([{"$currentOp": {"allUsers": True, **options}}]))
 
 

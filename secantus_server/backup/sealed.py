@@ -43,7 +43,7 @@ class _Hashing:
 
 
 class SealedWriter:
-    """Writes a sealed file under a temporary name beside its own, and renames it once it is complete and on disk.
+    """Writes a sealed file under a temporary name in the same directory, and renames it once it is complete and synced.
 
     Arguments:
         path: the file's name; it must not exist.

@@ -135,7 +135,7 @@ class Catalog:
         self.view = self._settled = view
 
     def mark_multikey(self, collection: Collection, indexes: Sequence[Index]) -> None:
-        """Mark indexes of a collection as multikey, in a transaction of its own.
+        """Mark indexes of a collection as multikey, in a separate transaction.
 
         Called before the commit of the documents that make them multikey, so that a reader who sees the entries also sees the flag. The
         flag is set in memory only after its row is committed: an index with a flag in memory needs no row any more. If the documents are

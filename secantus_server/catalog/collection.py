@@ -159,6 +159,6 @@ class Collection:
         return collection
 
     def take_count_of(self, other: Collection) -> None:
-        """Share what is known of the documents of the collection that this one replaces in the catalog; both have the same ones."""
+        """Share the document count and search contents in memory with the collection that this one replaces in the catalog."""
         self.document_count = other.document_count
         self.search_contents = other.search_contents

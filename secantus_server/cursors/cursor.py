@@ -155,7 +155,7 @@ class Cursor:
             self.watch.wake()
 
     def reply_fields(self) -> dict[str, Any]:
-        """Return what a reply's cursor document says besides the batch, the id and the namespace."""
+        """Return the fields of a reply's cursor document other than the batch, the id and the namespace."""
         return {}
 
     def pass_over(self, newest: int) -> None:

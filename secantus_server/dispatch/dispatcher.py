@@ -107,7 +107,7 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
 
 
 def _release_scripts(operation: Operation, engine: Engine, outcome: Outcome | None) -> None:
-    """Free a command's JavaScript engine, whose memory can be large. A cursor that goes on keeps it until its own end."""
+    """Free a command's JavaScript engine, whose memory can be large. A cursor that stays open keeps the engine until it is closed."""
     operation.engine = None
     cursor = outcome.get("cursor") if isinstance(outcome, dict) else None
     if cursor is None or not cursor["id"]:

@@ -58,7 +58,7 @@ def concern_labels(command: Command, call: Call, code: int) -> tuple[str, ...]:
 
 
 def backoff_fields(services: Services) -> dict[str, Any]:
-    """Return the fields of an overload error besides its labels: how long a driver should wait before it retries, if that is set.
+    """Return the fields of an overload error other than its labels: the driver's delay before a retry, if it is set.
 
     https://github.com/mongodb/specifications/blob/master/source/client-backpressure/client-backpressure.md
     """

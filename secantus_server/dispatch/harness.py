@@ -1,4 +1,7 @@
-"""What a test harness asks of the server besides commands; `SecantusDBServer` implements it, and the command secantusTest offers it."""
+"""The operations that a test harness needs and MongoDB has no command for.
+
+`SecantusDBServer` implements them, and the command secantusTest offers them to clients.
+"""
 
 from __future__ import annotations
 

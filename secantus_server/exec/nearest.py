@@ -55,7 +55,7 @@ class Rings(Protocol):
 
 
 class NearestDocuments(IndexReader):
-    """A reader that reads one ring at a time and returns its documents by their distance, those of equal distance in the natural order.
+    """A reader that reads one ring at a time and returns its documents by distance; documents at the same distance are in natural order.
 
     Arguments:
         measure: returns the distance of a document, or None if it does not match.

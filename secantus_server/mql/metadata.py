@@ -1,4 +1,4 @@
-"""Metadata beside a document: what a query knows of it that is not in its fields. `$meta` reads it.
+"""Metadata of a document: values that a query computes for it and that are not in its fields. `$meta` reads them.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/meta/
 """
@@ -39,7 +39,7 @@ class Metadata:
         self.is_mixed_up = False
 
     def score_keyword(self) -> str | None:
-        """Return the keyword of the metadata that `score` stands for, or None if the documents have no score."""
+        """Return the keyword of the metadata that `score` denotes, or None if the documents have no score."""
         return next((keyword for keyword in SCORES if keyword in self.available), None)
 
     def lose(self) -> None:

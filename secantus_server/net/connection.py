@@ -216,7 +216,7 @@ class Connection:
         return error_reply(CommandError(1, text), self._services)
 
     def _bytes_of(self, message: Message, reply: Reply, reply_id: int, more: bool) -> bytes:
-        """Return the reply's bytes, or those of an error reply if it cannot be encoded, for instance because it is too large."""
+        """Return the bytes of the reply, or of an error reply if it cannot be encoded, for instance because it is too large."""
         try:
             return build_reply(message, reply, reply_id, more)
         except CommandError as error:

@@ -196,7 +196,7 @@ class DirectConnection:
         return self._transport.is_over
 
     def send(self, data: bytes, *, is_limited: bool = False, in_loop: bool = False, on_reply: Callable[[], None] | None = None) -> None:
-        """Send a message, and run its command unless it may have to wait.
+        """Send a message, and run its command unless it may block.
 
         Arguments:
             data: the message.
@@ -310,7 +310,7 @@ class DirectConnection:
 
 
 class Reaper:
-    """Ends direct connections that their clients have closed, in a thread of its own.
+    """Ends direct connections that their clients have closed, in a separate thread.
 
     A finalizer closes a connection at any point of any thread, which may hold any lock of the server. So it only appends to a queue.
 
@@ -373,7 +373,7 @@ def is_in_server(services: Services) -> bool:
 
 
 def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:
-    """Return whether a command may have to wait for another one to continue, or for longer than its client.
+    """Return whether a command may block until another command ends, or for longer than its client waits.
 
     The waits for locks, which are interrupted like any other command, do not count.
     """

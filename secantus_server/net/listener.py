@@ -167,7 +167,7 @@ class Listener:
                 thread.join(0.01)
 
     def check_clients(self) -> None:
-        """End the connections whose clients are overdue, and interrupt reads that nobody waits for. Called at regular intervals."""
+        """Close connections whose clients are overdue, and interrupt reads whose client has gone. Called at regular intervals."""
         self._end_overdue()
         self._end_abandoned()
 

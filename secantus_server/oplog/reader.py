@@ -36,7 +36,7 @@ TRANSACTIONS = b"admin.$cmd"
 
 
 class Operation(NamedTuple):
-    """A change, as an entry of its own or as a part of a transaction.
+    """A change: a single entry, or a part of a transaction's entry.
 
     Arguments:
         stamp: the timestamp of its commit, as a 64-bit number.
@@ -114,7 +114,7 @@ def entry_at(unit: RecoveryUnit, stamp: int) -> bytes | None:
 
 
 def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selection) -> Iterator[Operation]:
-    """Return the operations of an entry: the entry itself, or those of a transaction that it commits.
+    """Return the operations of an entry: the entry itself, or the operations of the transaction that it commits.
 
     Arguments:
         unit: reads the earlier entries of a large transaction.

@@ -76,7 +76,7 @@ class Token(NamedTuple):
 
 
 def high_water_mark(stamp: int) -> str:
-    """Return the token that stands before all events of a time."""
+    """Return the token that sorts before all events of a time."""
     return f"{_TIME_DIGITS}{stamp:016X}{_MARK_DIGITS}{_MARK_REST}"
 
 
@@ -109,7 +109,10 @@ def fragment_identity(identity: bytes, fragment: int) -> bytes:
 
 
 def fragment_of(token: Token, event: Token) -> int | None:
-    """Return the number of the fragment of an event that a token stands for; None if it stands for another event or a whole one."""
+    """Return the number of the event's fragment that a token identifies.
+
+    None if the token identifies another event, or an event without fragments.
+    """
     if token._replace(rest=b"") != event._replace(rest=b"") or not token.rest.startswith(event.rest) or token.rest == event.rest:
         return None
     return _small_number(token.rest, len(event.rest))[0]

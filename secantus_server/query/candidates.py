@@ -278,7 +278,7 @@ def _cost(node: Any) -> int:
 
 
 def _nested(paths: set[str]) -> bool:
-    """Return whether one path is a prefix of another: no document can be built from their values."""
+    """Return whether one path is a prefix of another; then no document can be built from the values at the paths."""
     return any(other.startswith(f"{path}.") for path in paths for other in paths)
 
 

@@ -44,7 +44,7 @@ class ListedSource(Plan):
 
 
 def scan_stage(query: CanonicalQuery, examined: int | None, returned: int, bounds: dict[str, Any] | None = None) -> PlanStage:
-    """Return the stages of a query over documents that are read one by one.
+    """Return the stages of a query over documents that are computed when they are read.
 
     Arguments:
         examined: the number of documents read; None before execution.

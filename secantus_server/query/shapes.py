@@ -1,4 +1,4 @@
-"""The shapes of queries: what is left of them without their values, and the hashes that explain shows.
+"""The shapes of queries, which are the queries without their values, and the hashes of shapes that explain shows.
 
 https://www.mongodb.com/docs/manual/reference/glossary/#std-term-plan-cache-query-shape
 

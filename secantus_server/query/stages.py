@@ -110,7 +110,7 @@ def index_shape(index: Index, bounds: IndexBounds, reverse: bool) -> dict[str, A
 
 
 def count_shape(index: Index, bounds: IndexBounds) -> dict[str, Any]:
-    """Return the fields of a COUNT_SCAN, whose bounds are two keys."""
+    """Return the fields of a COUNT_SCAN stage; explain shows its bounds as a start key and an end key."""
     return {**_index_flags(index), "indexBounds": bounds.explain_range()}
 
 

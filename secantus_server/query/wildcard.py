@@ -165,7 +165,7 @@ def _predicate(node: Any, collation: Any) -> Predicate | None:
 
 
 def _inexact(predicate: Predicate, node: Any) -> Predicate:
-    """Return the predicate as not exact if the entries do not tell all: `{}` also stands for a document without indexed fields."""
+    """Return the predicate as not exact if the entries do not decide it: `{}` may also be that of a document without indexed fields."""
     if type(node) is Comparison and type(node.operand) is not dict:
         return predicate
     return predicate._replace(exact=False, exact_alone=False)

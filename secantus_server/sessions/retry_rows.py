@@ -77,7 +77,7 @@ def remove(engine: Engine, sessions: set[bytes]) -> None:
 
 
 def rewrite(engine: Engine, sessions: set[bytes], writes: dict[bytes, RetryableWrite]) -> None:
-    """Replace the rows of sessions by those of their present writes."""
+    """Rewrite the rows of sessions for their present writes."""
     remove(engine, sessions)
     with engine.transaction() as unit:
         for session in sessions & writes.keys():

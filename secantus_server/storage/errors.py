@@ -1,4 +1,4 @@
-"""The exceptions of the storage engine, besides CommandError(14031) for a full disk or a full in-memory store."""
+"""The exceptions of the storage engine. A full disk or a full in-memory store raises CommandError(14031) instead."""
 
 from __future__ import annotations
 

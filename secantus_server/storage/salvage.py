@@ -1,4 +1,4 @@
-"""Making a damaged storage directory readable again, as far as its blocks are: for a copy that may be changed.
+"""The repair of a copy of a damaged storage directory: blocks that can be read become readable tables again.
 
 https://source.wiredtiger.com/develop/command_line.html
 """
@@ -47,7 +47,7 @@ def make_readable(directory: Path) -> list[str]:
 
 
 def _look_at_log(directory: Path) -> list[str]:
-    """Return what is wrong with the log, and remove the marks: the storage engine then reads the log as far as it is intact."""
+    """Return what is wrong with the log, and remove the marks, so that the storage engine reads the log up to the first damage."""
     lost = [
         f"The file {path.name} contains {path.stat().st_size} bytes that an earlier start cut off the log: "
         "writes that were acknowledged without being synced to disk may be lost."

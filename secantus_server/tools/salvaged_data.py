@@ -1,4 +1,4 @@
-"""The data of a salvaged store: its collections are written anew, with new index entries."""
+"""The data of a salvaged store: its collections are written to a new store, with new index entries."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _copy_state(source: Engine, target: Engine, clock: Clock) -> None:
 
 
 def _stray_idents(source: Engine, known: set[int]) -> list[int]:
-    """Return the idents of documents whose collection is not known, but not those of dropped collections."""
+    """Return the idents of documents whose collection is unknown, except idents of dropped collections."""
     found = []
     with source.transaction() as unit:
         dropped = [unpack_range(key) for key, _value in unit.scan(META, *orphan_bounds())]

@@ -80,7 +80,7 @@ def collection_statistics(collection: Collection, scope: ReadScope, scale: int =
 
 
 def timeseries_statistics(buckets: Collection, scope: ReadScope, scale: int = 1) -> dict[str, Any]:
-    """Return the collStats fields of a time-series collection: those of its buckets, which are no documents of its own.
+    """Return the collStats fields of a time-series collection, which describe its buckets.
 
     https://www.mongodb.com/docs/manual/reference/command/collStats/#mongodb-data-collStats.timeseries
     """

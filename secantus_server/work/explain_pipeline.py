@@ -27,7 +27,7 @@ from secantus_server.work.system_collections import computed_source
 def explain_view(
     request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any], transaction: ReadTransaction, runner: Runner
 ) -> Reply:
-    """Return the explain sections for a read of a view, which are those of the equivalent pipeline.
+    """Return the explain sections for a read of a view, which equal those of the equivalent pipeline.
 
     Arguments:
         stages, args: see `view_arguments`.
@@ -36,7 +36,7 @@ def explain_view(
 
 
 def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
-    """Return the explain sections of a pipeline: those of a query if the whole pipeline is one, otherwise the stages.
+    """Return the explain sections of a pipeline: a query's sections if the whole pipeline is a query, otherwise the stages.
 
     Arguments:
         name: the collection or view that it reads, or None.

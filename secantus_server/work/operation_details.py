@@ -32,7 +32,7 @@ def plan_summary(stages: tuple[Stage, ...]) -> str:
 
 
 def plan_details(call: Call) -> dict[str, Any]:
-    """Return what is known of a command's plans; nothing for a command without a plan."""
+    """Return the details of a command's plans; empty for a command without a plan."""
     notes = call.operation.notes
     if notes is None or notes.first is None:
         return {}

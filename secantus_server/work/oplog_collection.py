@@ -55,7 +55,7 @@ class Times(NamedTuple):
 
 
 def times_of(filter: dict[str, Any]) -> Times:
-    """Return the times that a filter allows, as far as its conditions on `ts` say."""
+    """Return the range of times that a filter's conditions on `ts` allow."""
     first, last = 0, _NO_LIMIT
     conditions = [filter, *filter["$and"]] if type(filter.get("$and")) is list else [filter]
     for condition in conditions:

@@ -1,4 +1,4 @@
-"""Indexes with entries of another version, which are built anew when a store is opened.
+"""Indexes with entries of another version, which are rebuilt when a store is opened.
 
 Text indexes of earlier releases have no entries, and the entries of later ones depend on the version of the stemmers.
 """

@@ -68,7 +68,7 @@ class PastCatalog(CatalogView):
         return self._found[namespace]
 
     def _find(self, db: str, name: str) -> Collection | None:
-        """Return a collection as it was; see `find`."""
+        """Return a collection as of the time that is read; see `find`."""
         namespace, changes = f"{db}.{name}", self._changes
         present = super().find(db, name)
         if changes is None:
@@ -87,7 +87,7 @@ class PastCatalog(CatalogView):
         return _kept(db, name, present)
 
     def _build(self, db: str, name: str, uuid: bytes, present: Collection | None, changes: Changes) -> Collection:
-        """Build a collection as it was.
+        """Build a collection as of the time that is read.
 
         Arguments:
             present: the collection of this UUID now; None if it was dropped.

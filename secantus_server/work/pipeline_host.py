@@ -307,7 +307,7 @@ class ServerHost:
         return current_operations(self._services, options, self._request.client.users if own_only else None)
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the documents of `$listLocalSessions`: the sessions of the chosen users, or without such a choice those of the own one.
+        """Return the documents of `$listLocalSessions`: the sessions of the chosen users, or of the current user if none is chosen.
 
         Without access control, sessions have no user.
         """

@@ -32,7 +32,7 @@ ID_INDEX = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
 
 
 def source_of(services: Services, db: str, name: str, collection: Collection | None, query: CanonicalQuery) -> Source:
-    """Return the source of a query's documents, which may be those of a system collection.
+    """Return the source of a query's documents, which may be a system collection.
 
     Arguments:
         collection: the collection of that name in the catalog, or None.
@@ -120,7 +120,7 @@ def _views(services: Services, db: str) -> list[bytes]:
 
 
 def _definition(view: Collection) -> dict[str, Any]:
-    """Return what `system.views` has of a view. The options of a time-series collection are those of its buckets there."""
+    """Return the document of a view in `system.views`. For a time-series collection it has the options of the buckets."""
     if not view.is_timeseries:
         return view.options
     return {name: view.options[name] for name in ("viewOn", "pipeline", "collation") if name in view.options}

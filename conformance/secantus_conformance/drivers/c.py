@@ -62,7 +62,7 @@ class CSuite:
         return frozenset(record.read_text(encoding="utf-8").splitlines())
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run the tests, each in a process of its own, and write JUnit XML. Raises UsageError if they time out."""
+        """Run each test in a separate process, and write JUnit XML. Raises UsageError if they time out."""
         write_junit(_run(folder, {**os.environ, **_address(uri)}, timeout), junit)
 
     def needs_server(self, test: str) -> bool:

@@ -43,7 +43,7 @@ class ExternalServer:
 
 @dataclass
 class CommandServer:
-    """A server that a command line starts; `{port}` in it stands for the port to use.
+    """A server that a command line starts; `{port}` in it is replaced by the port to use.
 
     Arguments:
         port: the preferred port. Another one is used if it is taken, or if it is 0.

@@ -1,4 +1,4 @@
-"""The page of evidence: the figures of every suite, beside those of other servers, kept in one data file and never typed in by hand."""
+"""The page of evidence: the figures of every suite for this server and for others, kept in one data file and never typed in by hand."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def is_timeout(error: BaseException) -> bool:
 
 
 def details(error: BaseException) -> dict[str, Any]:
-    """Return the server's reply, as far as the exception contains it."""
+    """Return the part of the server's reply that the exception contains."""
     found = getattr(inner(error), "details", None)
     return dict(found) if isinstance(found, dict) else {}
 

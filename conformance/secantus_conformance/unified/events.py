@@ -90,7 +90,7 @@ class Listener(
             return [event for event in self._events if kind in (None, EVENT_TYPES[event.name])]
 
     def wait_until(self, satisfied: Callable[[], bool], seconds: float) -> bool:
-        """Wait until a condition on this listener holds, re-evaluated after each event. Returns whether it holds."""
+        """Wait until a condition on this listener is true; it is evaluated after each event. Returns whether it became true."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while not satisfied():

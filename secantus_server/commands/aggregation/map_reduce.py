@@ -77,7 +77,7 @@ class Scripts:
     finalize: Function | None
 
     def finalized(self, key: Any, value: Any) -> Any:
-        """Return the final value of a key."""
+        """Return a key's value after `finalize`, if the command has it."""
         return value if self.finalize is None else self.finalize(key, value)
 
 

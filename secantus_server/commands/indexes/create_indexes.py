@@ -178,7 +178,7 @@ def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict
 
 
 def _check_only_one(spec: dict[str, Any], others: list[dict[str, Any]]) -> None:
-    """Refuse a second index of a kind of which a collection may have only one."""
+    """Refuse a second index of a kind that a collection may have only once."""
     kind = kind_of(spec["key"])
     if not kind.one_per_collection:
         return

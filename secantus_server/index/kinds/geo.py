@@ -62,7 +62,7 @@ class GeoKind(IndexKind):
         return [path for path in key if self.locates(key, path)]
 
     def parts(self, key: dict[str, Any]) -> list[Part]:
-        """Return the fields of a key pattern; those of geometries are ascending."""
+        """Return the fields of a key pattern; fields with geometries count as ascending."""
         return [(path, direction(value)) for path, value in key.items()]
 
     def entries_version(self) -> str:

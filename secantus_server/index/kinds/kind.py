@@ -96,7 +96,7 @@ class IndexKind(Protocol):
         return None
 
     def parts(self, key: dict[str, Any]) -> list[tuple[str, int]]:
-        """Return the paths and directions of the fields in the extractor's keys, if the planner makes bounds of them."""
+        """Return the paths and directions of the fields in the extractor's keys for which the planner makes bounds."""
         return []
 
     def is_multikey(self, keys: list[bytes], marks: list[bytes]) -> bool:
@@ -119,7 +119,7 @@ class IndexKind(Protocol):
         raise AssertionError(f"an index of the kind {self.name} has a generator")
 
     def entries_version(self) -> str:
-        """Return the version of the entries' format. When a store is opened, indexes with entries of another version are built anew."""
+        """Return the version of the entries' format. When a store is opened, indexes with entries of another version are rebuilt."""
         return ""
 
     def guard(self, spec: dict[str, Any]) -> Guard | None:

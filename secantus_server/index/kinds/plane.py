@@ -40,7 +40,7 @@ class Plane(GeoKind):
     is_flat = True
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse wildcards, `unique`, a second field of positions, and one behind other fields.
+        """Refuse wildcards, `unique`, a second 2d field, and a 2d field after other fields.
 
         Raises:
             CommandError: 67 CannotCreateIndex, 16800, 16801.
@@ -112,7 +112,7 @@ class Plane(GeoKind):
 
 
 def grid_of(spec: dict[str, Any]) -> Grid:
-    """Return the squares of an index.
+    """Return the grid of a 2d index.
 
     Arguments:
         spec: the definition as it is stored.

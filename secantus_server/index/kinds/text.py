@@ -151,7 +151,7 @@ def any_text() -> TextDefinition:
 
 
 def term_key(term: str) -> bytes:
-    """Return the part of a key that stands for a term; the digest of a long one takes the place of its end."""
+    """Return the part of a key that represents a term; the end of a long term is replaced by a digest."""
     data = term.encode("utf-8", "surrogateescape")
     if len(data) > _LONGEST_TERM:
         data = data[:_LONGEST_TERM] + sha256(data).digest()

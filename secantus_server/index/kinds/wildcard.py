@@ -132,7 +132,7 @@ def _check_compound(key: dict[str, Any], wildcard: str, projection: dict[str, An
 
 
 def has_path(spec: dict[str, Any], path: str) -> bool:
-    """Return whether the wildcard stands for a path.
+    """Return whether the wildcard includes a path.
 
     Arguments:
         spec: the index's definition.

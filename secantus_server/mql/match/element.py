@@ -46,7 +46,7 @@ def parse_type(clause: Clause) -> MatchExpression:
 
 
 def type_codes(item: Any) -> set[int]:
-    """Return the BSON type bytes that a name or number stands for.
+    """Return the BSON type bytes that a name or number denotes.
 
     Raises:
         CommandError: 2 for an unknown type, 14 if the argument is neither a string nor a number.

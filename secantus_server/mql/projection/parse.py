@@ -204,7 +204,7 @@ class _Parser:
 
 
 def _check_operator(name: str, release: Release) -> None:
-    """Raise the projection's own error for an unknown operator; `$elemMatch` is known, though not valid in `$project`."""
+    """Raise the projection's error for an unknown operator. `$elemMatch` is known and passes."""
     if name == "$elemMatch":
         return
     try:

@@ -44,7 +44,7 @@ class TermIndex:
         self._ends: dict[int, int] = {}
 
     def add(self, number: int, terms: list[str]) -> None:
-        """Add the terms of one text; those of another text of the same document do not follow it directly."""
+        """Add the terms of one text. A gap in the positions keeps phrases from matching across two texts of a document."""
         have = self.lengths.get(number, 0)
         start = self._ends.get(number, -GAP) + GAP
         for position, term in enumerate(terms, start):
@@ -99,7 +99,7 @@ class Contents:
 
 
 def values_at(value: Any, names: list[str]) -> Iterator[Any]:
-    """Yield the values at a path, through arrays; those of an array that is the value one by one."""
+    """Yield the values at a path, also inside arrays; if a value is an array, yield its items."""
     if type(value) is list:
         for item in value:
             yield from values_at(item, names)

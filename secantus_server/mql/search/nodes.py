@@ -81,7 +81,7 @@ class Phrase(Node):
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the scores of the phrase, counted as one term whose rarity is the sum of those of its words."""
+        """Return the scores of the phrase, counted as one term whose rarity is the sum of its words' rarities."""
         index = contents.terms[self.field]
         if not self.terms:
             return {}

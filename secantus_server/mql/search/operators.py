@@ -200,7 +200,7 @@ def _range(spec: dict[str, Any], mappings: Mappings) -> Node:
 
 
 def _is_indexed(name: str, path: str, value: Any, mappings: Mappings) -> bool:
-    """Return whether a field is indexed as the type of a value; raise for a string that would need a definition of its own."""
+    """Return whether a field is indexed as the type of a value; raise for a string that would need a separate definition."""
     kind = _kind(name, value)
     types = mappings.types(path)
     if kind == "token" and kind not in types:

@@ -35,7 +35,7 @@ class Shift:
         self.default = default
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one value per document of a partition."""
+        """Return the shifted value for each document of a partition."""
         values = [self.output.evaluate(document) for document in partition.documents]
         values = [None if value is MISSING else value for value in values]
         places = range(self.by, self.by + len(values))

@@ -189,7 +189,7 @@ class BucketWriter(PlainWriter):
             self.unit.remove(INDEX_ENTRIES, self._row(document, record_id))
 
     def _row(self, document: bytes, record_id: int) -> bytes:
-        """Return the key of the row of a bucket with room."""
+        """Return the key of the row that lists a bucket among its series' buckets with room."""
         start = bucket_start(document, self._time_field)
         assert start is not None, "a bucket has a start"
         return self._series(bucket_meta(document)) + _place(start, record_id)

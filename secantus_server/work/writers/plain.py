@@ -188,7 +188,7 @@ class PlainWriter:
         self._difference += later._difference
 
     def after_commit(self) -> None:
-        """Update what is known of the collection in memory."""
+        """Update the collection's count and search state in memory."""
         if self._announced:
             self._announced = False
             self.collection.search_contents.end_change(self._services.engine.begun)

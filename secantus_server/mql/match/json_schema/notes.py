@@ -1,4 +1,4 @@
-"""Keywords without a rule: `title` and `description`, and those of client-side encryption."""
+"""Keywords that check nothing: `title`, `description`, and the keywords of client-side encryption."""
 
 from __future__ import annotations
 

@@ -65,7 +65,10 @@ def _parse_test(argument: Any, ctx: ParseContext) -> Test:
 
 
 def _is_operators(argument: Any) -> bool:
-    """Return whether the argument is `{$gt: 5}` and the like, as opposed to a filter such as `{$or: [...]}` or a DBRef."""
+    """Return whether the argument consists of operators on the element, such as `{$gt: 5}`.
+
+    A filter such as `{$or: [...]}` does not, nor does a DBRef.
+    """
     if type(argument) is not dict or not argument:
         return False
     first = next(iter(argument))

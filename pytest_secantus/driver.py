@@ -106,7 +106,7 @@ def to_destination(destinations: Destinations, original: Callable[..., Any]) -> 
 
 
 def is_of_shadow(options: Any) -> bool:
-    """Return whether the options of a connection pool are those of the shadow's client."""
+    """Return whether a connection pool with these options belongs to the shadow's client."""
     return getattr(options, "appname", None) == SHADOW_NAME
 
 

@@ -42,7 +42,7 @@ class ClosedWithLoop(ConnectionPoolListener):
             self._loop.run_until_complete(self.client.close())
 
     def pool_ready(self, event: object) -> None:
-        """Ignore the event."""
+        """Do nothing: the listener needs no such event."""
 
     pool_cleared = pool_closed = pool_ready
     connection_created = connection_ready = connection_closed = pool_ready

@@ -89,7 +89,7 @@ class IndexRow(TypedDict):
 
 
 class Report(TypedDict):
-    """The data of a process or of a run. The dictionaries have keys of their own, to merge them by."""
+    """The data of a process or of a run. The keys of the dictionaries identify what is merged when reports are combined."""
 
     tests: dict[str, TestPage]
     shapes: dict[str, Shape]

@@ -35,7 +35,7 @@ class Resets:
         self._bases: dict[str, Any] = {}
 
     def begin(self, kind: str) -> None:
-        """Take the base of a kind of resets, unless it exists. (It may have ended by a restore further out.)"""
+        """Take the snapshot that a kind of reset restores, unless it is open. (A restore of an outer snapshot may have ended it.)"""
         if self._bases.get(kind) not in self._store.snapshots:
             self._bases[kind] = self._store.snapshot()
 

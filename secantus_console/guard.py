@@ -34,7 +34,7 @@ _HEADERS: Final = {
 
 
 class Guard:
-    """Answers requests that may not pass; passes the others on.
+    """Answers requests that are not allowed, and passes the others to the application.
 
     Arguments:
         app: the application behind the gate.

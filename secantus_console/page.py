@@ -52,7 +52,7 @@ class Moved:
 
 @dataclass
 class Download:
-    """A file.
+    """A file that the browser saves.
 
     Arguments:
         name: its name.

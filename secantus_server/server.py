@@ -104,7 +104,7 @@ class SecantusDBServer(Recording):
         host: the address to listen on.
         port: the TCP port; 0 selects a free one, available as `port`.
         storage_path: a directory, created if missing, or ":memory:".
-        clock: the source of time and randomness; a test may pass one that stands still.
+        clock: the source of time and randomness; a test may pass a frozen one.
         tls: the `tls_*` settings without this prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
         **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default, and failed
             logins are not delayed.

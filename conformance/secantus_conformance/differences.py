@@ -1,4 +1,4 @@
-"""Known differences: tests that a server is known not to pass, each with its reason.
+"""Known differences: tests that a server does not pass, each with the reason.
 
 The lists of the bundled server are `differences.toml` and, for drivers' own suites, `driver_differences.toml`. A known difference
 that starts to pass is a failure until its line is removed, so the list cannot become outdated.

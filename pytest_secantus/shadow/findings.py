@@ -118,7 +118,7 @@ def cut(text: str) -> str:
 
 
 def lines_of(findings: Findings) -> list[str]:
-    """Return the lines of the terminal."""
+    """Return the lines to print on the terminal."""
     differences, problems = findings["differences"], findings["problems"]
     count = len(differences) + sum(findings["more"].values())
     answers = "no answer differs" if not count else f"{count:,} answer{'s' if count > 1 else ''} differ{'' if count > 1 else 's'}"

@@ -23,5 +23,5 @@ class UnionScan(Iterator[bytes]):
         raise StopIteration
 
     def count(self) -> int:
-        """Return the number of remaining documents."""
+        """Return the number of documents not read yet."""
         return sum(scan.count() for scan in self._scans)

@@ -27,7 +27,7 @@ class Failure:
     Arguments:
         closes: whether the connection is closed instead of an answer.
         code: the error code of the answer.
-        labels: its labels, or None for those of the server.
+        labels: its labels, or None for the labels that the server adds to this code.
     """
 
     closes: bool

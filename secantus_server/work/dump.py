@@ -29,7 +29,7 @@ def dump(services: Services, with_kept: bool = False) -> list[DumpedCollection]:
     """Return the collections and views that users have made, as committed now; no system collections.
 
     Arguments:
-        with_kept: also those that restores have removed and that come back, empty, when they are used.
+        with_kept: include collections that a restore has removed and whose definitions return, empty, when they are used.
     """
     found = _dump_stored(services)
     if with_kept:

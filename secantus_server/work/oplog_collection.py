@@ -140,7 +140,7 @@ class OplogDocuments(Iterator[bytes]):
                 raise StopIteration
 
     def _read_row(self) -> bool:
-        """Read the entries of the next row; return whether there was one."""
+        """Read the entries of the next row; return False after the last row."""
         assert self._unit is not None, "entries are read in a transaction"
         if self._first > self._last:
             return False

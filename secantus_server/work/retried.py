@@ -35,7 +35,7 @@ def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> C
     """Write the record to the store, in the transaction of the statements; a store in memory needs none.
 
     Returns:
-        what the oplog's entries say of the write.
+        the fields of the write for its oplog entries.
     """
     write, executed = retried
     if not services.engine.in_memory:

@@ -206,7 +206,7 @@ def _event_lists(test: Test) -> Iterator[tuple[Test, list[Any]]]:
 
 @mutation("event removed")
 def drop_event(test: Test) -> Iterator[Test]:
-    """Expect one event less."""
+    """Drop one expected event."""
     for changed, events in _event_lists(test):
         events.pop()
         yield changed

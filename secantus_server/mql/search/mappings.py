@@ -67,7 +67,7 @@ def _definitions(found: Any) -> dict[str, dict[str, Any]]:
 
 
 def _check(node: dict[str, Any], where: str) -> None:
-    """Raise for what is malformed or not supported, at any depth."""
+    """Raise for malformed or unsupported parts of the mappings, at any depth."""
     if type(node.get("dynamic", False)) is not bool:
         raise not_supported("a dynamic mapping by types", "use dynamic: true or list the fields")
     fields = node.get("fields", {})

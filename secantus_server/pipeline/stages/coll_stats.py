@@ -71,7 +71,7 @@ class CollStats(Stage):
             raise CommandError(166, f"Namespace {namespace} is a view, not a collection")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield one document.
+        """Yield the statistics, a single document.
 
         Raises:
             CommandError: 26 if the collection does not exist.

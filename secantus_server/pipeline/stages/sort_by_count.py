@@ -18,7 +18,7 @@ from secantus_server.pipeline.stages.sort import Sort
 
 @stage("$sortByCount")
 class SortByCount(Stage):
-    """A group and a sort."""
+    """`$sortByCount`, run as a `$group` and a `$sort`."""
 
     makes_many = True
 

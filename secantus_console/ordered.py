@@ -72,7 +72,10 @@ class OrderedReader:
         return self._is_indexed
 
     def _by_groups(self, query: Filter, most: int) -> list[RawBSONDocument]:
-        """Return the first documents of the sort; documents with equal sort keys are ordered by `_id`. Only the last group of equal ones is read again."""
+        """Return the first documents of the sort, ordered by `_id` where sort keys are equal.
+
+        Only the last group of equal sort keys is read again.
+        """
         order = self._order
         found = self._find(query, order.prefix, most)
         if len(found) < most:

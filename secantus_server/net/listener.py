@@ -272,7 +272,7 @@ class Listener:
             refusal says so), or uses TLS or authentication.
 
         Raises:
-            OSError: a finalizer or a signal handler connects while its thread runs a command, which holds the locks that a connection needs.
+            OSError: a finalizer or a signal handler connects while its thread runs a command, whose locks a connection needs.
         """
         if self._services.access is not None or self.certificates is not None:
             return None

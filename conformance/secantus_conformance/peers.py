@@ -1,4 +1,4 @@
-"""Run pymongo's own suite to its end against servers that may stop answering: each test file gets a new server."""
+"""Run pymongo's own suite completely against servers that may stop responding: each test file gets a new server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FILE_SECONDS = 1200.0
 
 
 def run_pymongo(suite: PymongoSuite, folder: Path, server: CommandServer) -> Run:
-    """Run the suite against a server. What a file has not finished in its time is missing from the results and named in the notes."""
+    """Run the suite against a server. Tests that their file's time limit cuts off are missing from the results; a note names the file."""
     start = time.monotonic()
     results: list[Result] = []
     notes: list[str] = []

@@ -1,4 +1,4 @@
-"""`peers`: measure several servers by the same tests, recorded cases and pymongo's own suite, each run whole."""
+"""`peers`: measure several servers by the same complete suites: the recorded cases and pymongo's own tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands `drivers` and `odms` share: a suite that others wrote, run against one server."""
+"""The code shared by the commands `drivers` and `odms`: run a third-party suite against one server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def add_suite_options(parser: argparse.ArgumentParser, timeout: float) -> None:
 
 
 def find_suite(suites: Mapping[str, Suite], name: str, kind: str) -> Suite:
-    """Return the suite of a name. Raises UsageError if there is none.
+    """Return the suite with a name. Raises UsageError if no suite has it.
 
     Arguments:
         kind: what the error calls it.

@@ -1,4 +1,4 @@
-"""`twin URI URI`: run the same random sessions against two servers, and ask about what differs."""
+"""`twin URI URI`: run the same random sessions against two servers, and report each difference as a question."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 @dataclass
 class Asked:
-    """A question with the smallest session that leads to it, and the seeds of all sessions that ask it."""
+    """A question with the smallest session that raises it, and the seeds of all sessions that raise it."""
 
     question: Question
     commands: list[Document]
@@ -40,7 +40,7 @@ class Asked:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the sessions. Returns 1 if there is a question; raises UsageError."""
+    """Run the sessions. Returns 1 if one of them raises a question; raises UsageError."""
     seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
     sides = (Side(arguments.uri[0]), Side(arguments.uri[1]))
     asked: dict[str, Asked] = {}
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_session(sides: tuple[Side, Side], seed: int, count: int, asked: dict[str, Asked]) -> None:
-    """Run a session; shrink it if it asks something new."""
+    """Run a session; shrink it if it raises a new question."""
     commands = session(seed, count)
     found = compare(sides, commands)
     if found is None:

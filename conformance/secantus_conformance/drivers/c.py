@@ -1,4 +1,4 @@
-"""The C driver's own tests, whole in Debian's source package: `test-libmongoc` runs each of them by name."""
+"""The C driver's own tests, which Debian's source package contains completely. `test-libmongoc` runs each of them by name."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _download(cache: Path) -> Path:
 
 
 def _address(uri: str) -> dict[str, str]:
-    """Return the variables that name a server. MONGOC_TEST_URI is none of them: with it, tests put the user into the URI twice."""
+    """Return the environment variables that name a server. MONGOC_TEST_URI is left out: with it, tests put the user into the URI twice."""
     parsed = parse_uri(uri)
     host, port = parsed["nodelist"][0]
     address = {"MONGOC_TEST_HOST": host, "MONGOC_TEST_PORT": str(port)}

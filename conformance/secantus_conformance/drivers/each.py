@@ -1,4 +1,4 @@
-"""Run each test of a suite in a separate process, so that a crash or a hang is the failure of one test."""
+"""Run each test of a suite in a separate process, so that a crash or a hang fails only that test."""
 
 from __future__ import annotations
 

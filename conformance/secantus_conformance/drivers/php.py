@@ -18,7 +18,7 @@ from secantus_conformance.failures import UsageError
 _CHECKOUT = Checkout("mongodb/mongo-php-library", "1.15.0", "composer.json", r'"dev-master": "(1\.15)\.x-dev"')
 _PACKAGES = "php-cli php-mongodb php-xml php-mbstring phpunit php-symfony-phpunit-bridge php-symfony-polyfill-php80"
 _NOBODY_LISTENS = 9
-# What composer would write; its registry is not needed, since Debian packages all that the tests load.
+# The file that composer would write. Its registry is not needed, since Debian packages everything that the tests load.
 _AUTOLOAD = r"""<?php
 spl_autoload_register(static function ($class) {
     foreach (['MongoDB\\Tests\\' => 'tests/', 'MongoDB\\' => 'src/'] as $prefix => $folder) {
@@ -89,7 +89,7 @@ def _phpunit(folder: Path, uri: str, record: Path, timeout: float) -> None:
 
 
 def read_phpunit(record: Path) -> Iterator[Outcome]:
-    """Read PHPUnit's JUnit XML, which gives the reason of a failure as text and that of a skip not at all. Raises UsageError."""
+    """Read PHPUnit's JUnit XML, which has the reason of a failure as text and no reason for a skip. Raises UsageError."""
     try:
         root = ElementTree.parse(record).getroot()
     except ElementTree.ParseError as error:
@@ -106,7 +106,7 @@ def read_phpunit(record: Path) -> Iterator[Outcome]:
 
 
 def _reason(verdict: str, text: str) -> str:
-    """Return what a failure says, without the name of the test in its first line."""
+    """Return the text of a failure without its first line, which names the test."""
     if verdict == "skipped":
         return "the test does not apply to this server or environment"
     lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]

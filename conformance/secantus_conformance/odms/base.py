@@ -64,7 +64,7 @@ def known_differences(name: str) -> list[Difference]:
 
 
 def hold(name: str, results: Iterable[Result], path: Path | None = None) -> list[Result]:
-    """Apply the ratchet: a test that has passed before and does not pass now is a failure, also if it did not run.
+    """Apply the ratchet: a test that passed before and does not pass now is a failure, even if it did not run.
 
     Arguments:
         path: the ratchet file; by default that of the suite in this package.
@@ -72,7 +72,7 @@ def hold(name: str, results: Iterable[Result], path: Path | None = None) -> list
     path = path or LISTS / f"{name}.txt"
     names = set(read_ratchet(path)) if path.exists() else set()
     results = list(results)
-    # A suite may have several tests of one name.
+    # A suite may contain several tests with the same name.
     passed = {result.id for result in results if result.verdict is Verdict.PASSED}
     held = [_demand(result) if result.id in names - passed else result for result in results]
     missing = sorted(names - {result.id for result in held})

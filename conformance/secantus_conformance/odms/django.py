@@ -1,4 +1,4 @@
-"""The tests of Django's MongoDB backend, from its source distribution, run by the test runner in Django's own."""
+"""The tests of Django's MongoDB backend, from its source distribution, run by the test runner of Django's own tests."""
 
 from __future__ import annotations
 
@@ -71,5 +71,5 @@ class DjangoSuite:
         write_junit_of_record(record, junit)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: the tests that need no server are not told apart."""
+        """Return True: the tests that need no server are not distinguished."""
         return True

@@ -19,7 +19,7 @@ _TEST_MS = 30_000
 
 @dataclass
 class MongooseSuite:
-    """The tests that `npm run test-rs` runs: all but those of encryption, with a replica set.
+    """The tests that `npm run test-rs` runs: all tests except those of encryption, against a replica set.
 
     mocha writes its results at the end, so that a run that ends early leaves none.
     """
@@ -56,7 +56,7 @@ class MongooseSuite:
         _rewrite(raw, junit)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: the tests that need no server are not told apart."""
+        """Return True: the tests that need no server are not distinguished."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""A mapper in Python whose tests run with pytest, in an environment of their own."""
+"""A Python mapper whose tests run with pytest in a separate environment."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class PythonSuite:
         write_junit_of_record(record, junit)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: the tests that need no server are not told apart."""
+        """Return True: the tests that need no server are not distinguished."""
         return True
 
 

@@ -11,7 +11,7 @@ COLLECTIONS: Final = ("one", "two")
 
 
 def session(seed: int, count: int) -> list[Document]:
-    """Return the commands of a session; the last ones look at everything that the others have left.
+    """Return the commands of a session; the last ones read everything that the others have left.
 
     Arguments:
         count: the number of commands before those.
@@ -23,7 +23,7 @@ def session(seed: int, count: int) -> list[Document]:
 
 
 def looks() -> list[Document]:
-    """Return the commands that read everything."""
+    """Return the commands that read all data."""
     return [{"find": name, "filter": {}, "sort": {"_id": 1}} for name in COLLECTIONS] + [{"listIndexes": COLLECTIONS[0], "cursor": {}}]
 
 

@@ -1,4 +1,4 @@
-"""The smallest session that still asks the same question (delta debugging)."""
+"""The smallest session that still raises the same question (delta debugging)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from secantus_conformance.twin.values import Document
 
 T = TypeVar("T")
 
-#: The lists in commands whose parts may be left out.
+#: The lists in commands whose elements may be removed.
 _PARTS: Final = {"insert": "documents", "update": "updates", "delete": "deletes", "aggregate": "pipeline"}
 
 
 def shrink(commands: list[Document], asks: Callable[[list[Document]], bool]) -> list[Document]:
-    """Return a session from which no command, and no document or stage of one, can be left out.
+    """Return a session from which no command, and no document or stage of a command, can be removed.
 
     Arguments:
         asks: returns whether a session still asks the question; the whole one does.
@@ -26,7 +26,7 @@ def shrink(commands: list[Document], asks: Callable[[list[Document]], bool]) -> 
 
 
 def _without_parts(commands: list[Document], place: int, asks: Callable[[list[Document]], bool]) -> list[Document]:
-    """Leave out documents, statements or stages of a command."""
+    """Remove documents, statements or stages of a command."""
     part = _PARTS.get(next(iter(commands[place])))
     if part is None or len(commands[place][part]) < 2:
         return commands
@@ -38,7 +38,7 @@ def _without_parts(commands: list[Document], place: int, asks: Callable[[list[Do
 
 
 def _without_fields(commands: list[Document], place: int, asks: Callable[[list[Document]], bool]) -> list[Document]:
-    """Leave out fields of the documents of an insert."""
+    """Remove fields of the documents of an insert."""
     command = commands[place]
     if "insert" not in command:
         return commands

@@ -26,7 +26,7 @@ _LIMITS: Final[dict[str, Any]] = {
     "retryWrites": False,
 }
 DATABASE: Final = "secantus_twin"
-#: What a server says that does not have a command, an operator or an option.
+#: The error codes of a server without a command, an operator or an option.
 _NOT_SUPPORTED: Final = frozenset({59, 168, 115, 238, 40324})
 LOST: Final = -1
 
@@ -103,7 +103,7 @@ class Question(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What distinguishes it from other questions: the command, the place in the answer, and the codes of the errors."""
+        """The properties that distinguish this question from others: the command, the place in the answer, and the error codes."""
         names = [name for name in self.command if name in ("multi", "upsert")]
         codes = [str(one.reply.get("code", "ok" if one.reply.get("ok") else "failed")) for one in self.answers]
         path = "".join(one for one in self.mismatch.path if not one.isdigit())
@@ -111,7 +111,7 @@ class Question(NamedTuple):
 
     @property
     def is_about_support(self) -> bool:
-        """Whether one of the servers says that it does not have what the command asks for."""
+        """Whether one of the servers reports that it does not support the command."""
         return any(one.reply.get("code") in _NOT_SUPPORTED for one in self.answers)
 
 

@@ -24,7 +24,7 @@ _SCALARS: Final[tuple[Any, ...]] = (
 
 
 def scalar(chance: random.Random) -> Any:
-    """Return a value without parts."""
+    """Return a value that is neither an array nor a document."""
     if chance.random() < 0.1:
         return _EPOCH + timedelta(milliseconds=chance.choice((0, 1, 86_400_000, -1, 31_536_000_000)))
     return chance.choice(_SCALARS)
@@ -54,7 +54,7 @@ def document(chance: random.Random, identity: int | None = None) -> Document:
 
 
 def condition(chance: random.Random) -> Any:
-    """Return what a filter asks of a field."""
+    """Return the condition of a filter on one field."""
     operand = scalar(chance)
     choices: list[Any] = [
         value(chance, 1),
@@ -89,7 +89,7 @@ def query(chance: random.Random, depth: int = 2) -> Document:
 
 
 def expression(chance: random.Random, depth: int = 2) -> Any:
-    """Return an expression of an aggregation."""
+    """Return an aggregation expression."""
     if not depth or chance.random() < 0.3:
         return chance.choice([f"${chance.choice(PATHS)}", {"$literal": scalar(chance)}])
 

@@ -1,4 +1,4 @@
-"""The oplog: the entry of every write, in the write's own transaction, in an order without gaps.
+"""The oplog: each write adds an entry in its own transaction, and readers see the entries in timestamp order without gaps.
 
 One lock covers both taking a timestamp and committing, so that a reader who sees an entry also sees every earlier one.
 """
@@ -30,26 +30,26 @@ from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
 
 SECONDS_PER_HOUR = 3600
-# The row of `meta` that says that entries were removed, so that the oldest entry is not the first one ever.
+# The row of `meta` that records that old entries were removed: the oldest entry is then not the first one ever written.
 TRIMMED = b"oplog.trimmed"
-# The row of `meta` with the newest time of a store whose newest entries a restore has removed.
+# The row of `meta` with the newest timestamp, for a store whose newest entries were removed by a restore.
 NEWEST = b"oplog.newest"
 # The row of `meta` with `Oplog.complete_since`.
 COMPLETE_SINCE = b"oplog.complete"
 # The maximum size of the operations in one `applyOps` entry.
 MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
-# A cluster time of a client with a larger increment counts as the next second.
+# A client's cluster time with a larger increment is rounded up to the next second.
 MAX_GOSSIPED_INCREMENT = 2**31
 
 
 class Entry(NamedTuple):
-    """An entry that is not about a document: a command that changed a collection or database, or a note.
+    """An oplog entry of a command that changed a collection or database, or a note (no-op entry).
 
     Arguments:
         namespace: `db.$cmd`.
         uuid: the collection's UUID, or None.
         o: the command, as BSON bytes.
-        o2: what helps to apply or to undo the command, as BSON bytes, or None.
+        o2: additional data for applying or undoing the command, as BSON bytes, or None.
         op: "c" for a command, "n" for a note.
     """
 
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """The session and number of a transaction.
+    """The session id and transaction number that identify a transaction.
 
     Arguments:
         lsid: the session's id, a BSON document of `id` and `uid`.
@@ -76,29 +76,29 @@ class Origin(NamedTuple):
         return b"\x03lsid\0" + self.lsid + b"\x12txnNumber\0" + self.txn_number.to_bytes(8, "little", signed=True)
 
 
-# A change of a document: "i", "u" or "d", and the new document, or the removed one for "d". It may continue with the entry's `o` (a diff
-# for an update), and with the document before the change, where that is to be kept.
+# A change of a document: "i", "u" or "d", and the new document (for "d" the removed one). Two optional items follow: the entry's `o` (a
+# diff for an update), and the document before the change if pre-images are recorded.
 Change = tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, bytes, bytes, bytes]
-# What every entry says of its collection, a BSON document of its `ns` and `ui`, and what happened to its documents.
+# The changes of one collection's documents, with the BSON document of `ns` and `ui` that each of their entries contains.
 Writes = tuple[bytes, list[Change]]
 
 
 class Oplog:
     """The oplog of one server.
 
-    `newest` is the timestamp of the newest entry: the server's operation time. `cluster_time` is at least this; it is later while clients
-    know of a later time, and the next entry then follows it. `cluster_stamp` is the same as a 64-bit number.
+    `newest` is the timestamp of the newest entry: the server's operation time. `cluster_time` is at least `newest`. It is later if a client
+        has sent a later time; the next entry then follows that time. `cluster_stamp` is `cluster_time` as a 64-bit number.
 
-    Threads: `_lock` guards the newest timestamp and the order of commits; readers of `newest` and `seconds`, which are replaced whole, need
-    no lock.
+    Threads: `_lock` guards the newest timestamp and the order of commits. Readers of `newest` and `seconds` need no lock because these
+        values are replaced as a whole.
     `_trimming` keeps two threads from removing the same rows.
 
-    `signal` is told of each commit before it becomes the newest one, so that a reader who has heard of nothing has missed nothing up to
+    `signal` is notified of each commit before `newest` advances to it. A reader that was not notified has therefore missed no entry up to
     `newest`.
 
     Arguments:
         enabled: False for a standalone server, which has no oplog.
-        retention: how much is kept, unless `resize` has changed it; None for the default.
+        retention: the limits of the oplog unless `resize` has stored others; None for the default.
     """
 
     def __init__(self, engine: Engine, clock: Clock, *, enabled: bool, retention: Retention | None = None) -> None:
@@ -107,7 +107,7 @@ class Oplog:
             saved = saved_retention(unit)
             self._undone = undone.load(unit)
             complete_since = unit.get(META, COMPLETE_SINCE)
-        #: What is kept; replaced whole.
+        #: The limits of the oplog; always replaced as a whole.
         self.retention = saved or retention or retention_of(0, 0, in_memory=engine.in_memory)
         self._clock = clock
         self._enabled = enabled
@@ -118,11 +118,11 @@ class Oplog:
         self.newest = self.cluster_time = Timestamp(self.seconds, self._increment)
         self.cluster_stamp = self.seconds << 32 | self._increment
         self._untrimmed_bytes = 0
-        #: The time of a removed entry, as a 64-bit number; who has not read up to it has missed entries.
+        #: The timestamp of the newest removed entry, as a 64-bit number; a reader with an earlier position has missed entries.
         self.trimmed_to = 0
-        #: A time, as a 64-bit number; earlier entries do not tell everything that led to the present documents.
+        #: The time, as a 64-bit number, since which every change of a document has an entry.
         self.complete_since = 0 if complete_since is None else int.from_bytes(complete_since, "big")
-        #: How often a snapshot was restored.
+        #: The number of restored snapshots.
         self.restores = 0
 
     def _newest(self) -> tuple[int, int]:
@@ -133,33 +133,33 @@ class Oplog:
         return newest if remembered is None else max(newest, struct.unpack(">II", remembered))
 
     def is_undone(self, stamp: int) -> bool:
-        """Return whether a restore has undone what was written at a time, a 64-bit number."""
+        """Return whether a restore has undone the writes with this timestamp, a 64-bit number."""
         return stamp in self._undone
 
     def settled_stamp(self) -> int:
-        """Return the newest timestamp as a 64-bit number, after the end of a commit that is being published.
+        """Return the newest timestamp as a 64-bit number; block until a commit in progress has published its own.
 
-        For a thread with exclusive access to the store.
+        The caller has exclusive access to the store.
         """
         with self._lock:
             return self.newest_stamp
 
     def note_restore(self, kept: int) -> None:
-        """Note that everything written after a time was undone. The time is not reset: the next entry has a later time than any before.
+        """Note that all writes after a time were undone. The clock is not reset: the next entry gets a later timestamp than any before.
 
         Arguments:
-            kept: the newest time that remains, as a 64-bit number.
+            kept: the timestamp of the newest write that remains, as a 64-bit number.
         """
         with self._lock:
             if self.newest_stamp == kept:
                 return
             self._undone.add(kept, undone_to := self.newest_stamp)
-            # Advance by one, so that a resume token of the present differs from one that was given before the restore.
+            # Advance by one, so that new resume tokens differ from those that were returned before the restore.
             self._publish_time(self.seconds, self._increment + 1)
             self.restores += 1
             if not self._engine.in_memory:
                 with self._engine.transaction() as unit:
-                    # The newest entry of the directory is older now.
+                    # The newest entry in the directory is now older than the newest timestamp.
                     unit.put(META, NEWEST, self.newest_stamp.to_bytes(8, "big"))
                     undone.save(unit, kept, undone_to)
 
@@ -176,7 +176,7 @@ class Oplog:
         return stamp_of(self.newest)
 
     def history_begins_at(self, unit: RecoveryUnit) -> int:
-        """Return the oldest time, as a 64-bit number, from which on a transaction sees every entry; 0 if none was ever removed."""
+        """Return the time since which a transaction sees every entry, as a 64-bit number; 0 if no entry was ever removed."""
         if unit.get(META, TRIMMED) is None:
             return 0
         entries = unit.scan(OPLOG, b"", None)
@@ -197,7 +197,7 @@ class Oplog:
         Arguments:
             entries: changes of collections; they precede the changes of documents.
             writes: the changes of documents, by collection.
-            chain: the retryable write that made the changes, or None.
+            chain: the entries of the retryable write that made the changes, or None.
 
         Returns:
             the timestamp of the last entry.
@@ -261,27 +261,27 @@ class Oplog:
             self._publish_time(seconds, increment + len(parts) - 1)
 
     def _next(self) -> tuple[int, int]:
-        """Return the seconds and the increment of the next timestamp, which a test cannot move. Call it with the lock held."""
+        """Return the seconds and increment of the next timestamp; a mocked clock does not affect it. The caller holds the lock."""
         now_ms = self._clock.system_ms()
         if now_ms // 1000 > self.seconds and self.seconds < MAX_SECONDS:
             return timestamp_seconds(now_ms), 1
         return self.seconds, self._increment + 1
 
     def _publish_time(self, seconds: int, increment: int) -> None:
-        """Set the newest timestamp. Call it with the lock held."""
+        """Set the newest timestamp. The caller holds the lock."""
         self.seconds, self._increment = seconds, increment
-        # The cluster time first: it is never before the newest time.
+        # Set the cluster time first: it must never be earlier than the newest time.
         self.cluster_time = self.newest = make_timestamp(seconds, increment)
         self.cluster_stamp = seconds << 32 | increment
 
     def take_cluster_time(self, stamp: int) -> None:
-        """Advance the cluster time to one that a client knows.
+        """Advance the cluster time to a time received from a client.
 
         Arguments:
             stamp: the time as a 64-bit number.
         """
         if stamp & 0xFFFFFFFF > MAX_GOSSIPED_INCREMENT:
-            # Leave increments for the entries that follow.
+            # Leave room for the increments of the entries that follow.
             stamp = ((stamp >> 32) + 1) << 32
         with self._lock:
             if stamp > self.cluster_stamp:
@@ -290,7 +290,7 @@ class Oplog:
                 self.cluster_stamp = stamp
 
     def write_note(self, note: bytes) -> None:
-        """Write an entry that changes nothing, so that the newest time reaches the cluster time.
+        """Write a no-op entry to advance the newest time to the cluster time.
 
         Arguments:
             note: the entry's `o`, a BSON document.
@@ -304,21 +304,21 @@ class Oplog:
 
     @property
     def is_large(self) -> bool:
-        """Whether enough was written since the last trim to make another one worthwhile."""
+        """Whether enough was written since the last trim to trim again."""
         return self._untrimmed_bytes > self.max_bytes // 2
 
     @property
     def max_bytes(self) -> int:
-        """The size from which on the oldest entries are removed."""
+        """The size above which the oldest entries are removed."""
         return self.retention.max_bytes
 
     def keep_for_readers(self) -> None:
-        """Keep more of an in-memory store's oplog from now on, unless its size was set: a change stream or a snapshot read uses it."""
+        """Raise the default limit of an in-memory store's oplog for a change stream or snapshot read; a configured size is kept."""
         if self.retention.max_bytes == DEFAULT_BYTES_IN_MEMORY and self.retention.max_rows is not None:
             self.retention = self.retention._replace(max_bytes=READER_BYTES_IN_MEMORY)
 
     def resize(self, max_bytes: int | None, min_hours: float | None) -> None:
-        """Change how much is kept, durably.
+        """Change the limits of the oplog and store them.
 
         Arguments:
             max_bytes, min_hours: see `Retention`; None keeps the present value.
@@ -335,14 +335,14 @@ class Oplog:
         self.trim()
 
     def trim_if_large(self) -> None:
-        """Trim if that is worth its while."""
+        """Trim the oplog if enough was written since the last trim."""
         if self.is_large:
             self.trim()
 
     def trim(self) -> None:
         """Remove the oldest rows beyond the limits, unless another thread is doing so.
 
-        Called by the periodic thread, and for a crowded store by writers.
+        The periodic thread calls it, and writers do when the store is almost full.
         """
         if not self._trimming.acquire(blocking=False):
             return
@@ -361,7 +361,7 @@ class Oplog:
             self._trimming.release()
 
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
-        """Return the key of the newest row to remove; the newest row of all is always kept."""
+        """Return the key of the newest row to remove. The newest row of the oplog is always kept."""
         max_bytes, max_rows, min_hours = self.retention
         oldest_kept_s = self._clock.system_ms() // 1000 - min_hours * SECONDS_PER_HOUR
         size = 0

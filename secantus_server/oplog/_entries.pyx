@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Encoding of oplog entries; compiled because it runs once per written document.
 
-Each command, and each part of a transaction, has a row of its own: the entry under its timestamp. For the entries of documents see `_rows`.
+Each command, and each part of a transaction, has its own row, whose key is the timestamp of the entry. `_rows` encodes the entries of
+documents.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -63,7 +64,7 @@ def append(RecoveryUnit unit not None, list entries not None, uint64_t stamp, in
 
 
 cdef int put_command(Writer out, entry) except -1:
-    """Append the fields that say what a command did."""
+    """Append the fields of a command's entry that describe its effect."""
     cdef bytes o
     cdef bytes o2
     op, namespace, uuid, o, o2 = entry
@@ -80,7 +81,7 @@ cdef int put_command(Writer out, entry) except -1:
 
 
 cdef uint8_t letter_of(str op) except 0:
-    """Return the letter of a change of a document."""
+    """Return the letter of `op` for a change of a document."""
     return <uint8_t><Py_UCS4>op[0]
 
 
@@ -93,7 +94,7 @@ cdef int put_op(Writer out, uint8_t letter) except -1:
 
 
 cdef int put_change(Writer out, tuple change) except -1:
-    """Append the fields `o` and `o2`, which say what happened to a document."""
+    """Append the fields `o` and `o2`, which describe the change of a document."""
     cdef bytes document = change[1]
     cdef bytes o = document
     if change[0] == "d":
@@ -108,7 +109,7 @@ cdef int put_change(Writer out, tuple change) except -1:
 
 
 cdef int put_image(Writer out, tuple change) except -1:
-    """Append the document before its change, if it is to be kept."""
+    """Append the document before its change (the pre-image), if it is recorded."""
     cdef bytes image
     if len(change) < 4:
         return 0
@@ -127,11 +128,11 @@ cdef int put_id(Writer out, const uint8_t* document) except -1:
 
 
 def transaction_operations(list entries not None, writes not None, Py_ssize_t limit):
-    """Encode what a transaction did, as the `o` of one or several `applyOps` entries.
+    """Encode the changes of a transaction as the `o` of one or several `applyOps` entries.
 
     Arguments:
         entries: the changes of collections, which come first; see `append`.
-        writes: the changes of documents; see `append_changes` for identity and changes.
+        writes: the changes of documents, as pairs of the arguments `identity` and `changes` of `append_changes`.
         limit: the maximum size of the operations in one entry; a single operation may exceed it.
 
     Returns:
@@ -186,7 +187,7 @@ cdef class Operations:
         return self.add()
 
     cdef int add(self) except -1:
-        """Append the operation in `one` to the part, or to a new part if it does not fit."""
+        """Append the operation in `one` to the current part, or to a new part if it does not fit."""
         cdef bytes name
         if self.in_part and <Py_ssize_t>(self.out.size + self.one.size) > self.limit:
             self.end_part(b"partialTxn", True)
@@ -199,7 +200,7 @@ cdef class Operations:
         return 0
 
     cdef int end_part(self, bytes name, value) except -1:
-        """Finish the `o` of a part, whose last field is the given one unless the value is None."""
+        """Finish the `o` of a part; append the given field last unless its value is None."""
         cdef Writer document = Writer()
         cdef size_t mark = document.open()
         cdef size_t array
@@ -222,7 +223,7 @@ cdef class Operations:
 
 
 def append_transaction(RecoveryUnit unit not None, bytes fields not None, list parts not None, uint64_t stamp, int64_t wall_ms):
-    """Write the `applyOps` entries of a transaction with consecutive timestamps, each in a row of its own.
+    """Write the `applyOps` entries of a transaction with consecutive timestamps, each in its own row.
 
     Arguments:
         unit: the recovery unit, with an open transaction.
@@ -251,7 +252,7 @@ def append_transaction(RecoveryUnit unit not None, bytes fields not None, list p
 
 
 cdef int put_previous(Writer out, uint64_t stamp) except -1:
-    """Append `prevOpTime`, the optime of the previous entry of the transaction; 0 if there is none."""
+    """Append `prevOpTime`, the optime of the transaction's previous entry. For the first entry, `stamp` is 0."""
     cdef size_t mark
     out.put_name(3, "prevOpTime", 10)
     mark = out.open()

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Reading oplog entries without decoding them whole; compiled because a change stream passes over every entry of the server."""
+"""Reads oplog entries without decoding them fully. Compiled because a change stream scans every entry of the server."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint64_t
@@ -13,14 +13,14 @@ from secantus_server.bson._codec import RawDocument
 
 
 def select(bytes row not None, uint64_t first, uint64_t after, tuple names not None, bytes prefix):
-    """Return the entries of a row that concern a namespace, as pairs of timestamp and BSON bytes, and the timestamp of the last entry.
+    """Return a row's entries of the selected namespaces, as pairs of timestamp and BSON bytes, and the timestamp of the last entry.
 
     Arguments:
         row: a row of the table.
         first: the timestamp of its first entry, as a 64-bit number; each further entry has the next one.
         after: skip the entries up to this timestamp.
         names: the namespaces to select.
-        prefix: select also every namespace that begins so; None adds no namespace.
+        prefix: also select every namespace with this prefix; None adds no namespace.
     """
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(row)
     cdef Py_ssize_t size
@@ -46,7 +46,7 @@ def select(bytes row not None, uint64_t first, uint64_t after, tuple names not N
 
 
 def is_selected(bytes entry not None, tuple names not None, bytes prefix):
-    """Return whether an entry concerns a namespace; see `select`."""
+    """Return whether an entry belongs to a selected namespace; see `select`."""
     return concerns(<const uint8_t*>PyBytes_AS_STRING(entry), names, prefix)
 
 
@@ -84,7 +84,7 @@ def fields_of(bytes document not None):
 
 
 def embedded(bytes document not None, bytes name not None):
-    """Return an embedded document by its field's name, as BSON bytes; None if there is no such field or it is no document."""
+    """Return a field's embedded document as BSON bytes; None if the field is missing or not a document."""
     cdef Element element
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(document)
     if find_field(data, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &element) and element.type == 3:
@@ -93,7 +93,7 @@ def embedded(bytes document not None, bytes name not None):
 
 
 def documents_of(bytes document not None, bytes name not None):
-    """Return the documents of an array as BSON bytes; None if there is no such field or it is no array."""
+    """Return the documents in an array field as BSON bytes; None if the field is missing or not an array."""
     cdef Element array
     cdef Element element
     cdef const uint8_t* cursor
@@ -110,7 +110,7 @@ def documents_of(bytes document not None, bytes name not None):
 
 
 def value_of(bytes document not None, bytes name not None):
-    """Return the value of a field, decoded, or None."""
+    """Return the decoded value of a field, or None if absent."""
     cdef Element element
     if not find_field(<const uint8_t*>PyBytes_AS_STRING(document), PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &element):
         return None
@@ -118,7 +118,7 @@ def value_of(bytes document not None, bytes name not None):
 
 
 def shown(bytes entry not None):
-    """Return an entry as clients see it: without the fields whose names begin with `$`."""
+    """Return an entry in the form that clients see: without the fields whose names begin with `$`."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(<const uint8_t*>PyBytes_AS_STRING(entry))
     cdef Writer out

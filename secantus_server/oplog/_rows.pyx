@@ -1,29 +1,29 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The rows of the oplog's table that hold changes of documents; compiled because it runs once per written document.
+"""The rows of the oplog's table that contain changes of documents. Compiled because it runs once per written document.
 
-A row holds the changes of one commit; a large commit writes several rows. Each change has a timestamp, and these are consecutive. A change
-has an entry, and the row the timestamp of the first one; but several inserts share an entry, an `applyOps`, whose row has the timestamp of
-the last of them.
+A row contains the changes of one commit; a large commit writes several rows. Each change has its own timestamp, and the timestamps are
+consecutive. Usually each change has its own entry, and the key of the row is the timestamp of the first one. Consecutive inserts share one
+entry, an `applyOps`, and the key of their row is the timestamp of the last insert.
 
-Since most entries are never read, a row is *packed*: it stores what its changes share once, and a reader encodes the entries. All numbers
-are little-endian:
+Since most entries are never read, a row is *packed*: data shared by its changes is stored once, and a reader encodes the entries. All
+numbers are little-endian:
 
-    int32   0 if each change has an entry, -1 for inserts that share one. No BSON document begins so: a row of commands is a plain
-            sequence of entries
+    int32   0 if each change has an entry, -1 for inserts that share one. No BSON document begins with these numbers: a row without them
+            is a plain sequence of entries, as of commands
     int32   the number of changes
     int64   the wall clock time in milliseconds since the epoch
     document  the collection's `ns` and `ui`
     document  the `lsid` of a retryable write, or int32 0. After a document:
       int64   its `txnNumber`
       int32   the statement id of the first change
-      int32   the statement id of the last statement; further changes belong to it
-      uint64  the timestamp of the write's entry before, or 0
-    and of each change:
+      int32   the id of the last statement; all further changes belong to it
+      uint64  the timestamp of the write's previous entry, or 0
+    and for each change:
       uint8   the letter of its `op`
       uint8   1 if an image follows
       document  its `o`
-      document  its `o2`, for an update; that of an insert follows from its `o`
-      document  the document before its change, if it is to be kept
+      document  its `o2`, for an update; the `o2` of an insert is derived from its `o`
+      document  the document before its change, if it is recorded
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -37,12 +37,12 @@ from secantus_server.storage._pauses cimport BREATH, pause_when_due
 from secantus_server.storage._unit cimport RecoveryUnit
 
 cdef enum:
-    # A row that has reached this size gets no further entry.
+    # A row of at least this size receives no further entry.
     ROW_BYTES = 32768
-    # The number of inserts that share an entry, and the bytes from which on no further one joins; as in MongoDB.
+    # The maximum number of inserts that share an entry, and the size at which an entry receives no further insert; as in MongoDB.
     MOST_INSERTS = 500
     INSERTS_BYTES = 262144
-    # The bytes of the inserts of an entry, which has to stay below the limit of a document.
+    # The maximum bytes of the inserts in an entry, which must stay below the size limit of a document.
     LARGEST_SHARED = 15728640
     EACH_HAS_ENTRY = 0
     SHARED_ENTRY = -1
@@ -55,13 +55,13 @@ cdef enum:
 
 
 cdef class Chain:
-    """The entries of a retryable write, which name its session, number and statements, and the optime of the entry before.
+    """The fields that the entries of a retryable write have in addition: session, number, statements and the optime of the previous entry.
 
     Arguments:
         lsid: the session's id, an encoded document of `id` and `uid`.
         number: the `txnNumber`.
         statement: the id of the first statement.
-        last: the id of the last statement; further changes belong to it.
+        last: the id of the last statement; all further changes belong to it.
         previous: the timestamp of the write's previous entry, None if there is none.
     """
 
@@ -87,7 +87,7 @@ cdef class Chain:
         return out.put_int64(<int64_t>self.previous)
 
     cdef int advance(self, Py_ssize_t changes, uint64_t stamp) noexcept:
-        """Pass over changes, the last of which has this timestamp."""
+        """Advance past a number of changes, the last of which has this timestamp."""
         self.previous = stamp
         self.statement = <int>min(<Py_ssize_t>self.statement + changes, <Py_ssize_t>self.last)
         return 0
@@ -98,7 +98,7 @@ def append_changes(
 ):
     """Write the entries of changed documents of one collection; return the bytes written.
 
-    Each change has a timestamp of its own. Consecutive inserts share an entry under the timestamp of the last of them.
+    Each change has its own timestamp. Consecutive inserts share one entry, which has the timestamp of the last insert.
 
     Arguments:
         unit: the recovery unit, with an open transaction.
@@ -127,7 +127,7 @@ def append_changes(
         else:
             inserts = position
             put_header(out, EACH_HAS_ENTRY, identity, wall_ms, chain)
-            # This change, and those up to the next inserts.
+            # Append this change and the following ones, up to the next inserts that share an entry.
             while True:
                 put_packed(out, changes[position])
                 position += 1
@@ -143,7 +143,7 @@ def append_changes(
 
 
 cdef Py_ssize_t count_inserts(list changes, Py_ssize_t start) except -1:
-    """Return how many of the changes from `start` on are inserts that share an entry, 0 if the first is no insert."""
+    """Return the number of inserts from `start` on that share an entry; 0 if the change at `start` is not an insert."""
     cdef Py_ssize_t position = start
     cdef Py_ssize_t end = min(<Py_ssize_t>len(changes), start + <Py_ssize_t>MOST_INSERTS)
     cdef Py_ssize_t size = 0
@@ -160,7 +160,7 @@ cdef Py_ssize_t count_inserts(list changes, Py_ssize_t start) except -1:
 
 
 cdef int64_t put_run(Writer out, list changes, Py_ssize_t start, Py_ssize_t end, int64_t last_pause) except -1:
-    """Append the changes at [start, end) to a packed row; return the time of the last pause."""
+    """Append the changes at [start, end) to a packed row; return the time when the thread last paused for others."""
     cdef Py_ssize_t position
     for position in range(start, end):
         put_packed(out, changes[position])
@@ -219,12 +219,12 @@ cdef uint32_t packed_count(const uint8_t* row) noexcept:
 
 
 cdef const uint8_t* packed_identity(const uint8_t* row) noexcept:
-    """Return the document of the `ns` and `ui` of a packed row's changes."""
+    """Return the document with the `ns` and `ui` of a packed row's changes."""
     return row + IDENTITY_AT
 
 
 cdef class Unpacking:
-    """Encodes the entries of a packed row, one after the other."""
+    """The decoder of a packed row, which encodes its entries one after the other."""
 
     cdef const uint8_t* at
     cdef const uint8_t* identity
@@ -263,7 +263,7 @@ cdef class Unpacking:
         return self.out.put_bytes(document, document_length(document))
 
     cdef int put_session(self) except -1:
-        """Append the fields that an entry of a retryable write begins with."""
+        """Append the first fields of an entry of a retryable write."""
         if self.lsid is not NULL:
             self.put_document("lsid", 4, self.lsid)
             self.out.put_name(18, "txnNumber", 9)
@@ -294,7 +294,7 @@ cdef class Unpacking:
         return 0
 
     cdef int put_end(self) except -1:
-        """Append the times of an entry."""
+        """Append the time fields of an entry."""
         put_times(self.out, self.stamp, self.wall_ms)
         if self.lsid is not NULL:
             put_previous(self.out, self.previous)
@@ -314,7 +314,7 @@ cdef class Unpacking:
         return self.out.close(mark)
 
     cdef int put_shared(self, uint32_t count) except -1:
-        """Encode inserts as one entry, as MongoDB logs the documents of an insert command."""
+        """Encode several inserts as one entry, as MongoDB logs the documents of an insert command."""
         cdef Writer out = self.out
         cdef size_t mark = out.open()
         cdef size_t command
@@ -368,7 +368,7 @@ def entries_of(bytes row not None, uint64_t stamp):
     """Return the entries of a row as BSON bytes.
 
     Arguments:
-        stamp: the timestamp of the first, as a 64-bit number; each further entry has the next one.
+        stamp: the timestamp of the first entry, as a 64-bit number; each further entry has the next timestamp.
     """
     cdef bytes plain = plain_row(row, stamp)
     cdef const char* data = PyBytes_AS_STRING(plain)

@@ -87,10 +87,10 @@ class Oplog:
     """The oplog of one server.
 
     `newest` is the timestamp of the newest entry: the server's operation time. `cluster_time` is at least `newest`. It is later if a client
-        has sent a later time; the next entry then follows that time. `cluster_stamp` is `cluster_time` as a 64-bit number.
+    has sent a later time; the next entry then follows that time. `cluster_stamp` is `cluster_time` as a 64-bit number.
 
     Threads: `_lock` guards the newest timestamp and the order of commits. Readers of `newest` and `seconds` need no lock because these
-        values are replaced as a whole.
+    values are replaced as a whole.
     `_trimming` keeps two threads from removing the same rows.
 
     `signal` is notified of each commit before `newest` advances to it. A reader that was not notified has therefore missed no entry up to

@@ -1,4 +1,4 @@
-"""Reading the oplog from a point in time: its entries in commit order, and the operations of transactions one by one.
+"""Reads the oplog from a point in time: its entries in commit order, with transactions split into their operations.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 """
@@ -23,7 +23,7 @@ class Selection(NamedTuple):
 
     Arguments:
         names: exact namespaces.
-        prefix: also every namespace that begins so; None adds none.
+        prefix: also select every namespace with this prefix; None adds no namespace.
     """
 
     names: tuple[bytes, ...] = ()
@@ -31,20 +31,20 @@ class Selection(NamedTuple):
 
 
 EVERYTHING = Selection(prefix=b"")
-#: A transaction's entry is an `applyOps` with this namespace.
+#: The namespace of a transaction's entry, which is an `applyOps` command.
 TRANSACTIONS = b"admin.$cmd"
 
 
 class Operation(NamedTuple):
-    """A change: a single entry, or a part of a transaction's entry.
+    """A single change: an oplog entry, or one operation of a transaction's entry.
 
     Arguments:
-        stamp: the timestamp of its commit, as a 64-bit number.
-        txn_index: its number in the transaction.
+        stamp: the commit timestamp, as a 64-bit number.
+        txn_index: the position of the operation in its transaction.
         fields: `op`, `ns`, `ui`, `o`, `o2` and the private fields; documents are RawDocuments.
-        wall: the time of its commit.
-        lsid: the session of its transaction, or None.
-        txn_number: the number of its transaction, or None.
+        wall: the wall clock time of the commit.
+        lsid: the session id of the transaction, or None.
+        txn_number: the transaction number, or None.
     """
 
     stamp: int
@@ -56,7 +56,7 @@ class Operation(NamedTuple):
 
 
 class Rows:
-    """Reads the rows that follow a point in time, in several transactions.
+    """A reader of the oplog rows after a point in time, which may read in several transactions.
 
     `position` is the timestamp up to which all entries have been read, as a 64-bit number.
 
@@ -68,11 +68,11 @@ class Rows:
     def __init__(self, position: int, selection: Selection) -> None:
         self.position = position
         self._selection = selection
-        # Whether the position is the end of a row, so that the next one begins behind it.
+        # Whether the position is the end of a row; the next row then begins after it.
         self._at_row_end = False
 
     def read(self, unit: RecoveryUnit, check: Callable[[], None]) -> Iterator[list[tuple[int, bytes]]]:
-        """Return an iterator over the selected entries of one row after the other, up to the end of what the transaction sees.
+        """Return an iterator over the rows that the transaction sees; each item is the list of a row's selected entries.
 
         Arguments:
             unit: the recovery unit; its transaction has begun.
@@ -95,17 +95,17 @@ class Rows:
 
 
 def first_key(unit: RecoveryUnit, stamp: int) -> bytes:
-    """Return the key of the row that contains a timestamp, or else the key that the timestamp would have."""
+    """Return the key of the last row at or before a timestamp, which may contain it; without such a row, the timestamp's own key."""
     key = _KEY.pack(stamp)
     before = unit.scan(OPLOG, b"", key + b"\0", reverse=True)
     found = next(before, None)
     before.close()
-    # The row before can only contain the timestamp if nothing newer follows it; reading it again is cheap.
+    # This row may end before the timestamp; reading it again is cheap.
     return key if found is None else found[0]
 
 
 def entry_at(unit: RecoveryUnit, stamp: int) -> bytes | None:
-    """Return the entry with a timestamp, or None."""
+    """Return the entry with a timestamp, or None if absent."""
     for key, row in unit.scan(OPLOG, first_key(unit, stamp), _KEY.pack(stamp + 1)):
         found, _ = select(row, _KEY.unpack(key)[0], stamp - 1, (), b"")
         if found and found[0][0] == stamp:
@@ -122,7 +122,7 @@ def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selec
         selection: the namespaces of the operations to return.
 
     Raises:
-        CommandError: 286 ChangeStreamHistoryLost, an earlier entry was removed.
+        CommandError: 286 ChangeStreamHistoryLost if an earlier entry was removed.
     """
     fields = fields_of(entry)
     command = fields["o"].data
@@ -133,7 +133,7 @@ def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selec
     if value_of(command, b"partialTxn"):
         return  # the entry that commits the transaction refers to this one
     earlier = _earlier_parts(unit, entry) if value_of(command, b"count") is not None else []
-    # Several inserts of one statement are also logged as applyOps; they are no transaction.
+    # Several inserts of one statement are also logged as applyOps, without being a transaction.
     is_transaction = "txnNumber" in fields and "multiOpType" not in fields
     lsid, number = (fields.get("lsid"), fields["txnNumber"]) if is_transaction else (None, None)
     index = 0
@@ -148,7 +148,7 @@ def _earlier_parts(unit: RecoveryUnit, entry: bytes) -> list[list[bytes]]:
     """Return the operations of a large transaction's entries before the one that commits it, oldest entry first.
 
     Raises:
-        CommandError: 286 ChangeStreamHistoryLost, an entry was removed.
+        CommandError: 286 ChangeStreamHistoryLost if an entry was removed.
     """
     parts: list[list[bytes]] = []
     place = value_of(entry, b"prevOpTime")
@@ -165,7 +165,7 @@ def _earlier_parts(unit: RecoveryUnit, entry: bytes) -> list[list[bytes]]:
 
 
 def history_lost() -> CommandError:
-    """Return the error of a reader that needs entries which were removed."""
+    """Return the error for a reader whose next entries were removed."""
     return CommandError(
         286,
         "Resume of change stream was not possible, as the resume point may no longer be in the oplog.",

@@ -1,8 +1,8 @@
-"""Resume tokens of change streams, in MongoDB's form: a key string in hexadecimal digits, whose order is the order of the events.
+"""Resume tokens of change streams, in MongoDB's format: a key string in hexadecimal digits. Tokens sort like their events.
 
 https://www.mongodb.com/docs/manual/changeStreams/#resume-tokens
 
-A token holds the cluster time, the version 2, the kind of token, the number of the operation in its transaction, whether the event
+A token contains the cluster time, the version 2, the kind of token, the number of the operation in its transaction, whether the event
 invalidates the stream, the collection's UUID, and the event's type and document key. A high-water mark precedes all events of its time.
 """
 
@@ -23,7 +23,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symbol
 from secantus_server.errors import CommandError
 
-# The only version that is read.
+# The only supported version of tokens.
 _VERSION = 2
 _END = b"\4"
 # The canonical types of key strings.
@@ -31,19 +31,19 @@ _MIN, _UNDEFINED, _NULL, _NUMBER, _STRING, _OBJECT, _ARRAY, _BINARY, _OID, _FALS
     10, 15, 20, 30, 60, 70, 80, 90, 100, 110, 120, 130, 140, 150, 160, 170,
 )  # fmt: skip
 _MAX = 240
-# The types of encoded numbers: NaN, and by sign and magnitude those around zero.
+# The type bytes of encoded numbers: NaN, and those of integers around zero, which depend on sign and magnitude.
 _NEGATIVE_LARGE, _NEGATIVE_SMALL, _ZERO, _POSITIVE_SMALL, _POSITIVE_LARGE = 31, 40, 41, 42, 51
 _EVENT = 128
-# What the UUID of a collection begins with: the type, the length and the subtype of a binary value.
+# The first bytes of an encoded collection UUID: the type, length and subtype of a binary value.
 _UUID_HEAD = bytes([_BINARY, 16, 4])
 _SMALLEST_LARGE = 2.0**63
 
 
-# The type of the time, which a token begins with.
+# The type byte of the cluster time, the first byte of a token.
 _TIME_DIGITS = f"{_TIMESTAMP:X}"
-# The place in its transaction of an event outside of transactions that does not invalidate the stream.
+# The encoded transaction index of an event outside of transactions that does not invalidate the stream.
 _ORDINARY = bytes([_ZERO, _FALSE])
-# What follows the time in the digits of a token: the version 2, and the kind of token; and the rest of a high-water mark.
+# The digits after the time: the version 2 and the kind of token, and the remaining digits of a high-water mark.
 _EVENT_DIGITS = "2B042C0100"
 _MARK_DIGITS = "2B0429"
 _MARK_REST = "296E1404"
@@ -54,9 +54,9 @@ class Token(NamedTuple):
 
     Arguments:
         stamp: the cluster time as a 64-bit number.
-        is_event: an event's token; otherwise a high-water mark.
+        is_event: whether it is the token of an event; otherwise it is a high-water mark.
         txn_index: the number of the operation in its transaction.
-        from_invalidate: the event invalidates the stream.
+        from_invalidate: whether the event invalidates the stream.
         rest: the encoded UUID and identity of the event.
     """
 
@@ -76,12 +76,12 @@ class Token(NamedTuple):
 
 
 def high_water_mark(stamp: int) -> str:
-    """Return the token that sorts before all events of a time."""
+    """Return the token that sorts before all events of a cluster time."""
     return f"{_TIME_DIGITS}{stamp:016X}{_MARK_DIGITS}{_MARK_REST}"
 
 
 def event_identity(uuid: bytes | None, kind: str, detail_name: str, detail: Any) -> bytes:
-    """Return the part of a token that tells an event from others of the same operation.
+    """Return the part of a token that distinguishes events of the same operation.
 
     Arguments:
         uuid: the collection's UUID, or None.
@@ -89,7 +89,7 @@ def event_identity(uuid: bytes | None, kind: str, detail_name: str, detail: Any)
         detail_name: the second field of the identifier, `documentKey` or `operationDescription`.
         detail: its value; None leaves it out.
     """
-    # Plain bytes: a Binary compares and hashes in Python.
+    # Use plain bytes as the cache key: a Binary is compared and hashed by slower Python code.
     head = _identity_head(None if uuid is None else bytes(uuid), kind)
     if detail is None:
         return head + b"\0"
@@ -109,9 +109,9 @@ def fragment_identity(identity: bytes, fragment: int) -> bytes:
 
 
 def fragment_of(token: Token, event: Token) -> int | None:
-    """Return the number of the event's fragment that a token identifies.
+    """Return the number of the event's fragment that a token identifies, or None.
 
-    None if the token identifies another event, or an event without fragments.
+    The result is None if the token identifies another event, or an event that was not split.
     """
     if token._replace(rest=b"") != event._replace(rest=b"") or not token.rest.startswith(event.rest) or token.rest == event.rest:
         return None
@@ -119,10 +119,10 @@ def fragment_of(token: Token, event: Token) -> int | None:
 
 
 def parse_token(data: str) -> Token:
-    """Return a token from its hexadecimal digits.
+    """Parse the hexadecimal digits of a token.
 
     Raises:
-        CommandError: 50811 for digits that are no token.
+        CommandError: 50811 if the digits are not a valid token.
     """
     raw = bytes.fromhex(data)
     try:
@@ -151,7 +151,7 @@ def _invalid(reason: str) -> CommandError:
 
 
 def _small_number(raw: bytes, place: int) -> tuple[int, int]:
-    """Return the number encoded at a place, which is not negative, and the place behind it."""
+    """Return the non-negative number encoded at an offset, and the offset after it."""
     size = raw[place] - _ZERO
     if size == 0:
         return 0, place + 1

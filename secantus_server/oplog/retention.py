@@ -1,4 +1,4 @@
-"""How much of the oplog is kept: a size, and a time for which entries are kept even beyond it.
+"""The limits of the oplog: a maximum size, and a minimum age below which entries are kept even beyond the size.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/#minimum-oplog-retention-period
 """
@@ -11,14 +11,14 @@ from typing import NamedTuple
 from secantus_server.storage import META, RecoveryUnit
 
 MEGABYTE = 1024 * 1024
-# Without a size that the user has set, the oldest rows are removed beyond this number of rows, or beyond DEFAULT_BYTES.
+# If the user has set no size, the oldest rows are removed beyond this number of rows, or beyond DEFAULT_BYTES.
 DEFAULT_ROWS = 50_000
 DEFAULT_BYTES = 64 * MEGABYTE
-# The default byte limit of an in-memory store, before and after the first change stream or snapshot read. A stream may fall behind by two
-# documents of the largest size; a server without such readers does not spend memory on them.
+# The default byte limit of an in-memory store, before and after the first change stream or snapshot read. The larger limit lets a stream
+# fall behind by two documents of the maximum size. A server without such readers does not need that memory.
 DEFAULT_BYTES_IN_MEMORY = 8 * MEGABYTE
 READER_BYTES_IN_MEMORY = 40 * MEGABYTE
-# The row of `meta` with what replSetResizeOplog has set.
+# The row of `meta` with the limits set by replSetResizeOplog.
 _ROW = b"oplog.retention"
 _FORMAT = struct.Struct(">Qd")
 
@@ -27,9 +27,9 @@ class Retention(NamedTuple):
     """The limits of the oplog.
 
     Arguments:
-        max_bytes: the oldest entries are removed beyond this size.
-        max_rows: they are also removed beyond this number of rows; None for no limit.
-        min_hours: entries younger than this are kept in any case.
+        max_bytes: the size above which the oldest entries are removed.
+        max_rows: the number of rows above which the oldest ones are removed; None for no limit.
+        min_hours: entries younger than this are kept regardless of the other limits.
     """
 
     max_bytes: int
@@ -37,12 +37,12 @@ class Retention(NamedTuple):
     min_hours: float = 0.0
 
     def save(self, unit: RecoveryUnit) -> None:
-        """Store the limits, so that they hold after a restart too."""
+        """Store the limits so that they survive a restart."""
         unit.put(META, _ROW, _FORMAT.pack(self.max_bytes, self.min_hours))
 
 
 def retention_of(size_mb: int, min_hours: float, *, in_memory: bool) -> Retention:
-    """Return the limits of a server's settings.
+    """Return the limits that follow from a server's settings.
 
     Arguments:
         size_mb: the size in megabytes; 0 for the default.
@@ -55,7 +55,7 @@ def retention_of(size_mb: int, min_hours: float, *, in_memory: bool) -> Retentio
 
 
 def saved_retention(unit: RecoveryUnit) -> Retention | None:
-    """Return the limits that `Retention.save` has stored, or None."""
+    """Return the limits stored by `Retention.save`, or None if absent."""
     row = unit.get(META, _ROW)
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""The times whose writes a restored snapshot has undone. The time is not reset, so that no time means two different states."""
+"""The times of writes that a restored snapshot has undone. A restore does not reset the clock, so a time never has two states."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from bisect import bisect_left
 
 from secantus_server.storage import META, RecoveryUnit
 
-# The rows of `meta` of a directory: the begin of each interval in the key, its end in the value.
+# The rows of `meta`, for a store in a directory: the key contains the start of an interval, the value its end.
 _PREFIX = b"oplog.undone."
 _END = b"oplog.undone/"
 
 
 class UndoneTimes:
-    """Intervals of cluster times, as 64-bit numbers, in ascending order. Each excludes its begin and includes its end.
+    """Intervals of cluster times, as 64-bit numbers, in ascending order. Each excludes its start and includes its end.
 
-    Threads: the caller guards additions; a reader sees either the old lists or the new ones, which are replaced together.
+    Threads: the caller serializes additions. A reader sees either both old lists or both new ones, which are replaced together.
     """
 
     def __init__(self) -> None:
         self._intervals: tuple[list[int], list[int]] = ([], [])
 
     def add(self, begin: int, end: int) -> None:
-        """Add the newest interval; it takes in those that it covers.
+        """Add the newest interval, which replaces the intervals that it covers.
 
         Arguments:
-            begin: the newest time that remains.
-            end: the newest time that is undone.
+            begin: the time of the newest write that remains.
+            end: the time of the newest write that was undone.
         """
         begins, ends = self._intervals
         kept = bisect_left(begins, begin)
         if kept == len(begins):
-            # Readers look at an interval's end first, so that it is appended last.
+            # Append the end last, because readers look at the ends first.
             begins.append(begin)
             ends.append(end)
         else:
@@ -43,7 +43,7 @@ class UndoneTimes:
 
 
 def load(unit: RecoveryUnit) -> UndoneTimes:
-    """Return the times that `save` has stored."""
+    """Return the intervals stored by `save`."""
     times = UndoneTimes()
     for key, value in unit.scan(META, _PREFIX, _END):
         times.add(int.from_bytes(key[len(_PREFIX) :], "big"), int.from_bytes(value, "big"))
@@ -51,13 +51,13 @@ def load(unit: RecoveryUnit) -> UndoneTimes:
 
 
 def save(unit: RecoveryUnit, begin: int, end: int) -> None:
-    """Store the newest interval, in place of those that it covers."""
+    """Store the newest interval; remove the stored intervals that it covers."""
     unit.truncate(META, _key(begin), _END)
     unit.put(META, _key(begin), end.to_bytes(8, "big"))
 
 
 def forget(unit: RecoveryUnit, stamp: int) -> None:
-    """Remove the stored intervals that begin before a time."""
+    """Remove the stored intervals that start before a time."""
     unit.truncate(META, _PREFIX, _key(stamp))
 
 

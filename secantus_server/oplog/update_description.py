@@ -1,4 +1,4 @@
-"""What a `$v: 2` diff of the oplog changed: as change events describe it, and applied to a document.
+"""The changes of a `$v: 2` diff from the oplog: described as in change events, or applied to a document.
 
 https://www.mongodb.com/docs/manual/reference/change-events/update/
 """
@@ -11,7 +11,7 @@ Path = tuple[str | int, ...]
 
 
 class UpdateDescription:
-    """Collects the changes of a diff.
+    """The changes of a diff, as the `updateDescription` of a change event.
 
     Arguments:
         diff: the diff, decoded.
@@ -56,7 +56,7 @@ class UpdateDescription:
                 self._nested(value, (*path, int(key[1:])))
 
     def _name(self, path: Path) -> str:
-        """Return a path in dotted form; note it if that form is ambiguous."""
+        """Return a path in dotted form. If that form is ambiguous, record the path for `disambiguatedPaths`."""
         name = ".".join(map(str, path))
         if any(type(part) is str and ("." in part or (place and _is_index(part))) for place, part in enumerate(path)):
             self._ambiguous[name] = list(path)
@@ -71,8 +71,8 @@ def _is_index(name: str) -> bool:
 def apply_diff(document: dict[str, Any], diff: dict[str, Any]) -> dict[str, Any]:
     """Return a document with the changes of a diff.
 
-    An embedded document or array that the diff changes is left alone if it has become something else: an entry that is applied again may
-    meet the result of a later one.
+    If the diff changes an embedded document or array, but the field now has a value of another type, the value stays unchanged. This
+    happens if an entry is applied again after a later entry has replaced the value.
     """
     removed = diff.get("d", {})
     result = {name: value for name, value in document.items() if name not in removed}

@@ -1,8 +1,7 @@
-"""Tells the readers of the oplog and of capped collections that something was written where they look.
+"""Notifies readers of the oplog and of capped collections of commits on the namespaces that they read.
 
-A reader has a `Watch` on a namespace. It arms the watch, reads, and if it has found nothing it waits: a commit on the namespace that
-follows the arming ends the wait. A watch that is not armed costs a writer nothing, and one on another namespace is not looked at, so that
-writers do not pay for idle readers.
+A reader has a `Watch` on a namespace. It arms the watch, reads, and waits if it has found nothing. A commit on the namespace after the
+arming ends the wait. Writers do not pay for idle readers: a commit looks only at armed watches of its own namespace.
 """
 
 from __future__ import annotations
@@ -13,14 +12,15 @@ from typing import Any
 from secantus_server.bson import decode
 from secantus_server.system._threads import Lock
 
-# The namespaces of this many collections are remembered by their identities.
+# The maximum number of collections whose namespaces are cached by identity.
 _MAX_NAMES = 4096
 
 
 class Watch:
     """A reader's interest in the commits of one namespace. One thread at a time uses it.
 
-    Threads: the signal's lock guards `stale`. `_woken` is held while the watch is armed and nothing was written; releasing it ends a wait.
+    Threads: the signal's lock guards `stale`. `_woken` is locked while the watch is armed and nothing was written; releasing it ends a
+    wait.
 
     Arguments:
         signal: the signal to register with.
@@ -39,30 +39,30 @@ class Watch:
         self.stale = True
 
     def arm(self) -> None:
-        """Watch for the commits that follow; call it before reading."""
+        """Arm the watch for later commits; call it before reading."""
         self._signal.arm(self)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a commit since the watch was armed; return whether there was one, or a call of `wake`, in time."""
+        """Block until a commit since the arming, or a call of `wake`; return False if the time limit passed first."""
         if not self._woken.acquire(timeout=max(timeout_s, 0)):
             return False
         self._woken.release()
         return True
 
     def wake(self) -> None:
-        """End the wait of another thread."""
+        """Wake the thread that waits on this watch."""
         self._signal.disarm(self)
 
     close = wake
 
     def hold(self) -> None:
-        """Forget earlier commits; the signal's lock is held."""
+        """Clear the note of earlier commits. The caller holds the signal's lock."""
         if self.stale:
             self._woken.acquire(blocking=False)
             self.stale = False
 
     def spring(self) -> None:
-        """Note a commit; the signal's lock is held."""
+        """Note a commit and end a wait. The caller holds the signal's lock."""
         if not self.stale:
             self.stale = True
             self._woken.release()
@@ -71,13 +71,13 @@ class Watch:
 class WriteSignal:
     """The armed watches of one server.
 
-    Threads: `_lock` guards `_armed` and the watches in it. Writers look into `_armed` without the lock: a watch armed later than their look
-    belongs to a reader that sees their commit.
+    Threads: `_lock` guards `_armed` and the watches in it. Writers check without the lock whether `_armed` is empty: if a watch is armed
+    after the check, its reader sees the commit.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        # Database -> collection -> watches; "" stands for all.
+        # Database -> collection -> watches; "" means all.
         self._armed: dict[str, dict[str, dict[Watch, None]]] = {}
         self._names: dict[bytes, tuple[str, str]] = {}
         self._closed = False
@@ -92,7 +92,7 @@ class WriteSignal:
         return bool(self._armed)
 
     def arm(self, watch: Watch) -> None:
-        """Register a watch; see `Watch.arm`."""
+        """Register an armed watch; see `Watch.arm`."""
         with self._lock:
             if self._closed:
                 watch.spring()
@@ -109,7 +109,7 @@ class WriteSignal:
             watch.spring()
 
     def publish(self, commands: Iterable[Any], writes: Sequence[tuple[bytes, Any]]) -> None:
-        """Note a commit. Call it after the commit, and before its timestamp becomes the newest one.
+        """Notify the watches of a commit. Call it after the commit, and before its timestamp becomes the newest one.
 
         Arguments:
             commands: the changes of collections and databases, with their `namespace` "db.$cmd".
@@ -127,12 +127,12 @@ class WriteSignal:
             self._spring_database(command.namespace.partition(".")[0])
 
     def publish_all(self) -> None:
-        """Note a commit that may concern every namespace."""
+        """Notify all watches, for a commit that may concern every namespace."""
         with self._lock:
             self._spring_everything()
 
     def close(self) -> None:
-        """Wake all waiting threads, and let no thread wait any more."""
+        """Wake all waiting threads; later waits return at once."""
         with self._lock:
             self._closed = True
             self._spring_everything()

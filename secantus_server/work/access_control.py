@@ -1,4 +1,4 @@
-"""Access control: what the users of connections may do, from the roles in `admin.system.users` and `admin.system.roles`.
+"""Access control: the privileges of authenticated users, from the documents of `admin.system.users` and `admin.system.roles`.
 
 https://www.mongodb.com/docs/manual/core/authorization/
 """
@@ -30,11 +30,11 @@ _FIRST_USER = Grants(
 class AccessControl:
     """Implements `dispatch.access.Access`.
 
-    A client's grants are remembered with the generation of the users and roles that they were made from. A commit that writes to these
-    collections makes a watch stale, and the next command of any client begins a new generation.
+    A client's grants are cached together with a generation number of the users and roles. A commit that writes to these collections makes a
+    watch stale. The next command of any client then begins a new generation, and cached grants of older generations are computed again.
 
-    Threads: `_lock` serializes the beginning of generations. `generation` is read without it: it changes before and after the watches are
-    armed, so grants made meanwhile are made again.
+    Threads: `_lock` serializes the beginning of generations. `generation` is read without the lock: it changes before and after the watches
+    are armed, so grants computed in between are computed again.
     """
 
     def __init__(self, services: Services) -> None:
@@ -74,7 +74,7 @@ class AccessControl:
             user = find_user(self._services, db, name)
             if user is None or user.get("userId") != user_id or not self.log_in(client, user):
                 self.log_out(client)
-                # A restored snapshot may bring the user back, but no command can: a new user has a new id.
+                # Only a restored snapshot can make a dropped user valid again: a user created again by a command has a new id.
                 client.lost_user = known
         if not client.users:
             is_first = is_loopback(client.address[0]) and not any(has_documents(self._services, one) for one in (USERS, ROLES))

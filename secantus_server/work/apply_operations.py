@@ -1,7 +1,7 @@
-"""Applying entries of an oplog: changes of documents, and commands that change collections.
+"""Applies oplog entries: changes of documents, and commands that change collections.
 
-An entry can be applied again, to a state that already contains it: an insert replaces a document with the same `_id`, and a change of a
-document that no longer exists does nothing, because a later entry has removed it.
+An entry can be applied again to a state that already contains its change. An insert then replaces the document with the same `_id`. A
+change of a document that no longer exists does nothing, because a later entry has removed the document.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 """
@@ -36,14 +36,14 @@ _INDEX_NOT_FOUND = 27
 
 
 def apply_operation(request: Request, entry: Any) -> None:
-    """Apply an entry of an oplog.
+    """Apply an oplog entry.
 
     Arguments:
-        request: the command that applies it.
+        request: the command that applies the entry.
         entry: `op`, `ns`, `o`, and for an update `o2`.
 
     Raises:
-        CommandError: the entry is malformed or cannot be applied.
+        CommandError: if the entry is malformed or cannot be applied.
     """
     if type(entry) is not dict:
         raise CommandError(14, f"applyOps must contain operations, not {type_name(entry)}")
@@ -64,19 +64,19 @@ def apply_operation(request: Request, entry: Any) -> None:
         raise CommandError(9, f"bad operation type: {op}")
 
 
-# The actions that a user needs for each kind of change: an insert may replace a document.
+# The actions that a user needs for each kind of change. An insert also needs "update" because it may replace a document.
 _ACTIONS = {"i": {"insert", "update"}, "u": {"update"}, "d": {"remove"}}
 
 
 def _granted(request: Request, name: str) -> AbstractSet[str]:
-    """Return the actions that the user may perform on a collection; without access control, all that an entry needs."""
+    """Return the user's actions on a collection. Without access control, return all actions that an entry can need."""
     if request.services.access is None:
         return {"insert", "update", "remove"}
     return frozenset() if request.client.grants is None else request.client.grants.on(request.db, name)
 
 
 def _check_allowed(request: Request, is_allowed: bool, target: str) -> None:
-    """Raise unless the user may apply an entry: the privilege for applyOps alone does not allow it.
+    """Raise unless the user may perform an entry's change; the privilege for applyOps alone is not enough.
 
     Raises:
         CommandError: 13 Unauthorized.
@@ -105,7 +105,7 @@ def _collection(request: Request, transaction: Transaction, name: str) -> Collec
 
 
 def _find(request: Request, transaction: Transaction, collection: Collection, source: Any) -> Target | None:
-    """Return the document with the `_id` of an entry's document, or None."""
+    """Return the stored document with the `_id` of an entry's document, or None if absent."""
     if type(source) is not dict or "_id" not in source:
         raise CommandError(2, "applyOps: the operation has no _id")
     query = parse_query({"_id": {"$eq": source["_id"]}}, command_context(request, let={}, collation=None, collection=collection), limit=1)
@@ -150,7 +150,7 @@ _CHANGES: dict[str, Callable[[Request, Transaction, str, dict[str, Any]], None]]
 
 
 def _apply_command(request: Request, entry: dict[str, Any]) -> None:
-    """Run the command of an entry; what it removes may already be removed."""
+    """Run the command of an entry. A drop or dropIndexes whose collection or index no longer exists does nothing."""
     o = entry["o"]
     name = next(iter(o), "")
     if name in ("create", *_COMMANDS) and request.services.access is not None:

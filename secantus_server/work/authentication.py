@@ -1,4 +1,4 @@
-"""Logins: the conversations of connections, for saslStart, saslContinue and the speculative login in hello.
+"""SASL conversations of connections, for saslStart, saslContinue and the speculative authentication in hello.
 
 https://github.com/mongodb/specifications/blob/master/source/auth/auth.md
 """
@@ -24,20 +24,20 @@ from secantus_server.work.authorization import find_login, find_user
 CONVERSATION_ID = 1
 # The messages of SCRAM are much smaller, even with long names and nonces.
 _MAX_PAYLOAD = 16 * 1024
-# Longer names of users are shortened in the log.
+# Longer user names are truncated in the log.
 _MAX_NAME = 200
-# The mechanisms that MongoDB has and this server does not.
+# The mechanisms of MongoDB that this server does not support.
 _OTHERS = ("MONGODB-AWS", "MONGODB-OIDC", "GSSAPI", "PLAIN")
 
 
 def start_login(request: Request, db: str, mechanism: str, payload: Any, options: dict[str, Any], *, is_speculative: bool = False) -> Reply:
-    """Start a SASL conversation and return the reply; it ends any earlier one of the connection.
+    """Start a SASL conversation and return the reply. An earlier conversation of the connection ends.
 
     Arguments:
         db: the user's database.
         payload: the client's first message.
-        options: of saslStart.
-        is_speculative: whether the client does not know yet if the user has credentials for the mechanism.
+        options: the `options` document of saslStart.
+        is_speculative: whether the login is part of hello, sent before the client knows the user's mechanisms.
 
     Raises:
         CommandError: 334 MechanismUnavailable, 18 AuthenticationFailed.
@@ -53,7 +53,7 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
     services = request.services
     first = _first_message(request, payload)
     user, other = find_login(services, db, first.user)
-    # The same work for an unknown user, whose login should not take less time.
+    # Do the same work for an unknown user, so that the time of a login does not show whether the user exists.
     credentials = _credentials_of(other if user is None else user, mechanism)
     stored = None if user is None else credentials
     if is_speculative and user is not None and stored is None:
@@ -77,7 +77,7 @@ def log_in_by_certificate(request: Request, db: str, name: str | None) -> Reply:
 
     Arguments:
         db: the database of the login.
-        name: the user that the client expects to be, or None.
+        name: the user name that the client has sent, or None.
 
     Raises:
         CommandError: 17 ProtocolError, 18 AuthenticationFailed.
@@ -105,7 +105,7 @@ def _first_message(request: Request, payload: Any) -> ClientFirst:
 
 
 def _credentials_of(user: dict[str, Any], mechanism: str) -> dict[str, Any] | None:
-    """Return the credentials of a user, or None. A client may have written the document, without what belongs there."""
+    """Return the credentials of a user; None if they are missing or malformed, as in a document that a client has written itself."""
     stored = (user.get("credentials") or {}).get(mechanism)
     if type(stored) is not dict or not {"salt", "iterationCount", "storedKey", "serverKey"} <= stored.keys():
         return None
@@ -142,7 +142,7 @@ def continue_login(request: Request, conversation_id: Any, payload: Any) -> Repl
 
 
 def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
-    """Authenticate the connection, whose client has proved that it knows the password.
+    """Authenticate the connection after its client has proved that it knows the password.
 
     Raises:
         CommandError: 18 AuthenticationFailed if the user was dropped meanwhile or may not connect from the client's address.
@@ -171,7 +171,7 @@ def log_in(request: Request, user: dict[str, Any]) -> bool:
 
 
 def _fail(request: Request, why: str, conversation: Conversation | None = None) -> None:
-    """Log a failed login, without anything that the client has sent but the name, and count it."""
+    """Log and count a failed login. Of the data that the client sent, only the name is logged."""
     who = "a client" if conversation is None else _printable(f"{conversation.user}@{conversation.db}")
     host = request.client.address[0]
     request.services.log.warning(f"Authentication of {who} failed: {why} (from {host}, conn{request.client.connection_id}).")
@@ -179,15 +179,15 @@ def _fail(request: Request, why: str, conversation: Conversation | None = None) 
 
 
 def _printable(name: str) -> str:
-    """Return a name that a client has made up for one line of the log."""
+    """Return a client's user name for a log line: truncated, with unprintable characters replaced."""
     return "".join(character if character.isprintable() else "?" for character in name[:_MAX_NAME])
 
 
 def _wait(request: Request, user: str = "") -> None:
-    """Delay a login if many of its user, or of its address, have failed.
+    """Delay a login if many logins of its user or from its address have failed.
 
     Raises:
-        CommandError: 18 AuthenticationFailed if too many logins wait already; the operation's error if it is interrupted meanwhile.
+        CommandError: 18 AuthenticationFailed if too many logins are already waiting; the operation's error if it is interrupted.
     """
     delay_s = request.services.throttle.take_turn(request.client.address[0], user)
     if delay_s is None:
@@ -206,7 +206,7 @@ def _reply(payload: str, *, done: bool) -> Reply:
 
 
 def _text(payload: Any) -> str:
-    """Return the text of a payload: binary data, or base64, which old shells send."""
+    """Return the text of a payload, which is binary data or, from old shells, a base64 string."""
     if isinstance(payload, bytes | str) and len(payload) > _MAX_PAYLOAD:
         raise authentication_failed()
     try:

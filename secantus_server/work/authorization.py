@@ -1,4 +1,4 @@
-"""Users and roles: documents of `admin.system.users` and `admin.system.roles`, as MongoDB stores them.
+"""Users and roles, stored in `admin.system.users` and `admin.system.roles` in MongoDB's format.
 
 https://www.mongodb.com/docs/manual/reference/system-users-collection/
 https://www.mongodb.com/docs/manual/reference/system-roles-collection/
@@ -29,9 +29,9 @@ ROLES = "system.roles"
 _NOBODY = "nobody"
 
 T = TypeVar("T")
-# By `_id`.
+# Users or roles by `_id`.
 Documents = dict[str, dict[str, Any]]
-# The same, each with its bytes and its RecordId.
+# Users or roles by `_id`, each with its BSON bytes and its RecordId.
 Stored = dict[str, tuple[dict[str, Any], tuple[bytes, int]]]
 
 
@@ -42,7 +42,7 @@ def read_documents(services: Services, collection: str) -> Documents:
 
 
 def _stored(transaction: ReadTransaction | Transaction, collection: str, limit: int | None = None) -> Stored:
-    """Return the documents by `_id`, each with its bytes and its RecordId.
+    """Return the stored documents by `_id`, each with its BSON bytes and its RecordId.
 
     Arguments:
         limit: the largest number of documents to return.
@@ -61,7 +61,7 @@ def _stored(transaction: ReadTransaction | Transaction, collection: str, limit: 
 
 
 def find_user(services: Services, db: str, name: str) -> dict[str, Any] | None:
-    """Return the document of a user, or None."""
+    """Return the document of a user, or None if absent."""
     with services.work.reading() as transaction:
         found = transaction.catalog.find("admin", USERS)
         user = None if found is None else _by_id(transaction, found, f"{db}.{name}")
@@ -69,10 +69,10 @@ def find_user(services: Services, db: str, name: str) -> dict[str, Any] | None:
 
 
 def find_login(services: Services, db: str, name: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Return the document of a user who logs in, or None, and another document, after the same work for both.
+    """Return the document of the user who logs in, or None, and a second document that keeps the work the same for unknown users.
 
-    The other document is that of the first user if there is no such user, and empty otherwise. Two look-ups are made in either case, one of
-    which finds a document: the time of a login does not show whether the user exists.
+    The second document is the first user's document if the user does not exist, and empty otherwise. In both cases the function makes two
+    look-ups, one of which finds a document. The time of a login therefore does not show whether the user exists.
     """
     with services.work.reading() as transaction:
         found = transaction.catalog.find("admin", USERS)
@@ -90,12 +90,12 @@ def _by_id(transaction: ReadTransaction, found: Collection, key: str) -> dict[st
 
 
 def _checked(user: dict[str, Any] | None, db: str, name: str) -> dict[str, Any] | None:
-    """Return a document if it is that of the user: a client may have written one that is not."""
+    """Return a document if its name and database match its `_id`; a document that a client has written itself may not match."""
     return user if user is not None and (user.get("user"), user.get("db")) == (name, db) else None
 
 
 def has_documents(services: Services, collection: str) -> bool:
-    """Return whether there is any user, or any role."""
+    """Return whether any user, or any role, is stored."""
     return bool(read_documents(services, collection))
 
 
@@ -146,12 +146,12 @@ def _write(services: Services, transaction: Transaction, name: str, stored: Stor
 
 
 def parse_name(kind: str, value: Any, db: str) -> tuple[str, str]:
-    """Return the name of a user or role and its database.
+    """Parse the name of a user or role; return the name and its database.
 
     Arguments:
         kind: "user" or "role".
         value: a name, or a document with a name and a database.
-        db: the database of a name without one.
+        db: the database to use for a name without a database.
 
     Raises:
         CommandError: 2 BadValue.
@@ -163,7 +163,7 @@ def parse_name(kind: str, value: Any, db: str) -> tuple[str, str]:
         raise CommandError(2, f"{what} must be either a string or an object")
     for field, given in value.items():
         if field not in (kind, "db"):
-            # MongoDB's text lacks the second quote.
+            # The closing quote is missing in MongoDB's text too.
             raise CommandError(2, f"{what} contains an unknown field named: '{field}")
         if type(given) is not str:
             raise CommandError(2, f"{what} must contain a string field named: {field}. But, has type {type_name(given)}")
@@ -174,7 +174,7 @@ def parse_name(kind: str, value: Any, db: str) -> tuple[str, str]:
 
 
 def parse_roles(services: Services, values: list[Any], db: str) -> list[dict[str, Any]]:
-    """Return the roles of a list in stored form, without duplicates.
+    """Parse a list of roles; return them in stored form, without duplicates.
 
     Raises:
         CommandError: 31 RoleNotFound, 2 BadValue.
@@ -195,7 +195,7 @@ def role_closure(known: Documents, roles: list[dict[str, Any]]) -> list[dict[str
     """Return roles and all inherited roles, without duplicates.
 
     Arguments:
-        known: the user-defined roles; built-in roles have no stored inheritance.
+        known: the user-defined roles; built-in roles do not inherit others.
     """
     found: list[dict[str, Any]] = []
     waiting = list(roles)

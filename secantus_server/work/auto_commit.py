@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AnyTransaction = TypeVar("AnyTransaction", bound=Transaction)
 
-# Attempts of a write that does not fit the cache: other transactions may have filled it.
+# The number of attempts of a write that does not fit into the cache, which other transactions may have filled.
 CACHE_TRIES = 3
-# The wait for the end of an open transaction before a conflicting write is tried again: at first, and at most. An end wakes it earlier; the
-# other transaction may also be one that is not a session's.
+# The first and the longest wait before a conflicting write is retried. The end of a session's transaction ends the wait earlier. The time
+# limit is needed because the conflicting transaction may not belong to a session.
 FIRST_WAIT_S = 0.001
 LONGEST_WAIT_S = 0.1
 MOST_DOUBLINGS = 7
 
 
 class _Conflict(Exception):
-    """A change of the catalog conflicts with an open transaction, whose end it must await without its locks."""
+    """Raised if a catalog change conflicts with an open transaction; it must release its locks and wait for that transaction's end."""
 
 
 class _InUse(Exception):
-    """A change of the catalog must wait for open transactions.
+    """Raised if a catalog change must wait for open transactions that use its collections.
 
     Arguments:
         namespaces: the collections to be changed.
@@ -59,7 +59,7 @@ class _InUse(Exception):
 
 
 class Reading:
-    """Implements `dispatch.unit_of_work.ReadTransaction`; the transaction begins on entry."""
+    """A `dispatch.unit_of_work.ReadTransaction` that begins its transaction on entry."""
 
     __slots__ = ("_catalog", "_engine", "catalog", "unit")
 
@@ -84,7 +84,7 @@ class Reading:
         self.unit.rollback()
 
     def resume(self) -> None:
-        """Begin a transaction on the current state."""
+        """Begin a new transaction on the current state."""
         self.catalog = self._catalog.begin(self.unit)
 
 
@@ -134,8 +134,8 @@ class AutoCommit:
         """Change the catalog unless an open transaction uses one of the collections.
 
         Raises:
-            _InUse: if one does.
-            _Conflict: if one has written the same part of the catalog.
+            _InUse: if an open transaction uses one of them.
+            _Conflict: if an open transaction has written the same part of the catalog.
         """
         if self._engine.was_full:
             self._engine.make_room()
@@ -143,7 +143,7 @@ class AutoCommit:
             self._engine.relieve()
         passage = self._engine.acquire()
         try:
-            # Lock order: gate, then catalog. The thread holding the catalog lock has passed the gate, so it never waits for it.
+            # Lock order: gate, then catalog. A thread that holds the catalog lock has passed the gate, so it never waits for the gate.
             passage.begin()
             self._engine.acquire_lock(self._catalog.change_lock)
             try:
@@ -189,7 +189,7 @@ class AutoCommit:
             self._engine.release(unit)
 
     def _wait(self, conflicts: int) -> None:
-        """Wait after a write conflict while sessions have open transactions: one of them may have written the document."""
+        """Wait after a write conflict if a session has an open transaction, which may have written the document."""
         transactions = self._services.sessions.transactions
         if transactions.open:
             transactions.wait_for_end(min(FIRST_WAIT_S * 2 ** min(conflicts, MOST_DOUBLINGS), LONGEST_WAIT_S))
@@ -201,7 +201,7 @@ class AutoCommit:
         return self._engine.make_room()
 
     def _commit(self, transaction: Transaction) -> None:
-        """Commit what a transaction has staged; one that has staged nothing just ends."""
+        """Commit a transaction's staged writes; without any, only end the transaction."""
         writes, changes = transaction.writes, transaction.changes
         if len(writes) != 1 or not writes[0].changes:
             writes = [one for one in writes if one.changes]
@@ -218,7 +218,7 @@ class AutoCommit:
             self._locks.end_change(claimed)
 
     def _apply(self, transaction: Transaction, writes: list[StagedWrites], changes: CatalogChanges | None) -> None:
-        """Commit to the store and the oplog, and then to memory."""
+        """Commit the writes to the store and the oplog, then apply them to the in-memory state."""
         begun, logged = 0, []
         chain, time, retried = None, None, transaction.retried
         try:

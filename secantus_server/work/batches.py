@@ -1,7 +1,7 @@
-"""Batches: a statement on many documents writes each batch in its own transaction.
+"""Batches of a statement that matches many documents. Each batch is written in its own transaction.
 
-MongoDB writes each document of such a statement separately: written documents remain when a later one fails or the operation is
-interrupted, and a document that another client changes before its turn is matched against the filter again.
+MongoDB writes each document of such a statement separately. Documents already written remain if a later one fails or the operation is
+interrupted. A document that another client changes before it is written is matched against the filter again.
 https://www.mongodb.com/docs/manual/core/write-operations-atomicity/
 """
 
@@ -26,12 +26,12 @@ from secantus_server.query.plan import Documents
 from secantus_server.storage import RecoveryUnit, WriteConflict
 from secantus_server.system._clock import monotonic
 
-Target = tuple[int, bytes]  # RecordId, document
+Target = tuple[int, bytes]  # The RecordId and the document.
 
 # The maximum bytes of a batch. A document counts as its length plus DOCUMENT_COST, so a batch has at most 8,192 documents.
 BATCH_BYTES = 8 << 20
 DOCUMENT_COST = 1024
-# The numbers of documents between two interruption checks: at first, and at most.
+# The initial and the maximum number of documents between two interruption checks.
 FIRST_INTERVAL = 4
 LONGEST_INTERVAL = 64
 # The target for the time between two checks.
@@ -40,7 +40,7 @@ QUERY_PLAN_KILLED = 175
 
 
 class Pace:
-    """Adapts the number of documents between two interruption checks: fewer while documents are slow.
+    """The number of documents between two interruption checks, adapted to their speed: fewer if documents are slow.
 
     Arguments:
         check: raises if the operation was killed or timed out.
@@ -68,16 +68,16 @@ class Pace:
 
 
 class Targets:
-    """The documents matched by one statement, a batch at a time. Each is read in the transaction that writes it.
+    """The documents matched by one statement, in batches. Each document is read in the transaction that writes it.
 
-    An attempt at a batch calls `read`, writes, commits, and calls `done`. After a write conflict the next `read` returns the same
-    documents, read again.
+    An attempt at a batch calls `read`, writes, commits, and calls `done`. After a write conflict the next `read` reads the same documents
+    again and returns them.
 
     Arguments:
         query: a query without sort, skip and limit.
         check: raises if the operation was killed or timed out.
-        stay: whether written documents remain in the collection, so that an index scan may meet one again at its new key.
-        accepts: returns whether the statement still applies to the collection; asked in each transaction. Default: it always does.
+        stay: whether written documents remain in the collection; an index scan may then find such a document again at its new key.
+        accepts: returns whether the statement still applies to the collection; called in each transaction. Default: always true.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Targets:
         self._scope = ReadScope(check=check)
         self._documents: Documents | None = None
         self._seen: set[int] = set()
-        # Documents found in an earlier transaction and not written yet.
+        # Documents that were found in an earlier transaction and are not written yet.
         self._pending: deque[int] = deque()
         self._batch: list[Target] = []
         self._taken: list[int] = []
@@ -122,11 +122,11 @@ class Targets:
         return self._begun
 
     def read(self, transaction: Transaction) -> list[Target]:
-        """Read the next batch, or the same one again after a conflict; set `collection` to the one that the transaction sees, or None.
+        """Read the next batch, or after a conflict the same one again; set `collection` to the transaction's collection, or None.
 
         Raises:
-            CommandError: 175 QueryPlanKilled if the collection or the scanned index was dropped since the first batch, or the statement
-                does not apply to the collection any more.
+            CommandError: 175 QueryPlanKilled if the collection or the scanned index was dropped since the first batch, or the statement no
+                longer applies to the collection.
             WriteConflict: if the transaction must be retried.
         """
         self._retry()
@@ -142,14 +142,14 @@ class Targets:
         return self._batch
 
     def done(self, count: int) -> None:
-        """Mark the first `count` documents of the batch as committed; the next batch begins with the others."""
+        """Mark the first `count` documents of the batch as committed; the next batch begins with the remaining ones."""
         self._begun = True
         self._pending.extendleft(record_id for record_id, _ in reversed(self._batch[count:]))
         self._batch, self._taken = [], []
         self._room = min(2 * self._room, BATCH_BYTES)
 
     def _retry(self) -> None:
-        """Undo a `read` without `done`; the next batch is smaller, to make a conflict less likely."""
+        """Undo a `read` that was not followed by `done`. The next batch is smaller, to make a conflict less likely."""
         if not self._begun:
             # Nothing was written: restart the scan.
             self._close()
@@ -176,7 +176,7 @@ class Targets:
         """Return the next documents of the query."""
         documents = self._attach(collection, unit)
         if isinstance(documents, SortedDocuments):
-            # The sort has read all documents in this transaction; a later one may see other documents.
+            # The sort has read all documents in this transaction. A later transaction may see other documents.
             self._pending.extend(documents.record_id for _ in documents)
             self._close()
             self._scan_ended = True
@@ -201,7 +201,7 @@ class Targets:
         return self._documents
 
     def _fill(self, found: list[Target], documents: Documents) -> None:
-        """Append documents of the scan until the batch is full or the scan ends."""
+        """Append documents from the scan until the batch is full or the scan ends."""
         seen, room, cost = self._seen, self._room, DOCUMENT_COST
         for document in documents:
             record_id = documents.record_id
@@ -214,7 +214,7 @@ class Targets:
         self._scan_ended = True
 
     def _resume_scan(self, found: list[Target]) -> None:
-        """Prepare to resume after a conflict: a record scan keeps its position; any other restarts and skips the documents in `_seen`."""
+        """Prepare to resume after a conflict. A record scan keeps its position; any other scan restarts and skips documents in `_seen`."""
         if isinstance(self._documents, RecordScan):
             self._taken = [record_id for record_id, _ in found]
         else:

@@ -1,4 +1,4 @@
-"""Collections and views as listCollections and `$listCatalog` show them."""
+"""The documents in which listCollections and `$listCatalog` describe collections and views."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from secantus_server.dispatch.services import Services
 
 
 def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
-    """Return one document per collection and view, of one database or of all."""
+    """Return a `$listCatalog` document for each collection and view, of one database or of all."""
     names = services.catalog.databases() if db is None else [db]
     return [catalog_entry(collection) for name in names for collection in services.catalog.collections(name)]
 
 
 def catalog_entry(collection: Collection) -> dict[str, Any]:
-    """Return a collection as `$listCatalog` shows it."""
+    """Return the `$listCatalog` document of a collection."""
     entry = collection_info(collection)
     return {"db": collection.db, "ns": collection.namespace, **entry}
 
 
 def collection_info(collection: Collection) -> dict[str, Any]:
-    """Return a collection as listCollections shows it."""
+    """Return the listCollections document of a collection."""
     if collection.is_timeseries:
         options = shown_options(collection.options)
         return {"name": collection.name, "type": "timeseries", "options": options, "info": {"readOnly": False}}

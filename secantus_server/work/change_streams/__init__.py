@@ -1,1 +1,1 @@
-"""Change streams: the oplog's entries as events, behind a cursor that waits for more."""
+"""Change streams: cursors that return oplog entries as events and wait for new ones."""

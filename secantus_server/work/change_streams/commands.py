@@ -16,9 +16,9 @@ class CommandEvent(NamedTuple):
         kind: the operation type.
         db: the database.
         collection: the collection; None for the whole database.
-        details: the event's fields that only this kind of event has.
-        to: the database and the collection that a rename ends at.
-        expanded: streams show it only with `showExpandedEvents`.
+        details: the event's fields that are specific to its kind.
+        to: the new database and collection of a rename.
+        expanded: whether streams show the event only with `showExpandedEvents`.
     """
 
     kind: str
@@ -30,12 +30,12 @@ class CommandEvent(NamedTuple):
 
 
 def command_event(db: str, o: dict[str, Any], o2: dict[str, Any] | None) -> CommandEvent | None:
-    """Return the event of an oplog entry of a command, or None if streams do not show it.
+    """Return the event for a command's oplog entry, or None if change streams have no event for it.
 
     Arguments:
         db: the database of the entry's namespace.
         o: the command, decoded.
-        o2: the entry's second document, or None.
+        o2: the entry's `o2` document, or None.
     """
     name = next(iter(o))
     read = _READERS.get(name)

@@ -1,4 +1,4 @@
-"""The cursor of a change stream: its batches end where the oplog ends for now, and each reply says where to resume."""
+"""The cursor of a change stream. A batch ends at the current end of the oplog, and each reply has a resume token."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class ChangeStreamCursor(Cursor):
     """A cursor over the events of a change stream.
 
     Arguments:
-        reader: the events.
-        pipeline: the user's stages behind `$changeStream`, which process each event independently.
-        watch: tells of commits that may concern the stream.
+        reader: returns the events.
+        pipeline: the user's stages after `$changeStream`, which process each event independently.
+        watch: is notified of commits that may concern the stream.
     """
 
     is_change_stream = True
@@ -44,19 +44,19 @@ class ChangeStreamCursor(Cursor):
         self._reader = reader
         self._pipeline = pipeline
         self._left_over: tuple[bytes, Token, str] | None = None
-        # The fragments of a large event that were not returned yet.
+        # The remaining fragments of a large event.
         self._split: deque[tuple[bytes, Token]] = deque()
-        # None for the reader's high-water mark, until a reply shows it.
+        # The resume token; None means the reader's high-water mark, which is computed for a reply.
         self._resume_token: str | None = reader.token_text or reader.high_water_mark
 
     def reply_fields(self) -> dict[str, Any]:
-        """Return the token to resume behind this batch."""
+        """Return `postBatchResumeToken`, with which a client resumes after this batch."""
         if self._resume_token is None:
             self._resume_token = self._reader.high_water_mark
         return {"postBatchResumeToken": {"_data": self._resume_token}}
 
     def pass_over(self, newest: int) -> None:
-        """Note that there is nothing to read up to a cluster time, and advance the token."""
+        """Note that the oplog has no events for the stream up to a cluster time, and advance the token."""
         self._reader.pass_over(newest)
         self._advance_token()
 
@@ -84,17 +84,17 @@ class ChangeStreamCursor(Cursor):
         return batch
 
     def _advance_token(self) -> None:
-        """Resume at the reader's high-water mark, unless the last event is still the newest operation: then at that event, as MongoDB."""
+        """Set the token to the last event if it is the newest operation, as MongoDB does, and else to the reader's high-water mark."""
         if not self._reader.stands_at(self._resume_token):
             self._resume_token = None
 
     def _events(self) -> Iterator[tuple[bytes, Token, str]]:
-        """Return an iterator over the output of the pipeline, with the token of each event.
+        """Return an iterator over the output of the pipeline, with each event's token.
 
         Each batch runs the stages from the beginning, because a generator that has reached the end of the oplog cannot continue.
 
         Raises:
-            CommandError: 280 if the pipeline has changed an event's `_id`, 10334 for an event above the size limit.
+            CommandError: 280 if the pipeline has changed an event's `_id`, 10334 if an event is larger than the size limit.
         """
         if self._left_over is not None:
             left, self._left_over = self._left_over, None
@@ -127,9 +127,9 @@ class ChangeStreamCursor(Cursor):
         return bool(stages) and isinstance(stages[-1], SplitLargeEvent)
 
     def _fragments(self, event: bytes, token: Token, skipped: int) -> Iterator[tuple[bytes, Token, str]]:
-        """Return an iterator over the fragments of a large event that follow the one to resume after.
+        """Return an iterator over the fragments of a large event that follow the client's resume token.
 
-        A batch may end between two of them; `_split` keeps the rest.
+        A batch may end between two fragments; `_split` keeps the remaining ones.
         """
         self._split.extend(fragments_of(event, token)[skipped:])
         yield from self._rest_of_split()

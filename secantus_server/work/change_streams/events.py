@@ -18,7 +18,7 @@ from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
 from secantus_server.work.change_streams.commands import CommandEvent, command_event
 from secantus_server.work.change_streams.scope import StreamScope
 
-# Reads the present document of a collection by its UUID and the document's key; None if there is none.
+# Reads the current version of a document by its collection's UUID and its document key; None if it no longer exists.
 Lookup = Callable[[str, str, Any, bytes], bytes | None]
 # Returns the document before a change, or None if it was not recorded or has expired.
 PreImage = Callable[[Operation], bytes | None]
@@ -28,9 +28,9 @@ class Event(NamedTuple):
     """A change event.
 
     Arguments:
-        token: its resume token.
-        text: the token's digits.
-        document: returns the event itself, as BSON bytes; reads the images of the document that it shows.
+        token: the event's resume token.
+        text: the token as hexadecimal digits.
+        document: encodes the event as BSON bytes; the call reads the document images that the event contains.
     """
 
     token: Token
@@ -39,13 +39,13 @@ class Event(NamedTuple):
 
 
 class EventMaker:
-    """Turns the operations of the oplog into the events of one stream.
+    """The conversion of oplog operations into the events of one stream.
 
     Arguments:
         scope: what the stream watches.
         options: the options of `$changeStream`.
-        lookup: reads present documents.
-        pre_image: reads documents before their change.
+        lookup: reads current documents.
+        pre_image: reads the recorded documents before a change.
     """
 
     def __init__(self, scope: StreamScope, options: ChangeStreamOptions, lookup: Lookup, pre_image: PreImage) -> None:
@@ -55,7 +55,7 @@ class EventMaker:
         self._pre_image = pre_image
 
     def events(self, operation: Operation) -> Iterator[Event]:
-        """Return the events of an operation: one, none, or one and the `invalidate` that follows it."""
+        """Return the events of an operation: none, one, or an event followed by `invalidate`."""
         fields = operation.fields
         kind, (db, _, name) = fields["op"], fields["ns"].partition(".")
         if kind == "c":
@@ -88,7 +88,7 @@ class EventMaker:
         return Event(token, text, document)
 
     def _head(self, operation: Operation, text: str, kind: str, *, of_view: bool = False) -> dict[str, Any]:
-        """Return the fields that all events begin with."""
+        """Return the first fields of an event, which all events have."""
         event: dict[str, Any] = {
             "_id": {"_data": text},
             "operationType": kind,
@@ -163,7 +163,7 @@ class EventMaker:
         return encode(event)
 
 
-# A diff begins with the field `$v`, after the length and the type.
+# A diff begins with the field `$v`, which follows the document's length and the field's type.
 _DIFF_MARK = b"$v\0"
 _KINDS = {"i": "insert", "d": "delete"}
 _ABSENT = object()

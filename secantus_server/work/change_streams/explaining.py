@@ -1,4 +1,4 @@
-"""explain of a change stream: the scan of the oplog, the steps that make events of its entries, and the stages that follow.
+"""explain for a change stream: the scan of the oplog, the steps that convert entries into events, and the user's stages.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """
@@ -27,7 +27,7 @@ from secantus_server.work.oplog_collection import OplogSource
 def explain_change_stream(
     request: Request, name: str | None, pipeline: Pipeline, ctx: ParseContext, runner: Runner
 ) -> tuple[dict[str, Any], list[dict[str, Any]], ChangeStreamReader]:
-    """Return what explain shows of the scan of the oplog and of the steps of `$changeStream`, and the reader of its events.
+    """Return the explain output for the oplog scan and the steps of `$changeStream`, and the reader of the stream's events.
 
     Arguments:
         name: the collection, or None.
@@ -53,7 +53,7 @@ def explain_change_stream(
 
 
 def _oplog_filter(watched: StreamScope, start: Start) -> dict[str, Any]:
-    """Return the filter on the entries of the oplog that a stream reads."""
+    """Return the filter that selects a stream's oplog entries."""
     since = {"ts": {"$gte": timestamp_of(start.position + 1)}}
     names, prefix = watched.selection
     if prefix == b"":
@@ -61,13 +61,13 @@ def _oplog_filter(watched: StreamScope, start: Start) -> dict[str, Any]:
     namespaces: list[dict[str, Any]] = [{"ns": {"$in": [one.decode() for one in names]}}]
     if prefix is not None:
         text = prefix.decode()
-        # The names that begin with the prefix, which ends with a dot: the next character is a slash.
+        # The upper bound of names with the prefix: its final dot is replaced by the next character, a slash.
         namespaces.append({"ns": {"$gte": text, "$lt": text[:-1] + "/"}})
     return {"$and": [since, namespaces[0] if len(namespaces) == 1 else {"$or": namespaces}]}
 
 
 def _steps(options: ChangeStreamOptions, start: Start) -> list[dict[str, Any]]:
-    """Return the steps from entries to events, under MongoDB's names for them."""
+    """Return the steps that convert entries into events, under MongoDB's internal stage names."""
     steps: list[dict[str, Any]] = [
         {"stage": "internalUnwindTransaction"},
         {"stage": "internalTransform"},

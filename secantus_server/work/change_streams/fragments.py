@@ -1,4 +1,4 @@
-"""Splitting an event of a change stream into fragments below the size limit of a document.
+"""Splits a large event of a change stream into fragments below the size limit of a document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStreamSplitLargeEvent/
 """
@@ -12,15 +12,15 @@ from secantus_server.bson.sizes import MAX_RESULT_BYTES, too_large
 from secantus_server.oplog._read import fields_of
 from secantus_server.oplog.resume_tokens import Token, fragment_identity
 
-# What the fields of each fragment take besides the event's own: `_id` with the token, and `splitEvent`.
+# The bytes of the fields that are added to each fragment: `_id` with the token, and `splitEvent`.
 _HEAD_BYTES = 512
 
 
 def fragments_of(event: bytes, token: Token) -> list[tuple[bytes, Token]]:
-    """Return the fragments of an event with their resume tokens. Its top-level fields stay whole, small ones come first.
+    """Return the fragments of an event with their resume tokens. Top-level fields are not split, and small ones come first.
 
     Raises:
-        CommandError: 10334 BSONObjectTooLarge, a single field is too large.
+        CommandError: 10334 BSONObjectTooLarge if a single field is too large.
     """
     fields = fields_of(event)
     del fields["_id"]

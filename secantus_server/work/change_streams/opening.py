@@ -1,4 +1,4 @@
-"""Opening a change stream for aggregate."""
+"""Opens change streams for aggregate."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def open_change_stream(request: Request, name: str | None, pipeline: Pipeline, s
     Arguments:
         name: the collection, or None.
         pipeline: the parsed pipeline.
-        scope: the transactions to read in.
+        scope: provides the transactions in which the stream reads.
         batch_size: the size of the first batch; None means MongoDB's default.
 
     Raises:
-        CommandError: as `start_of`, 72 for a read concern other than "majority".
+        CommandError: as `start_of`; 72 for a read concern other than "majority".
     """
     stage = pipeline.stages[0]
     assert isinstance(stage, ChangeStream)
@@ -57,7 +57,7 @@ def check_read_concern(request: Request) -> None:
     """Check that a change stream can run with the request's read concern.
 
     Raises:
-        CommandError: 72 for another level than "majority".
+        CommandError: 72 for a level other than "majority".
     """
     concern: dict[str, Any] = request.body.get("readConcern") or {}
     level = concern.get("level", "majority")

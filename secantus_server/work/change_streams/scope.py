@@ -1,4 +1,4 @@
-"""What a change stream watches: a collection, a database, or the cluster.
+"""The scope of a change stream: a collection, a database, or the cluster.
 
 https://www.mongodb.com/docs/manual/changeStreams/#watch-a-collection--database--or-deployment
 """
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from secantus_server.oplog.reader import TRANSACTIONS, Selection
 
-# The databases whose changes only the server itself reads.
+# The databases whose changes a stream over the whole cluster does not show.
 _INTERNAL = frozenset(["admin", "config", "local"])
 
 
@@ -26,7 +26,7 @@ class StreamScope(NamedTuple):
 
     @property
     def selection(self) -> Selection:
-        """The oplog entries that may concern the stream."""
+        """The namespaces whose oplog entries may concern the stream."""
         if self.db is None:
             return Selection(prefix=b"")
         if self.collection is None:
@@ -34,7 +34,7 @@ class StreamScope(NamedTuple):
         return Selection((f"{self.db}.{self.collection}".encode(), f"{self.db}.$cmd".encode(), TRANSACTIONS))
 
     def watches(self, db: str, collection: str | None) -> bool:
-        """Return whether a change of a collection, or with None of a database, concerns the stream."""
+        """Return whether the stream shows changes of a collection, or of the database itself if the collection is None."""
         if self.db is None:
             if db in _INTERNAL:
                 return False
@@ -45,7 +45,7 @@ class StreamScope(NamedTuple):
         return collection is None or not collection.startswith("system.")
 
     def invalidated_by(self, kind: str) -> bool:
-        """Return whether an event that concerns the stream ends it."""
+        """Return whether an event of the stream invalidates it."""
         if self.collection is not None:
             return kind in ("drop", "rename")
         return self.db is not None and kind == "dropDatabase"

@@ -1,4 +1,4 @@
-"""Where a change stream starts: at the present, at a time, or behind a resume token.
+"""The start of a change stream: the current time, a given time, or a resume token.
 
 https://www.mongodb.com/docs/manual/changeStreams/#resume-a-change-stream
 """
@@ -17,11 +17,11 @@ from secantus_server.storage import RecoveryUnit
 
 
 class Start(NamedTuple):
-    """Where a change stream starts.
+    """The position at which a change stream starts.
 
     Arguments:
-        position: read the oplog after this time, a 64-bit number.
-        token: begin behind the event with this token, or None.
+        position: the timestamp, as a 64-bit number, after which the oplog is read.
+        token: the token of the event after which the stream starts, or None.
     """
 
     position: int
@@ -29,7 +29,7 @@ class Start(NamedTuple):
 
 
 def start_of(options: ChangeStreamOptions, oplog: Oplog, unit: RecoveryUnit) -> Start:
-    """Return where a change stream starts.
+    """Return the start of a change stream.
 
     Arguments:
         unit: reads the oplog; its transaction has begun.
@@ -49,7 +49,7 @@ def start_of(options: ChangeStreamOptions, oplog: Oplog, unit: RecoveryUnit) -> 
 
 
 def _check_history(oplog: Oplog, unit: RecoveryUnit, stamp: int, *, is_event: bool) -> None:
-    """Raise unless the oplog still holds everything from a time on.
+    """Raise unless the oplog still contains all entries since a time.
 
     Raises:
         CommandError: 286 ChangeStreamHistoryLost.

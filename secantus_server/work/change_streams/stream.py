@@ -1,4 +1,4 @@
-"""A change stream: its place in the oplog, and the events that follow it."""
+"""The reader of a change stream: its position in the oplog and the events that follow."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from secantus_server.work.change_streams.start import Start
 class ChangeStreamReader:
     """The events of a change stream, read in a sequence of transactions.
 
-    `token` is the token of the last event, or None before the first one; `ended` says that it invalidated the stream; `at_end` says that
-    the last transaction saw nothing further.
+    `token` is the token of the last event, or None before the first one. `ended` is True if the last event invalidated the stream. `at_end`
+    is True if the last transaction has read up to the end of the oplog.
 
     Arguments:
         services: the server.
         scope: what the stream watches.
         options: the options of `$changeStream`.
-        start: where it starts.
-        reading: the transactions that it reads in.
+        start: the position at which the stream starts.
+        reading: the transactions in which the stream reads.
     """
 
     def __init__(self, services: Services, scope: StreamScope, options: ChangeStreamOptions, start: Start, reading: ReadScope) -> None:
@@ -43,7 +43,7 @@ class ChangeStreamReader:
         self._maker = EventMaker(scope, options, self._lookup, self._pre_image)
         self._resume = start.token
         self._skipped_fragments = 0
-        # Operations that were read and whose events were not taken yet.
+        # Operations that were read but whose events were not returned yet.
         self._pending: deque[Operation] = deque()
         self._events: deque[Event] = deque()
         self._restores = services.oplog.restores
@@ -54,15 +54,15 @@ class ChangeStreamReader:
 
     @property
     def high_water_mark(self) -> str:
-        """The token of a stream that has seen everything up to its position."""
+        """The high-water mark of the stream's position: all earlier events were returned."""
         return high_water_mark(self._rows.position + 1)
 
     def stands_at(self, text: str | None) -> bool:
-        """Return whether a token is that of the last event, and nothing has been read behind it."""
+        """Return whether a token is that of the last event, and no later entry was read."""
         return self.token is not None and text == self.token_text and self._rows.position <= self.token.stamp
 
     def pass_over(self, newest: int) -> None:
-        """Note that no operation up to a time concerns the stream."""
+        """Advance the position to a time; no operation up to it concerns the stream."""
         self._rows.position = max(self._rows.position, newest)
 
     def is_undone(self, token: Token) -> bool:
@@ -70,11 +70,11 @@ class ChangeStreamReader:
         return self._services.oplog.is_undone(token.stamp)
 
     def events(self) -> Iterator[bytes]:
-        """Return an iterator over the events that the present transaction sees, as BSON bytes.
+        """Return an iterator over the events that the current transaction sees, as BSON bytes.
 
         Raises:
-            CommandError: 280 if the token to resume after is not found, 286 if entries were removed before they were read, 47 for a missing
-                image of a document, or an interruption.
+            CommandError: 280 if the event of the resume token is not found, 286 if entries were removed before they were read, 47 if a
+                required image of a document is missing; the error of an interruption.
         """
         self.at_end = False
         if self._rows.position < self._services.oplog.trimmed_to:
@@ -97,7 +97,7 @@ class ChangeStreamReader:
                 return
 
     def _read_row(self, rows: Iterator[list[tuple[int, bytes]]]) -> bool:
-        """Read the operations of the next row that concerns the stream; return whether there was one."""
+        """Read the operations of the next row that concerns the stream; return False if there was no such row."""
         entries = next(rows, None)
         if entries is None:
             return False
@@ -106,7 +106,7 @@ class ChangeStreamReader:
         return True
 
     def _skips(self, event: Event) -> bool:
-        """Return whether an event precedes the place to resume at."""
+        """Return whether an event precedes the resume position."""
         if self._resume is None:
             return False
         if event.token == self._resume:
@@ -121,12 +121,12 @@ class ChangeStreamReader:
         return False
 
     def take_skipped_fragments(self) -> int:
-        """Return how many fragments of the last event precede the place to resume at; 0 for each later event."""
+        """Return how many fragments of the last event precede the resume position; 0 for all later events."""
         skipped, self._skipped_fragments = self._skipped_fragments, 0
         return skipped
 
     def _check_found(self, event: Event | None) -> None:
-        """Raise if the event to resume after should have come by now.
+        """Raise if the stream has passed the resume token without finding its event.
 
         Raises:
             CommandError: 280 ChangeStreamFatalError.
@@ -137,7 +137,7 @@ class ChangeStreamReader:
         raise fatal(f'cannot resume stream; the resume token was not found. {{_data: "{self._resume.text()}"}} precedes {at}')
 
     def _drop_undone(self) -> None:
-        """Forget operations that were read before a restore undid them."""
+        """Discard operations that were read but then undone by a restore."""
         oplog = self._services.oplog
         if self._restores != oplog.restores:
             self._restores = oplog.restores
@@ -149,7 +149,7 @@ class ChangeStreamReader:
         return self._reading.catalog or self._services.catalog.view
 
     def _lookup(self, db: str, name: str, uuid: object, key: bytes) -> bytes | None:
-        """Return the present document with a key; None if it or its collection is gone."""
+        """Return the current document with a key; None if the document or its collection no longer exists."""
         collection = self._catalog.find(db, name)
         if collection is None or collection.is_view or (uuid is not None and collection.uuid != uuid):
             return None

@@ -37,7 +37,7 @@ def create_collection(
 
     Arguments:
         if_missing: return an existing collection of this name unchanged.
-        work: the unit of work that creates it; None for one of its own.
+        work: the unit of work that creates the collection; None means a new unit of work.
         uuid: its UUID; None means a new one.
 
     Raises:
@@ -64,10 +64,10 @@ def create_collection(
 
 
 def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> None:
-    """Stage the row of a new collection or view; a time-series collection has its buckets in a collection of their own.
+    """Stage the row of a new collection or view; for a time-series collection, also stage the collection of its buckets.
 
     Raises:
-        CommandError: 48 NamespaceExists if there is a collection in the place of the buckets; 263 in a session's transaction.
+        CommandError: 48 NamespaceExists if the name of the buckets' collection is taken; 263 in a session's transaction.
     """
     if collection.is_timeseries:
         if transaction.in_session:
@@ -83,11 +83,11 @@ def _save_new(services: Services, transaction: CatalogTransaction, collection: C
 
 
 def new_buckets(services: Services, collection: Collection, indexes: Iterable[dict[str, Any]] | None = None) -> Collection:
-    """Return the empty collection of a time-series collection's buckets.
+    """Return an empty collection for the buckets of a time-series collection.
 
     Arguments:
         collection: the time-series collection.
-        indexes: the definitions of the indexes beside the one on `_id`; None means those of a new collection.
+        indexes: the definitions of the indexes in addition to the one on `_id`; None means those of a new collection.
     """
     options = bucket_options(collection.options)
     if indexes is None:
@@ -102,7 +102,7 @@ def _with_collation(spec: dict[str, Any], options: dict[str, Any]) -> dict[str, 
 
 
 def _check_namespace(services: Services, db: str, name: str) -> None:
-    """Raise for a namespace that cannot be created."""
+    """Raise if a namespace cannot be created."""
     check_new_collection_name(db, name)
     if name.startswith(BUCKETS):
         raise CommandError(73, f"{db}.{name} is created together with the time-series collection {name.removeprefix(BUCKETS)}")
@@ -115,8 +115,8 @@ def log_creation(transaction: CatalogTransaction, collection: Collection, *, rep
     """Stage the oplog entries of a new collection or view, and of its indexes.
 
     Arguments:
-        replaced: the UUID of the collection that it replaces, which is dropped by the same operation; None if there is none. The entries
-            then say that the new collection was created under a temporary name and renamed.
+        replaced: the UUID of an existing collection that the same operation drops, or None. With a UUID, the entries describe a creation
+            under a temporary name and a rename.
     """
     namespace = f"{collection.db}.$cmd"
     name = collection.name if replaced is None else f"tmp.agg_out.{UUID(bytes=collection.uuid)}"
@@ -137,7 +137,7 @@ def log_rename(transaction: CatalogTransaction, uuid: Binary, source: str, targe
     Arguments:
         uuid: the collection's UUID.
         source, target: its old and its new namespace.
-        dropped: the UUID of the collection that had the new name, or None.
+        dropped: the UUID of the collection that the rename replaced, or None.
     """
     o: dict[str, Any] = {"renameCollection": source, "to": target, "stayTemp": False}
     if dropped is not None:
@@ -146,7 +146,7 @@ def log_rename(transaction: CatalogTransaction, uuid: Binary, source: str, targe
 
 
 def recall(services: Services, db: str, name: str) -> Collection | None:
-    """Return the collection or view of a namespace, or None. If a restore kept its definition, create it empty."""
+    """Return the collection or view of a namespace, or None. If a restore removed it but kept its definition, create it empty."""
     if services.catalog.kept_definition(db, name) is None:
         return services.catalog.find(db, name)
 
@@ -199,7 +199,7 @@ def id_index_spec(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_database_case(catalog: Catalog, db: str) -> None:
-    """Refuse a database name that differs from an existing one only in case.
+    """Raise if a database name differs from an existing one only in case.
 
     Raises:
         CommandError: 13297 DatabaseDifferCase.
@@ -210,7 +210,7 @@ def check_database_case(catalog: Catalog, db: str) -> None:
 
 
 def _check_same(existing: Collection, options: dict[str, Any]) -> None:
-    """Raise unless the existing collection has the same options: creating it again is then a no-op."""
+    """Raise unless the existing collection has the same options; creating it again is then a no-op."""
     if encode(existing.options) != encode(options):
         if existing.is_view:
             raise CommandError(48, f"A view already exists. NS: {existing.namespace}")
@@ -221,9 +221,9 @@ def _check_same(existing: Collection, options: dict[str, Any]) -> None:
 def drop_collection(transaction: CatalogTransaction, collection: Collection) -> None:
     """Stage the removal of a collection or view."""
     transaction.changes.remove(collection)
-    # The oplog shows no UUID of a view.
+    # The oplog entry of a dropped view has no UUID.
     uuid = None if collection.is_view else collection.uuid
-    # The number of documents is not known if nobody has counted them since the start.
+    # The number of documents is unknown if they were not counted since the server's start.
     count = None if collection.is_view else collection.document_count.value
     removed = None if count is None else encode({"numRecords": Int64(count)})
     transaction.log(Entry(f"{collection.db}.$cmd", uuid, encode({"drop": collection.name}), removed))

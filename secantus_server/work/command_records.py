@@ -1,7 +1,7 @@
-"""What the command log knows of a command that has run.
+"""The data that the command log keeps of each command that has run.
 
-`CommandEntry` is filled while the command runs. `CommandRecord` is what a reader of the log gets; it computes texts only when they are
-asked for, or when it is sent to another process.
+`CommandEntry` is filled while the command runs. Readers of the log get a `CommandRecord`, which computes its texts on first access, or when
+it is sent to another process.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from secantus_server.work.shell_values import plain
 if TYPE_CHECKING:
     from secantus_server.dispatch.interceptors import Call, Outcome
 
-#: The entry keeps this many of a command's documents.
+#: The maximum number of a command's documents that an entry keeps.
 KEPT_STATEMENTS = 20
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
-#: The longest message that an entry keeps as it is; of a longer one it keeps the body and the first documents.
+#: The maximum length of a message that an entry keeps whole. Of a longer message it keeps the body and the first documents.
 LONGEST_KEPT = 1 << 14
-#: The shape of a getMore is this and the shape of the command that opened the cursor.
+#: The shape of a getMore is this text, followed by the shape of the command that opened the cursor.
 CONTINUED = "getMore of "
 _NO_PLANS: tuple[Examined, tuple[Stage, ...]] = (NOTHING, ())
 _NO_STATEMENTS: tuple[list[Any], int] = ([], 0)
 
 
 class CommandEntry:
-    """A command that has run.
+    """A command that has run, as the server notes it.
 
-    A short command is kept as its message: the garbage collector would visit the values of a decoded body again and again, which cost more
-    than all the rest of the log. It is decoded when it is asked for.
+    A short command is kept as its encoded message and decoded on access. The garbage collector would visit the values of a decoded body
+    repeatedly, which cost more than the rest of the log.
 
     Arguments:
-        notes: its plans, or None. They are measured at once and not kept, for the same reason.
+        notes: the command's plans, or None. The numbers are taken from them at once, and the plans are not kept, for the same reason.
         opener: for a getMore, the entry of the command that opened the cursor.
 
     Attributes:
         target: the value of the command's first field, usually the name of its collection.
-        examined: what the command itself has examined.
+        examined: the numbers of index keys and documents that the command itself has examined.
         stages: the scans of its plans.
-        results: the documents that the command's cursor has returned so far, with those of later getMore commands.
+        results: the number of documents that the command's cursor has returned so far, including those of later getMore commands.
     """
 
     __slots__ = (
@@ -85,16 +85,16 @@ class CommandEntry:
 
     @property
     def statements(self) -> list[Any]:
-        """The first of its documents or statements."""
+        """The first documents or statements of the command."""
         return self._decoded()[1][0]
 
     @property
     def count(self) -> int:
-        """The number of all its documents or statements."""
+        """The number of all documents or statements of the command."""
         return self._decoded()[1][1]
 
     def _decoded(self) -> tuple[dict[str, Any], tuple[list[Any], int]]:
-        """Return the command document, and its statements with their number."""
+        """Return the command document, its first statements, and the number of all its statements."""
         if self._body is None or self._statements is None:
             assert self._raw is not None, "what is not decoded is kept as a message"
             self._body, sequences = sections_of(self._raw)
@@ -118,7 +118,7 @@ class CommandEntry:
 
 
 def _statements_of(name: str, body: dict[str, Any], sequences: dict[str, list[bytes]]) -> tuple[list[Any], int]:
-    """Return the first documents or statements of a command, and the number of all of them."""
+    """Return the first documents or statements of a command, and their total number."""
     if name not in _STATEMENTS:
         return _NO_STATEMENTS
     field = _STATEMENTS[name]
@@ -130,7 +130,7 @@ def _statements_of(name: str, body: dict[str, Any], sequences: dict[str, list[by
 
 
 def _names_documents(body: dict[str, Any]) -> bool:
-    """Return whether the filter of a find names documents by their `_id`, so that there are as many as were named."""
+    """Return whether the filter of a find lists documents by `_id`, which bounds the number of results."""
     query = plain(body.get("filter"))
     wanted = query.get("_id") if type(query) is dict else None
     operators = {name for name in wanted if name.startswith("$")} if type(wanted) is dict else set()
@@ -138,35 +138,35 @@ def _names_documents(body: dict[str, Any]) -> bool:
 
 
 class CommandRecord:
-    """A command that has run, for a reader of the log.
+    """A command that has run, as readers of the log see it.
 
     Arguments:
-        number: the position in the log.
-        entry: what was noted.
+        number: the command's position in the log.
+        entry: the entry that was filled while the command ran.
 
     Attributes:
         name: the command's name.
         namespace: `database.collection`, or `database.$cmd`.
         shape: the command with `?` for its constants.
-        text: the command as it is typed in mongosh.
-        plan_summary: such as `IXSCAN { a: 1 }`, or an empty text for a command without a plan.
-        keys_examined, docs_examined: the index keys and documents that it has examined.
-        scanned: the documents examined by scans of a whole collection with a filter that an index could serve.
-        rejected: those of them that did not match.
-        sorted: the documents sorted in memory because no index has their order.
-        n_returned: the documents in its reply.
-        results: the documents of its cursor so far, with those of later getMore commands.
-        reply_bytes: the bytes of the documents in its reply.
-        is_unbounded: whether it is a find without a limit that does not name documents by their `_id` either.
-        advice: the lines that create indexes for it in mongosh.
-        duration_ms: the milliseconds that the server has worked on it.
-        error: the name of the error that it failed with, or None.
+        text: the command in mongosh syntax.
+        plan_summary: the scans of its plans, such as `IXSCAN { a: 1 }`; empty for a command without a plan.
+        keys_examined, docs_examined: the numbers of index keys and documents that it has examined.
+        scanned: the number of documents examined by full collection scans with a filter that an index could support.
+        rejected: the number of scanned documents that did not match.
+        sorted: the number of documents sorted in memory because no index provides the order.
+        n_returned: the number of documents in its reply.
+        results: the number of documents that its cursor has returned so far, including those of later getMore commands.
+        reply_bytes: the size of the documents in its reply, in bytes.
+        is_unbounded: whether it is a find without a limit whose filter does not list documents by `_id`.
+        advice: the mongosh lines that create indexes for the command.
+        duration_ms: the server's working time in milliseconds.
+        error: the name of the command's error, or None if it succeeded.
         request_id: the id of the client's message.
         source: the line of the test that sent it, as `file:line`; None if it is not known. The reader of the log sets it.
-        stack: the lines outside of libraries that led to it, innermost first. The reader of the log sets it.
-        thread: the client's thread, or 0. The reader of the log sets it.
-        task: its asyncio task, or 0. The reader of the log sets it.
-        part: the number of the test's example or subtest that sent it, or 0. The reader of the log sets it.
+        stack: the lines of the call stack outside of libraries, innermost first. The reader of the log sets it.
+        thread: the id of the client's thread, or 0. The reader of the log sets it.
+        task: the id of the client's asyncio task, or 0. The reader of the log sets it.
+        part: the number of the example or subtest that sent the command, or 0. The reader of the log sets it.
     """
 
     _COMPUTED = ("namespace", "shape", "text", "plan_summary", "advice")
@@ -192,7 +192,7 @@ class CommandRecord:
 
     @property
     def site(self) -> str | None:
-        """The innermost line outside of libraries, as `file:line`, or None."""
+        """The innermost line of the stack outside of libraries, as `file:line`, or None."""
         return self.stack[0] if self.stack else None
 
     @property
@@ -223,7 +223,7 @@ class CommandRecord:
 
     @cached_property
     def text(self) -> str:
-        """The command as it is typed in mongosh."""
+        """The command in mongosh syntax."""
         return command_text(self.name, self._body, self._of.statements, self._of.count)
 
     @cached_property

@@ -28,7 +28,7 @@ from secantus_server.work.inactive_transactions import (
 )
 from secantus_server.work.profile_entries import operation_name
 
-# With `truncateOps` a larger command is reported as a string truncated at this length.
+# With `truncateOps`, a larger command is reported as a string truncated to this length.
 MAX_COMMAND_BYTES = 1000
 
 
@@ -36,8 +36,8 @@ def current_operations(services: Services, options: Mapping[str, Any], users: Us
     """Return a document for each running command and inactive transaction, and for idle connections and cursors if requested.
 
     Arguments:
-        options: of `$currentOp`. `localOps` and `targetAllNodes` have no effect: there is no other node.
-        users: list only the operations of these users; None lists those of all.
+        options: the options of `$currentOp`. `localOps` and `targetAllNodes` have no effect because there is only one node.
+        users: list only the operations of these users; None means all users.
     """
     everything = services.operations.all()
     running = [one for one in everything if users is None or one.users == users]
@@ -88,7 +88,7 @@ def _running(services: Services, operation: Operation, *, truncate: bool) -> dic
 
 
 def _waits(services: Services, operation: Operation) -> bool:
-    """Return whether an operation waits for fsyncUnlock, or for a transaction or a change of a collection to end."""
+    """Return whether an operation waits for fsyncUnlock, or for the end of a transaction or of a collection change."""
     return operation.thread in services.fsync_lock.waiting or operation.thread in services.sessions.transactions.namespaces.waiting
 
 
@@ -98,7 +98,7 @@ def _shortened(command: dict[str, Any]) -> dict[str, Any]:
 
 
 def _connection(services: Services, client: ClientInfo | None, connection_id: int) -> dict[str, Any]:
-    """Return the fields of a connection, which may end while its command runs."""
+    """Return the fields of a connection; the connection may close while its command runs."""
     shown = {"type": "op", "host": services.topology.address, "desc": f"conn{connection_id}", "connectionId": connection_id}
     return {**shown, **client_fields(client)}
 
@@ -111,7 +111,7 @@ def _idle_cursor(services: Services, cursor: Cursor) -> dict[str, Any]:
     shown: dict[str, Any] = {"type": "idleCursor", "host": services.topology.address, "ns": cursor.namespace}
     origin = cursor.operation
     if origin is not None:
-        # The address belongs to operations only.
+        # An idle cursor does not show the client's address.
         shown |= client_fields(services.connections.find(origin.connection_id))
         shown.pop("client", None)
     if cursor.session is not None:

@@ -25,9 +25,9 @@ class Failure:
     """The data of failGetMoreAfterCursorCheckout.
 
     Arguments:
-        closes: whether the connection is closed instead of an answer.
-        code: the error code of the answer.
-        labels: its labels, or None for the labels that the server adds to this code.
+        closes: whether to close the connection instead of replying.
+        code: the error code of the reply.
+        labels: the error labels; None means those that the server adds for this code.
     """
 
     closes: bool
@@ -39,7 +39,7 @@ class Failure:
 def parse_failure(data: dict[str, Any]) -> Failure:
     """Parse the data of failGetMoreAfterCursorCheckout.
 
-    MongoDB ignores `failCommands` and `errmsg`, which drivers' tests give to it as to failCommand.
+    As in MongoDB, `failCommands` and `errmsg` are ignored; tests of drivers set them here as for failCommand.
 
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue, 72 InvalidOptions without an error code, 238 for an unknown field.
@@ -52,7 +52,7 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 
 def _parse_wait(name: str, data: dict[str, Any]) -> str | None:
-    """Return the namespace that a waiting fail point is limited to.
+    """Return the namespace to which a waiting fail point is limited.
 
     Raises:
         CommandError: 14 TypeMismatch, 238 for an unknown field.
@@ -66,20 +66,20 @@ for _name in (WAIT_IN_FIND, WAIT_IN_GET_MORE):
 
 
 def enter_find(request: Request, namespace: str) -> None:
-    """Wait before a find reads, as long as waitInFindBeforeMakingBatch is set.
+    """Block a find before it reads, while waitInFindBeforeMakingBatch is set.
 
     Raises:
-        CommandError: the find was interrupted.
+        CommandError: if the find was interrupted.
     """
     _hold(request, WAIT_IN_FIND, namespace)
 
 
 def enter_get_more(request: Request, namespace: str) -> None:
-    """Wait or fail before a getMore, which has its cursor and the rest of that one's time limit, reads.
+    """Block or fail a getMore that has checked out its cursor, before it reads.
 
     Raises:
-        CommandError: the getMore fails, or was interrupted.
-        CloseConnection: failGetMoreAfterCursorCheckout closes the connection.
+        CommandError: if the getMore must fail or was interrupted.
+        CloseConnection: if failGetMoreAfterCursorCheckout closes the connection.
     """
     points = request.services.fail_points
     apply_to_limit(points, request.operation)

@@ -1,4 +1,4 @@
-"""Deletes, for the commands and for TTL indexes."""
+"""Deletion of documents, for the delete commands and for TTL indexes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         if query.limit:
             found = _first(request, transaction, collection, query)
         else:
-            # The collection that the statement was parsed for is the one that its first batch is read from.
+            # The statement is parsed for the collection from which its first batch is read.
             targets = Targets(services, request.db, name, query, check, stay=False)
             found = targets.read(transaction)
         outcome = delete_documents(services, transaction, collection, found, check)
@@ -82,7 +82,7 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
 
 
 def _first(request: Request, transaction: Transaction, collection: Collection, query: CanonicalQuery) -> list[Found]:
-    """Return the first document that matches, or nothing."""
+    """Return the first matching document in a list; an empty list if no document matches."""
     source = plan_of(collection, query)
     first = source.first(transaction.unit, request.operation.check)
     if first is None:
@@ -92,7 +92,7 @@ def _first(request: Request, transaction: Transaction, collection: Collection, q
 
 
 def _delete_measurements(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:
-    """Run a delete statement of a time-series collection."""
+    """Run a delete statement on a time-series collection."""
     collection = request.services.catalog.find(request.db, name)
     query = parse_delete(request, collection, spec, let)
     deletion = MeasurementDeletion(request, name, query)
@@ -103,10 +103,10 @@ def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check
     """Delete every document that a statement matches, in batches; return the number of deleted documents.
 
     Arguments:
-        first: the outcome of the first batch, if it is committed already.
+        first: the outcome of the first batch if that is already committed.
 
     Raises:
-        CommandError: from `check`, or 175 QueryPlanKilled; documents that are already deleted stay deleted.
+        CommandError: the error of `check`, or 175 QueryPlanKilled; documents that are already deleted stay deleted.
     """
 
     def body(transaction: Transaction) -> Deleted:
@@ -135,13 +135,13 @@ class Deleted(NamedTuple):
 def delete_documents(
     services: Services, transaction: Transaction, collection: Collection, documents: list[Target], check: Callable[[], None]
 ) -> Deleted:
-    """Delete documents until the transaction is large, but at least the first one.
+    """Delete documents until the transaction is large; always delete at least the first one.
 
     Arguments:
         check: raises to interrupt the operation; documents that are already deleted stay deleted.
     """
     writer = open_writer(services, transaction, collection)
-    # A single document, the usual case, needs no pacing.
+    # A single document, the usual case, needs no interruption check.
     pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
     deleted = 0
     try:

@@ -1,7 +1,7 @@
-"""Checks of an update's `$v: 2` diff that a client sends, before it is applied.
+"""Validation of a `$v: 2` diff that a client sends in an oplog entry, before the diff is applied.
 
 A diff has the sections `d` (removed fields), `u` (new values), `i` (new fields, appended) and `s<field>` (the diff of an embedded document
-or array). The diff of an array is `a: true`, the new length `l`, and `u<index>` and `s<index>`. `mql/update/_diff.pyx` makes them.
+or array). The diff of an array has `a: true`, the new length `l`, and `u<index>` and `s<index>`. `mql/update/_diff.pyx` creates diffs.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _FAILED = 4772600
 
 
 def check_diff(diff: dict[str, Any]) -> None:
-    """Check the form of a document's diff.
+    """Validate the structure of a document's diff.
 
     Raises:
-        CommandError: 4772600 if it is malformed.
+        CommandError: 4772600 if the diff is malformed.
     """
     for section, content in diff.items():
         if type(content) is not dict or not (section in ("d", "u", "i") or section.startswith("s")):

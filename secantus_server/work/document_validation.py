@@ -1,4 +1,4 @@
-"""Document validation: the check of written documents against a collection's validator.
+"""Document validation: checks written documents against a collection's validator.
 
 https://www.mongodb.com/docs/manual/core/schema-validation/
 """
@@ -72,10 +72,10 @@ class DocumentValidator:
 
 
 class EncryptedFields:
-    """The check that a collection's encrypted fields hold values that the client has encrypted.
+    """The validation of a collection's encrypted fields: their values must be encrypted by the client.
 
     Arguments:
-        config: the collection's option encryptedFields.
+        config: the collection's `encryptedFields` option.
         others: the collection's validator, or None.
     """
 
@@ -96,14 +96,14 @@ class EncryptedFields:
             self._others.check(document, old)
 
 
-# The first byte of values that a server stores in encrypted fields: not indexed, for equality, for ranges, and for texts.
+# The first byte of values that a server stores in encrypted fields: unindexed, and indexed for equality, ranges and text.
 # https://github.com/mongodb/specifications/blob/master/source/bson-binary-encrypted/binary-encrypted.md
 _STORED_KINDS = frozenset([6, 7, 9, 14, 15, 16, 17])
 _ENCRYPTED_SUBTYPE = 6
 
 
 def _is_encrypted(value: Any, path: list[str]) -> bool:
-    """Return whether the value at a path is encrypted or missing; an array on the way has none."""
+    """Return whether the value at a path is encrypted or missing; False if the path leads through an array."""
     for name in path:
         if type(value) is not dict:
             return type(value) is not list
@@ -114,7 +114,7 @@ def _is_encrypted(value: Any, path: list[str]) -> bool:
 
 
 def validation_of(collection: Collection, services: Services) -> DocumentValidator | EncryptedFields | None:
-    """Return the check of a collection's documents, or None."""
+    """Return the validator of a collection's documents, or None if it has none."""
     options = collection.options
     encrypted = options.get("encryptedFields")
     if not options.get("validator") or options.get("validationLevel") == "off":

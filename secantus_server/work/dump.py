@@ -1,6 +1,6 @@
-"""The contents of a server, and their difference to a snapshot, for a harness that shows what a test has left.
+"""Dumps of a server's contents and their differences from a snapshot, for a test harness that shows what a test has changed.
 
-Read from the store and not by commands, so that faults that a test has set do not matter.
+They are read from the store directly and not by commands, so that fail points set by a test have no effect on them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ INTERNAL: Final = frozenset({"local", "config"})
 
 
 def dump(services: Services, with_kept: bool = False) -> list[DumpedCollection]:
-    """Return the collections and views that users have made, as committed now; no system collections.
+    """Return the committed state of all user collections and views, without system collections.
 
     Arguments:
-        with_kept: include collections that a restore has removed and whose definitions return, empty, when they are used.
+        with_kept: include collections that a restore has removed but that are created again, empty, on their next use.
     """
     found = _dump_stored(services)
     if with_kept:
@@ -68,7 +68,7 @@ def dump_of(unit: RecoveryUnit, one: Collection, rows: dict[tuple[str, str], Col
 
 
 def measurements(collection: Collection, buckets: list[bytes]) -> list[bytes]:
-    """Return the measurements in buckets of a time-series collection."""
+    """Return the measurements in some buckets of a time-series collection."""
     bucketing = Bucketing.of(collection.options["timeseries"])
     unpacker = Unpacker(bucketing.time_field, bucketing.meta_field)
     return [measurement for bucket in buckets for measurement in unpacker.unpack(bucket)]
@@ -109,8 +109,8 @@ def difference(
     """Return the difference of one namespace.
 
     Arguments:
-        old, new: the collection or view at the snapshot and now.
-        records: the written records by ident, with their values at the snapshot.
+        old, new: the collection or view at the time of the snapshot, and now.
+        records: the records written since the snapshot, by ident, with their values at the snapshot.
     """
     if old is not None and new is not None and old.ident == new.ident:
         written = records.get(new.ident, {})
@@ -129,7 +129,7 @@ def of_measurements(collection: Collection, own: Difference, buckets: Difference
 
     Arguments:
         own: the difference of the collection's own row.
-        buckets: that of its buckets.
+        buckets: the difference of its buckets.
     """
     old = measurements(collection, [*buckets.removed, *(before for before, _ in buckets.changed)])
     new = measurements(collection, [*buckets.added, *(after for _, after in buckets.changed)])
@@ -138,7 +138,7 @@ def of_measurements(collection: Collection, own: Difference, buckets: Difference
 
 
 def matched(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[list[bytes], list[tuple[bytes, bytes]], list[bytes]]:
-    """Match documents before and after by their `_id`; return the added, changed and removed ones."""
+    """Match old and new documents by `_id`; return the added, changed and removed documents."""
     old: dict[bytes, bytes] = {}
     new: dict[bytes, bytes] = {}
     for before, after in pairs:
@@ -152,7 +152,7 @@ def matched(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[list[by
 
 
 def is_redefined(old: Collection, new: Collection) -> bool:
-    """Return whether the options or the indexes differ."""
+    """Return whether the options or the indexes of a collection differ."""
     return old.options != new.options or [index.spec for index in old.indexes] != [index.spec for index in new.indexes]
 
 
@@ -170,7 +170,7 @@ def by_ident(records: dict[bytes, bytes | None]) -> dict[int, dict[bytes, bytes 
 
 
 def documents_of(unit: RecoveryUnit, ident: int) -> list[bytes]:
-    """Return the documents of a collection in natural order. A view has none."""
+    """Return the documents of a collection in natural order; an empty list for a view."""
     scan = RecordScan(ident, None, never_interrupt)
     scan.attach(unit)
     try:
@@ -180,10 +180,10 @@ def documents_of(unit: RecoveryUnit, ident: int) -> list[bytes]:
 
 
 def documents_at(unit: RecoveryUnit, ident: int, written: dict[bytes, bytes | None]) -> list[bytes]:
-    """Return the documents of a collection at a snapshot, which may have been dropped since: the store keeps them while it is open.
+    """Return a collection's documents at a snapshot. If it was dropped since, the store keeps them while the snapshot is open.
 
     Arguments:
-        written: its records that were written since, with their values at the snapshot.
+        written: the records of the collection written since the snapshot, with their values at the snapshot.
     """
     prefix = ident.to_bytes(4, "big")
     kept: dict[bytes, bytes | None] = dict(unit.scan(RECORDS, prefix, (ident + 1).to_bytes(4, "big")))

@@ -1,4 +1,4 @@
-"""explain, for the command and for aggregate's option. Reads are executed; writes only find their documents.
+"""explain, for the command and for aggregate's `explain` option. Reads are executed; writes only find their documents.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """
@@ -16,7 +16,7 @@ from secantus_server.query.explain import Runner
 from secantus_server.query.query_shapes import query_shape_hash
 from secantus_server.work.collections import recall
 
-# The limits that plans depend on: MongoDB's defaults, which its replies show.
+# The limits that affect plans, shown in the reply with MongoDB's default values.
 _PARAMETERS = {
     "internalQueryFacetBufferSizeBytes": 104857600,
     "internalQueryFacetMaxOutputDocSizeBytes": 104857600,
@@ -38,7 +38,7 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
         body: the command's document.
 
     Raises:
-        CommandError: the command is not valid; 20 IllegalOperation, it cannot be explained.
+        CommandError: if the command is not valid; 20 IllegalOperation if it cannot be explained.
     """
     name = next(iter(body))
     found = find_command(name)
@@ -62,7 +62,7 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
 
 
 def _recall(request: Request, target: Any) -> None:
-    """Create the kept collection that a command would read, so that its plan shows the indexes."""
+    """Create a collection of which a restore kept only the definition, so that the plan shows its indexes."""
     while type(target) is str and (found := recall(request.services, request.db, target)) is not None:
         target = found.options.get("viewOn")
 

@@ -27,7 +27,7 @@ from secantus_server.work.system_collections import computed_source
 def explain_view(
     request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any], transaction: ReadTransaction, runner: Runner
 ) -> Reply:
-    """Return the explain sections for a read of a view, which equal those of the equivalent pipeline.
+    """Return the explain sections for a read of a view: those of the equivalent pipeline.
 
     Arguments:
         stages, args: see `view_arguments`.
@@ -39,7 +39,7 @@ def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], t
     """Return the explain sections of a pipeline: a query's sections if the whole pipeline is a query, otherwise the stages.
 
     Arguments:
-        name: the collection or view that it reads, or None.
+        name: the collection or view that the pipeline reads, or None.
         args: see `prepare_pipeline`.
     """
     ctx, pipeline, source = prepare_pipeline(request, name, args, runner.scope, transaction)
@@ -80,7 +80,7 @@ def _explain_near(
     """Return the explain sections of a pipeline that begins with `$geoNear`, which the planner runs."""
     collection = transaction.catalog.find(request.db, source)
     root = run_find(collection, query, None, None, runner)
-    # The limit is a stage of the pipeline.
+    # The limit is shown as a stage of the pipeline.
     root = root.inputs[0] if root.name == "LIMIT" else root
     cursor = runner.result(f"{request.db}.{source}", collection, query, root)
     rest = pipeline.stages[1:]
@@ -92,7 +92,7 @@ def _explain_near(
 def _run_change_stream(
     request: Request, name: str | None, pipeline: Pipeline, ctx: PipelineContext, runner: Runner
 ) -> list[dict[str, Any]]:
-    """Run a change stream up to the end of the oplog and return what explain shows of its stages."""
+    """Run a change stream up to the end of the oplog and return the explain output of its stages."""
     cursor, steps, reader = explain_change_stream(request, name, pipeline, ctx.parse, runner)
     events = _Counted(reader.events() if runner.runs else iter(()))
     rest = _run_stages(pipeline.stages[1:], events, runner)
@@ -103,7 +103,7 @@ def _run_change_stream(
 
 
 def _before(pipeline: Pipeline, rest: list[Stage]) -> Pipeline:
-    """Return the pipeline without its last stages, which are `rest`."""
+    """Return the pipeline without its last stages, `rest`."""
     return Pipeline(pipeline.stages[: len(pipeline.stages) - len(rest)], pipeline.metadata)
 
 
@@ -112,7 +112,7 @@ def _counts(returned: int) -> dict[str, Any]:
 
 
 def _run_stages(stages: list[Stage], source: Iterable[bytes], runner: Runner) -> list[dict[str, Any]]:
-    """Run the stages one after the other and return what explain shows of them; a stage that writes does not run."""
+    """Run the stages in order and return their explain output. A stage that writes is not run."""
     counters: list[_Counted] = []
     for stage in stages:
         if runner.runs and not stage.writes:

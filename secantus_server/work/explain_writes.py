@@ -1,4 +1,4 @@
-"""explain for write statements: the documents are found, but not changed."""
+"""explain for write statements. It finds the documents but does not change them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def only_statement(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
     """Return the only statement of a write command.
 
     Raises:
-        CommandError: 16 InvalidLength, there are several.
+        CommandError: 16 InvalidLength if the command has several statements.
     """
     if len(found) != 1:
         raise CommandError(16, f"explained write batches must be of size 1. The {name} has {len(found)} statements.")
@@ -28,10 +28,10 @@ def only_statement(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def update_stage(collection: Collection | None, statement: UpdateStatement, runner: Runner, *, shown: bool = False) -> PlanStage:
-    """Return the stages of an update. Unless `runner` only plans, the update is applied, but the new documents are not stored.
+    """Return the explain stages of an update. If `runner` executes plans, compute the new documents without storing them.
 
     Arguments:
-        shown: the command returns a projection of the document, which an express plan cannot.
+        shown: whether the command returns a projection of the document, which an express plan does not support.
     """
     plan = _write_plan(collection, statement.query, express=statement.sole and not statement.upsert and not shown)
     matched = modified = 0
@@ -51,7 +51,7 @@ def update_stage(collection: Collection | None, statement: UpdateStatement, runn
 
 
 def delete_stage(collection: Collection | None, query: CanonicalQuery, runner: Runner, *, shown: bool = False) -> PlanStage:
-    """Return the stages of a delete. Unless `runner` only plans, the documents are counted.
+    """Return the explain stages of a delete. If `runner` executes plans, count the documents.
 
     Arguments:
         shown: see `update_stage`.
@@ -67,10 +67,10 @@ def delete_stage(collection: Collection | None, query: CanonicalQuery, runner: R
 
 
 def _write_plan(collection: Collection | None, query: CanonicalQuery, *, express: bool) -> Plan:
-    """Return the plan that finds the documents of a write; only a lookup by `_id` may be an express plan.
+    """Return the plan that finds the documents of a write. Only a lookup by `_id` may use an express plan.
 
     Arguments:
-        express: the write changes one document at most, inserts none and returns no projection of one.
+        express: whether the write changes at most one document, inserts none and returns no projection.
     """
     plan = plan_query(collection, query)
     by_id = express_by_id(plan, query) if express else None

@@ -1,4 +1,4 @@
-"""What the interceptors see of a slow command of the express lane."""
+"""Reports slow commands of the express lane to the interceptors."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def record_slow(services: Services, client: ClientInfo, operation: Operation, ra
 
     Arguments:
         operation: the command's operation.
-        raw: its message.
-        reply: the document of its reply.
-        seconds: its working time.
+        raw: the command's message.
+        reply: the reply document.
+        seconds: the command's working time.
     """
     message = parse_op_msg(parse_header(raw), raw)
     request = Request(next(iter(message.body)), operation.db, message, services, client, operation)
     request.session, request.seconds = operation.session, seconds
     outcome = decode(reply)
-    # The dispatcher adds these fields after the interceptors.
+    # The dispatcher adds these fields only after the interceptors have run.
     for name in ("ok", "$clusterTime", "operationTime"):
         del outcome[name]
     if "cursor" in outcome:

@@ -17,12 +17,12 @@ from secantus_server.dispatch.services import Services
 from secantus_server.sessions.ids import session_document
 from secantus_server.sessions.transactions import SessionTransaction
 
-# The users of a connection, by name and database.
+# The users of a connection, as pairs of name and database.
 Users = tuple[tuple[str, str], ...]
 
 
 def running_transaction(services: Services, operation: Operation) -> SessionTransaction | None:
-    """Return the transaction that an operation runs a statement of, or None."""
+    """Return the transaction whose statement an operation runs, or None."""
     session = operation.session
     transaction = None if session is None else services.sessions.transactions.newest(session)
     return transaction if transaction is not None and transaction.operation is operation else None
@@ -32,7 +32,7 @@ def inactive_transactions(services: Services, users: Users | None = None) -> lis
     """Return a document for each open transaction that no command uses.
 
     Arguments:
-        users: only of these users; None for all.
+        users: return only transactions of these users; None means all users.
     """
     return [
         _inactive(services, transaction)
@@ -83,12 +83,12 @@ def transaction_details(services: Services, transaction: SessionTransaction) -> 
 
 
 def time_text(ms: int) -> str:
-    """Return a time in currentOp's format."""
+    """Return a time in the format of currentOp."""
     return datetime.fromtimestamp(ms / 1000, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def client_fields(client: ClientInfo | None) -> dict[str, Any]:
-    """Return the fields of a client, which may have disconnected."""
+    """Return the currentOp fields of a client; None means that it has disconnected."""
     if client is None:
         return {}
     host, port = client.address[:2]

@@ -1,4 +1,4 @@
-"""The index that would serve a command: the fields of equalities, then of the sort, then of ranges.
+"""Suggests an index for a command. Its keys are the fields of equality conditions, then of the sort, then of ranges.
 
 https://www.mongodb.com/docs/manual/tutorial/equality-sort-range-guideline/
 """
@@ -14,14 +14,14 @@ from secantus_server.work.shell_values import plain, typed
 
 _EQUAL = frozenset(["$eq", "$in", "$all"])
 _RANGE = frozenset(["$gt", "$gte", "$lt", "$lte", "$exists", "$type", "$regex", "$mod"])
-#: An index on more fields is rarely what anybody wants.
+#: The maximum number of fields in a suggested index; larger indexes are rarely useful.
 MAX_FIELDS = 4
 
 Key = dict[str, int]
 
 
 def advised_indexes(name: str, body: Mapping[str, Any], statements: Sequence[Any]) -> list[Key]:
-    """Return the keys of the indexes that would serve a command: one, or one for each branch of an `$or`; none if no index would.
+    """Return the keys of the indexes to suggest for a command: one index, or one for each branch of an `$or`; none if none helps.
 
     Arguments:
         name: the command's name.
@@ -37,12 +37,12 @@ def advised_indexes(name: str, body: Mapping[str, Any], statements: Sequence[Any
 
 
 def advice_text(collection: str, key: Key) -> str:
-    """Return the line that creates an index in mongosh."""
+    """Return the mongosh line that creates an index."""
     return f"{collection_text(collection)}.createIndex({typed(key)})"
 
 
 def keys_of(query: dict[str, Any], sort: dict[str, Any]) -> list[Key]:
-    """Return the keys for a filter and a sort."""
+    """Return the index keys for a filter and a sort."""
     equal: dict[str, None] = {}
     ranges: dict[str, None] = {}
     either = _split(query, "", equal, ranges)
@@ -56,7 +56,7 @@ def keys_of(query: dict[str, Any], sort: dict[str, Any]) -> list[Key]:
 
 
 def _split(query: dict[str, Any], prefix: str, equal: dict[str, None], ranges: dict[str, None]) -> list[dict[str, Any]]:
-    """Sort the paths of a filter into those of equalities and of ranges; return the branches of an `$or`."""
+    """Add the paths of a filter to the equality paths or the range paths; return the branches of an `$or`."""
     either: list[dict[str, Any]] = []
     for name, value in query.items():
         if name == "$and" and type(value) is list:
@@ -99,7 +99,7 @@ def _queries(name: str, body: Mapping[str, Any], statements: Sequence[Any]) -> l
 
 
 def _leading(pipeline: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the filter and the sort at the beginning of a pipeline."""
+    """Return the filter and the sort of a pipeline's leading stages."""
     conditions: list[Any] = []
     for stage in map(plain, plain(pipeline) or []):
         if "$match" in stage:

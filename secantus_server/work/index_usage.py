@@ -1,4 +1,4 @@
-"""How often indexes were used, for the report of a test run."""
+"""The usage counts of indexes, for the report of a test run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from secantus_server.catalog.view import CatalogView
 
 
 class IndexUsage(NamedTuple):
-    """The use of an index since it was created or read from the store.
+    """The usage of an index since it was created or loaded from the store.
 
     Arguments:
         namespace: the full name of its collection.
-        key: its key pattern as text.
-        uses: how often a plan has read it.
-        serves_otherwise: whether it serves without being read: it is unique, removes documents, or stores no entries yet.
+        key: the key pattern as text.
+        uses: how often a plan has read the index.
+        serves_otherwise: whether it is needed even if no plan reads it: it is unique, a TTL index, or stores no entries yet.
     """
 
     namespace: str
@@ -27,7 +27,7 @@ class IndexUsage(NamedTuple):
 
 
 def index_usage(catalog: CatalogView, namespaces: Iterable[str]) -> list[IndexUsage]:
-    """Return the use of the indexes of some collections, without those on `_id`."""
+    """Return the usage of the indexes of some collections, except those on `_id`."""
     found: list[IndexUsage] = []
     for namespace in namespaces:
         collection = catalog.find(*namespace.split(".", 1))

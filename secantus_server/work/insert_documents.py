@@ -12,7 +12,7 @@ from secantus_server.storage import StorageError
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import WriteErrors, writable, write_error
 
-# The maximum number of documents in a transaction, which ends earlier if it is large.
+# The maximum number of documents in a transaction. A transaction ends earlier if it is large.
 CHUNK = 1000
 
 
@@ -36,7 +36,7 @@ def insert_documents(
 def _insert_remaining(
     request: Request, name: str, documents: list[bytes], ordered: bool, bypass_validation: bool
 ) -> tuple[int, WriteErrors]:
-    """Insert the documents of a retryable write that were not inserted when it was sent before; count the others as inserted."""
+    """Retry a retryable insert: insert the documents that the earlier attempt did not insert, and count the others as inserted."""
     total, position = 0, 0
     errors: WriteErrors = []
     while position < len(documents) and not (errors and ordered):
@@ -53,7 +53,7 @@ def _insert_remaining(
 
 
 def _executed(request: Request, index: int) -> bool:
-    """Return whether the document at this position was inserted before."""
+    """Return whether an earlier attempt inserted the document at this position."""
     return executed_before(request, request.statement + index, "insert") is not None
 
 
@@ -69,7 +69,7 @@ def _insert_run(
             total += request.work.write(chunk.run, request.operation.check)
             errors += chunk.errors
         except CommandError as error:
-            # A StorageError has stopped the store (the disk is full): it is the error of the whole command.
+            # A StorageError (the disk is full) has stopped the store, so it fails the whole command.
             if error.code != OUT_OF_SPACE or isinstance(error, StorageError):
                 raise
             errors += chunk.refused(error)
@@ -132,20 +132,20 @@ class _Chunk:
         self.reached = position
         write = self._request.retry
         if write is not None and count:
-            # A list of ids makes each document a transaction of its own.
+            # With a list of statement ids, each document has its own transaction.
             first = self._request.statement_id(self._request.statement + self._start)
             transaction.retried = (write, ("insert", first, first + count - 1, None))
         return count
 
     def refused(self, error: CommandError) -> WriteErrors:
-        """Return the write errors after the store ran out of space: no document of the chunk was inserted."""
+        """Return the write errors after the store ran out of space, when no document of the chunk was inserted."""
         stop = self.reached = self._stop
         return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
 
     def _timestamp(self) -> int:
-        """Return the value for an empty timestamp, or 0 with `bypassEmptyTsReplacement`.
+        """Return the value that replaces an empty timestamp, or 0 with `bypassEmptyTsReplacement`.
 
-        It is unique and later than the newest oplog entry, unless a test has moved the clock.
+        The value is unique. It is later than the newest oplog entry unless a test has moved the clock.
         """
         if self._request.body.get("bypassEmptyTsReplacement"):
             return 0
@@ -158,7 +158,7 @@ class _Chunk:
 
 
 def _interruption(operation: Operation) -> CommandError | None:
-    """Return the error that interrupts the operation, or None."""
+    """Return the error if the operation was interrupted, or None."""
     try:
         operation.check()
     except CommandError as error:

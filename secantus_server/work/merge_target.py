@@ -43,7 +43,7 @@ class MergeTarget:
             self.writer = open_writer(request.services, transaction, self._collection, bypass_validation=bypass)
 
     def find(self, values: dict[str, Any]) -> Found | None:
-        """Return the document with these values at these paths, or None."""
+        """Return the document that has these values at these paths, or None if absent."""
         collection = self._collection
         if collection is None:
             return None
@@ -68,10 +68,10 @@ class MergeTarget:
         self.writer.insert(prepare_made_document(document, self._request.services.clock))
 
     def replace(self, found: Found, new: bytes, entry: bytes) -> None:
-        """Replace a found document.
+        """Replace a document returned by `find`.
 
         Arguments:
-            entry: what the oplog records.
+            entry: the update as the oplog records it.
 
         Raises:
             CommandError: 11000, 121, or another error of the write.
@@ -91,10 +91,10 @@ def merge_documents(
         merge: merges one document atomically; called again after a write conflict.
 
     Returns:
-        the first error of a document, or None; the other documents are written nevertheless.
+        the first error of a document, or None; the other documents are still written.
 
     Raises:
-        CommandError: if the operation was interrupted; earlier documents remain written.
+        CommandError: if the operation was interrupted; documents already written remain.
     """
     failure: CommandError | None = None
     position = 0
@@ -112,7 +112,7 @@ def merge_documents(
 
 
 class Merged(NamedTuple):
-    """The number of merged documents, the first error of one of them, and the error that interrupted the merge."""
+    """The number of merged documents, the first error of a document, and the error that interrupted the merge."""
 
     merged: int
     failure: CommandError | None

@@ -1,4 +1,4 @@
-"""What the profiler and the log of slow commands say of a command's plans and its reply.
+"""The details of a command's plans and reply, for the profiler and the log of slow commands.
 
 https://www.mongodb.com/docs/manual/reference/database-profiler/
 """
@@ -53,7 +53,7 @@ def _summary(call: Call, notes: PlanNotes) -> str:
 
 
 def _hashes(call: Call, notes: PlanNotes) -> dict[str, Any]:
-    """Return the hashes of the first plan; a plan that MongoDB does not cache has none."""
+    """Return the hashes of the first plan, or nothing for a plan that MongoDB does not cache."""
     if notes.query is None or type(notes.first) is MeasuredLookup:
         return {}
     root = notes.first.explain()
@@ -61,7 +61,7 @@ def _hashes(call: Call, notes: PlanNotes) -> dict[str, Any]:
 
 
 def execution_stages(call: Call) -> dict[str, Any]:
-    """Return `execStats` of a command's first plan; nothing for a command without a plan."""
+    """Return the `execStats` of a command's first plan, or nothing for a command without a plan."""
     notes = call.operation.notes
     if notes is None or notes.first is None or not notes.stages:
         return {}
@@ -77,7 +77,7 @@ def _root(plan: Any) -> PlanStage:
 
 
 def namespace_of(call: Call) -> str:
-    """Return the namespace that a command is about."""
+    """Return the namespace on which a command operates."""
     body = call.body
     target = body.get("collection") if call.name == "getMore" else body[call.name]
     return f"{call.db}.{target}" if type(target) is str else f"{call.db}.$cmd"
@@ -90,7 +90,7 @@ def lock_counts(call: Call) -> dict[str, Any]:
 
 
 def cursor_details(outcome: Outcome) -> dict[str, Any]:
-    """Return what a reply says of its cursor and of the documents in it."""
+    """Return the details about the cursor of a reply and its documents."""
     if isinstance(outcome, CommandError):
         return {}
     cursor = outcome.get("cursor")
@@ -105,6 +105,6 @@ def _length(batch: Any) -> int:
 
 
 def reply_length(call: Call, outcome: Outcome) -> int:
-    """Return the number of bytes of a reply."""
+    """Return the size of a reply in bytes."""
     services = call.services
     return len(encode(error_reply(outcome, services) if isinstance(outcome, CommandError) else finish_reply(dict(outcome), services)))

@@ -1,4 +1,4 @@
-"""`local.oplog.rs`, read like a capped collection: in the order of time, forwards or backwards, and tailable.
+"""`local.oplog.rs`, which can be read like a capped collection: in time order, forwards or backwards, and with tailable cursors.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 """
@@ -33,12 +33,12 @@ _NO_LIMIT = 2**64 - 1
 
 
 def is_oplog(db: str, name: str) -> bool:
-    """Return whether a namespace is that of the oplog."""
+    """Return whether a namespace is the oplog."""
     return name == NAME and db == DATABASE
 
 
 def check_not_oplog(db: str, name: str) -> None:
-    """Refuse to write to the oplog.
+    """Raise if a write targets the oplog.
 
     Raises:
         CommandError: 73 InvalidNamespace.
@@ -48,14 +48,14 @@ def check_not_oplog(db: str, name: str) -> None:
 
 
 class Times(NamedTuple):
-    """The entries that a query reads: those from `first` up to `last`, 64-bit numbers."""
+    """The range of entries that a query reads: the timestamps from `first` to `last`, both included, as 64-bit numbers."""
 
     first: int = 0
     last: int = _NO_LIMIT
 
 
 def times_of(filter: dict[str, Any]) -> Times:
-    """Return the range of times that a filter's conditions on `ts` allow."""
+    """Return the range of timestamps that a filter's conditions on `ts` allow."""
     first, last = 0, _NO_LIMIT
     conditions = [filter, *filter["$and"]] if type(filter.get("$and")) is list else [filter]
     for condition in conditions:
@@ -78,7 +78,7 @@ class OplogSource(Plan):
     """The source of a query over the oplog.
 
     Raises:
-        CommandError: 2 for a hint of an index, `min` or `max`, since the oplog has no index.
+        CommandError: 2 for an index hint, `min` or `max`, since the oplog has no index.
     """
 
     query: CanonicalQuery
@@ -94,7 +94,7 @@ class OplogSource(Plan):
         return self.entries if self.query.sort is None else SortedEntries(self.entries, self.query)
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the node for explain."""
         first, last = times_of(self.query.filter)
         bounds = {"minRecord": timestamp_of(first)} if first else {}
         if last != _NO_LIMIT:
@@ -104,7 +104,7 @@ class OplogSource(Plan):
 
 
 class OplogDocuments(Iterator[bytes]):
-    """The matching entries of the oplog. At the end it can be asked again, for entries written meanwhile.
+    """An iterator over the matching entries of the oplog. After its end, it can be read again for entries written since.
 
     Arguments:
         query: the query.
@@ -155,7 +155,7 @@ class OplogDocuments(Iterator[bytes]):
         begin = _KEY.unpack(found[0])[0]
         entries, end = select(found[1], begin, max(self._first - 1, 0), *EVERYTHING)
         entries = [one for one in entries if one[0] <= self._last]
-        # The next entry to return is the last one of the list.
+        # Ordered such that pop() removes the next entry to return.
         self._entries = entries if self._reverse else entries[::-1]
         if self._reverse:
             self._last = min(self._last, begin - 1)
@@ -164,11 +164,11 @@ class OplogDocuments(Iterator[bytes]):
         return True
 
     def attach(self, unit: RecoveryUnit) -> None:
-        """Read in this unit's transaction."""
+        """Attach the scan to this unit's transaction."""
         self._unit = unit
 
     def detach(self) -> None:
-        """Release the transaction."""
+        """Detach the scan from its transaction."""
         if self._rows is not None:
             self._rows.close()  # type: ignore[attr-defined]
             self._rows = None
@@ -181,7 +181,7 @@ class OplogDocuments(Iterator[bytes]):
 
 
 class SortedEntries(Iterator[bytes]):
-    """The matching entries in the order of a sort; all are read at the first one."""
+    """An iterator over the matching entries in sort order; it reads all entries before it returns the first one."""
 
     def __init__(self, documents: OplogDocuments, query: CanonicalQuery) -> None:
         self.record_id = 0
@@ -205,7 +205,7 @@ def oplog_statistics(unit: RecoveryUnit, max_bytes: int, scale: int = 1) -> dict
 
     Arguments:
         unit: its transaction has begun.
-        max_bytes: the size from which on old entries are removed.
+        max_bytes: the size above which old entries are removed.
         scale: divide the sizes by this number.
     """
     count = size = 0

@@ -1,6 +1,6 @@
-"""Indexes with entries of another version, which are rebuilt when a store is opened.
+"""Rebuilds indexes whose entries were written by another version, when a store is opened.
 
-Text indexes of earlier releases have no entries, and the entries of later ones depend on the version of the stemmers.
+Text indexes of early releases have no entries. The entries of later releases depend on the version of the stemmers.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from secantus_server.storage import RecoveryUnit, StorageError
 
 
 def build_outdated_indexes(services: Services) -> None:
-    """Build the outdated indexes of a store that is not in use yet.
+    """Rebuild the outdated indexes of a store that is not in use yet.
 
     Raises:
-        StorageError: a document cannot be indexed.
+        StorageError: if a document cannot be indexed.
     """
     catalog = services.catalog
     for db, name, index in catalog.outdated:

@@ -28,18 +28,18 @@ _RUN = 128
 
 
 class PastCatalog(CatalogView):
-    """Implements `CatalogView` for a past state.
+    """A `CatalogView` of a past state.
 
-    If the wanted time lies before that of the recovery unit, each collection that has changed in between is built anew as it was, under
-    numbers of its own, when it is first looked up. The unit's transaction writes it and never commits, so that nobody else sees it and no
-    write conflicts with it. `built_bytes` is the size of what was built.
+    If the requested time is earlier than that of the recovery unit, a collection that has changed in between is rebuilt in its past state,
+    under its own idents, on its first lookup. The unit's transaction writes the rebuilt collection and never commits. Other transactions
+    therefore do not see it and do not conflict with it. `built_bytes` is the size of the rebuilt documents.
 
     Arguments:
         services: the server.
         unit: the recovery unit that reads; its transaction has begun.
-        view: the catalog as the transaction sees it.
-        stamp: the wanted time as a 64-bit number.
-        changes: what has changed between the wanted time and that of the recovery unit; None if they are the same.
+        view: the catalog that the transaction sees.
+        stamp: the requested time, as a 64-bit number.
+        changes: the changes between the requested time and that of the recovery unit; None if the times are equal.
 
     Threads: one command at a time uses it, under the lock of the `HeldSnapshot`.
     """
@@ -59,8 +59,8 @@ class PastCatalog(CatalogView):
         """Return the collection or view of this namespace, or None.
 
         Raises:
-            CommandError: 239 SnapshotTooOld if its documents were changed since, and the oplog does not have the old ones, 246
-                SnapshotUnavailable if the same holds for its definition.
+            CommandError: 239 SnapshotTooOld if its documents were changed since and the oplog does not have the old versions, 246
+                SnapshotUnavailable if its definition was changed since and the oplog does not have the old one.
         """
         namespace = f"{db}.{name}"
         if namespace not in self._found:
@@ -68,7 +68,7 @@ class PastCatalog(CatalogView):
         return self._found[namespace]
 
     def _find(self, db: str, name: str) -> Collection | None:
-        """Return a collection as of the time that is read; see `find`."""
+        """Return a collection as of the requested time; see `find`."""
         namespace, changes = f"{db}.{name}", self._changes
         present = super().find(db, name)
         if changes is None:
@@ -87,17 +87,17 @@ class PastCatalog(CatalogView):
         return _kept(db, name, present)
 
     def _build(self, db: str, name: str, uuid: bytes, present: Collection | None, changes: Changes) -> Collection:
-        """Build a collection as of the time that is read.
+        """Rebuild a collection as of the requested time.
 
         Arguments:
-            present: the collection of this UUID now; None if it was dropped.
+            present: the current collection with this UUID; None if it was dropped.
         """
         services, namespace = self._services, f"{db}.{name}"
         changed = changes.documents.get(uuid, {})
         earlier = EarlierDocuments(services, self._unit, uuid, self._stamp, None if present is None else changed)
         if present is not None:
             options = present.options
-            # Without the indexes that may be newer, and those that are gone, the documents are the same.
+            # Leave out indexes that may be newer, and those that were dropped: indexes do not change the documents.
             specs = [index.spec for index in present.indexes if index.is_id or uuid not in changes.redefined]
         elif earlier.created is None:
             raise snapshot_unavailable(namespace)
@@ -117,7 +117,7 @@ class PastCatalog(CatalogView):
 
     @contextmanager
     def _scan(self, collection: Collection) -> Iterator[RecordScan]:
-        """Scan a collection, in the order of the RecordIds, for a block."""
+        """Open a scan of a collection in RecordId order for a `with` block."""
         scan = RecordScan(collection.ident, None, self._services.operations.check_waiting)
         scan.attach(self._unit)
         try:
@@ -126,7 +126,7 @@ class PastCatalog(CatalogView):
             scan.close()
 
     def _store(self, built: Collection, documents: Iterator[bytes]) -> None:
-        """Store the documents of a collection that is built, and their index entries."""
+        """Store the documents and index entries of a rebuilt collection."""
         writer = CollectionWriter(self._unit, built.ident, built.indexes)
         count = 0
         for count, document in enumerate(documents, 1):
@@ -141,8 +141,9 @@ class PastCatalog(CatalogView):
 
 
 def _kept(db: str, name: str, collection: Collection) -> Collection:
-    """Return a collection under the name that it had. A drop of it or of its indexes, after which the state still has them, does not end a
-    read of the returned one.
+    """Return a copy of a collection, with its past name.
+
+    A later drop of the collection or its indexes does not end reads of the copy, because the past state still contains them.
     """
     if collection.is_view:
         return collection

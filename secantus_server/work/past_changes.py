@@ -1,4 +1,4 @@
-"""What has changed since a time, according to the oplog: the documents, and which collection each namespace was.
+"""The changes since a time, from the oplog: changed documents, and the collection that each changed namespace referred to.
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 """
@@ -24,18 +24,18 @@ WINDOW = "minSnapshotHistoryWindowInSeconds"
 SNAPSHOT_TOO_OLD = 239
 SNAPSHOT_UNAVAILABLE = 246
 _HISTORY_LOST = 286
-#: The UUID of a namespace whose definition at the time is not known.
+#: Stands for the UUID of a namespace whose definition at the time is unknown.
 UNKNOWN = b""
 
 
 class DocumentChange:
-    """What happened to a document since a time.
+    """The changes of a document since a time.
 
     Arguments:
-        first: the first operation: "i", "u" or "d".
-        image: the document before it, or None if the oplog does not keep it.
+        first: the first operation since the time: "i", "u" or "d".
+        image: the document before that operation, or None if the oplog does not contain it.
 
-    `died` says whether it was deleted; a document that has its `_id` now is another one.
+    `died` is True if the document was deleted since; a current document with the same `_id` was then inserted later.
     """
 
     __slots__ = ("died", "first", "image")
@@ -47,11 +47,11 @@ class DocumentChange:
 
 
 class Changes:
-    """What has changed since a time.
+    """The changes of all collections since a time.
 
-    `documents` are the changed documents, by the UUID of their collection and the key string of their `_id`. `namespaces` has the UUID of
-    the collection that each namespace with changed definitions was at the time, None for none. `redefined` are the UUIDs of the
-    collections whose options or indexes have changed.
+    `documents` contains the changed documents, by collection UUID and the key string of `_id`. `namespaces` maps each namespace that was
+    created, dropped or renamed since to the UUID of its collection at the time, or to None if it did not exist. `redefined` contains the
+    UUIDs of collections whose options or indexes have changed.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Changes:
         return bool(self.documents or self.namespaces or self.redefined)
 
     def note_document(self, fields: dict[str, Any]) -> None:
-        """Add an operation on a document."""
+        """Record an operation on a document."""
         changed = self.documents.setdefault(bytes(fields["ui"]), {})
         key, op = document_key(fields), fields["op"]
         change = changed.get(key)
@@ -72,7 +72,7 @@ class Changes:
         change.died = change.died or op == "d"
 
     def undo_command(self, fields: dict[str, Any]) -> None:
-        """Undo a change of a definition; call it for the newest one first."""
+        """Undo a catalog change in `namespaces` and `redefined`; call it for the newest change first."""
         db = fields["ns"].partition(".")[0]
         command = decode(fields["o"].data)
         name, target = next(iter(command.items()))
@@ -89,12 +89,12 @@ class Changes:
         elif name in ("createIndexes", "dropIndexes", "collMod") and uuid is not UNKNOWN:
             self.redefined.add(uuid)
         elif name != "dropDatabase":
-            # The entries before it say which collections were dropped.
+            # Earlier entries record the drop of each collection.
             self.namespaces[namespace] = UNKNOWN
 
 
 def document_key(fields: dict[str, Any]) -> bytes:
-    """Return the key string of the `_id` of the document that an operation concerns."""
+    """Return the key string of the `_id` of an operation's document."""
     return key_string(value_of(fields["o" if fields["op"] == "d" else "o2"].data, b"_id"))
 
 
@@ -104,7 +104,7 @@ def operations(services: Services, unit: RecoveryUnit, after: int, uuid: bytes =
     Arguments:
         unit: the recovery unit that reads; its transaction has begun.
         after: the time, as a 64-bit number.
-        uuid: return only those of the collection with this UUID; empty for all.
+        uuid: return only operations on the collection with this UUID; empty means all.
 
     Raises:
         CommandError: 239 SnapshotTooOld if a part of a transaction was removed.
@@ -124,7 +124,7 @@ def operations(services: Services, unit: RecoveryUnit, after: int, uuid: bytes =
 
 
 def check_snapshot_time(services: Services, wanted: Timestamp) -> None:
-    """Check that a time lies inside the history window.
+    """Check that a time is within the history window.
 
     Raises:
         CommandError: 72 for a null timestamp, 239 SnapshotTooOld.
@@ -137,15 +137,15 @@ def check_snapshot_time(services: Services, wanted: Timestamp) -> None:
 
 
 def changes_since(services: Services, unit: RecoveryUnit, stamp: int) -> Changes:
-    """Return what has changed since a time.
+    """Return the changes since a time.
 
     Arguments:
         unit: the recovery unit that reads; its transaction has begun.
         stamp: the time as a 64-bit number.
 
     Raises:
-        CommandError: 239 SnapshotTooOld if the oplog does not go back so far, 246 SnapshotUnavailable if a restore has undone the state
-            of that time or has changed it since.
+        CommandError: 239 SnapshotTooOld if the oplog does not go back to the time, 246 SnapshotUnavailable if a restore has undone the
+            state of that time or has changed the store since.
     """
     oplog = services.oplog
     if oplog.is_undone(stamp) or stamp < oplog.complete_since:
@@ -164,12 +164,12 @@ def changes_since(services: Services, unit: RecoveryUnit, stamp: int) -> Changes
 
 
 def snapshot_too_old(reason: str) -> CommandError:
-    """Return the error of a read at a time whose state is not known any more."""
+    """Return the error for a read at a time whose state can no longer be reconstructed."""
     return CommandError(SNAPSHOT_TOO_OLD, f"Read timestamp is older than the oldest available timestamp: {reason}")
 
 
 def snapshot_unavailable(namespace: str) -> CommandError:
-    """Return the error of a read or transaction whose collection was changed since its time."""
+    """Return the error for a read or transaction whose collection was changed since the time it reads."""
     return CommandError(
         SNAPSHOT_UNAVAILABLE,
         f"Unable to read from a snapshot due to pending collection catalog changes to '{namespace}'; please retry the operation.",

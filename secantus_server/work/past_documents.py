@@ -1,4 +1,4 @@
-"""The documents of a collection at a past time: the present ones, with the later changes undone by what the oplog says of earlier ones."""
+"""The documents of a collection at a past time. They are the current documents, with later changes undone using the oplog."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.storage import RecoveryUnit
 
-# The versions of a document since its last whole one: a BSON document, and the diffs that followed.
+# The last complete version of a document, as BSON bytes, and the diffs that followed.
 _Versions = list[bytes]
 
 
 class EarlierDocuments:
-    """What the oplog says of the documents of a collection up to a time.
+    """The documents of a collection up to a time, as far as the oplog contains them.
 
-    `created` are the options that the collection was created with, None if the oplog does not go back so far; those that collMod changes do
-    not matter to a reader. `specs` are the definitions of the indexes that were created since then.
+    `created` contains the options with which the collection was created, or None if the oplog does not go back to its creation. Changes by
+    collMod are ignored because they do not affect reads. `specs` contains the definitions of the indexes that existed at the time and were
+    created within the oplog.
 
     Arguments:
         services: the server.
         unit: the recovery unit that reads; its transaction has begun.
         uuid: the collection's UUID.
         stamp: the time as a 64-bit number.
-        wanted: the keys of the documents to look at; None for all.
+        wanted: the keys of the documents whose versions are needed; None means all.
     """
 
     def __init__(self, services: Services, unit: RecoveryUnit, uuid: bytes, stamp: int, wanted: Keys[bytes] | None) -> None:
@@ -76,18 +77,18 @@ class EarlierDocuments:
             self.specs = [spec for spec in self.specs if spec["name"] != command["index"]]
 
     def documents(self) -> Iterator[bytes]:
-        """Return an iterator over all documents that existed, in the order in which they were inserted."""
+        """Return an iterator over all documents that existed at the time, in insertion order."""
         for key in sorted(self._versions, key=lambda key: self._births.get(key, 0)):
             version = self.version(key)
             assert version is not None, "it has versions"
             yield version
 
     def birth(self, key: bytes) -> int | None:
-        """Return a number that orders the documents by their insertion; None for one that was inserted before the oplog begins."""
+        """Return a document's rank in insertion order; None if it was inserted before the oplog begins."""
         return self._births.get(key)
 
     def version(self, key: bytes) -> bytes | None:
-        """Return the last version of a document, or None if it is not known."""
+        """Return the last version of a document up to the time, or None if unknown."""
         versions = self._versions.get(key)
         if versions is None:
             return None
@@ -103,19 +104,19 @@ class EarlierDocuments:
 def documents_before(
     present: Iterator[bytes], changed: dict[bytes, DocumentChange], earlier: EarlierDocuments, namespace: str
 ) -> Iterator[bytes]:
-    """Return an iterator over the documents of a collection before its later changes, in natural order.
+    """Return an iterator over the documents of a collection before later changes, in natural order.
 
     Arguments:
-        present: the present documents in natural order.
+        present: the current documents in natural order.
         changed: the later changes, by key.
-        earlier: what the oplog says of the documents before them.
-        namespace: the collection's, for errors.
+        earlier: the versions of the documents before these changes.
+        namespace: the collection's namespace, for error messages.
 
     Raises:
-        CommandError: 239 SnapshotTooOld, a changed document was written last before the oplog begins.
+        CommandError: 239 SnapshotTooOld if the oplog does not contain the earlier version of a changed document.
     """
     births = {key: earlier.birth(key) or 0 for key, change in changed.items() if change.died and change.first != "i"}
-    # The next one is the last of the list. Those that are older than the oplog come first, in the order of their deletion.
+    # Deleted documents, last one first. Those inserted before the oplog begins are returned first, in the order of their deletion.
     dead = sorted(births, key=births.__getitem__)[::-1]
     while dead and not births[dead[-1]]:
         yield _version(dead.pop(), changed, earlier, namespace)
@@ -133,7 +134,7 @@ def documents_before(
 
 
 def _version(key: bytes, changed: dict[bytes, DocumentChange], earlier: EarlierDocuments, namespace: str) -> bytes:
-    """Return a document before its later changes.
+    """Return the version of a document before its later changes.
 
     Raises:
         CommandError: 239 SnapshotTooOld.

@@ -1,4 +1,4 @@
-"""The server as the stages of one command's pipeline see it: other collections, writes, statistics."""
+"""The interface of the server for pipeline stages: other collections, writes and statistics."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ServerHost:
 
     Arguments:
         scope: the scans of the command's cursor; reads use its transaction and catalog view.
-        transaction: the command's transaction; None if the pipeline is only parsed.
+        transaction: the command's transaction; None if the pipeline is parsed but not run.
         parse: the context of the pipeline's expressions.
         hint: the command's hint, for the first collection that is read.
     """
@@ -68,7 +68,7 @@ class ServerHost:
         self._hint = hint
         self._is_first_read = True
         self.caches_plans = True
-        # By index ident: a sub-pipeline that runs for each outer document requests the same finder each time.
+        # A cache by index ident: a sub-pipeline that runs for each outer document requests the same finder each time.
         self._point_finders: dict[int, PointFinder] = {}
         self._tied: set[int] = set()
         self.searches: bool = request.services.settings.search
@@ -81,7 +81,7 @@ class ServerHost:
         return self._catalog.find(db, name)
 
     def text_definition(self, db: str, collection: str | None) -> TextDefinition:
-        """Return what the collection's text index holds.
+        """Return the definition of the collection's text index.
 
         Raises:
             CommandError: 27 IndexNotFound without a text index, 291 if it is hidden.
@@ -100,26 +100,26 @@ class ServerHost:
         found = self._collection(db, collection)
         if found is None or not found.search_indexes:
             return []
-        # Search is imported late, here and below: an import costs each start, and few servers are asked for it.
+        # The search modules are imported on first use, here and below: few servers need them, and an import would slow every start.
         shown_search_index = import_late("secantus_server.work.search.indexes").shown_index
         return [shown_search_index(index) for index in found.search_indexes]
 
     def search(self, db: str, collection: str, query: SearchQuery) -> Iterator[tuple[bytes, float]]:
-        """Return the documents of a `$search` with their scores, the best first."""
+        """Return the documents of a `$search` with their scores, best first."""
         texts = import_late("secantus_server.work.search.texts")
         found = texts.found_texts(self._collection(db, collection), query, self._scope, may_keep=self._request.transaction is None)
         documents: Iterator[tuple[bytes, float]] = texts.read_texts(found, self._scope)
         return documents
 
     def nearest(self, db: str, collection: str, query: VectorQuery) -> Iterator[tuple[bytes, float]]:
-        """Return the documents of a `$vectorSearch` with their scores, the best first."""
+        """Return the documents of a `$vectorSearch` with their scores, best first."""
         nearest = import_late("secantus_server.work.search.vectors").nearest
         is_alone = self._request.transaction is None
         documents: Iterator[tuple[bytes, float]] = nearest(self._collection(db, collection), query, self._scope, may_keep=is_alone)
         return documents
 
     def resolve(self, db: str, collection: str) -> Resolved:
-        """Return the collection behind a name, and the stages of the views over it.
+        """Return the collection that a name refers to, and the stages of the views on the way to it.
 
         Raises:
             CommandError: 167 OptionNotSupportedOnView if a view's collation differs from the pipeline's.
@@ -149,7 +149,7 @@ class ServerHost:
         query.is_cached = self.caches_plans
         documents = self._read(db, collection, query)
         if head.skip or head.limit is not None:
-            # Each number fits into an int64, but sums of them may not.
+            # Each value fits into an int64, but their sum may not.
             stop = None if head.limit is None else min(head.skip + head.limit, sys.maxsize)
             documents = islice(documents, min(head.skip, sys.maxsize), stop)
         return documents, head.rest
@@ -177,7 +177,7 @@ class ServerHost:
         return finder
 
     def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> PointFinder | None:
-        """Return a finder by key string, if a unique single-field index on this path exists; else None."""
+        """Return a function that finds a document by key string, or None without a unique single-field index on this path."""
         found = self._collection(db, collection)
         if found is None or collation is not None:
             return None
@@ -190,13 +190,13 @@ class ServerHost:
         return self._point_finders[index.ident]
 
     def _tie(self, collection: Collection) -> None:
-        """Make the cursor fail once this collection is dropped: its index is read again for each outer document."""
+        """Make the cursor fail once this collection is dropped, because its index is read for each outer document."""
         if collection.ident not in self._tied:
             self._tied.add(collection.ident)
             self._scope.open(Tie(collection))
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
-        """Return the properties of the collection to write to; None if it does not exist."""
+        """Return the properties of the target collection of a write; None if it does not exist."""
         if self._is_oplog(db, collection):
             return TargetInfo("collection", capped=True)
         found = recall(self._services, db, collection)
@@ -220,7 +220,7 @@ class ServerHost:
     def merge_documents(
         self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
     ) -> CommandError | None:
-        """Merge documents, many per transaction; return the first error. The other documents are written nevertheless."""
+        """Merge documents, many per transaction; return the first error, or None. The other documents are still written."""
 
         def make_target(transaction: Transaction) -> MergeTarget:
             return MergeTarget(self._request, transaction, db, collection, self._parse.collation, bypass_validation)
@@ -228,7 +228,7 @@ class ServerHost:
         return self._between_reads(lambda: merge_documents(self._request, make_target, documents, merge))
 
     def _between_reads(self, write: Callable[[], R]) -> R:
-        """Write while the read transaction is paused, because a thread has one transaction at a time."""
+        """Run a write while the read transaction is paused, because a thread has one transaction at a time."""
         transaction = self._transaction
         assert transaction is not None, "only a running pipeline writes"
         self._scope.detach()
@@ -245,7 +245,7 @@ class ServerHost:
         """Replace a collection's documents atomically; keep its indexes and options.
 
         Arguments:
-            timeseries: the options of a time-series collection, if it is to be one.
+            timeseries: the options if the target is a time-series collection, else None.
         """
         prepared = [prepare_made_document(document, self._services.clock) for document in documents]
         self._between_reads(lambda: replace_collection(self._request, db, collection, prepared, bypass_validation, timeseries))

@@ -1,4 +1,4 @@
-"""The privileges that an aggregation pipeline requires, by stage. Those of a view are checked when it is created, not when it is read.
+"""The privileges that an aggregation pipeline requires. For a view's pipeline they are checked at creation, not for each read.
 
 https://www.mongodb.com/docs/manual/reference/command/aggregate/
 """
@@ -13,10 +13,10 @@ from secantus_server.work._stage_privileges import add_pipeline
 
 
 def pipeline_requirements(db: str, collection: str, stages: Any, *, bypasses_validation: bool = False) -> list[Requirement]:
-    """Return what a pipeline requires. Whatever is malformed is left to the parser, which refuses it.
+    """Return the privileges that a pipeline requires. Malformed stages are ignored; the parser raises their errors.
 
     Arguments:
-        collection: the collection that the pipeline reads; "" for none.
+        collection: the collection that the pipeline reads; "" if it reads none.
         stages: the stages as the user wrote them.
     """
     required: list[Requirement] = []
@@ -25,7 +25,7 @@ def pipeline_requirements(db: str, collection: str, stages: Any, *, bypasses_val
 
 
 def may_read_view(call: Authorized, grants: Grants, view_on: Any, stages: Any) -> bool:
-    """Return whether the creator of a view may read what it shows, or may not read the view either.
+    """Return whether the creator of a view may read its source collections; also True if the creator may not read the view.
 
     https://www.mongodb.com/docs/manual/reference/command/create/#access-control
     """

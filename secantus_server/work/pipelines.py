@@ -1,4 +1,4 @@
-"""Pipelines over a collection, a view or nothing, for aggregate and for every read of a view."""
+"""Pipelines over a collection, a view or no collection, for aggregate and for every read of a view."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class OpenPipeline:
 
 @contextmanager
 def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> Iterator[OpenPipeline]:
-    """Open a pipeline over a collection, a view or nothing; until the block ends it reads from one snapshot of the store.
+    """Open a pipeline over a collection, a view or no collection. It reads one snapshot of the store until the block ends.
 
     Raises:
         CommandError: if the pipeline is invalid.
@@ -101,14 +101,14 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
 def prepare_pipeline(
     request: Request, name: str | None, args: dict[str, Any], scope: ReadScope, transaction: ReadTransaction
 ) -> tuple[PipelineContext, Pipeline, str | None]:
-    """Parse a pipeline over a collection, a view or nothing.
+    """Parse a pipeline over a collection, a view or no collection.
 
     Arguments:
-        args: `pipeline`, `let`, `collation` and `hint`, and aggregate's other options if it has them.
-        scope: the pipeline reads in it.
+        args: `pipeline`, `let`, `collation`, `hint`, and optionally aggregate's other options.
+        scope: the read scope of the pipeline.
 
     Returns:
-        its context, the pipeline with the stages of the views in front, and the collection that it reads.
+        the context, the pipeline with the stages of the views prepended, and the collection that it reads.
 
     Raises:
         CommandError: the pipeline is not valid.
@@ -121,7 +121,7 @@ def prepare_pipeline(
     if name is not None and not _is_statistics(collection, stages):
         stages, source = transaction.catalog.resolve(request.db, name, stages)
     if stages is not args["pipeline"] and ctx.parse.metadata is not None:
-        # The view may produce this metadata; the whole pipeline, which is parsed below, knows.
+        # The view may produce this metadata. The whole pipeline, which is parsed below, checks it.
         ctx.parse.metadata.available |= OF_VIEWS
     pipeline = parse_pipeline(args["pipeline"], ctx)
     if request.transaction is not None:
@@ -141,14 +141,14 @@ def prepare_pipeline(
 
 
 def _is_statistics(collection: Collection | None, stages: list[Any]) -> bool:
-    """Return whether a pipeline over a time-series collection shows its statistics, for which no bucket is unpacked."""
+    """Return whether a pipeline over a time-series collection shows its statistics and therefore must not unpack buckets."""
     if collection is None or not collection.is_timeseries or not stages or type(stages[0]) is not dict:
         return False
     return "$collStats" in stages[0] or "$indexStats" in stages[0]
 
 
 def _check_near_hint(request: Request, transaction: ReadTransaction, pipeline: Pipeline, source: str | None, args: dict[str, Any]) -> None:
-    """Refuse a hint of `$geoNear` that names an index without geometries; the planner refuses one that names no index.
+    """Raise if the hint of a `$geoNear` names an index that is not geospatial. The planner rejects a hint without an index.
 
     Raises:
         CommandError: 2 BadValue for `$natural`, 291 NoQueryExecutionPlans.
@@ -168,13 +168,13 @@ def _check_near_hint(request: Request, transaction: ReadTransaction, pipeline: P
 
 
 def _check_in_transaction(pipeline: Pipeline) -> None:
-    """Refuse the stages that are not allowed in a multi-document transaction.
+    """Raise if a stage is not allowed in a multi-document transaction.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction.
     """
     for stage in pipeline.stages:
-        # MongoDB reads all input pipelines of a fusion but the first one by $unionWith.
+        # MongoDB runs all input pipelines of a fusion stage except the first one by $unionWith.
         is_fusion = stage.name in ("$rankFusion", "$scoreFusion")
         name = "$unionWith" if is_fusion and cast("FusionStage", stage).several() else stage.name
         if name in _NOT_IN_TRANSACTION:
@@ -186,7 +186,7 @@ def _check_in_transaction(pipeline: Pipeline) -> None:
 
 
 def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batch_size: int | None) -> Reply:
-    """Run a pipeline over a collection, a view or nothing, and return its first batch."""
+    """Run a pipeline over a collection, a view or no collection, and return its first batch."""
     with open_pipeline(request, name, args) as opened:
         if _opens_stream(opened.pipeline):
             open_change_stream = import_late("secantus_server.work.change_streams.opening").open_change_stream
@@ -214,16 +214,16 @@ def _run_writing(request: Request, cursor: Cursor) -> Reply:
 
 
 def run_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
-    """Run another command's read of a view as a pipeline."""
+    """Run a view read of another command as a pipeline."""
     return run_aggregate(request, name, view_arguments(stages, args), args["batchSize"])
 
 
 def view_arguments(stages: list[dict[str, Any]], args: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the pipeline that runs another command's read of a view.
+    """Return the arguments of the pipeline for a view read of another command.
 
     Arguments:
-        stages: the read as a pipeline.
-        args: the read's arguments.
+        stages: the read, expressed as pipeline stages.
+        args: the arguments of the read.
     """
     return {"pipeline": stages, **{option: args.get(option) for option in ("let", "collation", "hint", "allowDiskUse")}}
 
@@ -236,7 +236,7 @@ def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]
     """
     arguments: dict[str, Any] = {"let": {}, "collation": None}
     ctx = make_context(request, name, None, arguments, ReadScope())
-    # As in MongoDB, the text index may be created later than the view.
+    # As in MongoDB, the text index may be created after the view.
     ctx.parse.text_definition = any_text
     pipeline: Pipeline = parse_pipeline(stages, ctx)
     if pipeline.writes or any(stage.name == "$changeStream" for stage in pipeline.stages):
@@ -247,5 +247,5 @@ def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]
 
 
 def _opens_stream(pipeline: Pipeline) -> bool:
-    """Return whether a pipeline begins with `$changeStream`, whose modules are not imported for others."""
+    """Return whether a pipeline begins with `$changeStream`; its modules are imported only for such pipelines."""
     return bool(pipeline.stages) and pipeline.stages[0].name == "$changeStream"

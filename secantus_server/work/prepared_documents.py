@@ -1,4 +1,4 @@
-"""Documents that are ready to be stored: their `_id` comes first, and empty timestamps are filled."""
+"""Documents prepared for storage: `_id` is the first field, and empty timestamps are replaced."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def make_profile_collection(services: Services, db: str) -> None:
 
 
 def write_profile_entry(services: Services, db: str, entry: dict[str, Any]) -> None:
-    """Store a document of the profiler. A failure is only logged, since the command itself has succeeded."""
+    """Store a document of the profiler. An error is only logged, because the profiled command itself has ended."""
     document = encode({"_id": services.clock.object_id(), **entry})
 
     def body(transaction: Transaction) -> None:

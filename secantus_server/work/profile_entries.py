@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.operations import Operation
     from secantus_server.wire.message import Message
 
-# A larger command is reported as a string truncated at this length.
+# A larger command is reported as a string truncated to this length.
 MAX_COMMAND_BYTES = 50 * 1024
 
 _OPERATIONS = {"find": "query", "getMore": "getmore", "insert": "insert", "update": "update", "delete": "remove"}
@@ -32,7 +32,7 @@ _COUNTS = {
 
 
 def operation_name(command: str) -> str:
-    """Return the value of `op` for a command, in the profiler and in currentOp."""
+    """Return the value of the field `op` for a command, in the profiler and in currentOp."""
     return _OPERATIONS.get(command, "command")
 
 
@@ -62,7 +62,7 @@ def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str,
     tail["user"] = "@".join(client.users[0]) if client.users else ""
     statements = _statements(name, operation, call.message)
     if len(statements) > 1:
-        # What belongs to single statements is not known, only their sum.
+        # Only the sums over all statements are known, not the values of each statement.
         unknown = (*_COUNTS[name].values(), *_OF_UPSERTS, *plan, "planSummary", "execStats", "responseLength")
         tail = {field: value for field, value in tail.items() if field not in unknown}
     return [{**head, "command": _shortened(statement), **tail} for statement in statements]
@@ -81,7 +81,7 @@ def _statements(name: str, operation: Operation, message: Message) -> list[dict[
 
 
 def _with_parsed_hint(statement: dict[str, Any]) -> dict[str, Any]:
-    """Return a statement with an index name as hint in MongoDB's format."""
+    """Return a statement whose hint, if it is an index name, has MongoDB's document format."""
     return {**statement, "hint": {"$hint": statement["hint"]}} if type(statement.get("hint")) is str else statement
 
 

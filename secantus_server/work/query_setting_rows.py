@@ -1,4 +1,4 @@
-"""The query settings in the store: one document of `config.clusterParameters`, so that they survive a restart of the server.
+"""Storage of the query settings, in one document of `config.clusterParameters`, so that they survive a restart of the server.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -14,10 +14,10 @@ _NAME, _LIST = "querySettings", "settingsArray"
 
 
 def save_settings(request: Request, settings: dict[str, QuerySettings]) -> None:
-    """Replace all query settings, durably.
+    """Store all query settings, replacing the stored ones.
 
     Arguments:
-        settings: them by the hash of their query shape.
+        settings: the query settings by query shape hash.
     """
     services = request.services
     save_parameter(request, _NAME, {_LIST: [one.shown() for one in settings.values()]})
@@ -26,7 +26,7 @@ def save_settings(request: Request, settings: dict[str, QuerySettings]) -> None:
 
 
 def load_settings(services: Services) -> dict[str, QuerySettings]:
-    """Return the stored query settings by the hash of their query shape."""
+    """Return the stored query settings by query shape hash."""
     rows = stored_parameters(services).get(_NAME, {}).get(_LIST, [])
     found = [QuerySettings(row["queryShapeHash"], row["settings"], row.get("representativeQuery")) for row in rows]
     return {one.hash: one for one in found}

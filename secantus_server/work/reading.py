@@ -1,4 +1,4 @@
-"""Shared parts of read commands: the context of their expressions, and the cursor document of replies."""
+"""Shared parts of read commands: the context of expressions and the cursor document of replies."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def command_context(
 
 
 def timeless_context(request: Request, *, collation: dict[str, Any] | None, collection: Collection | None) -> ParseContext:
-    """Return the context of count and distinct: without `$$NOW` and `$$CLUSTER_TIME`, except on a view, which runs a pipeline."""
+    """Return the context of count and distinct. It lacks `$$NOW` and `$$CLUSTER_TIME`, except for a view, whose read is a pipeline."""
     ctx = command_context(request, collation=collation, collection=collection)
     return ctx if collection is not None and collection.is_view else ctx.changed(knows_time=False)
 
 
 def count_lookup(request: Request, source: Source) -> None:
-    """Count a document that a command has found by its key; that of a noted lookup is counted with the notes."""
+    """Count the examined document of a lookup by key, unless the plan's notes count it."""
     if type(source) is PointLookup:
         usage = request.client.usage
         usage.keys += 1
@@ -100,12 +100,12 @@ def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
 
 
 def cursor_batch_size(args: dict[str, Any]) -> int | None:
-    """Return the batch size of a `cursor` option, or None."""
+    """Return the batch size of a `cursor` option, or None if absent."""
     return _CURSOR.parse(args["cursor"] or {})["batchSize"]  # type: ignore[no-any-return]
 
 
 def list_reply(request: Request, namespace: str, documents: list[bytes], batch_size: int | None) -> Reply:
-    """Return the reply of a list command as a cursor."""
+    """Return the reply of a list command, with its documents in a cursor."""
     cursor = Cursor(namespace, iter(documents), ReadScope(), session=request.session, comment=request.body.get("comment"))
     batch = cursor.first_batch(len(documents) + 1 if batch_size is None else batch_size)
     return cursor_reply(request, cursor, batch)

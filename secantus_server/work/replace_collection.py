@@ -17,7 +17,7 @@ from secantus_server.work.writers import open_writer
 from secantus_server.work.writers.buckets import BucketWriter
 from secantus_server.work.writing import check_not_view
 
-# A document is written to the collection and to the oplog.
+# Each document is written twice: to the collection and to the oplog.
 WRITTEN_TWICE = 2
 
 
@@ -69,7 +69,7 @@ def _new_timeseries(services: Services, db: str, name: str, timeseries: dict[str
 
 
 def _replace_measurements(request: Request, transaction: CatalogTransaction, collection: Collection, documents: list[bytes]) -> None:
-    """Replace the buckets of a time-series collection, which may be a new one.
+    """Replace the buckets of a time-series collection; create the collection if needed.
 
     Raises:
         CommandError: 166 if the collection is another kind of view, 7268700 if it is an ordinary one; 2 for a measurement without a time.

@@ -1,4 +1,4 @@
-"""The record of what the statements of retryable writes did, made with their commit.
+"""The records of executed statements of retryable writes, which are written with the statements' commit.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
@@ -24,7 +24,7 @@ def stage_retried(request: Request, transaction: Transaction, kind: str, result:
 
     Arguments:
         kind: see `Executed`.
-        result: what the reply says of the statement, of BSON types.
+        result: the statement's result in the reply, as BSON types.
     """
     assert request.retry is not None, "only retryable writes are recorded"
     statement = request.statement_id(request.statement)
@@ -32,10 +32,10 @@ def stage_retried(request: Request, transaction: Transaction, kind: str, result:
 
 
 def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> Chain:
-    """Write the record to the store, in the transaction of the statements; a store in memory needs none.
+    """Write the record to the store in the statements' transaction. An in-memory store does not need it.
 
     Returns:
-        the fields of the write for its oplog entries.
+        the fields of the retryable write for its oplog entries.
     """
     write, executed = retried
     if not services.engine.in_memory:
@@ -44,7 +44,7 @@ def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> C
 
 
 def note_retried(services: Services, retried: Retried, time: Timestamp | None = None) -> None:
-    """Note the record in memory, after the commit.
+    """Add the record to the in-memory log after the commit.
 
     Arguments:
         time: the timestamp of the commit's last entry; None for the newest one.

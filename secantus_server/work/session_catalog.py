@@ -1,4 +1,4 @@
-"""The catalog as a multi-document transaction sees it: the state at its beginning, with its own changes."""
+"""The catalog that a multi-document transaction sees: the state at its start, with the transaction's own changes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ LOCK_TIMEOUT = 24
 
 
 class SessionCatalog(CatalogView):
-    """Implements `CatalogView` for one transaction; a collection is locked on its first use.
+    """A `CatalogView` for one transaction. It locks each collection on first use.
 
     Arguments:
         catalog: the server's catalog.
-        view: the catalog at the transaction's beginning.
+        view: the catalog at the transaction's start.
         lock: locks a namespace until the transaction ends; returns False if it cannot be locked in time.
     """
 
@@ -30,14 +30,15 @@ class SessionCatalog(CatalogView):
         super().__init__(view._databases, view._kept)
         self._catalog = catalog
         self._lock = lock
-        # The idents of the collections that the transaction has created.
+        # The idents of collections created by the transaction.
         self.created: set[int] = set()
         self.used: set[Namespace] = set()
 
     def close(self) -> None:
-        """Forget the lock function at the end of the transaction.
+        """Drop the reference to the lock function at the end of the transaction.
 
-        It belongs to the unit of work that has this catalog: the garbage collector would have to free the reference cycle.
+        The function belongs to the unit of work that owns this catalog, so both objects form a reference cycle. Breaking it here spares the
+        garbage collector the work.
         """
         del self._lock
 
@@ -58,7 +59,7 @@ class SessionCatalog(CatalogView):
         return collection.ident in self.created
 
     def _use(self, found: Collection) -> None:
-        """Lock a collection."""
+        """Lock a collection for the transaction."""
         namespace = (found.db, found.name)
         if not self._lock(namespace):
             raise CommandError(LOCK_TIMEOUT, f"Unable to acquire a lock on '{found.namespace}' within the transaction's lock timeout.")
@@ -67,7 +68,7 @@ class SessionCatalog(CatalogView):
             raise snapshot_unavailable(found.namespace)
 
     def apply(self, changes: CatalogChanges) -> None:
-        """Show the transaction its own changes."""
+        """Make the transaction's own catalog changes visible to it."""
         changed = self.changed(changes.put, changes.removed)
         self._databases = changed._databases
         self.created.update(one.ident for one in changes.put)

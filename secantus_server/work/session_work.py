@@ -1,6 +1,6 @@
-"""The unit of work inside a session's multi-document transaction: statements write into one recovery unit, and one commit applies all.
+"""The unit of work of a session's multi-document transaction. All statements write into one recovery unit, which is committed once.
 
-Any error aborts the transaction, as in MongoDB, so that a failed statement needs no undo of its own.
+Any error aborts the transaction, as in MongoDB, so a failed statement does not need to be undone separately.
 https://www.mongodb.com/docs/manual/core/transactions/
 """
 
@@ -42,7 +42,7 @@ TRANSACTION_TOO_LARGE_FOR_CACHE = 313
 
 
 class _InSession:
-    """What distinguishes the statements of a session's transaction from other transactions."""
+    """The properties of a session transaction's statements that differ from other transactions."""
 
     __slots__ = ()
 
@@ -51,7 +51,7 @@ class _InSession:
 
     @property
     def is_large(self) -> bool:
-        """Whether a statement should be split: never."""
+        """Whether a statement should be split; always False in a session's transaction."""
         return False
 
     def creates(self, collection: Collection) -> bool:
@@ -60,13 +60,13 @@ class _InSession:
 
 
 class _Statement(_InSession, Transaction):
-    """The part of a statement in the transaction."""
+    """The writes of one statement in the transaction."""
 
     __slots__ = ()
 
 
 class _CatalogStatement(_InSession, CatalogTransaction):
-    """The part of a statement that changes the catalog."""
+    """The writes of one statement that changes the catalog."""
 
     __slots__ = ()
 
@@ -90,7 +90,7 @@ class _Reading:
         """Keep the transaction open."""
 
     def pause(self) -> None:
-        """Refuse: the stages that pause a read are not allowed in a transaction."""
+        """Raise: stages that pause a read are not allowed in a transaction."""
         raise AssertionError("a transaction's reads do not pause")
 
     resume = pause
@@ -120,17 +120,17 @@ class SessionWork:
             raise
         self._entries: list[Entry] = []
         self._logged: list[tuple[bytes, list[Change]]] = []
-        # The first writer of each collection, which takes over the counts of the others.
+        # The first writer of each collection; it absorbs the counts of later writers.
         self._writers: dict[bytes, StagedWrites] = {}
         self._changes: CatalogChanges | None = None
 
     def _lock(self, namespace: Namespace) -> bool:
-        """Lock a collection until the transaction ends; return whether that was possible in time."""
+        """Lock a collection until the transaction ends; return False if the lock was not free within the time limit."""
         check = self._services.operations.check_waiting
         if self._locks.use(self._transaction, namespace, 0, check):
             return True
         timeout_ms = parameter_value(self._services, "maxTransactionLockRequestTimeoutMillis")
-        # The change of the collection may wait until no command runs.
+        # The thread that changes the collection may be waiting until no command runs.
         self.leave()
         try:
             return self._locks.use(self._transaction, namespace, math.inf if timeout_ms < 0 else timeout_ms / 1000, check)
@@ -138,7 +138,7 @@ class SessionWork:
             self.enter()
 
     def read_at(self, wanted: Timestamp) -> None:
-        """Check that the transaction, which has just begun, reads the state of a time.
+        """Check that the transaction, which has just begun, reads the state at a given time.
 
         Raises:
             CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 238 if something was written since; the errors of `changes_since`.
@@ -152,7 +152,7 @@ class SessionWork:
         return _Reading(self._unit, self._catalog)
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """See `UnitOfWork.write`; nothing is retried, and the commit comes later.
+        """See `UnitOfWork.write`. A conflict is not retried, and the writes are committed with the transaction.
 
         Raises:
             CommandError: 112 WriteConflict, 313 TransactionTooLargeForCache, or the body's error.
@@ -184,7 +184,7 @@ class SessionWork:
         try:
             result = body(statement)
             for writer in statement.writes:
-                # Before the next statement, which may read the index.
+                # Save the flags before the next statement, which may read the index.
                 writer.save_multikey_flags()
         except CacheTooSmall:
             raise CommandError(
@@ -223,7 +223,7 @@ class SessionWork:
         """See `OpenWork.commit`.
 
         Raises:
-            CommandError: 112 WriteConflict; nothing was written then.
+            CommandError: 112 WriteConflict; nothing was written in that case.
         """
         retried = self._retried()
         try:
@@ -245,7 +245,7 @@ class SessionWork:
             note_retried(self._services, retried)
 
     def _retried(self) -> Retried | None:
-        """Return the record of the commit for the session's log, or None if nothing was written."""
+        """Return the record of the commit for the log of retryable writes, or None if nothing was written."""
         write = self._services.sessions.retries.of(self._transaction.session)
         if write is None or write.number != self._transaction.number or not (self._logged or self._entries):
             return None
@@ -272,7 +272,7 @@ class SessionWork:
         self._release()
 
     def _release(self) -> None:
-        """Return the recovery unit, rolling back a transaction that is open or was left, unlock the collections, and close the cursors."""
+        """Roll back a transaction that is still open, give back the recovery unit, unlock the collections, and close the cursors."""
         self._engine.release(self._unit)
         self._catalog.close()
         self._locks.release(self._transaction, self._catalog.used)

@@ -1,8 +1,8 @@
 """Set aside the writes since a snapshot, and repeat them later on another state.
 
-For a fixture of a wider scope that is set up during a test: the test's writes are set aside, the fixture writes, and the test's writes
-are put back. They are kept as documents and definitions, not as rows, and written like any others, so that they merge with the
-fixture's writes in the same collections and indexes. If both wrote the same document, the one put back wins.
+This is used if a fixture of a wider scope is set up during a test. The test's writes are set aside, the fixture writes, and the test's
+writes are put back. They are kept as documents and definitions, not as rows, and are put back by ordinary writes. They therefore merge with
+the fixture's writes in the same collections and indexes. If both wrote the same document, the test's version wins.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
 from secantus_server.work.collections import empty_collection
 from secantus_server.work.writers import open_writer
 
-#: A document before and after; None if it did not exist.
+#: A document before and after the changes; None if it did not exist.
 DocumentChange = tuple[bytes | None, bytes | None]
 
 
@@ -61,12 +61,12 @@ class NamespaceChange(NamedTuple):
 
     @property
     def was_replaced(self) -> bool:
-        """Whether it was dropped, or dropped and created again."""
+        """Whether the collection or view was dropped, and possibly created again."""
         return self.before is not None and (self.after is None or self.after.ident != self.before.ident)
 
 
 def set_aside(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
-    """Undo the writes since the innermost snapshot, end it, and return the undone changes."""
+    """Undo the writes since the innermost snapshot, end the snapshot, and return the undone changes."""
     engine = services.engine
     with engine.exclusive(aborts_idle=True):
         changes = collect(services, snapshot) if engine.written_since(snapshot) else []
@@ -117,7 +117,7 @@ def namespace_change(
 
 
 def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
-    """Return all documents of a collection, as inserted ones."""
+    """Return all documents of a collection as changes that insert them."""
     scan = RecordScan(ident, None, never_interrupt)
     scan.attach(unit)
     try:
@@ -127,10 +127,10 @@ def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
 
 
 def put_back(services: Services, changes: list[NamespaceChange]) -> None:
-    """Apply changes that were set aside to the current state, without oplog entries: readers of the oplog have seen the changes.
+    """Apply changes that were set aside to the current state. Write no oplog entries: readers of the oplog have seen the changes.
 
     Raises:
-        CommandError: 11000 if a document put back has a duplicate key in a unique index.
+        CommandError: 11000 if a restored document has a duplicate key in a unique index.
     """
     for change in changes:
         reach("put-back")
@@ -183,7 +183,7 @@ def merge(services: Services, current: Collection, change: NamespaceChange) -> C
 
 
 def build_again(services: Services, lost: LostIndexes) -> None:
-    """Build indexes that a restore removed on the current documents. Skip and log those that the documents violate."""
+    """Rebuild indexes that a restore removed. Skip and log an index if the current documents violate it."""
     for spec in lost.specs:
         collection = services.catalog.find(lost.db, lost.name)
         assert collection is not None, "the restore kept it"

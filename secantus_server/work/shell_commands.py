@@ -1,4 +1,4 @@
-"""Commands as they are typed in mongosh, and their shapes.
+"""Conversion of commands into mongosh syntax and into query shapes.
 
 https://www.mongodb.com/docs/manual/reference/mongosh-methods/
 """
@@ -11,12 +11,12 @@ from typing import Any
 from secantus_server.bson import decode
 from secantus_server.work.shell_values import HIDDEN, Text, field_name, hidden, plain, typed
 
-# What drivers add to every command.
+# The fields that drivers add to every command.
 _OF_DRIVERS = frozenset(["$db", "lsid", "$clusterTime", "txnNumber", "$readPreference", "startTransaction", "autocommit", "apiVersion"])
-#: Of the statements of a command, this many are shown.
+#: The maximum number of a command's statements that are shown.
 MAX_STATEMENTS = 5
 
-# The arguments of findAndModify and of other commands that hold a test's values.
+# The arguments of findAndModify and of other commands that contain values rather than options.
 _WITH_CONSTANTS = frozenset(["query", "update", "arrayFilters", "let", "maxTimeMS", "comment"])
 
 Body = Mapping[str, Any]
@@ -24,24 +24,24 @@ Writer = Callable[[str, Body, Text], str]
 
 
 def command_text(name: str, body: Body, statements: Sequence[Any], count: int) -> str:
-    """Return a command as it is typed in mongosh.
+    """Return a command in mongosh syntax.
 
     Arguments:
         name: the command's name.
         body: the command document as `plain_body` returns it.
         statements: the first of its documents or statements.
-        count: the number of all of them.
+        count: the number of all its documents or statements.
     """
     return _text(name, body, statements, count, typed)
 
 
 def command_shape(name: str, body: Body, statements: Sequence[Any]) -> str:
-    """Return a command with `?` for its constants: commands of one shape differ only in values. Arguments: as `command_text`."""
+    """Return a command with `?` for its constants. Commands of one shape differ only in values. Arguments: as `command_text`."""
     return _text(name, body, statements[:1], 1, hidden)
 
 
 def plain_body(body: Body) -> dict[str, Any]:
-    """Return a command document with its arguments decoded, and without what drivers add to every command."""
+    """Return a command document with decoded arguments, without the fields that drivers add to every command."""
     return {key: plain(value) for key, value in body.items() if key not in _OF_DRIVERS}
 
 
@@ -58,7 +58,7 @@ def _text(name: str, shown: Body, statements: Sequence[Any], count: int, text: T
 
 
 def collection_text(name: str) -> str:
-    """Return a collection as it is named in mongosh."""
+    """Return the mongosh expression for a collection."""
     return f"db.{name}" if name.isidentifier() and name.isascii() else f"db.getCollection({typed(name)})"
 
 

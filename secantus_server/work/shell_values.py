@@ -1,4 +1,4 @@
-"""Values as they are typed in mongosh, and the same with constants hidden, for the shapes of commands.
+"""Conversion of values into mongosh syntax, with their constants shown, or hidden for the shapes of commands.
 
 https://www.mongodb.com/docs/mongodb-shell/reference/data-types/
 """
@@ -26,19 +26,19 @@ from secantus_server.bson.values import Date, JavaScript, Regex
 Text = Callable[[Any], str]
 
 HIDDEN = "?"
-#: Longer texts and arrays are cut: a log is read by people.
+#: The maximum length of texts and arrays, which are truncated to keep the log readable.
 MAX_STRING = 200
 MAX_ITEMS = 20
-# Constants of these fields are part of a command's shape: an order, or what is shown.
+# The constants in these fields are part of a command's shape: a sort order or a projection.
 _STRUCTURE = frozenset(["$sort", "$project", "$unset", "$count", "$natural"])
-# Strings in these stages are the names of collections and fields.
+# Strings in these stages are names of collections and fields.
 _NAMING = frozenset(["$lookup", "$graphLookup", "$unwind", "$unionWith", "$out", "$merge"])
 _FIRST, _LAST = -62135596800000, 253402300799999  # the milliseconds of the years 1 and 9999
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def plain(value: Any) -> Any:
-    """Return a value with its raw documents decoded."""
+    """Return a value with all raw documents in it decoded."""
     if type(value) is RawDocument:
         return decode(value.data)
     if type(value) is RawArray:
@@ -47,7 +47,7 @@ def plain(value: Any) -> Any:
 
 
 def typed(value: Any) -> str:
-    """Return a value as it is typed in mongosh; long texts and arrays are cut."""
+    """Return a value in mongosh syntax, with long texts and arrays truncated."""
     value = plain(value)
     if type(value) is dict:
         return _document(value, typed)
@@ -64,7 +64,7 @@ def typed(value: Any) -> str:
 
 
 def hidden(value: Any) -> str:
-    """Return a value with `?` for each constant. Field names, operators and paths such as `$total` stay."""
+    """Return a value with `?` for each constant. Field names, operators and paths such as `$total` are kept."""
     value = plain(value)
     if type(value) is dict:
         return _document(value, hidden)
@@ -85,7 +85,7 @@ def _document(document: dict[str, Any], text: Text) -> str:
 
 
 def _text_of(name: str, text: Text) -> Text:
-    """Return the function for the value of a field."""
+    """Return the function that converts the value of a field."""
     if text is typed or not name.startswith("$"):
         return text
     return typed if name in _STRUCTURE else _hidden_but_names if name in _NAMING else text

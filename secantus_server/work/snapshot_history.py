@@ -1,10 +1,10 @@
-"""The states of the store that reads with read concern "snapshot" can go back to, each held by an open recovery unit.
+"""Past states of the store for reads with read concern "snapshot", each held by an open recovery unit.
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 
-A state is held from its first read until the history window has passed, and shared by all sessions that read at its time. Any other state
-is derived from the present one: the oplog shows which collections have changed since, and each of these is rebuilt when a command looks it
-up (see `past_catalog`). So writes pay nothing for past states.
+A state is held from its first read until the history window has passed, and is shared by all sessions that read at its time. Any other past
+state is derived from the current one: the oplog shows which collections have changed since, and each of them is rebuilt when a command
+looks it up (see `past_catalog`). Writes therefore have no extra cost for past states.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import ReadTransaction
 
-#: The maximum number of held states; the one that was unused for the longest time makes room for a new one.
+#: The maximum number of held states; the least recently used one makes room for a new one.
 MAX_HELD = 64
-#: The most bytes that the collections built for held states may have in all, beside those of the state that is read.
+#: The maximum total size of collections rebuilt for held states, in bytes, without those of the state being read.
 MAX_BUILT_BYTES = 64 * 1024 * 1024
 
 
@@ -41,15 +41,15 @@ def _ended() -> CommandError:
 
 
 class HeldSnapshot:
-    """Implements `dispatch.unit_of_work.ReadTransaction` on one state of the store.
+    """A `dispatch.unit_of_work.ReadTransaction` that reads one held state of the store.
 
     Arguments:
         at: the cluster time of the state.
         unit: its recovery unit; the transaction has begun.
         catalog: the catalog at that time.
-        now: the time on the monotonic clock.
+        now: the current time on the monotonic clock.
 
-    Threads: the thread of a command holds `lock` while it reads; `lock` guards everything else.
+    Threads: a command's thread holds `lock` while it reads. `lock` guards all attributes.
     """
 
     __slots__ = ("_past", "at", "catalog", "ended", "lock", "since", "unit", "used")
@@ -67,7 +67,7 @@ class HeldSnapshot:
 
     @property
     def built_bytes(self) -> int:
-        """The size of the collections that were built for the state."""
+        """The size of the collections that were rebuilt for the state, in bytes."""
         return self._past.built_bytes
 
     def pause(self) -> None:
@@ -99,10 +99,10 @@ class SnapshotHistory:
 
     @contextmanager
     def reading(self, held: HeldSnapshot) -> Iterator[ReadTransaction]:
-        """Read in a state for a block.
+        """Make a held state readable for a `with` block.
 
         Raises:
-            CommandError: 239 SnapshotTooOld if it is no longer held, 246 SnapshotUnavailable if a restore has ended it.
+            CommandError: 239 SnapshotTooOld if the state is no longer held, 246 SnapshotUnavailable if a restore has ended it.
         """
         self._services.engine.acquire_lock(held.lock)
         try:
@@ -125,7 +125,7 @@ class SnapshotHistory:
             held.lock.release()
 
     def _limit_built(self, current: HeldSnapshot) -> None:
-        """Stop holding the states that were unused for the longest time while the built collections are too large."""
+        """Release the least recently used states until the rebuilt collections are within their size limit."""
         others = sorted((one for one in self.all() if one is not current and one.built_bytes), key=lambda one: one.used)
         size = sum(one.built_bytes for one in others)
         while size > MAX_BUILT_BYTES:
@@ -134,14 +134,14 @@ class SnapshotHistory:
             self._drop([oldest])
 
     def newest(self) -> HeldSnapshot:
-        """Return the present state, held from now on."""
+        """Return the current state and hold it from now on."""
         newest = self._services.oplog.newest
         with self._lock:
             held = self._held.get(newest)
         return held or self._hold(None)
 
     def at(self, wanted: Timestamp) -> HeldSnapshot:
-        """Return the state at a time that is not in the future.
+        """Return the state at a time, which must not be in the future.
 
         Raises:
             CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 246 SnapshotUnavailable.
@@ -153,14 +153,14 @@ class SnapshotHistory:
         return held or self._hold(wanted)
 
     def _hold(self, wanted: Timestamp | None) -> HeldSnapshot:
-        """Hold the present state, or that at an earlier time.
+        """Hold the current state, or the state at an earlier time.
 
         Raises:
             CommandError: 239 SnapshotTooOld, 246 SnapshotUnavailable.
         """
         services = self._services
         services.oplog.keep_for_readers()
-        # Everything up to this time is visible to the transaction that begins after it; a restore leaves no entry of its time.
+        # A transaction that begins now sees everything up to this time. A restore advances the time without writing an entry.
         least = services.oplog.newest
         unit = services.engine.acquire()
         try:
@@ -190,12 +190,12 @@ class SnapshotHistory:
             return list(self._held.values())
 
     def expire(self) -> None:
-        """Stop holding the states that are older than the history window."""
+        """Release the states that are older than the history window."""
         oldest = self._services.clock.monotonic() - parameter_value(self._services, WINDOW)
         self._drop([held for held in self.all() if held.since <= oldest])
 
     def clear(self) -> None:
-        """Stop holding all states that no command reads now: the store needs the memory, or a restore has ended their transactions."""
+        """Release all states that no command is reading: the store needs the memory, or a restore has ended their transactions."""
         self._drop(self.all())
 
     def _drop(self, found: list[HeldSnapshot]) -> None:
@@ -207,7 +207,7 @@ class SnapshotHistory:
                     held.lock.release()
 
     def _forget(self, held: HeldSnapshot) -> None:
-        """Stop holding a state; the caller holds its lock."""
+        """Release a state. The caller holds the state's lock."""
         if not held.ended:
             held.ended = True
             with self._lock:

@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 
 class SnapshotWork:
-    """Implements `dispatch.unit_of_work.UnitOfWork`: it reads one held state, and writes outside of it.
+    """A `dispatch.unit_of_work.UnitOfWork` that reads one held state and writes through another unit of work.
 
     Arguments:
-        held: the state; the command's thread reads in it.
+        held: the state that the command's thread reads.
         work: the unit of work that writes.
     """
 
@@ -68,7 +68,7 @@ def run_in_snapshot(
 
 
 def _snapshot(request: Request, history: SnapshotHistory) -> HeldSnapshot:
-    """Return the state to read."""
+    """Return the state that the command reads."""
     if request.body.get("tailable"):
         raise not_supported("readConcern snapshot with a tailable cursor", "use only one of them")
     wanted = request.body["readConcern"].get("atClusterTime")

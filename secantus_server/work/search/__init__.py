@@ -1,1 +1,1 @@
-"""Search indexes and what reads them. An index holds no entries: a search reads the documents of its transaction, so it is never behind."""
+"""Search indexes and their queries. An index stores no entries; a search reads the documents of its transaction and never lags."""

@@ -26,7 +26,7 @@ class VectorField:
     """A field of a vectorSearch index that holds vectors.
 
     Arguments:
-        path: its path.
+        path: the path of the field.
         dimensions: the number of elements of each vector.
         similarity: COSINE, DOT_PRODUCT or EUCLIDEAN.
     """
@@ -53,7 +53,7 @@ def check_definition(kind: Any, definition: Any) -> None:
     """Check the type and the definition of a new search index.
 
     Raises:
-        CommandError: 8 as MongoDB Search for a malformed definition, 238 for an option that is not supported.
+        CommandError: 8 for a malformed definition, as in MongoDB Search; 238 for an unsupported option.
     """
     if kind not in (SEARCH, VECTOR_SEARCH):
         raise CommandError(8, f'"type" must be one of [{SEARCH}, {VECTOR_SEARCH}], found {kind!r}')

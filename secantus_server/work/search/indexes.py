@@ -1,4 +1,4 @@
-"""The search indexes of a collection as `$listSearchIndexes` shows them.
+"""The `$listSearchIndexes` documents of a collection's search indexes.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/listSearchIndexes/
 """
@@ -13,7 +13,7 @@ from secantus_server.errors import CommandError
 
 
 def shown_index(index: dict[str, Any]) -> dict[str, Any]:
-    """Return the document of one index. An index can be queried at once."""
+    """Return the `$listSearchIndexes` document of an index, which is always ready for queries."""
     version = {"version": Int64(index["version"]), "createdAt": index["createdAt"]}
     detail = {"status": "READY", "queryable": True, "definitionVersion": version, "definition": index["definition"]}
     return {
@@ -29,10 +29,10 @@ def shown_index(index: dict[str, Any]) -> dict[str, Any]:
 
 
 def place_of(indexes: list[dict[str, Any]], wanted: dict[str, Any], namespace: str) -> int:
-    """Return the place of an index in the list.
+    """Return the position of an index in a collection's list of search indexes.
 
     Arguments:
-        wanted: its `id` or its `name`.
+        wanted: the `id` or the `name` of the index.
         namespace: for the error message.
 
     Raises:

@@ -1,6 +1,6 @@
 """Full-text search behind `$search` and `$searchMeta`.
 
-The terms and values of the searched fields are read at the first search and kept until the collection changes (`SearchContents`).
+The terms and values of the searched fields are read by the first search and cached until the collection changes (`SearchContents`).
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _KEPT_AS = "contents"
 
 
 def found_texts(collection: Collection | None, query: SearchQuery, scope: ReadScope, *, may_keep: bool) -> list[tuple[bytes, float]]:
-    """Return the keys of the documents that a search finds, with their scores, the best first, equal ones in natural order.
+    """Return the keys of the documents that a search finds, with their scores, best first. Equal scores keep natural order.
 
-    As in MongoDB, a collection or an index that does not exist has no documents.
+    As in MongoDB, the result is empty if the collection or the index does not exist.
 
     Arguments:
         collection: the collection, or None.
-        query: what to search for.
+        query: the arguments of the search.
         scope: the search reads in its transaction.
-        may_keep: the transaction has no writes of its own, so that what it reads can be shared with other transactions.
+        may_keep: whether the contents may be cached for other transactions, because this transaction has no writes of its own.
 
     Raises:
-        CommandError: 8 for a query that is malformed or does not fit the index, 238 for a view and for what is not supported.
+        CommandError: 8 for a query that is malformed or does not fit the index, 238 for a view or an unsupported option.
     """
     if collection is None:
         return []
@@ -53,7 +53,7 @@ def found_texts(collection: Collection | None, query: SearchQuery, scope: ReadSc
 
 
 def read_texts(found: list[tuple[bytes, float]], scope: ReadScope) -> Iterator[tuple[bytes, float]]:
-    """Yield the documents that a search has found, with their scores, all read in one transaction."""
+    """Yield the documents that a search has found, with their scores. All are read in one transaction."""
     documents = []
     for key, score in found:
         document = scope.unit.get(RECORDS, key)
@@ -63,7 +63,7 @@ def read_texts(found: list[tuple[bytes, float]], scope: ReadScope) -> Iterator[t
 
 
 def _contents(collection: Collection, fields: list[Any], scope: ReadScope, may_keep: bool) -> Contents:
-    """Return the contents with these fields."""
+    """Return the cached contents for these fields, or read them."""
     serial = scope.unit.serial
     contents = collection.search_contents.find(_KEPT_AS, serial) if may_keep else None
     if contents is None:

@@ -1,6 +1,6 @@
 """The exact search for the nearest vectors, behind `$vectorSearch`.
 
-The vectors of a collection are packed at the first search and kept until the collection changes (`SearchContents`).
+The vectors of a collection are packed by the first search and cached until the collection changes (`SearchContents`).
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Scored = tuple[bytes, float]
 
 
 def nearest(collection: Collection | None, query: VectorQuery, scope: ReadScope, *, may_keep: bool) -> Iterator[Scored]:
-    """Return the documents whose vectors are nearest to that of a query, with their scores, the best first.
+    """Return the documents whose vectors are nearest to the query vector, with their scores, best first.
 
-    As in MongoDB, a collection or an index that does not exist has no documents.
+    As in MongoDB, the result is empty if the collection or the index does not exist.
 
     Arguments:
         collection: the collection, or None.
-        query: what to search for.
+        query: the arguments of the search.
         scope: the search reads in its transaction.
-        may_keep: the transaction has no writes of its own, so that packed vectors can be shared with other transactions.
+        may_keep: whether packed vectors may be cached for other transactions, because this transaction has no writes of its own.
 
     Raises:
         CommandError: 8 for a query that does not fit the index, 238 for a view.
@@ -51,7 +51,7 @@ def nearest(collection: Collection | None, query: VectorQuery, scope: ReadScope,
 
 
 def _field(definition: VectorDefinition, query: VectorQuery) -> VectorField:
-    """Return the field to search, after checking that the query fits it.
+    """Check that the query fits the index; return the field to search.
 
     Raises:
         CommandError: 8.

@@ -68,7 +68,7 @@ def check_buckets(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def change_expiry(options: dict[str, Any], seconds: int | str, now: Date) -> None:
-    """Set when the documents of a clustered or time-series collection expire; `"off"` is never.
+    """Set when the documents of a clustered or time-series collection expire; `"off"` means never.
 
     Arguments:
         now: the current time.
@@ -103,7 +103,7 @@ def parse_timeseries(name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_span(parsed: dict[str, Any]) -> None:
-    """Check that the options for the span of buckets fit together.
+    """Check that the options for the time span of buckets are consistent.
 
     Raises:
         CommandError: 72 InvalidOptions.
@@ -153,7 +153,7 @@ def clustered_index(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_printable(values: list[Any]) -> None:
-    """Raise MongoDB's error for a duplicate NaN or infinite `_id` in a clustered collection, which MongoDB cannot print.
+    """Raise MongoDB's error for a duplicate NaN or infinite `_id` in a clustered collection; MongoDB cannot print such a key.
 
     Raises:
         CommandError: 50819, 50826.
@@ -187,7 +187,7 @@ def check_timeseries(args: dict[str, Any], now: Date) -> None:
 
 
 def check_expiry(seconds: int | None, now: Date) -> None:
-    """Validate a collection's `expireAfterSeconds`, which must not reach back beyond 1970.
+    """Validate a collection's `expireAfterSeconds`: the expiry time, counted back from now, must not be before 1970.
 
     Arguments:
         now: the current time.

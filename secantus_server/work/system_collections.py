@@ -1,4 +1,4 @@
-"""System collections that are not stored: reading them as empty collections would be a wrong answer.
+"""System collections that are not stored. Their documents are computed, because reading them as empty would be wrong.
 
 https://www.mongodb.com/docs/manual/reference/system-collections/
 
@@ -32,7 +32,7 @@ ID_INDEX = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
 
 
 def source_of(services: Services, db: str, name: str, collection: Collection | None, query: CanonicalQuery) -> Source:
-    """Return the source of a query's documents, which may be a system collection.
+    """Return the source of a query's documents, for a stored or a computed collection.
 
     Arguments:
         collection: the collection of that name in the catalog, or None.
@@ -44,10 +44,10 @@ def source_of(services: Services, db: str, name: str, collection: Collection | N
 
 
 def computed_source(services: Services, db: str, name: str, collection: Collection | None, query: CanonicalQuery) -> Plan | None:
-    """Return the source of a query over a collection that is not stored; None for any other.
+    """Return the source of a query over a system collection that is not stored; None for any other collection.
 
     Arguments:
-        (as in `source_of`)
+        (as for `source_of`)
     """
     if is_oplog(db, name) and services.settings.replica_set:
         return OplogSource(query)
@@ -67,12 +67,12 @@ def system_documents(services: Services, db: str, name: str) -> Callable[[], lis
 
 
 def _sessions(services: Services) -> list[bytes]:
-    """Return the documents of `config.system.sessions`; MongoDB writes the present sessions there every five minutes."""
+    """Return the documents of `config.system.sessions`, where MongoDB stores the current sessions every five minutes."""
     return [encode({"_id": session_document(session), "lastUse": Date(used)}) for session, used in services.sessions.last_uses()]
 
 
 def _session_records(services: Services) -> list[bytes]:
-    """Return the documents of `config.transactions`: the newest retryable write or transaction of each session."""
+    """Return the documents of `config.transactions`: the latest retryable write or transaction of each session."""
     return [
         encode(
             {
@@ -89,7 +89,7 @@ def _session_records(services: Services) -> list[bytes]:
 
 
 def views_statistics(services: Services, db: str, name: str, scale: int = 1) -> dict[str, Any] | None:
-    """Return the collStats fields of `system.views`; None for another name, or without a view in the database."""
+    """Return the collStats fields of `system.views`; None for another name, or if the database has no view."""
     documents = _views(services, db) if name == VIEWS else []
     if not documents:
         return None
@@ -108,7 +108,7 @@ def views_statistics(services: Services, db: str, name: str, scale: int = 1) -> 
 
 
 def views_uuid(db: str) -> Binary:
-    """Return the UUID of `system.views`: it depends on the database's name only, since nothing is stored."""
+    """Return the UUID of `system.views`. It is derived from the database name because the collection is not stored."""
     digest = hashlib.md5(f"{db}.{VIEWS}".encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
     uuid: Binary = Binary(UUID(bytes=digest, version=4).bytes, 4)
     return uuid
@@ -120,7 +120,7 @@ def _views(services: Services, db: str) -> list[bytes]:
 
 
 def _definition(view: Collection) -> dict[str, Any]:
-    """Return the document of a view in `system.views`. For a time-series collection it has the options of the buckets."""
+    """Return the `system.views` document of a view. For a time-series collection it has the options of the buckets."""
     if not view.is_timeseries:
         return view.options
     return {name: view.options[name] for name in ("viewOn", "pipeline", "collation") if name in view.options}

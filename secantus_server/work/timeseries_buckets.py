@@ -1,4 +1,4 @@
-"""What the statements over a time-series collection share: its buckets, and their indexes in the user's terms.
+"""Shared parts of statements on time-series collections: access to the buckets, and translation of index keys and hints.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -14,7 +14,7 @@ from secantus_server.query.bucket_filters import renamed_path
 
 
 def check_outside_transaction(request: Request, collection: Collection, name: str) -> None:
-    """Refuse to write to a time-series collection in a session's transaction.
+    """Raise if a session's transaction writes to a time-series collection.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction.
@@ -25,9 +25,9 @@ def check_outside_transaction(request: Request, collection: Collection, name: st
 
 
 def bucket_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str, Any]:
-    """Return the key pattern of the buckets' index for one of the measurements.
+    """Return the key pattern of the index on the buckets for an index on the measurements.
 
-    The metadata keeps its place; the time and measured fields become their smallest and greatest values.
+    Metadata fields are mapped to the metadata of the bucket; the time and measured fields are mapped to their bounds in the bucket.
     """
     found: dict[str, Any] = {}
     for path, direction in key.items():
@@ -44,7 +44,7 @@ def bucket_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str, Any
 
 
 def measurement_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the key pattern that `bucket_key` has mapped; None for an index that was created over the buckets themselves."""
+    """Return the key pattern from which `bucket_key` made this one; None for an index created on the buckets directly."""
     found: dict[str, Any] = {}
     for path, direction in key.items():
         if path == "meta" or path.startswith("meta."):
@@ -61,7 +61,7 @@ def measurement_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str
 
 
 def bucket_hint(collection: Collection, hint: Any) -> Any:
-    """Return a hint for the buckets; an index has the same name for them."""
+    """Return a hint for the buckets. An index name stays the same."""
     if type(hint) is not dict or "$natural" in hint:
         return hint
     return bucket_key(collection.options["timeseries"], hint)

@@ -1,4 +1,4 @@
-"""Deletes of measurements, which change or remove their buckets.
+"""Deletion of measurements, which changes or removes their buckets.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#updates-and-deletes
 """
@@ -32,11 +32,11 @@ class FoundMeasurement(NamedTuple):
 
 
 class MeasurementDeletion:
-    """A delete of measurements of a time-series collection.
+    """A delete statement on a time-series collection.
 
     Arguments:
         name: the collection's name.
-        query: the parsed query of the measurements.
+        query: the parsed query on the measurements.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction, 26 NamespaceNotFound.
@@ -56,7 +56,7 @@ class MeasurementDeletion:
         self._buckets = parse_query(split.buckets, query.context, hint=bucket_hint(collection, query.hint))
 
     def delete_one(self) -> int:
-        """Delete the first measurement that matches; return 1, or 0 if there is none."""
+        """Delete the first matching measurement; return 1, or 0 if no measurement matches."""
         return self._request.work.write(self._delete_first, self._request.operation.check)
 
     def _delete_first(self, transaction: Transaction) -> int:
@@ -68,7 +68,7 @@ class MeasurementDeletion:
         return int(found is not None)
 
     def find_first(self, transaction: Transaction) -> FoundMeasurement | None:
-        """Return the first measurement that matches, or None."""
+        """Return the first matching measurement, or None."""
         buckets = transaction.catalog.find(self._request.db, BUCKETS + self._name)
         scope = ReadScope(transaction.unit, self._request.operation.check)
         try:
@@ -90,10 +90,10 @@ class MeasurementDeletion:
         writer.replace_measurements(bucket, record_id, measurements)
 
     def delete_all(self) -> int:
-        """Delete every measurement that matches, some buckets at a time; return their number.
+        """Delete all matching measurements in batches of buckets; return the number of deleted measurements.
 
         Raises:
-            CommandError: the operation was interrupted; measurements that are already deleted stay deleted.
+            CommandError: if the operation was interrupted; measurements already deleted stay deleted.
         """
         request = self._request
         check = request.operation.check
@@ -107,7 +107,7 @@ class MeasurementDeletion:
                 return total
 
     def _delete_batch(self, transaction: Transaction, targets: Targets) -> tuple[int, int]:
-        """Delete the matching measurements of a batch of buckets; return the numbers of buckets and measurements."""
+        """Delete the matching measurements in one batch of buckets; return the numbers of buckets and of deleted measurements."""
         found = targets.read(transaction)
         if targets.collection is None or not found:
             return len(found), 0

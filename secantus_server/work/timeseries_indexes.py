@@ -1,4 +1,4 @@
-"""Secondary indexes of time-series collections: each is an index of the buckets, and is shown in the user's terms.
+"""Secondary indexes of time-series collections. Each is stored as an index on the buckets and shown as one on the measurements.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -13,18 +13,18 @@ from secantus_server.mql.collation import parse_collation
 from secantus_server.query.bucket_filters import META, bounds_of, renamed
 from secantus_server.work.timeseries_buckets import bucket_key, measurement_key
 
-# The kinds that can only index the metadata.
+# The kinds of indexes that are allowed only on the metadata.
 _ONLY_METADATA = {"2d": "2d", "hashed": "Hashed"}
 
 
 def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition of the buckets' index for a checked definition of one of the measurements.
+    """Return the definition of the index on the buckets for a validated definition of an index on the measurements.
 
     Arguments:
         collection: the time-series collection.
 
     Raises:
-        CommandError: 72 InvalidOptions, 67 CannotCreateIndex, 85 IndexOptionsConflict, 7246201 for what cannot be indexed, 238.
+        CommandError: 72 InvalidOptions, 67 CannotCreateIndex, 85 IndexOptionsConflict, 7246201 for a field that cannot be indexed, 238.
     """
     timeseries = collection.options["timeseries"]
     _check_options(spec)
@@ -41,11 +41,11 @@ def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]
 
 
 def shown_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the definition of an index of the measurements; None for an index that was created over the buckets.
+    """Return the definition of an index on the measurements; None for an index created on the buckets directly.
 
     Arguments:
         collection: the time-series collection.
-        spec: the definition of the buckets' index.
+        spec: the definition of the index on the buckets.
     """
     if "originalSpec" in spec:
         return {**{name: value for name, value in spec.items() if name != "originalSpec"}, **spec["originalSpec"]}
@@ -60,7 +60,7 @@ def _check_options(spec: dict[str, Any]) -> None:
 
 
 def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Refuse kinds of indexes that buckets cannot have."""
+    """Raise if an index has a kind that is not supported on buckets."""
     for path, direction in spec["key"].items():
         if path == "$**" or path.endswith(".$**"):
             raise CommandError(7246201, "Wildcard indexes are not supported on time-series collections")
@@ -78,7 +78,7 @@ def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
 
 
 def _check_collation(collection: Collection, spec: dict[str, Any]) -> None:
-    """Check that a partial index has the collation of the collection: the filter is evaluated with it."""
+    """Check that a partial index has the collection's collation, with which its filter is evaluated."""
     if "collation" in spec and parse_collation(spec["collation"]) != parse_collation(collection.options.get("collation")):
         raise CommandError(85, "A partial index on a time-series collection must have the collation of the collection")
 
@@ -94,7 +94,7 @@ def _check_expiry(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
 
 
 def _bucket_condition(timeseries: dict[str, Any], partial: dict[str, Any]) -> dict[str, Any]:
-    """Return the condition of a bucket for the partial filter of measurements; no query of measurements implies one of measured fields."""
+    """Return the filter on buckets for a partial filter on measurements. Queries never imply a filter on measured fields."""
     clauses: list[dict[str, Any]] = []
     meta = timeseries.get("metaField")
     for path, value in partial.items():

@@ -1,4 +1,4 @@
-"""Updates of time-series collections: only the metadata can be changed, of all measurements of a series at once.
+"""Updates of time-series collections. They can change only the metadata, and for all measurements of a series at once.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#updates-and-deletes
 """
@@ -17,14 +17,14 @@ _UPDATE = "Cannot perform an update on a time-series collection"
 
 
 def update_of_buckets(request: Request, collection: Collection | None, spec: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the buckets and the statement that updates them.
+    """Return the name of the buckets' collection and the statement that updates the buckets.
 
     Arguments:
-        collection: the time-series collection; None if it was dropped meanwhile.
-        spec: the checked statement.
+        collection: the time-series collection; None if it was dropped in the meantime.
+        spec: the validated statement.
 
     Raises:
-        CommandError: 72 InvalidOptions for what is not an update of the metadata alone; 263 in a session's transaction; 26.
+        CommandError: 72 InvalidOptions for an update of more than the metadata; 263 in a session's transaction; 26 NamespaceNotFound.
     """
     if collection is None or not collection.is_timeseries:
         raise CommandError(26, "the time-series collection was dropped during an update")

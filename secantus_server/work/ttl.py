@@ -1,4 +1,4 @@
-"""TTL indexes: the deletion of expired documents.
+"""Deletion of expired documents, for TTL indexes and for collections with an expiry.
 
 https://www.mongodb.com/docs/manual/core/index-ttl/
 """
@@ -28,7 +28,7 @@ def delete_expired(services: Services, check: Callable[[], None] = never_interru
     """Run one pass over all TTL indexes and clustered collections with an expiry; return the number of deleted documents.
 
     Arguments:
-        check: raises to stop the pass; earlier documents remain deleted.
+        check: raises to stop the pass; documents already deleted stay deleted.
     """
     if not parameter_value(services, "ttlMonitorEnabled"):
         return 0
@@ -43,12 +43,12 @@ def delete_expired(services: Services, check: Callable[[], None] = never_interru
 
 
 class Expiry(NamedTuple):
-    """A rule by which documents of a collection expire.
+    """An expiry rule of a collection.
 
     Arguments:
-        index_ident: that of the TTL index; None for the expiry of a clustered collection.
-        path: where the documents have their dates.
-        partial: the filter of a partial index.
+        index_ident: the ident of the TTL index; None for the expiry of a clustered collection.
+        path: the path of the date in the documents.
+        partial: the filter of a partial TTL index.
     """
 
     index_ident: int | None
@@ -58,7 +58,7 @@ class Expiry(NamedTuple):
 
 
 def _expiries(collection: Collection) -> list[Expiry]:
-    """Return the expiries of a collection."""
+    """Return the expiry rules of a collection."""
     found = []
     if collection.holds_buckets:
         return _bucket_expiries(collection)
@@ -72,7 +72,7 @@ def _expiries(collection: Collection) -> list[Expiry]:
 
 
 def _bucket_expiries(collection: Collection) -> list[Expiry]:
-    """Return the expiries of a time-series collection's buckets: a bucket expires when each measurement that it may have has.
+    """Return the expiry rules of a time-series collection's buckets: a bucket expires when the latest possible measurement has expired.
 
     https://www.mongodb.com/docs/manual/core/timeseries/timeseries-automatic-removal/
     """
@@ -88,15 +88,15 @@ def _bucket_expiries(collection: Collection) -> list[Expiry]:
 
 
 def _expires(index: Index) -> bool:
-    """Return whether an index expires documents. One of a special kind, or with `expireAfterSeconds` NaN, does not."""
+    """Return whether an index expires documents; False for special kinds of indexes and for `expireAfterSeconds: NaN`."""
     seconds = index.spec.get("expireAfterSeconds")
     return index.kind.is_ordered and seconds is not None and not math.isnan(float(str(seconds)))
 
 
 def _delete_expired(services: Services, check: Callable[[], None], collection: Collection, expiry: Expiry) -> int:
-    """Delete the expired documents of a collection: those whose earliest date at the path is at least `seconds` old.
+    """Delete the documents of a collection whose earliest date at the path is at least `seconds` old.
 
-    The collection may be dropped, or its expiry changed, at any time: each transaction looks the expiry up again.
+    Each transaction looks the expiry up again, because the collection may be dropped or its expiry changed at any time.
     """
     limit = Date(services.clock.now_ms() - expiry.seconds * 1000)
     query = parse_query({"$and": [{expiry.path: {"$lte": limit}}, expiry.partial or {}]}, ParseContext())

@@ -32,7 +32,7 @@ class UpdateStatement:
     """A parsed update statement.
 
     Arguments:
-        sole: it changes at most one document.
+        sole: whether it changes at most one document.
     """
 
     query: CanonicalQuery
@@ -56,12 +56,12 @@ class UpdateOutcome:
     failure: CommandError | None = None
 
     def recorded(self) -> list[Any]:
-        """Return what the log of retryable writes keeps of a statement."""
+        """Return the outcome of a statement in the form that the log of retryable writes stores."""
         return [self.matched, self.modified] if self.upserted_id is MISSING else [self.matched, self.modified, self.upserted_id]
 
     @classmethod
     def of_record(cls, record: list[Any]) -> UpdateOutcome:
-        """Return the outcome that `recorded` has described."""
+        """Return the outcome from the form that `recorded` returns."""
         return cls(*record)
 
 
@@ -85,7 +85,7 @@ def parse_statement(request: Request, collection: Collection | None, spec: dict[
 
 
 def make_statement(spec: dict[str, Any], ctx: ParseContext) -> UpdateStatement:
-    """Return the statement of checked arguments (`q`, `u`, `arrayFilters`, `multi`, `upsert`, `sort`, `hint`)."""
+    """Return the statement for validated arguments (`q`, `u`, `arrayFilters`, `multi`, `upsert`, `sort`, `hint`)."""
     if type(spec["u"]) not in (dict, list):
         raise CommandError(9, f"Update argument must be either an object or an array, not {type_name(spec['u'])}")
     changes = parse_update(spec["u"], ctx, array_filters=spec["arrayFilters"], multi=spec["multi"])
@@ -99,8 +99,8 @@ def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str,
     """Parse an update statement and run it.
 
     Raises:
-        CommandError: the statement is not valid, a document could not be updated, or the operation was interrupted; documents that are
-            already updated stay updated.
+        CommandError: if the statement is not valid, a document could not be updated, or the operation was interrupted; documents already
+            updated stay updated.
     """
     if request.retry is not None and request.retry.executed:
         before = executed_before(request, request.statement, "update")
@@ -152,10 +152,10 @@ class _OneUpdate:
         return outcome
 
     def _without_collection(self, statement: UpdateStatement) -> UpdateOutcome:
-        """Return the outcome without a collection: nothing matched.
+        """Return the outcome if the collection does not exist: nothing matched.
 
         Raises:
-            MissingCollection: an upsert needs the collection.
+            MissingCollection: if the statement is an upsert, which needs the collection.
         """
         if statement.upsert:
             raise MissingCollection(self._request.db, self._name)
@@ -166,7 +166,7 @@ class _OneUpdate:
 
 
 class _ManyUpdates(_OneUpdate):
-    """A statement that updates every matching document, in batches with a transaction each."""
+    """A statement that updates all matching documents in batches, each in its own transaction."""
 
     __slots__ = ("_collection", "_matched", "_statement", "_targets")
 
@@ -175,7 +175,7 @@ class _ManyUpdates(_OneUpdate):
     def run(self) -> UpdateOutcome:
         """Run the statement."""
         self._targets: Targets | None = None
-        # The collection that the statement was parsed for.
+        # The collection for which the statement was parsed.
         self._collection: Collection | None = None
         total = UpdateOutcome()
         while True:
@@ -210,9 +210,9 @@ class _ManyUpdates(_OneUpdate):
         return outcome
 
     def _begun(self, transaction: Transaction) -> Targets:
-        """Return the targets.
+        """Parse the statement and return its targets.
 
-        The statement is parsed before the first batch, and again if that batch conflicted and the collection is another one since.
+        The statement is parsed before the first batch. It is parsed again if that batch conflicted and the collection was replaced.
         """
         collection = transaction.catalog.find(self._request.db, self._name)
         if self._targets is None or (not self._targets.has_begun and collection is not self._collection):
@@ -224,7 +224,7 @@ class _ManyUpdates(_OneUpdate):
 
 
 def change_documents(writer: Writer, statement: UpdateStatement, documents: list[Target], check: Callable[[], None]) -> UpdateOutcome:
-    """Update documents until the transaction is large, but at least the first one.
+    """Update documents until the transaction is large; always update at least the first one.
 
     Arguments:
         check: raises to interrupt the operation.
@@ -232,7 +232,7 @@ def change_documents(writer: Writer, statement: UpdateStatement, documents: list
     query, changes = statement.query, statement.update
     apply = changes.apply
     locate = query.match.array_index if changes.needs_array_index and query.match is not None else None
-    # A single document, the usual case, needs no pacing.
+    # A single document, the usual case, needs no interruption check.
     pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
     matched = modified = 0
     for record_id, document in documents:

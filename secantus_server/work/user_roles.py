@@ -1,4 +1,4 @@
-"""The roles of users, with those that they inherit, and the privileges of roles.
+"""The roles of users, including inherited roles, and the privileges of roles.
 
 https://www.mongodb.com/docs/manual/core/authorization/#inherited-privileges
 """
@@ -40,7 +40,7 @@ def role_privileges(known: Documents, roles: Iterable[dict[str, Any]]) -> list[d
     """Return the privileges of roles, one document for each resource, without those of inherited roles.
 
     Arguments:
-        known: the user-defined roles; a malformed privilege, which only a write to the collection could store, grants nothing.
+        known: the user-defined roles. A malformed privilege grants nothing; only a direct write to the collection can store one.
     """
     builtin, found = [], []
     for role in roles:
@@ -55,5 +55,5 @@ def role_privileges(known: Documents, roles: Iterable[dict[str, Any]]) -> list[d
 
 @lru_cache(maxsize=256)
 def _of_builtin_roles(roles: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
-    """Return the privileges of built-in roles together; they must not be changed. Logins ask for the same ones again and again."""
+    """Return the combined privileges of built-in roles. They are cached for repeated logins and must not be modified."""
     return merged_privileges(privilege for name, db in roles for privilege in builtin_privileges(name, db))

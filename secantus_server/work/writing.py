@@ -19,17 +19,17 @@ from secantus_server.work.oplog_collection import DATABASE, check_not_oplog
 WriteErrors = list[dict[str, Any]]
 
 MAX_STATEMENTS = 100_000
-# CommandNotSupportedOnView fails the whole command, not one statement.
+# The error CommandNotSupportedOnView fails the whole command, not one statement.
 ON_VIEW = 166
-# The term of every optime: a single node never elects another primary.
+# The term of every optime. It never changes because a single node never elects another primary.
 _TERM = Int64(1)
 
 
 def writable(transaction: Transaction, db: str, name: str) -> Collection:
-    """Return the collection to insert into; that of a time series is a view in the catalog.
+    """Return the collection to insert into. A time-series collection is a view in the catalog.
 
     Raises:
-        MissingCollection: if it does not exist; the unit of work then creates it.
+        MissingCollection: if the collection does not exist; the unit of work then creates it.
         CommandError: 166 CommandNotSupportedOnView, 73 InvalidNamespace.
     """
     collection = transaction.catalog.find(db, name)
@@ -41,7 +41,7 @@ def writable(transaction: Transaction, db: str, name: str) -> Collection:
 
 
 def check_not_view(collection: Collection | None) -> None:
-    """Refuse to write to a view.
+    """Raise if a write targets a view.
 
     Raises:
         CommandError: 166 CommandNotSupportedOnView.
@@ -51,15 +51,15 @@ def check_not_view(collection: Collection | None) -> None:
 
 
 class OverBuckets(Exception):
-    """Raised by the body of an update or a delete of a time-series collection, which is another statement over its buckets."""
+    """Raised by an update or delete of a time-series collection, which must run as another statement on the buckets."""
 
 
 def check_stored(collection: Collection | None) -> None:
-    """Refuse to update or delete through a view.
+    """Raise if an update or delete targets a view.
 
     Raises:
         CommandError: 166 CommandNotSupportedOnView.
-        OverBuckets: it is a time-series collection.
+        OverBuckets: if the view is a time-series collection.
     """
     if collection is not None and collection.is_view:
         if collection.is_timeseries:
@@ -98,19 +98,19 @@ def check_statement_count(count: int) -> None:
 
 
 def stops_at_error(request: Request, ordered: bool) -> bool:
-    """Return whether a write command stops at its first failing statement, as every command does in a transaction.
+    """Return whether a write command stops at its first failing statement. In a transaction every command does.
 
     Arguments:
-        ordered: the command's option.
+        ordered: the command's `ordered` option.
     """
     return ordered or request.transaction is not None
 
 
 def note_failure(request: Request, errors: WriteErrors, index: int, error: CommandError) -> None:
-    """Append the write error of a statement.
+    """Append a statement's error to the write errors.
 
     Raises:
-        CommandError: the error, if it is one of the whole command.
+        CommandError: the error, if it fails the whole command.
     """
     if request.operation.is_ended_by(error) or error.code == ON_VIEW or ends_transaction(request, error):
         raise error
@@ -126,7 +126,7 @@ def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent:
     """Complete the reply of a write command with its errors and operation time.
 
     Arguments:
-        silent: whether an unacknowledged write (`w: 0`) is answered with `ok` only.
+        silent: whether to reply to an unacknowledged write (`w: 0`) with `ok` only.
     """
     concern = request.body.get("writeConcern")
     if silent and is_unacknowledged(concern):
@@ -136,7 +136,7 @@ def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent:
     if request.services.settings.replica_set:
         services = request.services
         reply["electionId"] = services.topology.election_id
-        # A retryable write that was executed before repeats its time.
+        # A retried write that was already executed returns the operation time of its first execution.
         time = None if request.retry is None else request.retry.last_time
         reply["opTime"] = {"ts": time or services.oplog.newest, "t": _TERM}
     return reply

@@ -1,8 +1,9 @@
 """The writer of a time-series collection: measurements are stored in buckets.
 
-A measurement is added to the latest bucket of its series that begins before it, spans its time and has room; otherwise it opens a new
-bucket. A row among the index entries, under the ident of the buckets, names each bucket with room: series, start, RecordId. The rows are
-hints. A bucket is read again before it is extended, so one that was changed or removed in another way does no harm.
+A measurement is added to the latest bucket of its series that begins before the measurement, spans its time and has room. Without such a
+bucket, a new one is created. Each bucket with room has a row among the index entries, under the ident of the buckets' collection: series,
+start, RecordId. The rows are only hints. A bucket is read again before it is extended, so a row may be outdated if the bucket was changed
+or removed otherwise.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-bucketing/
 """
@@ -31,26 +32,26 @@ from secantus_server.mql.update._diff import smallest_entry
 from secantus_server.storage import INDEX_ENTRIES, pack_ident
 from secantus_server.work.writers.plain import PlainWriter
 
-# The start of a bucket, with the sign flipped so that bytes sort like numbers, and its RecordId.
+# The start of a bucket, with the sign bit flipped so that the bytes sort like numbers, and the bucket's RecordId.
 _PLACE: Final = struct.Struct(">Qq")
 _SIGN: Final = 1 << 63
 _SERIES_BYTES: Final = 16
 _BOUND: Final = "control.min."
 _BY_TIME: Final = itemgetter(0)
 
-# Times and documents.
+# The times and documents of measurements.
 Measurements = list[tuple[int, bytes]]
 
 
 class _Stored(NamedTuple):
-    """A bucket in the store: its RecordId, and the document that is stored."""
+    """A stored bucket: its RecordId and its document."""
 
     record_id: int
     document: bytes
 
 
 class BucketWriter(PlainWriter):
-    """Implements `Writer`: inserts take measurements, updates and deletes take buckets.
+    """A `Writer` whose inserts take measurements, and whose updates and deletes take buckets.
 
     Arguments:
         collection: the collection of the buckets.
@@ -81,7 +82,7 @@ class BucketWriter(PlainWriter):
         """Store a prepared measurement; see `Writer.insert`.
 
         Raises:
-            CommandError: 2 if the time is missing or no date, 5930501 for an array in an indexed field.
+            CommandError: 2 if the time is missing or not a date, 5930501 for an array in an indexed field.
         """
         _, error = self.insert_run([document], 0, 1, lambda: 0, lambda: None)
         if error is not None:
@@ -90,7 +91,7 @@ class BucketWriter(PlainWriter):
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """See `Writer.insert_run`; the measurements before the one that fails are stored."""
+        """See `Writer.insert_run`. The measurements before the one that fails are stored."""
         series: dict[bytes, Measurements] = {}
         refused = self._first_with_array(documents, start, stop) if self._measured else None
         stop = stop if refused is None else refused
@@ -103,7 +104,7 @@ class BucketWriter(PlainWriter):
         return reached, error
 
     def _first_with_array(self, documents: list[bytes], start: int, stop: int) -> int | None:
-        """Return the position of the first measurement that has an array in an indexed field, or None: bounds cannot describe its items."""
+        """Return the index of the first measurement with an array in an indexed field, or None. Bounds cannot describe array items."""
         for position in range(start, stop):
             measurement = decode(documents[position])
             if any(has_array(measurement, path) for path in self._measured):
@@ -116,7 +117,7 @@ class BucketWriter(PlainWriter):
         self._forget(document, record_id)
 
     def replace_measurements(self, old: bytes, record_id: int, kept: list[bytes]) -> None:
-        """Replace a bucket by one that has only some of its measurements, or remove it if there are none."""
+        """Replace a bucket's measurements by some of them; remove the bucket if none are left."""
         if not kept:
             self.delete(old, record_id)
             return
@@ -130,14 +131,14 @@ class BucketWriter(PlainWriter):
         return self._unpacker.unpack(bucket)
 
     def _store(self, meta: bytes, measurements: Measurements) -> None:
-        """Put the measurements of one series, ascending by time, into buckets."""
+        """Store measurements of one series, in ascending time order, in buckets."""
         position, span = 0, self._bucketing.span_ms
         while position < len(measurements):
             time_ms = measurements[position][0]
             bucket, stored = self._open_bucket(meta, time_ms)
             reached = bucket.take(measurements, position, span)
             if reached == position:
-                # The bucket has no room for a measurement of this size.
+                # The bucket is too full for a measurement of this size.
                 bucket, stored = self._new_bucket(meta, time_ms), None
                 reached = bucket.take(measurements, position, span)
                 assert reached > position, "an empty bucket has room for any measurement"
@@ -145,7 +146,7 @@ class BucketWriter(PlainWriter):
             position = reached
 
     def _open_bucket(self, meta: bytes, time_ms: int) -> tuple[Bucket, _Stored | None]:
-        """Return the bucket for the next measurement of a series, and what is stored of it."""
+        """Return the bucket for the next measurement of a series, and its stored version, if any."""
         first, last = time_ms - self._bucketing.span_ms + 1, time_ms + 1
         prefix = self._series(meta)
         rows = self.unit.scan(INDEX_ENTRIES, prefix + _place(first, 0), prefix + _place(last, 0), True)
@@ -168,7 +169,7 @@ class BucketWriter(PlainWriter):
         return Bucket(self._reader, seconds.to_bytes(4, "big") + identity.binary[4:], meta, start)
 
     def _save(self, bucket: Bucket, stored: _Stored | None) -> None:
-        """Write a bucket, new or changed, and note whether it has room."""
+        """Write a new or changed bucket; write or remove its row depending on whether it has room."""
         document = bucket.document()
         if stored is None:
             record_id = next(self.collection.record_ids(self._newest_record_id))
@@ -189,7 +190,7 @@ class BucketWriter(PlainWriter):
             self.unit.remove(INDEX_ENTRIES, self._row(document, record_id))
 
     def _row(self, document: bytes, record_id: int) -> bytes:
-        """Return the key of the row that lists a bucket among its series' buckets with room."""
+        """Return the key of the row that lists a bucket as one with room."""
         start = bucket_start(document, self._time_field)
         assert start is not None, "a bucket has a start"
         return self._series(bucket_meta(document)) + _place(start, record_id)
@@ -199,12 +200,12 @@ class BucketWriter(PlainWriter):
 
 
 def measured_paths(indexes: list[Index]) -> list[list[str]]:
-    """Return the paths of measured fields, and perhaps the time, in indexes of buckets."""
+    """Return the paths of measured fields, and optionally of the time, that indexes on buckets contain."""
     return [path.split(".")[2:] for index in indexes for path, _ in index.parts if path.startswith(_BOUND)]
 
 
 def check_bounds(bucket: bytes, paths: list[list[str]]) -> None:
-    """Check that the smallest and greatest values of a bucket at some paths are no arrays.
+    """Check that the bounds of a bucket at some paths are not arrays.
 
     Raises:
         CommandError: 5930501.
@@ -219,7 +220,7 @@ def _array_error() -> CommandError:
 
 
 def has_array(measurement: dict[str, Any], path: list[str]) -> bool:
-    """Return whether there is an array at a path or on the way to it."""
+    """Return whether a document has an array at a path or at a prefix of it."""
     value: Any = measurement
     for name in path:
         if type(value) is not dict or name not in value:

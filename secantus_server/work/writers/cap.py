@@ -1,8 +1,8 @@
 """The size of a capped collection while one transaction writes to it.
 
-The size is stored with the documents: a row among the index entries, under the collection's own ident, which no index has. Every
-transaction that writes to the collection writes the row before anything else. Two of them that overlap therefore conflict and run one after
-the other, so that the collection never exceeds its cap and documents become visible in the order of their RecordIds.
+The size is stored in a row among the index entries, under the collection's own ident, which no index uses. Every transaction that writes to
+the collection writes this row first. Overlapping transactions therefore conflict and run one after the other. The collection never exceeds
+its cap, and documents become visible in RecordId order.
 
 https://www.mongodb.com/docs/manual/core/capped-collections/
 """
@@ -29,7 +29,7 @@ class Cap:
         unit: a recovery unit whose transaction has begun.
 
     Raises:
-        WriteConflict: another transaction writes to the collection.
+        WriteConflict: if another transaction is writing to the collection.
     """
 
     def __init__(self, collection: Collection, unit: RecoveryUnit) -> None:
@@ -40,7 +40,7 @@ class Cap:
         row = unit.get(INDEX_ENTRIES, self._key)
         self._count: int
         self._bytes: int
-        # A store written by an earlier version has no row.
+        # A store written by an earlier version does not have the row.
         self._count, self._bytes = _measure(collection, unit) if row is None else _SIZE.unpack(row)
         self.save()
 

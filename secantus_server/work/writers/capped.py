@@ -1,4 +1,4 @@
-"""The writer of a capped collection, whose oldest documents make room for new ones.
+"""The writer of a capped collection, which removes the oldest documents to make room for new ones.
 
 https://www.mongodb.com/docs/manual/core/capped-collections/
 """
@@ -18,7 +18,7 @@ from secantus_server.work.writers.plain import PlainWriter
 
 
 class CappedWriter(PlainWriter):
-    """Implements `Writer`; it removes the oldest documents beyond the cap."""
+    """A `Writer` that removes the oldest documents beyond the cap."""
 
     __slots__ = ("_cap", "_removed_up_to")
 
@@ -59,7 +59,7 @@ class CappedWriter(PlainWriter):
         self._cap.removed(document)
 
     def before_commit(self) -> None:
-        """Write the collection's size, too."""
+        """See `StagedWrites.before_commit`; also write the collection's size."""
         super().before_commit()
         self._cap.save()
 
@@ -67,7 +67,7 @@ class CappedWriter(PlainWriter):
         """Remove the oldest documents while the collection exceeds its cap."""
         while self._cap.is_exceeded:
             oldest = RecordScan(self.collection.ident, None, never_interrupt)
-            # Skip the documents that this transaction removed; there may be many.
+            # Skip the documents that this transaction has removed, which may be many.
             oldest.start_after(self._removed_up_to)
             oldest.attach(self.unit)
             document = next(oldest)

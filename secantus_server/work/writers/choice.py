@@ -13,23 +13,23 @@ from secantus_server.work.writers.plain import PlainWriter
 from secantus_server.work.writers.writer import Writer
 
 USERS = "system.users"
-#: The option of a collection that is prepared for the validation level "constraint".
+#: The option of a collection that collMod has prepared for the validation level "constraint".
 PREPARED = "prepareConstraintValidationLevel"
 
 
 def open_writer(
     services: Services, transaction: Transaction, collection: Collection, *, bypass_validation: bool = False, replicated: bool = True
 ) -> Writer:
-    """Return a writer of a collection's documents; what it writes is staged for the transaction's commit.
+    """Return a writer of a collection's documents. Its writes are staged for the transaction's commit.
 
     Arguments:
-        collection: the collection in the transaction's catalog; a time-series collection is given by its own row, a view.
+        collection: the collection in the transaction's catalog; for a time-series collection, its own row, which is a view.
         bypass_validation: skip the collection's validator.
-        replicated: whether to write oplog entries. The users have none in any case: the oplog would contain their credentials.
+        replicated: whether to write oplog entries. Writes of users never have entries, because the oplog would contain credentials.
 
     Raises:
-        CommandError: 263 OperationNotSupportedInTransaction, a session's transaction cannot write to a capped collection; 72, the
-            validation level "constraint" does not allow to skip the validator.
+        CommandError: 263 OperationNotSupportedInTransaction if a session's transaction writes to a capped collection; 72 if the validator
+            is skipped but the validation level is "constraint".
     """
     if collection.is_view:
         return open_bucket_writer(services, transaction, collection, replicated=replicated)
@@ -50,11 +50,11 @@ def open_bucket_writer(services: Services, transaction: Transaction, collection:
     """Return a writer of a time-series collection.
 
     Arguments:
-        collection: its own row in the transaction's catalog.
+        collection: the row of the time-series collection itself in the transaction's catalog.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction.
-        MissingCollection: the buckets are missing: a restore has removed them and kept the definition of the collection.
+        MissingCollection: if a restore has removed the buckets and kept the definition of the collection.
     """
     assert collection.is_timeseries, "other views have no documents"
     if transaction.in_session:

@@ -19,9 +19,10 @@ MAX_ID_BYTES = 8 * 1024 * 1024
 
 
 def _record_id_bytes(value: Any) -> int:
-    """Return the size of the record id that MongoDB makes of an `_id`.
+    """Return the size of the record id that MongoDB derives from an `_id`.
 
-    Those of strings and binaries are known exactly: type, zero byte; type, length, subtype. Other values are as large as our key strings.
+    For strings (type, zero byte) and binaries (type, length, subtype) the overhead is known exactly. For other values the size of our key
+    string is used.
     """
     if type(value) is str:
         return len(value.encode()) + 2
@@ -31,7 +32,7 @@ def _record_id_bytes(value: Any) -> int:
 
 
 class ClusteredWriter(PlainWriter):
-    """Implements `Writer`."""
+    """A `Writer` for a clustered collection."""
 
     __slots__ = ()
 
@@ -39,7 +40,7 @@ class ClusteredWriter(PlainWriter):
         """See `Writer.insert`.
 
         Raises:
-            CommandError: 5894900 if `_id`, which is the record id, is too large.
+            CommandError: 5894900 if `_id`, which is the record id in MongoDB, is too large.
         """
         if len(document) > MAX_ID_BYTES and _record_id_bytes(decode(id_document(document))["_id"]) > MAX_ID_BYTES:
             raise CommandError(5894900, f"The record id of a clustered collection must not exceed {MAX_ID_BYTES} bytes")

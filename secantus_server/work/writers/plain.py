@@ -1,4 +1,4 @@
-"""The writer of an ordinary collection: records, index entries, validation."""
+"""The writer of an ordinary collection: it validates documents and writes records and index entries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from secantus_server.work.document_validation import validation_of
 
 
 class PlainWriter:
-    """Implements `Writer` for an ordinary collection; the writers of other kinds derive from it.
+    """A `Writer` for an ordinary collection, and the base class of the writers for other kinds.
 
     Arguments:
         collection: the collection in the transaction's catalog.
@@ -47,7 +47,7 @@ class PlainWriter:
     ) -> None:
         unit = transaction.unit
         self._services = services
-        # Not the transaction itself, which refers to its writers: a reference cycle would be left to the garbage collector.
+        # Do not store the transaction itself: it refers to its writers, and only the garbage collector could free such a cycle.
         self._in_session = transaction.in_session
         self._creates = transaction.creates(collection)
         self.replicated = replicated
@@ -90,7 +90,7 @@ class PlainWriter:
     def _insert_each(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """Insert one document after the other; see `insert_run`."""
+        """Insert documents one at a time; see `insert_run`."""
         position = start
         try:
             while position < stop:
@@ -106,7 +106,7 @@ class PlainWriter:
     def _insert_compiled(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
     ) -> tuple[int, CommandError | None]:
-        """The fast path of `insert_run`, one compiled call, for a collection without a validator."""
+        """Insert documents with one compiled call: the fast path of `insert_run` for a collection without a validator."""
         known = len(self.changes)
         record_ids = self.collection.record_ids(self._newest_record_id)
         try:
@@ -122,7 +122,7 @@ class PlainWriter:
         return stop, None
 
     def _duplicate(self, error: DuplicateKey) -> CommandError:
-        """Return the error of a duplicate key."""
+        """Return the error for a duplicate key."""
         return error.as_command_error(self.collection.namespace)
 
     def update(self, old: bytes, new: bytes, record_id: int, entry: bytes | None = None) -> None:
@@ -150,7 +150,7 @@ class PlainWriter:
         scope.close()
 
     def before_commit(self) -> None:
-        """Write the multikey flags of indexes, and record the change of a count that is not cached yet."""
+        """Write the multikey flags of indexes, and note the change of a document count that is not cached yet."""
         if self._writer.became_multikey:
             self.save_multikey_flags()
         if self.collection.search_indexes:
@@ -167,7 +167,7 @@ class PlainWriter:
         if not indexes:
             return
         if self._creates:
-            # No other transaction sees the collection yet.
+            # The collection is not visible to other transactions yet.
             save_row(self.unit, self.collection, indexes)
             for index in indexes:
                 index.multikey = True
@@ -175,7 +175,7 @@ class PlainWriter:
             self._services.catalog.mark_multikey(self.collection, indexes)
 
     def commit_failed(self) -> None:
-        """Undo the notes of `before_commit`."""
+        """Undo the changes that `before_commit` has noted in memory."""
         if self._announced:
             self._announced = False
             self.collection.search_contents.end_change(self._services.engine.begun)
@@ -188,7 +188,7 @@ class PlainWriter:
         self._difference += later._difference
 
     def after_commit(self) -> None:
-        """Update the collection's count and search state in memory."""
+        """Update the collection's document count and search state in memory."""
         if self._announced:
             self._announced = False
             self.collection.search_contents.end_change(self._services.engine.begun)

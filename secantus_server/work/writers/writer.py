@@ -1,4 +1,4 @@
-"""The interface of a writer of documents."""
+"""The interface of writers of documents."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from secantus_server.storage import RecoveryUnit
 
 
 class Writer(StagedWrites, Protocol):
-    """Writes the documents of one collection in a transaction, and stages them for its commit.
+    """The writer of one collection's documents in a transaction, which stages the writes for the commit.
 
-    A collection of another kind gets a writer of its own: a file here, and a place in `choice.open_writer`.
+    Each kind of collection has its own writer: a module in this package and a branch in `choice.open_writer`.
     """
 
     unit: RecoveryUnit
     collection: Collection
-    #: The number of documents between two checks for an interruption; `insert_run` gets no more at once.
+    #: The number of documents between two interruption checks, and the maximum number per call of `insert_run`.
     run_length: int
 
     @property
@@ -37,10 +37,10 @@ class Writer(StagedWrites, Protocol):
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """Prepare and store a client's documents, up to the first that fails.
+        """Prepare and store a client's documents, up to the first one that fails.
 
         Arguments:
-            documents: of which those in [start, stop) are stored.
+            documents: the client's documents, of which those in [start, stop) are stored.
             make_timestamp: see `prepare_document`.
             check: raises if the operation was killed or timed out.
 
@@ -55,7 +55,7 @@ class Writer(StagedWrites, Protocol):
         """Replace a stored document.
 
         Arguments:
-            entry: what the oplog records, a diff; None for the whole new document.
+            entry: the diff that the oplog records; None means the whole new document.
 
         Raises:
             CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or the error of an index.
@@ -66,14 +66,14 @@ class Writer(StagedWrites, Protocol):
         """Remove a stored document."""
 
     def save_multikey_flags(self) -> None:
-        """Mark the indexes that the documents written so far made multikey, durably and before these documents are committed.
+        """Store the multikey flags of indexes that the documents written so far made multikey, before these documents are committed.
 
         Raises:
             WriteConflict: if the transaction must be retried, because the collection was replaced.
         """
 
     def copy_from(self, source: Collection, check: Callable[[], None]) -> None:
-        """Store every document of another collection, in its order.
+        """Store all documents of another collection, in the same order.
 
         Arguments:
             check: raises if the operation was killed or timed out.

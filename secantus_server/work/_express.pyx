@@ -1,10 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The express lane: the commonest commands in their plainest form, from the bytes of the message to the bytes of the reply.
+"""The express lane: runs the most common commands in their simplest form, from message bytes to reply bytes.
 
-It runs a find, update, delete or findAndModify by an equality on the field of a unique index, and an insert of a few documents, if the
-command has only the usual fields and nothing watches or restricts commands: no active interceptor, fail point, access control, profiler.
-Everything else, every error included, takes the general path (`dispatch/dispatcher.py`), which begins the command again: `Express.answer`
-returns None for it and has changed nothing. So each answer of the lane is that of the general path, and tests compare the two.
+The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, and an insert of a few documents. The
+command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor, fail point, access control or
+profiler. All other commands, and all that fail, take the general path (`dispatch/dispatcher.py`). `Express.answer` returns None for them
+without having changed anything, and the general path runs the command from the beginning. Replies of the lane therefore equal those of the
+general path; tests compare the two.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -38,12 +39,12 @@ from secantus_server.work.retried import note_retried, store_retried
 
 cdef enum:
     REPLY_AT = 21  # header 16, flags 4, kind 1
-    MOST_KEPT = 65536  # a connection keeps no larger buffer
+    MOST_KEPT = 65536  # a connection does not keep a larger buffer
 
 cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify")
 cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command")
 
-# The operators whose updates depend on the document and the command alone.
+# The operators whose result depends only on the document and the command.
 cdef frozenset OPERATORS = frozenset(
     ["$set", "$inc", "$unset", "$mul", "$min", "$max", "$push", "$addToSet", "$pop", "$rename", "$setOnInsert", "$bit"]
 )
@@ -54,7 +55,7 @@ class Unusual(Exception):
 
 
 def _never():
-    """Stand for what the lane does not do itself: new timestamps, the first RecordId.
+    """Take the place of functions that only the general path may call: for new timestamps and for the first RecordId.
 
     Raises:
         Unusual: always.
@@ -91,18 +92,18 @@ cdef class Express:
     cdef Writer out
     cdef Writer key
     cdef PlainMessage message
-    # The error that has interrupted the last command, which the general path raises.
+    # The error that interrupted the last command; the general path raises it.
     cdef public object killed
     # The index whose use the running command has counted.
     cdef Index index
-    # Whether the running command has committed: from then on, it cannot begin again.
+    # Whether the running command has committed. After that, the general path cannot run it again.
     cdef bint committed
-    # How many statements the command counts for.
+    # The number of statements that the command adds to the counters.
     cdef int statements
     cdef Operation operation
-    # The time of the running command's retryable write, once it has committed.
+    # The commit time of the running command's retryable write.
     cdef object own_time
-    # The last timestamp that was converted, and the last election id.
+    # Caches of the last converted timestamp and the last election id.
     cdef object time
     cdef int64_t stamp
     cdef object election_id
@@ -128,10 +129,10 @@ cdef class Express:
         self.key = Writer.__new__(Writer)
 
     def answer(self, bytes raw not None, request_ids):
-        """Run the command of a message; return the reply, or None for a message of the general path.
+        """Run the command of a message; return the reply, or None if the general path must run the command.
 
         Arguments:
-            request_ids: the ids of the connection's replies.
+            request_ids: the iterator of ids for the connection's replies.
         """
         cdef Operation operation
         cdef str db, name
@@ -142,7 +143,8 @@ cdef class Express:
         self.running[operation.opid] = operation
         self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
         try:
-            # Again: who makes commands wait looks for running ones only afterwards, and may have begun before this one was registered.
+            # Check again now that the command is registered: code that blocks commands first sets its condition and then looks for running
+            # commands, so it may have missed this one.
             if not self.is_clear():
                 return None
             self.run(operation, name)
@@ -174,7 +176,7 @@ cdef class Express:
         """Run the command and write its reply.
 
         Raises:
-            Unusual, CommandError, DuplicateKey: the general path must run it.
+            Unusual, CommandError, DuplicateKey: if the general path must run the command.
         """
         cdef RecoveryUnit unit
         write = None
@@ -201,7 +203,7 @@ cdef class Express:
                 write.lock.release()
 
     cdef object begin_retryable(self, bytes session):
-        """Begin a retryable write whose number is new, and return it with its lock held."""
+        """Begin a retryable write with a new number, and return it with its lock held."""
         newest = self.retries.of(session)
         if newest is not None and (self.message.parts.number_value <= newest.number or newest.lock.locked()):
             raise Unusual()
@@ -225,7 +227,7 @@ cdef class Express:
         return self.end_reply()
 
     cdef list documents(self):
-        """Return the documents of an insert, as the general path passes them on."""
+        """Return the documents of an insert in the form that the general path passes to the writer."""
         cdef list documents = []
         cdef Element element
         cdef const uint8_t* p = self.message.parts.documents
@@ -236,12 +238,12 @@ cdef class Express:
             return documents
         p = first_element(self.message.parts.query.value)
         while next_element(&p, &element):
-            # Unlike a sequence, the body of a command is decoded, and its documents are encoded again.
+            # The general path decodes the body of a command, unlike a sequence, and encodes its documents again.
             documents.append(encode(decode_unique(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))))
         return documents
 
     cdef Index point_index(self, collection):
-        """Return the unique index that answers the query, as `query.point.point_index` does."""
+        """Return the unique index that the query uses, as `query.point.point_index` does."""
         cdef Element field
         cdef const uint8_t* cursor = first_element(self.message.parts.query.value)
         cdef Index index
@@ -284,7 +286,7 @@ cdef class Express:
         return self.end_reply()
 
     cdef int change(self, RecoveryUnit unit, collection, write) except -1:
-        """Update or delete the document of the query."""
+        """Update or delete the document that the query matches."""
         cdef Parts* parts = &self.message.parts
         cdef const uint8_t* document = NULL
         cdef size_t size = 0
@@ -327,7 +329,7 @@ cdef class Express:
         return self.modify_reply(new if self.message.parts.returns_new else old)
 
     cdef tuple updated(self, bytes old, bytes new):
-        """Return what the log of retryable writes keeps of an update that has changed a document."""
+        """Return the record of an update that has changed a document, for the log of retryable writes."""
         if self.message.parts.kind == UPDATE:
             return "update", 0, 0, [1, 1]
         shown = new if self.message.parts.returns_new else old
@@ -337,7 +339,7 @@ cdef class Express:
         """Return the parsed update.
 
         Raises:
-            Unusual: it depends on more than the document, or on the position that the query has matched.
+            Unusual: if the update depends on more than the document, or on the array position that the query has matched.
         """
         cdef Element* update = &self.message.parts.update
         cdef dict operators = decode_unique(PyBytes_FromStringAndSize(<const char*>update.value, update.value_len))
@@ -354,7 +356,7 @@ cdef class Express:
         return parsed
 
     cdef int commit(self, RecoveryUnit unit, collection, writer, list changes, int difference, write, tuple executed) except -1:
-        """Commit the changes of a collection, as `work.auto_commit` does for a writer."""
+        """Commit the changes of a collection as `work.auto_commit` does for a writer."""
         chain = None
         count = collection.document_count
         cdef bint is_uncounted
@@ -384,7 +386,7 @@ cdef class Express:
         return 0
 
     cdef object chain_of(self, RecoveryUnit unit, write, tuple executed):
-        """Return what the oplog says of a retryable write; store its record in a directory."""
+        """Return the oplog fields of a retryable write; for a store in a directory, also store its record."""
         if not self.engine.in_memory:
             return store_retried(self.services, unit, (write, executed))
         return Chain(write.lsid, write.number, executed[1], executed[2], None)
@@ -400,7 +402,7 @@ cdef class Express:
         return 0
 
     cdef int begin_reply(self) except -1:
-        """Begin the reply, after room for the header of its message."""
+        """Begin the reply, leaving room for the header of its message."""
         cdef char[REPLY_AT] header
         memset(header, 0, REPLY_AT)
         self.out.clear()
@@ -454,7 +456,7 @@ cdef class Express:
         return self.end_reply()
 
     cdef int put_optime(self) except -1:
-        """Append the fields of a write's reply, as `work.writing.finish_write` does."""
+        """Append the common fields of a write's reply, as `work.writing.finish_write` does."""
         cdef Writer out = self.out
         cdef size_t mark
         election_id = self.topology.election_id
@@ -494,7 +496,7 @@ cdef class Express:
         return out.close(REPLY_AT)
 
     cdef bytes framed(self, bytes raw, reply_id):
-        """Return the message with the reply."""
+        """Return the complete message with the reply."""
         cdef int32_t[4] header
         cdef bytes data
         header[0] = <int32_t>self.out.size

@@ -1,4 +1,4 @@
-# A command in its plainest form, for other compiled modules: see _plain_message.pyx.
+# A command in its simplest form, for other compiled modules: see _plain_message.pyx.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -29,7 +29,7 @@ cdef enum Kind:
     MODIFY
 
 
-# The parts of a command. An element without a start is absent.
+# The parts of a command. An element whose start is NULL is absent.
 cdef struct Parts:
     int kind
     Element name
@@ -40,7 +40,7 @@ cdef struct Parts:
     Element update
     int64_t number_value
     bint returns_new
-    # The fields without an element that were read, as bits.
+    # One bit for each field that was read and has no element here.
     uint32_t seen
     # The document sequence.
     const char* sequence

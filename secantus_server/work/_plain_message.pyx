@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The reader of the commonest commands in their plainest form: a few fields, of the usual types, each once.
+"""Reads the most common commands in their simplest form: a few fields of the usual types, each at most once.
 
-It creates no objects. It reads a find, update, delete or findAndModify by an equality of one field, and an insert of a few documents.
+It creates no Python objects. It reads a find, update, delete or findAndModify with an equality on one field, and an insert of a few
+documents.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -35,7 +36,7 @@ cdef inline bint named(const Element* element, const char* name, uint32_t length
 
 
 cdef bint is_plain_name(const Element* element) noexcept nogil:
-    """Return whether a string consists of ASCII letters, digits, `_` and `-`, and is not a name of the system's."""
+    """Return whether a string consists of ASCII letters, digits, `_` and `-`, and is not a system name."""
     cdef uint32_t i
     cdef uint8_t c
     cdef const uint8_t* text = element.value + 4
@@ -53,7 +54,7 @@ cdef bint is_plain_name(const Element* element) noexcept nogil:
 
 
 cdef bint is_own_database(const Element* element) noexcept nogil:
-    """Return whether a database is one of the users': not admin, config or local."""
+    """Return whether a database belongs to users: it is not admin, config or local."""
     cdef uint32_t length = <uint32_t>read_int32(element.value) - 1
     cdef const uint8_t* text = element.value + 4
     if length > 63:
@@ -72,7 +73,7 @@ cdef bint is_session(const Element* element) noexcept nogil:
 
 
 cdef bint cluster_stamp(const Element* element, uint64_t* stamp) noexcept nogil:
-    """Read the time of a `$clusterTime` in the form that the server sends; return 0 for another form."""
+    """Read the time of a `$clusterTime` in the form that the server sends; return 0 for any other form."""
     cdef Element inner
     cdef Element part
     if element.type != DOCUMENT or not find_field(element.value, b"clusterTime", 11, &inner) or inner.type != TIMESTAMP:
@@ -115,7 +116,7 @@ cdef bint is_point(const Element* query) noexcept nogil:
 
 
 cdef bint is_array_of_documents(const Element* array) noexcept nogil:
-    """Return whether an array has documents only, at least one and not too many."""
+    """Return whether an array contains only documents, at least one and not too many."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(array.value)
     cdef int count = 0
@@ -127,7 +128,7 @@ cdef bint is_array_of_documents(const Element* array) noexcept nogil:
 
 
 cdef int count_of(const uint8_t* document) noexcept nogil:
-    """Return how many fields a document has."""
+    """Return the number of fields in a document."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(document)
     cdef int count = 0
@@ -137,14 +138,14 @@ cdef int count_of(const uint8_t* document) noexcept nogil:
 
 
 cdef bint is_first(Parts* parts, uint32_t bit) noexcept nogil:
-    """Note a field; return 0 if it is there twice."""
+    """Note a field; return 0 if it occurs a second time."""
     cdef bint is_new = not parts.seen & bit
     parts.seen |= bit
     return is_new
 
 
 cdef bint keep(Element* place, const Element* element, uint8_t type) noexcept nogil:
-    """Keep a field that has the expected type; return 0 if it has another one, or is there twice."""
+    """Keep a field; return 0 if it has an unexpected type or occurs a second time."""
     if element.type != type or place.start != NULL:
         return False
     place[0] = element[0]
@@ -152,13 +153,13 @@ cdef bint keep(Element* place, const Element* element, uint8_t type) noexcept no
 
 
 cdef class PlainMessage:
-    """A command in its plainest form: where its parts are in the bytes of its message.
+    """A command in its simplest form, as the positions of its parts in the bytes of the message.
 
-    An insert has its documents in the sequence, or as the array `query`.
+    The documents of an insert are in the document sequence, or in the array that `query` refers to.
     """
 
     cdef bint read(self, bytes raw, uint64_t newest) except -1:
-        """Read a message into `parts`; return 0 unless it is a command of the lane in its plain form."""
+        """Read a message into `parts`; return 0 unless it is a command of the express lane in its simple form."""
         cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(raw)
         cdef const uint8_t* end = start + PyBytes_GET_SIZE(raw)
         cdef const uint8_t* p = start + BODY_AT
@@ -206,7 +207,7 @@ cdef class PlainMessage:
         return count > 0
 
     cdef bint read_body(self, const uint8_t* body, uint64_t newest) noexcept:
-        """Read the fields of the command; return 0 at the first unusual one."""
+        """Read the fields of the command; return 0 at the first unusual field."""
         cdef Parts* parts = &self.parts
         cdef Element element
         cdef const uint8_t* cursor = first_element(body)
@@ -229,7 +230,7 @@ cdef class PlainMessage:
         return True
 
     cdef bint read_general(self, const Element* element, uint64_t newest) noexcept:
-        """Read a field that every command takes; return 0 if it is none, or an unusual one."""
+        """Read a field that every command accepts; return 0 for any other field or an unusual value."""
         cdef Parts* parts = &self.parts
         cdef uint64_t stamp
         if named(element, b"$db", 3):
@@ -237,7 +238,7 @@ cdef class PlainMessage:
         if named(element, b"lsid", 4):
             return is_session(element) and keep(&parts.lsid, element, DOCUMENT)
         if named(element, b"$clusterTime", 12):
-            # A later time than the server's must be checked and taken over.
+            # The general path must check and adopt a time that is later than the server's.
             return is_first(parts, CLUSTER_TIME) and cluster_stamp(element, &stamp) and stamp <= newest
         if named(element, b"txnNumber", 9):
             return parts.kind != FIND and keep(&parts.number, element, INT64)
@@ -246,7 +247,7 @@ cdef class PlainMessage:
         return False
 
     cdef bint read_own(self, const Element* element) noexcept:
-        """Read a field of the command itself; return 0 for an unusual one."""
+        """Read a field specific to the command; return 0 for an unusual field."""
         cdef Parts* parts = &self.parts
         if parts.kind == FIND:
             if named(element, b"filter", 6):
@@ -270,7 +271,7 @@ cdef class PlainMessage:
         return named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BOOL
 
     cdef bint is_complete(self) noexcept:
-        """Return whether the command has what the lane needs; read the statement of an update or delete."""
+        """Read the statement of an update or delete; return whether the command has all parts that the lane needs."""
         cdef Parts* parts = &self.parts
         if parts.db.start == NULL or not is_plain_name(&parts.db) or not is_own_database(&parts.db) or not is_plain_name(&parts.name):
             return False

@@ -21,7 +21,7 @@ _MERGE_ACTIONS = {
 
 
 cpdef add_pipeline(list required, stages, str db, str collection, bint bypasses):
-    """Add what stages require, and reading the collection unless the first stage has another source."""
+    """Add the requirements of a pipeline: those of its stages, and reading the collection unless the first stage has another source."""
     _add_stages(required, stages, db, collection, bypasses)
     first = stages[0] if type(stages) is list and stages else None
     if type(first) is not dict or _IS_SOURCE.isdisjoint(first):
@@ -29,7 +29,7 @@ cpdef add_pipeline(list required, stages, str db, str collection, bint bypasses)
 
 
 cdef _add_stages(list required, stages, str db, str collection, bint bypasses):
-    """Add what stages require beyond reading their input."""
+    """Add the requirements of stages, without reading their input."""
     if type(stages) is not list:
         return
     for document in <list> stages:
@@ -55,7 +55,7 @@ def _on_cluster(*actions):
 
 
 def _joins(list required not None, spec, str db, str _collection, bint bypasses):
-    """`$lookup`, `$graphLookup` and `$unionWith`: the other collection, and the stages that run on it."""
+    """Add the requirements of `$lookup`, `$graphLookup` and `$unionWith`: reading the other collection, and its stages' requirements."""
     if type(spec) is not dict:
         if type(spec) is str:
             required.append((_FIND, db, spec))
@@ -110,7 +110,7 @@ def _current_op(list required not None, spec, str _db, str _collection, bint _by
 
 
 def _list_sessions(list required not None, spec, str _db, str _collection, bint _bypasses):
-    """The sessions of other users; a user may list its own, which the stage selects by default."""
+    """Add the requirement for listing other users' sessions. Listing one's own sessions, the default, is always allowed."""
     if type(spec) is dict and (spec.get("allUsers") or spec.get("users")):
         required.append((("listSessions",), None, ""))
 
@@ -131,7 +131,7 @@ def _query_stats(list required not None, spec, str _db, str _collection, bint _b
     required.append((("queryStatsReadTransformed" if transforms else "queryStatsRead",), None, ""))
 
 
-# The stages that read something else than the documents of the pipeline's collection.
+# The stages that do not read the documents of the pipeline's collection.
 _IS_SOURCE = frozenset(
     """
     $changeStream $collStats $currentOp $documents $indexStats $listCatalog $listClusterCatalog $listLocalSessions $listSearchIndexes
@@ -139,7 +139,7 @@ _IS_SOURCE = frozenset(
     """.split()
 )
 
-#: What each stage requires beyond reading its input; None for nothing.
+#: The function that adds the requirements of each stage; None if a stage only reads its input.
 STAGES = {
     **dict.fromkeys(
         """

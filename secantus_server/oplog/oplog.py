@@ -1,6 +1,6 @@
 """The oplog: each write adds an entry in its own transaction, and readers see the entries in timestamp order without gaps.
 
-One lock covers both taking a timestamp and committing, so that a reader who sees an entry also sees every earlier one.
+One lock covers taking a timestamp and committing, so a reader that sees an entry also sees all earlier entries.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Oplog:
 
     Threads: `_lock` guards the newest timestamp and the order of commits. Readers of `newest` and `seconds` need no lock because these
     values are replaced as a whole.
-    `_trimming` keeps two threads from removing the same rows.
+    `_trimming` prevents two threads from removing the same rows.
 
     `signal` is notified of each commit before `newest` advances to it. A reader that was not notified has therefore missed no entry up to
     `newest`.
@@ -321,7 +321,7 @@ class Oplog:
         """Change the limits of the oplog and store them.
 
         Arguments:
-            max_bytes, min_hours: see `Retention`; None keeps the present value.
+            max_bytes, min_hours: see `Retention`; None keeps the current value.
         """
         kept = self.retention
         changed = Retention(

@@ -1,7 +1,7 @@
 """Notifies readers of the oplog and of capped collections of commits on the namespaces that they read.
 
 A reader has a `Watch` on a namespace. It arms the watch, reads, and waits if it has found nothing. A commit on the namespace after the
-arming ends the wait. Writers do not pay for idle readers: a commit looks only at armed watches of its own namespace.
+arming ends the wait. Writers do not pay for idle readers: a commit looks only at armed watches that match its namespace.
 """
 
 from __future__ import annotations

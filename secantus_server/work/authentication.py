@@ -145,7 +145,7 @@ def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
     """Authenticate the connection after its client has proved that it knows the password.
 
     Raises:
-        CommandError: 18 AuthenticationFailed if the user was dropped meanwhile or may not connect from the client's address.
+        CommandError: 18 AuthenticationFailed if the user was dropped during the login or may not connect from the client's address.
     """
     user = find_user(request.services, conversation.db, conversation.user)
     if user is None or _credentials_of(user, conversation.mechanism) != conversation.credentials:

@@ -1,6 +1,6 @@
 """The unit of work outside multi-document transactions: every write commits immediately.
 
-As in MongoDB, the writes of earlier statements remain when a statement fails, and clients never see a write conflict.
+As in MongoDB, the writes of earlier statements remain if a statement fails, and clients never see a write conflict.
 """
 
 from __future__ import annotations

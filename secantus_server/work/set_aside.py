@@ -1,4 +1,4 @@
-"""Set aside the writes since a snapshot, and repeat them later on another state.
+"""Sets aside the writes since a snapshot, and applies them later to another state.
 
 This is used if a fixture of a wider scope is set up during a test. The test's writes are set aside, the fixture writes, and the test's
 writes are put back. They are kept as documents and definitions, not as rows, and are put back by ordinary writes. They therefore merge with
@@ -169,7 +169,7 @@ def create(services: Services, db: str, name: str, definition: Definition) -> Co
 
 
 def merge(services: Services, current: Collection, change: NamespaceChange) -> Collection:
-    """Restore the options and indexes of an existing collection; keep indexes created meanwhile."""
+    """Restore the options and indexes of an existing collection; keep indexes created since."""
     assert change.after is not None
     names_before = {spec["name"] for spec in change.before.indexes} if change.before else set()
     names_after = {spec["name"] for spec in change.after.indexes}

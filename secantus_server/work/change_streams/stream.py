@@ -58,7 +58,7 @@ class ChangeStreamReader:
         return high_water_mark(self._rows.position + 1)
 
     def stands_at(self, text: str | None) -> bool:
-        """Return whether a token is that of the last event, and no later entry was read."""
+        """Return whether a token belongs to the last event and no later oplog entry was read."""
         return self.token is not None and text == self.token_text and self._rows.position <= self.token.stamp
 
     def pass_over(self, newest: int) -> None:

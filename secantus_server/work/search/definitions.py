@@ -23,7 +23,7 @@ _VECTOR_FIELDS = frozenset(["type", "path", "numDimensions", "similarity", "quan
 
 @dataclass(frozen=True)
 class VectorField:
-    """A field of a vectorSearch index that holds vectors.
+    """A field of a vectorSearch index that contains vectors.
 
     Arguments:
         path: the path of the field.

@@ -1,4 +1,4 @@
-"""Full-text search behind `$search` and `$searchMeta`.
+"""The full-text search of `$search` and `$searchMeta`.
 
 The terms and values of the searched fields are read by the first search and cached until the collection changes (`SearchContents`).
 """

@@ -1,4 +1,4 @@
-"""The exact search for the nearest vectors, behind `$vectorSearch`.
+"""The exact search for the nearest vectors, for `$vectorSearch`.
 
 The vectors of a collection are packed by the first search and cached until the collection changes (`SearchContents`).
 """

@@ -42,7 +42,7 @@ class EventMaker:
     """The conversion of oplog operations into the events of one stream.
 
     Arguments:
-        scope: what the stream watches.
+        scope: the collection, database or cluster that the stream watches.
         options: the options of `$changeStream`.
         lookup: reads current documents.
         pre_image: reads the recorded documents before a change.

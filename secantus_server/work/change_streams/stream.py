@@ -29,7 +29,7 @@ class ChangeStreamReader:
 
     Arguments:
         services: the server.
-        scope: what the stream watches.
+        scope: the collection, database or cluster that the stream watches.
         options: the options of `$changeStream`.
         start: the position at which the stream starts.
         reading: the transactions in which the stream reads.

@@ -154,7 +154,7 @@ def run_find(
 
 
 def drain(documents: Iterable[Any]) -> int:
-    """Read all items and return their number."""
+    """Read all items and return how many there were."""
     return sum(1 for _ in documents)
 
 

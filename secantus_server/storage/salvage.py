@@ -29,7 +29,7 @@ def make_readable(directory: Path) -> list[str]:
         directory: a copy of the damaged directory; its files are rewritten and removed.
 
     Raises:
-        StorageError: nothing could be opened.
+        StorageError: the store could not be opened even after the repair.
     """
     lost = _look_at_log(directory)
     connection = _open(directory, lost)

@@ -28,7 +28,7 @@ class Watch(Protocol):
         """Watch for the commits that follow."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a commit since the watch was armed; return whether there was one in time."""
+        """Wait for a commit since the watch was armed; return whether one came before the timeout."""
 
     def wake(self) -> None:
         """End the wait of another thread."""
@@ -50,7 +50,7 @@ class Cursor:
         session: the logical session that owns it, or None.
         tailable: the cursor stays open at the end of the data.
         await_data: getMore waits there for more data.
-        watch: what it waits for.
+        watch: reports the writes that getMore waits for.
     """
 
     #: Whether the last read reached the end of the data, so that there is nothing to read before the watch reports a commit.

@@ -128,10 +128,10 @@ class Cursor:
 
         Arguments:
             unit: the recovery unit; its transaction has begun.
-            size: how many at most; None leaves it to the batch's bytes.
+            size: the maximum number of documents; with None, only the byte limit ends the batch.
             verify: raises if a collection that the cursor still reads was dropped.
-            check: the interrupt check of the operation that reads; None keeps that of the operation before.
-            catalog: the catalog as that transaction sees it.
+            check: the interrupt check of the operation that reads; None keeps the check of the previous operation.
+            catalog: the catalog as the transaction of `unit` sees it.
 
         Raises:
             CommandError: as `first_batch`, and the errors of `verify`.
@@ -159,7 +159,7 @@ class Cursor:
         return {}
 
     def pass_over(self, newest: int) -> None:
-        """Note that there is nothing to read up to a cluster time, as a 64-bit number."""
+        """Note that there is nothing to read up to a cluster time, which is given as a 64-bit number."""
 
     def close(self) -> None:
         """Close the cursor and its scans."""

@@ -62,14 +62,14 @@ cdef class Index:
         spec: its definition as listIndexes shows it.
         ident: its key prefix in the table of index entries.
         kind: its IndexKind.
-        generator: makes the keys from the values at the index's paths; None for a kind whose keys are something else.
+        generator: makes the keys from the values at the index's paths; None for a kind whose keys are not made from these values.
         partial_filter: a match expression for the documents that are in the index, or None for all.
         multikey: whether some document has several keys.
         guard: raises for a document that cannot be indexed; None accepts all.
         extract: returns the keys of a document, if there is no generator; None for a kind that stores no entries.
 
-    `marks`: of a wildcard index, the keys that name the paths with arrays; writers add to it before they commit, and nothing is removed.
-    `knows_marks`: whether it is complete; an index that is read from the store as multikey needs `read_marks`.
+    `marks`: for a wildcard index, the keys that name the paths with arrays; writers add to it before they commit, and nothing is removed.
+    `knows_marks`: whether `marks` is complete; an index that is read from the store as multikey needs `read_marks`.
     """
 
     def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None, extract=None):

@@ -80,7 +80,7 @@ class ContestedSort(Sort):
 
 
 class _Trial:
-    """The part of a `ReadScope` that a plan opens its scan in, with a limit of keys.
+    """The part of a `ReadScope` in which a plan opens its scan, with a limit of keys.
 
     Arguments:
         scope: the scope of the query.

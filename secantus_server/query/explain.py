@@ -140,7 +140,7 @@ def run_find(
         documents = plan.open(runner.scope)
         drain(islice(documents, min(query.skip + query.limit, sys.maxsize) if query.limit else None))
     elif isinstance(plan, ContestedSort):
-        # Its first document decides which plan it is.
+        # The plan is only decided when its first document is read.
         drain(islice(plan.open(runner.scope), 1))
     contested = plan if isinstance(plan, ContestedSort) else None
     chosen = plan if contested is None else contested.chosen

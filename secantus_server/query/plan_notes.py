@@ -44,7 +44,7 @@ def subtracted(one: Examined, other: Examined) -> Examined:
 
 
 class _Further:
-    """What notes hold of the plans after the first one, and of earlier commands on their cursor."""
+    """The notes on the plans after the first one, and on earlier commands of their cursor."""
 
     def __init__(self) -> None:
         #: The plans after the first one that may not have read everything.

@@ -28,7 +28,7 @@ class Catalog:
 
     `keeps_definitions`: whether a restore keeps the definitions of the collections it removes; see `definitions.py`.
 
-    `outdated`: the database, collection and name of each index whose entries must be built anew, because they have another version than
+    `outdated`: the database, collection and name of each index whose entries must be rebuilt, because they have another version than
     this program writes.
 
     `_settled`: `view`, or None while a change may be in the store and is not in `view` yet.
@@ -106,7 +106,7 @@ class Catalog:
             self._applying.release()
 
     def commit(self, changes: CatalogChanges, commit: Callable[[], object]) -> None:
-        """Commit changes and take them over; the caller holds `change_lock`.
+        """Commit changes and apply them in memory; the caller holds `change_lock`.
 
         Arguments:
             commit: commits them to the store.
@@ -121,7 +121,7 @@ class Catalog:
                 self._settled = self.view
 
     def apply(self, changes: CatalogChanges) -> None:
-        """Take over changes whose transaction has committed; the caller holds `change_lock`."""
+        """Apply changes in memory after their transaction has committed; the caller holds `change_lock`."""
         for index in changes.dropped:
             index.dropped = True
         for db, name in changes.removed:

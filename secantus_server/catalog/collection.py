@@ -95,7 +95,7 @@ class Collection:
         return next((index for index in self.indexes if index.name == name), None)
 
     def text_definition(self) -> TextContents:
-        """Return what the text index holds. For a view it is a stand-in, since the view's pipeline is parsed for its collection again.
+        """Return what the text index holds. For a view, it is a placeholder, since the view's pipeline is parsed for its collection again.
 
         Raises:
             CommandError: 27 IndexNotFound without a text index, 291 if it is hidden.
@@ -135,7 +135,7 @@ class Collection:
         """Store a count obtained by a scan, unless the scan may have missed a commit.
 
         Arguments:
-            serial: that of the scan's transaction.
+            serial: the serial of the scan's transaction.
         """
         self.document_count.remember(count, serial)
 

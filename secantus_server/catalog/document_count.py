@@ -29,7 +29,7 @@ class DocumentCount:
         """Store the number counted by a scan, unless the scan may have missed a commit.
 
         Arguments:
-            serial: that of the scan's transaction.
+            serial: the serial of the scan's transaction.
         """
         with self._lock:
             if self.value is None and self._changed_at < serial and not self._pending:

@@ -33,7 +33,7 @@ def encode_row(collection: Collection, multikey: Sequence[Index] = ()) -> bytes:
     """Return the row of a collection as it is now.
 
     Arguments:
-        multikey: indexes to store as multikey although memory does not say so yet.
+        multikey: indexes to store as multikey although the flag is not set in memory yet.
     """
     indexes = [
         {

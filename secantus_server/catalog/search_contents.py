@@ -1,4 +1,4 @@
-"""What searches have derived from a collection's documents, kept until a commit changes the collection."""
+"""Values that searches have derived from a collection's documents, kept until a commit changes the collection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SearchContents:
 
     Successive catalog objects of one collection share it. A value is kept only if the scan that made it saw every commit, and is returned
     only to transactions that see the same documents: no commit is under way, and the latest one ended before the transaction began.
-    `RecoveryUnit.serial` gives the order of transactions. A transaction with writes of its own must not ask.
+    `RecoveryUnit.serial` gives the order of transactions. A transaction that has written must not call `find`.
 
     Threads: `_lock` guards all fields.
     """
@@ -30,7 +30,7 @@ class SearchContents:
         """Return a kept value, or None.
 
         Arguments:
-            serial: that of the reader's transaction.
+            serial: the serial of the reader's transaction.
         """
         with self._lock:
             return self._values.get(key) if self._is_current(serial) else None
@@ -39,7 +39,7 @@ class SearchContents:
         """Keep a value, unless the scan that made it may have missed a commit.
 
         Arguments:
-            serial: that of the scan's transaction.
+            serial: the serial of the scan's transaction.
         """
         with self._lock:
             if self._is_current(serial):

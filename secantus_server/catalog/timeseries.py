@@ -1,7 +1,7 @@
 """Time-series collections in the catalog: their options, and the two rows that make one.
 
 A time-series collection `X` is a view over the collection `system.buckets.X`, as in MongoDB 8.2. The row of `X` has the options
-`viewOn` and `pipeline` of a view and `timeseries` beside them, which is how the server recognises it; the row of the buckets has the
+`viewOn` and `pipeline` of a view and `timeseries` in addition, which is how the server recognises it; the row of the buckets has the
 same `timeseries`.
 
 https://www.mongodb.com/docs/manual/core/timeseries-collections/
@@ -17,9 +17,9 @@ from secantus_server.bson import int_value
 BUCKETS = "system.buckets."
 UNPACK = "$_internalUnpackBucket"
 GRANULARITIES = ("seconds", "minutes", "hours")
-#: By granularity the longest time between the first and the last measurement of a bucket.
+#: The longest time between the first and the last measurement of a bucket, by granularity.
 SPANS_S = {"seconds": 3600, "minutes": 86_400, "hours": 2_592_000}
-#: By granularity the unit to which the start of a bucket is rounded down.
+#: The unit to which the start of a bucket is rounded down, by granularity.
 ROUNDING_S = {"seconds": 60, "minutes": 3600, "hours": 86_400}
 
 # The options that both rows have.
@@ -33,7 +33,7 @@ class Bucketing:
     Arguments:
         time_field: the field of a measurement's time.
         meta_field: the field that identifies the series, or None.
-        span_ms: the measurements of a bucket are less than this apart.
+        span_ms: upper bound (exclusive) on the time between two measurements of a bucket.
         rounding_ms: the start of a bucket is rounded down to a multiple of this.
     """
 
@@ -93,7 +93,7 @@ def bucket_options(view: dict[str, Any]) -> dict[str, Any]:
     """Return the options of the row of the buckets.
 
     Arguments:
-        view: those of the collection's own row.
+        view: the options of the row of the time-series collection.
     """
     timeseries = view["timeseries"]
     shared = {option: view[option] for option in _SHARED if option in view}

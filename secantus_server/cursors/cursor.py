@@ -28,7 +28,7 @@ class Watch(Protocol):
         """Watch for the commits that follow."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a commit since the watch was armed; return whether there was one in time."""
+        """Wait for a commit since the watch was armed; return whether one came before the timeout."""
 
     def wake(self) -> None:
         """End the wait of another thread."""
@@ -50,7 +50,7 @@ class Cursor:
         session: the logical session that owns it, or None.
         tailable: the cursor stays open at the end of the data.
         await_data: getMore waits there for more data.
-        watch: what it waits for.
+        watch: reports the writes that getMore waits for.
     """
 
     #: Whether the last read reached the end of the data, so that there is nothing to read before the watch reports a commit.
@@ -128,10 +128,10 @@ class Cursor:
 
         Arguments:
             unit: the recovery unit; its transaction has begun.
-            size: how many at most; None leaves it to the batch's bytes.
+            size: the maximum number of documents; with None, only the byte limit ends the batch.
             verify: raises if a collection that the cursor still reads was dropped.
-            check: the interrupt check of the operation that reads; None keeps that of the operation before.
-            catalog: the catalog as that transaction sees it.
+            check: the interrupt check of the operation that reads; None keeps the check of the previous operation.
+            catalog: the catalog as the transaction of `unit` sees it.
 
         Raises:
             CommandError: as `first_batch`, and the errors of `verify`.
@@ -159,7 +159,7 @@ class Cursor:
         return {}
 
     def pass_over(self, newest: int) -> None:
-        """Note that there is nothing to read up to a cluster time, as a 64-bit number."""
+        """Note that there is nothing to read up to a cluster time, which is given as a 64-bit number."""
 
     def close(self) -> None:
         """Close the cursor and its scans."""

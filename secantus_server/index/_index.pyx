@@ -62,14 +62,14 @@ cdef class Index:
         spec: its definition as listIndexes shows it.
         ident: its key prefix in the table of index entries.
         kind: its IndexKind.
-        generator: makes the keys from the values at the index's paths; None for a kind whose keys are something else.
+        generator: makes the keys from the values at the index's paths; None for a kind whose keys are not made from these values.
         partial_filter: a match expression for the documents that are in the index, or None for all.
         multikey: whether some document has several keys.
         guard: raises for a document that cannot be indexed; None accepts all.
         extract: returns the keys of a document, if there is no generator; None for a kind that stores no entries.
 
-    `marks`: of a wildcard index, the keys that name the paths with arrays; writers add to it before they commit, and nothing is removed.
-    `knows_marks`: whether it is complete; an index that is read from the store as multikey needs `read_marks`.
+    `marks`: for a wildcard index, the keys that name the paths with arrays; writers add to it before they commit, and nothing is removed.
+    `knows_marks`: whether `marks` is complete; an index that is read from the store as multikey needs `read_marks`.
     """
 
     def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None, extract=None):
@@ -94,19 +94,19 @@ cdef class Index:
         self.point_path = self.parts[0][0] if self.finds_points() else None
 
     def finds_points(self):
-        """Return whether it has at most one entry for a value of its only field, under the key string of that value."""
+        """Return whether the index has at most one entry for a value of its only field, under the key string of that value."""
         if not self.unique or not self.kind.is_ordered or self.partial_filter is not None or self.generator.collation is not None:
             return False
         return self.generator.directions == (1,)
 
     @property
     def stores_entries(self):
-        """Whether it has entries; without them it is only a definition."""
+        """Whether the index has entries; without them it is only a definition."""
         return self.generator is not None or self.extract is not None
 
     @property
     def hidden(self):
-        """Whether the planner must ignore it."""
+        """Whether the planner must ignore the index."""
         return bool(self.spec.get("hidden"))
 
     cdef Generation entries_of(self, bytes doc):
@@ -193,7 +193,7 @@ cdef class Index:
         return 0
 
     def check_prepared(self, RecoveryUnit ru not None, list keys not None, bytes doc not None, list but_not):
-        """Do the same for an index with prepareUnique, whose entries still end with RecordIds."""
+        """Raise DuplicateKey for an index with prepareUnique, whose entries still end with RecordIds."""
         for key in keys:
             if but_not is not None and key in but_not:
                 continue
@@ -261,7 +261,7 @@ def in_hexadecimal(value, collation):
 
 
 def value_at(value, list path):
-    """Return the value at a path; in an array, that of the first element that has one."""
+    """Return the value at a path; in an array, return the value of the first element that has one."""
     if not path:
         return value
     if type(value) is dict:

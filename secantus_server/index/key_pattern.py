@@ -18,5 +18,5 @@ def is_wildcard(path: str) -> bool:
 
 
 def as_number(value: Any) -> Any:
-    """Return a BSON number as one that Python compares."""
+    """Return a BSON number as a number that Python can compare."""
     return value.to_decimal() if type(value) is Decimal128 else value

@@ -10,7 +10,7 @@ _RECORD_ID_BYTES = 8
 
 
 def read_marks(unit: RecoveryUnit, index: Index) -> None:
-    """Read the marks of an index, if it may have any that it does not know. Nobody writes to it at the same time.
+    """Read the marks of an index from its entries, if marks may be missing in memory. No other thread may write to the index.
 
     Arguments:
         unit: a recovery unit with an open transaction.

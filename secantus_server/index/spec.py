@@ -69,7 +69,7 @@ def check_requested(spec: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _quoting(spec: dict[str, Any]) -> Iterator[None]:
-    """Quote the definition in the errors of a block, unless they do so already."""
+    """Quote the definition in the errors of a block, unless an error quotes it already."""
     try:
         yield
     except CommandError as error:

@@ -137,7 +137,7 @@ class PipelineHost(Protocol):
         """Return the documents of a `$search` with their scores, the best first.
 
         Raises:
-            CommandError: 8 for a query that is malformed or does not fit the index, 238 for what is not supported.
+            CommandError: 8 for a query that is malformed or does not fit the index, 238 for an unsupported query.
         """
         ...
 
@@ -150,7 +150,7 @@ class PipelineHost(Protocol):
         ...
 
     def text_definition(self, db: str, collection: str | None) -> TextDefinition:
-        """Return what the collection's text index holds.
+        """Return the definition of the collection's text index.
 
         Raises:
             CommandError: as `Collection.text_definition`.

@@ -71,7 +71,7 @@ def filters_of_buckets(stages: list[Stage]) -> list[Stage]:
     """Return stages over the buckets of a time series with a filter of the buckets in front.
 
     Arguments:
-        stages: the one that unpacks the buckets, and those over its measurements.
+        stages: the stage that unpacks the buckets, and the stages over its measurements.
     """
     unpack, index = stages[0], 1
     assert isinstance(unpack, UnpackBucket)

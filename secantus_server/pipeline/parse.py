@@ -17,7 +17,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 MAX_STAGES = 1000
 
-# Restrictions on stages in sub-pipelines: by container the class attribute, error code and message.
+# Restrictions on stages in sub-pipelines: the class attribute, error code and message, by container.
 CONTAINER_RULES: dict[str, tuple[str, int, str]] = {
     "$lookup": ("in_lookup", 51047, "{name} is not allowed within a $lookup's sub-pipeline"),
     "$unionWith": ("in_union", 31441, "{name} is not allowed within a $unionWith's sub-pipeline"),

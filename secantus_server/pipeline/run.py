@@ -15,7 +15,7 @@ class Pipeline:
 
     Arguments:
         stages: the parsed stages, used by one command in one thread.
-        metadata: that of the documents, or None.
+        metadata: the metadata of the documents, or None.
     """
 
     def __init__(self, stages: list[Stage], metadata: Metadata | None = None) -> None:

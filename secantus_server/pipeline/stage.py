@@ -106,10 +106,10 @@ class Stage:
         """
 
     def precede(self, follower: Stage) -> None:
-        """Learn the next stage of the optimised pipeline; ignored by default."""
+        """Receive the next stage of the optimised pipeline; ignored by default."""
 
     def hand_over(self) -> None:
-        """Learn that MongoDB's query engine runs this stage, and hands its results over to the rest; ignored by default."""
+        """Note that MongoDB's query engine runs this stage and hands its results over to the next one; ignored by default."""
 
     def changed_fields(self) -> frozenset[str] | None:
         """Return the top-level fields that this stage may change, if it processes each document independently.

@@ -14,7 +14,7 @@ from secantus_server.bson.values import Date
 
 META = "meta"
 _LOGICAL = ("$and", "$or", "$nor")
-# By operator of a time the bounds of the bucket that it limits.
+# The bounds of a bucket that a comparison of the time limits, by operator.
 _BOUNDS = {"$gt": ("max",), "$gte": ("max",), "$lt": ("min",), "$lte": ("min",), "$eq": ("min", "max")}
 _OPERATORS = {("$eq", "min"): "$lte", ("$eq", "max"): "$gte"}
 
@@ -48,7 +48,7 @@ def split_filter(filter: dict[str, Any], time_field: str, meta_field: str | None
 
 
 def renamed(clause: dict[str, Any], meta_field: str) -> dict[str, Any] | None:
-    """Return a filter with the metadata's paths as buckets have them, or None if it reads anything else."""
+    """Return a filter with the metadata's paths as buckets have them, or None if it reads other fields."""
     found: dict[str, Any] = {}
     for name, value in clause.items():
         if name in _LOGICAL:

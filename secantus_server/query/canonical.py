@@ -30,7 +30,7 @@ class CanonicalQuery:
         natural: 1 or -1 if the user asked for the natural order, else 0.
         required_fields: the top-level fields that the result needs, or None for whole documents.
         hint: an index's name or key pattern, or None.
-        skip, limit: 0 is none. The planner may use the limit; the caller applies both.
+        skip, limit: 0 means none. The planner may use the limit; the caller applies both.
         min, max: the bounds of the hinted index's scan as values of its fields, or None.
         tailing: the cursor is tailable.
         return_key, show_record_id: find's options.
@@ -169,7 +169,7 @@ def natural_direction(spec: dict[str, Any], option: str) -> int:
 
 
 def as_python_number(number: Any) -> Any:
-    """Return a BSON number as one that Python compares."""
+    """Return a BSON number as a number that Python can compare."""
     return number.to_decimal() if type(number) is Decimal128 else number
 
 

@@ -21,13 +21,13 @@ from secantus_server.query.plan import Documents, Plan, Sort
 from secantus_server.query.stages import PlanStage
 from secantus_server.storage import RecoveryUnit
 
-#: The documents that the scan below the sort returns before the first trial, and the factor up to the next one.
+#: How many documents the scan below the sort returns before the first trial, and the factor between two trials.
 FIRST_LOOK = 1000
 FACTOR = 4
 
 
 class _Exceeded(Exception):
-    """A trial has examined as many keys as it may."""
+    """Raised when a trial has examined its maximum number of keys."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class ContestedSort(Sort):
 
     Arguments:
         make_rival: returns the plan of that scan.
-        rival: it, once it was tried.
+        rival: the plan of that scan, once it was tried.
         gave_way: whether the documents are the rival's.
     """
 
@@ -53,7 +53,7 @@ class ContestedSort(Sort):
 
     @property
     def chosen(self) -> Plan:
-        """The plan that the documents are from."""
+        """The plan that returned the documents."""
         return self.rival if self.gave_way else self
 
     def explain(self) -> PlanStage:
@@ -80,7 +80,7 @@ class ContestedSort(Sort):
 
 
 class _Trial:
-    """The part of a `ReadScope` that a plan opens its scan in, with a limit of keys.
+    """The part of a `ReadScope` in which a plan opens its scan, with a limit of keys.
 
     Arguments:
         scope: the scope of the query.
@@ -135,7 +135,7 @@ class ContestedDocuments(SortedDocuments):
             read, look = look, look * FACTOR
 
     def _best(self, kept: list[Row], documents: Iterator[bytes]) -> list[Row]:
-        """Return the best rows of those so far and of further documents."""
+        """Return the best rows among the present rows and further documents."""
         keys = [row[0] for row in kept]
         self.keep_best(documents, keys, kept)
         return kept

@@ -19,7 +19,7 @@ EqualityFinder = Callable[[Any], Iterator[bytes]]
 
 
 class RepeatedLookup:
-    """What the lookups of one stage through an index have examined, for the command log."""
+    """The counts of what one stage's index lookups have examined, for the command log."""
 
     def __init__(self, index: Index) -> None:
         self.index = index

@@ -140,7 +140,7 @@ def run_find(
         documents = plan.open(runner.scope)
         drain(islice(documents, min(query.skip + query.limit, sys.maxsize) if query.limit else None))
     elif isinstance(plan, ContestedSort):
-        # Its first document decides which plan it is.
+        # The plan is only decided when its first document is read.
         drain(islice(plan.open(runner.scope), 1))
     contested = plan if isinstance(plan, ContestedSort) else None
     chosen = plan if contested is None else contested.chosen
@@ -154,7 +154,7 @@ def run_find(
 
 
 def drain(documents: Iterable[Any]) -> int:
-    """Read all items and return their number."""
+    """Read all items and return how many there were."""
     return sum(1 for _ in documents)
 
 

@@ -59,7 +59,7 @@ class ExpressScan(Plan):
 
 @dataclass
 class IdHack(Plan):
-    """A lookup by `_id` that is not an express plan."""
+    """The IDHACK plan: a lookup by `_id` that is not an express plan."""
 
     scan: IndexedScan
 

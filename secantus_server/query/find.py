@@ -60,7 +60,7 @@ class WithMetadata(Source):
 
     Arguments:
         plan: the query's plan.
-        query: it wants some metadata.
+        query: the query, which needs some metadata.
     """
 
     def __init__(self, plan: Plan, query: CanonicalQuery) -> None:

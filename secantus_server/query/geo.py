@@ -51,7 +51,7 @@ def geo_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Cand
 
 
 def is_geospatial(index: Index) -> bool:
-    """Return whether an index is one on geometries."""
+    """Return whether an index is geospatial."""
     return isinstance(index.kind, GeoKind)
 
 

@@ -1,4 +1,4 @@
-"""Hinted indexes that cannot give bounds: which queries they refuse, and which documents they contain.
+"""Hinted indexes that provide no bounds: the queries that they cannot serve and the documents that they contain.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/
 """

@@ -38,7 +38,7 @@ def query_shape(query: CanonicalQuery) -> str:
 
 
 def listed_indexes(collection: Collection | None, query: CanonicalQuery) -> list[Any] | None:
-    """Return the names and key patterns of the query settings or the index filter for a query, or None if there is none."""
+    """Return the names and key patterns of the query settings or the index filter for a query, or None if neither exists."""
     allowed = query.context.allowed_indexes
     if allowed is not None and collection is not None and collection.namespace in allowed:
         return [one for one in allowed[collection.namespace] if type(one) is str or "$natural" not in one]

@@ -18,7 +18,7 @@ class ListedSource(Plan):
     """The source of a query over a computed list of documents.
 
     Arguments:
-        compute: returns all documents; it is called at the first document that is read.
+        compute: returns all documents; it is called when the first document is read.
 
     Raises:
         CommandError: 238 NotImplemented, the query has `min` or `max`.

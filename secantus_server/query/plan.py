@@ -306,7 +306,7 @@ class Sort(Plan):
     Arguments:
         limit: the number of documents to return; 0 means all.
         max_bytes: the memory limit in bytes, or None.
-        metadata: that of the documents, if some of it is wanted, else None.
+        metadata: the documents' metadata if the query needs it, else None.
         measured: whether the sorted bytes are counted.
     """
 
@@ -345,7 +345,7 @@ class Sort(Plan):
 
 
 def with_metadata(plan: Plan, documents: Documents, metadata: Metadata) -> Documents:
-    """Return the documents of a plan that is no sort, which set their metadata.
+    """Return the documents of a plan other than a sort. Reading a document sets its metadata.
 
     Raises:
         CommandError: 238 NotImplemented for `indexKey` with a multikey index, or `geoNearPoint`.

@@ -25,7 +25,7 @@ from secantus_server.query.shapes import shape_hash
 
 # The most entries of a collection; the oldest ones are dropped.
 MAX_ENTRIES = 200
-# A query with more bytes has no entry, which would keep them in memory.
+# A larger query gets no entry, since the entry would keep the query in memory.
 MAX_QUERY_BYTES = 100_000
 
 

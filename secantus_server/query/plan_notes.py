@@ -44,12 +44,12 @@ def subtracted(one: Examined, other: Examined) -> Examined:
 
 
 class _Further:
-    """What notes hold of the plans after the first one, and of earlier commands on their cursor."""
+    """The notes on the plans after the first one, and on earlier commands of their cursor."""
 
     def __init__(self) -> None:
         #: The plans after the first one that may not have read everything.
         self.plans: list[Any] = []
-        #: What the others of them have examined, and their scans.
+        #: The totals and the scans of the plans that have read everything.
         self.seen = NOTHING
         self.stages: dict[str, Stage] = {}
         #: What the plans had examined when the present command began, and whether the first plan was noted before.
@@ -71,7 +71,7 @@ class _Further:
 class PlanNotes:
     """The plans of one command.
 
-    Every command with a plan has them, so little is done before somebody asks.
+    Every command with a plan creates notes, so most of the work is deferred until the result is requested.
 
     Attributes:
         first: the first plan, or None.
@@ -218,7 +218,7 @@ def measure(plan: Any) -> Examined:
     if type(plan) is RepeatedLookup:
         return plan.keys_examined, plan.docs_examined, 0, 0, 0
     if type(plan) is ContestedSort:
-        # The plan that was tried in vain has examined something, too.
+        # A rival plan that was tried and rejected has examined keys, too.
         tried = NOTHING if plan.rival is None else measure(plan.rival)
         return added(tried, _scanned(plan.child, sorts=not plan.gave_way))
     sorts = type(plan) is Sort

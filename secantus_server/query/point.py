@@ -94,7 +94,7 @@ def value_lookup(collection: Collection, path: str, value: Any, collation: Colla
 
     Arguments:
         value: of any type; null and arrays have other keys too.
-        collation: of the comparison.
+        collation: the collation of the comparison.
     """
     if value is None or type(value) is list:
         return None

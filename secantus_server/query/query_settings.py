@@ -1,4 +1,4 @@
-"""Query settings: for the queries of a shape, the indexes that they may use, or that they are rejected.
+"""Query settings: the indexes that queries of a shape may use, or the rejection of such queries.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -19,7 +19,7 @@ class QuerySettings:
     """The settings of one query shape.
 
     Arguments:
-        hash: of the shape.
+        hash: the hash of the shape.
         settings: as `$querySettings` shows them.
         representative: the command that the shape was taken from; None if only the hash is known.
     """

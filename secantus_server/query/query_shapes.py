@@ -3,7 +3,7 @@
 https://www.mongodb.com/docs/manual/core/query-shapes/
 
 A shape has the command's namespace, fields, operators and options, but not its constants. Stages of a pipeline keep the names of
-collections and fields. The hash is this server's own; only whether two of them are equal means something.
+collections and fields. The hash differs from MongoDB's; hashes are only useful to test two shapes for equality.
 """
 
 from __future__ import annotations

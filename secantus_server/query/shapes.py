@@ -109,11 +109,11 @@ def _operand(name: str, operand: Any, cached: bool) -> Any:
 
 
 def _literal(value: Any, cached: bool) -> Any:
-    """Return what counts of a value: for the plan cache whether it is null, a document or an array, otherwise its type."""
+    """Return the shape of a constant: for the plan cache, whether it is null, a document or an array; otherwise its type."""
     if cached:
         return type_name(value) if value is None or type(value) in (dict, list) else "value"
     if type(value) is list:
-        # Hashes, because the text of a text of a text grows exponentially with the depth.
+        # Nested shapes are hashed: text that is quoted again at each level would grow exponentially with the depth.
         return ["array", *sorted({shape_hash(_literal(item, cached)) for item in value})]
     if type(value) is dict:
         return {name: _literal(inner, cached) for name, inner in value.items()}

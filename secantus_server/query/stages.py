@@ -25,7 +25,7 @@ class PlanStage:
         works: the number of steps.
         counts: further counters.
         inputs: the stages below.
-        brief: whether only `counts` and `nReturned` are shown of the execution.
+        brief: whether the execution statistics are only `counts` and `nReturned`.
         rejected: the rejected plans, of a plan's top stage.
     """
 

@@ -60,7 +60,7 @@ class TextSearchPlan(Plan):
 
     @property
     def is_loose(self) -> bool:
-        """Whether it is likely to read most of the index: never."""
+        """Whether the plan is likely to read most of the index. Always False."""
         return False
 
     @property

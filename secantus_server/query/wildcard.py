@@ -149,7 +149,7 @@ def _by_path(index: Index, conditions: Conditions, collation: Any, *, same_colla
                 continue
             if inner:
                 predicate = predicate._replace(path=f"{node.path}.{predicate.path}", exact=False, exact_alone=False)
-            # The fields of an element demand a value there: the element may be another one than that with the entry.
+            # The fields of an element demand a value there: the element may differ from the one that has the entry.
             demands = predicate.demands_value or demands_any_value(child)
             if predicate.escapes and (inner or _array_paths(index, predicate.path.rpartition(".")[0])):
                 continue
@@ -174,7 +174,7 @@ def _inexact(predicate: Predicate, node: Any) -> Predicate:
 def _candidate(
     collection: Collection, index: Index, conditions: Conditions, path: str | None, used: Used, plain: dict[str, Used], *, forced: bool
 ) -> Candidate | None:
-    """Return how the index serves the query by one path, or None if it does not hold all matches.
+    """Return how the index serves the query by one path, or None if it does not contain all matches.
 
     Arguments:
         path: the path, or None if only the other fields are bounded.
@@ -189,7 +189,7 @@ def _candidate(
         by_path[path] = bounding
     candidate = make_candidate(_expanded(collection, index, path, several), _PathConditions(conditions, by_path), forced=forced)
     if candidate is not None and not several:
-        # An ordinary index would need no field to fix the path.
+        # An ordinary index would not need a field that fixes the path.
         candidate.fixed -= candidate.fixed > list(candidate.index.spec["key"]).index(PATH)
     return candidate
 
@@ -226,7 +226,7 @@ class WildcardScan(IndexedScan):
         return self._expanded(super().counted())
 
     def _expanded(self, stage: PlanStage) -> PlanStage:
-        """Correct the fields of a stage that an expanded index shows in its own way."""
+        """Correct the fields of a stage that explain shows differently for an expanded index."""
         index = self.index
         assert isinstance(index, ExpandedIndex), "the planner chose an expanded index"
         if "isMultiKey" in stage.shape:

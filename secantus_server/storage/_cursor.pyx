@@ -125,7 +125,7 @@ cdef class Cursor:
         return 0
 
     cdef int fail(self, int code) except -1:
-        """Raise the error of a code returned by next_raw(); 0 and SCAN_END are no errors."""
+        """Raise the error of a code returned by next_raw(); 0 and SCAN_END are not errors."""
         assert self.generation == self.session.generation, "the scan's transaction has ended"
         if code and code != SCAN_END:
             return self.session.fail_at(code, self.table, <const uint8_t *>PyBytes_AS_STRING(self.lower), PyBytes_GET_SIZE(self.lower))

@@ -55,7 +55,7 @@ def path_size_mb(cache_size_mb: int | None) -> int:
 
 
 def change_limit(cache_size_mb: int | None) -> int:
-    """Return the most bytes that one transaction of a store in a directory may write: uncommitted data stays in the cache."""
+    """Return the maximum bytes that one transaction of a store in a directory may write: uncommitted data stays in the cache."""
     return path_size_mb(cache_size_mb) * MEGABYTE // 2
 
 

@@ -53,7 +53,7 @@ def _wait_on() -> None:
 
 @contextmanager
 def _closed_on_error(connection: Connection) -> Iterator[None]:
-    """Close a connection if a block fails: its threads would write to the files."""
+    """Close a connection if a block fails, because its threads would otherwise go on writing to the files."""
     try:
         yield
     except BaseException:
@@ -70,7 +70,7 @@ class Engine:
     closing. The pool is a list and the orphans are a deque, whose single operations are atomic.
     """
 
-    #: What the opening cut off the log and kept.
+    #: The parts of the log that were cut off, and kept, when the store was opened.
     log_cuts: tuple[Cut, ...] = ()
 
     def __init__(

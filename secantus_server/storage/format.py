@@ -1,4 +1,4 @@
-"""The version of the store's format, kept in `meta`, so that no program reads a directory that it would misunderstand.
+"""The version of the store's format, kept in `meta`, so that no program opens a directory whose format it does not know.
 
 | Format | What is stored |
 |---|---|
@@ -23,13 +23,13 @@ _SIZE: Final = 4
 
 
 def check_version(unit: RecoveryUnit, directory: Path) -> None:
-    """Check that this version reads the store's format, and note the format if the store does not say.
+    """Check that this version reads the store's format, and record the format if the store has none.
 
     Arguments:
         directory: the storage directory, for the error.
 
     Raises:
-        StorageError: it does not.
+        StorageError: this version cannot read the format.
     """
     row = unit.get(META, _ROW)
     if row is None:

@@ -22,7 +22,7 @@ class BackupFile(NamedTuple):
 
     Arguments:
         name: its name in the storage directory.
-        path: where it is.
+        path: its path.
         size: the number of bytes to copy; the file may become longer meanwhile.
     """
 

@@ -1,4 +1,4 @@
-"""The numbers of collections and indexes. None is ever reused, even after a crash."""
+"""The numbers of collections and indexes. A number is never reused, even after a crash."""
 
 from __future__ import annotations
 

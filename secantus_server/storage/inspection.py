@@ -89,7 +89,7 @@ class LogState(NamedTuple):
 def inspect(directory: Path, marks: Marks | None) -> LogState | None:
     """Check a storage directory before it is opened; return the state of its log, or None if it contains no store.
 
-    What an interrupted creation of a store has left is removed: nothing was stored in it, and WiredTiger cannot always continue it.
+    The files of an interrupted creation of a store are removed: they contain no data, and WiredTiger cannot always open them.
 
     Arguments:
         marks: the marks of the last opener; None if there are none.
@@ -145,7 +145,7 @@ def check_log(directory: Path, marks: Marks | None) -> LogState:
 
 
 def _remove_begun(files: dict[int, Path]) -> bool:
-    """Remove the last log files as long as they have no record after the header: a crash has interrupted their creation.
+    """Remove the last log files that have no record after the header, because a crash interrupted their creation.
 
     WiredTiger refuses a file that ends with its header.
 

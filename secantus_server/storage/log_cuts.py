@@ -1,7 +1,7 @@
 """Cutting the log off where it ceases to be intact, without losing what is cut off.
 
 After a power loss the log may end in an incomplete record. It looks the same if one bit of a complete record was flipped, and then the
-records after it are acknowledged commits. So the bytes that are cut off are kept in files beside the log.
+records after it are acknowledged commits. So the bytes that are cut off are kept in files next to the log.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from secantus_server.storage.errors import StorageError
 from secantus_server.storage.log_marks import LogPosition, sync_directory
 
-#: The names of the files with what was cut off; a number follows.
+#: The prefix of the names of the files that contain the cut-off bytes; a number follows it.
 PREFIX: Final = "SecantusLog.cut-"
 #: A log file's first record describes it; it fills one unit of the log.
 HEADER_BYTES: Final = 128
@@ -25,7 +25,7 @@ class Cut(NamedTuple):
 
     Arguments:
         log_file: the name of the log file.
-        offset: the position in it from which on it was cut off.
+        offset: the position in that file at which the cut begins.
         size: the number of bytes, without trailing zeros.
         kept: the file that contains them now.
     """
@@ -50,7 +50,7 @@ def earlier_cuts(directory: Path) -> list[Path]:
 
 
 def cut_off(files: dict[int, Path], end: LogPosition, *, keep: bool) -> list[Cut]:
-    """Remove the log after a position, the last files first; of a file nothing stays if only its header would.
+    """Remove the log after a position, the last files first. A file is deleted if only its header would remain.
 
     Arguments:
         files: the log files by number.

@@ -149,7 +149,7 @@ class LogMarks:
         self._set_state(_CLOSED)
 
     def close(self) -> None:
-        """Release the directory. The mapping lives until its last view is gone."""
+        """Release the directory. The mapping lives until its last view is released."""
         os.close(self._fd)
 
     def _sync(self) -> None:
@@ -197,7 +197,7 @@ def reserve(path: str) -> tuple[Path, LogMarks]:
             directory.
 
     Raises:
-        StorageError: it cannot be created, or another process uses it.
+        StorageError: the directory cannot be created, or another process uses it.
     """
     directory = Path(path).absolute()
     try:

@@ -26,7 +26,7 @@ class Orphans:
 
     Arguments:
         sweeper: a unit that rewrites the pages it leaves. A removed key occupies memory, and slows down scans, until its page is
-            rewritten; in an in-memory store nothing else does that before the cache is full. None for a directory.
+            rewritten; in an in-memory store nothing else does that before the cache is full. It is None for a directory.
     """
 
     def __init__(self, sweeper: RecoveryUnit | None) -> None:

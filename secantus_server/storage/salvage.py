@@ -29,7 +29,7 @@ def make_readable(directory: Path) -> list[str]:
         directory: a copy of the damaged directory; its files are rewritten and removed.
 
     Raises:
-        StorageError: nothing could be opened.
+        StorageError: the store could not be opened even after the repair.
     """
     lost = _look_at_log(directory)
     connection = _open(directory, lost)
@@ -65,7 +65,7 @@ def _look_at_log(directory: Path) -> list[str]:
 
 
 def _open(directory: Path, lost: list[str]) -> Connection:
-    """Open the database with ever less of its files: with the log, without it, without the descriptions of the tables."""
+    """Open the database with fewer of its files at each attempt: with the log, without it, without the table descriptions."""
     config = configuration.path_config(None)
     try:
         return Connection(bytes(directory), config + b",salvage=true", False)

@@ -57,7 +57,7 @@ class Snapshot:
     oplog_written: bool = False
 
     def take_over(self, inner: Snapshot) -> list[IdentRange]:
-        """Merge a later snapshot, which ends; return its dropped idents that this one does not need."""
+        """Merge a later snapshot, which ends; return its dropped idents that this snapshot does not need."""
         for mine, later in zip(self.values, inner.values, strict=True):
             for key, value in later.items():
                 mine.setdefault(key, value)

@@ -20,9 +20,9 @@ from secantus_server.system._clock import monotonic
 
 #: The number of changed bytes that make a walk due; a quarter of the store if that is more.
 CHANGED_ENOUGH: Final = 4 * MEGABYTE
-#: The same while no transaction runs; a thirty-second of the store if that is more.
+#: The number of changed bytes that make a walk due while no transaction runs; a thirty-second of the store if that is more.
 CHANGED_ENOUGH_WHEN_IDLE: Final = MEGABYTE // 4
-#: The store is crowded once its memory exceeds what the last walk left by a quarter plus this.
+#: The store is crowded once its memory exceeds the memory after the last walk by a quarter plus this number of bytes.
 ROOM: Final = 16 * MEGABYTE
 #: The number of bytes walked over after which free memory is returned to the system; an eighth of the store if that is more.
 GIVE_BACK_AFTER: Final = 4 * MEGABYTE

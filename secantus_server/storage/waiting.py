@@ -31,13 +31,13 @@ class Waits:
         self._condition = Condition()
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Wait until the predicate holds; `notify_all` makes every waiting thread test it again.
+        """Wait until the predicate is true; `notify_all` makes every waiting thread test it again.
 
         Arguments:
             timeout: seconds to wait, or None to wait indefinitely.
 
         Returns:
-            whether the predicate holds.
+            whether the predicate is true.
 
         Raises:
             CommandError: the error of `check`.
@@ -63,7 +63,7 @@ class Waits:
         """Acquire the lock.
 
         Raises:
-            CommandError: what `check` raises; the lock is not held then.
+            CommandError: the error of `check`; the lock is not held then.
         """
         pause = _FIRST_PAUSE_S
         while not lock.acquire(timeout=pause):

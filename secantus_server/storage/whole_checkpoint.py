@@ -1,6 +1,6 @@
 """A checkpoint of every table, changed or not.
 
-Each table's last checkpoint names the position from which on the log applies to it. If log files are gone, a new log may begin before these
+Each table's last checkpoint names the position from which the log applies to it. If log files are missing, a new log may begin before these
 positions, and a start would pass over its records. WiredTiger's option `force` does not renew the positions of unchanged tables.
 """
 

@@ -32,7 +32,7 @@ class ProtocolError(Exception):
 
 
 class OtherProtocol(ProtocolError):
-    """The bytes are of another protocol than the one that the server speaks on this port."""
+    """The bytes belong to a protocol that the server does not speak on this port."""
 
 
 class Header(NamedTuple):
@@ -63,7 +63,7 @@ def parse_header(data: bytes | bytearray | memoryview) -> Header:
 
 
 def is_tls(start: bytes) -> bool:
-    """Return whether a connection that begins with these bytes, at least three, begins with a handshake of TLS.
+    """Return whether a connection that begins with these bytes, at least three, begins with a TLS handshake.
 
     A message of 66,326 bytes or more can begin with them too, but no driver begins with a message of this size.
     """

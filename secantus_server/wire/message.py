@@ -20,9 +20,9 @@ class Message:
         exhaust_allowed: the server may send several replies.
         legacy: the request was an OP_QUERY and is answered by an OP_REPLY.
         compressor: the id of the request's compressor, which the reply uses too; None if it was not compressed.
-        error: the error of an invalid document in the request, to be returned instead of running a command.
+        error: the error of an invalid document in the request; the reply returns it and no command runs.
         raw: the bytes of the OP_MSG that `body` and `sequences` come from; None if they come from elsewhere.
-        interruption: the error that the command was interrupted with before it began again.
+        interruption: the error that interrupted the command before its retry.
     """
 
     request_id: int

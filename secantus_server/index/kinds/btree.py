@@ -21,11 +21,11 @@ class BTree(IndexKind):
     may_expire = True
 
     def claims(self, path: str, direction: Any) -> bool:
-        """Return False: this is the kind of a key pattern that names none."""
+        """Return False: a B-tree is the default for a key pattern that names no kind."""
         return False
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator:
-        """Return what makes the keys of a document."""
+        """Return the generator of a document's keys."""
         return value_keys(key, collation)
 
 

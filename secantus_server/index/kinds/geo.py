@@ -30,7 +30,7 @@ ELSEWHERE = b"\x81"
 _NULL = key_string(None)
 
 Part = tuple[str, int]  # a path and a direction
-#: From a value of a field of geometries, its document and the field's path to the keys of the value's cells.
+#: Maps a value of a geometry field, its document and the field's path to the keys of the value's cells.
 CellKeys = Callable[[Any, dict[str, Any], str], list[bytes]]
 
 
@@ -54,7 +54,7 @@ class GeoKind(IndexKind):
         return Or([Not(Comparison(path, "$eq", None)) for path in self.located(spec["key"])])
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether the predicate is a geospatial one on a field of this kind."""
+        """Return whether the predicate is geospatial and its field is of this kind."""
         return type(node) in (GeoMatch, GeoNear) and self.locates(spec["key"], path)
 
     def located(self, key: dict[str, Any]) -> list[str]:

@@ -45,7 +45,7 @@ class Hashed(IndexKind):
             raise CommandError(16764, "Currently hashed indexes cannot guarantee uniqueness. Use a regular index.")
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator:
-        """Return what makes the keys of a document."""
+        """Return the generator of a document's keys."""
         return value_keys(key, collation)
 
     def guard(self, spec: dict[str, Any]) -> Guard:

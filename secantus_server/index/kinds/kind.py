@@ -157,7 +157,7 @@ class IndexKind(Protocol):
         return self.near_stage is not None and key.get(path) == self.name
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
-        """Return whether it measures such distances.
+        """Return whether an index of this kind measures the given type of distance.
 
         Arguments:
             spherical: on the sphere, not in the plane.

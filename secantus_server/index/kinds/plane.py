@@ -78,7 +78,7 @@ class Plane(GeoKind):
         return lambda value, document, _path: _keys(value, document, grid)
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
-        """Return whether the distances are from a pair of coordinates; on the sphere, too."""
+        """Return whether the distances are from a pair of coordinates, in the plane or on the sphere."""
         return not geojson
 
     def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:

@@ -24,7 +24,7 @@ from secantus_server.mql.geo.sphere import to_vector
 from secantus_server.mql.match import GeoMatch, GeoNear, MatchExpression
 
 MAX_VERSION = 3
-# The levels of the cells that the density of the entries is estimated from: about 10 m, then always four times as long.
+# The levels of the cells that the density of the entries is estimated from: about 10 m, then four times as long at each step.
 _LEVELS = range(20, -1, -2)
 
 
@@ -61,7 +61,7 @@ class Sphere(GeoKind):
         return None if is_full else super().membership(spec)
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function from a geometry to the keys of its cells; it refuses what is no geometry."""
+        """Return a function from a geometry to the keys of its cells. The function refuses a value that is not a geometry."""
         return _keys
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:

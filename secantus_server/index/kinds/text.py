@@ -35,7 +35,7 @@ _SCORE = struct.Struct(">d")
 _SCORE_AND_OWNER = struct.Struct(">dq")
 
 
-#: What a text index holds, for packages that may not import the language.
+#: The definition of a text index, for packages that may not import the language.
 TextContents: TypeAlias = TextDefinition
 
 

@@ -22,7 +22,7 @@ from secantus_server.mql.match import Comparison, ElemMatchValue, Exists, In, Ma
 
 
 class Wildcard(IndexKind):
-    """An index on all fields, or on all below a path."""
+    """An index on all fields, or on all fields below a path."""
 
     name = "wildcard"
     options = MappingProxyType({"wildcardProjection": "object"})
@@ -156,7 +156,7 @@ def mark_of(path: str) -> bytes:
 def may_serve(node: Any) -> bool:
     """Return whether the entries can serve a predicate on a path of the wildcard.
 
-    There are none for documents and arrays that are not empty, and none for absent fields.
+    Non-empty documents, non-empty arrays and absent fields have no entries.
     """
     kind = type(node)
     if kind is Comparison:
@@ -169,7 +169,7 @@ def may_serve(node: Any) -> bool:
 
 
 def demands_any_value(node: Any) -> bool:
-    """Return whether a predicate demands a value, such as `$exists: true` and `$ne: null`, but no certain ones."""
+    """Return whether a predicate only demands that some value exists, such as `$exists: true` and `$ne: null`."""
     if type(node) is Not:
         return type(node.child) is Comparison and node.child.operator == "$eq" and node.child.operand is None
     return type(node) in (Exists, TypeMatch)

@@ -1,1 +1,1 @@
-"""What the stages that compute and combine scores share: `$rankFusion`, `$scoreFusion` and `$score`."""
+"""Code shared by the stages that compute and combine scores: `$rankFusion`, `$scoreFusion` and `$score`."""

@@ -191,14 +191,14 @@ def _check_name(rules: Rules, name: str) -> None:
 
 
 def _check_stage(rules: Rules, name: str, stage: Any, index: int) -> None:
-    """Raise for a stage that could change documents, and for another fusion."""
+    """Raise if a stage could change documents or is a fusion itself."""
     found = next(iter(stage), "") if type(stage) is dict else ""
     if found in FUSIONS and index:
         raise CommandError(10170100, f"{found} must be the first stage of the pipeline")
     if found in FUSIONS:
         raise CommandError(10473002, f"{rules.stage} cannot contain {found}: the input pipeline {name}")
     if found not in rules.selecting:
-        # An unknown stage is an error of its own.
+        # An unknown stage raises its own error.
         find_stage(found)
     if found and found not in rules.selecting:
         text = f"All input pipelines of {rules.stage} must be selection pipelines, which return documents unchanged, but {name} contains"

@@ -38,11 +38,11 @@ def in_order(fused: list[Fused], metadata: Metadata | None) -> Iterator[bytes]:
 
 
 def input_details(name: str, own: dict[str, Any], score: float | None, details: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what scoreDetails tell of one input pipeline.
+    """Return the part of scoreDetails about one input pipeline.
 
     Arguments:
         name: the pipeline.
-        own: the fields that the fusion adds.
+        own: the fields that the fusion stage adds.
         score: the score that the pipeline gave the document, or None.
         details: the pipeline's own scoreDetails of the document, or None.
     """

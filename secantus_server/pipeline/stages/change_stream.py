@@ -46,7 +46,7 @@ class ChangeStreamOptions(NamedTuple):
         full_document: the mode of `fullDocument`.
         before: the mode of `fullDocumentBeforeChange`.
         resume_after: the token of the last event seen, or None.
-        start_after: the same, which may be that of an `invalidate` event.
+        start_after: like `resume_after`, but the token may be that of an `invalidate` event.
         start_at: the cluster time to start at, or None.
     """
 

@@ -33,7 +33,7 @@ class QueryStage(SearchStage):
 
     Arguments:
         query: what to search for; None where search indexes are not enabled.
-        ctx: the context of the pipeline, or None likewise.
+        ctx: the context of the pipeline, or None where search indexes are not enabled.
         count: what `$searchMeta` counts.
     """
 

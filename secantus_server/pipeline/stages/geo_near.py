@@ -32,7 +32,7 @@ from secantus_server.query.near import NearKind, near_kinds
 
 @stage("$geoNear")
 class GeoNear(Stage):
-    """A point, and what is wanted around it."""
+    """A parsed search for documents around a point."""
 
     position = Position.FIRST
     misplaced = (40603, "$geoNear was not the first stage in the pipeline.")
@@ -67,7 +67,7 @@ class GeoNear(Stage):
         """Return the query whose documents are the input of `run`, as a filter and parsed, once variables are bound.
 
         Raises:
-            CommandError: 26, 27, 291 without a collection or an index, 2, 5860401, 16433 for what is no point.
+            CommandError: 26, 27, 291 without a collection or an index, 2, 5860401, 16433 if `near` is not a point.
         """
         point = self.near.point()
         key, kind = self._index(point)
@@ -130,7 +130,7 @@ class GeoNear(Stage):
         return document
 
     def _location(self, document: bytes, key: str, kind: NearKind, point: Any) -> Any:
-        """The document's location; of several the nearest."""
+        """The document's location; the nearest one if it has several."""
         value = FieldPath(key).evaluate(document)
         if type(value) is not list or not value or type(value[0]) not in (dict, list):
             return value
@@ -159,7 +159,7 @@ class GeoNear(Stage):
 
 
 def _only_path(paths: dict[str, list[str]], namespace: str) -> str:
-    """Return the path to search if the user names none: that of the only index of the preferred kind."""
+    """Return the path to search if the user names none: the path of the only index of the preferred kind."""
     for kind, found in paths.items():
         if len(found) > 1:
             raise CommandError(27, f"There is more than one {kind} index on {namespace}; unclear which to use for $geoNear")

@@ -1,4 +1,4 @@
-"""What the user wrote after `$geoNear`, parsed.
+"""The parsed argument of `$geoNear`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/geoNear/#fields
 """
@@ -37,8 +37,8 @@ class GeoNearSpec:
         spherical: whether legacy coordinates are on the sphere.
         key: the path that is searched, or None.
         query: further conditions.
-        multiplier: of the distances that are shown.
-        distance_field, location_field: where distance and location go, or None.
+        multiplier: the factor by which the returned distances are multiplied.
+        distance_field, location_field: the fields for the distance and the location, or None.
     """
 
     near: Expression
@@ -54,7 +54,7 @@ class GeoNearSpec:
         """The point, once variables are bound.
 
         Raises:
-            CommandError: 5860401 for what is neither a document nor an array, 16433 for a flat point out of bounds.
+            CommandError: 5860401 for a value that is neither a document nor an array, 16433 for a flat point out of bounds.
         """
         point = self.near.evaluate(EMPTY_DOCUMENT)
         if type(point) not in (dict, list):
@@ -81,10 +81,10 @@ def is_geojson(point: Any) -> bool:
 
 
 def parse_geo_near(spec: Any, ctx: PipelineContext) -> GeoNearSpec:
-    """Parses `$geoNear`'s argument.
+    """Parse the argument of `$geoNear`.
 
     Raises:
-        CommandError: 10065 for what is no document, 5860400 without a point, and the codes of each option.
+        CommandError: 10065 if it is not a document, 5860400 without a point, and the codes of each option.
     """
     if type(spec) is not dict and type(spec) is not list:
         raise CommandError(10065, f"invalid parameter: expected an object ($geoNear), found {type_name(spec)}")
@@ -172,7 +172,7 @@ def _parse_field(name: str, code: int, path: Any) -> str:
 
 
 def _check_flat(point: list[Any]) -> None:
-    """A flat point is in the bounds of a 2d index."""
+    """Raise unless a flat point is within the bounds of a 2d index."""
     for number in point[:2]:
         if is_number(number) and not -FLAT_BOUND <= to_float(number) <= FLAT_BOUND:
             raise CommandError(16433, f"point not in interval of [ -{FLAT_BOUND}, {FLAT_BOUND} ]")

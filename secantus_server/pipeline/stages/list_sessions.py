@@ -36,7 +36,7 @@ class ListLocalSessions(ServerStage):
 
 @stage("$listSessions")
 class ListSessions(ListLocalSessions):
-    """The same, read from `config.system.sessions`."""
+    """The sessions to list, read from `config.system.sessions`."""
 
     collectionless = False
 

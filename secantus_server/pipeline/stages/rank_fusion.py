@@ -61,7 +61,7 @@ class RankFusion(FusionStage):
         return [self._fuse(id_, ranks) for id_ in ids]
 
     def _ranked(self, one: Input) -> dict[bytes, Ranked]:
-        """Return the documents of a pipeline by `_id`, with their ranks; peers share the rank of the first of them."""
+        """Return the documents of a pipeline by `_id`, with their ranks; documents of equal order share the rank of the first one."""
         found: dict[bytes, Ranked] = {}
         rank, last = 0, None
         for index, row in enumerate(one.rows()):

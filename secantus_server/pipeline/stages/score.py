@@ -31,7 +31,7 @@ class Scoring:
     Arguments:
         expression: the score before normalization.
         text: the expression as scoreDetails show it.
-        normalization: its name.
+        normalization: the name of the normalization.
         weight: the factor after normalization.
         with_details: whether documents get scoreDetails.
     """
@@ -66,7 +66,7 @@ class Score(Stage):
 
     Arguments:
         scoring: how to compute it.
-        metadata: that of the documents, or None.
+        metadata: the metadata of the documents, or None.
     """
 
     stable_api = False
@@ -117,7 +117,7 @@ class Score(Stage):
             yield document
 
     def _scaled(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the documents with scores that are scaled by the least and the greatest of them."""
+        """Yield the documents with scores scaled by the lowest and the highest score."""
         rows: list[tuple[bytes, Any, dict[str, Any]]] = []
         scores: list[float] = []
         for document in source:

@@ -32,7 +32,7 @@ _NO_DOCUMENT = encode({})
 
 @dataclass(frozen=True)
 class Combination:
-    """How the scores of the input pipelines become one.
+    """The way in which the scores of the input pipelines are combined.
 
     Arguments:
         expression: computes the score from the cells; None for the average.
@@ -74,8 +74,8 @@ class ScoreFusion(FusionStage):
     """A fusion of scores.
 
     Arguments:
-        normalization: of the scores of each pipeline.
-        combination: how the scores become one.
+        normalization: the normalization of each pipeline's scores.
+        combination: how the scores are combined.
         (the others as in FusionStage)
     """
 

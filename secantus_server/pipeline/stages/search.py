@@ -58,7 +58,7 @@ class SearchStage(Stage):
         """Return the results on a server where search indexes are enabled.
 
         Raises:
-            CommandError: the query does not fit the index.
+            CommandError: if the query does not fit the index.
         """
         raise NotImplementedError
 

@@ -27,7 +27,7 @@ class Sort(Stage):
     Arguments:
         pattern: the parsed sort pattern.
         max_bytes: the maximum bytes of documents to hold; None if disk use is allowed.
-        metadata: that of the documents, or None.
+        metadata: the metadata of the documents, or None.
 
     `limit` is the upper bound on the documents that later stages read.
     """

@@ -1,4 +1,4 @@
-"""`$changeStreamSplitLargeEvent`: an event of a change stream above 16 MB comes in fragments. The stream's cursor splits it.
+"""`$changeStreamSplitLargeEvent`: a change stream event above 16 MB is returned in fragments. The stream's cursor splits it.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStreamSplitLargeEvent/
 """

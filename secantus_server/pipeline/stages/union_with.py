@@ -26,7 +26,7 @@ class UnionWith(Stage):
 
     Arguments:
         other: the sub-pipeline to append.
-        metadata: that of the input documents, or None.
+        metadata: the metadata of the input documents, or None.
     """
 
     def __init__(self, other: SubPipeline, metadata: Metadata | None = None) -> None:

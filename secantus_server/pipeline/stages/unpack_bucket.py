@@ -25,13 +25,13 @@ _FLAGS = ("assumeNoMixedSchemaData", "usesExtendedRange", "fixedBuckets")
 
 @stage("$_internalUnpackBucket", "$_unpackBucket")
 class UnpackBucket(Stage):
-    """The fields of a collection, and which of them to return.
+    """The fields of a time-series collection, and the selection of fields to return.
 
     Arguments:
         time_field: the field of the time.
         meta_field: the field of the metadata, or None.
         names: the fields to keep or to leave out.
-        keeps: whether `names` are those to keep.
+        keeps: whether `names` are the fields to keep.
         ctx: the context of the pipeline.
     """
 

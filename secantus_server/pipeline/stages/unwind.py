@@ -24,7 +24,7 @@ class Unwind(Stage):
     """The path of the array to unwind.
 
     Arguments:
-        path: without `$`.
+        path: the path without `$`.
         index_path: the field for the element's index, or None.
         preserve: whether to keep documents without elements.
     """

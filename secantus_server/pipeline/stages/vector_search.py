@@ -36,7 +36,7 @@ class VectorSearch(SearchStage):
 
     Arguments:
         query: what to search for; None where search indexes are not enabled.
-        ctx: the context of the pipeline, or None likewise.
+        ctx: the context of the pipeline, or None where search indexes are not enabled.
     """
 
     in_view = False

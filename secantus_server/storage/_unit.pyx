@@ -110,7 +110,7 @@ cdef class RecoveryUnit(Session):
         return self.in_transaction and self.thread == 0
 
     cdef int _take_up(self) except -1:
-        """Assign an idle transaction to this thread, which has passed the gate."""
+        """Assign an idle transaction, which has passed the gate already, to this thread."""
         self.thread = get_ident()
         self.gate.idle.remove(self)
         return 0

@@ -10,7 +10,7 @@ from typing import Any
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.search.analyzers import STANDARD, analyzer
 
-#: The types of a field without a definition of its own.
+#: The types of a field that has no definition.
 DYNAMIC: dict[str, dict[str, Any]] = {name: {} for name in ("string", "number", "date", "boolean", "objectId", "uuid")}
 _TYPES = frozenset([*DYNAMIC, "token", "autocomplete", "document"])
 _OPTIONS = frozenset(["analyzer", "searchAnalyzer", "mappings", "numPartitions"])

@@ -1,4 +1,4 @@
-"""What a text index holds of a document: its texts, their languages and weights, and the scores of its terms.
+"""The content of a document's text index entries: its texts, their languages and weights, and the scores of its terms.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/control-text-search-results/
 https://www.mongodb.com/docs/manual/tutorial/specify-language-for-text-index/

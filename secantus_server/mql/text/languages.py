@@ -33,7 +33,7 @@ _CODES = {
 _ALGORITHMS = {"dutch": "dutch_porter"}
 #: The language without stop words and stems.
 NO_LANGUAGE = "none"
-#: Every accepted name, in lower case, and the language that it stands for.
+#: Every accepted name, in lower case, and its language.
 LANGUAGES = {**{name: name for name in _CODES}, **{code: name for name, code in _CODES.items()}, NO_LANGUAGE: NO_LANGUAGE}
 
 # The stems of this many words are kept, per language.

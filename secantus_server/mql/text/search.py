@@ -22,7 +22,7 @@ class TextSearch:
     explain shows them.
 
     Arguments:
-        definition: what the collection's text index holds.
+        definition: the definition of the collection's text index.
         text: the value of `$search`.
         language: that of the words searched for.
         sensitivity: what distinguishes words.

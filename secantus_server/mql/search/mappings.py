@@ -1,4 +1,4 @@
-"""Mappings: which fields a search index has, and as which types.
+"""Mappings: the fields of a search index and their types.
 
 https://www.mongodb.com/docs/atlas/atlas-search/define-field-mappings/
 """
@@ -40,7 +40,7 @@ class Mappings:
             analyzer(name)
 
     def types(self, path: str) -> dict[str, dict[str, Any]]:
-        """Return the types as which a field is indexed, with their options; none if it is not indexed."""
+        """Return the types that a field is indexed as, with their options; empty if the field is not indexed."""
         node, names = self._root, path.split(".")
         for place, name in enumerate(names):
             found = _definitions(node.get("fields", {}).get(name))

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 
 from secantus_server.system.files import list_directory, package_data, parent
 
-# Each language and its code of ISO 639-1.
+# Each language and its ISO 639-1 code.
 _CODES = {
     "danish": "da",
     "dutch": "nl",
@@ -68,7 +68,7 @@ def stemmer(language: str) -> Callable[[str], str]:
     @lru_cache(_KEPT_STEMS)
     def stem(word: str) -> str:
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
-            return word  # PyStemmer raises for bytes that are no UTF-8.
+            return word  # PyStemmer raises for bytes that are not UTF-8.
         return str(make_stemmer(_ALGORITHMS.get(language, language)).stemWord(word))
 
     return stem

@@ -1,4 +1,4 @@
-"""Values as MongoDB prints them in messages and in explain: `{ a: 1, b: "x" }`."""
+"""The format of values in MongoDB's messages and in explain: `{ a: 1, b: "x" }`."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def timestamp_setters() -> tuple[Setter, Setter] | None:
 
 
 def timestamp_getters() -> tuple[Getter, Getter]:
-    """Return the functions that read the seconds and the increment of a Timestamp: the slots', or the public properties'."""
+    """Return the functions that read the seconds and the increment of a Timestamp, from its slots or public properties."""
     if timestamp_setters() is None:
         return attrgetter("time"), attrgetter("inc")
     private: Any = Timestamp
@@ -66,7 +66,7 @@ def _with(kind: Any, values: list[tuple[Any, Any]]) -> Any:
 
 
 def _makes(public: Any, make: Callable[[], Any]) -> bool:
-    """Return whether a shortcut's result is like the constructor's: equal, with the same repr, hash and pickle."""
+    """Return whether a shortcut's result equals the constructor's and has the same repr, hash and pickle."""
     try:
         made = make()
         return bool(

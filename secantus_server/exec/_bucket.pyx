@@ -45,7 +45,7 @@ def check_version(bytes bucket not None):
 
 
 cdef class MeasurementReader:
-    """Reads what decides on the bucket of a measurement.
+    """Reads the fields that determine the bucket of a measurement.
 
     Arguments:
         time_field: the field of the time.
@@ -95,7 +95,7 @@ cdef class MeasurementReader:
         return find_field(<const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), element)
 
     cdef bytes meta_key(self, const Element* element):
-        """Return the type and the value of the metadata; the order of fields in documents does not count, so they are sorted."""
+        """Return the type and the value of the metadata, with fields sorted by name, since their order does not matter."""
         if element.type == 3 or element.type == 4:
             self.buffer.clear()
             self.buffer.put_value("", 0, sorted_fields(decode_value(element.type, element.value, element.value_len)), 1)
@@ -132,7 +132,7 @@ cdef class Column:
         return self.widen(element)
 
     cdef int widen(self, const Element* element) except -1:
-        """Take a value into account in the bounds."""
+        """Extend the bounds to include a value."""
         if self.low is None:
             self.low = self.high = whole(element)
             return 0
@@ -304,7 +304,7 @@ cdef class Bucket:
 
     @property
     def is_full(self):
-        """Whether no measurement fits any more."""
+        """Whether the bucket is full."""
         return self.count >= MAX_COUNT or not self.has_room(1)
 
     cpdef int add(self, bytes doc) except -1:

@@ -46,7 +46,7 @@ cdef class Checked:
 
 
 cdef class CheckedRuns(Checked):
-    """The same over sequences of documents; long sequences are also checked between their documents."""
+    """An iterator that checks for interruption between sequences of documents; long sequences are also checked between their documents."""
 
     def __next__(self):
         self.breathe()

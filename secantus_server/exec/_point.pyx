@@ -79,7 +79,7 @@ cdef class PointFinder:
 
     @property
     def collection(self):
-        """None: after its collection is dropped, the finder merely finds nothing, so the cursor can go on."""
+        """None: after its collection is dropped, the finder merely finds nothing, so the cursor can continue."""
         return None
 
     def attach(self, RecoveryUnit unit not None):
@@ -91,7 +91,7 @@ cdef class PointFinder:
         self.unit = None
 
     def close(self):
-        """Detach for good."""
+        """Detach permanently."""
         self.unit = None
         self.finished = True
 

@@ -23,7 +23,7 @@ cdef struct Cursor:
 
 
 cdef class Unpacker:
-    """Unpacks one bucket after the other.
+    """Unpacks buckets one at a time.
 
     Arguments:
         time_field: the field of the time, which each measurement has.
@@ -85,7 +85,7 @@ cdef class Unpacker:
             PyMem_Free(columns)
 
     cdef Py_ssize_t open_columns(self, const Element* data, Cursor* columns) except -1:
-        """Set the cursors of all wanted columns but that of the time; return their number."""
+        """Set the cursors of all requested columns except the time column; return their number."""
         cdef const uint8_t* cursor = first_element(data.value)
         cdef Element element
         cdef Py_ssize_t count = 0

@@ -254,7 +254,7 @@ cdef class CollectionWriter:
                                  <const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_GET_SIZE(doc), new)
 
     def update(self, bytes old not None, bytes new not None, int64_t record_id):
-        """Replace a document by another with an equal `_id`.
+        """Replace a document with another one that has an equal `_id`.
 
         Raises:
             DuplicateKey: a unique index already has one of its keys.

@@ -1,4 +1,4 @@
-"""Documents that set their metadata as they are read, and sorts that keep it."""
+"""Iterators that set the metadata of each document as it is read, and sorts that keep the metadata."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_server.mql.metadata import Metadata
 
 
 class Annotated(Wrapped):
-    """Documents that set their metadata.
+    """An iterator over documents that sets the metadata of each one.
 
     Arguments:
         documents: an iterator with the RecordId of its last document in `record_id`.
@@ -34,7 +34,7 @@ class Annotated(Wrapped):
 
 
 class SortKeys(Wrapped):
-    """Documents that add their sort key to their metadata.
+    """An iterator over documents that adds the sort key of each one to its metadata.
 
     Arguments:
         documents: sorted documents with metadata.

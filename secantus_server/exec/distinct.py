@@ -12,7 +12,7 @@ from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit
 
 
 class DistinctScan:
-    """The distinct values in index order, each as its first representation.
+    """The distinct values in index order; of equal values, the first one in the index.
 
     Arguments:
         index: an index that is not multikey.

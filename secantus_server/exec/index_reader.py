@@ -14,7 +14,7 @@ BREATH = 1000
 
 
 class IndexReader(Iterator[bytes]):
-    """A reader of documents by an index, in the transaction that it is attached to.
+    """A reader that finds documents through an index, in the transaction it is attached to.
 
     Arguments:
         collection: the collection of the documents.
@@ -47,6 +47,6 @@ class IndexReader(Iterator[bytes]):
         self._unit = None
 
     def close(self) -> None:
-        """Release it and do not read again."""
+        """Release the transaction; the reader cannot be used again."""
         self._unit = None
         self.finished = True

@@ -1,4 +1,4 @@
-"""Documents in the order of their distance from a point, found by growing rings of an index's cells."""
+"""Documents sorted by distance from a point. The search reads an index's cells in rings around the point."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Intervals = list[tuple[bytes, bytes]]
 
 @dataclass
 class Ring:
-    """The entries between two distances, and what was found in them.
+    """The index entries between two distances from the point.
 
     Arguments:
         bounds: the bounds of the scan, for explain.
@@ -42,7 +42,7 @@ class Ring:
 
 
 class Rings(Protocol):
-    """The rings of a search, from the inside to the outside."""
+    """The rings of a search, from the innermost outwards."""
 
     def next(self, count: Callable[[Intervals, int], int], found: int) -> Ring:
         """Return the next ring.
@@ -90,7 +90,7 @@ class NearestDocuments(IndexReader):
         return sum(ring.docs_examined for ring in self.read)
 
     def close(self) -> None:
-        """Release it and do not read again."""
+        """Release the transaction; the reader cannot be used again."""
         super().close()
         self._waiting = []
 

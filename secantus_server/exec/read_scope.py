@@ -1,4 +1,4 @@
-"""The scans of one cursor, the transaction that they read in now, and the operation that may interrupt them."""
+"""The scans of one cursor, their current transaction, and the operation that may interrupt them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Reader(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether it has read everything."""
+        """Whether the reader has read everything."""
         ...
 
     def attach(self, unit: RecoveryUnit) -> None:
@@ -31,7 +31,7 @@ class Reader(Protocol):
         ...
 
     def close(self) -> None:
-        """Release it and do not read again."""
+        """Release the transaction; the reader cannot be used again."""
         ...
 
 
@@ -61,7 +61,7 @@ AnyReader = TypeVar("AnyReader", bound=Reader)
 
 
 class ReadScope:
-    """All scans of a cursor, which leave a transaction together and continue in another.
+    """All scans of a cursor. They leave a transaction together and continue in another one.
 
     `check` is called regularly by whatever reads in the scope. It raises if the operation that reads now was interrupted; a getMore
     replaces it with its own in `attach`.
@@ -79,7 +79,7 @@ class ReadScope:
         self._scans: list[Reader] = []
 
     def check(self) -> None:
-        """Raise if the operation that reads now was interrupted.
+        """Raise if the current operation was interrupted.
 
         Raises:
             CommandError: as `Operation.check`.
@@ -88,7 +88,7 @@ class ReadScope:
 
     @property
     def unit(self) -> RecoveryUnit:
-        """The recovery unit whose transaction is read in now."""
+        """The recovery unit of the current transaction."""
         assert self._unit is not None, "the scope is detached"
         return self._unit
 
@@ -114,7 +114,7 @@ class ReadScope:
 
         Arguments:
             verify: called with the collection of each scan that is not finished; it raises if the collection was dropped.
-            check: the interrupt check of the operation that reads now; None keeps the present one.
+            check: the interrupt check of the current operation; None keeps the previous check.
             catalog: the catalog as that transaction sees it.
         """
         self._unit = unit

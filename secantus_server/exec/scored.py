@@ -16,7 +16,8 @@ class ScoredDocuments(IndexReader):
 
     Arguments:
         intervals: the keys to read, as [lower, upper) without the index's own prefix.
-        whole: a match expression that needs no index; it decides again on documents whose entry is gone when a later transaction reads on.
+        whole: a match expression that needs no index; it is applied to documents whose index entry was
+            deleted before a later transaction fetches them.
         read: returns the score and the RecordId of an entry, whose key and value are given.
         (the others as in IndexReader)
     """

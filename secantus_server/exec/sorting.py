@@ -97,7 +97,7 @@ class SortedDocuments(Iterator[bytes]):
         return rows
 
     def keep_best(self, documents: Iterable[bytes], keys: list[bytes], rows: list[Row]) -> None:
-        """Insert documents into the short list of the best so far; most are only compared with its last key.
+        """Insert documents into the list of the first documents so far; most are only compared with its last key.
 
         Arguments:
             documents: some of the source's documents.

@@ -1,4 +1,4 @@
-"""The common part of iterators that change or skip the documents of another one."""
+"""The base class of iterators that change or skip the documents of another iterator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Wrapped(Iterator[bytes]):
-    """An iterator over the documents of another one. It has the other one's RecordId.
+    """An iterator over the documents of another iterator, with the same `record_id`.
 
     Arguments:
         documents: an iterator with the RecordId of its last document in `record_id`.

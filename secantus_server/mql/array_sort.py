@@ -18,7 +18,7 @@ SortKeys = Sequence[tuple[tuple[str, ...], bool]]
 
 
 def sort_elements(array: list[Any], keys: SortKeys, collation: Collation | None) -> list[Any]:
-    """Return the sorted array. Each sort is stable, so sorting by the last key first gives the order by all keys."""
+    """Return the sorted array. It is sorted by the last key first; each sort is stable, so the result is sorted by all keys."""
     for names, descending in reversed(keys):
         array = sorted(array, key=_sort_key(names, collation), reverse=descending)
     return array

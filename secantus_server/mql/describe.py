@@ -1,4 +1,4 @@
-"""Values as MongoDB prints them in its error messages: `{ a: 1, b: "x" }`, `ObjectId('...')`, `new Date(0)`."""
+"""The format of values in MongoDB's error messages: `{ a: 1, b: "x" }`, `ObjectId('...')`, `new Date(0)`."""
 
 from __future__ import annotations
 

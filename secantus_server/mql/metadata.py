@@ -19,8 +19,8 @@ _NOTHING: dict[str, Any] = {}
 class Metadata:
     """The metadata of the documents of one query or pipeline.
 
-    While a document is processed, `values` is its metadata. Whoever produces or reorders documents replaces it whole before each one;
-    a reader of several documents may therefore keep it.
+    While a document is processed, `values` is its metadata. A stage that produces or reorders documents replaces `values` before each one;
+    a reader of several documents may therefore keep the old `values`.
 
     `available`: the keywords that a source of the documents produces. `wanted`: the keywords that some `$meta` reads; without them,
     `values` need not be set. `reads`: the number of `$meta` parsed so far. `is_lost`: whether the documents at the present place of the

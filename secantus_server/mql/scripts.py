@@ -1,4 +1,4 @@
-"""The JavaScript that operators hold."""
+"""JavaScript code in the arguments of operators."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def _sort_keys(spec: CollationSpec) -> SortKeys:
 
 
 def parse_collation(document: dict[str, Any] | None, name: str = "collation") -> Collation | None:
-    """Parse the collation option of a command or collection; None stands for the simple collation.
+    """Parse the collation option of a command or collection; return None for the simple collation.
 
     Arguments:
         document: the option as the user wrote it; None or an empty document is the simple collation.

@@ -65,7 +65,7 @@ def chinese_weights(locale: str, root: RootOrder) -> Callable[[bytes], bytes]:
 
 
 def chinese_elements(locale: str, root: RootOrder) -> dict[str, Elements]:
-    """Return the elements that a locale of `HAN_ORDERS` changes: vowels with tones, and listed characters that are no ideographs."""
+    """Return the elements that a locale of `HAN_ORDERS` changes: vowels with tones, and listed characters that are not ideographs."""
     found = _variants(root)
     start = _start(root)
     for rank, character in enumerate(_ideographs(HAN_ORDERS[locale])):

@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/
 A rule defines the order of letters in the notation of https://www.unicode.org/reports/tr35/tr35-collation.html#Rules:
-`&x` is the position, `<` a different letter, `<<` a different accent, `<<<` a different case, and `x/y` an x that sorts as if y
-followed.
+`&x` is the position, `<` a different letter, `<<` a different accent, `<<<` a different case, and `x/y` an x that sorts as if a y
+followed it.
 """
 
 from __future__ import annotations

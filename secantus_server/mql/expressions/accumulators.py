@@ -1,6 +1,6 @@
 """Accumulators as expressions: `$sum`, `$avg`, `$min`, `$max`, standard deviations, medians and percentiles.
 
-A single array argument stands for its items; among several arguments an array is one value.
+The items of a single array argument are the values; among several arguments an array is one value.
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sum/#-project-stage
 """
 

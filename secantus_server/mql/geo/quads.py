@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2d/internals/
 
-The plane between the index's limits is divided into four squares, each of them again into four, up to 32 times. A hash holds the number of
+The plane between the index's limits is divided into four squares, each square again into four, up to 32 times. A hash holds the number of
 the square at each level, two bits each, from the highest.
 """
 
@@ -25,7 +25,7 @@ _Square = tuple[int, int, float, float]
 MAX_BITS = 32
 # In degrees: more than the rounding errors of distances on the sphere.
 _DEGREES_MARGIN = 1e-5
-# In degrees: less than that, and more than the squares of common limits are enlarged.
+# In degrees: less than the previous constant, and more than the enlargement of squares under common limits.
 _OFF = 1e-6
 # Products of greater coordinates may be infinite.
 _HUGE = 1e150
@@ -214,7 +214,7 @@ def cap_rectangles(center: Position, radius: float) -> list[Rectangle]:
 
 
 def off_the_sphere() -> list[Rectangle]:
-    """Return the rectangles of positions that are no longitudes and latitudes; what is closer belongs to the rectangles of a cap."""
+    """Return the rectangles of positions that are not valid longitudes and latitudes. `cap_rectangles` covers closer positions."""
     far, east, north = math.inf, 180.0 + _OFF, 90.0 + _OFF
     return [
         Rectangle(-far, north, far, far),

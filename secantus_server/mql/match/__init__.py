@@ -1,4 +1,4 @@
-"""The match language: filters of find, update, delete, `$match` and every other place that selects documents.
+"""The match language: the filters of find, update, delete, `$match` and all other operations that select documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/
 

@@ -19,7 +19,7 @@ DBREF_FIELDS = ("$ref", "$id", "$db")
 
 MAX_DEPTH = 100
 
-#: What only the filters of queries and writes allow.
+#: The operators that only the filters of queries and writes allow.
 NO_SCRIPT = frozenset(["$where"])
 
 

@@ -1,4 +1,4 @@
-"""`$text`: a search in the texts that the collection's text index holds.
+"""`$text`: a search in the collection's text index.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/text/
 """

@@ -19,7 +19,7 @@ def literal_of(pattern: str, options: str) -> tuple[str | None, bool]:
     escaped = False
     for character in pattern[anchored:]:
         if escaped:
-            # An escaped letter or digit has a meaning of its own; any other ASCII character stands for itself.
+            # An escaped letter or digit has a special meaning; any other escaped ASCII character matches itself.
             if not character.isascii() or character.isalnum():
                 return None, False
         elif character in SPECIAL:

@@ -16,7 +16,7 @@ from secantus_server.mql.text.tokens import VERSION, Sensitivity, tokenizer
 Analyzer = Callable[[str], list[str]]
 
 STANDARD, KEYWORD = "lucene.standard", "lucene.keyword"
-#: As the standard analyzer, but without diacritics; for `autocomplete`.
+#: Like the standard analyzer, but without diacritics; for `autocomplete`.
 FOLDED = "folded"
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DIACRITICS_COUNT = Sensitivity(diacritics=True)

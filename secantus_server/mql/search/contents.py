@@ -1,6 +1,6 @@
 """The contents of a collection as search operators see them: for each field the values or the terms of all documents.
 
-Documents are known by their place in natural order.
+Documents are identified by their position in natural order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from secantus_server.mql.search.analyzers import analyzer
 
 # The constants of BM25, which MongoDB Search uses with Lucene's defaults.
 SATURATION, LENGTH_WEIGHT = 1.2, 0.75
-# The positions between two texts of one document, which no phrase spans.
+# The gap in positions between two texts of one document, which no phrase spans.
 GAP = 100
 
 
@@ -35,7 +35,7 @@ class Field:
 class TermIndex:
     """The terms of one field.
 
-    `places` is by term and document the list of positions; `lengths` the number of terms of each document that has the field.
+    `places` is the list of positions by term and document; `lengths` the number of terms of each document that has the field.
     """
 
     def __init__(self) -> None:
@@ -54,12 +54,12 @@ class TermIndex:
 
     @cached_property
     def average_length(self) -> float:
-        """The average number of terms, once all are added."""
+        """The average number of terms per document; valid once all texts are added."""
         return sum(self.lengths.values()) / len(self.lengths) if self.lengths else 0.0
 
 
 class Contents:
-    """What is known of the documents; `load` adds fields.
+    """The loaded fields of a collection's documents; `load` adds fields.
 
     Arguments:
         keys: the key of each document.

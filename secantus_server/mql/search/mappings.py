@@ -1,4 +1,4 @@
-"""Mappings: which fields a search index has, and as which types.
+"""Mappings: the fields of a search index and their types.
 
 https://www.mongodb.com/docs/atlas/atlas-search/define-field-mappings/
 """
@@ -10,7 +10,7 @@ from typing import Any
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.search.analyzers import STANDARD, analyzer
 
-#: The types of a field without a definition of its own.
+#: The types of a field that has no definition.
 DYNAMIC: dict[str, dict[str, Any]] = {name: {} for name in ("string", "number", "date", "boolean", "objectId", "uuid")}
 _TYPES = frozenset([*DYNAMIC, "token", "autocomplete", "document"])
 _OPTIONS = frozenset(["analyzer", "searchAnalyzer", "mappings", "numPartitions"])
@@ -40,7 +40,7 @@ class Mappings:
             analyzer(name)
 
     def types(self, path: str) -> dict[str, dict[str, Any]]:
-        """Return the types as which a field is indexed, with their options; none if it is not indexed."""
+        """Return the types that a field is indexed as, with their options; empty if the field is not indexed."""
         node, names = self._root, path.split(".")
         for place, name in enumerate(names):
             found = _definitions(node.get("fields", {}).get(name))

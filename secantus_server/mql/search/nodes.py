@@ -13,7 +13,7 @@ from typing import Any
 
 from secantus_server.mql.search.contents import LENGTH_WEIGHT, SATURATION, Contents, Field, TermIndex
 
-# By document, its score.
+# The score of each document.
 Scores = dict[int, float]
 
 
@@ -161,7 +161,7 @@ class Pattern(Node):
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the documents, all with the score 1."""
+        """Return the matching documents, all with the score 1."""
         terms = contents.terms[self.field].places
         return {number: 1.0 for term, places in terms.items() if self.pattern.fullmatch(term) for number in places}
 
@@ -183,7 +183,7 @@ class Matching(Node):
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the documents, all with the score 1."""
+        """Return the matching documents, all with the score 1."""
         return {number: 1.0 for number, values in contents.values[self.field].items() if any(map(self.accepts, values))}
 
 
@@ -200,7 +200,7 @@ class Either(Node):
     least: int = 1
 
     def fields(self) -> Iterable[Field]:
-        """Return the fields of all."""
+        """Return the fields of all children."""
         return [field for child in self.children for field in child.fields()]
 
     def scores(self, contents: Contents) -> Scores:

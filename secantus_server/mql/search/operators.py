@@ -209,7 +209,7 @@ def _is_indexed(name: str, path: str, value: Any, mappings: Mappings) -> bool:
 
 
 def _kind(name: str, value: Any) -> str:
-    """Return the type of field that holds a value; with a name, raise for a value of none."""
+    """Return the field type for a value; if a name is given, raise for a value that has no field type."""
     if value is None:
         return "null"
     if type(value) is bool:

@@ -1,4 +1,4 @@
-"""What a text index holds of a document: its texts, their languages and weights, and the scores of its terms.
+"""The content of a document's text index entries: its texts, their languages and weights, and the scores of its terms.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/control-text-search-results/
 https://www.mongodb.com/docs/manual/tutorial/specify-language-for-text-index/
@@ -49,7 +49,7 @@ class TextDefinition:
         """Yield the indexed strings of a document.
 
         Raises:
-            CommandError: 17261, 17262 for a language that is no string or unknown.
+            CommandError: 17261, 17262 for a language that is not a string or is unknown.
         """
         return self._texts(document, "", self.language)
 
@@ -77,14 +77,14 @@ class TextDefinition:
             yield from self._texts(value, f"{path}.", language)
 
     def scores(self, document: dict[str, Any]) -> dict[str, float]:
-        """Return the terms of a document and how much each is worth.
+        """Return the terms of a document with their scores.
 
         A term's worth in a text is the text's weight times its frequency, in which every further occurrence counts half as much as the one
         before, times a coefficient between a half and one, which is greater the larger the term's share of all terms, and a bonus if the
         text consists of the term alone. The worths in several texts are added.
 
         Raises:
-            CommandError: 17261, 17262 for a language that is no string or unknown.
+            CommandError: 17261, 17262 for a language that is not a string or is unknown.
         """
         found: dict[str, float] = {}
         for text in self.texts(document):
@@ -98,7 +98,7 @@ class TextDefinition:
 
 
 def _frequency(count: int) -> float:
-    """Return 1 + 1/2 + 1/4 + ... with so many summands."""
+    """Return 1 + 1/2 + 1/4 + ... with the given number of terms."""
     return float(2.0 - 0.5 ** (count - 1))
 
 

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 
 from secantus_server.system.files import list_directory, package_data, parent
 
-# Each language and its code of ISO 639-1.
+# Each language and its ISO 639-1 code.
 _CODES = {
     "danish": "da",
     "dutch": "nl",
@@ -33,7 +33,7 @@ _CODES = {
 _ALGORITHMS = {"dutch": "dutch_porter"}
 #: The language without stop words and stems.
 NO_LANGUAGE = "none"
-#: Every accepted name, in lower case, and the language that it stands for.
+#: Every accepted name, in lower case, and its language.
 LANGUAGES = {**{name: name for name in _CODES}, **{code: name for name, code in _CODES.items()}, NO_LANGUAGE: NO_LANGUAGE}
 
 # The stems of this many words are kept, per language.
@@ -68,7 +68,7 @@ def stemmer(language: str) -> Callable[[str], str]:
     @lru_cache(_KEPT_STEMS)
     def stem(word: str) -> str:
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
-            return word  # PyStemmer raises for bytes that are no UTF-8.
+            return word  # PyStemmer raises for bytes that are not UTF-8.
         return str(make_stemmer(_ALGORITHMS.get(language, language)).stemWord(word))
 
     return stem

@@ -1,4 +1,4 @@
-"""A search: the terms and phrases of `$search`, and which documents have them.
+"""Text searches: the terms and phrases of `$search`, and the test whether a document matches them.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/text/
 """
@@ -22,10 +22,10 @@ class TextSearch:
     explain shows them.
 
     Arguments:
-        definition: what the collection's text index holds.
+        definition: the definition of the collection's text index.
         text: the value of `$search`.
-        language: that of the words searched for.
-        sensitivity: what distinguishes words.
+        language: the language of the words searched for.
+        sensitivity: the differences that make two words different.
     """
 
     def __init__(self, definition: TextDefinition, text: str, language: str, sensitivity: Sensitivity) -> None:
@@ -103,7 +103,8 @@ def _terms(splitter: Tokenizer, words: list[str]) -> list[str]:
 def _parse(text: str) -> tuple[list[str], list[str], list[str], list[str]]:
     """Return the words, the negated words, the phrases and the negated phrases of a search.
 
-    A hyphen negates what follows it at once, unless it follows a word. The words of a phrase are searched for, too, unless it is negated.
+    A hyphen negates the word or phrase directly after it, unless the hyphen itself follows a word.
+    The words of a phrase are also searched for, unless the phrase is negated.
     """
     words: list[str] = []
     negated_words: list[str] = []

@@ -16,7 +16,7 @@ VERSION = 3
 
 
 class Sensitivity(NamedTuple):
-    """What distinguishes words."""
+    """The differences (such as case) that make two words different."""
 
     case: bool = False
     diacritics: bool = False
@@ -31,7 +31,7 @@ class Tokenizer:
     Arguments:
         language: as `LANGUAGES` names it.
         version: that of the text index. Before version 3, only ASCII has lower case and separators, and diacritics always count.
-        sensitivity: what distinguishes words.
+        sensitivity: the differences that make two words different.
     """
 
     def __init__(self, language: str, version: int = VERSION, sensitivity: Sensitivity = INSENSITIVE) -> None:

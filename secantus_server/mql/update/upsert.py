@@ -38,7 +38,7 @@ def upsert_document(match: MatchExpression, update: Update, ctx: ParseContext) -
     Arguments:
         match: the filter; a replacement takes only the `_id` from it.
         update: the update to apply.
-        ctx: generates the `_id` if there is none.
+        ctx: generates the `_id` if the document has none.
 
     Raises:
         CommandError: 54 if the filter sets two values for one path, 66 if the update changes the filter's `_id`, 53 for an `_id` of

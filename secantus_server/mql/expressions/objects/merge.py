@@ -16,7 +16,7 @@ from secantus_server.mql.expressions.value_text import value_text
 
 @operator("$mergeObjects", arguments=(0, None))
 def merge_objects(*values: Any) -> dict[str, Any]:
-    """Merge documents; the last value of a field wins. A single array stands for its items.
+    """Merge documents; the last value of a field wins. If the only argument is an array, its items are merged.
 
     Raises:
         CommandError: 40400 for a value that is neither a document nor null.

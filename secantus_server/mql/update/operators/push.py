@@ -1,4 +1,4 @@
-"""`$push` with `$each`, `$position`, `$sort` and `$slice`, which apply in this order however they are written.
+"""`$push` with `$each`, `$position`, `$sort` and `$slice`, which are applied in this order, whatever their order in the argument.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/push/
 """

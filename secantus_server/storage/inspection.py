@@ -119,7 +119,8 @@ def check_log(directory: Path, marks: Marks | None) -> LogState:
     """
     files = log_files(directory)
     if marks is not None and marks.closed:
-        return LogState(_remove_begun(files) or not files)
+        removed = _remove_begun(files)
+        return LogState(removed or max(files, default=0) < marks.end.file)
     start = LogPosition(min(files, default=1), 0)
     required = LogPosition(0, 0)
     if marks is not None:

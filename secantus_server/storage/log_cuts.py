@@ -62,13 +62,9 @@ def cut_off(files: dict[int, Path], end: LogPosition, *, keep: bool) -> list[Cut
     Raises:
         StorageError: what is cut off cannot be kept; the log is unchanged.
     """
-    cuts = []
-    for number in sorted(files, reverse=True):
-        offset = end.offset if number == end.file else 0
-        if number < end.file:
-            continue
-        if keep:
-            cuts += _keep(files[number], offset)
+    offsets = {number: end.offset if number == end.file else 0 for number in sorted(files, reverse=True) if number >= end.file}
+    cuts = [cut for number, offset in offsets.items() for cut in _keep(files[number], offset)] if keep else []
+    for number, offset in offsets.items():
         if offset <= HEADER_BYTES:
             files[number].unlink()
         else:

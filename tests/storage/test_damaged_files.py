@@ -224,6 +224,16 @@ def test_the_log_that_follows_a_removed_file_is_read(store: Path, damage: Callab
     assert records(store) == 2 * WRITTEN
 
 
+def test_the_log_that_follows_a_missing_file_is_read_if_an_earlier_file_remains(store: Path) -> None:
+    first = last_log(store).read_bytes()
+    Engine.open(str(store)).close()
+    assert max(log_files(store)) == 2
+    last_log(store).unlink()
+    (store / "WiredTigerLog.0000000001").write_bytes(first)
+    subprocess.run([sys.executable, str(WRITER), str(store), "1000"], check=True)
+    assert records(store) == 2 * WRITTEN
+
+
 @pytest.mark.parametrize(("header", "zeros"), [(0, 0), (0, 4096), (UNIT, 0), (UNIT, 4096)])
 def test_a_log_file_whose_creation_was_interrupted(store: Path, header: int, zeros: int) -> None:
     for when in ("after a kill", "after an orderly end"):

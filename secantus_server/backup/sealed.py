@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 
 from secantus_server.backup.manifest import DAMAGED
 from secantus_server.errors import CommandError
+from secantus_server.system.syncing import sync_path
 
 CHUNK: Final = 1 << 20
 _LEVEL: Final = 4
@@ -85,11 +86,7 @@ class SealedWriter:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._partial.rename(self._path)
-        directory = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_path(self._path.parent)
 
 
 def check_seal(path: Path) -> None:

@@ -184,11 +184,11 @@ def _record(request: Request, transaction: SessionTransaction) -> None:
     older = sessions.transactions.begin(transaction)
     if older is not None and older is not transaction:
         sessions.transactions.abort_when_idle(older, acquire)
-    newest = sessions.retries.newest_number(session)
-    if older is transaction or (newest is not None and newest > number):
+    newest = sessions.retries.newest_number(session) or number
+    if older is transaction or newest > number:
         # The newer statement has looked for open transactions before this one was recorded.
         sessions.transactions.abort_when_idle(transaction, acquire)
-        raise too_old(session, number, number if newest is None else newest)
+        raise too_old(session, number, newest)
 
 
 def find_transaction(request: Request) -> SessionTransaction:

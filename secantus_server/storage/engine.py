@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ from secantus_server.storage import configuration
 from secantus_server.storage._gate import Gate
 from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
-from secantus_server.storage.errors import StorageError
+from secantus_server.storage.connections import closed_on_error, connect
 from secantus_server.storage.format import check_version
 from secantus_server.storage.idents import Idents
 from secantus_server.storage.inspection import inspect
@@ -49,17 +49,6 @@ _SWEEP_PAUSE: Final = 5.0
 
 def _wait_on() -> None:
     """Do nothing: the default interruption check, which never interrupts a wait."""
-
-
-@contextmanager
-def _closed_on_error(connection: Connection) -> Iterator[None]:
-    """Close a connection if a block fails, because its threads would otherwise go on writing to the files."""
-    try:
-        yield
-    except BaseException:
-        with suppress(CommandError):
-            connection.close()
-        raise
 
 
 class Engine:
@@ -160,17 +149,8 @@ class Engine:
         log = inspect(directory, marks.before)
         if log is None:
             marks.note_making()
-        try:
-            limit = configuration.change_limit(cache_size_mb)
-            connection = Connection(bytes(directory), configuration.path_config(cache_size_mb, session_max), False, limit)
-        except StorageError as error:
-            if log is not None and error.code == 1:
-                raise StorageError(
-                    f"The storage directory {directory} cannot be read: a file of the storage engine is damaged, or was written by another "
-                    f"version. Restore the directory from a backup. ({error.message})"
-                ) from error
-            raise StorageError(f"{error.message} ({directory})", error.code) from error
-        with _closed_on_error(connection):
+        connection = connect(directory, cache_size_mb, session_max, exists=log is not None)
+        with closed_on_error(connection):
             engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)
             with engine.transaction() as unit:
                 check_version(unit, directory)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from secantus_server.errors import CommandError
+
+#: The code of an error about damaged or missing files.
+DAMAGED: Final = 301
 
 _CONFLICT = (
     "Caused by :: Write conflict during plan execution and yielding is disabled. "
@@ -42,7 +47,7 @@ class DamagedData(CommandError):
     def __init__(self, file: str, subject: str) -> None:
         what = f"Part of {subject} cannot be read" if subject else "Part of the data cannot be read"
         super().__init__(
-            301,
+            DAMAGED,
             f"{what}: the data file {file} is damaged. Save the readable data with mongodump, then restore the storage directory "
             "from a backup or drop the damaged collection or index.",
         )

@@ -19,13 +19,13 @@ import mmap
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from secantus_server.storage.errors import StorageError
+from secantus_server.storage.errors import DAMAGED, StorageError
 from secantus_server.storage.log_cuts import HEADER_BYTES, Cut, cut_off
 from secantus_server.storage.log_marks import NAME, LogPosition, Marks
+from secantus_server.storage.numbered_files import numbered_files
 from secantus_server.storage.tables import NAMES
 from secantus_server.storage.wiredtiger._binding import has_log_record, log_records_end
 
-_DAMAGED: Final = 301
 _LOG: Final = "WiredTigerLog."
 #: The files of a store, besides its log.
 FILES: Final = ("WiredTiger", "WiredTiger.turtle", "WiredTiger.wt", "WiredTigerHS.wt", *(f"{name}.wt" for name in NAMES))
@@ -46,8 +46,7 @@ _FIRST_POSITIONS: Final = (LogPosition(0, 0), LogPosition(1, 0))
 
 def log_files(directory: Path) -> dict[int, Path]:
     """Return the log files by number."""
-    found = ((path.name[len(_LOG) :], path) for path in directory.glob(f"{_LOG}*"))
-    return {int(number): path for number, path in found if number.isdigit()}
+    return numbered_files(directory, _LOG)
 
 
 def check_files(directory: Path, marks: Marks | None) -> bool:
@@ -68,7 +67,7 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
     if missing:
         names = missing[0] if len(missing) == 1 else f"{missing[0]} and {len(missing) - 1} other files"
         raise StorageError(
-            f"The storage directory {directory} contains a store without {names}: restore the directory from a backup.", _DAMAGED
+            f"The storage directory {directory} contains a store without {names}: restore the directory from a backup.", DAMAGED
         )
     return True
 
@@ -134,11 +133,11 @@ def check_log(directory: Path, marks: Marks | None) -> LogState:
         if end is None:
             continue
         if marks is not None and end >= max(required, marks.checkpoint):
-            return LogState(True, tuple(cut_off(files, end, keep=lost_power)))
+            return LogState(True, tuple(cut_off(directory, files, end, keep=lost_power)))
         if number not in files:
-            raise StorageError(f"The log file {_LOG}{number:010} is missing from {directory}. {_HELP}", _DAMAGED)
+            raise StorageError(f"The log file {_LOG}{number:010} is missing from {directory}. {_HELP}", DAMAGED)
         raise StorageError(
-            f"The log file {files[number]} is damaged at byte {end.offset}: all later writes would be lost. {_HELP}", _DAMAGED
+            f"The log file {files[number]} is damaged at byte {end.offset}: all later writes would be lost. {_HELP}", DAMAGED
         )
     if marks is None:
         return LogState(needs_checkpoint=False)

@@ -10,14 +10,17 @@ import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from secantus_server.storage.errors import StorageError
-from secantus_server.storage.log_marks import LogPosition, sync_directory
+from secantus_server.storage.errors import DAMAGED, StorageError
+from secantus_server.storage.log_marks import LogPosition
+from secantus_server.storage.numbered_files import numbered_files
+from secantus_server.system.syncing import sync_path
 
 #: The prefix of the names of the files that contain the cut-off bytes; a number follows it.
 PREFIX: Final = "SecantusLog.cut-"
 #: A log file's first record describes it; it fills one unit of the log.
 HEADER_BYTES: Final = 128
-_DAMAGED: Final = 301
+#: What the lost bytes mean for users.
+MAY_BE_LOST: Final = "writes that were acknowledged without being synced to disk may be lost."
 
 
 class Cut(NamedTuple):
@@ -39,21 +42,21 @@ class Cut(NamedTuple):
         """Return a sentence about what may be lost."""
         return (
             f"The log file {self.log_file} was not intact from byte {self.offset} on, so the {self.size} bytes after it were not applied: "
-            "writes that were acknowledged without being synced to disk may be lost."
+            f"{MAY_BE_LOST}"
         )
 
 
 def earlier_cuts(directory: Path) -> list[Path]:
     """Return the files with what was cut off the log of a directory, in order."""
-    found = ((path.name[len(PREFIX) :], path) for path in directory.glob(f"{PREFIX}*"))
-    return [path for _, path in sorted((int(number), path) for number, path in found if number.isdigit())]
+    return [path for _, path in sorted(numbered_files(directory, PREFIX).items())]
 
 
-def cut_off(files: dict[int, Path], end: LogPosition, *, keep: bool) -> list[Cut]:
+def cut_off(directory: Path, files: dict[int, Path], end: LogPosition, *, keep: bool) -> list[Cut]:
     """Remove the log after a position, the last files first. A file is deleted if only its header would remain.
 
     Arguments:
-        files: the log files by number.
+        directory: the storage directory.
+        files: its log files by number.
         keep: whether to keep what is cut off, because it may contain acknowledged commits.
 
     Returns:
@@ -69,10 +72,9 @@ def cut_off(files: dict[int, Path], end: LogPosition, *, keep: bool) -> list[Cut
             files[number].unlink()
         else:
             os.truncate(files[number], offset)
-            _sync(files[number])
+            sync_path(files[number])
     # Before anything is appended: another power loss must not bring back what was cut off.
-    for directory in {path.parent for path in files.values()}:
-        sync_directory(directory)
+    sync_path(directory)
     return cuts
 
 
@@ -83,24 +85,17 @@ def _keep(path: Path, offset: int) -> list[Cut]:
         content = file.read().rstrip(b"\0")
     if not content or offset + len(content) <= HEADER_BYTES:
         return []
-    earlier = earlier_cuts(path.parent)
-    number = 1 + int(earlier[-1].name[len(PREFIX) :]) if earlier else 1
-    kept = path.with_name(f"{PREFIX}{number}")
+    kept = path.with_name(f"{PREFIX}{max(numbered_files(path.parent, PREFIX), default=0) + 1}")
     try:
         kept.write_bytes(content)
-        _sync(kept)
-        sync_directory(path.parent)
+        sync_path(kept)
+        sync_path(path.parent)
     except OSError as error:
         kept.unlink(missing_ok=True)
         reason = (error.strerror or str(error)).lower()
         raise StorageError(
             f"The log file {path} is not intact from byte {offset} on, and the {len(content)} bytes after it cannot be kept in {kept}: "
             f"{reason}. Free some disk space.",
-            _DAMAGED,
+            DAMAGED,
         ) from error
     return [Cut(path.name, offset, len(content), kept)]
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from secantus_server.errors import CommandError
 from secantus_server.storage.errors import StorageError
+from secantus_server.system.syncing import sync_path
 
 NAME: Final = "SecantusLog.marks"
 _MAGIC: Final = b"SecantusMarks 1\n"
@@ -156,7 +157,7 @@ class LogMarks:
         """Sync the marks to disk. Otherwise a start after a power loss could read the marks of an earlier run."""
         try:
             self._map.flush()
-            sync_directory(self.directory)
+            sync_path(self.directory)
         except OSError as error:
             raise StorageError(f"The storage directory cannot be written: {(error.strerror or str(error)).lower()}.") from error
 
@@ -166,19 +167,6 @@ class LogMarks:
 
 def _position(end: int) -> LogPosition:
     return LogPosition(end >> 32, end & 0xFFFFFFFF)
-
-
-def sync_directory(directory: Path) -> None:
-    """Wait until the names in a directory are on disk.
-
-    Raises:
-        OSError: they cannot be written.
-    """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _boot_id() -> bytes:
@@ -204,7 +192,7 @@ def reserve(path: str) -> tuple[Path, LogMarks]:
         missing = [one for one in (directory, *directory.parents) if not one.exists()]
         directory.mkdir(parents=True, exist_ok=True)
         for made in missing:
-            sync_directory(made.parent)
+            sync_path(made.parent)
     except OSError as error:
         raise StorageError(f"The storage directory {path} cannot be created: {error.strerror}.") from error
     try:

@@ -12,7 +12,7 @@ from secantus_server.errors import CommandError
 from secantus_server.storage import configuration
 from secantus_server.storage.errors import StorageError
 from secantus_server.storage.inspection import check_log, log_files
-from secantus_server.storage.log_cuts import earlier_cuts
+from secantus_server.storage.log_cuts import MAY_BE_LOST, earlier_cuts
 from secantus_server.storage.log_marks import NAME as MARKS
 from secantus_server.storage.log_marks import LogMarks
 from secantus_server.storage.tables import NAMES
@@ -49,8 +49,7 @@ def make_readable(directory: Path) -> list[str]:
 def _look_at_log(directory: Path) -> list[str]:
     """Return what is wrong with the log, and remove the marks, so that the storage engine reads the log up to the first damage."""
     lost = [
-        f"The file {path.name} contains {path.stat().st_size} bytes that an earlier start cut off the log: "
-        "writes that were acknowledged without being synced to disk may be lost."
+        f"The file {path.name} contains {path.stat().st_size} bytes that an earlier start cut off the log: {MAY_BE_LOST}"
         for path in earlier_cuts(directory)
     ]
     marks = LogMarks(directory)

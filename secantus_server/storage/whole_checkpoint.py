@@ -13,7 +13,7 @@ from secantus_server.storage.tables import NAMES
 if TYPE_CHECKING:
     from secantus_server.storage.engine import Engine
 
-#: A key that no table contains: idents begin at 1, and the keys of other tables are names.
+#: A key that no table contains: idents begin at 1, the oplog's keys are timestamps, and other keys are names.
 _UNUSED_KEY: Final = b"\0\0\0\0\0"
 
 

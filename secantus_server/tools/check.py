@@ -17,13 +17,13 @@ from secantus_server.errors import CommandError
 from secantus_server.oplog._rows import entries_of
 from secantus_server.server import SecantusDBServer
 from secantus_server.storage import META, OPLOG
+from secantus_server.storage.errors import DAMAGED
 from secantus_server.wire.message import Message
 
 EXIT_SOUND: Final = 0
 EXIT_FAILED: Final = 1
 #: 2 is that of an invalid command line.
 EXIT_DAMAGED: Final = 3
-_DAMAGED: Final = 301
 _STORE_FILES: Final = ("WiredTiger", "WiredTiger.turtle")
 
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         faults = _check(directory)
     except CommandError as error:
         print(f"secantusdb check: {error.message}", file=sys.stderr)
-        return EXIT_DAMAGED if error.code == _DAMAGED else EXIT_FAILED
+        return EXIT_DAMAGED if error.code == DAMAGED else EXIT_FAILED
     print(f"{directory}: {'sound' if not faults else f'{faults} faults'}")
     return EXIT_DAMAGED if faults else EXIT_SOUND
 

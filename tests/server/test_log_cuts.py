@@ -11,8 +11,7 @@ import pytest
 from pymongo import MongoClient
 
 from secantus_server import SecantusDBServer
-from secantus_server.storage import log_marks
-from secantus_server.storage.inspection import log_files
+from tests.storage.damage import flip, last_log, reboot
 
 WRITER = """
 import os, sys
@@ -31,12 +30,9 @@ os._exit(0)
 def test_a_log_that_was_cut_off_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, log_file = tmp_path / "store", tmp_path / "server.log"
     subprocess.run([sys.executable, "-c", WRITER, str(store)], check=True)
-    files = log_files(store)
-    log = files[max(files)]
-    content = bytearray(log.read_bytes())
-    content[len(content.rstrip(b"\0")) - 1000] ^= 0x40
-    log.write_bytes(content)
-    monkeypatch.setattr(log_marks, "_boot_id", lambda: b"another".ljust(36))
+    log = last_log(store)
+    flip(log, len(log.read_bytes().rstrip(b"\0")) - 1000)
+    reboot(monkeypatch)
     with (
         SecantusDBServer(port=0, storage_path=str(store), log_level="warning", log_file=str(log_file)) as server,
         MongoClient[dict[str, Any]](server.uri) as client,

@@ -17,6 +17,7 @@ from secantus_server.storage import log_marks as marks
 from secantus_server.storage.inspection import FILES, log_files
 from secantus_server.storage.log_cuts import earlier_cuts
 from secantus_server.storage.tables import NAMES
+from tests.storage.damage import flip, last_log, reboot
 
 WRITER = Path(__file__).with_name("damaged_writer.py")
 WRITTEN = 220
@@ -35,17 +36,6 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(killed: Path, tmp_path: Path) -> Path:
     """Return a copy of it to damage."""
     return Path(shutil.copytree(killed, tmp_path / "store"))
-
-
-def flip(path: Path, at: int) -> None:
-    content = bytearray(path.read_bytes())
-    content[at] ^= 0x40
-    path.write_bytes(content)
-
-
-def last_log(store: Path) -> Path:
-    files = log_files(store)
-    return files[max(files)]
 
 
 def end_of_log(path: Path) -> int:
@@ -139,7 +129,7 @@ def test_a_machine_that_stopped_may_lose_what_the_disk_was_not_asked_to_keep(sto
     log = last_log(store)
     os.truncate(log, end_of_log(log) - 50 * UNIT)
     refusal(store)
-    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
+    reboot(monkeypatch)
     assert 20 < records(store) < WRITTEN
 
 
@@ -151,7 +141,7 @@ def test_what_the_disk_was_asked_to_keep_must_be_there_after_the_machine_stopped
     engine.flush_log()
     store = Path(shutil.copytree(tmp_path / "live", tmp_path / "store"))
     engine.close()
-    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
+    reboot(monkeypatch)
     os.truncate(last_log(store), end_of_log(last_log(store)) - 20 * UNIT)
     assert "is damaged at byte" in refusal(store)
 
@@ -160,7 +150,7 @@ def test_a_machine_that_stopped_writes_in_any_order(store: Path, monkeypatch: py
     log = last_log(store)
     flip(log, end_of_log(log) - 50 * UNIT)
     refusal(store)
-    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
+    reboot(monkeypatch)
     assert 20 < records(store) < WRITTEN
     assert 20 < records(store) < WRITTEN
 
@@ -169,7 +159,7 @@ def test_what_is_cut_off_after_a_power_loss_is_kept(store: Path, monkeypatch: py
     log = last_log(store)
     before, end = log.read_bytes(), end_of_log(log)
     flip(log, end - 50 * UNIT)
-    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
+    reboot(monkeypatch)
     engine = Engine.open(str(store))
     engine.close()
     (cut,) = engine.log_cuts
@@ -185,7 +175,7 @@ def test_what_is_cut_off_after_a_power_loss_is_kept(store: Path, monkeypatch: py
 def test_a_damaged_last_record_after_a_power_loss_is_kept(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = last_log(store)
     flip(log, end_of_log(log) - UNIT)
-    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
+    reboot(monkeypatch)
     assert records(store) == WRITTEN - 1
     assert [path.name for path in earlier_cuts(store)] == ["SecantusLog.cut-1"]
 
@@ -209,8 +199,8 @@ def test_what_is_cut_off_must_be_kept_before_the_log_changes(store: Path, monkey
     log = last_log(store)
     flip(log, end_of_log(log) - 50 * UNIT)
     damaged = log.read_bytes()
-    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
-    monkeypatch.setattr(log_cuts, "_sync", failing_sync)
+    reboot(monkeypatch)
+    monkeypatch.setattr(log_cuts, "sync_path", failing_sync)
     assert "cannot be kept in" in refusal(store)
     assert log.read_bytes() == damaged
 

@@ -13,8 +13,9 @@ from pymongo import MongoClient
 
 from secantus_server import SecantusDBServer
 from secantus_server.cli import main
-from secantus_server.storage import INDEX_ENTRIES, META, Engine, log_marks
+from secantus_server.storage import INDEX_ENTRIES, META, Engine
 from secantus_server.storage.inspection import log_files
+from tests.storage.damage import last_log, reboot
 
 DOCUMENTS = 4000
 
@@ -233,10 +234,9 @@ def test_a_log_that_a_power_loss_left_incomplete_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     subprocess.run([sys.executable, str(Path(__file__).with_name("damaged_writer.py")), str(tmp_path / "killed")], check=True)
-    files = log_files(tmp_path / "killed")
-    log = files[max(files)]
+    log = last_log(tmp_path / "killed")
     overwrite(log, len(log.read_bytes().rstrip(b"\0")) / log.stat().st_size - 0.0001, 4)
-    monkeypatch.setattr(log_marks, "_boot_id", lambda: b"another".ljust(36))
+    reboot(monkeypatch)
     salvage(tmp_path / "killed", tmp_path / "new")
     printed = capsys.readouterr().out
     assert "writes that were acknowledged without being synced to disk may be lost" in printed

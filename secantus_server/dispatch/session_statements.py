@@ -166,7 +166,6 @@ def _start(request: Request) -> SessionTransaction:
         if number < newest.number:
             raise too_old(session, number, newest.number)
         raise CommandError(117, "Only servers in a sharded cluster can start a new transaction at the active transaction number")
-    services.sessions.transactions.abort_older(session, services.engine.acquire_lock)
     limit_s = parameter_value(services, "transactionLifetimeLimitSeconds")
     transaction = SessionTransaction(session, number, services.clock.elapsed() + limit_s)
     _record(request, transaction)
@@ -174,21 +173,24 @@ def _start(request: Request) -> SessionTransaction:
 
 
 def _record(request: Request, transaction: SessionTransaction) -> None:
-    """Record a new transaction, and abort the one of its session that it replaces.
+    """Record a new transaction after aborting an open one of its session with an older number.
 
     Raises:
-        CommandError: 225 TransactionTooOld if the session has begun a newer transaction or retryable write meanwhile.
+        CommandError: 225 TransactionTooOld if the session has begun a newer transaction or retryable write meanwhile; the operation's
+            error if it is interrupted while a statement of the older transaction runs.
     """
     sessions, acquire = request.services.sessions, request.services.engine.acquire_lock
     session, number = transaction.session, transaction.number
-    older = sessions.transactions.begin(transaction)
-    if older is not None and older is not transaction:
-        sessions.transactions.abort_when_idle(older, acquire)
+    while (other := sessions.transactions.begin(transaction)) is not None:
+        if other.number > number:
+            raise too_old(session, number, other.number)
+        sessions.transactions.abort_when_idle(other, acquire)
     newest = sessions.retries.newest_number(session) or number
-    if older is transaction or newest > number:
+    if newest > number:
         # The newer statement has looked for open transactions before this one was recorded.
-        sessions.transactions.abort_when_idle(transaction, acquire)
-        raise too_old(session, number, newest)
+        error = too_old(session, number, newest)
+        sessions.transactions.abort(transaction, error)
+        raise error
 
 
 def find_transaction(request: Request) -> SessionTransaction:

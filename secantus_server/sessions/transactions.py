@@ -121,22 +121,19 @@ class Transactions:
         self.namespaces = NamespaceLocks()
 
     def begin(self, transaction: SessionTransaction) -> SessionTransaction | None:
-        """Record a session's new transaction, unless one with a newer number is open.
-
-        Two commands of one session may begin transactions at the same time, and the older number may arrive here last.
+        """Record a session's new transaction unless the session has an open one.
 
         Returns:
-            the open transaction that has to be aborted: the session's older one, or the new one itself if it was not recorded.
+            the open transaction, which prevented it, or None.
         """
         with self._ended:
+            found = self._newest.get(transaction.session)
+            if found is not None and found.state is State.IN_PROGRESS:
+                return found
             self.open += 1
             self.started += 1
-            found = self._newest.get(transaction.session)
-            is_open = found is not None and found.state is State.IN_PROGRESS
-            if found is not None and is_open and found.number > transaction.number:
-                return transaction
             self._newest[transaction.session] = transaction
-        return found if is_open else None
+        return None
 
     def all_open(self) -> list[SessionTransaction]:
         """Return the open transactions."""

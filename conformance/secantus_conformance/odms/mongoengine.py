@@ -7,7 +7,7 @@ from secantus_conformance.odms.python_suite import PythonSuite
 # The tests connect to localhost:27017 and take no other address.
 SUITE = PythonSuite(
     name="mongoengine",
-    version="0.29.0",
+    version="0.29.3",
     requirements=("{source}[test]", "mongomock", "pytest"),
     tests=("tests",),
     repository="https://github.com/MongoEngine/mongoengine",

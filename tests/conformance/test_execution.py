@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pymongo import MongoClient
 from secantus_conformance.cli import main
 from secantus_conformance.commands import fetch
 from secantus_conformance.environment import discover
+from secantus_conformance.execution.in_process import reach
 from secantus_conformance.execution.pool import Pool
 from secantus_conformance.execution.servers import NULL, CommandServer, ExternalServer, Server, is_bundled, make_servers
 from secantus_conformance.failures import UsageError
@@ -161,6 +163,8 @@ def test_servers_are_not_shared_by_workers() -> None:
     for uris, command in ((["mongodb://h"], None), ([], "mongod --port {port}")):
         with pytest.raises(UsageError, match="--auth is for the bundled server"):
             make_servers(uris, command, 1, auth=True)
+        with pytest.raises(UsageError, match="--direct is for the bundled server without access control"):
+            make_servers(uris, command, 1, direct=True)
     assert len(make_servers([], None, 3)) == 3
 
 
@@ -174,6 +178,25 @@ def test_a_bundled_server_with_access_control() -> None:
             assert client.test.c.count_documents({}) == 0
     finally:
         server.stop()
+
+
+def test_a_server_in_the_worker() -> None:
+    (server,) = make_servers([], None, 1, direct=True)
+    assert is_bundled(server)
+    wrong = {**FIND, "expectResult": [{"_id": 1}]}
+    results = run([unified("good", FIND), unified("bad", wrong)], servers=[server])
+    assert {name: result.verdict for name, result in results.items()} == {"good": Verdict.PASSED, "bad": Verdict.FAILED}
+
+
+def test_clients_of_a_server_in_the_worker_use_no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a client opens a socket")
+
+    (server,) = make_servers([], None, 1, direct=True)
+    with ExitStack() as cleanup:
+        uri = reach(server.start(), cleanup)
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+        assert discover(uri).topology == "replicaset"
 
 
 @pytest.mark.parametrize(

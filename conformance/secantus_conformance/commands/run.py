@@ -36,6 +36,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--differences", type=Path, metavar="FILE", help="known differences; default: those of the bundled server")
     parser.add_argument("--ratchet", type=Path, metavar="FILE", help="run the tests that FILE names; each must pass")
     parser.add_argument("--auth", action="store_true", help="start the bundled server with access control, and log in as a superuser")
+    parser.add_argument("--direct", action="store_true", help="start the bundled server in the workers, whose clients use no sockets")
     parser.add_argument("--retry", action="store_true", help="run each failed test once more in isolation on a new server")
     parser.add_argument("--list", action="store_true", help="list the tests without running them")
     parser.set_defaults(command=run)
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         result = apply_differences(result, differences)
         return ratchet.demand(result) if arguments.ratchet else result
 
-    servers = make_servers(arguments.uri, arguments.server, arguments.workers, auth=arguments.auth)
+    servers = make_servers(arguments.uri, arguments.server, arguments.workers, auth=arguments.auth, direct=arguments.direct)
     plan = Plan("Specification suites", source.describe(), cases, servers, arguments.timeout, judge=judge, retry=arguments.retry)
     result = execute(plan, console)
     whole = not (arguments.category or arguments.match or arguments.ratchet)

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from pymongo import MongoClient
 
+from secantus_conformance.execution.in_process import InProcessServer
 from secantus_conformance.failures import UsageError
 
 BUNDLED = f"{shlex.quote(sys.executable)} -m secantus_server.cli --port {{port}} --storage-path :memory: --enable-test-commands"
@@ -101,23 +102,31 @@ class CommandServer:
             self._log = None
 
 
-Server = ExternalServer | CommandServer
+Server = ExternalServer | CommandServer | InProcessServer
 
 
 def is_bundled(server: Server) -> bool:
     """Return whether a server is the one of this project."""
-    return isinstance(server, CommandServer) and server.command in (BUNDLED, GUARDED)
+    return isinstance(server, InProcessServer) or (isinstance(server, CommandServer) and server.command in (BUNDLED, GUARDED))
 
 
-def make_servers(uris: list[str], command: str | None, workers: int, port: int = 0, *, auth: bool = False) -> list[Server]:
+def make_servers(
+    uris: list[str], command: str | None, workers: int, port: int = 0, *, auth: bool = False, direct: bool = False
+) -> list[Server]:
     """Return one server for each worker.
 
     Arguments:
         port: the preferred port of servers that are started here; 0 for any.
         auth: start the bundled server with access control.
+        direct: start the bundled server in the processes of the workers.
 
-    Raises UsageError if there are fewer URIs than workers, if a command has no `{port}`, or if `auth` is given for another server.
+    Raises UsageError if there are fewer URIs than workers, if a command has no `{port}`, if `auth` or `direct` is given for another server,
+    or if both are given.
     """
+    if direct:
+        if auth or uris or command is not None:
+            raise UsageError("--direct is for the bundled server without access control.")
+        return [InProcessServer() for _ in range(workers)]
     if auth and (uris or command is not None):
         raise UsageError("--auth is for the bundled server; for another one, put the user and the password into the --uri.")
     if uris:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,6 +16,7 @@ from pymongo.errors import PyMongoError
 
 from secantus_conformance import extjson
 from secantus_conformance.environment import Environment, discover
+from secantus_conformance.execution.in_process import reach
 from secantus_conformance.execution.judge import judge
 from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Result, TestCase
@@ -89,11 +91,17 @@ def serve(connection: Connection, uri: str) -> None:
     _die_with_parent()
     speed_up_heartbeats()
     log_whole_documents()
-    try:
-        worker = Worker(discover(uri))
-    except UsageError as error:
-        connection.send(("unreachable", str(error)))
-        return
+    with ExitStack() as cleanup:
+        try:
+            worker = Worker(discover(reach(uri, cleanup)))
+        except UsageError as error:
+            connection.send(("unreachable", str(error)))
+            return
+        _answer(connection, worker)
+
+
+def _answer(connection: Connection, worker: Worker) -> None:
+    """Run the tests that arrive, until the pool sends None."""
     worker.forget_earlier_tests()
     connection.send(("ready", worker.environment.describe()))
     connection.send(("idle",))

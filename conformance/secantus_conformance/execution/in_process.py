@@ -1,0 +1,62 @@
+"""The bundled server in a worker's own process. The worker's clients reach it without sockets.
+
+See docs/plugin.md, "Clients without sockets".
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_conformance.failures import UsageError
+
+# Stands for the URI until the worker has started the server.
+_URI = "in-process"
+
+
+@dataclass
+class InProcessServer:
+    """A server that lives and dies with its worker."""
+
+    def start(self) -> str:
+        """Return what the worker passes to `reach`."""
+        return _URI
+
+    def exit_reason(self) -> str | None:
+        """Return None: the pool notices the end of the worker."""
+        return None
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
+def reach(uri: str, cleanup: ExitStack) -> str:
+    """Return the URI of a server. For one in this process, start it and let this process's clients reach it without sockets.
+
+    Arguments:
+        uri: the result of a server's `start`.
+        cleanup: stops the server.
+
+    Raises UsageError if the installed pymongo is of another version than the direct transport supports.
+    """
+    if uri != _URI:
+        return uri
+    from pytest_secantus.direct_driver import clients_connected
+    from pytest_secantus.driver import UnknownDriver
+    from pytest_secantus.signals import Deferral
+    from secantus_server.server import SecantusDBServer
+
+    server = cleanup.enter_context(SecantusDBServer(port=0, storage_path=":memory:", log_level="error"))
+
+    def connect(address: Any, _options: Any) -> Any:
+        return server.connect_directly() if tuple(address[:2]) == ("127.0.0.1", server.port) else None
+
+    deferral = Deferral(server.interrupt_thread)
+    cleanup.enter_context(deferral.installed())
+    try:
+        cleanup.enter_context(clients_connected(connect, deferral))
+    except UnknownDriver as error:
+        raise UsageError(f"--direct does not support the installed version of the driver: {error}") from error
+    # Not `server.uri`, which asks for a direct connection to one member.
+    return f"mongodb://127.0.0.1:{server.port}"

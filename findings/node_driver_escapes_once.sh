@@ -1,9 +1,9 @@
 #!/bin/bash
 # The Node driver (mongodb) 7.9.0 escapes only the first "=" and the first "," of a user name in the first SCRAM message. RFC 5802, section
-# 5.1, requires "=3D" and "=2C" for each of them, as pymongo sends them. A user whose name has two of the same sign cannot log in with the
-# Node driver: the server reads another name, or an invalid message.
+# 5.1, requires "=3D" for each "=" and "=2C" for each ",", which pymongo sends. A user whose name has two of the same sign cannot log in with
+# the Node driver, because the server reads another name or an invalid message.
 #
-# The script needs neither MongoDB nor a network peer: it prints the name in the first message that each driver would send.
+# The script needs neither MongoDB nor a network peer. It prints the name in the first message that each driver would send.
 set -euo pipefail
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

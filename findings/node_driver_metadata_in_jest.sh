@@ -1,8 +1,9 @@
 #!/bin/bash
-# The Node driver (mongodb) 7.6 to 7.9 sends an empty `client` document in its handshake if it runs inside Jest. MongoDB rejects that
-# with "Missing required sub-document 'driver' in the client metadata document", so every connection fails. Version 7.5 sends its metadata.
+# The Node driver (mongodb) 7.6 to 7.9 sends an empty `client` document in its handshake if it runs inside Jest. MongoDB rejects this
+# document with "Missing required sub-document 'driver' in the client metadata document", so every connection fails. Version 7.5 sends its
+# metadata.
 #
-# The script does not need MongoDB, only Node: a socket receives the handshake of each version, outside and inside Jest.
+# The script needs only Node, not MongoDB. A socket receives the handshake of each version, outside and inside Jest.
 set -euo pipefail
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

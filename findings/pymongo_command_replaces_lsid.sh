@@ -1,9 +1,9 @@
 #!/bin/bash
 # pymongo 4.20.1: Database.command() replaces the `lsid` of the command document with that of an implicit session,
-# and keeps the `txnNumber`. So a test of retryable writes that sets both by hand sends each command in a different session,
+# and keeps the `txnNumber`. A test of retryable writes that sets both by hand therefore sends each command in a different session,
 # and the server does not recognize a retry. pymongo neither logs this nor raises an error.
 #
-# The script does not need MongoDB: a server of thirty lines answers the handshake and records the commands.
+# The script does not need MongoDB. A server of thirty lines answers the handshake and records the commands.
 set -euo pipefail
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -1,7 +1,8 @@
 #!/bin/bash
 # pytest-forked 1.7.5 fails every test under pytest 9.2.0, even an empty one: "EXITED with status 3", without a traceback.
 # The child process serializes its reports with `marshal`, which supports only built-in types. Since pytest 9.2, a report has the
-# attribute `_id` of type NodeId, which `marshal` rejects; the child ignores that error and exits. pytest-forked has no upper bound for pytest.
+# attribute `_id` of type NodeId, which `marshal` rejects. The child ignores that error and exits. pytest-forked sets no upper bound for the
+# version of pytest.
 set -euo pipefail
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

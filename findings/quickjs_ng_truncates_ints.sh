@@ -1,6 +1,6 @@
 #!/bin/bash
 # quickjs-ng 0.17.0.2 passes a Python int of 32 to 64 bits to a JavaScript function modulo 2**32, without an error: 2**40 arrives as 0.
-# A larger int, which does not fit into 64 bits, arrives as the correct double, as does a float.
+# A larger int, which does not fit into 64 bits, arrives as the correct double. So does a float.
 set -euo pipefail
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

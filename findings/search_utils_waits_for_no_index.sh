@@ -1,9 +1,10 @@
 #!/bin/bash
 # pymongo-search-utils 0.3.1 (which langchain-mongodb uses): drop_vector_search_index(collection, name, wait_until_complete=seconds) waits
-# until the collection has no search index at all, and not until the named one is gone. If the collection has a second search index, for
-# example one for text beside one for vectors, the index is dropped at once, and the call raises TimeoutError after the whole time.
+# until the collection has no search index at all, instead of until the named index is dropped. If the collection has a second search index,
+# for example one for text in addition to one for vectors, the named index is dropped at once, but the call raises TimeoutError after the
+# whole wait time.
 #
-# The script does not need MongoDB: a class of a few lines has the two methods that the function calls.
+# The script does not need MongoDB. A class of a few lines has the two methods that the function calls.
 set -euo pipefail
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -1,4 +1,4 @@
-"""What a newcomer's first test does, for an installed wheel."""
+"""The first test of a newcomer, run with an installed wheel."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def test_a_first_test(secantus_db):
 
 
 def test_its_writes_are_undone(secantus_db):
-    """Find nothing of the other test."""
+    """Find no documents of the other test."""
     assert secantus_db.fruit.count_documents({}) == 0

@@ -209,7 +209,7 @@ class Catalog:
                 continue
             collection, before = decode_row(key, row), self.find(db, name)
             if before is not None and before.ident == collection.ident:
-                collection.take_count_of(before)
+                collection.continue_from(before)
             _read_marks(unit, collection)
             put.append(collection)
         with self._lock:

@@ -10,6 +10,7 @@ from secantus_server.catalog.rows import encode_row, row_key
 from secantus_server.diagnostics.crash_points import reach
 from secantus_server.index._index import Index
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, RecoveryUnit
+from secantus_server.storage.lifetime import Lifetime
 
 
 @dataclass
@@ -19,6 +20,7 @@ class CatalogChanges:
     Arguments:
         unit: the transaction's recovery unit.
         databases: the databases to drop.
+        ended: the lifetimes of the collections to drop.
     """
 
     unit: RecoveryUnit
@@ -26,6 +28,7 @@ class CatalogChanges:
     removed: list[tuple[str, str]] = field(default_factory=list)
     dropped: list[Index] = field(default_factory=list)
     databases: list[str] = field(default_factory=list)
+    ended: list[Lifetime] = field(default_factory=list)
 
     def save(self, collection: Collection) -> None:
         """Write a collection's current row; the commit applies it in memory."""
@@ -35,6 +38,7 @@ class CatalogChanges:
     def remove(self, collection: Collection) -> None:
         """Remove a collection's row, and drop its documents and indexes."""
         self.remove_row(collection)
+        self.ended.append(collection.lifetime)
         if not collection.is_view:
             self.unit.drop_ident(RECORDS, collection.ident)
         if collection.is_capped or collection.holds_buckets:
@@ -60,6 +64,7 @@ class CatalogChanges:
         self.removed += later.removed
         self.dropped += later.dropped
         self.databases += later.databases
+        self.ended += later.ended
 
     def drop_index(self, index: Index) -> None:
         """Drop an index's entries; after the commit, scans of the index fail."""

@@ -14,6 +14,7 @@ from secantus_server.catalog.search_contents import SearchContents
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.index.kinds.text import TextContents, any_text, text_definition
+from secantus_server.storage.lifetime import Lifetime
 from secantus_server.system._threads import Lock
 
 _NO_IMAGES: dict[str, Any] = {}
@@ -34,6 +35,7 @@ class Collection:
     old documents make room for new ones. `is_clustered`: documents are kept in the order of their `_id`s. `keeps_images`: the oplog
     keeps documents as they were before a change. `identity` is how the oplog names it: a BSON document of its namespace and UUID.
     `cached_plans`: the entries of the plan cache, by shape (see `query.plan_cache`).
+    `lifetime`: whether it still exists.
     `expanded_indexes`: the wildcard indexes for the paths of recent queries (see `query.wildcard`).
 
     Threads: `_lock` guards the creation of the RecordId counter, whose increments are atomic. `indexes` and `options` are replaced whole,
@@ -66,6 +68,7 @@ class Collection:
         self._lock = Lock()
         self._record_ids: Iterator[int] | None = None
         self.document_count = DocumentCount()
+        self.lifetime = Lifetime()
         self.cached_plans: dict[str, Any] = {}
         self.search_contents = SearchContents()
         self.expanded_indexes: dict[Any, Any] = {}
@@ -155,10 +158,11 @@ class Collection:
         kept_indexes = self.indexes if indexes is None else indexes
         kept_searches = self.search_indexes if search_indexes is None else search_indexes
         collection = Collection(self.db, self.name, self.uuid, self.ident, kept_options, kept_indexes, kept_searches)
-        collection.take_count_of(self)
+        collection.continue_from(self)
         return collection
 
-    def take_count_of(self, other: Collection) -> None:
-        """Share the document count and search contents in memory with the collection that this one replaces in the catalog."""
+    def continue_from(self, other: Collection) -> None:
+        """Share the lifetime, document count and search contents with the version that this one replaces in the catalog."""
+        self.lifetime = other.lifetime
         self.document_count = other.document_count
         self.search_contents = other.search_contents

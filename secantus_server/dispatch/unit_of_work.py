@@ -53,6 +53,7 @@ Retried = tuple[RetryableWrite, ExecutedFields]
 class StagedWrites(Protocol):
     """The documents of one collection written by a transaction."""
 
+    collection: Collection
     identity: bytes
     replicated: bool
     changes: list[Change]

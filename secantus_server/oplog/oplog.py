@@ -6,7 +6,7 @@ One lock covers taking a timestamp and committing, so a reader that sees an entr
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bson.binary import Binary
@@ -27,6 +27,7 @@ from secantus_server.oplog.retention import (
 )
 from secantus_server.oplog.write_signal import WriteSignal
 from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
+from secantus_server.storage.lifetime import Lifetime, check_alive, end_all
 from secantus_server.system._threads import Lock
 
 SECONDS_PER_HOUR = 3600
@@ -191,44 +192,65 @@ class Oplog:
         entries.close()
         return self.newest if newest is None else Timestamp(*_last_of(*newest))
 
-    def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], chain: Chain | None = None) -> Timestamp:
+    def commit(
+        self,
+        unit: RecoveryUnit,
+        entries: list[Entry],
+        writes: Sequence[Writes],
+        chain: Chain | None = None,
+        *,
+        written: Iterable[Lifetime] = (),
+        ended: Iterable[Lifetime] = (),
+    ) -> Timestamp:
         """Write entries and commit the unit's transaction.
 
         Arguments:
             entries: changes of collections; they precede the changes of documents.
             writes: the changes of documents, by collection.
             chain: the entries of the retryable write that made the changes, or None.
+            written: the lifetimes of the collections whose documents the transaction has changed.
+            ended: those of the collections that it drops.
 
         Returns:
             the timestamp of the last entry.
 
         Raises:
-            WriteConflict: another transaction wrote the same key; nothing was written.
+            WriteConflict: another transaction wrote the same key, or dropped a collection; nothing was written.
         """
         count = len(entries)
         for _, changes in writes:
             count += len(changes)
-        if not self._enabled or not count:
-            unit.commit()
-            self.signal.publish(entries, writes)
-            return self.newest
         with self._lock:
-            now_ms = self._clock.now_ms()
-            seconds, increment = self._next()
-            stamp = seconds << 32 | increment
-            if entries:
-                append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)
-                stamp += len(entries)
-            written = 0
-            for identity, changes in writes:
-                if changes:
-                    written += append_changes(unit, identity, changes, stamp, now_ms, chain)
-                    stamp += len(changes)
-            unit.commit()
-            self.signal.publish(entries, writes)
-            self._untrimmed_bytes += written
-            self._publish_time(seconds, increment + count - 1)
+            check_alive(written)
+            if self._enabled and count:
+                self._commit_logged(unit, entries, writes, chain, count)
+            else:
+                unit.commit()
+                self.signal.publish(entries, writes)
+            end_all(ended)
             return self.newest
+
+    def _commit_logged(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], chain: Chain | None, count: int) -> None:
+        """Write entries and commit; the caller holds the lock.
+
+        Arguments:
+            count: the number of entries.
+        """
+        now_ms = self._clock.now_ms()
+        seconds, increment = self._next()
+        stamp = seconds << 32 | increment
+        if entries:
+            append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)
+            stamp += len(entries)
+        written = 0
+        for identity, changes in writes:
+            if changes:
+                written += append_changes(unit, identity, changes, stamp, now_ms, chain)
+                stamp += len(changes)
+        unit.commit()
+        self.signal.publish(entries, writes)
+        self._untrimmed_bytes += written
+        self._publish_time(seconds, increment + count - 1)
 
     def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin) -> None:
         """Write a multi-document transaction as `applyOps` entries and commit it.

@@ -368,7 +368,7 @@ cdef class Express:
         try:
             if write is not None:
                 chain = self.chain_of(unit, write, executed)
-            time = self.oplog.commit(unit, [], [(collection.identity, changes)], chain)
+            time = self.oplog.commit(unit, [], [(collection.identity, changes)], chain, written=(collection.lifetime,))
         except BaseException:
             if is_uncounted:
                 count.cancel_change()

@@ -221,6 +221,7 @@ class AutoCommit:
         """Commit the writes to the store and the oplog, then apply them to the in-memory state."""
         begun, logged = 0, []
         chain, time, retried = None, None, transaction.retried
+        written = [one.collection.lifetime for one in writes]
         try:
             for one in writes:
                 begun += 1
@@ -230,9 +231,13 @@ class AutoCommit:
             if retried is not None:
                 chain = store_retried(self._services, transaction.unit, retried)
             if changes is None:
-                time = self._services.oplog.commit(transaction.unit, transaction.entries, logged, chain)
+                time = self._services.oplog.commit(transaction.unit, transaction.entries, logged, chain, written=written)
             else:
-                self._catalog.commit(changes, lambda: self._services.oplog.commit(transaction.unit, transaction.entries, logged))
+                ended = changes.ended
+                self._catalog.commit(
+                    changes,
+                    lambda: self._services.oplog.commit(transaction.unit, transaction.entries, logged, written=written, ended=ended),
+                )
         except BaseException:
             for one in writes[:begun]:
                 one.commit_failed()

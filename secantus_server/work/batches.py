@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from bson.binary import Binary
-
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.liveness import check_still_there
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
@@ -98,7 +97,8 @@ class Targets:
         self._stay = stay
         self._accepts = accepts
         self._restores = services.engine.restores
-        self._uuid: Binary | None = None
+        # The collection when the statement began.
+        self._first: Collection | None = None
         self._scope = ReadScope(check=check)
         self._documents: Documents | None = None
         self._seen: set[int] = set()
@@ -132,7 +132,7 @@ class Targets:
         self._retry()
         unit = transaction.unit
         self.collection = transaction.catalog.find(*self._namespace)
-        self._check_collection()
+        self._check_collection(transaction)
         if self.collection is None:
             self._scan_ended, self._batch = True, []
         elif self._pending:
@@ -161,16 +161,16 @@ class Targets:
             self._room = max(self._room // 4, 1)
         self._batch, self._taken = [], []
 
-    def _check_collection(self) -> None:
+    def _check_collection(self, transaction: Transaction) -> None:
         if self._accepts is not None and self.collection is not None and not self._accepts(self.collection):
             raise CommandError(QUERY_PLAN_KILLED, f"query plan killed :: collection or index changed: {'.'.join(self._namespace)}")
         if not self._begun:
-            self._uuid = None if self.collection is None else self.collection.uuid
+            self._first = self.collection
             return
         if self._services.engine.restores != self._restores:
             raise CommandError(QUERY_PLAN_KILLED, "query plan killed :: the store was restored to a snapshot")
-        if self.collection is None or self.collection.uuid != self._uuid:
-            raise CommandError(QUERY_PLAN_KILLED, f"query plan killed :: collection dropped or renamed: {'.'.join(self._namespace)}")
+        if self._first is not None:
+            check_still_there(transaction.catalog, self._first)
 
     def _scan(self, collection: Collection, unit: RecoveryUnit) -> list[Target]:
         """Return the next documents of the query."""
@@ -184,7 +184,12 @@ class Targets:
         found: list[Target] = []
         try:
             self._fill(found, documents)
-        except WriteConflict:
+        except CommandError as error:
+            if collection.lifetime.is_over:
+                # The scan has noticed that its index was dropped. The next attempt sees that the collection was.
+                raise WriteConflict() from error
+            if not isinstance(error, WriteConflict):
+                raise
             self._resume_scan(found)
             raise
         finally:

@@ -168,7 +168,7 @@ def test_a_collections_count() -> None:
     collection.remember_count(1, 2)
     assert collection.count() == 7, "it was counted before the change"
     changed = Collection("db", "c", UUID, 1, {"capped": True}, [])
-    changed.take_count_of(collection)
+    changed.continue_from(collection)
     collection.documents_changed(-1)
     assert changed.count() == 6, "a write that began before the change of the definition counts as well"
 

@@ -202,7 +202,7 @@ def test_a_change_of_the_catalog_whose_commit_fails_lets_transactions_begin(
     collection = server.services.catalog.find("d", "c")
     assert collection is not None
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise CommandError(2, "no")
 
     monkeypatch.setattr(server.services.oplog, "commit", fail)

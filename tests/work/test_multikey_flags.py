@@ -79,10 +79,10 @@ def test_a_failed_commit_leaves_no_flag_in_memory_only(server: SecantusDBServer,
     oplog, fails = server.services.oplog, iter([True])
     commit = oplog.commit
 
-    def failing(*args: Any) -> None:
+    def failing(*args: Any, **kwargs: Any) -> None:
         if next(fails, False):
             raise WriteConflict
-        commit(*args)
+        commit(*args, **kwargs)
 
     monkeypatch.setattr(oplog, "commit", failing)
     write(server, {"_id": 1, "a": [1, 2]})

@@ -150,7 +150,7 @@ def _make_room(transaction: CatalogTransaction, place: _Place, drop: bool | Bina
 def _rename(transaction: CatalogTransaction, collection: Collection, place: _Place, dropped: Binary | None) -> None:
     old = collection
     renamed = Collection(place.db, place.name, old.uuid, old.ident, old.options, old.indexes, old.search_indexes)
-    renamed.take_count_of(collection)
+    renamed.continue_from(collection)
     transaction.changes.remove_row(collection)
     transaction.changes.save(renamed)
     log_rename(transaction, collection.uuid, collection.namespace, str(place), dropped)

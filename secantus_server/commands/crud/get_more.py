@@ -13,7 +13,7 @@ from bson.int64 import Int64
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import RawArray
 from secantus_server.bson.values import type_name
-from secantus_server.commands.crud.liveness import check_still_there
+from secantus_server.catalog.liveness import check_still_there
 from secantus_server.cursors.cursor import Cursor, Watch
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.error_labels import label_change_stream_error

@@ -1,6 +1,7 @@
-"""The check that the collection of an open cursor still exists.
+"""The check that the collection of an open cursor or a running statement still exists.
 
-MongoDB closes a cursor whose collection was dropped or renamed at the next getMore, and reports the reason.
+MongoDB closes a cursor whose collection was dropped or renamed at the next getMore, and reports the reason. It ends an update or delete of
+many documents in the same way.
 https://www.mongodb.com/docs/manual/reference/command/getMore/
 """
 
@@ -14,11 +15,11 @@ from secantus_server.errors import CommandError
 
 
 def check_still_there(catalog: CatalogView, collection: Collection) -> None:
-    """Check that a cursor's namespace is still the collection that the cursor was opened on.
+    """Check that a namespace is still the collection that the cursor or statement began with.
 
     Arguments:
-        catalog: the catalog as the getMore's transaction sees it.
-        collection: the collection when the cursor was opened.
+        catalog: the catalog as the current transaction sees it.
+        collection: the collection when the cursor was opened or the statement began.
 
     Raises:
         CommandError: 175 QueryPlanKilled, the collection was renamed or dropped, even if another one has its name now.

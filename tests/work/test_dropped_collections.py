@@ -1,0 +1,76 @@
+"""A collection that is dropped while a write runs on it: the write comes before the drop, or sees that the collection is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pymongo import ReturnDocument
+from pymongo.database import Database
+
+from secantus_server.server import SecantusDBServer
+
+Documents = Database[dict[str, Any]]
+COUNT = 20
+WRITES: dict[str, tuple[Callable[[Documents], Any], Any]] = {
+    "insert": (lambda db: db.c.insert_one({"_id": "new"}).inserted_id, "new"),
+    "insert of many": (lambda db: len(db.c.insert_many([{"_id": f"new{n}"} for n in range(200)]).inserted_ids), 200),
+    "update": (lambda db: db.c.update_one({"_id": 1}, {"$set": {"a": 1}}).matched_count, 0),
+    "update of many": (lambda db: db.c.update_many({}, {"$set": {"a": 1}}).matched_count, 0),
+    "update by pipeline": (lambda db: db.c.update_many({}, [{"$set": {"a": {"$add": ["$_id", 1]}}}]).matched_count, 0),
+    "delete": (lambda db: db.c.delete_one({"_id": 1}).deleted_count, 0),
+    "delete of many": (lambda db: db.c.delete_many({}).deleted_count, 0),
+    "findAndModify": (lambda db: db.c.find_one_and_update({"_id": 1}, {"$set": {"a": 1}}, return_document=ReturnDocument.AFTER), None),
+}
+
+
+def before_commit(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch, run: Callable[[], Any]) -> None:
+    """Run something once before the next commit."""
+    oplog = server.services.oplog
+    commit = oplog.commit
+
+    def interposed(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(oplog, "commit", commit)
+        run()
+        return commit(*args, **kwargs)
+
+    monkeypatch.setattr(oplog, "commit", interposed)
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("action", ["drop", "dropDatabase"])
+def test_a_write_does_not_commit_after_the_drop(
+    server: SecantusDBServer, db: Documents, monkeypatch: pytest.MonkeyPatch, write: str, action: str
+) -> None:
+    run, expected = WRITES[write]
+    db.c.insert_many([{"_id": number} for number in range(COUNT)])
+    old = next(db.list_collections())["info"]["uuid"]
+    other = db.client[db.name]
+    before_commit(server, monkeypatch, lambda: other.c.drop() if action == "drop" else other.client.drop_database(db.name))
+    assert run(db) == expected
+    inserted = {"insert": 1, "insert of many": 200}.get(write, 0)
+    assert db.c.count_documents({}) == inserted
+    entries = list(db.client.local["oplog.rs"].find().sort("ts", 1))
+    dropped = next(at for at, entry in enumerate(entries) if entry["o"] == {"drop": "c"} and entry["ui"] == old)
+    assert all(repr(old) not in repr(entry) for entry in entries[dropped + 1 :])
+
+
+def test_a_drop_and_creation_anew(server: SecantusDBServer, db: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    db.c.insert_many([{"_id": number} for number in range(COUNT)])
+
+    def replace() -> None:
+        db.c.drop()
+        db.c.insert_one({"_id": "new"})
+
+    before_commit(server, monkeypatch, replace)
+    assert db.c.update_many({}, {"$set": {"a": 1}}).modified_count == 1
+    assert db.c.find_one() == {"_id": "new", "a": 1}
+
+
+def test_a_restore_gives_a_dropped_collection_back(server: SecantusDBServer, db: Documents) -> None:
+    db.c.insert_one({"_id": 1})
+    with server.checkpoint() as snapshot:
+        db.c.drop()
+        server.restore(snapshot)
+    assert db.c.update_one({"_id": 1}, {"$set": {"a": 1}}).modified_count == 1

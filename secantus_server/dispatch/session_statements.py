@@ -1,4 +1,4 @@
-"""Statements of multi-document transactions: their options, the checkout of the transaction, and its end.
+"""Statements of multi-document transactions: the validation of their options, and the checkout and abort of the transaction.
 
 https://github.com/mongodb/specifications/blob/master/source/transactions/transactions.md
 """
@@ -32,7 +32,7 @@ _OWN_DATABASES = ("admin", "config", "local")
 
 
 def check_transaction_options(command: Command, request: Request) -> None:
-    """Validate `autocommit` and `startTransaction`, and whether the command may run in a transaction.
+    """Validate `autocommit` and `startTransaction`, and check that the command may run in a transaction.
 
     Raises:
         CommandError: 72 InvalidOptions for a wrong combination, 14, 263 OperationNotSupportedInTransaction.
@@ -95,15 +95,15 @@ def _check_command(command: Command, request: Request) -> None:
 def run_statement(
     command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
 ) -> Reply:
-    """Run a statement of a transaction, which any error aborts.
+    """Run a statement of a transaction; any error aborts the transaction.
 
     Arguments:
         request: a request with a session, a `txnNumber` and `autocommit: false`.
         run: runs the command.
 
     Raises:
-        CommandError: 225 TransactionTooOld, 117 for a number already in use, 251 NoSuchTransaction, 256 TransactionCommitted; and
-            the errors of the command.
+        CommandError: 225 TransactionTooOld, 117 for a transaction number already in use, 251 NoSuchTransaction,
+            256 TransactionCommitted, and the errors of the command.
     """
     try:
         transaction = _start(request) if request.body.get("startTransaction") else find_transaction(request)
@@ -117,7 +117,7 @@ def run_statement(
 
 
 def write_conflict() -> CommandError:
-    """Return the error of a statement that meets a write of another transaction."""
+    """Return the error for a statement that conflicts with a write of another transaction."""
     return CommandError(
         112,
         "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or multi-document "
@@ -154,7 +154,7 @@ def _run_in(
 
 
 def _start(request: Request) -> SessionTransaction:
-    """Begin a transaction of the request's session; an open one with an older number is aborted.
+    """Begin a transaction of the request's session; abort the session's open transaction if its number is older.
 
     Raises:
         CommandError: 225 TransactionTooOld, 117 ConflictingOperationInProgress.
@@ -174,7 +174,7 @@ def _start(request: Request) -> SessionTransaction:
 
 
 def _record(request: Request, transaction: SessionTransaction) -> None:
-    """Record a new transaction, and abort the one of its session that it replaces.
+    """Register a new transaction as its session's newest, and abort the transaction that it replaces.
 
     Raises:
         CommandError: 225 TransactionTooOld if the session has begun a newer transaction or retryable write meanwhile.
@@ -186,13 +186,13 @@ def _record(request: Request, transaction: SessionTransaction) -> None:
         sessions.transactions.abort_when_idle(older, acquire)
     newest = sessions.retries.newest_number(session) or number
     if older is transaction or newest > number:
-        # The newer statement has looked for open transactions before this one was recorded.
+        # The newer statement looked for open transactions before this transaction was registered, so it did not abort it.
         sessions.transactions.abort_when_idle(transaction, acquire)
         raise too_old(session, number, newest)
 
 
 def find_transaction(request: Request) -> SessionTransaction:
-    """Return the transaction that a request names.
+    """Return the transaction with the session and `txnNumber` of a request.
 
     Raises:
         CommandError: 225 TransactionTooOld, 251 NoSuchTransaction.
@@ -216,7 +216,7 @@ def find_transaction(request: Request) -> SessionTransaction:
 
 
 def enter_transaction(transaction: SessionTransaction, request: Request) -> None:
-    """Continue a transaction, or open it for its first statement; the caller holds its lock.
+    """Continue a transaction, or open it for its first statement. The caller holds the transaction's lock.
 
     Raises:
         CommandError: 251 NoSuchTransaction if it was aborted, 256 TransactionCommitted.
@@ -236,16 +236,16 @@ def enter_transaction(transaction: SessionTransaction, request: Request) -> None
     try:
         transaction.work.enter()
     except WriteConflict:
-        # A snapshot restore has rolled it back.
+        # A snapshot restore has rolled the transaction back.
         abort_transaction(request, transaction)
         raise aborted_error(number) from None
 
 
 def abort_transaction(request: Request, transaction: SessionTransaction) -> None:
-    """Abort a transaction in progress; the caller holds its lock."""
+    """Abort a transaction in progress. The caller holds the transaction's lock."""
     request.services.sessions.transactions.abort_held(transaction)
 
 
 def ends_transaction(request: Request, error: CommandError) -> bool:
-    """Return whether an error of a statement in a transaction is one of the whole command, not an entry of its `writeErrors`."""
+    """Return whether a statement's error aborts the transaction and so fails the whole command, instead of going into `writeErrors`."""
     return request.transaction is not None and (error.code in TRANSIENT_CODES or error.code in _FATAL_CODES)

@@ -1,4 +1,4 @@
-"""The multi-document transactions of sessions: their states, and the signal that one has ended.
+"""The multi-document transactions of sessions: their states, their aborts, and the signal that a transaction has ended.
 
 https://www.mongodb.com/docs/manual/core/transactions/
 """
@@ -24,23 +24,23 @@ class State(Enum):
 
 
 class OpenWork(Protocol):
-    """The open part of a transaction, between its first statement and its end."""
+    """The unit of work of a transaction, which is open from the first statement to the end of the transaction."""
 
     def enter(self) -> None:
         """Continue the transaction for a command.
 
         Raises:
-            WriteConflict: if it was rolled back meanwhile.
+            WriteConflict: if the transaction was rolled back in the meantime.
         """
 
     def leave(self) -> None:
         """Leave the transaction open after a command."""
 
     def commit(self) -> None:
-        """Commit; called between `enter` and the end."""
+        """Commit the transaction; called after `enter` instead of `leave`."""
 
     def abort(self) -> None:
-        """Roll back; called between `enter` and the end, or while no command uses the transaction."""
+        """Roll the transaction back; called after `enter` instead of `leave`, or while no command uses the transaction."""
 
 
 class SessionTransaction:
@@ -51,9 +51,9 @@ class SessionTransaction:
         number: its `txnNumber`.
         deadline: the time at which it is aborted, in seconds of `Clock.elapsed`.
 
-    `operation` is the running operation of its current statement, `last_operation` that of the newest one. `first_operation` has begun the
-    transaction, and `active_s` is the time spent in finished statements. `is_killed` is set before an abort from outside, which the
-    statement that holds the lock then completes.
+    `operation` is the operation of the running statement, or None; `first_operation` and `last_operation` are those of the first and the
+    newest statement. `active_s` is the time spent in finished statements. Another thread that aborts the transaction sets `is_killed`; if
+    a statement holds the lock then, the transaction is rolled back after the statement.
 
     Threads: the thread of a command holds `lock` while it uses the transaction; `lock` guards everything but `is_killed`.
     """
@@ -76,13 +76,13 @@ class SessionTransaction:
         self.is_killed = False
 
     def enter(self, operation: Any) -> None:
-        """Note the operation of a statement; the caller holds the lock."""
+        """Record the operation of a statement that begins. The caller holds the lock."""
         self.operation = self.last_operation = operation
         if self.first_operation is None:
             self.first_operation = operation
 
     def leave(self, now: float) -> None:
-        """Note the end of a statement; the caller holds the lock.
+        """Record the end of a statement. The caller holds the lock.
 
         Arguments:
             now: the time on the monotonic clock.
@@ -93,12 +93,12 @@ class SessionTransaction:
 
 
 def aborted_error(number: int) -> CommandError:
-    """Return the error 251 NoSuchTransaction of a command for an aborted transaction."""
+    """Return the error 251 NoSuchTransaction for a statement of an aborted transaction."""
     return CommandError(251, f"Transaction with {{ txnNumber: {number} }} has been aborted.")
 
 
 def committed_transaction(session: bytes, number: int) -> SessionTransaction:
-    """Return a transaction that has been committed."""
+    """Return a new object for a transaction that was committed earlier."""
     transaction = SessionTransaction(session, number, 0)
     transaction.state = State.COMMITTED
     return transaction
@@ -107,9 +107,9 @@ def committed_transaction(session: bytes, number: int) -> SessionTransaction:
 class Transactions:
     """The newest transaction of each session.
 
-    `namespaces` are the locks of open transactions on collections.
+    `namespaces` contains the locks of open transactions on collections.
 
-    Threads: single dict operations are atomic. `_ended` guards the numbers and is notified when a transaction ends.
+    Threads: single dict operations are atomic. `_ended` guards the counters and is notified when a transaction ends.
     """
 
     def __init__(self) -> None:
@@ -121,12 +121,13 @@ class Transactions:
         self.namespaces = NamespaceLocks()
 
     def begin(self, transaction: SessionTransaction) -> SessionTransaction | None:
-        """Record a session's new transaction, unless one with a newer number is open.
+        """Register a session's new transaction, unless a transaction with a higher number is open.
 
-        Two commands of one session may begin transactions at the same time, and the older number may arrive here last.
+        Two commands of one session may begin transactions at the same time, and the one with the lower number may call this last.
 
         Returns:
-            the open transaction that has to be aborted: the session's older one, or the new one itself if it was not recorded.
+            the open transaction that the caller must abort: the session's older one, or the new one itself if it was not registered; or
+            None.
         """
         with self._ended:
             self.open += 1
@@ -147,7 +148,7 @@ class Transactions:
         return self._newest.get(session)
 
     def finish(self, transaction: SessionTransaction, state: State) -> None:
-        """Record the end of a transaction and wake the writers that wait for it; the caller holds its lock."""
+        """Record the end of a transaction, and wake the writers that wait for it. The caller holds the transaction's lock."""
         transaction.state = state
         transaction.work = None
         with self._ended:
@@ -160,21 +161,21 @@ class Transactions:
             self._ended.notify_all()
 
     def abort(self, transaction: SessionTransaction, error: CommandError | None) -> None:
-        """Abort a transaction from outside: an idle one is rolled back at once, and a running statement is woken and fails.
+        """Abort a transaction from another thread. Roll an idle transaction back at once; make a running statement fail.
 
         Arguments:
-            error: the error of its running statement; None lets it finish.
+            error: the error of the running statement. With None, a transaction with a running statement is not aborted.
         """
         if error is not None:
             transaction.is_killed = True
             operation = transaction.operation
             if operation is not None:
-                # Each gets its own error, since its labels depend on the command.
+                # Each operation gets its own copy of the error, since the labels depend on the command.
                 operation.interrupt(CommandError(error.code, error.message, error.labels, error.info))
         self._abort_idle(transaction)
 
     def _abort_idle(self, transaction: SessionTransaction) -> None:
-        """Abort a transaction unless a command uses it, which `release` makes do the same."""
+        """Abort a transaction unless a command uses it; in that case `release` does it."""
         if transaction.lock.acquire(blocking=False):
             try:
                 self.abort_held(transaction)
@@ -182,16 +183,16 @@ class Transactions:
                 transaction.lock.release()
 
     def abort_held(self, transaction: SessionTransaction) -> None:
-        """Abort a transaction unless it has ended; the caller holds its lock."""
+        """Abort a transaction unless it has ended. The caller holds the transaction's lock."""
         if transaction.state is State.IN_PROGRESS:
             if transaction.work is not None:
                 transaction.work.abort()
             self.finish(transaction, State.ABORTED)
 
     def release(self, transaction: SessionTransaction) -> None:
-        """Release the lock of a transaction after a command; one that was killed meanwhile is aborted."""
+        """Release the lock of a transaction after a command. Abort the transaction if it was killed in the meantime."""
         transaction.lock.release()
-        # After the release, so that a later kill finds the lock free.
+        # Checked after the release: a kill from now on finds the lock free.
         if transaction.is_killed:
             self._abort_idle(transaction)
 
@@ -202,7 +203,7 @@ class Transactions:
                 self.abort(transaction, error)
 
     def abort_older(self, session: bytes, acquire: Callable[[Lock], None]) -> None:
-        """Abort a session's open transaction, since the session continues with a newer number. Wait for a statement that runs.
+        """Abort a session's open transaction because the session has begun a newer number. Wait for a running statement first.
 
         Arguments:
             acquire: acquires a lock, and raises if the waiting operation was killed or timed out.
@@ -212,7 +213,7 @@ class Transactions:
             self.abort_when_idle(found, acquire)
 
     def abort_when_idle(self, transaction: SessionTransaction, acquire: Callable[[Lock], None]) -> None:
-        """Abort a transaction once the statement that runs in it has ended.
+        """Abort a transaction as soon as its running statement has ended.
 
         Arguments:
             acquire: as for `abort_older`.
@@ -224,21 +225,21 @@ class Transactions:
             transaction.lock.release()
 
     def end(self, session: bytes) -> None:
-        """Abort a session's open transaction, and forget the session."""
+        """Abort a session's open transaction, and remove the session."""
         found = self._newest.pop(session, None)
         if found is not None and found.state is State.IN_PROGRESS:
             self.abort(found, aborted_error(found.number))
 
     def abort_expired(self, now: float) -> None:
-        """Abort the transactions that are older than the server allows.
+        """Abort the transactions whose deadline has passed.
 
         Arguments:
-            now: the seconds of `Clock.elapsed`.
+            now: the current value of `Clock.elapsed`.
         """
         self.abort_where(lambda one: one.deadline <= now, CommandError(290, "The transaction exceeded transactionLifetimeLimitSeconds."))
 
     def wait_for_end(self, timeout_s: float) -> None:
-        """Wait until an open transaction ends, at most `timeout_s`; return at once if none is open."""
+        """Wait at most `timeout_s` until any open transaction ends. Return at once if none is open."""
         with self._ended:
             if self.open:
                 ends = self._ends

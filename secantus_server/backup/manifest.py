@@ -13,7 +13,7 @@ NAME: Final = "manifest.json"
 FORMAT: Final = 1
 DAMAGED: Final = 301
 
-#: Told the number of bytes of each piece that was processed; it may raise to end the work.
+#: Called with the size in bytes of each piece that was processed. It may raise to stop the work.
 Progress = Callable[[int], object]
 
 

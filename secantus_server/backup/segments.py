@@ -21,7 +21,7 @@ from secantus_server.oplog.reader import EVERYTHING, Rows
 from secantus_server.storage import Engine
 
 _NAME: Final = re.compile(r"oplog-([0-9a-f]{16})-([0-9a-f]{16})\.bson\.gz")
-#: The size of the entries from which on another segment is begun.
+#: The size of a segment's entries at which a new segment is begun.
 _SEGMENT_BYTES: Final = 64 * 1024 * 1024
 _LENGTH_BYTES: Final = 4
 
@@ -45,7 +45,7 @@ def segments_in(directory: Path) -> list[Segment]:
 
 
 class OplogArchive:
-    """Archives the oplog of an open store.
+    """The archiver of an open store's oplog.
 
     Arguments:
         engine: the store.

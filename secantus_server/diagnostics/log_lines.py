@@ -44,14 +44,14 @@ class Line(NamedTuple):
 
 
 def as_text(line: Line) -> str:
-    """Return a line for people."""
+    """Return a line as readable text."""
     shown = f"{line.time()} {logging.getLevelName(line.level)} {line.message}"
     return shown if line.error is None else f"{shown}\n{_trace(line.error)}"
 
 
 def as_json(line: Line) -> str:
     """Return a line as a JSON document with the fields `t`, `s`, `c`, `id`, `ctx`, `msg` and `attr`."""
-    # Only a daemon that logs JSON needs the module.
+    # Imported here, because only a daemon that logs JSON needs it.
     import json
 
     document: dict[str, Any] = {
@@ -71,7 +71,7 @@ def as_json(line: Line) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats the records of Python's `logging` as JSON lines, for a daemon that logs to stderr."""
+    """A formatter of `logging` records as JSON lines, for a daemon that logs to stderr."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

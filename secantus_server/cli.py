@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_console(settings: Settings) -> None:
-    """Check that a console can be started, if there is to be one.
+    """Check that the console can be started, if the settings request one.
 
     Raises:
         SettingsError: its packages are not installed.
@@ -148,7 +148,7 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
 
 @contextlib.contextmanager
 def _pid_file(path: str) -> Iterator[None]:
-    """Have the pid file, if there is to be one, for a block.
+    """Return a context manager that creates the pid file, if the settings request one, and removes it at the end.
 
     Raises:
         CommandError: another daemon has it, or it cannot be written.
@@ -169,7 +169,7 @@ def _pid_file(path: str) -> Iterator[None]:
 
 
 def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -> None:
-    """Begin a new log file at SIGUSR1; reload the certificates at SIGHUP, if there are any. The first other signal stops the server.
+    """Begin a new log file at each SIGUSR1, and reload the certificates (if any) at each SIGHUP. Any other signal stops the server.
 
     A second one ends the process.
 
@@ -189,7 +189,7 @@ def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -
 
 
 def _await_end_of(parent: int, server: SecantusDBServer) -> None:
-    """Stop the server when the process that started it has ended: this process then has another parent."""
+    """Stop the server when the process that started it has ended. That is noticed because this process then has another parent."""
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)
     server.request_stop()

@@ -42,7 +42,7 @@ class Clock(SystemTime):
 
 
 class SettableClock(Clock):
-    """A clock that advances only on request.
+    """A clock that advances only when told to.
 
     Arguments:
         now_ms: the initial time.

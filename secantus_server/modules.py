@@ -14,7 +14,7 @@ from types import ModuleType
 
 from secantus_server.system._threads import RLock
 
-#: The late imports that run now. A look-up in a registry that finds something meanwhile calls `settle`.
+#: The late imports that are running. While there are any, a lookup in a registry must call `settle` before it trusts an entry.
 RUNNING: list[str] = []
 
 # The modules that were imported late, by name; and all of ours that were there after the latest late import. `_LOCK` guards the changes of
@@ -63,7 +63,7 @@ def import_modules(package: str, paths: Iterable[str]) -> None:
 
 
 def import_late(name: str) -> ModuleType:
-    """Return a module, which is imported at the first call, long after the others.
+    """Return a module; import it at the first call, which may be long after the server's start.
 
     Tools such as pytester remove the modules that were imported since some time. Ours are put back before an import, because a second
     import of a registry would make a second, empty one.
@@ -84,7 +84,7 @@ def import_late(name: str) -> ModuleType:
 
 
 def settle() -> None:
-    """Wait until no other thread imports a module late: what it has registered so far may not be complete."""
+    """Wait until no other thread is importing a module late, since the module's registrations may still be incomplete."""
     with _LOCK:
         pass
 

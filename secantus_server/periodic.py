@@ -41,7 +41,7 @@ TIDY_BUDGET_MS = 4.0
 
 
 class Interrupted(CommandError):
-    """A pass over expired documents has waited too long for an open transaction."""
+    """Raised if a pass over expired documents has waited too long for an open transaction."""
 
     def __init__(self) -> None:
         super().__init__(11601, "the pass over expired documents does not wait for an open transaction")
@@ -67,12 +67,12 @@ def expire(services: Services) -> None:
 
 
 def close_idle_cursors(services: Services) -> None:
-    """Close the cursors that were idle for too long."""
+    """Close the cursors that have been idle longer than the timeout."""
     services.cursors.close_idle(parameter_value(services, "cursorTimeoutMillis") / 1000)
 
 
 class Periodic:
-    """Runs a server's periodic work until it is stopped.
+    """The thread that runs a server's periodic work until it is stopped.
 
     Arguments:
         services: the server's services.
@@ -176,7 +176,7 @@ class Periodic:
             archive.archive()
 
     def _write_noop(self) -> None:
-        """Advance the operation time of a replica set without writes since the last time.
+        """Advance the operation time of a replica set if there were no writes since the last call.
 
         https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-param.writePeriodicNoops
         """

@@ -80,7 +80,7 @@ _RUNNING: weakref.WeakSet[SecantusDBServer] = weakref.WeakSet()
 
 
 def _abandon_all() -> None:
-    """Abandon the servers in a forked child, which has none of their threads."""
+    """Abandon the servers in a forked child, where their threads do not exist."""
     for server in list(_RUNNING):
         server.abandon()
 
@@ -89,7 +89,7 @@ os.register_at_fork(after_in_child=_abandon_all)
 
 
 def _free_memory(services: Services) -> None:
-    """Release what a store that is nearly full can do without."""
+    """Release the data that a nearly full store does not need."""
     services.history.clear()
     services.oplog.trim_if_large()
 
@@ -184,10 +184,10 @@ class SecantusDBServer(Recording):
         return self
 
     def _metrics_endpoint(self, services: Services) -> MetricsEndpoint | None:
-        """Return the endpoint of the metrics, or None if there is to be none."""
+        """Return the endpoint for metrics, or None if the settings name none."""
         if not self.settings.metrics_port:
             return None
-        # Imported here, as all that few servers use, because an import costs each start.
+        # Imported here, because few servers use it, and an import at the top would slow down every start.
         from secantus_server.net.metrics_endpoint import MetricsEndpoint
 
         return MetricsEndpoint(services)
@@ -226,7 +226,7 @@ class SecantusDBServer(Recording):
             raise StorageError(f"The log file {settings.log_file} cannot be opened: {(error.strerror or str(error)).lower()}.") from error
 
     def rotate_log(self) -> None:
-        """Begin a new log file, if there is one.
+        """Begin a new log file, if the server has a log file.
 
         Raises:
             OSError: the file cannot be renamed or opened.
@@ -324,11 +324,11 @@ class SecantusDBServer(Recording):
             unit.get(META, b"alive")
 
     def request_stop(self) -> None:
-        """Let `wait` return. This only sets an event, so that commands and signal handlers may call it."""
+        """Make `wait` return. This only sets an event, so commands and signal handlers may call it."""
         self._stop_asked.set()
 
     def reload_certificates(self, reason: str = "reload_certificates") -> None:
-        """Read the files of the `tls_*` settings again, for new connections. Open ones stay as they are.
+        """Read the files of the `tls_*` settings again, for new connections. Open connections are not affected.
 
         Arguments:
             reason: what asked for it, for the log.
@@ -430,7 +430,7 @@ class SecantusDBServer(Recording):
         return None if self._services is None or self._listener is None else self._listener.connect()
 
     def interrupt_thread(self, thread: int) -> None:
-        """Make the command fail, with error 11601, that a thread of a direct client runs, if there is one."""
+        """If a thread of a direct client is running a command, make the command fail with error 11601."""
         for operation in self.services.operations.all():
             if operation.thread == thread:
                 operation.interrupt(CommandError(11601, "operation was interrupted"))
@@ -450,7 +450,7 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().take()
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
-        """Make a snapshot one of the present state; return whether that was possible: nothing was written since the innermost one."""
+        """Move a snapshot to the current state; return False if that is impossible because of writes since the innermost snapshot."""
         return self._open_snapshots().renew(snapshot)
 
     def restore(self, snapshot: ServerSnapshot) -> None:
@@ -462,7 +462,7 @@ class SecantusDBServer(Recording):
         self._open_snapshots().restore(snapshot)
 
     def keep_definitions(self) -> None:
-        """Make restores keep the definitions of collections that were created and not dropped, and remove only their documents.
+        """Make restores only empty the collections that were created since the snapshot, instead of dropping them.
 
         A collection or view created since the snapshot does not appear in listings after the restore. It comes back, with its options and
         indexes but without documents, when a command writes to it or looks it up. An index created since on an older collection is kept
@@ -479,11 +479,11 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().written_since(snapshot)
 
     def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
-        """Undo the writes since a snapshot, end it and all later ones, and return the state for `put_back`."""
+        """Undo the writes since a snapshot, end this and all later snapshots, and return their state for `put_back`."""
         return self._open_snapshots().set_aside(snapshot)
 
     def put_back(self, aside: SetAside) -> None:
-        """Retake the snapshots that were set aside, and repeat the writes since each on the current contents.
+        """Retake the snapshots that were set aside, and repeat the writes since each of them on the current contents.
 
         Raises:
             CommandError: 11000 if a document conflicts with one written meanwhile.
@@ -491,7 +491,7 @@ class SecantusDBServer(Recording):
         self._open_snapshots().put_back(aside)
 
     def block(self, reason: str | None) -> None:
-        """Refuse all commands except those with which a driver connects and disconnects.
+        """Refuse all commands except those that drivers need to connect and disconnect.
 
         Arguments:
             reason: the message of the error 20 that commands fail with; None ends this.
@@ -501,7 +501,7 @@ class SecantusDBServer(Recording):
         self._gate.close(reason)
 
     def present(self, release: str) -> None:
-        """Answer later commands like another release of MongoDB. Clients that wait for a change of the topology are told its version.
+        """Imitate another release of MongoDB from the next command on. Waiting hellos reply at once with the new release's version.
 
         Arguments:
             release: a value of the setting `compat`.
@@ -527,12 +527,12 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().differences(snapshot)
 
     def clock(self) -> tuple[int, bool]:
-        """Return the server's time in milliseconds since the Unix epoch, and whether it runs."""
+        """Return the server clock's time in milliseconds since the Unix epoch, and whether the clock runs."""
         clock = self.services.clock
         return clock.now_ms(), not clock.is_stopped
 
     def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
-        """Move the server's time, and expire what is due then before the return: transactions, cursors, sessions and documents.
+        """Move the server's clock, and then expire the transactions, cursors, sessions and documents that are due.
 
         The time of `$$NOW`, of dates, ObjectIds and timestamps in documents, of expiry, and the wall time of change streams follows. The
         cluster time and time limits do not.
@@ -554,14 +554,14 @@ class SecantusDBServer(Recording):
         return to_ms
 
     def restore_clock(self) -> None:
-        """Make the server's time that of the system again."""
+        """Set the server's clock back to the system's time."""
         services = self.services
         if services.clock.is_moved:
             services.sessions.follow_clock(services.clock.system_ms() - services.clock.now_ms())
             services.clock.end_move()
 
     def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
-        """Set the fail point failCommand under a label, in addition to others that are set.
+        """Set the fail point failCommand with a label, in addition to any others that are set.
 
         Arguments:
             label: distinguishes it from the others.
@@ -579,7 +579,7 @@ class SecantusDBServer(Recording):
         self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", mode, data)
 
     def end_fault(self, label: str) -> None:
-        """End a fault that `set_fault` has set. Do nothing if it has ended."""
+        """End a fault that `set_fault` has set. Do nothing if it has already ended."""
         self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", None, {})
 
     def fault_count(self, label: str) -> int:
@@ -587,5 +587,5 @@ class SecantusDBServer(Recording):
         return self.services.fail_points.count(f"{FAIL_COMMAND}/{label}")
 
     def checkpoint(self) -> AbstractContextManager[ServerSnapshot]:
-        """Undo the writes of a block at its end."""
+        """Return a context manager that undoes the writes of a block at its end."""
         return checkpoint(self)

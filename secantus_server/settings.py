@@ -340,7 +340,7 @@ def check_names(names: Mapping[str, Any], where: str) -> None:
     """
     for name in names:
         if name not in _TYPES:
-            # Imported here, as all that is rarely needed, because an import costs each start.
+            # Imported here, because it is rarely needed, and an import at the top would slow down every start.
             import difflib
 
             near = [FORMER_NAMES[name]] if name in FORMER_NAMES else difflib.get_close_matches(name, _TYPES, n=1)

@@ -1,4 +1,4 @@
-"""The releases of MongoDB whose answers the server can give: a release presents its version, and has each difference up to it.
+"""The releases of MongoDB that the server can imitate. A release has a version, and all differences up to this version.
 
 A parser asks the release that its context carries: `ctx.release.has(differences.NULL_ON_DOTTED_PATHS)`.
 """
@@ -62,11 +62,11 @@ class Release:
         return [*map(int, self.version.split(".")), 0]
 
     def has(self, difference: Difference) -> bool:
-        """Return whether the release gives the new answer."""
+        """Return whether the release has the new answer."""
         return difference.since in self._known
 
     def knows(self, since: str) -> bool:
-        """Return whether the release contains what exists since a version."""
+        """Return whether the release has the features that MongoDB added in a version."""
         return since in self._known
 
 

@@ -50,8 +50,8 @@ class Interrupted(CommandError):
 def expire(services: Services) -> None:
     """Do the work that is due because a test has moved the clock, in the calling thread.
 
-    Transactions, cursors and sessions come first, because they may hold what expires. A document that an open transaction has written
-    does not expire before its end.
+    Expire transactions, cursors and sessions first, because they may use documents that expire. A document that an open transaction has
+    written does not expire before the transaction ends.
     """
     services.sessions.transactions.abort_expired(services.clock.elapsed())
     close_idle_cursors(services)

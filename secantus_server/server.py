@@ -486,7 +486,7 @@ class SecantusDBServer(Recording):
         """Retake the snapshots that were set aside, and repeat the writes since each of them on the current contents.
 
         Raises:
-            CommandError: 11000 if a document conflicts with one written meanwhile.
+            CommandError: 11000 if a document conflicts with a document written in the meantime.
         """
         self._open_snapshots().put_back(aside)
 
@@ -494,7 +494,7 @@ class SecantusDBServer(Recording):
         """Refuse all commands except those that drivers need to connect and disconnect.
 
         Arguments:
-            reason: the message of the error 20 that commands fail with; None ends this.
+            reason: the message of the error 20 that commands fail with; None allows commands again.
         """
         if self._services is None or self._gate is None:
             raise self._not_running()
@@ -534,13 +534,13 @@ class SecantusDBServer(Recording):
     def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
         """Move the server's clock, and then expire the transactions, cursors, sessions and documents that are due.
 
-        The time of `$$NOW`, of dates, ObjectIds and timestamps in documents, of expiry, and the wall time of change streams follows. The
-        cluster time and time limits do not.
+        `$$NOW`, dates, ObjectIds and timestamps in documents, expiry, and the wall time of change streams follow this clock. The cluster
+        time and time limits do not.
 
         Arguments:
             to_ms: the new time in milliseconds since the Unix epoch; the current one by default.
-            by_ms: is added to it.
-            runs: whether the time goes on from there; as before by default.
+            by_ms: the milliseconds to add to `to_ms`.
+            runs: whether the clock runs from then on; by default it runs or stands still as before.
 
         Returns:
             the new time.
@@ -564,10 +564,10 @@ class SecantusDBServer(Recording):
         """Set the fail point failCommand with a label, in addition to any others that are set.
 
         Arguments:
-            label: distinguishes it from the others.
+            label: the label, which distinguishes the fault from others.
             data: the fail point's data. ([Fail points in tests](docs/fail-points.md))
-            times: the number of commands that it acts on; None for all.
-            skip: the number of commands that pass first.
+            times: the number of commands that it acts on; None for no limit.
+            skip: the number of commands to ignore first.
 
         Raises:
             CommandError: the data is invalid, or 59 CommandNotFound if it names an unknown command.

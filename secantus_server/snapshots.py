@@ -21,7 +21,7 @@ class ServerSnapshot:
 
     Arguments:
         storage: the storage engine's part.
-        number: names it in the command secantusTest.
+        number: the number by which the command secantusTest refers to the snapshot.
     """
 
     #: The open cursors; a restore closes all others.

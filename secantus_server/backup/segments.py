@@ -27,7 +27,7 @@ _LENGTH_BYTES: Final = 4
 
 
 class Segment(NamedTuple):
-    """A file of the archive with the entries after `after` up to `last`, 64-bit timestamps."""
+    """A file of the archive. It contains the entries after the timestamp `after` up to `last`, as 64-bit numbers."""
 
     path: Path
     after: int
@@ -51,10 +51,10 @@ class OplogArchive:
         engine: the store.
         directory: the archive's directory; created if missing.
         newest: the newest timestamp of the store, as a 64-bit number.
-        oldest: the timestamp from which on the store has all entries; 0 if it has all.
+        oldest: the timestamp from which on the oplog is complete; 0 if nothing was ever removed from it.
 
     Raises:
-        CommandError: 2 if the directory cannot be used, or contains later entries than the store: those of another history.
+        CommandError: 2 if the directory cannot be used, or contains later entries than the store, which must be from another history.
     """
 
     def __init__(self, engine: Engine, directory: Path, newest: int, oldest: int) -> None:

@@ -33,10 +33,10 @@ class Kept:
     Arguments:
         name: its namespace.
         documents: the number of documents.
-        missing: how many documents the index on `_id` has that could not be read; it may be damaged itself.
-        invalid: how many documents were not valid BSON, and were left out.
-        duplicates: how many documents an index does not take, such as one with the key of another in a unique index; they were left out.
-        trouble: a sentence if the collection as a whole was damaged, or empty.
+        missing: the number of documents that have entries in the index on `_id` but could not be read; the index may be damaged, too.
+        invalid: the number of documents that were left out because they were not valid BSON.
+        duplicates: the number of documents that were left out because an index refused them, for example as duplicate keys.
+        trouble: a sentence that says how the collection as a whole was damaged, or an empty string.
     """
 
     name: str

@@ -40,14 +40,14 @@ _END_TIMEOUT_S: Final = 5.0
 
 
 class ConsoleProcess:
-    """A console in a separate process, which ends with this one.
+    """A console in a separate process, which ends when the server's process ends.
 
     Arguments:
         start: the console's configuration: "uri", "write", "client_options".
         host: the address to listen on.
         port: the port; 0 selects a free one.
-        on_url: called in a thread with each further address, which has a new token.
-        on_resume: called in a thread when the user lets a paused run of tests go on.
+        on_url: called in a thread with each further address, which contains a new token.
+        on_resume: called in a thread when the user resumes a paused test run.
 
     Raises:
         OSError: the address cannot be bound, or the process cannot be started.
@@ -154,11 +154,11 @@ def start_console(settings: Settings, uri: str) -> ConsoleProcess:
 
     Arguments:
         settings: the server's settings.
-        uri: the server's connection string, without a user: the console's user logs in.
+        uri: the server's connection string, without a user name, since the console's user logs in.
 
     Raises:
         ListenError: the console's address cannot be bound.
-        SettingsError: its packages are not installed.
+        SettingsError: the console's packages are not installed.
     """
     check_installed()
     # The server is this very process, so its certificate is not checked: it need not be for this address.
@@ -175,7 +175,7 @@ def check_installed() -> None:
     """Check that the packages of the extra are installed.
 
     Raises:
-        SettingsError: they are not.
+        SettingsError: the packages are not installed.
     """
     if not all(find_spec(name) is not None for name in PACKAGES):
         raise SettingsError(INSTALL)

@@ -1,6 +1,6 @@
 """The recording of a server's commands on request: the plugin's command log, secantusTest's command log, and the tap for a shadow server.
 
-The modules that record are imported when they are asked for: an import costs each start.
+The modules that do the recording are imported at their first use, because importing them at the top would slow down every start.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Recording:
         """Start to log the commands that clients send, unless the log was started before. `logged_commands` returns them.
 
         Arguments:
-            ignored: the application name, or comment, of commands that are not kept.
+            ignored: commands with this application name or comment are not logged.
         """
         if self._command_log is None:
             from secantus_server.interceptors.command_log import CommandLog
@@ -69,7 +69,7 @@ class Recording:
         """Return how often each index was used, for the collections that logged commands name. Indexes on `_id` are left out.
 
         Arguments:
-            start: the position in the log of the first command.
+            start: the log position of the first command to consider.
         """
         from secantus_server.work.index_usage import index_usage
 

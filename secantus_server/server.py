@@ -1,4 +1,4 @@
-"""SecantusDBServer: assembles, starts and stops the parts of a server.
+"""The class SecantusDBServer, which assembles, starts and stops the parts of a server.
 
 This is the composition root, the only module that may import every package.
 """
@@ -148,7 +148,7 @@ class SecantusDBServer(Recording):
         Raises:
             StorageError: the store cannot be opened.
             ListenError: the port cannot be bound.
-            SettingsError: there is to be a console, and its packages are not installed.
+            SettingsError: the settings request a console, but its packages are not installed.
             RuntimeError: the server is already running.
         """
         if self._services is not None:
@@ -214,7 +214,7 @@ class SecantusDBServer(Recording):
         """Open the log file that the settings name.
 
         Raises:
-            StorageError: it cannot be opened.
+            StorageError: the file cannot be opened.
         """
         settings = self.settings
         if not settings.log_file:
@@ -292,7 +292,7 @@ class SecantusDBServer(Recording):
 
     @contextmanager
     def offline(self) -> Iterator[Services]:
-        """Provide the services of the store for a block, without a port: for programs that run commands on it themselves.
+        """Return a context manager that opens the store without a port and yields its services, for programs that run commands on it.
 
         Raises:
             StorageError: the store cannot be opened.
@@ -307,10 +307,13 @@ class SecantusDBServer(Recording):
             engine.close()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread; return whether it was.
+        """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread.
 
         Arguments:
-            timeout_s: return False after this time; None for no limit.
+            timeout_s: the maximum wait; None for no limit.
+
+        Returns:
+            whether the server was asked to stop before the timeout.
         """
         return self._stop_asked.wait(timeout_s)
 
@@ -318,7 +321,7 @@ class SecantusDBServer(Recording):
         """Check that the store can be read.
 
         Raises:
-            CommandError: it cannot.
+            CommandError: the store cannot be read.
         """
         with self.services.engine.transaction() as unit:
             unit.get(META, b"alive")
@@ -331,10 +334,10 @@ class SecantusDBServer(Recording):
         """Read the files of the `tls_*` settings again, for new connections. Open connections are not affected.
 
         Arguments:
-            reason: what asked for it, for the log.
+            reason: the cause of the reload, for the log.
 
         Raises:
-            CommandError: 140 if a file cannot be used, and the old certificates stay in use; or if the server does not use TLS.
+            CommandError: 140 if a file cannot be used (the old certificates then stay in use), or if the server does not use TLS.
         """
         self.services.reload_certificates(reason)
 
@@ -342,8 +345,8 @@ class SecantusDBServer(Recording):
         """Close every connection, wake all waiting threads, and close the store. A second call does nothing.
 
         Raises:
-            StorageError: the store had already stopped, for instance because the disk is full, or cannot be closed cleanly.
-                Acknowledged writes are kept: the next start reads them from the log.
+            StorageError: the store had already failed, for instance because the disk is full, or cannot be closed cleanly.
+                Acknowledged writes are not lost: the next start reads them from the log.
         """
         self.stop_logging_commands()
         services, self._services = self._services, None
@@ -454,7 +457,7 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().renew(snapshot)
 
     def restore(self, snapshot: ServerSnapshot) -> None:
-        """Restore the contents at a snapshot, which stays usable; cursors and sessions opened since are ended.
+        """Restore the contents at a snapshot, which stays usable. End the cursors and sessions opened since the snapshot.
 
         Raises:
             StorageError: the snapshot was released, or an earlier one was restored.
@@ -462,7 +465,7 @@ class SecantusDBServer(Recording):
         self._open_snapshots().restore(snapshot)
 
     def keep_definitions(self) -> None:
-        """Make restores only empty the collections that were created since the snapshot, instead of dropping them.
+        """Make restores keep the definitions of collections created since the snapshot, and remove only their documents.
 
         A collection or view created since the snapshot does not appear in listings after the restore. It comes back, with its options and
         indexes but without documents, when a command writes to it or looks it up. An index created since on an older collection is kept

@@ -99,7 +99,7 @@ def _check_console(settings: Settings) -> None:
     """Check that the console can be started, if the settings request one.
 
     Raises:
-        SettingsError: its packages are not installed.
+        SettingsError: the console's packages are not installed.
     """
     if settings.console:
         from secantus_server.console_process import check_installed
@@ -151,7 +151,7 @@ def _pid_file(path: str) -> Iterator[None]:
     """Return a context manager that creates the pid file, if the settings request one, and removes it at the end.
 
     Raises:
-        CommandError: another daemon has it, or it cannot be written.
+        CommandError: another daemon is using the file, or it cannot be written.
     """
     if not path:
         yield
@@ -171,7 +171,7 @@ def _pid_file(path: str) -> Iterator[None]:
 def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -> None:
     """Begin a new log file at each SIGUSR1, and reload the certificates (if any) at each SIGHUP. Any other signal stops the server.
 
-    A second one ends the process.
+    A second such signal ends the process.
 
     A waiting thread may take locks; a signal handler that interrupts the main thread may not.
     """

@@ -47,9 +47,9 @@ class ChangedError(CommandError):
     """An error that a later release of MongoDB has replaced with another one. The code that raises it need not know the release.
 
     Arguments:
-        code, message, info: the error until then.
+        code, message, info: the error of the releases before the change.
         difference: the change.
-        later: the error since then.
+        later: the error of the releases with the change.
     """
 
     def __init__(self, code: int, message: str, difference: Difference, later: CommandError, info: Mapping[str, Any] | None = None) -> None:

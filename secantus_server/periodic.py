@@ -79,7 +79,7 @@ class Periodic:
         check_clients: ends overdue connections, and reads whose clients have disconnected.
         oplog_archive: where the oplog is archived, or None.
 
-    Threads: `_wake` ends the thread's pause, and `_stopping` the thread; everything else is used by the thread only.
+    Threads: `_wake` ends the thread's pause, and `_stopping` ends the thread. Everything else is used by this thread only.
     """
 
     def __init__(self, services: Services, check_clients: Callable[[], None], oplog_archive: OplogArchive | None = None) -> None:

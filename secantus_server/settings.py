@@ -34,7 +34,7 @@ def setting(default: Any, place: str, help: str, *, unit: str | None = None, cho
     """Return the dataclass field of a setting.
 
     Arguments:
-        default: the default; its type is the setting's.
+        default: the default; its type is the type of the setting.
         place: the section and the key in the config file, as in "server.port".
         help: one or two sentences in Markdown, for `--help` and for the table in docs/config.md.
         unit: `SIZE_MB`, `SECONDS` or `MILLISECONDS` if the config file takes a unit.

@@ -22,7 +22,7 @@ class Difference:
         before: the answer until then.
         after: the answer from then on.
         source: the address of MongoDB's page that announces it.
-        note: what that page leaves open, and how this server reads it.
+        note: the questions that this page leaves open, and this server's interpretation.
         is_refused: whether this server answers with error 238 instead of the new answer.
     """
 

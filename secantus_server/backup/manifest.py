@@ -58,7 +58,7 @@ class Manifest:
         """Return the manifest of its JSON form.
 
         Raises:
-            CommandError: 301 if the text is no manifest, 2 if a later version wrote it.
+            CommandError: 301 if the text is not a manifest, 2 if a later version wrote it.
         """
         try:
             document: dict[str, Any] = json.loads(text)

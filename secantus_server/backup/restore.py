@@ -49,7 +49,7 @@ def check_target(target: Path) -> None:
     """Check that a directory to restore to does not exist or is empty.
 
     Raises:
-        CommandError: 2 otherwise.
+        CommandError: 2 if the directory exists and is not empty.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CommandError(2, f"{target} is not an empty directory: restore to a new one.")

@@ -23,7 +23,7 @@ class Entry:
         name: the name in Python.
         section: the section of the config file.
         key: the key in that section.
-        help: what it does.
+        help: the description of the setting.
         default: the default, in Python's unit.
         unit: the unit that the config file takes, or None.
         choices: the possible values, or none.

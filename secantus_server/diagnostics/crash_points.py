@@ -1,7 +1,7 @@
 """Named points in the code at which a test can kill the process, as `kill -9` does, or call a function of its own.
 
-`SECANTUS_CRASH_AT=name:n` in the environment ends the process when it reaches the point `name` for the n-th time; `:n` may be missing, and
-is 1 then. A test in the same process calls `watch` instead. Without either, a point costs one comparison.
+The environment variable `SECANTUS_CRASH_AT=name:n` kills the process when it reaches the point `name` for the n-th time (by default the
+first time). A test in the same process calls `watch` instead. Without either, a point costs one comparison.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Countdown:
     """A hook that kills the process at a point.
 
     Arguments:
-        text: the point's name, and after a colon how often it is reached.
+        text: the point's name, optionally followed by a colon and the number of the pass at which the process is killed.
 
     Raises:
         ValueError: there is no such point, or the number is not positive.

@@ -18,11 +18,11 @@ KEPT_LINES = 1024
 class Log:
     """A server's log.
 
-    `kept` are the last lines.
+    `kept` contains the last lines.
 
     Arguments:
         level: the minimum level.
-        file: where the lines go; None for Python's `logging`.
+        file: the file that the lines are written to; None for Python's `logging`.
         now_ms: returns the time in milliseconds since the epoch.
 
     Threads: a deque's append is atomic; `logging` and `LogFile` lock themselves.

@@ -21,11 +21,11 @@ class Line(NamedTuple):
         level: a level of `logging`.
         message: the message, with its details.
         component: the part of the server, one of MongoDB's components.
-        id: the number of the kind of message, MongoDB's where it has the same one; else 0.
+        id: MongoDB's id of the message if MongoDB has the same message, otherwise 0.
         context: the thread: "conn12" for a connection's.
         summary: the message without its details, which are the attributes; None for the message itself.
         attributes: the details of the message.
-        error: the exception that it is about, or None.
+        error: the exception that the message reports, or None.
     """
 
     millis: int

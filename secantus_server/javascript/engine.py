@@ -74,7 +74,7 @@ class Engine:
     Arguments:
         max_bytes: the memory limit of the scripts.
         max_seconds: raises if the command was interrupted, and returns the seconds of CPU time that one call may take.
-        clock_offset_ms: what to add to the system's time.
+        clock_offset_ms: the offset of the scripts' clock from the system's time.
 
     Raises:
         CommandError: 238 if the engine is not installed.
@@ -167,7 +167,7 @@ class Function:
 
     Arguments:
         engine: its engine.
-        number: its number there.
+        number: the function's number in the engine.
     """
 
     def __init__(self, engine: Engine, number: int) -> None:

@@ -1,6 +1,6 @@
 """The form of values that are passed to and from JavaScript: JSON, with tagged arrays for types that JSON does not have.
 
-`runtime.js` has the other half. Null, booleans, strings and finite doubles are themselves, and a document is an object.
+`runtime.js` converts on JavaScript's side. Null, booleans, strings and finite doubles are passed unchanged, and a document is an object.
 """
 
 from __future__ import annotations

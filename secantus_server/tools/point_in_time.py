@@ -28,9 +28,9 @@ class Target:
     """A point in time.
 
     Arguments:
-        text: how the user wrote it.
-        stamp: the timestamp of the last entry to apply, or None.
-        millis: otherwise the wall clock time of the last entry to apply, in milliseconds since the epoch.
+        text: the time as the user wrote it.
+        stamp: the timestamp of the last entry to apply, or None if `millis` is used.
+        millis: the wall clock time of the last entry to apply, in milliseconds since the epoch.
     """
 
     text: str
@@ -50,7 +50,7 @@ def parse_timestamp(text: str) -> Target:
     """Parse a target of the form `seconds:increment`, or of mongosh's form `Timestamp({ t: 1, i: 2 })`.
 
     Raises:
-        ArgumentTypeError: the text is no timestamp.
+        ArgumentTypeError: the text is not a timestamp.
     """
     numbers = re.findall(r"\d+", text)
     if len(numbers) != 2:
@@ -62,7 +62,7 @@ def parse_time(text: str) -> Target:
     """Parse a target that is an ISO 8601 time. A time without an offset is in UTC.
 
     Raises:
-        ArgumentTypeError: the text is no time.
+        ArgumentTypeError: the text is not a time.
     """
     try:
         time = datetime.fromisoformat(text.replace("Z", "+00:00"))

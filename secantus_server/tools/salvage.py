@@ -55,7 +55,7 @@ def salvage(source: Path, target: Path) -> tuple[list[str], list[Kept]]:
     """Write the readable data of a directory to a new one, which has a temporary name until it is complete.
 
     Returns:
-        what is wrong with the files, in sentences; and what was kept of each collection.
+        sentences that describe the damage of the files, and the result for each collection.
 
     Raises:
         CommandError: 2 if the target is not empty or inside the source, or the source is no storage directory; 98 if a server uses the
@@ -92,7 +92,7 @@ def _reserved(source: Path) -> Iterator[None]:
     """Return a context manager that keeps servers from using a directory, without changing the directory.
 
     Raises:
-        StorageError: one uses it.
+        StorageError: a server is using it.
     """
     try:
         descriptor = os.open(source / MARKS, os.O_RDONLY | os.O_CLOEXEC)

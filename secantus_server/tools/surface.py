@@ -35,8 +35,8 @@ class Section(NamedTuple):
 
     Arguments:
         runs: the names that run.
-        refused: the names that MongoDB has, and that this server answers with error 238.
-        later: the names that exist since a later version, by that version.
+        refused: the names that exist in MongoDB but raise error 238 in this server.
+        later: the names that a later version of MongoDB added, by version.
     """
 
     title: str

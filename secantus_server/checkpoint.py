@@ -1,4 +1,4 @@
-"""Checkpoints: blocks whose writes are undone, for each kind of server that takes snapshots."""
+"""Checkpoints: context managers that undo the writes of a block, for every kind of server that takes snapshots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ S = TypeVar("S")
 
 
 class TakesSnapshots(Protocol[S]):
-    """A server with snapshots: `SecantusDBServer`, or the plugin's handle of one in another process."""
+    """A server with snapshots: `SecantusDBServer`, or the plugin's handle of a server in another process."""
 
     def snapshot(self) -> S:
         """Take a snapshot."""
@@ -24,7 +24,7 @@ class TakesSnapshots(Protocol[S]):
 
 @contextmanager
 def checkpoint(server: TakesSnapshots[S]) -> Iterator[S]:
-    """Undo the writes of a block at its end; the block may restore the snapshot earlier, too."""
+    """Return a context manager that undoes the writes of a block at its end. The block may also restore the snapshot earlier."""
     snapshot = server.snapshot()
     try:
         yield snapshot

@@ -96,10 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_console(settings: Settings) -> None:
-    """Check that a console can be started, if there is to be one.
+    """Check that the console can be started, if the settings request one.
 
     Raises:
-        SettingsError: its packages are not installed.
+        SettingsError: the console's packages are not installed.
     """
     if settings.console:
         from secantus_server.console_process import check_installed
@@ -148,10 +148,10 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
 
 @contextlib.contextmanager
 def _pid_file(path: str) -> Iterator[None]:
-    """Have the pid file, if there is to be one, for a block.
+    """Return a context manager that creates the pid file, if the settings request one, and removes it at the end.
 
     Raises:
-        CommandError: another daemon has it, or it cannot be written.
+        CommandError: another daemon is using the file, or it cannot be written.
     """
     if not path:
         yield
@@ -169,9 +169,9 @@ def _pid_file(path: str) -> Iterator[None]:
 
 
 def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -> None:
-    """Begin a new log file at SIGUSR1; reload the certificates at SIGHUP, if there are any. The first other signal stops the server.
+    """Begin a new log file at each SIGUSR1, and reload the certificates (if any) at each SIGHUP. Any other signal stops the server.
 
-    A second one ends the process.
+    A second such signal ends the process.
 
     A waiting thread may take locks; a signal handler that interrupts the main thread may not.
     """
@@ -189,7 +189,7 @@ def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -
 
 
 def _await_end_of(parent: int, server: SecantusDBServer) -> None:
-    """Stop the server when the process that started it has ended: this process then has another parent."""
+    """Stop the server when the process that started it has ended. That is noticed because this process then has another parent."""
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)
     server.request_stop()

@@ -17,7 +17,7 @@ class Clock(SystemTime):
     """The system's time and randomness.
 
     `now_ms` returns the milliseconds since the Unix epoch, `monotonic` the seconds of a monotonic clock. A test may move the former with
-    `move_to`; `elapsed` measures what expires then, and `system_ms` is the time that nobody moves.
+    `move_to`. `elapsed`, which is used for expiry, then jumps as well; `system_ms` never moves.
 
     Threads: `random` is shared and locks itself; ids come from an atomic counter.
     """
@@ -42,7 +42,7 @@ class Clock(SystemTime):
 
 
 class SettableClock(Clock):
-    """A clock that advances only on request.
+    """A clock that advances only when told to.
 
     Arguments:
         now_ms: the initial time.

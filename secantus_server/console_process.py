@@ -1,4 +1,4 @@
-"""The console's process beside this server. It is started only for a server with a console; the console itself is not imported here.
+"""The console's separate process. It is started only for a server with a console. This module does not import the console.
 
 It is started without `subprocess`, `threading` and `socket`, which test tools patch.
 """
@@ -40,14 +40,14 @@ _END_TIMEOUT_S: Final = 5.0
 
 
 class ConsoleProcess:
-    """A console in a separate process, which ends with this one.
+    """A console in a separate process, which ends when the server's process ends.
 
     Arguments:
         start: the console's configuration: "uri", "write", "client_options".
         host: the address to listen on.
         port: the port; 0 selects a free one.
-        on_url: called in a thread with each further address, which has a new token.
-        on_resume: called in a thread when the user lets a paused run of tests go on.
+        on_url: called in a thread with each further address, which contains a new token.
+        on_resume: called in a thread when the user resumes a paused test run.
 
     Raises:
         OSError: the address cannot be bound, or the process cannot be started.
@@ -64,7 +64,7 @@ class ConsoleProcess:
         token = _token()
         #: The address with the latest one-time token.
         self.url = self._url_of(token)
-        #: Whether the process runs. The thread that reads from it notices its end.
+        #: Whether the process runs. The thread that reads from the process clears this at its end.
         self.is_running = True
         self._end, self._input = os.pipe(), os.pipe()
         try:
@@ -82,11 +82,11 @@ class ConsoleProcess:
         return f"http://{self._address}/?token={token}"
 
     def show(self, test: dict[str, Any] | None) -> None:
-        """Show a paused test, or none."""
+        """Tell the console which test is paused, or that none is."""
         self._send({"test": test})
 
     def close(self) -> None:
-        """End the process, and wait for it."""
+        """Stop the process, and wait until it has ended."""
         os.close(self._input[1])
         deadline, pause = monotonic() + _END_TIMEOUT_S, Event()
         while not self._has_ended() and monotonic() < deadline:
@@ -120,7 +120,7 @@ class ConsoleProcess:
             (posix.POSIX_SPAWN_DUP2, self._listener.fileno(), _LISTENER),
         ]
         words = [sys.executable, "-c", _BOOT, *path]
-        # Not in the terminal's foreground group: Ctrl-C reaches only the server, whose end is the console's.
+        # Not in the terminal's foreground group, so that Ctrl-C reaches only the server. The console ends with the server.
         return posix.posix_spawn(sys.executable, words, os.environ, file_actions=actions, setpgroup=0, setsigmask=[])
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -154,11 +154,11 @@ def start_console(settings: Settings, uri: str) -> ConsoleProcess:
 
     Arguments:
         settings: the server's settings.
-        uri: the server's connection string, without a user: the console's user logs in.
+        uri: the server's connection string, without a user name, since the console's user logs in.
 
     Raises:
         ListenError: the console's address cannot be bound.
-        SettingsError: its packages are not installed.
+        SettingsError: the console's packages are not installed.
     """
     check_installed()
     # The server is this very process, so its certificate is not checked: it need not be for this address.
@@ -175,7 +175,7 @@ def check_installed() -> None:
     """Check that the packages of the extra are installed.
 
     Raises:
-        SettingsError: they are not.
+        SettingsError: the packages are not installed.
     """
     if not all(find_spec(name) is not None for name in PACKAGES):
         raise SettingsError(INSTALL)

@@ -8,7 +8,7 @@ from typing import Any
 from secantus_server.error_codes import code_name
 from secantus_server.version import Difference, Release
 
-#: The code of a command that the client may not run.
+#: The error code for a command that the client is not authorized to run.
 UNAUTHORIZED = 13
 
 
@@ -35,7 +35,7 @@ class CommandError(Exception):
         return code_name(self.code)
 
     def of(self, _release: Release) -> CommandError:
-        """Return the error that a release of MongoDB gives; see `ChangedError`."""
+        """Return the error as a release of MongoDB raises it; see `ChangedError`."""
         return self
 
     def with_message(self, message: str) -> CommandError:
@@ -44,12 +44,12 @@ class CommandError(Exception):
 
 
 class ChangedError(CommandError):
-    """An error that another one replaces since a release of MongoDB. The code that raises it need not know the release.
+    """An error that a later release of MongoDB has replaced with another one. The code that raises it need not know the release.
 
     Arguments:
-        code, message, info: the error until then.
+        code, message, info: the error of the releases before the change.
         difference: the change.
-        later: the error since then.
+        later: the error of the releases with the change.
     """
 
     def __init__(self, code: int, message: str, difference: Difference, later: CommandError, info: Mapping[str, Any] | None = None) -> None:
@@ -58,7 +58,7 @@ class ChangedError(CommandError):
         self._later = later
 
     def of(self, release: Release) -> CommandError:
-        """Return the error that a release gives."""
+        """Return the error as a release raises it."""
         return self._later if release.has(self._difference) else self
 
     def with_message(self, message: str) -> CommandError:
@@ -67,7 +67,7 @@ class ChangedError(CommandError):
 
 
 class CloseConnection(Exception):
-    """A fail point makes the server close the client's connection without a reply."""
+    """Raised by a fail point to make the server close the client's connection without a reply."""
 
 
 def not_supported(what: str, instead: str) -> CommandError:

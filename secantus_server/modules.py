@@ -14,11 +14,11 @@ from types import ModuleType
 
 from secantus_server.system._threads import RLock
 
-#: The late imports that run now. A look-up in a registry that finds something meanwhile calls `settle`.
+#: The late imports that are running. While there are any, a lookup in a registry must call `settle` before it trusts an entry.
 RUNNING: list[str] = []
 
-# The modules that were imported late, by name; and all of ours that were there after the latest late import. `_LOCK` guards the changes of
-# these and of RUNNING.
+# The modules that were imported late, by name, and all of Secantus's modules that were loaded after the latest late import. `_LOCK` guards
+# changes of these two and of RUNNING.
 _LATE: dict[str, ModuleType] = {}
 _KEPT: dict[str, ModuleType] = {}
 _LOCK = RLock()
@@ -27,7 +27,7 @@ _LOCK = RLock()
 def module_names(package: str, paths: Iterable[str]) -> Iterator[str]:
     """Yield the dotted names of the modules and packages below a package, except those that begin with `_`.
 
-    What begins with `_` is imported by its neighbours.
+    Modules whose names begin with `_` are imported by the modules that use them.
 
     Arguments:
         package: the package's dotted name.
@@ -50,7 +50,7 @@ def _entries(
 ) -> list[tuple[str, str, bool]]:
     """Return the names in a directory, with their paths and whether they are directories.
 
-    The function is a default, which pyfakefs leaves alone: a first use of a command may come while it replaces `os`.
+    `scandir` is bound as a default argument because pyfakefs, which may be active at the first use of a command, does not replace those.
     """
     with scandir(path) as entries:
         return [(entry.name, entry.path, entry.is_dir()) for entry in entries]
@@ -63,7 +63,7 @@ def import_modules(package: str, paths: Iterable[str]) -> None:
 
 
 def import_late(name: str) -> ModuleType:
-    """Return a module, which is imported at the first call, long after the others.
+    """Return a module; import it at the first call, which may be long after the server's start.
 
     Tools such as pytester remove the modules that were imported since some time. Ours are put back before an import, because a second
     import of a registry would make a second, empty one.
@@ -84,7 +84,7 @@ def import_late(name: str) -> ModuleType:
 
 
 def settle() -> None:
-    """Wait until no other thread imports a module late: what it has registered so far may not be complete."""
+    """Wait until no other thread is importing a module late, since the module's registrations may still be incomplete."""
     with _LOCK:
         pass
 

@@ -41,7 +41,7 @@ TIDY_BUDGET_MS = 4.0
 
 
 class Interrupted(CommandError):
-    """A pass over expired documents has waited too long for an open transaction."""
+    """Raised if a pass over expired documents has waited too long for an open transaction."""
 
     def __init__(self) -> None:
         super().__init__(11601, "the pass over expired documents does not wait for an open transaction")
@@ -50,8 +50,8 @@ class Interrupted(CommandError):
 def expire(services: Services) -> None:
     """Do the work that is due because a test has moved the clock, in the calling thread.
 
-    Transactions, cursors and sessions come first, because they may hold what expires. A document that an open transaction has written
-    does not expire before its end.
+    Expire transactions, cursors and sessions first, because they may use documents that expire. A document that an open transaction has
+    written does not expire before the transaction ends.
     """
     services.sessions.transactions.abort_expired(services.clock.elapsed())
     close_idle_cursors(services)
@@ -67,19 +67,19 @@ def expire(services: Services) -> None:
 
 
 def close_idle_cursors(services: Services) -> None:
-    """Close the cursors that were idle for too long."""
+    """Close the cursors that have been idle longer than the timeout."""
     services.cursors.close_idle(parameter_value(services, "cursorTimeoutMillis") / 1000)
 
 
 class Periodic:
-    """Runs a server's periodic work until it is stopped.
+    """The thread that runs a server's periodic work until it is stopped.
 
     Arguments:
         services: the server's services.
         check_clients: ends overdue connections, and reads whose clients have disconnected.
         oplog_archive: where the oplog is archived, or None.
 
-    Threads: `_wake` ends the thread's pause, and `_stopping` the thread; everything else is used by the thread only.
+    Threads: `_wake` ends the thread's pause, and `_stopping` ends the thread. Everything else is used by this thread only.
     """
 
     def __init__(self, services: Services, check_clients: Callable[[], None], oplog_archive: OplogArchive | None = None) -> None:
@@ -176,7 +176,7 @@ class Periodic:
             archive.archive()
 
     def _write_noop(self) -> None:
-        """Advance the operation time of a replica set without writes since the last time.
+        """Advance the operation time of a replica set if there were no writes since the last call.
 
         https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-param.writePeriodicNoops
         """

@@ -1,6 +1,6 @@
-"""What a server records of its commands while it is asked to: the log of the plugin, that of secantusTest, and the tap of a shadow.
+"""The recording of a server's commands on request: the plugin's command log, secantusTest's command log, and the tap for a shadow server.
 
-The modules that record are imported when they are asked for: an import costs each start.
+The modules that do the recording are imported at their first use, because importing them at the top would slow down every start.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Recording:
         raise NotImplementedError
 
     def log_commands(self, ignored: str = "") -> None:
-        """Begin to keep the commands that clients send, unless the server already does; `logged_commands` returns them.
+        """Start to log the commands that clients send, unless the log was started before. `logged_commands` returns them.
 
         Arguments:
-            ignored: the application name, or comment, of commands that are not kept.
+            ignored: commands with this application name or comment are not logged.
         """
         if self._command_log is None:
             from secantus_server.interceptors.command_log import CommandLog
@@ -48,13 +48,13 @@ class Recording:
             self.services.interceptors.install(self._command_log)
 
     def stop_logging_commands(self) -> None:
-        """Keep no further commands, and forget those that were kept."""
+        """Stop the log, and drop its commands."""
         log, self._command_log = self._command_log, None
         if log is not None and self._services is not None:
             self._services.interceptors.remove(log)
 
     def logged_commands(self, start: int = 0) -> list[CommandRecord]:
-        """Return the commands that have run since `log_commands`, from a position on; an empty list without a log."""
+        """Return the logged commands from a position on, or an empty list if no log was started."""
         return [] if self._command_log is None else self._command_log.records(start)
 
     def command_log_position(self) -> int:
@@ -62,14 +62,14 @@ class Recording:
         return 0 if self._command_log is None else self._command_log.position()
 
     def commands_left_out(self) -> int:
-        """Return the number of commands that did not fit into the log."""
+        """Return the number of commands that were not logged because the log was full."""
         return 0 if self._command_log is None else self._command_log.left_out
 
     def index_usage(self, start: int = 0) -> list[IndexUsage]:
-        """Return how often the indexes of the collections that logged commands name were used, without those on `_id`.
+        """Return how often each index was used, for the collections that logged commands name. Indexes on `_id` are left out.
 
         Arguments:
-            start: the position in the log of the first command.
+            start: the log position of the first command to consider.
         """
         from secantus_server.work.index_usage import index_usage
 
@@ -77,12 +77,12 @@ class Recording:
         return index_usage(self.services.catalog.view, sorted(namespaces))
 
     def clear_command_log(self) -> None:
-        """Forget the commands so far; positions in the log stay valid."""
+        """Remove the commands logged so far. Positions in the log stay valid."""
         if self._command_log is not None:
             self._command_log.clear()
 
     def tap_commands(self, own: str = "") -> None:
-        """Begin to keep commands with their replies, and contents that a restore changes. `own`: as in `CommandTap`."""
+        """Start to record commands with their replies, and the contents after each restore. For `own` see `CommandTap`."""
         from secantus_server.interceptors.command_tap import CommandTap
         from secantus_server.work.dump import dump
 
@@ -92,7 +92,7 @@ class Recording:
         self._open_snapshots().when_changed = lambda: tap.note_state(dump(self.services, with_kept=True))
 
     def stop_tapping(self) -> tuple[list[Tapped], int]:
-        """End what `tap_commands` has begun. Return what was kept, and the number of commands that did not fit."""
+        """Stop the recording that `tap_commands` started. Return its entries, and the number of commands that did not fit."""
         tap, self._tap = self._tap, None
         if tap is None or self._services is None:
             return [], 0
@@ -101,7 +101,7 @@ class Recording:
         return tap.take(), tap.left_out
 
     def begin_wire_log(self) -> None:
-        """Begin the log of secantusTest, unless there is one."""
+        """Start secantusTest's command log, unless it was started before."""
         if self._wire_log is None:
             from secantus_server.interceptors.command_log import CommandLog
 
@@ -109,21 +109,21 @@ class Recording:
             self.services.interceptors.install(self._wire_log)
 
     def end_wire_log(self) -> None:
-        """End the log of secantusTest."""
+        """Stop secantusTest's command log."""
         log, self._wire_log = self._wire_log, None
         if log is not None:
             self.services.interceptors.remove(log)
 
     def clear_wire_log(self) -> None:
-        """Forget the commands in the log of secantusTest; positions in it stay valid."""
+        """Remove the commands from secantusTest's command log. Positions in the log stay valid."""
         if self._wire_log is not None:
             self._wire_log.clear()
 
     def wire_log(self, start: int) -> LoggedCommands | None:
-        """Return the commands in the log of secantusTest from a position on, or None without a log."""
+        """Return the commands in secantusTest's command log from a position on, or None if no log was started."""
         log = self._wire_log
         if log is None:
             return None
-        # The position first: a command that ends meanwhile is returned twice rather than never.
+        # Read the position first: a command that ends in between is then returned twice, instead of never.
         end = log.position()
         return [record for record in log.records(start) if record.number < end], end, log.left_out

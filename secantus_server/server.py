@@ -1,4 +1,4 @@
-"""SecantusDBServer: assembles, starts and stops the parts of a server.
+"""The class SecantusDBServer, which assembles, starts and stops the parts of a server.
 
 This is the composition root, the only module that may import every package.
 """
@@ -80,7 +80,7 @@ _RUNNING: weakref.WeakSet[SecantusDBServer] = weakref.WeakSet()
 
 
 def _abandon_all() -> None:
-    """Abandon the servers in a forked child, which has none of their threads."""
+    """Abandon the servers in a forked child, where their threads do not exist."""
     for server in list(_RUNNING):
         server.abandon()
 
@@ -89,7 +89,7 @@ os.register_at_fork(after_in_child=_abandon_all)
 
 
 def _free_memory(services: Services) -> None:
-    """Release what a store that is nearly full can do without."""
+    """Release the data that a nearly full store does not need."""
     services.history.clear()
     services.oplog.trim_if_large()
 
@@ -148,7 +148,7 @@ class SecantusDBServer(Recording):
         Raises:
             StorageError: the store cannot be opened.
             ListenError: the port cannot be bound.
-            SettingsError: there is to be a console, and its packages are not installed.
+            SettingsError: the settings request a console, but its packages are not installed.
             RuntimeError: the server is already running.
         """
         if self._services is not None:
@@ -184,10 +184,10 @@ class SecantusDBServer(Recording):
         return self
 
     def _metrics_endpoint(self, services: Services) -> MetricsEndpoint | None:
-        """Return the endpoint of the metrics, or None if there is to be none."""
+        """Return the endpoint for metrics, or None if the settings name none."""
         if not self.settings.metrics_port:
             return None
-        # Imported here, as all that few servers use, because an import costs each start.
+        # Imported here, because few servers use it, and an import at the top would slow down every start.
         from secantus_server.net.metrics_endpoint import MetricsEndpoint
 
         return MetricsEndpoint(services)
@@ -214,7 +214,7 @@ class SecantusDBServer(Recording):
         """Open the log file that the settings name.
 
         Raises:
-            StorageError: it cannot be opened.
+            StorageError: the file cannot be opened.
         """
         settings = self.settings
         if not settings.log_file:
@@ -226,7 +226,7 @@ class SecantusDBServer(Recording):
             raise StorageError(f"The log file {settings.log_file} cannot be opened: {(error.strerror or str(error)).lower()}.") from error
 
     def rotate_log(self) -> None:
-        """Begin a new log file, if there is one.
+        """Begin a new log file, if the server has a log file.
 
         Raises:
             OSError: the file cannot be renamed or opened.
@@ -292,7 +292,7 @@ class SecantusDBServer(Recording):
 
     @contextmanager
     def offline(self) -> Iterator[Services]:
-        """Provide the services of the store for a block, without a port: for programs that run commands on it themselves.
+        """Return a context manager that opens the store without a port and yields its services, for programs that run commands on it.
 
         Raises:
             StorageError: the store cannot be opened.
@@ -307,10 +307,13 @@ class SecantusDBServer(Recording):
             engine.close()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread; return whether it was.
+        """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread.
 
         Arguments:
-            timeout_s: return False after this time; None for no limit.
+            timeout_s: the maximum wait; None for no limit.
+
+        Returns:
+            whether the server was asked to stop before the timeout.
         """
         return self._stop_asked.wait(timeout_s)
 
@@ -318,23 +321,23 @@ class SecantusDBServer(Recording):
         """Check that the store can be read.
 
         Raises:
-            CommandError: it cannot.
+            CommandError: the store cannot be read.
         """
         with self.services.engine.transaction() as unit:
             unit.get(META, b"alive")
 
     def request_stop(self) -> None:
-        """Let `wait` return. This only sets an event, so that commands and signal handlers may call it."""
+        """Make `wait` return. This only sets an event, so commands and signal handlers may call it."""
         self._stop_asked.set()
 
     def reload_certificates(self, reason: str = "reload_certificates") -> None:
-        """Read the files of the `tls_*` settings again, for new connections. Open ones stay as they are.
+        """Read the files of the `tls_*` settings again, for new connections. Open connections are not affected.
 
         Arguments:
-            reason: what asked for it, for the log.
+            reason: the cause of the reload, for the log.
 
         Raises:
-            CommandError: 140 if a file cannot be used, and the old certificates stay in use; or if the server does not use TLS.
+            CommandError: 140 if a file cannot be used (the old certificates then stay in use), or if the server does not use TLS.
         """
         self.services.reload_certificates(reason)
 
@@ -342,8 +345,8 @@ class SecantusDBServer(Recording):
         """Close every connection, wake all waiting threads, and close the store. A second call does nothing.
 
         Raises:
-            StorageError: the store had already stopped, for instance because the disk is full, or cannot be closed cleanly.
-                Acknowledged writes are kept: the next start reads them from the log.
+            StorageError: the store had already failed, for instance because the disk is full, or cannot be closed cleanly.
+                Acknowledged writes are not lost: the next start reads them from the log.
         """
         self.stop_logging_commands()
         services, self._services = self._services, None
@@ -430,7 +433,7 @@ class SecantusDBServer(Recording):
         return None if self._services is None or self._listener is None else self._listener.connect()
 
     def interrupt_thread(self, thread: int) -> None:
-        """Make the command fail, with error 11601, that a thread of a direct client runs, if there is one."""
+        """If a thread of a direct client is running a command, make the command fail with error 11601."""
         for operation in self.services.operations.all():
             if operation.thread == thread:
                 operation.interrupt(CommandError(11601, "operation was interrupted"))
@@ -450,11 +453,11 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().take()
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
-        """Make a snapshot one of the present state; return whether that was possible: nothing was written since the innermost one."""
+        """Move a snapshot to the current state; return False if that is impossible because of writes since the innermost snapshot."""
         return self._open_snapshots().renew(snapshot)
 
     def restore(self, snapshot: ServerSnapshot) -> None:
-        """Restore the contents at a snapshot, which stays usable; cursors and sessions opened since are ended.
+        """Restore the contents at a snapshot, which stays usable. End the cursors and sessions opened since the snapshot.
 
         Raises:
             StorageError: the snapshot was released, or an earlier one was restored.
@@ -462,7 +465,7 @@ class SecantusDBServer(Recording):
         self._open_snapshots().restore(snapshot)
 
     def keep_definitions(self) -> None:
-        """Make restores keep the definitions of collections that were created and not dropped, and remove only their documents.
+        """Make restores keep the definitions of collections created since the snapshot, and remove only their documents.
 
         A collection or view created since the snapshot does not appear in listings after the restore. It comes back, with its options and
         indexes but without documents, when a command writes to it or looks it up. An index created since on an older collection is kept
@@ -479,29 +482,29 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().written_since(snapshot)
 
     def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
-        """Undo the writes since a snapshot, end it and all later ones, and return the state for `put_back`."""
+        """Undo the writes since a snapshot, end this and all later snapshots, and return their state for `put_back`."""
         return self._open_snapshots().set_aside(snapshot)
 
     def put_back(self, aside: SetAside) -> None:
-        """Retake the snapshots that were set aside, and repeat the writes since each on the current contents.
+        """Retake the snapshots that were set aside, and repeat the writes since each of them on the current contents.
 
         Raises:
-            CommandError: 11000 if a document conflicts with one written meanwhile.
+            CommandError: 11000 if a document conflicts with a document written in the meantime.
         """
         self._open_snapshots().put_back(aside)
 
     def block(self, reason: str | None) -> None:
-        """Refuse all commands except those with which a driver connects and disconnects.
+        """Refuse all commands except those that drivers need to connect and disconnect.
 
         Arguments:
-            reason: the message of the error 20 that commands fail with; None ends this.
+            reason: the message of the error 20 that commands fail with; None allows commands again.
         """
         if self._services is None or self._gate is None:
             raise self._not_running()
         self._gate.close(reason)
 
     def present(self, release: str) -> None:
-        """Answer later commands like another release of MongoDB. Clients that wait for a change of the topology are told its version.
+        """Imitate another release of MongoDB from the next command on. Waiting hellos reply at once with the new release's version.
 
         Arguments:
             release: a value of the setting `compat`.
@@ -527,20 +530,20 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().differences(snapshot)
 
     def clock(self) -> tuple[int, bool]:
-        """Return the server's time in milliseconds since the Unix epoch, and whether it runs."""
+        """Return the server clock's time in milliseconds since the Unix epoch, and whether the clock runs."""
         clock = self.services.clock
         return clock.now_ms(), not clock.is_stopped
 
     def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
-        """Move the server's time, and expire what is due then before the return: transactions, cursors, sessions and documents.
+        """Move the server's clock, and then expire the transactions, cursors, sessions and documents that are due.
 
-        The time of `$$NOW`, of dates, ObjectIds and timestamps in documents, of expiry, and the wall time of change streams follows. The
-        cluster time and time limits do not.
+        `$$NOW`, dates, ObjectIds and timestamps in documents, expiry, and the wall time of change streams follow this clock. The cluster
+        time and time limits do not.
 
         Arguments:
             to_ms: the new time in milliseconds since the Unix epoch; the current one by default.
-            by_ms: is added to it.
-            runs: whether the time goes on from there; as before by default.
+            by_ms: the milliseconds to add to `to_ms`.
+            runs: whether the clock runs from then on; by default it runs or stands still as before.
 
         Returns:
             the new time.
@@ -554,20 +557,20 @@ class SecantusDBServer(Recording):
         return to_ms
 
     def restore_clock(self) -> None:
-        """Make the server's time that of the system again."""
+        """Set the server's clock back to the system's time."""
         services = self.services
         if services.clock.is_moved:
             services.sessions.follow_clock(services.clock.system_ms() - services.clock.now_ms())
             services.clock.end_move()
 
     def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
-        """Set the fail point failCommand under a label, in addition to others that are set.
+        """Set the fail point failCommand with a label, in addition to any others that are set.
 
         Arguments:
-            label: distinguishes it from the others.
+            label: the label, which distinguishes the fault from others.
             data: the fail point's data. ([Fail points in tests](docs/fail-points.md))
-            times: the number of commands that it acts on; None for all.
-            skip: the number of commands that pass first.
+            times: the number of commands that it acts on; None for no limit.
+            skip: the number of commands to ignore first.
 
         Raises:
             CommandError: the data is invalid, or 59 CommandNotFound if it names an unknown command.
@@ -579,7 +582,7 @@ class SecantusDBServer(Recording):
         self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", mode, data)
 
     def end_fault(self, label: str) -> None:
-        """End a fault that `set_fault` has set. Do nothing if it has ended."""
+        """End a fault that `set_fault` has set. Do nothing if it has already ended."""
         self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", None, {})
 
     def fault_count(self, label: str) -> int:
@@ -587,5 +590,5 @@ class SecantusDBServer(Recording):
         return self.services.fail_points.count(f"{FAIL_COMMAND}/{label}")
 
     def checkpoint(self) -> AbstractContextManager[ServerSnapshot]:
-        """Undo the writes of a block at its end."""
+        """Return a context manager that undoes the writes of a block at its end."""
         return checkpoint(self)

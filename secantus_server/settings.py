@@ -34,7 +34,7 @@ def setting(default: Any, place: str, help: str, *, unit: str | None = None, cho
     """Return the dataclass field of a setting.
 
     Arguments:
-        default: the default; its type is the setting's.
+        default: the default; its type is the type of the setting.
         place: the section and the key in the config file, as in "server.port".
         help: one or two sentences in Markdown, for `--help` and for the table in docs/config.md.
         unit: `SIZE_MB`, `SECONDS` or `MILLISECONDS` if the config file takes a unit.
@@ -340,7 +340,7 @@ def check_names(names: Mapping[str, Any], where: str) -> None:
     """
     for name in names:
         if name not in _TYPES:
-            # Imported here, as all that is rarely needed, because an import costs each start.
+            # Imported here, because it is rarely needed, and an import at the top would slow down every start.
             import difflib
 
             near = [FORMER_NAMES[name]] if name in FORMER_NAMES else difflib.get_close_matches(name, _TYPES, n=1)

@@ -1,4 +1,4 @@
-"""A server's snapshots: the storage engine's, plus the server's in-memory state such as cursors and the catalog."""
+"""A server's snapshots: snapshots of the storage engine with the server's in-memory state, such as cursors and the catalog."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ServerSnapshot:
 
     Arguments:
         storage: the storage engine's part.
-        number: names it in the command secantusTest.
+        number: the number by which the command secantusTest refers to the snapshot.
     """
 
     #: The open cursors; a restore closes all others.
@@ -45,7 +45,7 @@ class ServerSnapshot:
 
 
 class SetAside(NamedTuple):
-    """Snapshots that were set aside, outermost first: the writes and adjustments in each; and the cursors, sessions, fail points then."""
+    """Snapshots that were set aside, outermost first, with their writes and adjustments, and the cursors, sessions and fail points then."""
 
     parts: tuple[tuple[ServerSnapshot, list[NamespaceChange], tuple[Changes, ...]], ...]
     cursors: frozenset[int]
@@ -60,7 +60,7 @@ class Snapshots:
         self._services = services
         self._taken: list[ServerSnapshot] = []
         self._numbers = count(1)
-        #: Called after contents were changed by a restore, by setting aside, or by putting back.
+        #: Called after a restore, `set_aside` or `put_back` has changed the contents.
         self.when_changed: Callable[[], None] | None = None
 
     @property
@@ -72,14 +72,14 @@ class Snapshots:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Exclude all other writers, without open transactions and without the past states that `atClusterTime` reads."""
+        """Exclude all other writers for a block; abort open transactions, and release the past states that `atClusterTime` reads."""
         with self._services.engine.exclusive(aborts_idle=True):
             self._services.sessions.transactions.abort_where(lambda _transaction: True, None)
             self._services.history.clear()
             yield
 
     def take(self) -> ServerSnapshot:
-        """Take a snapshot; the sessions' open transactions are aborted, since their writes would belong to neither side of it."""
+        """Take a snapshot. Abort the sessions' open transactions, since their writes would be neither before nor after the snapshot."""
         services = self._services
         with self._alone():
             snapshot = ServerSnapshot(services.engine.push_snapshot(), next(self._numbers))
@@ -89,12 +89,12 @@ class Snapshots:
         return snapshot
 
     def _note_time(self, snapshot: ServerSnapshot) -> None:
-        """Record that the store is now in a snapshot's state; the caller has excluded all other writers."""
+        """Record that the store is now in a snapshot's state. The caller has excluded all other writers."""
         snapshot.time = self._services.oplog.settled_stamp()
         snapshot.begun = self._services.engine.begun
 
     def _note_state(self, snapshot: ServerSnapshot) -> None:
-        """Record in a snapshot the present state that is not in the store."""
+        """Record the server's current in-memory state in a snapshot."""
         services = self._services
         snapshot.cursors = services.cursors.open_ids()
         snapshot.sessions = services.sessions.known()
@@ -103,7 +103,7 @@ class Snapshots:
         snapshot.fail_points = services.fail_points.active
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
-        """Make a snapshot one of the present state, as if it was taken now; this is cheaper than to end it and to take another one.
+        """Move a snapshot to the current state, as if it was taken now. This is cheaper than ending it and taking a new one.
 
         Returns:
             whether that was possible: it is the innermost open one, and nothing was written since.
@@ -120,7 +120,7 @@ class Snapshots:
         return True
 
     def _is_untouched(self, snapshot: ServerSnapshot) -> bool:
-        """Return whether no transaction was begun since the store was known to be in a snapshot's state, and none runs."""
+        """Return whether no transaction is open, and none was begun since the store was last known to be in a snapshot's state."""
         engine = self._services.engine
         return engine.begun == snapshot.begun and engine.is_idle
 
@@ -130,7 +130,7 @@ class Snapshots:
         A node that has stepped down is elected at once.
         """
         services = self._services
-        # First of all, so that no command waits in a fail point while the store is restored.
+        # Done first, so that no command waits in a fail point while the store is restored.
         services.fail_points.restore(snapshot.fail_points)
         services.fsync_lock.release_all()
         services.topology.elect()
@@ -140,7 +140,7 @@ class Snapshots:
         if changed and not services.engine.in_memory:
             rewrite(services.engine, changed, services.sessions.retries.newest())
         snapshot.adjustments.apply(services)
-        # Exclude writers between the two steps: the catalog in memory is still that from before the restore.
+        # Exclude writers between the two steps, while the catalog in memory is still the one from before the restore.
         with self._alone():
             restored = services.engine.restore(snapshot.storage)
             services.oplog.note_restore(snapshot.time)
@@ -159,16 +159,16 @@ class Snapshots:
             self.when_changed()
 
     def _renew_access(self) -> None:
-        """Forget what users may do: a restore may have changed users and roles."""
+        """Make commands read users and roles again, since a restore may have changed them."""
         if self._services.access is not None:
             self._services.access.renew()
 
     def release(self, snapshot: ServerSnapshot) -> None:
-        """End a snapshot and all later ones, and keep the writes."""
+        """End a snapshot and all later ones without undoing their writes."""
         self._services.engine.pop_snapshot(snapshot.storage)
 
     def written_since(self, snapshot: ServerSnapshot) -> bool:
-        """Return whether anything was written, adjusted or locked since a snapshot, a fail point set, or the node has stepped down."""
+        """Return whether there was any change since a snapshot: a write, an adjustment, an fsync lock, a fail point, or a step-down."""
         services = self._services
         return (
             not snapshot.adjustments.are_those_of(services)
@@ -180,7 +180,7 @@ class Snapshots:
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
         """Return the collections that differ from a snapshot. Open transactions are aborted."""
-        # Imported here, because an import costs each start, and few servers are asked for this.
+        # Imported here, because few servers use it, and an import at the top would slow down every start.
         from secantus_server.work.dump import differences
 
         with self._alone():

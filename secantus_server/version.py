@@ -1,4 +1,4 @@
-"""The releases of MongoDB whose answers the server can give: a release presents its version, and has each difference up to it.
+"""The releases of MongoDB that the server can imitate. A release has a version, and all differences up to this version.
 
 A parser asks the release that its context carries: `ctx.release.has(differences.NULL_ON_DOTTED_PATHS)`.
 """
@@ -22,7 +22,7 @@ class Difference:
         before: the answer until then.
         after: the answer from then on.
         source: the address of MongoDB's page that announces it.
-        note: what that page leaves open, and how this server reads it.
+        note: the questions that this page leaves open, and this server's interpretation.
         is_refused: whether this server answers with error 238 instead of the new answer.
     """
 
@@ -62,11 +62,11 @@ class Release:
         return [*map(int, self.version.split(".")), 0]
 
     def has(self, difference: Difference) -> bool:
-        """Return whether the release gives the new answer."""
+        """Return whether the release has the new answer."""
         return difference.since in self._known
 
     def knows(self, since: str) -> bool:
-        """Return whether the release contains what exists since a version."""
+        """Return whether the release has the features that MongoDB added in a version."""
         return since in self._known
 
 

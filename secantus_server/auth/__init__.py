@@ -1,1 +1,1 @@
-"""Authentication: SCRAM."""
+"""Authentication (SCRAM and X.509), and the privileges, built-in roles and restrictions of users."""

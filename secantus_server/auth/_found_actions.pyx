@@ -1,17 +1,17 @@
 # cython: language_level=3
-"""The actions that a user may perform on a resource, remembered from one command to the next, and their comparison with those required."""
+"""A cache of the actions that a user may perform on each resource, and the check of required actions against it."""
 
-# The actions on this many resources are remembered.
+# The maximum number of resources in a cache; a full cache is cleared.
 cdef Py_ssize_t MAX_REMEMBERED = 1000
 
 
 cdef class FoundActions:
-    """The actions on each resource that was asked for before.
+    """A cache of the actions that a user may perform on databases and collections.
 
     A subclass sets `cluster_actions` and overrides `look_up`.
 
-    Arguments:
-        cluster_actions: those on the cluster.
+    Attributes:
+        cluster_actions: the actions that the user may perform on the cluster.
     """
 
     cdef readonly dict _found
@@ -22,7 +22,7 @@ cdef class FoundActions:
         self.cluster_actions = frozenset()
 
     def look_up(self, str db not None, str collection not None):
-        """Return the actions on a resource that was not asked for before."""
+        """Compute the actions on a resource that is not in the cache; see `on` for the arguments."""
         raise NotImplementedError
 
     def on_cluster(self):
@@ -48,7 +48,7 @@ cdef class FoundActions:
         return found
 
     def allows(self, list requirements not None):
-        """Return whether the user may perform all actions of requirements (`dispatch.privileges.Requirement`)."""
+        """Return whether the user may perform all actions of some requirements (`auth.privileges.Requirement`)."""
         cdef tuple requirement
         for requirement in requirements:
             db = requirement[1]

@@ -21,7 +21,7 @@ AUTHENTICATION_FAILED = 18
 
 
 def authentication_failed() -> CommandError:
-    """Return the error. Like MongoDB's, it does not say what was wrong; the log does."""
+    """Return the error for a failed login. As in MongoDB, only the log says why the login failed."""
     return CommandError(AUTHENTICATION_FAILED, "Authentication failed.")
 
 
@@ -32,8 +32,8 @@ class ClientFirst:
     Arguments:
         user: the name of the user.
         nonce: the client's nonce.
-        header: the GS2 header, which the final message repeats.
-        bare: the message without its header, which is signed.
+        header: the GS2 header, which the client's final message repeats.
+        bare: the message without its header; a part of the signed text.
     """
 
     user: str
@@ -59,7 +59,11 @@ def parse_client_first(message: str) -> ClientFirst:
 
 
 def _unescaped(name: str) -> str:
-    """Return a user name without the escapes of comma and equals sign, the only ones that exist."""
+    """Return a user name with its escapes decoded: `=2C` for a comma and `=3D` for an equals sign.
+
+    Raises:
+        CommandError: 18 AuthenticationFailed for any other escape.
+    """
     pieces = name.split("=")
     if any(piece[:2] not in ("2C", "3D") for piece in pieces[1:]):
         raise authentication_failed()
@@ -71,14 +75,14 @@ class Conversation:
     """The state of a conversation between two messages of the client.
 
     Arguments:
-        user, db: the user to authenticate.
-        is_known: whether there are such credentials. The conversation with an unknown user is the same, and fails at its end.
+        user, db: the name and database of the user to authenticate.
+        is_known: whether the user has stored credentials. For an unknown user the conversation looks the same, but it fails at its end.
         first: the client's first message.
         mechanism: the name of the mechanism.
-        credentials: the stored salt, keys and iteration count, or made-up ones.
+        credentials: the stored salt, keys and iteration count; for an unknown user, derived ones that match no password.
         nonce: the client's nonce followed by the server's.
-        skips_empty_exchange: the client does not send the empty message at the end.
-        verified: the client's proof was right.
+        skips_empty_exchange: whether the client leaves out the empty message at the end.
+        verified: whether the client's proof was correct.
     """
 
     user: str
@@ -93,7 +97,7 @@ class Conversation:
 
     @property
     def algorithm(self) -> str:
-        """The hash function."""
+        """The name of the mechanism's hash function."""
         return MECHANISMS[self.mechanism].algorithm
 
     @property
@@ -102,7 +106,7 @@ class Conversation:
         return f"r={self.nonce},s={self.credentials['salt']},i={self.credentials['iterationCount']}"
 
     def server_final(self, message: str) -> str:
-        """Check the client's final message and return the server's, by which the client authenticates the server.
+        """Check the client's final message, and return the server's final message, with which the client authenticates the server.
 
         Raises:
             CommandError: 18 AuthenticationFailed.
@@ -118,7 +122,7 @@ class Conversation:
             proof = b64decode(given, validate=True)
         except ValueError:
             raise authentication_failed() from None
-        # A proof of another length is not one; what is compared then does not matter.
+        # A proof of the wrong length is refused below, so it does not matter that zip cuts it off here.
         same_length = len(proof) == len(signature)
         client_key = bytes(one ^ other for one, other in zip(proof, signature, strict=False))
         is_right = hmac.compare_digest(hashlib.new(self.algorithm, client_key).digest(), stored_key)
@@ -144,10 +148,10 @@ def begin_conversation(
     Arguments:
         db: the user's database.
         stored: the user's credentials for the mechanism, or None.
-        secret: of the server, from which the salts of unknown users are derived: each has always the same.
-        iterations: the iteration count to show for an unknown user.
-        skips: the client does not send the empty message at the end.
-        random: the source of the nonce.
+        secret: the server's secret. The salt of an unknown user is derived from it, so that a user name always has the same salt.
+        iterations: the iteration count to send for an unknown user.
+        skips: whether the client leaves out the empty message at the end.
+        random: the source of the server's nonce.
     """
     kind = MECHANISMS[mechanism]
     made_up = _made_up(f"{mechanism}:{db}.{first.user}", kind.algorithm, kind.salt_bytes, iterations, secret)
@@ -157,7 +161,7 @@ def begin_conversation(
 
 
 def _made_up(name: str, algorithm: str, salt_bytes: int, iterations: int, secret: bytes) -> dict[str, Any]:
-    """Return credentials that no password fits."""
+    """Return credentials that match no password, for an unknown user. The same name always has the same salt."""
     key = hmac.digest(secret, name.encode("utf-8", "surrogateescape"), "sha512")
     size = hashlib.new(algorithm).digest_size
     return {

@@ -10,11 +10,11 @@ from typing import Any
 
 from secantus_server.auth._found_actions import FoundActions
 
-#: Actions on one resource, all of which are required: the actions; the database, "" for all of them, None for the cluster; and the
-#: collection, "" for the database as a whole.
+#: Required actions on one resource: the actions, the database ("" for all databases, None for the cluster), and the collection ("" for the
+#: database as a whole).
 Requirement = tuple[tuple[str, ...], str | None, str]
 
-#: Grants every action on its resource. https://www.mongodb.com/docs/manual/reference/privilege-actions/#internal-actions
+#: The action that grants all actions on its resource. https://www.mongodb.com/docs/manual/reference/privilege-actions/#internal-actions
 ANY_ACTION = "anyAction"
 
 CLUSTER = {"cluster": True}
@@ -24,13 +24,13 @@ ANY_RESOURCE = {"anyResource": True}
 Key = tuple[str, ...]
 _CLUSTER: Key = ("cluster",)
 _ANY: Key = ("any",)
-# The databases of the server itself. Privileges on "all databases" do not include them.
+# The server's internal databases. Privileges on "all databases" do not include them.
 _OWN_DATABASES = ("local", "config")
 _BUCKETS = "system.buckets."
 
 
 class _EveryAction(frozenset[str]):
-    """The set of all actions, known and unknown."""
+    """The set of all actions, including unknown ones."""
 
     def __contains__(self, action: object) -> bool:
         return True
@@ -40,12 +40,12 @@ _EVERY_ACTION = _EveryAction([ANY_ACTION])
 
 
 def is_system_collection(db: str, collection: str) -> bool:
-    """Return whether a collection is only covered by privileges that name it."""
+    """Return whether a collection is a system collection. Only privileges that name such a collection cover it."""
     return collection.startswith("system.") or (db == "local" and collection.startswith("replset."))
 
 
 def resource_key(resource: Mapping[str, Any]) -> Key:
-    """Return the key of a resource document, which is valid."""
+    """Return the key of a valid resource document."""
     if "cluster" in resource:
         return _CLUSTER
     if "anyResource" in resource:
@@ -59,9 +59,9 @@ class Grants(FoundActions):
     """The actions that a user may perform.
 
     Arguments:
-        privileges: documents `{resource, actions}`, those of all the user's roles.
+        privileges: the privileges of all of the user's roles, as documents `{resource, actions}`.
 
-    Threads: only the thread of the user's connection uses it.
+    Threads: used only by the thread of the user's connection.
     """
 
     def __init__(self, privileges: Iterable[Mapping[str, Any]]) -> None:
@@ -78,14 +78,14 @@ class Grants(FoundActions):
         return _EVERY_ACTION if ANY_ACTION in found else frozenset(found)
 
     def look_up(self, db: str, collection: str) -> frozenset[str]:
-        """Return the actions on a collection or a database; `on` remembers them."""
+        """Compute the actions on a collection or a database; `on` caches them."""
         return self._union(_covering(db, collection))
 
     def is_on_database(self, db: str) -> bool:
         """Return whether the user may perform any action on a database or on one of its collections."""
         if _ANY in self._actions or (("", "") in self._actions and db not in _OWN_DATABASES):
             return True
-        # A privilege on a collection of this name in all databases counts as well.
+        # A privilege on a collection name in all databases counts as well.
         return any(len(key) == 2 and (key[0] == db or (not key[0] and key[1])) for key in self._actions)
 
     def is_on_collection(self, db: str, collection: str) -> bool:
@@ -93,12 +93,12 @@ class Grants(FoundActions):
         return bool(self.on(db, collection))
 
     def privileges(self) -> list[dict[str, Any]]:
-        """Return the privileges as documents, one for each resource."""
+        """Return the privileges as documents, one per resource."""
         return [{"resource": _document(key), "actions": sorted(actions)} for key, actions in self._actions.items()]
 
 
 def _covering(db: str, collection: str) -> list[Key]:
-    """Return the resources that include a collection or a database."""
+    """Return the keys of all resources that include a collection or a database."""
     keys = [_ANY, (db, collection)]
     if collection.startswith(_BUCKETS):
         name = collection[len(_BUCKETS) :]

@@ -1,4 +1,4 @@
-"""Authentication restrictions: the addresses from which, and to which, a user may connect.
+"""Authentication restrictions: the client and server addresses that a user's connections may have.
 
 https://www.mongodb.com/docs/manual/reference/command/createUser/#authentication-restrictions
 """
@@ -44,7 +44,7 @@ def are_met(sets: Iterable[list[Mapping[str, Any]]], client: str, server: str) -
     """Return whether a connection meets the restrictions of a user and of all its roles.
 
     Arguments:
-        sets: the restrictions of the user and of each role; of a non-empty set, one restriction must be met.
+        sets: the restrictions of the user and of each role. From each set that is not empty, at least one restriction must be met.
         client, server: the addresses of both ends of the connection.
     """
     return all(not restrictions or any(_is_met(one, client, server) for one in restrictions) for restrictions in sets)
@@ -61,7 +61,7 @@ def _contains(networks: list[str], text: str) -> bool:
 
 
 def parse_address(text: str) -> Address | None:
-    """Return an IP address, an IPv4 address instead of its form in IPv6; None for any other text."""
+    """Return the IP address in a text, or None if it is not one. Convert an IPv4-mapped IPv6 address to IPv4."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -71,6 +71,6 @@ def parse_address(text: str) -> Address | None:
 
 
 def is_loopback(text: str) -> bool:
-    """Return whether an address is one of this machine's loopback interface."""
+    """Return whether an address is a loopback address."""
     address = parse_address(text)
     return address is not None and address.is_loopback

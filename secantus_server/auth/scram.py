@@ -1,4 +1,4 @@
-"""Stored credentials of SCRAM-SHA-1 and SCRAM-SHA-256, which do not reveal the password.
+"""The creation of stored credentials for SCRAM-SHA-1 and SCRAM-SHA-256. The password cannot be read from them.
 
 https://datatracker.ietf.org/doc/html/rfc5802#section-3 and https://datatracker.ietf.org/doc/html/rfc7677; MongoDB's preparation of
 passwords: https://github.com/mongodb/specifications/blob/master/source/auth/auth.md
@@ -19,7 +19,7 @@ from secantus_server.errors import CommandError
 
 
 class Mechanism(NamedTuple):
-    """The parameters of a mechanism: hash function, iteration count, and length of the salt in bytes."""
+    """The parameters of a mechanism: hash function, default iteration count, and length of the salt in bytes."""
 
     algorithm: str
     iterations: int
@@ -32,16 +32,16 @@ MECHANISMS = {"SCRAM-SHA-1": Mechanism("sha1", 10_000, 16), "SCRAM-SHA-256": Mec
 def make_credentials(
     user: str, password: str, mechanisms: list[str], random: Random, *, digested: bool = False, iterations: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
-    """Return the credentials of a user, by mechanism.
+    """Return new credentials for a user, by mechanism.
 
     Arguments:
         mechanisms: names from `MECHANISMS`.
         random: the source of the salt.
-        digested: whether the password is already the MD5 digest used by SCRAM-SHA-1.
-        iterations: the iteration counts, by mechanism; by default those of `MECHANISMS`.
+        digested: whether `password` already is the MD5 digest that SCRAM-SHA-1 uses.
+        iterations: the iteration counts, by mechanism; by default those in `MECHANISMS`.
 
     Raises:
-        CommandError: 50687 and 50692 for a password rejected by SASLprep.
+        CommandError: 50687 or 50692 for a password that SASLprep rejects.
     """
     credentials = {}
     for name in mechanisms:
@@ -79,10 +79,11 @@ def _base64(data: bytes) -> str:
 
 
 def prepare_password(password: str) -> str:
-    """Apply SASLprep for a stored string. https://datatracker.ietf.org/doc/html/rfc4013
+    """Return a password after SASLprep for stored strings. https://datatracker.ietf.org/doc/html/rfc4013
 
     Raises:
-        CommandError: 50687 for an empty password, 50692 for a character that is not allowed or not assigned, or for a mix of directions.
+        CommandError: 50687 for a password that is then empty; 50692 for a prohibited or unassigned character, or for a prohibited mix of
+            left-to-right and right-to-left characters.
     """
     mapped = "".join(" " if stringprep.in_table_c12(c) else c for c in password if not stringprep.in_table_b1(c))
     prepared = unicodedata.normalize("NFKC", mapped)
@@ -102,5 +103,5 @@ _PROHIBITED = (
 
 
 def _is_right_to_left(text: str) -> bool:
-    """Return whether a text with right-to-left characters begins and ends with one and has no left-to-right characters."""
+    """Return whether a text begins and ends with right-to-left characters and has no left-to-right character."""
     return stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1]) and not any(map(stringprep.in_table_d2, text))

@@ -1,4 +1,4 @@
-"""The delay of logins after many failed ones."""
+"""The delay of logins after many failed logins."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from secantus_server.clock import Clock
 from secantus_server.system._threads import Lock
 
-#: Failures after which logins are delayed: those of one user from an address, and those of all users from it.
+#: The number of failed logins after which logins are delayed: of one user from an address, and of all users from an address.
 FREE_FAILURES = 10
 FREE_FAILURES_OF_ADDRESS = 100
 #: The delay doubles with each further failure, up to this multiple of the first one.
 MAX_FACTOR = 64
-#: A login that would have to wait for longer is refused.
+#: A login whose delay would be longer is refused.
 MAX_WAIT_S = 30.0
-#: Failures are forgotten when none has followed for this long.
+#: The failures of a source are forgotten if no further one follows within this time.
 MEMORY_S = 60.0
 MAX_SOURCES = 10_000
 
@@ -27,36 +27,36 @@ Source = tuple[str, ...]
 class _Failures:
     count: int = 0
     last: float = 0.0
-    # When the next login may be answered: logins on several connections wait for each other.
+    # The earliest time at which the next login may be answered. Delays of simultaneous logins add up.
     free_at: float = 0.0
 
 
 class Throttle:
-    """Counts the failed logins of each address, and of each user from there.
+    """A counter of failed logins per address, and per user and address, which delays further logins.
 
-    The delay comes before the password is checked: a client that learned of a right one at once would not wait for the end of a wrong one.
-    So that a client with a wrong password does not hold up the others of its machine, the failures of one user delay only that user.
-
-    A successful login does not clear the counts: otherwise a client with one password could try as many others as it likes.
+    A login is delayed before its password is checked. If only failed logins were delayed, an attacker would know from a late reply that the
+    password is wrong, and need not wait for it. The failures of one user delay only that user at first, so that a client with a wrong
+    password does not delay the other clients on its machine. A successful login does not clear the counts; otherwise a client that knows
+    one password could try any number of others.
 
     Threads: `_lock` guards `_failures`.
 
     Arguments:
-        first_delay_s: the delay after the free failures; 0 for none.
+        first_delay_s: the delay of the first delayed login; 0 disables the throttle.
     """
 
     def __init__(self, clock: Clock, first_delay_s: float) -> None:
         self._clock = clock
         self._first_delay_s = first_delay_s
         self._lock = Lock()
-        # The source of the latest failure is at the end.
+        # Ordered by the time of the latest failure, newest last.
         self._failures: OrderedDict[Source, _Failures] = OrderedDict()
 
     def note_failure(self, address: str, user: str = "") -> None:
         """Count a failed login.
 
         Arguments:
-            user: the name and database, or "" if the login failed before they were known.
+            user: the user's name and database, or "" if the login failed before they were known.
         """
         if not self._first_delay_s:
             return
@@ -73,7 +73,7 @@ class Throttle:
                 self._failures.popitem(last=False)
 
     def take_turn(self, address: str, user: str = "") -> float | None:
-        """Return for how many seconds a login must wait; None if others before it wait already for too long."""
+        """Return the delay of a login in seconds, and add it to the delays of later logins; return None if the login must be refused."""
         if not self._failures:
             return 0.0
         now, wait = self._clock.monotonic(), 0.0

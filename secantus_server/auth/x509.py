@@ -1,4 +1,4 @@
-"""Authentication by the certificate that a client presented in the TLS handshake.
+"""X.509 authentication: login with the certificate that the client presented in the TLS handshake.
 
 https://www.mongodb.com/docs/manual/core/security-x.509/ and
 https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#mongodb-x509
@@ -10,7 +10,7 @@ from secantus_server.auth.conversation import AUTHENTICATION_FAILED
 from secantus_server.errors import CommandError
 
 MECHANISM = "MONGODB-X509"
-#: The database of users that something else than a password in the server's store identifies.
+#: The database of users that authenticate by other means than a password stored in this server.
 EXTERNAL = "$external"
 
 
@@ -18,12 +18,13 @@ def certified_name(subject: str | None, user: str | None, db: str) -> str:
     """Return the name of the user that a client's certificate identifies.
 
     Arguments:
-        subject: the subject of the verified certificate, in the form of RFC 2253; None without one.
-        user: the name that the client gives, if any. It may only be the subject.
+        subject: the subject of the client's verified certificate, in the form of RFC 2253; None without a certificate.
+        user: the user name in the command, or None. It must equal the subject.
         db: the database of the login.
 
     Raises:
-        CommandError: 17 ProtocolError for another database, 18 AuthenticationFailed without a certificate or for another user.
+        CommandError: 17 ProtocolError for a database other than `$external`; 18 AuthenticationFailed without a certificate or for a
+            name that differs from the subject.
     """
     if db != EXTERNAL:
         raise CommandError(17, f"X.509 authentication must always use the {EXTERNAL} database.")

@@ -1,1 +1,1 @@
-"""Backups of a storage directory: the archive file, taking one, restoring one."""
+"""Backups of a storage directory: the archive file, and taking and restoring a backup."""

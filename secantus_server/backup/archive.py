@@ -30,7 +30,7 @@ def check_archive_name(path: Path) -> None:
 def write_archive(
     path: Path, files: Iterable[BackupFile], describe: Callable[[tuple[ArchivedFile, ...]], Manifest], progress: Progress
 ) -> Manifest:
-    """Write an archive; until it is complete it has another name.
+    """Write an archive. It has a temporary name until it is complete.
 
     Arguments:
         path: the archive's name.

@@ -13,7 +13,7 @@ NAME: Final = "manifest.json"
 FORMAT: Final = 1
 DAMAGED: Final = 301
 
-#: Told the number of bytes of each piece that was processed; it may raise to end the work.
+#: Called with the size in bytes of each piece that was processed. It may raise to stop the work.
 Progress = Callable[[int], object]
 
 
@@ -58,7 +58,7 @@ class Manifest:
         """Return the manifest of its JSON form.
 
         Raises:
-            CommandError: 301 if the text is no manifest, 2 if a later version wrote it.
+            CommandError: 301 if the text is not a manifest, 2 if a later version wrote it.
         """
         try:
             document: dict[str, Any] = json.loads(text)

@@ -15,12 +15,12 @@ from secantus_server.storage import Engine
 def restore_archive(
     archive: Path, target: Path, progress: Progress, finish: Callable[[Path, Manifest], object] = lambda directory, manifest: None
 ) -> Manifest:
-    """Restore an archive to a directory that does not exist or is empty. It gets its name once it is complete.
+    """Restore an archive to a directory that does not exist or is empty. The directory has a temporary name until it is complete.
 
     Arguments:
         archive: the archive, which is verified before anything is written.
         target: the directory.
-        progress: told of each piece that is verified or written.
+        progress: called with the size of each piece that is verified or written.
         finish: applies further changes to the restored directory.
 
     Raises:
@@ -30,7 +30,7 @@ def restore_archive(
     manifest = verify_archive(archive, progress)
     partial = target.with_name(f".{target.name}.partial")
     try:
-        # What an interrupted restore has left.
+        # Remove the files that an interrupted restore has left.
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True, mode=0o700)
         unpack_archive(archive, partial, progress)
@@ -49,7 +49,7 @@ def check_target(target: Path) -> None:
     """Check that a directory to restore to does not exist or is empty.
 
     Raises:
-        CommandError: 2 otherwise.
+        CommandError: 2 if the directory exists and is not empty.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CommandError(2, f"{target} is not an empty directory: restore to a new one.")

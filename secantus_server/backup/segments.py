@@ -21,13 +21,13 @@ from secantus_server.oplog.reader import EVERYTHING, Rows
 from secantus_server.storage import Engine
 
 _NAME: Final = re.compile(r"oplog-([0-9a-f]{16})-([0-9a-f]{16})\.bson\.gz")
-#: The size of the entries from which on another segment is begun.
+#: The size of a segment's entries at which a new segment is begun.
 _SEGMENT_BYTES: Final = 64 * 1024 * 1024
 _LENGTH_BYTES: Final = 4
 
 
 class Segment(NamedTuple):
-    """A file of the archive with the entries after `after` up to `last`, 64-bit timestamps."""
+    """A file of the archive. It contains the entries after the timestamp `after` up to `last`, as 64-bit numbers."""
 
     path: Path
     after: int
@@ -45,16 +45,16 @@ def segments_in(directory: Path) -> list[Segment]:
 
 
 class OplogArchive:
-    """Archives the oplog of an open store.
+    """The archiver of an open store's oplog.
 
     Arguments:
         engine: the store.
         directory: the archive's directory; created if missing.
         newest: the newest timestamp of the store, as a 64-bit number.
-        oldest: the timestamp from which on the store has all entries; 0 if it has all.
+        oldest: the timestamp from which on the oplog is complete; 0 if nothing was ever removed from it.
 
     Raises:
-        CommandError: 2 if the directory cannot be used, or contains later entries than the store: those of another history.
+        CommandError: 2 if the directory cannot be used, or contains later entries than the store, which must be from another history.
     """
 
     def __init__(self, engine: Engine, directory: Path, newest: int, oldest: int) -> None:

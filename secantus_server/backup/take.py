@@ -19,8 +19,8 @@ def take_backup(
 
     Arguments:
         path: the archive's name.
-        progress: told of each piece; see `Progress`.
-        begin: told the number of bytes to copy.
+        progress: called after each piece; see `Progress`.
+        begin: called with the number of bytes to copy.
 
     Raises:
         CommandError: 2 for a name that cannot be written, 117 while another backup runs, 238 for an in-memory store.

@@ -1,1 +1,1 @@
-"""The configuration of the daemon: the config file, the flags, where each value comes from, and the table in docs/config.md."""
+"""The configuration of the daemon: the config file, the flags, the origin of each value, and the table in docs/config.md."""

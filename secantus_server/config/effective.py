@@ -13,13 +13,13 @@ from secantus_server.config.schema import BY_NAME, SECTIONS
 from secantus_server.settings import Settings, SettingsError
 
 DEFAULT = "default"
-#: What --ephemeral sets, unless a flag says otherwise.
+#: The settings that --ephemeral implies, unless a flag overrides them.
 EPHEMERAL = {"storage_path": ":memory:", "port": 0, "enable_test_commands": True}
 
 
 @dataclass(frozen=True)
 class Effective:
-    """What a command line and the config file yield.
+    """The effective settings of a command line and the config file, with their origins.
 
     Arguments:
         settings: the settings.
@@ -34,7 +34,7 @@ class Effective:
     asked: dict[str, Any]
 
     def described(self) -> str:
-        """Return the settings as a config file whose comments tell the origins."""
+        """Return the settings as the text of a config file, with their origins as comments."""
         lines: list[str] = []
         for section, entries in SECTIONS.items():
             lines += ["" if lines else f"# config file: {self.file or 'none'}", f"[{section}]"]

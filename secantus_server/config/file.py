@@ -20,7 +20,7 @@ FILE_NAME: Final = "secantusdb.toml"
 
 
 def default_paths() -> tuple[Path, ...]:
-    """Return the config files to look for, in this order, if --config is not given."""
+    """Return the paths where a config file is searched, in this order, if --config is not given."""
     return (Path(FILE_NAME), Path("~/.config/secantus").expanduser() / FILE_NAME, Path("/etc/secantus") / FILE_NAME)
 
 
@@ -64,7 +64,7 @@ def _check_section(section: str, table: Any) -> None:
 
 
 def _entry(section: str, key: str) -> Entry:
-    """Return the setting of a key; raise for an unknown one, naming the section where it belongs."""
+    """Return the setting of a key. Raise for an unknown key; if the key belongs to another section, the message names that section."""
     entry = SECTIONS[section].get(key)
     if entry is not None:
         return entry
@@ -82,7 +82,7 @@ def _suggestion(name: str, names: Iterable[str]) -> str:
 
 
 def _check_value(entry: Entry, value: Any) -> None:
-    """Raise for a value that no server accepts, with the key's name in the message."""
+    """Raise for an invalid value, with the key's name in the message."""
     try:
         Settings(**{entry.name: value})
     except SettingsError as error:

@@ -21,7 +21,7 @@ _EPILOG = (
 
 
 class FlagParser(argparse.ArgumentParser):
-    """A parser whose error for an earlier version's flag names the present one."""
+    """A parser whose error for a flag of an earlier version names the current flag."""
 
     def error(self, message: str) -> NoReturn:
         """Exit with code 2 and a message."""
@@ -98,7 +98,7 @@ def _converter(entry: Entry) -> Callable[[str], Any]:
 
 
 def _help(entry: Entry) -> str:
-    """Return the help text: the setting's text without Markdown's links, and the default."""
+    """Return the help text: the setting's description without Markdown links, and the default."""
     text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", entry.help).replace("%", "%%")
     default = entry.shown(entry.default).strip('"')
     return text if default in ("", "false", "0") else f"{text} (default: {default})"

@@ -9,9 +9,9 @@ from typing import Any, Final
 from secantus_server.config.quantities import megabytes, milliseconds, seconds
 from secantus_server.settings import FORMER_NAMES, MILLISECONDS, SECONDS, SIZE_MB, Settings, SettingsError
 
-#: Sections whose keys need no prefix as a flag.
+#: Sections whose keys become flags without the section's name as a prefix.
 _UNPREFIXED: Final = ("server", "storage")
-#: Flags that have another form besides the one derived from the key.
+#: Flags that have a further form in addition to the one derived from the key.
 _ALIASES: Final[dict[str, tuple[str, ...]]] = {"require_auth": ("--require-auth",)}
 
 
@@ -23,7 +23,7 @@ class Entry:
         name: the name in Python.
         section: the section of the config file.
         key: the key in that section.
-        help: what it does.
+        help: the description of the setting.
         default: the default, in Python's unit.
         unit: the unit that the config file takes, or None.
         choices: the possible values, or none.
@@ -56,7 +56,7 @@ class Entry:
         return f"--{self.name.replace('_', '-')}" if self.unit is not None else None
 
     def read(self, value: Any, where: str) -> Any:
-        """Return Python's form of a value of the config file or of a flag.
+        """Convert a value from the config file or a flag to the setting's Python value.
 
         Arguments:
             where: the setting's name for error messages.
@@ -100,5 +100,5 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
 
 
 def formerly(name: str) -> Entry | None:
-    """Return the setting that an earlier version's key or flag meant: its Python name, at the top level of the config file."""
+    """Return the setting for a key or flag of an earlier version, which was the Python name at the top level of the config file."""
     return BY_NAME.get(FORMER_NAMES.get(name, name))

@@ -1,1 +1,1 @@
-"""Open cursors: batches and ownership."""
+"""Open cursors: their batches, and their registry."""

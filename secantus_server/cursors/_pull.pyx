@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Taking a batch from an iterator of documents."""
+"""The function that fills a batch from an iterator of documents."""
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 
@@ -9,13 +9,13 @@ cdef Py_ssize_t LIMIT = MAX_RESULT_BYTES
 
 
 def pull(documents not None, list batch not None, Py_ssize_t size, Py_ssize_t room):
-    """Append documents to a batch until it reaches its size or byte limit; the first one always fits.
+    """Append documents to a batch until it reaches its size or byte limit. A batch can always contain one document.
 
     Arguments:
         documents: an iterator.
-        batch: the batch; documents already in it count.
+        batch: the batch; documents already in it count towards `size`.
         size: the maximum number of documents.
-        room: the remaining bytes.
+        room: the number of bytes that may still be appended.
 
     Returns:
         the document that was read but did not fit, or None; and whether the iterator is exhausted.

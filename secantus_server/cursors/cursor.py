@@ -15,12 +15,12 @@ from secantus_server.storage import RecoveryUnit
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 DEFAULT_FIRST_BATCH = 101
-# A scan stops this far below the limit, since the document that passes it may have to wait for the next batch.
+# A scan stops this far below the byte limit, because its last document may exceed the limit and is then held back for the next batch.
 _ROOM = 64 * 1024
 
 
 class Watch(Protocol):
-    """Tells a cursor that awaits data that something was written; see `oplog.write_signal.Watch`."""
+    """The signal that wakes a cursor's getMore after a write; see `oplog.write_signal.Watch`."""
 
     stale: bool
 
@@ -28,7 +28,7 @@ class Watch(Protocol):
         """Watch for the commits that follow."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a commit since the watch was armed; return whether one came before the timeout."""
+        """Wait for a commit after the call of `arm`; return whether there was one before the timeout."""
 
     def wake(self) -> None:
         """End the wait of another thread."""
@@ -40,24 +40,24 @@ class Watch(Protocol):
 class Cursor:
     """The remainder of a result.
 
-    A cursor belongs to one command at a time: the registry lends it out.
+    Only one command at a time uses a cursor; it borrows the cursor from the registry.
 
     Arguments:
         namespace: `db.collection`, as reported in replies.
         documents: the documents to return.
-        scope: the scans behind it.
+        scope: the scans that produce the documents.
         limit: the maximum number of documents over all batches; 0 means no limit.
         session: the logical session that owns it, or None.
-        tailable: the cursor stays open at the end of the data.
-        await_data: getMore waits there for more data.
-        watch: reports the writes that getMore waits for.
+        tailable: whether the cursor stays open at the end of the data.
+        await_data: whether getMore waits for more data at the end of the data.
+        watch: the signal of the writes that getMore waits for.
     """
 
     #: Whether the last read reached the end of the data, so that there is nothing to read before the watch reports a commit.
     at_end = False
     #: Whether the documents are the events of a change stream.
     is_change_stream = False
-    #: The error of the command that uses the cursor, once the cursor was killed meanwhile.
+    #: The error for the command that uses the cursor, if the cursor was killed during the command.
     killed: CommandError | None = None
 
     def __init__(
@@ -122,15 +122,16 @@ class Cursor:
     ) -> list[bytes]:
         """Return the next batch, read in another transaction.
 
-        A batch that the limit cuts short exhausts the cursor. One of the wanted size that reaches the limit leaves it open, as in MongoDB
-        since 5.0; the empty batch after it closes the cursor. Drivers that know the limit send killCursors instead.
+        A batch that is smaller than requested because of the cursor's limit exhausts the cursor. If a batch has the requested size and
+        reaches the limit, the cursor stays open, as in MongoDB since 5.0, until the next (empty) batch. Drivers that know the limit send
+        killCursors instead.
         https://github.com/mongodb/specifications/blob/master/source/find_getmore_killcursors_commands/find_getmore_killcursors_commands.md
 
         Arguments:
             unit: the recovery unit; its transaction has begun.
             size: the maximum number of documents; with None, only the byte limit ends the batch.
             verify: raises if a collection that the cursor still reads was dropped.
-            check: the interrupt check of the operation that reads; None keeps the check of the previous operation.
+            check: the interrupt check of the current operation; None keeps the check of the previous operation.
             catalog: the catalog as the transaction of `unit` sees it.
 
         Raises:
@@ -149,7 +150,7 @@ class Cursor:
         self._scope.detach()
 
     def kill(self) -> None:
-        """End the command that uses the cursor now."""
+        """Make the command that is using the cursor fail, and end its wait."""
         self.killed = CommandError(237, f"cursor id {self.id} was killed")
         if self.watch is not None:
             self.watch.wake()
@@ -159,7 +160,7 @@ class Cursor:
         return {}
 
     def pass_over(self, newest: int) -> None:
-        """Note that there is nothing to read up to a cluster time, which is given as a 64-bit number."""
+        """Record that there is nothing to read up to a cluster time, given as a 64-bit number."""
 
     def close(self) -> None:
         """Close the cursor and its scans."""
@@ -194,7 +195,7 @@ class Cursor:
         return batch
 
     def _hold_back_excess(self, batch: list[bytes]) -> None:
-        """Keep a last document that exceeds the byte limit for the next batch."""
+        """If the last document exceeds the byte limit, hold it back for the next batch."""
         if len(batch) > 1 and sum(map(len, batch)) > MAX_BATCH_BYTES:
             self._held_back = batch.pop()
             self.exhausted = False

@@ -1,4 +1,4 @@
-"""A server's open cursors: lent to one command at a time, and closed after an idle timeout."""
+"""The registry of a server's open cursors. It lends a cursor to one command at a time and closes cursors after an idle timeout."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class CursorRegistry:
     """The open cursors.
 
     Attributes:
-        opened: how many cursors were registered.
-        timed_out: how many were closed because they were idle for too long.
+        opened: the number of cursors registered so far.
+        timed_out: the number of cursors closed after the idle timeout.
 
     Threads: `_lock` guards `_cursors`, `opened`, `timed_out` and the `in_use` of each cursor.
     """
@@ -70,7 +70,7 @@ class CursorRegistry:
             return self._cursors.get(cursor_id)
 
     def kill(self, cursor_id: int) -> bool:
-        """Close a cursor, after the command that uses it has been ended; return whether it existed."""
+        """Remove and close a cursor; return whether it existed. If a command is using it, make the command fail first."""
         with self._lock:
             cursor = self._cursors.pop(cursor_id, None)
             in_use = cursor is not None and cursor.in_use
@@ -99,7 +99,7 @@ class CursorRegistry:
         return closed
 
     def open_count(self) -> int:
-        """The number of open cursors."""
+        """Return the number of open cursors."""
         with self._lock:
             return len(self._cursors)
 

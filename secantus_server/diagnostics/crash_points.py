@@ -1,7 +1,7 @@
-"""Named points in the code at which a test ends the process, as `kill -9` would, or looks at what is going on.
+"""Named points in the code at which a test can kill the process, as `kill -9` does, or call a function of its own.
 
-`SECANTUS_CRASH_AT=name:n` in the environment ends the process when it reaches the point `name` for the n-th time; `:n` may be missing, and
-is 1 then. A test in the same process calls `watch` instead. Without either, a point costs one comparison.
+The environment variable `SECANTUS_CRASH_AT=name:n` kills the process when it reaches the point `name` for the n-th time (by default the
+first time). A test in the same process calls `watch` instead. Without either, a point costs one comparison.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 VARIABLE: Final = "SECANTUS_CRASH_AT"
-#: Each point, and the state of the store there.
+#: The description of each point: the state of the store there.
 POINTS: Final = {
     "catalog-write": "A change of the catalog has been written in its transaction, which has not been committed.",
     "catalog-commit": "A change of the catalog has been committed, and memory still has the old one.",
@@ -29,10 +29,10 @@ Watcher = Callable[[str], object]
 
 
 class Countdown:
-    """Ends the process at a point.
+    """A hook that kills the process at a point.
 
     Arguments:
-        text: the point's name, and after a colon how often it is reached.
+        text: the point's name, optionally followed by a colon and the number of the pass at which the process is killed.
 
     Raises:
         ValueError: there is no such point, or the number is not positive.
@@ -45,24 +45,24 @@ class Countdown:
         self._left = int(times or "1")
 
     def __call__(self, name: str) -> None:
-        """Count a point, and end the process if its turn has come."""
+        """Count the passes of the point, and kill the process at the chosen one."""
         if name == self._name:
             self._left -= 1
             if self._left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-# What is called at each point. The process has one, like its environment.
+# The function called at each point. There is one per process, as for environment variables.
 _watcher: Watcher | None = Countdown(os.environ[VARIABLE]) if VARIABLE in os.environ else None
 
 
 def watch(watcher: Watcher | None) -> None:
-    """Have a function called with the name of each point that is reached, by the thread that reaches it; None ends that."""
+    """Set the function that a thread calls with the name of each point that it reaches; None removes the function."""
     global _watcher
     _watcher = watcher
 
 
 def reach(name: str) -> None:
-    """Note that the calling thread has reached a point."""
+    """Call the current function, if any, because the calling thread has reached a point."""
     if _watcher is not None:
         _watcher(name)

@@ -18,11 +18,11 @@ KEPT_LINES = 1024
 class Log:
     """A server's log.
 
-    `kept` are the last lines.
+    `kept` contains the last lines.
 
     Arguments:
         level: the minimum level.
-        file: where the lines go; None for Python's `logging`.
+        file: the file that the lines are written to; None for Python's `logging`.
         now_ms: returns the time in milliseconds since the epoch.
 
     Threads: a deque's append is atomic; `logging` and `LogFile` lock themselves.
@@ -61,11 +61,11 @@ class Log:
             self._logger.log(level, message, exc_info=error, extra={"secantus": line})
 
     def set_verbose(self, wanted: bool) -> None:
-        """Log everything, or return to the configured level."""
+        """Log all messages, or only those of the configured level."""
         self._level = logging.DEBUG if wanted else self._configured
 
     def rotate(self) -> None:
-        """Begin a new log file, if there is one.
+        """Begin a new log file, if the log has a file.
 
         Raises:
             OSError: the file cannot be renamed or opened.
@@ -74,7 +74,7 @@ class Log:
             self._file.rotate()
 
     def close(self) -> None:
-        """Close the log file, if there is one; later lines go to Python's `logging`."""
+        """Close the log file, if the log has one. Later lines go to Python's `logging`."""
         file, self._file = self._file, None
         if file is not None:
             file.close()

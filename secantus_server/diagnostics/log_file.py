@@ -40,7 +40,7 @@ class LogFile:
         return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
 
     def write(self, line: Line) -> None:
-        """Append a line. A full disk loses the line, not the command that logs it."""
+        """Append a line. If the disk is full, the line is lost, but no error is raised."""
         data = (self._form(line) + "\n").encode("utf-8", "replace")
         with self._lock:
             try:
@@ -49,7 +49,7 @@ class LogFile:
                 return
 
     def rotate(self) -> None:
-        """Begin a new file; the old one is renamed to its name with the time appended.
+        """Begin a new file. The old file is renamed by appending the time to its name.
 
         Raises:
             OSError: the file cannot be renamed or opened; lines still go to the old file.

@@ -21,11 +21,11 @@ class Line(NamedTuple):
         level: a level of `logging`.
         message: the message, with its details.
         component: the part of the server, one of MongoDB's components.
-        id: the number of the kind of message, MongoDB's where it has the same one; else 0.
+        id: MongoDB's id of the message if MongoDB has the same message, otherwise 0.
         context: the thread: "conn12" for a connection's.
         summary: the message without its details, which are the attributes; None for the message itself.
         attributes: the details of the message.
-        error: the exception that it is about, or None.
+        error: the exception that the message reports, or None.
     """
 
     millis: int
@@ -44,14 +44,14 @@ class Line(NamedTuple):
 
 
 def as_text(line: Line) -> str:
-    """Return a line for people."""
+    """Return a line as readable text."""
     shown = f"{line.time()} {logging.getLevelName(line.level)} {line.message}"
     return shown if line.error is None else f"{shown}\n{_trace(line.error)}"
 
 
 def as_json(line: Line) -> str:
     """Return a line as a JSON document with the fields `t`, `s`, `c`, `id`, `ctx`, `msg` and `attr`."""
-    # Only a daemon that logs JSON needs the module.
+    # Imported here, because only a daemon that logs JSON needs it.
     import json
 
     document: dict[str, Any] = {
@@ -71,7 +71,7 @@ def as_json(line: Line) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats the records of Python's `logging` as JSON lines, for a daemon that logs to stderr."""
+    """A formatter of `logging` records as JSON lines, for a daemon that logs to stderr."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

@@ -26,7 +26,7 @@ def session_uuid(bytes session not None):
 
 
 def cluster_time_stamp(bytes cluster_time not None):
-    """Return the time of a `$clusterTime` document as a 64-bit number, or None if it is malformed.
+    """Return the timestamp of a `$clusterTime` document as a 64-bit number, or None if the document is malformed.
 
     Arguments:
         cluster_time: valid BSON.
@@ -36,7 +36,7 @@ def cluster_time_stamp(bytes cluster_time not None):
     cdef uint64_t stamp
     if not find_field(data, "clusterTime", 11, &element) or element.type != 17:
         return None
-    # The increment is the lower half of a timestamp, so it comes first.
+    # The increment is the lower half of a little-endian timestamp, so it comes first.
     stamp = (<uint64_t><uint32_t>read_int32(element.value + 4) << 32) | <uint32_t>read_int32(element.value)
     if find_field(data, "signature", 9, &element):
         if element.type != 3 or not is_signature(element.value):
@@ -56,7 +56,7 @@ cdef bint is_signature(const uint8_t* document):
 
 
 cdef class Declared:
-    """A declared field, as the loop over a document's fields reads it; see `arguments.Field`."""
+    """A declared field in the form that the loop in `FieldTable.parse` uses; see `arguments.Field`."""
 
     cdef str full_name
     cdef object check
@@ -65,7 +65,7 @@ cdef class Declared:
     cdef bint is_bounded
     cdef int64_t minimum
     cdef int64_t maximum
-    # One of the fields that every command takes, whose value is not returned.
+    # Whether it is one of the fields that every command takes; their values are not returned.
     cdef bint is_generic
 
     def __init__(self, str full_name, field, bint is_generic):
@@ -80,7 +80,7 @@ cdef class Declared:
         self.is_generic = is_generic
 
     cdef bint accepts(self, value):
-        """Return whether the value is used as it is, without a call of the check."""
+        """Return whether the value is used without a call of the check."""
         if type(value) is not self.usual:
             return self.check is None
         return not self.is_bounded or self.minimum <= <int64_t>value <= self.maximum
@@ -114,7 +114,7 @@ cdef class FieldTable:
 
         Arguments:
             body: the document.
-            skip: a key to ignore: the command's own name.
+            skip: a key to ignore, such as the command's own name.
 
         Raises:
             CommandError: 40415 for an unknown field, 40414 for a missing one, 14 for a wrong type, 2 for a value out of bounds.

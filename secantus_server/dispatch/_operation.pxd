@@ -4,7 +4,7 @@ cdef class Operation:
     cdef object _clock
     cdef object _new_notes
     cdef object _body
-    # The message that the body is decoded from when it is first asked for.
+    # The message from which the body is decoded at its first use.
     cdef bytes _raw
     cdef readonly object opid
     cdef readonly object connection_id

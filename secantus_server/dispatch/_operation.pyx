@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""One running command, compiled because every command has one."""
+"""A running command's operation, compiled because every command creates one."""
 
 from secantus_server.errors import CommandError
 from secantus_server.storage.errors import StorageError
@@ -12,16 +12,17 @@ cdef extern from "pythread.h":
 cdef class Operation:
     """One running command.
 
-    Long loops call `check`; it reads plain attributes, so it needs no lock.
+    Long loops call `check`, which reads plain attributes and so needs no lock.
 
     Attributes:
-        session: the logical session that it runs in.
-        waited: seconds spent waiting for data, not counted as working time.
-        wake: ends the wait that the operation is in; None while it is in none.
-        engine: the JavaScript engine of the command, until it ends.
-        notes: its plans, once there is one. They refer to the operation, so they are dropped when the command ends, or its cursor.
-        notes_lookups: whether point lookups count as plans, too; the command log and the profiler ask for them.
-        has_cursor: whether a cursor continues the command.
+        session: the logical session that the command runs in.
+        waited: seconds spent waiting for data, which do not count as working time.
+        wake: ends the operation's current wait; None while it does not wait.
+        engine: the command's JavaScript engine, or None before its first use and after the command's end.
+        notes: the command's plans, or None before the first one. They refer to the operation; to break this cycle they are dropped when the
+            command or its cursor ends.
+        notes_lookups: whether point lookups are noted as plans, too; set for the command log and the profiler.
+        has_cursor: whether the command has opened a cursor that stays open.
         origin: for a getMore, the operation that opened its cursor.
     """
 
@@ -45,29 +46,29 @@ cdef class Operation:
         return self._body
 
     def note_plan(self, plan, query=None):
-        """Note a plan that is about to be executed.
+        """Record a plan that is about to be executed.
 
         Arguments:
-            query: the canonical query that it is the plan of, or None.
+            query: the plan's canonical query, or None.
         """
         if self.notes is None:
             self.notes = self._new_notes()
         self.notes.add(plan, query)
 
     def keep_notes(self):
-        """Keep the plans for the next commands on the command's cursor, which `take_over` them."""
+        """Keep the plans for the getMores on the command's cursor, which call `take_over`."""
         self.has_cursor = True
         if self.notes is None:
             self.notes = self._new_notes()
 
     def take_over(self, Operation opener not None):
-        """Go on with the plans of the operation that opened the cursor."""
+        """Continue with the plans of the operation that opened the cursor."""
         self.origin, self.notes = opener, opener.notes
         if self.notes is not None:
             self.notes.resume()
 
     def drop_notes(self):
-        """Forget the plans."""
+        """Drop the plans."""
         self.notes = None
 
     def interrupt(self, error):
@@ -78,11 +79,11 @@ cdef class Operation:
             wake()
 
     def limit(self, max_time_ms):
-        """Set the time limit, counted from the start; 0 means none."""
+        """Set the time limit, counted from the operation's start; 0 means no limit."""
         self.deadline = self.started + max_time_ms / 1000 if max_time_ms else None
 
     def seconds_left(self):
-        """Return the time until the limit, which is set; negative once it is exceeded."""
+        """Return the seconds until the time limit, which must be set. The result is negative once the limit is exceeded."""
         assert self.deadline is not None, "its time is limited"
         return self.deadline - self._clock.monotonic()
 
@@ -98,7 +99,7 @@ cdef class Operation:
             raise CommandError(50, "operation exceeded time limit")
 
     def is_ended_by(self, error):
-        """Return whether an error ends the whole command, not just one statement: an interruption, or a failed store."""
+        """Return whether an error ends the whole command, not just one statement: an interruption, a time limit, or a fatal store error."""
         return self.killed is not None or error.code == 50 or (isinstance(error, StorageError) and error.fatal)
 
     def note_time_left(self):
@@ -106,6 +107,6 @@ cdef class Operation:
         self.time_left = self.seconds_left()
 
     def inherit_time_limit(self, Operation last not None):
-        """Limit the time of a getMore to the part of maxTimeMS that the earlier operations on its cursor left."""
+        """Limit the time of a getMore to the rest of the maxTimeMS that the earlier operations on its cursor have not used."""
         if last.time_left is not None:
             self.deadline = self.started + last.time_left

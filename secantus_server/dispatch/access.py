@@ -1,4 +1,6 @@
-"""The interface of access control: who has authenticated, and what they may do. `work/access_control.py` implements it.
+"""The interface of access control: which user a client has authenticated as, and what that user may do.
+
+`work/access_control.py` implements it.
 
 https://www.mongodb.com/docs/manual/core/authorization/
 """
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from secantus_server.auth.privileges import Grants
     from secantus_server.dispatch.client import ClientInfo
 
-#: What is shown instead of a secret.
+#: The text that is shown in place of a secret.
 HIDDEN = "xxx"
 
 
@@ -22,7 +24,7 @@ class Access(Protocol):
         """Check that a client has authenticated.
 
         Arguments:
-            name: the command that it wants to run.
+            name: the command that the client sent.
 
         Raises:
             CommandError: 13 Unauthorized.
@@ -31,27 +33,30 @@ class Access(Protocol):
     def grants_of(self, client: ClientInfo) -> Grants | None:
         """Return what a client may do now; None before authentication.
 
-        A change of users and roles takes effect with the next command. A client whose user was dropped is logged out.
+        Changes of users and roles take effect at the client's next command. A client whose user was dropped is logged out.
         """
 
     def log_in(self, client: ClientInfo, user: dict[str, Any]) -> bool:
-        """Authenticate a connection as a user, from now on its only one; return False if the user may not connect from its address.
+        """Log a connection in as a user, in place of any earlier user.
 
         Arguments:
-            user: the user's document, of `admin.system.users`.
+            user: the user's document from `admin.system.users`.
+
+        Returns:
+            False if the user's restrictions do not allow the client's address; the connection is then not logged in.
         """
 
     def log_out(self, client: ClientInfo) -> None:
-        """Forget the user of a connection."""
+        """Log out the user of a connection."""
 
     def renew(self) -> None:
-        """Read users and roles again before the next command of each client."""
+        """Make each client's next command read users and roles again."""
 
 
 def without_secrets(body: dict[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
-    """Return a command document to show to others.
+    """Return a copy of a command document with its secrets hidden, for logs, profiles and other clients.
 
     Arguments:
-        secrets: the names of fields to hide.
+        secrets: the names of the fields to hide.
     """
     return {name: HIDDEN if name in secrets else value for name, value in body.items()}

@@ -1,6 +1,6 @@
-"""The settings that commands change outside the store: parameters, the profiler, query settings and index filters.
+"""Adjustments: the settings that commands change but that are not in the store (parameters, profiler, query settings, index filters).
 
-A snapshot keeps them, and a restore applies them again.
+A snapshot keeps them, and restoring the snapshot applies them again.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from secantus_server.dispatch.services import Services
 
 _REMOVED: Final = object()
 
-#: The entries that differ between two mappings; those that the second one does not have are `_REMOVED`.
+#: The new values of the entries that differ between two mappings; `_REMOVED` for an entry that only the first mapping has.
 Changes = dict[Any, Any]
 
 
 class Adjustments(NamedTuple):
-    """The adjustments of a server at one time. Commands replace each of them as a whole, so that they are compared by identity."""
+    """The adjustments of a server at one time. Commands replace each field as a whole, so fields are compared by identity."""
 
     parameters: dict[str, Any]
     profiling: Profiling
@@ -29,15 +29,15 @@ class Adjustments(NamedTuple):
 
     @classmethod
     def of(cls, services: Services) -> Adjustments:
-        """Return the present adjustments of a server."""
+        """Return the current adjustments of a server."""
         return cls(services.parameters, services.observer.profiling, services.query_settings, services.index_filters)
 
     def are_those_of(self, services: Services) -> bool:
-        """Return whether a server has these adjustments."""
+        """Return whether these are the current adjustments of a server."""
         return all(mine is theirs for mine, theirs in zip(self, Adjustments.of(services), strict=True))
 
     def apply(self, services: Services) -> None:
-        """Give a server these adjustments."""
+        """Make these the current adjustments of a server."""
         if services.observer.profiling is not self.profiling:
             services.observer.set(self.profiling)
         if services.parameters is not self.parameters:
@@ -49,7 +49,7 @@ class Adjustments(NamedTuple):
         services.index_filters = self.index_filters
 
     def changes_to(self, later: Adjustments) -> tuple[Changes, ...]:
-        """Return what differs in later adjustments, for `changed`."""
+        """Return the changes from these adjustments to later ones, for `changed`."""
         return tuple(_changes(before, now) for before, now in zip(self._tables(), later._tables(), strict=True))
 
     def changed(self, changes: tuple[Changes, ...]) -> Adjustments:
@@ -68,7 +68,7 @@ class Adjustments(NamedTuple):
 
 
 def _changes(before: Mapping[Any, Any], now: Mapping[Any, Any]) -> Changes:
-    # By identity, since 1 equals True: a value that was set again counts as changed.
+    # Values are compared by identity, since 1 equals True. A value that was set again therefore counts as changed.
     if before is now:
         return {}
     return {name: now.get(name, _REMOVED) for name in {**before, **now} if before.get(name, _REMOVED) is not now.get(name, _REMOVED)}

@@ -1,4 +1,4 @@
-"""Checks of single arguments: each returns the value to use or raises MongoDB's error.
+"""Checks of single arguments. A check returns the value to use or raises MongoDB's error.
 
 A check is called with the field's full name ("find.limit") and the value.
 """
@@ -20,13 +20,13 @@ Check = Callable[[str, Any], Any]
 
 
 def wrong_type(name: str, value: Any, expected: str) -> CommandError:
-    """Return the error 14 TypeMismatch, worded as by MongoDB's command parser."""
+    """Return the error 14 TypeMismatch with the text of MongoDB's command parser."""
     expected_types = f"expected types '{expected}'" if expected.startswith("[") else f"expected type '{expected}'"
     return CommandError(14, f"BSON field '{name}' is the wrong type '{type_name(value)}', {expected_types}")
 
 
 def as_document(name: str, value: Any) -> dict[str, Any]:
-    """Check for a document."""
+    """Check that the value is a document."""
     if type(value) is not dict:
         raise wrong_type(name, value, "object")
     return value
@@ -38,14 +38,14 @@ def as_raw_document(name: str, value: Any) -> Any:
 
 
 def as_array(name: str, value: Any) -> list[Any]:
-    """Check for an array."""
+    """Check that the value is an array."""
     if type(value) is not list:
         raise wrong_type(name, value, "array")
     return value
 
 
 def as_documents(name: str, value: Any) -> list[dict[str, Any]]:
-    """Check for an array of documents."""
+    """Check that the value is an array of documents."""
     for index, item in enumerate(as_array(name, value)):
         if type(item) is not dict:
             raise wrong_type(f"{name}.{index}", item, "object")
@@ -53,14 +53,14 @@ def as_documents(name: str, value: Any) -> list[dict[str, Any]]:
 
 
 def as_string(name: str, value: Any) -> str:
-    """Check for a string."""
+    """Check that the value is a string."""
     if type(value) is not str:
         raise wrong_type(name, value, "string")
     return value
 
 
 def as_boolean(name: str, value: Any) -> bool:
-    """Check for a bool or a number; convert a number to a bool."""
+    """Check that the value is a bool or a number; convert a number to a bool."""
     if type(value) is bool:
         return value
     if is_number(value):
@@ -69,7 +69,7 @@ def as_boolean(name: str, value: Any) -> bool:
 
 
 def as_strict_boolean(name: str, value: Any) -> bool:
-    """Check for a bool; a number is refused."""
+    """Check that the value is a bool; refuse numbers."""
     if type(value) is not bool:
         raise wrong_type(name, value, "bool")
     return value
@@ -109,7 +109,7 @@ def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
 
 
 def exact_integer(name: str, value: Any) -> int:
-    """Check for a number of any type that is an exact int64 value.
+    """Check that the value is a number of any type whose value is exactly an int64.
 
     Raises:
         CommandError: 14 if the value is not a number, 9 if the number is not an integer or exceeds int64.
@@ -130,10 +130,10 @@ def exact_integer(name: str, value: Any) -> int:
 
 
 def one_of(check: str, *types: type) -> Check:
-    """Return a check for values of these types.
+    """Return a check that the value has one of several types.
 
     Arguments:
-        check: the types as MongoDB's error lists them.
+        check: the names of the types for the error, as MongoDB lists them.
     """
 
     def run(name: str, value: Any) -> Any:
@@ -145,7 +145,7 @@ def one_of(check: str, *types: type) -> Check:
 
 
 def as_statement_id(name: str, value: Any) -> int:
-    """Check for the id of a statement of a retryable write, an int that is not negative."""
+    """Check that the value is a statement id of a retryable write: a non-negative int."""
     if type(value) is not int:
         raise wrong_type(name, value, "int")
     if value < 0:
@@ -154,7 +154,7 @@ def as_statement_id(name: str, value: Any) -> int:
 
 
 def as_statement_ids(name: str, value: Any) -> list[int]:
-    """Check for an array of ids of statements."""
+    """Check that the value is an array of statement ids."""
     return [as_statement_id(f"{name}.{index}", item) for index, item in enumerate(as_array(name, value))]
 
 
@@ -164,21 +164,21 @@ def as_anything(name: str, value: Any) -> Any:
 
 
 def as_real(name: str, value: Any) -> float:
-    """Check for a number of any type; convert it to a float."""
+    """Check that the value is a number of any type; convert it to a float."""
     if not is_number(value):
         raise wrong_type(name, value, "[double, int, long, decimal]")
     return float(value.to_decimal() if type(value) is Decimal128 else value)
 
 
 def as_hint(name: str, value: Any) -> str | dict[str, Any]:
-    """Check for an index name or key pattern."""
+    """Check that the value is an index name or a key pattern."""
     if type(value) is str or type(value) is dict:
         return value
     raise CommandError(9, "Hint must be a string or an object")
 
 
 def own_string(command: str, value: Any) -> str:
-    """Check for a string as the value of the command's own field.
+    """Check that the command's own field (such as `find` in find) has a string.
 
     Raises:
         CommandError: 40414 for null, 14 for another type.
@@ -189,14 +189,14 @@ def own_string(command: str, value: Any) -> str:
 
 
 def as_uuid(name: str, value: Any) -> Binary:
-    """Check for a UUID."""
+    """Check that the value is a UUID."""
     if type(value) is not Binary or value.subtype != UUID_SUBTYPE:
         raise wrong_type(name, value, "UUID") if type(value) is not Binary else CommandError(14, f"BSON field '{name}' is not a UUID")
     return exact_uuid(value)
 
 
 def exact_uuid(value: Binary) -> Binary:
-    """Check for a UUID of 16 bytes.
+    """Check that the value is a UUID of 16 bytes.
 
     Raises:
         CommandError: 207 InvalidUUID.

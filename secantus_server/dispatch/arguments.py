@@ -80,8 +80,8 @@ class Field:
         default: the value if the field is absent.
         required: whether its absence is an error.
         null_is_absent: whether null counts as absent.
-        usual: a value of exactly this type is used without calling `check`.
-        bounds: the least and the greatest such value, if they are int32, else None.
+        usual: the type whose values are used without a call of `check`.
+        bounds: the least and greatest int that is used without a call of `check`; None if `usual` is not int.
     """
 
     check: Check
@@ -113,12 +113,12 @@ def string(default: Any = None, *, required: bool = False) -> Field:
 
 
 def boolean(default: Any = False) -> Field:
-    """Declare a bool; numbers are converted."""
+    """Declare a bool. Numbers are converted."""
     return Field(as_boolean, default, usual=bool)
 
 
 def strict_boolean(default: Any = False, *, null_is_absent: bool = True) -> Field:
-    """Declare a bool; numbers are refused."""
+    """Declare a bool. Numbers are refused."""
     return Field(as_strict_boolean, default, null_is_absent=null_is_absent, usual=bool)
 
 
@@ -139,7 +139,7 @@ def anything(default: Any = None, *, required: bool = False) -> Field:
 
 
 def hint() -> Field:
-    """Declare an index name or key pattern; as in MongoDB, null does not count as absent."""
+    """Declare an index name or key pattern. As in MongoDB, null does not count as absent."""
     return Field(as_hint, null_is_absent=False)
 
 
@@ -189,10 +189,10 @@ GENERIC: dict[str, Field] = {
 
 
 class Arguments(FieldTable):
-    """The declared fields of one command or of a document inside one.
+    """The declared fields of a command, or of a document inside a command.
 
     Arguments:
-        name: the command's name, the prefix of field names in errors.
+        name: the command's name, which is the prefix of field names in errors.
         fields: the fields beyond those that every command takes.
         generic: whether the fields of `GENERIC` are also allowed.
     """

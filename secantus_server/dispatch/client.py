@@ -15,23 +15,23 @@ class ClientInfo:
 
     Arguments:
         connection_id: the unique number of the connection.
-        address: host and port of the other side.
+        address: the client's host and port.
         metadata: the `client` document of its first hello.
-        is_internal: whether it said that it is another member of the cluster.
+        is_internal: whether its hello said that the client is another member of the cluster.
         compressors: the compressors negotiated in its hello.
-        bytes_in, bytes_out, requests: its traffic; only its own thread writes them.
-        usage: counts and times of the commands it ran.
+        bytes_in, bytes_out, requests: its traffic; only the connection's thread writes these fields.
+        usage: counts and times of its commands.
         conversation: the SASL conversation in progress, or None.
         users: the authenticated user's name and database; empty before authentication. Replaced as a whole.
-        server_address: the address of this side of the connection.
+        server_address: the server's address on this connection.
         grants: what the user may do; None before authentication, and without access control.
-        generation: the state of the users and roles that `grants` was made from.
-        user_id: identifies the authenticated user: one who is dropped and created again is another.
-        lost_user: name, database and id of the user who was authenticated until another client dropped it; None otherwise.
-        uid: the digest of the user, which the user's sessions belong to; empty without access control.
-        opened: when it connected, on the monotonic clock.
+        generation: the version of the users and roles from which `grants` was computed.
+        user_id: the id of the authenticated user; it changes if the user is dropped and created again.
+        lost_user: name, database and id of the authenticated user if another client has dropped it; otherwise None.
+        uid: the digest of the user, which identifies the user's sessions; empty without access control.
+        opened: the time of the connect on the monotonic clock.
         tls_version: the version of TLS, such as "TLSv1.3"; None without TLS.
-        tls_subject: the subject of its certificate, which is the name of the user that the certificate identifies; None without one.
+        tls_subject: the subject of the client's certificate, which is the name of an X.509 user; None without a certificate.
     """
 
     connection_id: int

@@ -1,4 +1,4 @@
-"""The cluster parameters, and the expiry of the images of documents that one of them sets.
+"""The cluster parameters, and the expiry of pre- and post-images, which one of them sets.
 
 https://www.mongodb.com/docs/manual/reference/cluster-parameters/
 """
@@ -28,17 +28,17 @@ CLUSTER_PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def setting_name(name: str) -> str:
-    """Return the name of a cluster parameter among the parameters of the server."""
+    """Return the key of a cluster parameter in `Services.parameters`."""
     return f"cluster:{name}"
 
 
 def cluster_parameter(services: Services, name: str) -> dict[str, Any]:
-    """Return the value of a cluster parameter. A restore of a snapshot brings back the value of that time."""
+    """Return the value of a cluster parameter. Restoring a snapshot also restores the value."""
     value: dict[str, Any] = services.parameters.get(setting_name(name), CLUSTER_PARAMETERS[name])
     return value
 
 
 def images_expire_before_ms(services: Services) -> int:
-    """Return the wall clock time in milliseconds before which the oplog's images of documents have expired; 0 if they do not expire."""
+    """Return the wall clock time in ms; the oplog's pre- and post-images from before it have expired. Return 0 if images do not expire."""
     seconds = cluster_parameter(services, CHANGE_STREAM_OPTIONS)["preAndPostImages"]["expireAfterSeconds"]
     return 0 if seconds == "off" else services.clock.now_ms() - int(seconds) * 1000

@@ -1,4 +1,4 @@
-"""The `$clusterTime` that drivers gossip, and reads after a time: causal consistency.
+"""Causal consistency: the `$clusterTime` that drivers gossip, and reads at or after a cluster time.
 
 https://github.com/mongodb/specifications/blob/master/source/sessions/driver-sessions.md
 """
@@ -27,13 +27,13 @@ NO_SIGNATURE = RawDocument(encode({"hash": Binary(b"\0" * 20, 0), "keyId": Int64
 
 
 def take_cluster_time(value: Any, services: Services) -> None:
-    """Validate the `$clusterTime` of a command, and advance the server's cluster time to it; a standalone server has none.
+    """Validate the `$clusterTime` of a command. On a replica set, advance the server's cluster time to it.
 
     Arguments:
         value: the field as decoded.
 
     Raises:
-        CommandError: 14 or 40414 for a malformed document, 205 ClusterTimeFailsRateLimiter for one over a year ahead.
+        CommandError: 14 or 40414 for a malformed document, 205 ClusterTimeFailsRateLimiter for a time more than a year ahead.
     """
     if type(value) is RawDocument:
         data = value.data
@@ -44,7 +44,7 @@ def take_cluster_time(value: Any, services: Services) -> None:
     stamp = cluster_time_stamp(data)
     if stamp is None:
         raise _malformed(decode(data))
-    # Drivers send back the newest time they received, so the clock is rarely read.
+    # Usually drivers send the newest time that this server sent them, so the clock is rarely read.
     if stamp <= services.oplog.cluster_stamp or not services.settings.replica_set:
         return
     seconds, now_s = stamp >> 32, services.clock.system_ms() // 1000
@@ -54,10 +54,10 @@ def take_cluster_time(value: Any, services: Services) -> None:
 
 
 def reach(services: Services, wanted: Timestamp, field: str) -> None:
-    """Make the server's operation time at least `wanted`, with a no-op entry if only clients know of this time yet.
+    """Advance the server's operation time to at least `wanted`, by a no-op oplog entry if necessary.
 
     Arguments:
-        field: the name of the time in the read concern.
+        field: the read concern's field with the time, for the error.
 
     Raises:
         CommandError: 72 InvalidOptions for a time after the cluster time.

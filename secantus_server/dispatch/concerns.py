@@ -1,4 +1,4 @@
-"""Read and write concerns: their validation, and the errors for those that a single node cannot satisfy.
+"""Read and write concerns: their validation, and the errors for concerns that a single node cannot satisfy.
 
 https://www.mongodb.com/docs/manual/reference/write-concern/ and .../read-concern/
 """
@@ -18,7 +18,7 @@ from secantus_server.errors import CommandError
 READ_LEVELS = ("local", "majority", "linearizable", "available", "snapshot")
 PROVENANCES = ("clientSupplied", "implicitDefault", "customDefault", "getLastErrorDefaults", "internalWriteDefault")
 MAX_NODES = 50
-# A getMore repeats the read concern of its cursor.
+# The commands that support read concern "snapshot". A getMore repeats the read concern that its cursor was opened with.
 _TAKE_SNAPSHOT = frozenset(["find", "aggregate", "distinct", "explain", "getMore"])
 _WRITE_FIELDS = frozenset(["w", "j", "wtimeout", "fsync", "provenance", "getLastError"])
 _READ_FIELDS = frozenset(
@@ -39,10 +39,10 @@ def check_read_concern(command: str, concern: Any, *, takes_one: bool, starts: b
 
     Arguments:
         takes_one: whether the command supports read concerns.
-        starts: whether it begins a multi-document transaction, for which the concern is meant.
+        starts: whether the command begins a multi-document transaction; the concern then applies to the transaction.
 
     Raises:
-        CommandError: if it is malformed, or not supported by this command or by a standalone server.
+        CommandError: if the read concern is malformed, or not supported by this command or by a standalone server.
     """
     if type(concern) is not dict:
         raise wrong_type("readConcern", concern, "object")
@@ -87,13 +87,13 @@ def _check_times(concern: dict[str, Any], level: str, *, standalone: bool) -> No
 
 
 def check_write_concern(command: str, takes_one: bool, concern: Any) -> None:
-    """Validate a write concern. `write_concern_error` reports what MongoDB detects only after the write.
+    """Validate a write concern. `write_concern_error` returns the errors that MongoDB detects only after the write.
 
     Arguments:
         takes_one: whether the command supports write concerns.
 
     Raises:
-        CommandError: if it is malformed, or the command does not support one.
+        CommandError: if the write concern is malformed, or the command does not support write concerns.
     """
     if type(concern) is not dict:
         raise wrong_type(f"{command}.writeConcern", concern, "object")
@@ -146,7 +146,7 @@ def _check_tags(tags: dict[str, Any]) -> None:
 
 
 def _check_timeout(timeout: Any) -> None:
-    """Validate `wtimeout`: a number must fit 32 bits; a value of another type is ignored, as in MongoDB."""
+    """Validate `wtimeout`. A number must fit in 32 bits; a value of another type is ignored, as in MongoDB."""
     if is_number(timeout) and whole_number(timeout) >= 2**31:
         raise CommandError(9, f"wtimeout must be a 32-bit integer, but found: {timeout}")
 
@@ -160,7 +160,7 @@ def is_unacknowledged(concern: dict[str, Any] | None) -> bool:
 
 
 def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the `writeConcernError` of a concern that a single node cannot satisfy, or None. The write itself has been carried out.
+    """Return the `writeConcernError` if a single node cannot satisfy the write concern, or None. It does not undo the write.
 
     Arguments:
         concern: the command's write concern, or None.

@@ -1,4 +1,4 @@
-"""The connected clients, and the traffic of all clients since the start."""
+"""The connected clients, and the traffic of all clients since the server's start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Traffic(NamedTuple):
-    """Bytes and requests of one connection or of several."""
+    """The numbers of bytes and requests of one or several connections."""
 
     bytes_in: int = 0
     bytes_out: int = 0
@@ -33,7 +33,7 @@ class Connections:
     def __init__(self) -> None:
         self._lock = Lock()
         self._clients: dict[int, ClientInfo] = {}
-        # Totals of the connections that have ended.
+        # The totals of closed connections.
         self._traffic = Traffic()
         self._usage = Usage()
 
@@ -43,14 +43,14 @@ class Connections:
             self._clients[client.connection_id] = client
 
     def remove(self, client: ClientInfo) -> None:
-        """Remove a connection that has ended, and keep its totals."""
+        """Remove a closed connection, and add its counts to the totals."""
         with self._lock:
             if self._clients.pop(client.connection_id, None) is not None:
                 self._traffic = self._traffic.plus(client)
                 self._usage.add(client.usage)
 
     def find(self, connection_id: int) -> ClientInfo | None:
-        """Return the connection of this id, or None."""
+        """Return the connection with this id, or None."""
         with self._lock:
             return self._clients.get(connection_id)
 
@@ -60,7 +60,7 @@ class Connections:
             return list(self._clients.values())
 
     def traffic(self) -> Traffic:
-        """Return the bytes and requests of all connections, ended ones included."""
+        """Return the bytes and requests of all connections, including closed ones."""
         with self._lock:
             total = self._traffic
             for client in self._clients.values():
@@ -68,7 +68,7 @@ class Connections:
         return total
 
     def usage(self) -> Usage:
-        """Return the counts and times of all connections, ended ones included."""
+        """Return the counts and times of all connections, including closed ones."""
         total = Usage()
         with self._lock:
             for usage in (self._usage, *(client.usage for client in self._clients.values())):
@@ -76,7 +76,7 @@ class Connections:
         return total
 
     def forget(self, db: str, collection: str | None = None) -> None:
-        """Forget the times of a collection that was dropped, or of a whole database."""
+        """Remove the times of a dropped collection, or of a whole database."""
         with self._lock:
             for usage in (self._usage, *(client.usage for client in self._clients.values())):
                 usage.forget(db, collection)

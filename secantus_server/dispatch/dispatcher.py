@@ -1,4 +1,4 @@
-"""Dispatch of a message to its command, and the arguments that every command takes.
+"""Dispatch of a message to its command, and validation of the arguments that every command takes.
 
 https://www.mongodb.com/docs/manual/reference/command/
 """
@@ -77,12 +77,12 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         raise outcome from None
     finally:
         _end(command, request, outcome)
-        outcome = None  # This frame and an error, which refers to it, would keep each other and all that the command has used.
+        outcome = None  # Breaks a reference cycle: an error's traceback refers to this frame, and with it to all that the command used.
     return request, finish_reply(reply, services)
 
 
 def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
-    """Count a finished command, and call the interceptors unless it failed with an internal error."""
+    """Unregister and count a finished command; call the interceptors unless the command failed with an internal error."""
     services, body, operation = request.services, request.body, request.operation
     services.operations.end(operation)
     if operation.engine is not None:
@@ -97,7 +97,7 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
         statements = (request.sequences.get(command.batch) or body.get(command.batch)) if command.batch else None
         request.client.usage.record(key, command.counter, request.seconds, len(statements) if type(statements) is list else 1)
     else:
-        # Without the names, which a client that has not authenticated could make up without end.
+        # Names are not recorded, since a client that has not authenticated could invent any number of them.
         request.client.usage.counts[command.counter] += 1
     if outcome is not None and request.seconds > services.interceptors.threshold_s:
         for after in services.interceptors.after:
@@ -142,7 +142,7 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
     if "lsid" in body:
         session = _session(command, request)
-        # A session belongs to its user: two users that choose the same UUID have two sessions.
+        # A session belongs to its user: the same UUID sent by two users means two sessions.
         request.session = operation.session = session + request.client.uid if request.client.uid else session
         if command.privileges.requires_auth or request.services.access is None:
             request.services.sessions.use(request.session)
@@ -159,15 +159,15 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
 
 
 def _follow_read_concern(command: Command, request: Request) -> None:
-    """Wait for the time that a read concern names, and note whether the command reads a snapshot outside of a transaction.
+    """Advance the operation time to a read concern's `afterClusterTime`, and set `request.wants_snapshot`.
 
     Raises:
-        CommandError: 72 for a time in the future.
+        CommandError: 72 for a time after the cluster time.
     """
     concern = request.body["readConcern"]
     if "afterClusterTime" in concern:
         reach(request.services, concern["afterClusterTime"], "afterClusterTime")
-    # A getMore repeats the read concern of its cursor, which has its snapshot.
+    # A getMore repeats the read concern that its cursor was opened with; the cursor already has its snapshot.
     request.wants_snapshot = concern.get("level") == "snapshot" and command.name != "getMore" and "autocommit" not in request.body
 
 
@@ -192,7 +192,7 @@ def _session(command: Command, request: Request) -> bytes:
 
 
 def _uuid_of_user(session: dict[str, Any], request: Request) -> bytes:
-    """Return the UUID of a session document, which may only name the client's own user.
+    """Return the UUID of a session document; refuse a document with the digest of another user.
 
     Raises:
         CommandError: as `_checked_uuid`; 13 Unauthorized.
@@ -221,7 +221,7 @@ def _check_lsid_fields(session: dict[str, Any]) -> None:
     """Check the fields of `lsid` other than its id.
 
     Raises:
-        CommandError: 40415 for an unknown field, 14 for a wrong type, 72 for a number without a UUID, 238 for a child session.
+        CommandError: 40415 for an unknown field, 14 for a wrong type, 72 for `txnNumber` without `txnUUID`, 238 for a child session.
     """
     for name in session.keys() - _LSID_FIELDS:
         raise CommandError(40415, f"BSON field 'OperationSessionInfo.lsid.{name}' is an unknown field.")
@@ -248,9 +248,9 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
 
 
 def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
-    """Run a command, and sync its writes if that is required; add `writeConcernError` if the concern cannot be met, also to an error.
+    """Run a command, and sync its writes if required. If the write concern cannot be met, add `writeConcernError` to the reply or error.
 
-    aggregate does both itself: only it knows whether it wrote.
+    For commands that may also only read (aggregate, mapReduce), `work/pipelines.py` does both, since it knows whether they wrote.
     """
     if not command.is_write or command.is_read:
         return command.run(request, arguments)
@@ -274,7 +274,7 @@ def finish_reply(reply: Reply, services: Services) -> Reply:
     """Add the fields of every reply: `ok`, and the cluster time on a replica set."""
     reply.setdefault("ok", 1.0)
     if services.settings.replica_set:
-        # In this order, since the operation time is never after the cluster time.
+        # Read in this order: the operation time must not be after the cluster time.
         time, cluster_time = services.oplog.newest, services.oplog.cluster_time
         reply["$clusterTime"] = {"clusterTime": cluster_time, "signature": NO_SIGNATURE}
         reply["operationTime"] = time
@@ -285,6 +285,6 @@ def error_reply(error: CommandError, services: Services) -> Reply:
     """Return the reply for an error."""
     reply: Reply = {"ok": 0.0, "errmsg": error.message, "code": error.code, "codeName": error.code_name, **error.info}
     if error.labels:
-        # A fail point's labels, among the error's further fields, replace all others.
+        # Labels set by a fail point are in `error.info` and take precedence.
         reply.setdefault("errorLabels", list(error.labels))
     return finish_reply(reply, services)

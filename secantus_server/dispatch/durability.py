@@ -1,4 +1,4 @@
-"""When the writes of a command are on disk. https://www.mongodb.com/docs/manual/reference/write-concern/#j-option"""
+"""The wait for a command's writes to reach the disk. https://www.mongodb.com/docs/manual/reference/write-concern/#j-option"""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from secantus_server.dispatch.request import Request
 
 
 def settle(request: Request) -> None:
-    """Wait until the writes of a command are on disk, if its write concern or the settings require that."""
+    """Wait until a command's writes are on disk, if its write concern or the server's settings require it."""
     if request.services.settings.sync_on_commit or waits_for_disk(request.body.get("writeConcern")):
         request.services.engine.flush_log()

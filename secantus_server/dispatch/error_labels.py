@@ -1,4 +1,4 @@
-"""The labels of errors, which tell drivers what may be retried.
+"""The labels of errors, which tell drivers what they may retry.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md#determining-retryable-errors
 https://github.com/mongodb/specifications/blob/master/source/transactions/transactions.md#transienttransactionerror
@@ -24,7 +24,7 @@ RETRYABLE = "RetryableWriteError"
 RESUMABLE = "ResumableChangeStreamError"
 OVERLOADED = "SystemOverloadedError"
 
-#: Errors after which a client may run its whole transaction again: LockTimeout, WriteConflict, SnapshotUnavailable, NoSuchTransaction,
+#: Errors after which a client may run the whole transaction again: LockTimeout, WriteConflict, SnapshotUnavailable, NoSuchTransaction,
 #: PreparedTransactionInProgress.
 TRANSIENT_CODES = frozenset([24, 112, 246, 251, 267])
 #: Errors of the connection or of the server's role, after which a retryable write or the end of a transaction may be sent again.
@@ -34,9 +34,9 @@ RESUMABLE_CODES = frozenset([6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10
 
 
 def label_error(command: Command, request: Request, error: CommandError) -> None:
-    """Add the labels and the backoff that the server adds to the error of a command.
+    """Add the server's labels to the error of a command, and the backoff to an overload error.
 
-    An error whose labels a fail point has set keeps them.
+    Labels set by a fail point are kept as they are.
     """
     if not (isinstance(error, InjectedError) and error.has_own_labels):
         label = _label(command, request, error.code)
@@ -58,7 +58,7 @@ def concern_labels(command: Command, call: Call, code: int) -> tuple[str, ...]:
 
 
 def backoff_fields(services: Services) -> dict[str, Any]:
-    """Return the fields of an overload error other than its labels: the driver's delay before a retry, if it is set.
+    """Return the further fields of an overload error: the driver's delay before a retry if the parameter for it is set.
 
     https://github.com/mongodb/specifications/blob/master/source/client-backpressure/client-backpressure.md
     """
@@ -79,7 +79,7 @@ def _label(command: Command, request: Request, code: int) -> str | None:
 
 
 def _is_retryable_write(command: Command, body: dict[str, Any]) -> bool:
-    """Return whether a driver may send the command a second time: a write with a number, or the end of a transaction."""
+    """Return whether a driver may send the command again: a retryable write with a `txnNumber`, or the end of a transaction."""
     if command.in_transaction is InTransaction.END:
         return True
     return "txnNumber" in body and "autocommit" not in body and command.is_retryable

@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def check_fields(name: str, data: dict[str, Any], known: Iterable[str]) -> None:
-    """Refuse the fields that a fail point does not have here, except those that MongoDB certainly ignores.
+    """Refuse fields that Secantus does not support for a fail point.
 
-    MongoDB ignores the fields that it does not know. All of its own fields are named by a single word.
+    MongoDB ignores unknown fields. A field whose name is not a single word is unknown to MongoDB, so it is ignored here, too.
 
     Raises:
         CommandError: 238.
@@ -66,7 +66,7 @@ def texts(data: dict[str, Any], field: str) -> tuple[str, ...] | None:
 
 
 def whole(data: dict[str, Any], field: str) -> int | None:
-    """Return a field that is a number and not negative, without its fraction, or None if it is missing.
+    """Return a field that is a non-negative number, converted to an integer by `whole_number`, or None if it is missing.
 
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue.

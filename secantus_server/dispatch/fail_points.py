@@ -1,7 +1,7 @@
-"""The fail points of one server: which ones exist, which are set, and how often each has been entered.
+"""The fail points of one server: which fail points exist, which are set, and how often each has acted.
 
-A fail point is a named place in the server at which a test makes something fail or wait. While none is set, a place that checks for one
-compares an empty dict, and no interceptor is active.
+A fail point is a named place in the server at which a test makes something fail or wait. While no fail point is set, the check at such a
+place is a lookup in an empty dict, and no interceptor is active.
 
 https://github.com/mongodb/specifications/blob/master/source/unified-test-format/unified-test-format.md#failpoint
 """
@@ -21,21 +21,21 @@ from secantus_server.system.conditions import Condition
 
 FAIL_POINT_SET_FAILED = 266
 
-#: Checks the data of a fail point and returns what the place that it concerns works with.
+#: Validates the data of a fail point and returns it in the form that the fail point's place in the server uses.
 Parser = Callable[[dict[str, Any]], Any]
 
 _PARSERS: dict[str, Parser] = {}
-# The fail points that may be set several times at once, under their names with a slash and an arbitrary label. MongoDB has none.
+# The fail points that can be set several times at once, each as "name/label" with an arbitrary label. MongoDB has no such fail points.
 _REPEATED: set[str] = set()
 
 
 def fail_point(name: str, *, repeated: bool = False) -> Callable[[Parser], Parser]:
     """Register the parser of a fail point's data under its name.
 
-    The parser takes the document `data`, returns what the place in the server needs, and raises CommandError for invalid data.
+    The parser takes the document `data`, returns the parsed data, and raises CommandError for invalid data.
 
     Arguments:
-        repeated: whether it can be set several times at once, as ``name/label``.
+        repeated: whether the fail point can be set several times at once, as ``name/label``.
     """
 
     def register(parser: Parser) -> Parser:
@@ -49,16 +49,16 @@ def fail_point(name: str, *, repeated: bool = False) -> Callable[[Parser], Parse
 
 
 def base_name(name: str) -> str:
-    """Return a fail point's name without the label that distinguishes several that are set at once."""
+    """Return a fail point's name without its label, if it has one."""
     base, slash, label = name.partition("/")
     return base if slash and label and base in _REPEATED else name
 
 
 class InjectedError(CommandError):
-    """An error that a fail point makes a command fail with.
+    """An error that a fail point injects into a command.
 
     Arguments:
-        labels: its error labels; None leaves them to the server.
+        labels: its error labels; with None the server adds its usual labels.
     """
 
     def __init__(self, code: int, message: str, labels: tuple[str, ...] | None, info: Mapping[str, Any] | None = None) -> None:
@@ -71,9 +71,9 @@ class Mode:
     """When a fail point acts.
 
     Arguments:
-        skip: how many entries pass before the first that it acts on.
-        times: how many entries it acts on; infinite unless the client says so.
-        probability: the probability with which it acts on an entry.
+        skip: the number of entries to ignore first.
+        times: the number of entries to act on; infinite unless the client sets it.
+        probability: the probability of acting on an entry.
     """
 
     skip: int = 0
@@ -85,7 +85,7 @@ class FailPoint:
     """A fail point that is set.
 
     Arguments:
-        data: what its parser returned.
+        data: its parsed data.
 
     Threads: the lock of the `FailPoints` guards `entered` and `acted`.
     """
@@ -99,7 +99,7 @@ class FailPoint:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether it has acted as often as it should."""
+        """Whether it has acted as often as its mode allows."""
         return self.acted >= self.mode.times
 
 
@@ -110,8 +110,8 @@ class FailPoints:
         random: draws for `activationProbability`.
         on_change: called after a fail point was set or has ended.
 
-    Threads: `active` is replaced as a whole, with `_changed` held, and read without it. `_changed` guards everything else; it is notified
-    when a fail point is set, acts or ends, when a waiting operation is interrupted, and when the server stops.
+    Threads: `active` is replaced as a whole while `_changed` is held, and read without the lock. `_changed` guards everything else. It is
+    notified when a fail point is set, acts or ends, when a waiting operation is interrupted, and when the server stops.
     """
 
     def __init__(self, random: Random, on_change: Callable[[], None]) -> None:
@@ -125,16 +125,16 @@ class FailPoints:
         self.active: Mapping[str, FailPoint] = {}
 
     def set(self, name: str, mode: Mode | None, data: dict[str, Any]) -> int:
-        """Set a fail point, or end it, and return how often it has acted so far.
+        """Set a fail point or turn it off, and return how often it has acted so far.
 
         Arguments:
-            mode: None ends it.
+            mode: None turns the fail point off.
 
         Raises:
-            CommandError: 266 FailPointSetFailed for an unknown name, or the data is not valid.
+            CommandError: 266 FailPointSetFailed for an unknown name; the parser's error for invalid data.
         """
         if base_name(name) not in _PARSERS:
-            # Commands register fail points of their own.
+            # Some fail points are registered by the modules of commands.
             import_all_commands()
         parser = _PARSERS.get(base_name(name))
         if parser is None:
@@ -154,7 +154,11 @@ class FailPoints:
         return self._counts.get(name, 0)
 
     def restore(self, before: Mapping[str, FailPoint]) -> None:
-        """Make the fail points active that were so before, except those used up since; wake the operations that others hold."""
+        """Set the fail points back to an earlier state, without those used up since; wake operations that wait at other fail points.
+
+        Arguments:
+            before: an earlier value of `active`.
+        """
         with self._changed:
             if self.active is before:
                 return
@@ -163,15 +167,15 @@ class FailPoints:
         self._on_change()
 
     def set_aside(self, before: Mapping[str, FailPoint]) -> dict[str, FailPoint]:
-        """Restore the fail points set before, and return those set since."""
+        """Call `restore`, and return the fail points that were set since `before`."""
         since = {name: one for name, one in self.active.items() if before.get(name) is not one}
         self.restore(before)
         return since
 
     def enter(self, name: str) -> FailPoint | None:
-        """Enter the fail point if it is set; return it if it acts this time.
+        """Count an entry of the fail point if it is set; return the fail point if it acts on this entry.
 
-        Count only what concerns the fail point: check its data, found in `active`, before the call.
+        Every call counts, so call it only if the fail point's data (in `active`) applies to the command.
         """
         with self._changed:
             found = self.active.get(name)
@@ -191,7 +195,7 @@ class FailPoints:
         return found
 
     def block(self, operation: Operation, seconds: float) -> None:
-        """Make an operation wait for a time, which its time limit, an interruption or the server's end shorten.
+        """Make an operation wait for a time. The wait ends early at its time limit, an interruption or the server's stop.
 
         Raises:
             CommandError: as `Operation.check`.
@@ -199,7 +203,9 @@ class FailPoints:
         self._wait(operation, lambda: False, seconds)
 
     def hold(self, name: str, operation: Operation) -> None:
-        """Make an operation wait until a fail point that has acted is turned off or set again, or as `block`.
+        """Enter a fail point; if it acts, make the operation wait until the fail point is turned off or set again.
+
+        As in `block`, the wait ends early at the operation's time limit, an interruption or the server's stop.
 
         Raises:
             CommandError: as `Operation.check`.
@@ -218,15 +224,15 @@ class FailPoints:
         self._wait(operation, lambda: self.count(name) >= count, math.inf)
 
     def close(self) -> None:
-        """End all waits, and let none begin."""
+        """End all waits, and make later ones return at once."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def _wait(self, operation: Operation, ended: Callable[[], bool], seconds: float) -> None:
-        """Wait until `ended` holds, called with `_changed` held."""
+        """Wait until `ended` returns true; it is called with `_changed` held."""
         if operation.deadline is not None:
-            # A little longer, so that the check below finds the limit exceeded.
+            # 1 ms longer, so that the check below finds the limit exceeded.
             seconds = min(seconds, operation.seconds_left() + 0.001)
         operation.wake = self._wake
         try:

@@ -1,4 +1,4 @@
-"""The fail points maxTimeAlwaysTimeOut and maxTimeNeverTimeOut, which concern the commands with a time limit (`maxTimeMS`)."""
+"""The fail points maxTimeAlwaysTimeOut and maxTimeNeverTimeOut, which act on commands with a time limit (`maxTimeMS`)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parse_never(data: dict[str, Any]) -> None:
 
 
 def apply_to_limit(points: FailPoints, operation: Operation) -> None:
-    """Let an operation's time limit expire at once, or lift it, if it has one.
+    """Apply the two fail points to an operation with a time limit: make the limit expire at once, or remove it.
 
     Raises:
         CommandError: 50 MaxTimeMSExpired.

@@ -1,4 +1,4 @@
-"""The fail point onPrimaryTransactionalWrite: a retryable write whose connection closes after its commit, or that fails before it.
+"""The fail point onPrimaryTransactionalWrite, which makes a retryable write fail before its commit or closes its connection after it.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/tests/README.md
 """
@@ -31,8 +31,8 @@ class Failure:
     """The data of onPrimaryTransactionalWrite.
 
     Arguments:
-        closes: whether the connection is closed.
-        code: the error that a write fails with before its commit; None if it commits.
+        closes: whether to close the connection.
+        code: the code of the error that is raised before the commit; None to let the write commit.
     """
 
     closes: bool
@@ -51,10 +51,10 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 
 class _FailingWork:
-    """A unit of work whose commits of documents enter the fail point; `closes` is whether to close the connection after the command.
+    """A unit of work whose writes of documents enter the fail point. `closes` says whether to close the connection after the command.
 
     Arguments:
-        work: commits.
+        work: the unit of work that executes the writes.
     """
 
     def __init__(self, work: UnitOfWork, points: FailPoints) -> None:
@@ -76,7 +76,7 @@ class _FailingWork:
         has_entered = False
 
         def run(transaction: Transaction) -> T:
-            # The body runs again after a conflict, but the write enters the fail point once.
+            # The body runs again after a conflict, but the write enters the fail point only once.
             nonlocal acting, has_entered
             result = body(transaction)
             changed = sum(len(one.changes) for one in transaction.writes)
@@ -91,7 +91,7 @@ class _FailingWork:
         return result
 
     def _enter(self, documents: int) -> Failure | None:
-        """Enter the fail point for each document that a commit changes, until it acts."""
+        """Enter the fail point once for each document that a commit changes, until the fail point acts."""
         for _ in range(documents):
             found = self._points.enter(FAIL_POINT)
             if found is not None:
@@ -107,7 +107,7 @@ class _FailingWork:
 
 
 def _failure(code: int, closes: bool) -> Exception:
-    """Return the exception that keeps a write from its commit."""
+    """Return the exception that prevents the commit of a write."""
     if closes:
         return CloseConnection(f"{FAIL_POINT} fails a write and closes the connection")
     return InjectedError(code, f"Failing write due to the fail point {FAIL_POINT}: it is not committed", None)
@@ -117,7 +117,7 @@ def run_failing(request: Request, run: Callable[[], Reply]) -> Reply:
     """Run a retryable write while the fail point is set.
 
     Arguments:
-        run: runs it once.
+        run: runs the write with `request.work`.
 
     Raises:
         CloseConnection: the fail point closes the connection.

@@ -1,4 +1,4 @@
-"""The lock of fsync: while it is held, writes wait.
+"""The lock of the command fsync. While it is held, writes wait.
 
 https://www.mongodb.com/docs/manual/reference/command/fsync/
 """
@@ -12,19 +12,19 @@ from secantus_server.errors import CommandError
 from secantus_server.system._clock import monotonic
 from secantus_server.system.conditions import Condition
 
-#: How often a waiting thread looks for other reasons to stop waiting.
+#: The interval at which a waiting thread checks whether its operation was killed or timed out.
 _LOOK_S = 0.05
 
 
 class FsyncLock:
-    """The lock, which counts how often it was taken.
+    """The fsync lock, which counts how often it was acquired.
+
+    `waiting` contains the ids of the threads that wait until the lock is no longer held.
 
     Arguments:
-        on_change: called when the lock is taken or released for good.
+        on_change: called after each acquisition and release.
 
-    `waiting` are the threads that wait for its release.
-
-    Threads: `_changed` guards `count` and `waiting`; `is_held` only reads the former.
+    Threads: `_changed` guards `count` and `waiting`; `is_held` reads `count` without it.
     """
 
     def __init__(self, on_change: Callable[[], None]) -> None:
@@ -35,19 +35,19 @@ class FsyncLock:
 
     @property
     def is_held(self) -> bool:
-        """Whether writes wait."""
+        """Whether the lock is held, so that writes wait."""
         return self.count > 0
 
     def acquire(self, operation: Operation, operations: Operations, is_write: Callable[[Operation], bool], timeout_s: float) -> int:
-        """Make later writes wait, and wait for the running ones; return the new count.
+        """Acquire the lock, so that later writes wait; then wait until the running writes have ended. Return the new count.
 
         Arguments:
-            operation: the command that takes the lock.
-            is_write: whether a running operation writes.
+            operation: the operation of the command that acquires the lock.
+            is_write: returns whether an operation writes.
             timeout_s: how long to wait for the running writes.
 
         Raises:
-            CommandError: 24 LockTimeout, or the error that ended the operation; the lock is not held then.
+            CommandError: 24 LockTimeout, or the error that ended the operation. After an error the acquisition is undone.
         """
         with self._changed:
             self.count += 1
@@ -56,7 +56,7 @@ class FsyncLock:
         before = [other for other in operations.all() if other is not operation and is_write(other)]
         try:
             with self._changed:
-                # A write that waits for this lock itself has not begun yet.
+                # Writes that wait for this lock do not count as running.
                 while any(other in before and other.thread not in self.waiting for other in operations.all()):
                     operation.check()
                     left = deadline - monotonic()
@@ -72,7 +72,7 @@ class FsyncLock:
         """Release the lock once; return the remaining count.
 
         Raises:
-            CommandError: 20 IllegalOperation, it is not held.
+            CommandError: 20 IllegalOperation if the lock is not held.
         """
         with self._changed:
             if not self.count:
@@ -84,7 +84,7 @@ class FsyncLock:
         return left
 
     def release_all(self) -> None:
-        """Release the lock as often as it was taken."""
+        """Release the lock as often as it was acquired."""
         while self.is_held:
             self.release()
 

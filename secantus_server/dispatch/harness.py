@@ -1,6 +1,6 @@
-"""The operations that a test harness needs and MongoDB has no command for.
+"""The operations that a test harness needs but MongoDB has no commands for.
 
-`SecantusDBServer` implements them, and the command secantusTest offers them to clients.
+`SecantusDBServer` implements them, and clients call them with the command secantusTest.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-#: What happened to a collection or view itself.
+#: What happened to a collection or view as a whole since a snapshot; "" if only its documents differ.
 Fate = Literal["", "created", "dropped", "replaced", "redefined"]
 
 
 class DumpedCollection(NamedTuple):
-    """A collection or view with its definition, and its documents in natural order; of a time series also the stored buckets."""
+    """A collection or view with its definition and its documents in natural order. A time series also has its stored buckets."""
 
     db: str
     name: str
@@ -30,7 +30,7 @@ class DumpedCollection(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How a collection or view differs from a snapshot. Documents are matched by `_id`; a changed one is its old and its new state."""
+    """How a collection or view differs from a snapshot. Documents are matched by `_id`; `changed` has pairs of the old and new state."""
 
     db: str
     name: str
@@ -41,7 +41,7 @@ class Difference(NamedTuple):
 
 
 class LoggedCommand(Protocol):
-    """A command that has run; see `work.command_records.CommandRecord`."""
+    """A finished command in the command log; `work.command_records.CommandRecord` implements it."""
 
     name: str
     keys_examined: int
@@ -64,15 +64,15 @@ class LoggedCommand(Protocol):
 
     @property
     def plan_summary(self) -> str:
-        """The scans of its plans."""
+        """The summary of its plans: the collection and index scans."""
 
 
-#: Commands, the position after them in the log, and the number of those that did not fit.
+#: Commands of the log, the position after the last of them, and the number of commands that were dropped because the log was full.
 LoggedCommands = tuple[Sequence[LoggedCommand], int, int]
 
 
 class Harness(Protocol):
-    """The control of a server by a harness."""
+    """The interface by which a harness controls a server."""
 
     @property
     def snapshots(self) -> tuple[Any, ...]:
@@ -82,34 +82,34 @@ class Harness(Protocol):
         """Take a snapshot."""
 
     def restore(self, snapshot: Any) -> None:
-        """Restore the contents at a snapshot."""
+        """Restore the contents of the server at the time of a snapshot."""
 
     def release(self, snapshot: Any) -> None:
         """Release a snapshot and keep later writes."""
 
     def clock(self) -> tuple[int, bool]:
-        """Return the time in milliseconds since the Unix epoch, and whether it runs."""
+        """Return the server clock's time in milliseconds since the Unix epoch, and whether the clock runs."""
 
     def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
-        """Move the time."""
+        """Set the server's clock, or move it by an offset; start or stop it if `runs` is given. Return its new time."""
 
     def restore_clock(self) -> None:
-        """Make the time that of the system again."""
+        """Set the server's clock back to the system's time."""
 
     def begin_wire_log(self) -> None:
-        """Begin the log of secantusTest, unless there is one."""
+        """Start secantusTest's command log, unless it has been started."""
 
     def end_wire_log(self) -> None:
-        """End the log of secantusTest."""
+        """Stop secantusTest's command log."""
 
     def clear_wire_log(self) -> None:
-        """Forget the commands in the log of secantusTest; positions in it stay valid."""
+        """Remove the commands from secantusTest's command log. Positions in the log stay valid."""
 
     def wire_log(self, start: int) -> LoggedCommands | None:
-        """Return the commands in the log of secantusTest from a position on, or None without a log."""
+        """Return the commands in secantusTest's command log from a position on, or None if no log was started."""
 
     def dump(self) -> list[DumpedCollection]:
-        """Return the collections and views of users."""
+        """Return all collections and views of users."""
 
     def differences(self, snapshot: Any) -> list[Difference]:
         """Return the collections and views that differ from a snapshot."""

@@ -1,6 +1,6 @@
-"""The interface of interceptors, which act before and after commands, and the interceptors of a server.
+"""The interface of interceptors, which act before and after commands, and the list of a server's interceptors.
 
-The implementations are in the package `interceptors`, one file each.
+The package `interceptors` contains the implementations, one per file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from secantus_server.wire.message import Message
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
 
-#: The reply of a command, or the error that it failed with.
+#: A command's reply or its error.
 Outcome = dict[str, Any] | CommandError
 
 
@@ -28,11 +28,11 @@ class Call(Protocol):
     Arguments:
         name: the command's name as the client wrote it.
         body: the command document.
-        injected: fields that a fail point adds to the reply.
-        seconds: its working time, without waits for data; set when it has ended.
+        injected: fields that a fail point adds to the reply or error.
+        seconds: its working time, without waits for data; set when the command has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
-        settings: the settings of its query shape, or None.
-        retried: the ids of its statements that were executed before; None unless it is a retryable write.
+        settings: the query settings of its query shape, or None.
+        retried: the ids of its statements that an earlier send executed; None unless this is a retryable write sent again.
         services: the server.
     """
 
@@ -55,12 +55,12 @@ class Interceptor:
 
     @property
     def is_active(self) -> bool:
-        """Whether it is called at present; call `Interceptors.refresh` when that changes."""
+        """Whether the interceptor is to be called; a subclass calls `Interceptors.refresh` when this changes."""
         return True
 
     @property
     def threshold_s(self) -> float:
-        """The duration in seconds that a command must exceed for `after` to be called."""
+        """The duration in seconds above which a command is passed to `after`."""
         return -math.inf
 
     def before(self, call: Call) -> None:
@@ -74,18 +74,18 @@ class Interceptor:
         """Act on a finished command.
 
         Arguments:
-            outcome: its reply, or the error that it failed with.
+            outcome: the command's reply or its error.
         """
 
 
 class Interceptors:
     """The interceptors of one server, in the order of their `before` calls; `after` calls run in reverse order.
 
-    `before` and `after` are the methods of the active ones. Dispatch skips `after` for a command that took at most `threshold_s`, so an
-    idle interceptor costs nothing.
+    `before` and `after` contain the bound methods of the active interceptors. Dispatch skips `after` for a command that took at most
+    `threshold_s`, so an idle interceptor costs nothing.
 
     Threads: the tuples are replaced as a whole; the threads of commands only read them. `_lock` serializes `refresh`, so that the tuples
-    are those of the latest change.
+    reflect the latest change.
     """
 
     def __init__(self) -> None:
@@ -96,12 +96,12 @@ class Interceptors:
         self.threshold_s = math.inf
 
     def install(self, *interceptors: Interceptor, first: bool = False) -> None:
-        """Append interceptors to those installed, or put them before all others."""
+        """Install interceptors after those already installed, or before them if `first` is set."""
         self._installed = interceptors + self._installed if first else self._installed + interceptors
         self.refresh()
 
     def remove(self, interceptor: Interceptor) -> None:
-        """Remove one interceptor; commands that it has begun to act on may still call its `after`."""
+        """Remove an interceptor. Its `after` may still be called for commands that are running now."""
         self._installed = tuple(one for one in self._installed if one is not interceptor)
         self.refresh()
 

@@ -1,7 +1,8 @@
-"""The commands of MongoDB 8.2 that Secantus does not support yet; remove a name when its command is implemented.
+"""The commands of MongoDB 8.2 that Secantus does not support yet. Remove a name when its command is implemented.
 
-Commands that do not exist on a member of a replica set are not listed and get the error for unknown names: those removed before 8.2
-(`eval`, `getLastError`, `getFreeMonitoringStatus`), of mongos (`addShard`), of Atlas (`atlasVersion`) and of MongoDB Enterprise.
+Commands that do not exist on a member of a replica set are not listed and raise the error for unknown names: commands that were removed
+before 8.2 (`eval`, `getLastError`, `getFreeMonitoringStatus`), and those of mongos (`addShard`), Atlas (`atlasVersion`) and MongoDB
+Enterprise.
 https://www.mongodb.com/docs/manual/reference/command/
 """
 

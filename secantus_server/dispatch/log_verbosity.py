@@ -1,6 +1,6 @@
 """The verbosity of log components: the parameters logLevel and logComponentVerbosity.
 
-With a verbosity above 0, of the whole log or of the component `command`, the server logs debug messages and every command. The
+If the verbosity of the whole log or of the component `command` is above 0, the server logs debug messages and every command. The
 verbosities of other components are stored and reported, but the server has no log lines for them.
 
 https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-param.logComponentVerbosity
@@ -44,8 +44,8 @@ def changed_verbosity(current: dict[str, Any], wanted: Any) -> dict[str, Any]:
     """Return the verbosities after a change.
 
     Arguments:
-        current: all verbosities.
-        wanted: those to change, in the form of `current`.
+        current: the verbosities of all components.
+        wanted: the verbosities to change, in the form of `current`.
 
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue for an unknown component or an invalid verbosity.

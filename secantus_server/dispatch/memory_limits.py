@@ -1,4 +1,4 @@
-"""The memory limits of commands, which setParameter can lower so that a test reaches a limit without writing 100 megabytes."""
+"""The memory limits of commands. A test can lower them with setParameter to reach a limit without writing 100 megabytes."""
 
 from __future__ import annotations
 

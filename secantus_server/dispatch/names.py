@@ -40,7 +40,7 @@ def collection_name(command: str, db: str, value: Any) -> str:
     """Return a command's collection name, valid for reading.
 
     Raises:
-        CommandError: 73 InvalidNamespace, also if it is not a string.
+        CommandError: 73 InvalidNamespace, also for a value that is not a string.
     """
     if type(value) is not str:
         raise CommandError(73, f"collection name has invalid type {type_name(value)}")
@@ -52,7 +52,7 @@ def collection_name(command: str, db: str, value: Any) -> str:
 
 
 def _check_utf8(name: str) -> None:
-    """Refuse a name that was not valid UTF-8: replies repeat names, and drivers could not decode them."""
+    """Refuse a name that is not valid UTF-8: replies contain names, and drivers could not decode such a reply."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -15,7 +15,7 @@ from secantus_server.dispatch.interceptors import Call
 
 SLOW_MS = 100
 
-# hello waits as long as the client asks, and profile configures the profiler itself.
+# hello may wait as long as the client asks, and profile configures the profiler.
 NEVER_OBSERVED = frozenset(["hello", "isMaster", "ismaster", "profile"])
 
 
@@ -25,7 +25,7 @@ class Profiling:
 
     Arguments:
         levels: the level, 1 or 2, of each profiled database.
-        filters: for each database with a filter, which replaces `slow_ms` and `sample_rate`, the filter as given and parsed.
+        filters: the filter of each database that has one, as given and parsed; it replaces `slow_ms` and `sample_rate`.
         slow_ms: the duration above which a command is slow.
         sample_rate: the fraction of slow commands to record.
     """
@@ -48,7 +48,7 @@ class Observer:
     """Selects the commands that the interceptors `Profiler` and `SlowLog` record.
 
     Arguments:
-        clock: draws the sample of slow commands.
+        clock: its random generator draws the sample of slow commands.
         on_change: called after each change.
 
     Threads: `set` replaces `profiling` as a whole; the threads of commands only read it.
@@ -59,7 +59,7 @@ class Observer:
         self._on_change = on_change
         self.profiling = Profiling()
         self.logs_all = False
-        #: Commands that took at most this long are not logged; for most commands this comparison is the whole cost of logging.
+        #: Commands that took at most this long are not logged. For most commands this comparison is the only cost of logging.
         self.log_threshold_s = SLOW_MS / 1000
 
     def set(self, profiling: Profiling) -> None:

@@ -1,4 +1,4 @@
-"""The running operations: for currentOp, killOp and time limits."""
+"""The running operations, as currentOp, killOp and time limits need them."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ class Notes(Protocol):
     """The plans of one command; `query.plan_notes.PlanNotes` implements it."""
 
     def add(self, plan: Any, query: Any = None) -> None:
-        """Note a plan that is about to be executed."""
+        """Record a plan that is about to be executed."""
 
     def count(self, usage: Any) -> None:
-        """Add what the command has examined to the usage of its connection."""
+        """Add the numbers of keys and documents that the command examined to its connection's usage."""
 
     def resume(self) -> None:
-        """Begin the next command on the cursor of the plans."""
+        """Begin the notes of the next command on the cursor of these plans."""
 
 
 class Operations:
     """All running operations of a server.
 
     Arguments:
-        new_notes: returns empty notes of plans.
+        new_notes: returns empty `Notes`.
 
     Threads: single dict operations and `next` on the counter are atomic, and each operation has its own key.
     """
 
     def __init__(self, clock: Clock, new_notes: Callable[[], Notes]) -> None:
         self._clock = clock
-        #: Returns empty notes, and the next id, for operations that their command registers in `running` and removes itself.
+        #: These two are for code that adds operations to `running`, and removes them, without `begin` and `end`.
         self.new_notes = new_notes
         self.new_id: Callable[[], int] = itertools.count(1).__next__
-        #: By id.
+        #: The running operations by id.
         self.running: dict[int, Operation] = {}
 
     def begin(
@@ -52,12 +52,12 @@ class Operations:
         users: tuple[tuple[str, str], ...] = (),
         killed: CommandError | None = None,
     ) -> Operation:
-        """Register a running operation; the caller must call `end`, also after an error.
+        """Create and register an operation. The caller must call `end`, also after an error.
 
         Arguments:
             body: the command document, without secrets.
             users: the connection's authenticated users.
-            killed: the error that has already interrupted the command, in the express lane.
+            killed: the error that interrupted the command while the express lane ran it, or None.
         """
         operation = Operation(self._clock, self.new_id(), connection_id, db, body, users, self.new_notes)
         operation.killed = killed
@@ -78,7 +78,7 @@ class Operations:
         """Return the operation that this thread runs, or None.
 
         Arguments:
-            last: the operation that it probably is.
+            last: the operation to check first, because it probably is the one.
         """
         thread = get_ident()
         if last.thread == thread and last.opid in self.running:
@@ -86,7 +86,7 @@ class Operations:
         return next((operation for operation in self.all() if operation.thread == thread), None)
 
     def check_waiting(self) -> None:
-        """Call `check` of the operation that this thread runs; for waits without access to the operation.
+        """Call `check` of the operation that this thread runs. Code that waits calls this if it has no reference to the operation.
 
         Raises:
             CommandError: as `Operation.check`.
@@ -105,5 +105,5 @@ class Operations:
     def kill_all(self, error: CommandError) -> None:
         """Make every operation fail at its next check."""
         for operation in self.all():
-            # Each gets its own error, since its labels depend on the command.
+            # Each operation gets its own copy of the error, since the labels depend on the command.
             operation.interrupt(CommandError(error.code, error.message, error.labels, error.info))

@@ -23,11 +23,11 @@ from secantus_server.sessions.registry import MAX_SESSIONS, TIMEOUT_MINUTES
 from secantus_server.settings import Settings
 
 MAX_SYNC_DELAY_S = 9_000_000
-#: Whether writes are refused; set by setUserWriteBlockMode, and kept beside the parameters so that a restored snapshot resets it.
+#: Whether writes are refused; set by setUserWriteBlockMode. Stored with the parameters, so that restoring a snapshot resets it.
 USER_WRITE_BLOCK = "cluster:userWriteBlock"
-#: What setDefaultRWConcern has set.
+#: The default read and write concerns, set by setDefaultRWConcern.
 DEFAULT_CONCERNS = "cluster:defaultRWConcern"
-#: The `baseBackoffMS` of overload errors; 0 for none. MongoDB has the parameter since 9.0.
+#: The `baseBackoffMS` of overload errors; with 0 they have no such field. MongoDB has had the parameter since 9.0.
 BASE_BACKOFF_MS = "externalClientBaseBackoffMS"
 
 
@@ -37,8 +37,8 @@ class Parameter:
 
     Arguments:
         default: returns its default value.
-        check: returns the value to store, or raises; None if setParameter cannot change it here.
-        settable: whether it can be changed at runtime in MongoDB.
+        check: returns the value to store, or raises; None if setParameter cannot change the parameter in Secantus.
+        settable: whether MongoDB allows a change at runtime.
         at_startup: whether it can be set on MongoDB's command line.
     """
 
@@ -53,12 +53,12 @@ def _constant(value: Any) -> Callable[[Settings], Any]:
 
 
 def _boolean(name: str, value: Any) -> bool:
-    """Return the truth value: null is false, any other value that is neither bool nor number is true."""
+    """Convert any value to a bool. Null is false, and every other value that is neither a bool nor a number is true."""
     return a.truth(value) if type(value) is bool or is_number(value) else value is not None
 
 
 def _integer(minimum: int | None = None, maximum: int | None = None) -> a.Check:
-    """Return a check for a number or bool; anything else is 2 BadValue here, instead of 14."""
+    """Return a check for a number or a bool. A value of another type raises 2 BadValue, not 14 as in `arguments.integer`."""
     check = a.integer(minimum, maximum)
 
     def checked(name: str, value: Any) -> Any:
@@ -74,7 +74,7 @@ def _writes_noops(settings: Settings) -> bool:
 
 
 def _sync_delay(name: str, value: Any) -> float:
-    """Check the number of seconds between checkpoints. 0 would disable them and is refused: the log would grow without bound."""
+    """Check the number of seconds between checkpoints. Refuse 0: it would disable checkpoints, and the log would grow without bound."""
     if not is_number(value):
         raise a.wrong_type(name, value, "[long, int, decimal, double]")
     seconds = float(str(value))
@@ -85,7 +85,7 @@ def _sync_delay(name: str, value: Any) -> float:
     return seconds
 
 
-#: The parameters of the iteration counts of new credentials.
+#: The parameter with the iteration count of new credentials, by mechanism.
 ITERATION_PARAMETERS = {"SCRAM-SHA-1": "scramIterationCount", "SCRAM-SHA-256": "scramSHA256IterationCount"}
 MIN_ITERATIONS = 5000
 

@@ -1,4 +1,4 @@
-"""The privileges that a command requires, as declared by each command, and their comparison with what a user may do.
+"""The privileges that a command requires, which each command declares, and the check whether a user has them.
 
 https://www.mongodb.com/docs/manual/reference/privilege-actions/
 """
@@ -27,7 +27,7 @@ class Resource(enum.Enum):
     COLLECTION = "collection"
 
 
-# Looking up a member of an enumeration takes longer than a global name, and authorization does it for every command.
+# Global names for the members of the enumeration: authorization uses them for every command, and looking up a member takes longer.
 _COLLECTION, _DATABASE = Resource.COLLECTION, Resource.DATABASE
 
 
@@ -53,7 +53,7 @@ class Authorized(Protocol):
 
 @dataclass
 class OtherCommand:
-    """Another command than the running one, as its authorization sees it: an explained one, or one that opened a cursor."""
+    """A command other than the running one, as its authorization sees it: an explained command, or the command that opened a cursor."""
 
     name: str
     db: str
@@ -63,7 +63,7 @@ class OtherCommand:
     services: Services
 
 
-#: Returns whether a user may run a command with its arguments; called after the declared actions were found.
+#: Returns whether a user may run a command with its arguments. Called only if the user has the declared actions.
 Check = Callable[[Authorized, "Grants"], bool]
 
 
@@ -74,11 +74,11 @@ class Privileges:
     Arguments:
         actions: the actions required for the command's resource; empty if authentication is enough.
         resource: the kind of that resource. A role that grants the actions on a larger resource (the database of a collection)
-            grants them, too.
-        by_arguments: further or other actions that some arguments require, as `upsert` requires `insert` and `$out` requires `insert`
-            and `remove`, possibly on another resource. `check` looks for them.
-        requires_auth: whether a client must have authenticated; what connects and authenticates clients does not require it.
-        check: compares the arguments with what the user may do; given if and only if `by_arguments` is.
+            is sufficient, too.
+        by_arguments: the actions that some arguments require, possibly on another resource: for example, `upsert` requires `insert`,
+            and `$out` requires `insert` and `remove`. `check` checks them.
+        requires_auth: whether a client must have authenticated; False for the commands that connect and authenticate clients.
+        check: returns whether the user may use the command's arguments; given if and only if `by_arguments` is.
     """
 
     actions: tuple[str, ...] = ()
@@ -88,9 +88,9 @@ class Privileges:
     check: Check | None = field(default=None, compare=False)
 
 
-#: Available before authentication.
+#: The privileges of a command that clients may run before authentication.
 UNAUTHENTICATED = Privileges(requires_auth=False)
-#: Available to every authenticated user, whatever the roles.
+#: The privileges of a command that every authenticated user may run, regardless of roles.
 AUTHENTICATED = Privileges()
 
 
@@ -110,13 +110,21 @@ def on_collection(*actions: str, by_arguments: tuple[str, ...] = (), check: Chec
 
 
 def collection_of(call: Authorized) -> str:
-    """Return the collection that a command names; "" for any other value, which only a privilege on the database covers."""
+    """Return the collection name in a command's own field, or "" if its value is not a string.
+
+    Only a privilege on the whole database covers "".
+    """
     target = call.body[call.name]
     return target if type(target) is str else ""
 
 
 def includes(found: frozenset[str], actions: tuple[str, ...]) -> bool:
-    """Return whether a user who may perform some actions may perform all of others."""
+    """Return whether all actions are among those found.
+
+    Arguments:
+        found: the actions that a user may perform.
+        actions: the actions that a command requires.
+    """
     for action in actions:  # noqa: SIM110 - a generator takes longer, and this runs for every command.
         if action not in found:
             return False
@@ -150,15 +158,15 @@ def bypasses_validation(call: Authorized) -> bool:
 
 
 def may_bypass_validation(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may bypass the validation of documents, if the command does."""
+    """Return False if the command bypasses document validation and the user may not do that."""
     return not bypasses_validation(call) or "bypassDocumentValidation" in grants.on(call.db, collection_of(call))
 
 
 def named(call: Authorized, field: str, containing: bytes = b"") -> list[dict[str, Any]]:
-    """Return the documents of a command's array, which may be a document sequence of the message.
+    """Return the documents in an array of a command, which may be a document sequence of the message.
 
     Arguments:
-        containing: leave out the documents of a sequence without these bytes.
+        containing: bytes; the documents of a sequence whose BSON does not contain them are left out undecoded.
     """
     sequence = call.message.sequences.get(field)
     if sequence is not None:

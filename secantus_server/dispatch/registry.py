@@ -1,4 +1,4 @@
-"""The registry of commands: each module of a command registers it with its arguments.
+"""The registry of commands. The module that implements a command registers it with its arguments.
 
 A module is imported when one of its commands is looked up (`commands/all.py`).
 `known.py` lists the commands of MongoDB that Secantus does not support yet.
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 Reply = dict[str, Any]
 Handler = Callable[["Request", dict[str, Any]], Reply]
 
-#: Explains a command from its request, its parsed fields, the transaction to read in, and the `query.explain.Runner` of its plans.
+#: Explains a command. Called with the request, the parsed fields, the transaction to read in, and the `query.explain.Runner` of its plans.
 Explainer = Callable[["Request", dict[str, Any], "ReadTransaction", Any], Reply]
 
 
 class InTransaction(Enum):
-    """The place of a command in a multi-document transaction."""
+    """Whether and where a command may be used in a multi-document transaction."""
 
     NO = "not allowed"
     YES = "a statement"
@@ -43,18 +43,18 @@ class Command:
 
     Arguments:
         name: as MongoDB spells it.
-        arguments: its declared fields; None if it parses its body itself.
+        arguments: its declared fields; None if the command parses its own body.
         run: returns the reply for the request and the parsed fields.
         admin_only: whether it runs against the database `admin` only.
         in_api_v1: whether it is in version 1 of the Stable API.
         is_write: whether it takes a write concern.
         is_read: whether it takes a read concern.
         is_retryable: whether it takes a `txnNumber` outside a transaction.
-        in_transaction: its place in a multi-document transaction.
+        in_transaction: whether and where it may be used in a multi-document transaction.
         help: a sentence for listCommands.
-        counter: the counter of serverStatus's `opcounters`.
-        secrets: the arguments that no log, profile or error may show.
-        privileges: what authorization requires of the user.
+        counter: its counter in serverStatus's `opcounters`.
+        secrets: the arguments that must not appear in logs, profiles and errors.
+        privileges: the privileges that the user needs.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Command:
     in_transaction: InTransaction = InTransaction.NO
     help: str = ""
     counter: str = "command"
-    # The argument whose elements count one by one in `opcounters`; empty if the command counts once.
+    # The array argument whose elements `opcounters` counts individually; empty if the command counts once.
     batch: str = ""
     secrets: tuple[str, ...] = ()
 
@@ -83,7 +83,7 @@ _COMMANDS: dict[str, Command] = {}
 _EXPLAINERS: dict[str, Explainer] = {}
 
 
-#: The module that registers each command; one that is not imported yet is imported when its command is looked up. Filled by `commands.all`.
+#: The module that registers each command, imported when the command is first looked up. `commands.all` fills this dict.
 MODULES: dict[str, str] = {}
 
 
@@ -94,7 +94,7 @@ def import_all_commands() -> None:
 
 
 def _lookup(name: str) -> Command | None:
-    """Return the command of this name, or None if there is none."""
+    """Return the command of this name, or None."""
     if name not in _COMMANDS and name in MODULES:
         import_late(MODULES[name])
     return _COMMANDS.get(name)
@@ -119,9 +119,9 @@ def command(
 
     Arguments:
         fields: the fields beyond those that every command takes.
-        privileges: what authorization requires of the user.
+        privileges: the privileges that the user needs.
         lenient: whether unknown fields are ignored, as MongoDB does for some old commands.
-        secrets: the arguments that no log, profile or error may show.
+        secrets: the arguments that must not appear in logs, profiles and errors.
     """
 
     def register(handler: Handler) -> Handler:
@@ -141,7 +141,7 @@ def command(
 
 
 def explains(name: str) -> Callable[[Explainer], Explainer]:
-    """Register the function that explains a command: it returns the sections of the reply, and changes nothing."""
+    """Register the function that explains a command. It returns the sections of explain's reply and changes no data."""
 
     def register(explainer: Explainer) -> Explainer:
         assert name not in _EXPLAINERS, f"the command {name} has two explainers"
@@ -180,7 +180,9 @@ def find_command(name: str) -> Command:
 
 
 def command_to_run(name: str) -> Command:
-    """Return the command of this name; running one that is not supported yet fails, after fail points had their turn.
+    """Return the command of this name, or a stand-in that raises 238 when run if the command is not supported yet.
+
+    The stand-in raises late, so that fail points act on such commands, too.
 
     Raises:
         CommandError: 59 for an unknown name.
@@ -200,7 +202,7 @@ def command_to_run(name: str) -> Command:
 
 
 def writes(command: Command, body: dict[str, Any]) -> bool:
-    """Return whether a command writes. An aggregation does if its last stage is `$out` or `$merge`, a map-reduce unless it is inline.
+    """Return whether a command writes. An aggregation writes if its last stage is `$out` or `$merge`, a map-reduce unless it is inline.
 
     Arguments:
         body: the command document.
@@ -219,6 +221,6 @@ def _not_yet(name: str) -> CommandError:
 
 
 def all_commands() -> dict[str, Command]:
-    """Return every name, aliases included, with its command."""
+    """Return all commands by name, with an entry for each alias."""
     import_all_commands()
     return dict(sorted(_COMMANDS.items()))

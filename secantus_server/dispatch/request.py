@@ -42,17 +42,17 @@ class Request:
         body: the command document.
         work: the unit of work, through which it reads and writes.
         session: the UUID of its logical session, or None.
-        transaction: the session's multi-document transaction that it is a statement of, or None.
-        retry: the retryable write that it runs as, or None.
-        retried: the ids of its statements that were executed before, in order; None unless it is a retryable write.
+        transaction: the session's multi-document transaction of which the command is a statement, or None.
+        retry: the state of the retryable write, or None if the command is not one.
+        retried: the ids of its statements that an earlier send executed, in order; None unless this is a retryable write sent again.
         statement: the position of the running statement in the command.
-        seconds: its working time, without waits for data; set when it has ended.
+        seconds: its working time, without waits for data; set when the command has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
         wants_snapshot: whether it has read concern "snapshot" outside of a transaction.
-        snapshot: the held state that it reads then.
-        injected: fields that a fail point adds to the reply.
+        snapshot: the held state of the store that such a command reads.
+        injected: fields that a fail point adds to the reply or error.
         settings: the settings of its query shape (`query.query_settings.QuerySettings`), or None.
-        next_body: set by a command that sends further replies without further requests (exhaust).
+        next_body: the command document to run next without a further request (exhaust); set by the command.
     """
 
     name: str
@@ -106,16 +106,16 @@ class Request:
 
     @property
     def now(self) -> Date:
-        """The command's time, constant for its duration."""
+        """The command's time, which stays the same for the duration of the command."""
         if self._now is None:
             self._now = Date(self.services.clock.now_ms())
         return self._now
 
     def scripts(self, name: str) -> Engine:
-        """Return the command's JavaScript engine, which is created at first use.
+        """Return the command's JavaScript engine; create it at first use.
 
         Arguments:
-            name: the operator or command that needs it.
+            name: the operator or command that needs the engine.
 
         Raises:
             CommandError: see `open_engine`.
@@ -125,13 +125,13 @@ class Request:
         return self.operation.engine
 
     def in_database(self, db: str) -> Request:
-        """Return a copy that runs against a database, in the same unit of work."""
+        """Return a copy for another database, in the same unit of work."""
         other = copy(self)
         other.db = db
         return other
 
     def with_command(self, name: str, body: dict[str, Any]) -> Request:
-        """Return a copy that runs another command, in the same unit of work.
+        """Return a copy for another command, in the same unit of work.
 
         Arguments:
             body: the command's document.
@@ -142,7 +142,7 @@ class Request:
         return other
 
     def forget_cluster_time(self) -> None:
-        """Make the next context read the cluster time again: each operation of a bulkWrite has its own."""
+        """Make the next `parse_context` read the cluster time again. Each operation of a bulkWrite has its own cluster time."""
         self._cluster_time = None
 
     def parse_context(
@@ -158,7 +158,7 @@ class Request:
         services, clock = self.services, self.services.clock
         if self._cluster_time is None:
             self._cluster_time = services.document_time()
-        # Positional arguments: this runs for almost every command, and keywords took a quarter of its time.
+        # Positional arguments, because this runs for almost every command, and keywords took a quarter of its time.
         return ParseContext(
             self.now,
             self._cluster_time,

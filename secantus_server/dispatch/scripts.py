@@ -14,7 +14,7 @@ from secantus_server.javascript import Engine
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
 
-#: MongoDB's parameters: the memory of a command's scripts, and the time of one call.
+#: MongoDB's parameters for the memory of a command's scripts and the time of one call.
 HEAP_LIMIT, HEAP_LIMIT_MB = "internalQueryJavaScriptHeapSizeLimitMB", 100
 CALL_LIMIT, CALL_LIMIT_MS = "internalQueryJavaScriptFnTimeoutMillis", 60_000
 
@@ -30,11 +30,11 @@ def open_engine(services: Services, operation: Operation, name: str) -> Engine:
     """Return a new engine for a command.
 
     Arguments:
-        operation: the command's operation. A getMore on its cursor uses the engine, too, with its own time limit.
-        name: the operator or command that needs it.
+        operation: the command's operation. A getMore on the command's cursor uses the same engine, with the getMore's time limit.
+        name: the operator or command that needs the engine.
 
     Raises:
-        CommandError: 238 if the package is not installed; 2, 16149 or 31264 if the server does not run JavaScript.
+        CommandError: 238 if the JavaScript package is not installed; 2, 16149 or 31264 if JavaScript is disabled on the server.
     """
     if not services.settings.javascript_enabled:
         raise CommandError(*_DISABLED.get(name, _DISABLED_OTHERWISE))

@@ -43,24 +43,24 @@ if TYPE_CHECKING:
 
 
 class ExpressLane(Protocol):
-    """Answers the plainest commands of one connection.
+    """The fast path for the simplest commands of one connection.
 
     Attributes:
-        killed: the error that has interrupted the last command that it left to the general path, or None.
+        killed: the error that interrupted the last command that the lane passed on to the general path, or None.
     """
 
     killed: CommandError | None
 
     def answer(self, raw: bytes, request_ids: Iterator[int]) -> bytes | None:
-        """Run the command of a message; return the reply, or None for a message of the general path.
+        """Run the command of a message and return the reply, or None if the general path must run the command.
 
         Arguments:
-            request_ids: the ids of the connection's replies.
+            request_ids: the message ids for the connection's replies.
         """
 
 
 def no_certificates(_reason: str) -> None:
-    """Refuse to reload the certificates of a server that has none.
+    """Refuse to reload certificates, on a server without certificates.
 
     Raises:
         CommandError: 140 InvalidSSLConfiguration.
@@ -73,30 +73,30 @@ class Services:
     """The parts of a running server.
 
     Arguments:
-        request_stop: makes the server stop, in another thread.
+        request_stop: makes another thread stop the server.
         parameters: the values set by setParameter; replaced as a whole, since snapshots keep the dict.
         connections: the connected clients.
         interceptors: the actions before and after commands.
-        writes: tells waiting readers of commits.
+        writes: wakes waiting readers after commits.
         work: the unit of work outside multi-document transactions; `server.py` sets it.
         open_transaction: begins a session's transaction with its first statement; `server.py` sets it.
-        harness: what the command secantusTest controls the server with; `server.py` sets it.
+        harness: the interface by which the command secantusTest controls the server; `server.py` sets it.
         run_in_snapshot: runs a command with read concern "snapshot"; `server.py` sets it.
-        history: the held states of the store for such commands; `server.py` sets it.
+        history: the past states of the store that such commands read; `server.py` sets it.
         observer: selects the commands to profile and log.
         express: opens the express lane of a connection (`work/_express.pyx`); `server.py` sets it.
         fail_points: the fail points that tests set.
         fsync_lock: the lock of fsync, which makes writes wait.
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash; replaced as a whole.
-        release: the release of MongoDB that the server presents; each command reads it once.
+        release: the release of MongoDB that the server imitates; each command reads it once.
         query_settings: the query settings (`query.query_settings.QuerySettings`) by query shape hash; replaced as a whole.
         started: the start time on the monotonic clock.
         connection_limit: the maximum number of simultaneous connections; the listener sets it.
-        reload_certificates: reads the certificates for TLS again, and logs that with a reason; the listener sets it.
+        reload_certificates: reads the TLS certificates again and logs that, with the reason passed to it; the listener sets it.
         failure: the fatal error of the store, or None.
         access: what authenticated clients may do; None without access control.
         throttle: counts failed logins.
-        login_secret: the salts that are shown for unknown users are derived from it.
+        login_secret: the secret from which the salts sent for unknown users are derived.
     """
 
     settings: Settings
@@ -146,7 +146,7 @@ class Services:
         self.fail_points = FailPoints(self.clock.random, self.interceptors.refresh)
 
     def present(self, release: Release) -> None:
-        """Answer later commands like a release of MongoDB."""
+        """Imitate a release of MongoDB from the next command on."""
         self.release = release
         self.settings = replace(self.settings, compat=release.name)
 
@@ -157,14 +157,15 @@ class Services:
     def document_time(self) -> Timestamp | None:
         """Return the current timestamp for documents and `$$CLUSTER_TIME`; None without a replica set.
 
-        It is the operation time, unless a test has moved the clock: the operation time does not follow, because it must not go back.
+        This is the operation time, unless a test has moved the clock: then it is the clock's time, which the operation time does not
+        follow because it must never decrease.
         """
         if not self.settings.replica_set:
             return None
         return Timestamp(timestamp_seconds(self.clock.now_ms()), 1) if self.clock.is_moved else self.oplog.newest
 
     def end_expired_sessions(self) -> None:
-        """Forget the sessions that were idle for too long, and close their cursors."""
+        """Remove the sessions that have been idle longer than the timeout, and close their cursors."""
         before = self.sessions.known()
         self.sessions.expire()
         ended = before - self.sessions.known()
@@ -172,7 +173,7 @@ class Services:
             self.cursors.kill_where(lambda cursor: not cursor.in_use and cursor.session in ended)
 
     def fail(self, error: StorageError) -> None:
-        """Handle a fatal error of the store: log it once and make the server stop."""
+        """Handle a fatal error of the store: log it and make the server stop. Ignore all but the first error."""
         if self.failure is None:
             self.failure = error
             self.log.error(error.message)

@@ -14,21 +14,21 @@ from secantus_server.settings import Settings
 from secantus_server.system._clock import monotonic
 from secantus_server.system.conditions import Condition
 
-# The seconds after which the node that stepped down is elected again, unless it is frozen or was to step down for a shorter time. A replica
-# set of several members has a new primary after about that time.
+# How long after a step-down the node is elected again, unless it is frozen or a shorter step-down was requested. A replica set of several
+# members needs about this time to elect a new primary.
 ELECTION_S = 1.0
 
 
 def _election_id(term: int) -> ObjectId:
-    """Return the id of the election of a term, which grows with it."""
+    """Return the election id of a term. Later terms have greater ids."""
     return ObjectId(b"\x7f\xff\xff\xff" + term.to_bytes(8, "big"))
 
 
 class Topology:
     """The server's place in its (single-node) replica set.
 
-    The node is the primary, except for a while after it was told to step down. No thread waits for the end of that time: whoever looks at
-    the role after it holds the election, and a waiting hello wakes for it.
+    The node is the primary, except for some time after a step-down. No thread waits for the end of that time. The next caller that checks
+    the role holds the election when it is due, and a waiting hello wakes up for it.
 
     Arguments:
         on_change: called after each change of the role.
@@ -52,7 +52,7 @@ class Topology:
         self._closed = False
 
     def step_down(self, seconds: float) -> bool:
-        """Become a secondary, for the seconds given at most; return whether this node was the primary."""
+        """Become a secondary for at most the given number of seconds; return whether this node was the primary."""
         with self._changed:
             if not self.is_primary:
                 return False
@@ -62,7 +62,10 @@ class Topology:
         return True
 
     def freeze(self, seconds: float) -> bool:
-        """Put off the election; 0 ends that, and holds it at once. Return whether the node is a secondary: a primary cannot be frozen."""
+        """Postpone the next election by a number of seconds; 0 ends the postponement and elects the node at once.
+
+        Return False for a primary, which cannot be frozen.
+        """
         with self._changed:
             if self.is_primary:
                 return False
@@ -74,7 +77,7 @@ class Topology:
         return True
 
     def elect(self) -> None:
-        """Become the primary, if the node is not."""
+        """Become the primary, unless the node already is."""
         with self._changed:
             if self.is_primary:
                 return
@@ -99,7 +102,7 @@ class Topology:
         self._changed.notify_all()
 
     def renew(self) -> dict[str, Any]:
-        """Begin a new topologyVersion with the same role, and return it: each waiting hello answers at once."""
+        """Increase the topologyVersion without a change of role, and return it. Every waiting hello replies at once."""
         with self._changed:
             self._counter += 1
             self._changed.notify_all()
@@ -137,21 +140,24 @@ class Topology:
             "term": self.term,
             "members": [member],
             "protocolVersion": Int64(1),
-            # `j` is false unless a write asks for it, also with `w: "majority"`: see durability.py.
+            # `w: "majority"` does not imply `j: true`; see durability.py.
             "writeConcernMajorityJournalDefault": False,
             "settings": settings,
         }
 
     def wait_for_change(self, known: int, timeout_s: float, operation: Operation) -> None:
-        """Block until the version differs from the known one, the timeout expires, or the server stops. Hold an election that is due.
+        """Block until the topologyVersion differs from a known one, the timeout expires, or the server stops. Hold an election when due.
+
+        Arguments:
+            known: the counter of the topologyVersion that the client knows.
 
         Raises:
             CommandError: as `Operation.check`.
         """
         if operation.deadline is not None:
-            # A little longer, so that the check below finds the limit exceeded.
+            # 1 ms longer, so that the check below finds the limit exceeded.
             timeout_s = min(timeout_s, operation.seconds_left() + 0.001)
-        # The system's clock: the client measures its own waiting time by it, also while a test's clock stands still.
+        # Uses the system's clock, because the client measures its waiting time by it even while a test has stopped the server's clock.
         deadline = monotonic() + timeout_s
         operation.wake = self._wake
         try:
@@ -175,11 +181,11 @@ class Topology:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the server stops, so that hellos no longer wait."""
+        """Whether the server is stopping, so that hellos no longer wait."""
         return self._closed
 
     def close(self) -> None:
-        """Wake all waiting hellos; later ones do not wait."""
+        """Wake all waiting hellos, and make later ones return without waiting."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,6 +1,6 @@
-"""`txnNumber`: which commands take it, and the single execution of retryable writes.
+"""`txnNumber` outside transactions: the check that the command is a retryable write, and the execution of each statement only once.
 
-A statement that is sent again is not executed again: the reply says what it did the first time.
+A statement that a client sends again is not executed again. The reply reports the result of the first execution.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
@@ -20,7 +20,7 @@ from secantus_server.sessions.retryable import Executed, RetryableWrite
 
 INVALID_OPTIONS = 72
 _INVALID_LENGTH = 16
-# The fields with the statements of commands that may have several.
+# The field that contains the statements, for each command that can have several.
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
 
 # The user of a session without authentication, in MongoDB's messages.
@@ -29,7 +29,9 @@ _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", 
 def run_once(
     command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
 ) -> Reply:
-    """Run a retryable write; statements of it that were executed before are only answered.
+    """Run a retryable write under its lock. Statements that an earlier send of the command executed are not executed again.
+
+    The command looks such statements up with `executed_before`; their ids are added to the reply.
 
     Arguments:
         request: a request whose body has a `txnNumber`.
@@ -37,8 +39,8 @@ def run_once(
         run: runs the command.
 
     Raises:
-        CommandError: 72 without a session, with a negative number, or with the number of a transaction, 20 on a standalone server,
-            50768 if the command is not a retryable write, 225 for a number below the session's newest; and the errors of the command.
+        CommandError: 72 without a session, with a negative number, or with the number of a transaction; 20 on a standalone server;
+            50768 if the command is not a retryable write; 225 for a number below the session's newest; and the command's errors.
     """
     session, services, number = request.session, request.services, request.body["txnNumber"]
     if session is None or number < 0 or not command.is_retryable or not services.settings.replica_set:
@@ -67,10 +69,10 @@ def run_once(
 
 
 def _check_repeated(session: bytes, number: int, newest: RetryableWrite) -> None:
-    """Check that a number which is not new is that of the session's newest retryable write.
+    """Check that a number which the session has used is the number of the session's newest retryable write.
 
     Raises:
-        CommandError: 225 for an older number, 72 for that of a transaction.
+        CommandError: 225 for an older number, 72 for the number of a transaction.
     """
     if number < newest.number:
         raise too_old(session, number, newest.number)
@@ -79,7 +81,7 @@ def _check_repeated(session: bytes, number: int, newest: RetryableWrite) -> None
 
 
 def _check_statement_ids(command: Command, request: Request) -> None:
-    """Check that there is one id for each statement.
+    """Check that `stmtIds` has one id for each statement.
 
     Raises:
         CommandError: 72 InvalidOptions for `stmtId` together with `stmtIds`, 16 InvalidLength.
@@ -95,19 +97,19 @@ def _check_statement_ids(command: Command, request: Request) -> None:
 
 
 def _shown(command: Command, retried: list[int]) -> Reply:
-    """Return what a reply says of the statements that were executed before."""
+    """Return the reply's field with the ids of the statements that were executed before."""
     return {"retriedStmtId": retried[0]} if command.name == "findAndModify" else {"retriedStmtIds": retried}
 
 
 def executed_before(request: Request, index: int, kind: str) -> Executed | None:
-    """Return what a statement of a retryable write did when it was sent before, or None.
+    """Return the recorded result of a retryable write's statement if it was executed before, or None. Note its id for the reply.
 
     Arguments:
         index: the statement's position in the command.
-        kind: see `Executed`.
+        kind: the kind of the statement; see `Executed`.
 
     Raises:
-        CommandError: 40606 or 40638 if the statement with this id was of another kind.
+        CommandError: 40606 or 40638 if the executed statement with this id was of another kind.
     """
     write = request.retry
     if write is None or not write.executed:
@@ -124,10 +126,11 @@ def executed_before(request: Request, index: int, kind: str) -> Executed | None:
 
 
 def check_single(request: Request, multi: bool, option: str) -> None:
-    """Refuse a statement on several documents in a retryable write.
+    """Refuse a statement that affects several documents in a retryable write.
 
     Arguments:
-        option: the option that makes the statement affect several documents.
+        multi: whether the statement affects several documents.
+        option: the option that makes it do so, for the error.
 
     Raises:
         CommandError: 72 InvalidOptions.
@@ -137,7 +140,7 @@ def check_single(request: Request, multi: bool, option: str) -> None:
 
 
 def _no_number(command: Command, request: Request) -> CommandError:
-    """Return the error for a `txnNumber` on a command that does not take one."""
+    """Return the error for a `txnNumber` that is invalid or not allowed on this command."""
     if request.session is None:
         return CommandError(INVALID_OPTIONS, "Transaction number requires a session ID to also be specified")
     if not request.services.settings.replica_set:
@@ -148,10 +151,10 @@ def _no_number(command: Command, request: Request) -> CommandError:
 
 
 def not_retryable(name: str) -> CommandError:
-    """Return the error of a command with a `txnNumber` that is neither in a transaction nor a retryable write.
+    """Return the error for a command with a `txnNumber` that is neither in a transaction nor a retryable write.
 
     Arguments:
-        name: the command's.
+        name: the command's name.
     """
     return CommandError(
         50768,
@@ -164,8 +167,8 @@ def too_old(session: bytes, number: int, newest: int) -> CommandError:
     """Return the error 225 TransactionTooOld.
 
     Arguments:
-        number: the number that was sent.
-        newest: the session's newest number.
+        number: the `txnNumber` that was sent.
+        newest: the session's newest `txnNumber`.
     """
     user = b64encode(session[UUID_BYTES:] or NOBODY).decode()
     return CommandError(

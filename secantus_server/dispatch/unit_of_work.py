@@ -1,8 +1,8 @@
-"""The interface of a unit of work, through which commands read and write, and of its transactions.
+"""The interfaces of the unit of work, through which commands read and write, and of its transactions.
 
-The body of a write uses its transaction's recovery unit and stages the rest of the commit: oplog entries, changed documents, changes of
-the catalog. One commit then applies them to the store, the oplog and memory, and notifies waiters. `work/auto_commit.py` implements a
-unit of work that commits every write.
+A write is a function, the body. The body writes to the store through its transaction's recovery unit and stages the rest of the commit:
+oplog entries, changed documents, and changes of the catalog. One commit then applies all of this to the store, the oplog and memory, and
+notifies waiters. `work/auto_commit.py` implements a unit of work that commits every write.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ OUT_OF_SPACE = 14031
 
 
 def concerns_store(error: CommandError) -> bool:
-    """Return whether an error comes from the store and is handled by the unit of work, not an error of a document or the operation."""
+    """Return whether the unit of work handles an error because it comes from the store, and not from a document or the operation."""
     return isinstance(error, StorageError | WriteConflict) or error.code == OUT_OF_SPACE
 
 
 class MissingCollection(Exception):
-    """Raised by a body for a missing collection: the unit of work creates it and runs the body again."""
+    """Raised by a body if a collection is missing. The unit of work creates the collection and runs the body again."""
 
     def __init__(self, db: str, name: str) -> None:
         super().__init__(f"{db}.{name}")
@@ -46,12 +46,12 @@ class MissingCollection(Exception):
         self.name = name
 
 
-#: A retryable write and statements of it, to be recorded with the commit of what they wrote.
+#: A retryable write, and the statements of it to record as executed with the commit of their changes.
 Retried = tuple[RetryableWrite, ExecutedFields]
 
 
 class StagedWrites(Protocol):
-    """The documents of one collection written by a transaction."""
+    """The documents of one collection that a transaction has written."""
 
     collection: Collection
     identity: bytes
@@ -59,19 +59,19 @@ class StagedWrites(Protocol):
     changes: list[Change]
 
     def save_multikey_flags(self) -> None:
-        """Store the flags of the indexes that the documents made multikey."""
+        """Store the multikey flags of the indexes that these documents made multikey."""
 
     def before_commit(self) -> None:
-        """Write the data that must be committed with the documents."""
+        """Write the further data that must be committed together with the documents."""
 
     def after_commit(self) -> None:
         """Update the state in memory after the commit."""
 
     def commit_failed(self) -> None:
-        """Undo the notes that `before_commit` made in memory."""
+        """Undo the changes that `before_commit` made in memory."""
 
     def absorb(self, later: StagedWrites) -> None:
-        """Take over the counts of a later writer of the same collection and transaction, which does not take part in the commit."""
+        """Add the counts of a later `StagedWrites` of the same collection and transaction. Only this object takes part in the commit."""
 
 
 class ReadTransaction(Protocol):
@@ -86,10 +86,10 @@ class ReadTransaction(Protocol):
     catalog: CatalogView
 
     def pause(self) -> None:
-        """End the transaction so that this thread can write."""
+        """End the transaction, so that this thread can write."""
 
     def resume(self) -> None:
-        """Begin another transaction, which sees later writes."""
+        """Begin another transaction, which sees the writes since `pause`."""
 
 
 class Transaction:
@@ -117,20 +117,20 @@ class Transaction:
 
     @property
     def is_large(self) -> bool:
-        """Whether a statement that can be split should continue in a new transaction."""
+        """Whether the transaction is so large that a statement which can be split should continue in a new one."""
         return self.unit.is_large
 
     def creates(self, collection: Collection) -> bool:
-        """Return whether the transaction creates or replaces this collection, so that no other one sees it."""
+        """Return whether the transaction creates or replaces this collection, so that no other transaction sees it."""
         return self.changes is not None
 
     def log(self, entry: Entry) -> None:
-        """Stage an oplog entry, placed before those of documents."""
+        """Stage an oplog entry. It is written before the entries for documents."""
         self.entries.append(entry)
 
 
 class CatalogTransaction(Transaction):
-    """A transaction that changes the catalog, at most one at a time."""
+    """A transaction that changes the catalog. At most one runs at a time."""
 
     __slots__ = ("changes",)
 
@@ -145,32 +145,32 @@ class UnitOfWork(Protocol):
     """The reads and writes of a command."""
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
-        """Return a context manager that reads one state of the store."""
+        """Return a context manager that opens a transaction for reading one state of the store."""
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """Run a body in a transaction and commit; retry after a write conflict, or when a full store has room again.
+        """Run a body in a transaction and commit. Retry after a write conflict, or when a full store has space again.
 
         Arguments:
-            body: reads, writes and stages; may be called several times. If it stages nothing, nothing is committed.
+            body: reads, writes and stages changes; may be called several times. If it stages nothing, nothing is committed.
             check: raises if the operation was killed or timed out; called before each attempt.
 
         Returns:
             the return value of the body.
 
         Raises:
-            CommandError: the body's error, after which nothing is committed; 14031 OutOfDiskSpace if the store has no room.
+            CommandError: the body's error, after which nothing is committed; 14031 OutOfDiskSpace if the store is full.
         """
 
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """Run a body that changes the catalog, as `write` does; catalog changes are serialised.
+        """Run a body that changes the catalog, as `write` does. Catalog changes run one at a time.
 
-        A change of a collection waits for the sessions' open transactions that use it.
+        A change of a collection waits until the sessions' open transactions that use the collection have ended.
 
         Arguments:
-            exclusive: also exclude all other transactions, except those that a session has left open.
-            namespaces: the collections that an exclusive change concerns.
+            exclusive: also exclude all other transactions, except the open transactions of sessions.
+            namespaces: the collections that an exclusive change affects.
         """
 
 
@@ -178,28 +178,28 @@ class HeldStates(Protocol):
     """The past states of the store that reads with read concern "snapshot" share; see `work/snapshot_history.py`."""
 
     def reading(self, held: Any) -> AbstractContextManager[ReadTransaction]:
-        """Return a context manager that reads in a held state.
+        """Return a context manager that opens a transaction for reading a held state.
 
         Arguments:
-            held: the state, as `Cursor.snapshot` has it.
+            held: the state, from `Cursor.snapshot`.
 
         Raises:
-            CommandError: 239 SnapshotTooOld if it is no longer held, 246 SnapshotUnavailable if a restore has ended it.
+            CommandError: 239 SnapshotTooOld if the state is no longer held, 246 SnapshotUnavailable if a restore has dropped it.
         """
 
     def expire(self) -> None:
-        """Stop holding the states that are older than the history window."""
+        """Release the states that are older than the history window."""
 
     def clear(self) -> None:
-        """Stop holding all states that no command reads now."""
+        """Release all states that no command is reading."""
 
 
 class SessionWork(UnitOfWork, OpenWork, Protocol):
     """The unit of work inside a session's transaction."""
 
     def read_at(self, wanted: Timestamp) -> None:
-        """Check that the transaction, which has just begun, reads the state of a time.
+        """Check that the transaction, which has just begun, reads the state of the store at a cluster time.
 
         Raises:
-            CommandError: 238 if something was written since; 239 SnapshotTooOld, 246 SnapshotUnavailable.
+            CommandError: 238 if there were writes after this time; 239 SnapshotTooOld, 246 SnapshotUnavailable.
         """

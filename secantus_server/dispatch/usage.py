@@ -21,11 +21,12 @@ class Usage:
     """The counts and times of one connection.
 
     Attributes:
-        inserted, updated, deleted, returned: the documents that its commands have inserted, matched for updates, deleted and returned.
-        keys, documents: the index keys and documents that they have examined.
-        whole_scans, tailing_scans, sorts: the scans of whole collections, those of them with a tailable cursor, and the sorts in memory.
+        inserted, updated, deleted, returned: the numbers of documents inserted, matched for updates, deleted and returned.
+        keys, documents: the numbers of index keys and documents examined.
+        whole_scans, tailing_scans, sorts: the numbers of collection scans, of collection scans with a tailable cursor, and of sorts in
+            memory.
 
-    Threads: only the connection's thread records. Others copy and remove rows, each with a single dict operation.
+    Threads: only the connection's thread records. Other threads copy and remove rows, each with a single dict operation.
     """
 
     __slots__ = (*_TOTALS, "counts", "rows")
@@ -40,8 +41,8 @@ class Usage:
         """Count a command and its time.
 
         Arguments:
-            counter: its counter in serverStatus's `opcounters`.
-            statements: how many of these it counts for.
+            counter: the command's counter in serverStatus's `opcounters`.
+            statements: the number to add to this counter.
         """
         self.counts[counter] += statements
         row = self.rows.get(key)
@@ -82,13 +83,13 @@ class Usage:
         return _by_kind((key[2], row) for key, row in self.rows.items())
 
     def forget(self, db: str, collection: str | None) -> None:
-        """Forget a collection that was dropped, or a whole database; its counts stay in the totals."""
+        """Remove the rows of a dropped collection, or of a whole database; their counts stay in the totals."""
         for key in list(self.rows):
             if key[0] == db and key[1] and collection in (None, key[1]):
                 self._merge(("", "", key[2]), self.rows.pop(key, (0, 0.0)))
 
     def _merge(self, key: Key, row: Sequence[float]) -> None:
-        """Add to the row of a key."""
+        """Add a row's count and time to the row of a key."""
         merged = self.rows.setdefault(key, [0, 0.0])
         merged[0] += row[0]
         merged[1] += row[1]

@@ -1,1 +1,1 @@
-"""Interceptors, which act before and after commands; one file each."""
+"""The interceptors, which act before and after commands. Each has its own file."""

@@ -1,4 +1,4 @@
-"""Authorization: refuses the commands that a client may not run. Installed only on a server with access control.
+"""The authorization of commands. Installed only on a server with access control.
 
 https://www.mongodb.com/docs/manual/core/authorization/
 """
@@ -15,7 +15,7 @@ from secantus_server.errors import UNAUTHORIZED, CommandError
 
 
 class AccessCheck(Interceptor):
-    """Compares the privileges that a command requires with those of the user."""
+    """The interceptor that refuses commands whose required privileges the user does not have."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -36,7 +36,7 @@ class AccessCheck(Interceptor):
         if is_authorized(privileges, call, grants) and (privileges.actions or not is_exception):
             return
         if is_exception:
-            # A client on this machine may create the first user, and nothing else.
+            # Localhost exception: without users, a client on this machine may create the first user, and nothing else.
             raise CommandError(UNAUTHORIZED, f"Command {call.name} requires authentication")
         shown = document_text(decode(encode(without_secrets(call.body, command.secrets))))
         raise CommandError(UNAUTHORIZED, f"not authorized on {call.db} to execute command {shown}")

@@ -1,4 +1,4 @@
-"""The log of the commands that clients send, for tests. It is installed when it is asked for."""
+"""The log of the commands that clients send, for tests. It is installed only on request."""
 
 from __future__ import annotations
 
@@ -8,49 +8,49 @@ from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.errors import CommandError
 from secantus_server.work.command_records import CommandEntry, CommandRecord
 
-# What drivers send by themselves: heartbeats, logins, the end of sessions.
+# The commands that drivers send on their own: heartbeats, logins, the end of sessions.
 OF_DRIVERS = frozenset(["hello", "isMaster", "ismaster", "saslStart", "saslContinue", "endSessions"])
-# The commands with a plan. An explained plan is not executed for its documents.
+# The commands whose plans are logged. explain is not among them, because its plans return no documents to the client.
 _PLANNED = frozenset(
     ["find", "aggregate", "count", "distinct", "update", "delete", "findAndModify", "findandmodify", "bulkWrite", "getMore"]
 )
-#: The log keeps this many commands; it counts the others.
+#: The maximum number of commands in the log. Commands beyond it are only counted.
 MOST_ENTRIES = 100_000
 
 
 def _notes(call: Call) -> Any:
-    """Return the plans of a command, or None."""
+    """Return the plan notes of a command, or None."""
     return call.operation.notes if call.name in _PLANNED else None
 
 
 class CommandLog(Interceptor):
-    """Keeps the commands that have run, in the order of their ends.
+    """The interceptor that logs finished commands, in the order in which they ended.
 
     Arguments:
-        ignored: the application name, or comment, of commands that are not kept.
+        ignored: commands with this application name or comment are not logged.
 
-    Threads: appending to a list and single operations on a dict are atomic; each cursor is used by one command at a time.
+    Threads: appending to a list and single operations on a dict are atomic. A cursor is used by one command at a time.
     """
 
     def __init__(self, ignored: str = "") -> None:
         self._ignored = ignored
         self._entries: list[CommandEntry] = []
-        #: The number of entries that `clear` has dropped, so that positions stay valid.
+        #: The number of entries that `clear` has dropped. Positions count them, so they stay valid.
         self._first = 0
-        #: The number of commands that did not fit.
+        #: The number of commands that were not logged because the log was full.
         self.left_out = 0
-        # By connection: whether its commands are ignored. A client's first command, hello, names its application.
+        # For each connection id, whether its commands are ignored. The client's first command, hello, names its application.
         self._clients: dict[int, bool] = {}
-        # By cursor id: the entry of the command that opened it.
+        # The entry of the command that opened each open cursor, by cursor id.
         self._cursors: dict[int, CommandEntry] = {}
 
     def before(self, call: Call) -> None:
-        """Make a command note its plans."""
+        """Make a command note all its plans, point lookups included."""
         if call.name in _PLANNED:
             call.operation.notes_lookups = True
 
     def after(self, call: Call, outcome: Outcome) -> None:
-        """Keep a command that has run."""
+        """Log a finished command."""
         if call.name in OF_DRIVERS or self._is_ignored(call):
             return
         if call.name == "getMore":
@@ -77,12 +77,12 @@ class CommandLog(Interceptor):
         return known
 
     def _continued(self, call: Call, outcome: Outcome) -> CommandEntry:
-        """Return the entry of a getMore."""
+        """Return the log entry of a getMore, which refers to the entry of the command that opened the cursor."""
         opener = self._cursors.pop(call.body["getMore"], None)
         return CommandEntry(call, outcome, None if opener is None else _notes(call), opener)
 
     def _note_cursor(self, call: Call, outcome: Outcome, entry: CommandEntry) -> None:
-        """Remember the command of the cursor that it left open."""
+        """Record which command's entry belongs to the cursor that a command left open."""
         if call.name not in _PLANNED or isinstance(outcome, CommandError):
             return
         cursor = outcome.get("cursor")
@@ -99,17 +99,17 @@ class CommandLog(Interceptor):
         return self._first + len(self._entries)
 
     def records(self, start: int = 0) -> list[CommandRecord]:
-        """Return the commands from a position on."""
+        """Return the logged commands from a position on."""
         offset = max(start - self._first, 0)
         return [CommandRecord(self._first + offset + number, entry) for number, entry in enumerate(self._entries[offset:])]
 
     def namespaces(self, start: int = 0) -> set[str]:
-        """Return the collections that the commands from a position on name."""
+        """Return the names of the collections in the logged commands from a position on."""
         found = ((entry.db, entry.target) for entry in self._entries[max(start - self._first, 0) :])
         return {f"{db}.{target}" for db, target in found if type(target) is str}
 
     def clear(self) -> None:
-        """Forget the commands so far."""
+        """Remove the commands logged so far."""
         self._first += len(self._entries)
         self.left_out = 0
         self._entries = []

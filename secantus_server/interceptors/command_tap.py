@@ -1,4 +1,4 @@
-"""A tap of all commands with their replies, for a comparison with another server. It is installed when it is asked for."""
+"""A recording of all commands with their replies, for a comparison with another server. It is installed only on request."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from secantus_server.dispatch.interceptors import Call, Interceptor, Interceptor
 from secantus_server.errors import CommandError
 from secantus_server.interceptors.command_log import OF_DRIVERS
 
-#: The bytes of commands and replies that are kept at most.
+#: The maximum size in bytes of the recorded commands and replies.
 MOST_BYTES: Final = 256 * 1024 * 1024
 
-#: What happened to a command: it ran, an interceptor such as a fail point refused it, or it was a retry of a write that had run before.
+#: What happened to a command: it ran, an interceptor such as a fail point refused it, or it repeated a write that had run before.
 Fate = Literal["ran", "refused", "retried"]
 
 
@@ -24,11 +24,12 @@ class TappedCommand(NamedTuple):
     Arguments:
         name: the command's name.
         db: its database.
-        command: its body, with the documents of its sequences.
+        command: its body, including its document sequences as arrays.
         reply: its reply, or its error as a reply, without the fields that a fail point has added.
-        clock_ms: the server's time after the command, in milliseconds since the Unix epoch.
-        system_ms: that of the system.
-        is_own: whether the harness has sent it.
+        fate: what happened to the command.
+        clock_ms: the time of the server's clock after the command, in milliseconds since the Unix epoch.
+        system_ms: the time of the system's clock then.
+        is_own: whether the harness sent it.
     """
 
     name: str
@@ -42,7 +43,7 @@ class TappedCommand(NamedTuple):
 
 
 class TappedState(NamedTuple):
-    """The collections after snapshots were restored or set aside, which changes them without a command."""
+    """All collections after a snapshot was restored or set aside, since that changes them without a command."""
 
     collections: list[DumpedCollection]
 
@@ -51,9 +52,9 @@ Tapped = TappedCommand | TappedState
 
 
 class Arrivals(Interceptor):
-    """Notes the commands that the other interceptors may refuse, before these are called.
+    """The interceptor that notes each command before any other interceptor can refuse it.
 
-    Threads: by connection, which has one command at a time; single operations on a dict are atomic.
+    Threads: there is one entry per connection, which runs one command at a time. Single operations on a dict are atomic.
     """
 
     def __init__(self) -> None:
@@ -64,15 +65,15 @@ class Arrivals(Interceptor):
         self._pending[call.client.connection_id] = call.message.request_id
 
     def take(self, call: Call) -> bool:
-        """Forget a command; return whether it was noted, and not taken before."""
+        """Remove the note of a command; return whether there was one."""
         return self._pending.pop(call.client.connection_id, None) == call.message.request_id
 
 
 class CommandTap(Interceptor):
-    """Keeps commands and replies in the order in which the commands ended, until they are taken.
+    """The interceptor that records commands and replies, in the order in which the commands ended.
 
     Arguments:
-        own: the application name, or comment, of the harness's commands.
+        own: the application name or comment of the harness's own commands.
 
     Threads: appending to a list is atomic, and so is the exchange of the list.
     """
@@ -82,11 +83,11 @@ class CommandTap(Interceptor):
         self._arrivals = Arrivals()
         self._entries: list[Tapped] = []
         self._bytes = 0
-        #: The number of commands that did not fit.
+        #: The number of commands that were not recorded because of `MOST_BYTES`.
         self.left_out = 0
 
     def install(self, interceptors: Interceptors) -> None:
-        """Install it around the other interceptors."""
+        """Install the tap: its `Arrivals` before all other interceptors, and the tap itself after them."""
         interceptors.install(self._arrivals, first=True)
         interceptors.install(self)
 
@@ -96,11 +97,11 @@ class CommandTap(Interceptor):
         interceptors.remove(self)
 
     def before(self, call: Call) -> None:
-        """Note that no interceptor has refused a command."""
+        """Record that no interceptor has refused a command."""
         self._arrivals.take(call)
 
     def after(self, call: Call, outcome: Outcome) -> None:
-        """Keep a command that has ended."""
+        """Record a finished command."""
         is_refused = self._arrivals.take(call)
         if call.name in OF_DRIVERS:
             return
@@ -122,17 +123,17 @@ class CommandTap(Interceptor):
         self._entries.append(entry)
 
     def note_state(self, collections: list[DumpedCollection]) -> None:
-        """Keep the contents after they were changed without a command."""
+        """Record the contents after they were changed without a command."""
         self._entries.append(TappedState(collections))
 
     def take(self) -> list[Tapped]:
-        """Return what was kept, and keep it no longer."""
+        """Return the entries recorded since the last call, and remove them."""
         entries, self._entries, self._bytes = self._entries, [], 0
         return entries
 
 
 def _whole(call: Call) -> dict[str, Any]:
-    """Return a command with the documents of its sequences."""
+    """Return a command's body, including its document sequences as arrays."""
     return {**call.body, **{name: list(map(RawDocument, documents)) for name, documents in call.message.sequences.items()}}
 
 

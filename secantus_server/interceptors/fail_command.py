@@ -1,4 +1,4 @@
-"""The fail point failCommand: commands that fail, wait, lose their connection, or report a write concern error.
+"""The fail point failCommand, which makes commands fail, wait, lose their connection, or report a write concern error.
 
 https://github.com/mongodb/specifications/blob/master/source/unified-test-format/unified-test-format.md#failpoint
 """
@@ -25,9 +25,9 @@ _FIELDS = frozenset(
     failInternalCommands namespace threadName writeConcernError
     """.split()
 )
-# The codes after which a driver takes the server for one that is no longer the primary, or shuts down.
+# The error codes that tell a driver that the server is no longer the primary or is shutting down.
 ROLE_CODES = frozenset([91, 189, 10107, 11600, 11602, 13435, 13436])
-# The commands that configure fail points never fail by one.
+# The commands that configure fail points are never affected by failCommand.
 _EXEMPT = frozenset(["configureFailPoint", "waitForFailPoint"])
 
 
@@ -36,15 +36,17 @@ class Failure:
     """The data of failCommand.
 
     Arguments:
-        commands: the names of the commands that it concerns; None for all of them except `excepted`.
-        app_name, thread_name, namespace: what it is limited to; None for no limit. Threads are named `conn` with the connection's number.
-        internal: whether it concerns the connections of other members of the cluster, too.
-        block_s: the seconds that a command waits first.
-        closes: whether the connection is closed instead of an answer.
-        code: the error code of the answer, or None.
-        labels: the labels of the answer, or None for those of the server.
-        extra: further fields of an error.
-        concern_error: the `writeConcernError` that is added to the reply of the executed command, or None.
+        commands: the names of the commands that it acts on; None for all commands except `excepted`.
+        excepted: the names of the commands that it never acts on.
+        app_name, thread_name, namespace: it acts only on commands with these properties; None for any. A connection's thread has the name
+            "conn" followed by the connection's number.
+        internal: whether it also acts on connections of other members of the cluster.
+        block_s: how long the command waits before anything else happens.
+        closes: whether to close the connection without a reply.
+        code: the code of the error to return, or None.
+        labels: the error labels of the reply; None for the server's usual ones.
+        extra: further fields of the error.
+        concern_error: the `writeConcernError` to add to the reply of the executed command, or None.
     """
 
     commands: frozenset[str] | None
@@ -62,12 +64,12 @@ class Failure:
 
     @property
     def acts_before(self) -> bool:
-        """Whether it acts before the command runs."""
+        """Whether the fail point acts before the command runs."""
         return self.ends_command or self.block_s > 0
 
     @property
     def ends_command(self) -> bool:
-        """Whether a command that it acts on does not run."""
+        """Whether the fail point keeps the command from running."""
         return self.closes or self.code is not None
 
 
@@ -76,11 +78,11 @@ def parse_failure(data: dict[str, Any]) -> Failure:
     """Parse the data of failCommand.
 
     Raises:
-        CommandError: 14 TypeMismatch, 2 BadValue, 72 InvalidOptions for data that misses a part, 238 for an unknown field.
+        CommandError: 14 TypeMismatch, 2 BadValue, 72 InvalidOptions if `blockTimeMS` is missing, 238 for an unknown field.
     """
     fields.check_fields(NAME, data, _FIELDS)
     every = fields.flag(data, "failAllCommands")
-    # As in MongoDB, a fail point without names is valid, and concerns no command.
+    # As in MongoDB, a fail point without command names is valid and acts on no command.
     commands = fields.texts(data, "failCommands") or ()
     block_ms = fields.whole(data, "blockTimeMS")
     blocks = fields.flag(data, "blockConnection")
@@ -103,15 +105,15 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 
 def _canonical(names: tuple[str, ...]) -> frozenset[str]:
-    """Return the names of commands, which clients may call by an alias."""
+    """Return command names with aliases replaced by the commands' own names."""
     return frozenset(command_to_run(name).name if is_command(name) else name for name in names)
 
 
 class FailCommand(Interceptor):
-    """Makes commands fail; active while failCommand is set, under its name or with a label.
+    """The interceptor for failCommand; active while failCommand is set, with or without a label.
 
-    Of several that concern a command, those that only make it wait come first; then the others, in the order in which they were set, up to
-    the first that ends the command.
+    If several fail points apply to a command, those that do not end the command act first. The others follow in the order in which they
+    were set, until one of them ends the command.
     """
 
     def __init__(self, services: Services) -> None:
@@ -124,10 +126,10 @@ class FailCommand(Interceptor):
         return any(base_name(name) == NAME for name in self._points.active)
 
     def before(self, call: Call) -> None:
-        """Make a command wait or fail, if a fail point concerns it and acts this time.
+        """Apply the fail points that match a command and act on this entry.
 
         Raises:
-            CommandError: the error that the fail point asks for, or that which ended the wait.
+            CommandError: the fail point's error, or the error that ended the wait.
             CloseConnection: the fail point closes the connection.
         """
         active = self._points.active
@@ -140,9 +142,9 @@ class FailCommand(Interceptor):
         """Make a command wait, fail, or report a write concern error.
 
         Arguments:
-            is_fault: whether the fail point has a label. A driver forgets the server after a code of a role change, and asks again only
-                when its waiting hello answers, up to 10 seconds later with MongoDB's fail point. A test should not wait for that: with a
-                label, the hello answers at once.
+            is_fault: whether the fail point has a label. After a code in `ROLE_CODES`, a driver does not use the server until its waiting
+                hello returns, which takes up to 10 seconds with MongoDB's fail point. So that tests need not wait, a fail point with a
+                label makes the hello return at once.
 
         Raises:
             CommandError, CloseConnection: as `before`.
@@ -162,7 +164,7 @@ class FailCommand(Interceptor):
                 call.injected["topologyVersion"] = self._services.topology.renew()
 
     def _concern_fields(self, failure: Failure, call: Call) -> dict[str, Any]:
-        """Return the fields of the reply with a write concern error."""
+        """Return the reply's fields for a write concern error."""
         error = failure.concern_error
         assert error is not None, "the caller has looked"
         labels = failure.labels
@@ -173,7 +175,7 @@ class FailCommand(Interceptor):
 
 
 def _concerns(failure: Failure, call: Call) -> bool:
-    """Return whether the fail point concerns a command."""
+    """Return whether a fail point applies to a command."""
     name = command_to_run(call.name).name
     if name in _EXEMPT or name in failure.excepted or (failure.commands is not None and name not in failure.commands):
         return False
@@ -189,7 +191,7 @@ def _concerns(failure: Failure, call: Call) -> bool:
 
 
 def _application(call: Call) -> str:
-    """Return the client's application name; the first hello of a connection contains it."""
+    """Return the client's application name. While the connection's first hello runs, take the name from its document."""
     if call.client.metadata is not None:
         return call.client.application
     client = call.body.get("client")
@@ -198,7 +200,7 @@ def _application(call: Call) -> str:
 
 
 def _namespaces(call: Call) -> Iterator[str]:
-    """Return the namespaces that a command names."""
+    """Yield the namespaces that a command names."""
     target = call.body["collection"] if "collection" in call.body else call.body[call.name]
     yield f"{call.db}.{target}" if type(target) is str else f"{call.db}.$cmd"
     inside = call.body.get("nsInfo")

@@ -1,4 +1,4 @@
-"""The wait of writes while the lock of fsync is held.
+"""The wait of writes while the fsync lock is held.
 
 https://www.mongodb.com/docs/manual/reference/command/fsync/
 """
@@ -11,7 +11,7 @@ from secantus_server.dispatch.services import Services
 
 
 class FsyncWait(Interceptor):
-    """Makes writes wait; active while the lock is held."""
+    """The interceptor that makes writes wait; active while the lock is held."""
 
     def __init__(self, services: Services) -> None:
         self._lock = services.fsync_lock
@@ -22,7 +22,7 @@ class FsyncWait(Interceptor):
         return self._lock.is_held
 
     def before(self, call: Call) -> None:
-        """Wait until the lock is released.
+        """Make a write wait until the lock is released.
 
         Raises:
             CommandError: the error that ended the operation.

@@ -1,4 +1,4 @@
-"""The gate: while a harness has closed it, the server refuses commands, except those with which a driver connects and disconnects."""
+"""The gate. While a harness keeps it closed, the server refuses all commands except those that drivers need to connect and disconnect."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PASSING: Final = frozenset(["hello", "isMaster", "saslStart", "saslContinue", "l
 
 
 class Gate(Interceptor):
-    """Refuses commands while it is closed.
+    """The interceptor that refuses commands while the gate is closed.
 
     Arguments:
-        interceptors: those of the server.
+        interceptors: the server's interceptors.
     """
 
     def __init__(self, interceptors: Interceptors) -> None:
@@ -26,20 +26,20 @@ class Gate(Interceptor):
 
     @property
     def is_active(self) -> bool:
-        """Whether it is closed."""
+        """Whether the gate is closed."""
         return self._reason is not None
 
     def close(self, reason: str | None) -> None:
         """Close the gate, or open it.
 
         Arguments:
-            reason: the message of the error; None opens it.
+            reason: the message of the error that commands get; None opens the gate.
         """
         self._reason = reason
         self._interceptors.refresh()
 
     def before(self, call: Call) -> None:
-        """Refuse a command.
+        """Refuse a command while the gate is closed.
 
         Raises:
             CommandError: 20 IllegalOperation.

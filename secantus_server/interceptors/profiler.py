@@ -14,7 +14,7 @@ from secantus_server.work.profile_entries import profile_entries
 
 
 class Profiler(Interceptor):
-    """Writes profile documents; active while any database is profiled."""
+    """The interceptor that writes profile documents; active while any database is profiled."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -25,7 +25,7 @@ class Profiler(Interceptor):
         return bool(self._services.observer.profiling.levels)
 
     def before(self, call: Call) -> None:
-        """Make a command in a profiled database note all its plans."""
+        """Make a command in a profiled database note all its plans, point lookups included."""
         if call.db in self._services.observer.profiling.levels:
             call.operation.notes_lookups = True
 

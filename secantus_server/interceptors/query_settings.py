@@ -1,4 +1,4 @@
-"""Query settings: commands of a shape with settings are rejected, or note the settings for their plans.
+"""The application of query settings: a command whose query shape has settings is rejected, or is planned with them.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -11,21 +11,21 @@ from secantus_server.query.query_settings import settings_of
 
 
 class QuerySettingsCheck(Interceptor):
-    """Finds the settings of each command; active while there are settings."""
+    """The interceptor that finds the query settings of each command; active while any settings exist."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     @property
     def is_active(self) -> bool:
-        """Whether there are settings."""
+        """Whether any settings exist."""
         return bool(self._services.query_settings)
 
     def before(self, call: Call) -> None:
-        """Note the settings of a command.
+        """Attach its query settings to a command, or reject it. An explain is never rejected.
 
         Raises:
-            CommandError: 411 QueryRejectedBySettings. An explain is not rejected.
+            CommandError: 411 QueryRejectedBySettings.
         """
         name, body = call.name, call.body
         explains = name == "explain" and type(body["explain"]) is dict and bool(body["explain"])

@@ -1,4 +1,4 @@
-"""The commands that only a primary runs, while this node is a secondary.
+"""The refusal of commands that only a primary may run, while this node is a secondary.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/
 """
@@ -13,13 +13,14 @@ from secantus_server.errors import CommandError
 NOT_WRITABLE_PRIMARY = 10107
 NOT_PRIMARY_NO_SECONDARY_OK = 13435
 
-# Reads without a read concern that a secondary runs only with a read preference for secondaries. getMore follows its cursor.
+# Commands that take no read concern but count as reads: a secondary runs them only with a read preference other than primary.
+# A getMore is always allowed, since its cursor was.
 _READS = frozenset(["collStats", "dataSize", "dbHash", "dbStats", "listCollections", "listDatabases", "listIndexes", "validate"])
 _ANYWHERE = frozenset(["getMore", "explain"])
 
 
 class RoleCheck(Interceptor):
-    """Refuses writes and reads from the primary; active while this node is a secondary."""
+    """The interceptor that refuses writes, and reads with read preference primary; active while this node is a secondary."""
 
     def __init__(self, services: Services) -> None:
         self._topology = services.topology
@@ -33,8 +34,8 @@ class RoleCheck(Interceptor):
         """Refuse a command that this node may not run.
 
         Raises:
-            CommandError: 10107 NotWritablePrimary for a write, 13435 NotPrimaryNoSecondaryOk for a read from the primary. Both have the
-                topologyVersion, by which drivers know that the role has changed.
+            CommandError: 10107 NotWritablePrimary for a write, 13435 NotPrimaryNoSecondaryOk for a read with read preference primary.
+                Both contain the topologyVersion, which tells drivers that the role has changed.
         """
         if self._topology.check_election():
             return

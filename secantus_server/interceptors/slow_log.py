@@ -1,4 +1,4 @@
-"""Log lines for slow commands, or for every command if logComponentVerbosity requests them.
+"""Log lines for slow commands, or for all commands if logComponentVerbosity requests that.
 
 https://www.mongodb.com/docs/manual/reference/log-messages/#logging-slow-operations
 """
@@ -13,13 +13,13 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.work.operation_details import cursor_details, lock_counts, plan_details, reply_length
 
-#: What the line of text says of the plan.
+#: The fields of the plan that the text line shows.
 _IN_TEXT = ("planSummary", "keysExamined", "docsExamined", "nreturned")
 _IN_LOG = {"numYield": "numYields"}
 
 
 class SlowLog(Interceptor):
-    """Logs the commands that took longer than `slowms`."""
+    """The interceptor that logs the commands that took longer than `slowms`."""
 
     def __init__(self, services: Services) -> None:
         self._observer = services.observer
@@ -46,7 +46,7 @@ class SlowLog(Interceptor):
 
 
 def _details(call: Call, namespace: str, plan: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
-    """Return what the structured log says of a command: MongoDB's message "Slow query", which log analysers look for."""
+    """Return the fields of a command's structured log entry: MongoDB's message "Slow query", which log analysers search for."""
     attributes: dict[str, Any] = {"type": "command", "ns": namespace, "appName": call.client.application, "command": dict(call.body)}
     if call.operation.origin is not None:
         attributes["originatingCommand"] = dict(call.operation.origin.body)

@@ -1,6 +1,6 @@
-"""The fail points maxTimeAlwaysTimeOut and maxTimeNeverTimeOut, for the commands with `maxTimeMS`.
+"""The fail points maxTimeAlwaysTimeOut and maxTimeNeverTimeOut, for commands with `maxTimeMS`.
 
-A getMore has the limit of its cursor; see `work/cursor_fail_points.py`.
+The time limit of a getMore belongs to its cursor; see `work/cursor_fail_points.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from secantus_server.dispatch.services import Services
 
 
 class TimeLimits(Interceptor):
-    """Makes time limits expire at once, or never; active while one of the two fail points is set."""
+    """The interceptor that makes time limits expire at once, or never; active while one of the two fail points is set."""
 
     def __init__(self, services: Services) -> None:
         self._points = services.fail_points
@@ -22,7 +22,7 @@ class TimeLimits(Interceptor):
         return ALWAYS in self._points.active or NEVER in self._points.active
 
     def before(self, call: Call) -> None:
-        """Make a command with a time limit fail, or lift the limit.
+        """Make a command with a time limit fail, or remove its limit.
 
         Raises:
             CommandError: 50 MaxTimeMSExpired.

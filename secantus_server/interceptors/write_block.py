@@ -16,7 +16,7 @@ _EXEMPT_DATABASES = ("admin", "config", "local")
 
 
 class WriteBlock(Interceptor):
-    """Refuses writes to users' databases; active while setUserWriteBlockMode blocks them."""
+    """The interceptor that refuses writes to users' databases; active while setUserWriteBlockMode blocks writes."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -27,7 +27,7 @@ class WriteBlock(Interceptor):
         return bool(self._services.parameters.get(USER_WRITE_BLOCK))
 
     def before(self, call: Call) -> None:
-        """Refuse a write.
+        """Refuse a write, unless the user may bypass the block.
 
         Raises:
             CommandError: 371 UserWritesBlocked.

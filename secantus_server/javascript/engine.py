@@ -46,7 +46,7 @@ def _runtime() -> str:
 
 @cache
 def _thread_stack_bytes() -> int:
-    """Return the stack size of a new thread, or less."""
+    """Return the stack size of a new thread, or a lower bound of it."""
     try:
         libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (OSError, ValueError):
@@ -67,14 +67,14 @@ def is_installed() -> bool:
 
 
 class Engine:
-    """A JavaScript context with MongoDB's BSON types. Its scripts share global variables; another engine has others.
+    """A JavaScript context with MongoDB's BSON types. Its scripts share their global variables, but not with other engines.
 
     Threads: any thread may run a function; a lock lets one run at a time.
 
     Arguments:
         max_bytes: the memory limit of the scripts.
         max_seconds: raises if the command was interrupted, and returns the seconds of CPU time that one call may take.
-        clock_offset_ms: what to add to the system's time.
+        clock_offset_ms: the offset of the scripts' clock from the system's time.
 
     Raises:
         CommandError: 238 if the engine is not installed.
@@ -98,7 +98,7 @@ class Engine:
             self.run("shiftClock", float(clock_offset_ms))
 
     def close(self) -> None:
-        """Free the scripts and their memory; no function may run afterwards."""
+        """Free the scripts and their memory. No function may be called afterwards."""
         with self._lock:
             self._entries.clear()
             self._context = None
@@ -151,7 +151,7 @@ class Engine:
 
 
 def _value(parsed: Any) -> Any:
-    """Return the BSON value of a result; a script may have changed the fields of a BSON type to what it cannot hold.
+    """Convert a result to a BSON value. This can fail, because a script may assign invalid values to the fields of a BSON type.
 
     Raises:
         CommandError: 139 JSInterpreterFailure.
@@ -167,7 +167,7 @@ class Function:
 
     Arguments:
         engine: its engine.
-        number: its number there.
+        number: the function's number in the engine.
     """
 
     def __init__(self, engine: Engine, number: int) -> None:

@@ -1,6 +1,6 @@
-"""The form in which values cross the border to JavaScript: JSON, where an array names the type of what JSON does not have.
+"""The form of values that are passed to and from JavaScript: JSON, with tagged arrays for types that JSON does not have.
 
-`runtime.js` has the other half. Null, booleans, strings and finite doubles are themselves, and a document is an object.
+`runtime.js` converts on JavaScript's side. Null, booleans, strings and finite doubles are passed unchanged, and a document is an object.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def to_text(value: Any) -> str:
 
 
 def join_texts(texts: list[str]) -> str:
-    """Return the text of a list whose items are texts already; JavaScript receives it as a plain array."""
+    """Return the text of a list whose items are already JSON texts. JavaScript receives a plain array."""
     return f"[{','.join(texts)}]"
 
 
 def from_parsed(value: Any) -> Any:
-    """Return the BSON value of parsed JSON that came from JavaScript; a number is a double."""
+    """Return the BSON value of parsed JSON from JavaScript. Numbers are doubles."""
     kind = type(value)
     if kind is list:
         return _INCOMING[value[0]](value)

@@ -1,1 +1,1 @@
-"""Connections: the listener, the transport of bytes, and the connection, which turns messages into commands and exceptions into replies."""
+"""Connections: the listener, the transports of bytes, and `Connection`, which turns messages into commands and exceptions into replies."""

@@ -1,17 +1,18 @@
 # cython: language_level=3
 """The receiver: turn-taking between connections, and spinning before blocking.
 
-Waking a blocked thread costs the client its wakeup, and waking an idle core costs more: together longer than the command itself. So, as
-adaptive locks do, a connection whose last message came soon after its last reply spins for a short time for the next message, yielding its
+Waking a blocked thread, and often an idle core, takes longer than the command itself, and the client waits for it. So a connection works
+like an adaptive lock: if its last message came soon after its last reply, it spins for a short time for the next message, and yields its
 core between two attempts. Only the connection that has the turn spins.
 
 Clients that are threads of the server's process share one GIL with each other and with the server's threads. If many of them call at the
 same time, they spend more time on handing over the GIL than on their work. Such a connection therefore keeps its turn for a short while,
-as long as its client keeps calling, and the messages of the other connections of this kind wait for theirs: at any time one client and its
-connection are awake. If spinning fails because one thread serves many connections, as an event loop does, waiting is suspended for a while.
+as long as its client keeps calling, and the other connections of this kind wait for their turns before they run their messages. So only
+one such client and its connection are awake at any time. Waiting for turns is suspended for a while if spinning fails too often, as it
+does when one thread (an event loop) uses many connections.
 
-Clients without sockets (see `net/direct`) take the same turns. None of their threads spins: the one that has the turn has left it if it
-does not call again within the patience, and those that wait look for that themselves.
+Clients without sockets (see `net/direct`) take the same turns, but their threads never spin. If the holder of the turn does not call again
+within the patience, the turn is idle; the waiting threads check that themselves.
 """
 
 import os
@@ -45,19 +46,20 @@ cdef extern from "pythread.h" nogil:
 
 cdef enum:
     SIZE = 65536
-    # Factor on the patience while others wait: the client's thread may have received its reply late.
+    # Factor on the patience while others wait, since the client's thread may have received its reply late.
     LENIENCE = 10
-    # Failed spins minus successful ones, counted while others wait, after which waiting for the turn is suspended for RELEASE_NS.
+    # While others wait, each failed spin lowers the credit and each successful one raises it, up to this maximum. When the credit is used
+    # up, waiting for the turn is suspended for RELEASE_NS.
     MOST_CREDIT = 12
-    # A holder without a socket that does not call again costs those that wait more than a failed spin.
+    # The cost of an idle turn of a connection without a socket: the others wait longer for it than for a failed spin, whose cost is 1.
     IDLE_COST = 3
-    # How many shares a connection without a socket keeps the turn: its thread works in the cache, and a change costs it more.
+    # How many shares a connection without a socket keeps the turn: more than 1, since its thread loses its CPU cache by a change of turn.
     DIRECT_SHARES = 5
     RELEASE_NS = 200_000_000
 
 
 cdef class Turn:
-    """The turn that the connections of a server share. The GIL guards all fields; the first few are also read without it.
+    """The turn that the connections of a server share. The GIL guards all fields; some are also read without it.
 
     Arguments:
         patience_us: how long the holder spins for the next message; 0 disables spinning.
@@ -67,10 +69,10 @@ cdef class Turn:
     cdef Caller holder
     cdef int64_t patience_ns
     cdef int64_t share_ns
-    # Whether the holder's command runs, or may still spin for the next; if not, when it has ended.
+    # `is_busy`: whether the holder runs a command or may spin for the next one. `ended`: if not, when its last command ended.
     cdef bint is_busy
     cdef int64_t ended
-    # The thread that has run the holder's last command, if that is a DirectCaller.
+    # The thread that ran the last command of a DirectCaller.
     cdef unsigned long thread
     cdef int64_t began
     cdef object queue
@@ -100,7 +102,12 @@ cdef class Turn:
         self.patience_ns = <int64_t>patience_us * 1000
 
     cdef int judge(self, int cost, int64_t now) except -1:
-        """Record whether a spin failed while others waited, or how much else they waited in vain; suspend waiting if it was too much."""
+        """Record the outcome of a turn for which others waited; suspend waiting for turns when the credit is used up.
+
+        Arguments:
+            cost: 0 for a successful spin or call; otherwise the number of credits that the others' useless wait costs.
+            now: the current time.
+        """
         self.credit = self.credit - cost if cost else min(self.credit + 1, MOST_CREDIT)
         if self.credit <= 0:
             self.credit = MOST_CREDIT
@@ -108,14 +115,14 @@ cdef class Turn:
         return 0
 
     cdef int give(self, Caller caller) except -1:
-        """Give the turn to a caller, or to none."""
+        """Give the turn to a caller; with None, nobody has the turn."""
         self.holder = caller
         self.is_busy = True
         self.began = monotonic_ns()
         return 0
 
     cdef int leave(self, Caller caller) except -1:
-        """Pass the turn to the next caller in the queue, if this caller has it."""
+        """If this caller has the turn, pass it to the next caller in the queue."""
         if self.holder is not caller:
             return 0
         if not self.queue:
@@ -126,7 +133,7 @@ cdef class Turn:
         return 0
 
     cdef int take(self, Caller caller, int64_t now) except -1:
-        """Take the turn for a caller that has a message, waiting for it if necessary."""
+        """Take the turn for a caller that has a message to run; wait for the turn if necessary."""
         cdef bint is_over = self.holder is None or now - self.began >= self.share_ns * self.holder.shares
         if self.holder is caller and is_over and self.waiting:
             self.leave(caller)
@@ -139,15 +146,15 @@ cdef class Turn:
         return 0
 
     cdef bint takes_turns(self, Caller caller, int64_t now) noexcept:
-        """Return whether a caller and the holder, if any, wait for each other: both clients are in the server's process."""
+        """Return whether a caller must wait for the holder: both clients are in the server's process, and waiting is not suspended."""
         return caller.is_own and (self.holder is None or self.holder.is_own) and now >= self.released_until
 
     cdef bint is_idle(self, int64_t now) noexcept nogil:
-        """Return whether the holder has not called again within the patience. It may have waited for the GIL meanwhile."""
+        """Return whether the holder has not called again within the extended patience. It is extended for a wait for the GIL."""
         return not self.is_busy and now - self.ended > self.patience_ns * LENIENCE
 
     cdef int wait(self, Caller caller) except -1:
-        """Wait until the turn is passed on, or idle, with a timeout, since the holder may run a long command."""
+        """Wait until the turn is passed to a caller or is idle. A timeout ends the wait, since the holder may run a long command."""
         cdef bint is_passed = False
         cdef int64_t deadline
         self.queue.append(caller)
@@ -166,11 +173,11 @@ cdef class Turn:
 
 
 cdef class Caller:
-    """One connection as far as turns are concerned."""
+    """A connection that takes turns."""
 
     # Whether the client is in the server's process.
     cdef bint is_own
-    # How many shares it keeps the turn.
+    # How long it may keep the turn, in units of `Turn.share_ns`.
     cdef int shares
     # Released only to pass the turn to this caller.
     cdef PyThread_type_lock gate
@@ -188,10 +195,10 @@ cdef class Caller:
             PyThread_free_lock(self.gate)
 
     cdef bint await_turn(self, Turn turn, int64_t deadline, int64_t interval) except -1:
-        """Wait until the gate is released; return whether it was before the deadline, and before the turn was idle.
+        """Wait until the gate is released, the turn is idle, or the deadline passes; return whether the gate was released.
 
         Arguments:
-            interval: how often to look whether the turn is idle. Looking does not take the GIL.
+            interval: how often to check whether the turn is idle. The check does not take the GIL.
         """
         cdef int64_t now = monotonic_ns()
         cdef LockStatus status
@@ -225,7 +232,7 @@ cdef class DirectCaller(Caller):
         self.shares = DIRECT_SHARES
 
     def begin(self):
-        """Take the turn for a command, waiting for it if necessary."""
+        """Take the turn for a command; wait for it if necessary."""
         cdef Turn turn = self._turn
         cdef int64_t now = monotonic_ns()
         cdef unsigned long me = PyThread_get_thread_ident()
@@ -239,14 +246,14 @@ cdef class DirectCaller(Caller):
         turn.thread = me
 
     def end(self):
-        """Note that the command has ended, and that the next one may follow soon."""
+        """Record that the command has ended. The connection keeps the turn, since its next command may follow soon."""
         cdef Turn turn = self._turn
         if turn.holder is self:
             turn.ended = monotonic_ns()
             turn.is_busy = False
 
     def leave(self):
-        """Pass the turn on, if this connection has it: its thread is about to wait."""
+        """Pass the turn on if this connection has it, because its thread is about to wait."""
         self._turn.leave(self)
 
 
@@ -262,9 +269,10 @@ cdef class Receiver(Caller):
     cdef object _sock
     cdef Turn _turn
     cdef char* _buffer
-    # Whether to spin for the next message: the last one came within the patience, and no client of another process had one meanwhile.
+    # Whether to spin for the next message: the last message came within the patience, and no other connection took the turn in between,
+    # except those that take turns with this one.
     cdef readonly bint eager
-    # The number of times that it blocked.
+    # How often `receive` has blocked.
     cdef readonly Py_ssize_t blocked
 
     def __cinit__(self, sock, Turn turn not None, bint is_own=False):
@@ -279,7 +287,7 @@ cdef class Receiver(Caller):
         PyMem_Free(self._buffer)
 
     def receive(self):
-        """Return the bytes that are available, up to 64 KiB, waiting for at least one; empty at the end of the connection.
+        """Return the available bytes, up to 64 KiB; wait for at least one. Return an empty value at the end of the connection.
 
         Raises:
             OSError: the connection is broken.
@@ -319,7 +327,7 @@ cdef class Receiver(Caller):
         return PyBytes_FromStringAndSize(self._buffer, got)
 
     cdef ssize_t _spin(self, int fd, int64_t began) noexcept nogil:
-        """Spin within the patience and while this receiver has the turn; return the bytes received, or less than 0."""
+        """Spin within the patience while this receiver has the turn; return the number of bytes received, or less than 0."""
         cdef ssize_t got = recv(fd, self._buffer, SIZE, MSG_DONTWAIT)
         while got < 0 and errno == EAGAIN and self._may_spin(began):
             sched_yield()

@@ -19,14 +19,14 @@ _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class CertificateError(CommandError):
-    """A certificate, key or list of authorities cannot be used; the message names the file."""
+    """Raised if a certificate, key or list of authorities cannot be used. The message names the file."""
 
     def __init__(self, message: str) -> None:
         super().__init__(INVALID_SSL_CONFIGURATION, message)
 
 
 class Certificates:
-    """The certificates of a server that takes TLS connections.
+    """The certificates of a server that accepts TLS connections.
 
     Threads: `context` is replaced as a whole; each connection reads it once. `_lock` allows one reload at a time.
 
@@ -41,9 +41,9 @@ class Certificates:
         self.context = make_context(settings)
 
     def reload(self) -> None:
-        """Read the files again, for the connections that are opened from now on.
+        """Read the files again, for the connections opened from now on.
 
-        The new context has new keys for session tickets, so no client can resume a session that the old authorities permitted.
+        The new context has new keys for session tickets, so that clients cannot resume TLS sessions begun under the old authorities.
 
         Raises:
             CertificateError: a file cannot be used. The old certificates stay in use.
@@ -60,7 +60,7 @@ def make_context(settings: Settings) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[settings.tls_min_version]
-    # Renegotiation lets a client make the server compute without end.
+    # With renegotiation, a client could make the server compute endlessly.
     context.options |= ssl.OP_NO_RENEGOTIATION
     certificate, key = settings.tls_cert_file, settings.tls_key_file or settings.tls_cert_file
     _check_readable(tls_cert_file=certificate, tls_key_file=key)
@@ -79,7 +79,7 @@ def make_context(settings: Settings) -> ssl.SSLContext:
 
 
 def _check_readable(**files: str) -> None:
-    """Check that files can be opened; `ssl` does not name the one that cannot.
+    """Check that files can be opened, since the errors of `ssl` do not name the file.
 
     Raises:
         CertificateError: a file cannot be read.
@@ -92,7 +92,7 @@ def _check_readable(**files: str) -> None:
 
 
 def _refuse_encrypted_key() -> NoReturn:
-    """Raise instead of letting OpenSSL ask for a password on the terminal, which would block the server.
+    """Raise, as OpenSSL's password callback. Without it, OpenSSL would ask on the terminal and block the server.
 
     Raises:
         ValueError: always.

@@ -1,4 +1,4 @@
-"""One client's connection: read a message, run its command, send the reply.
+"""A client's connection, which reads messages, runs their commands and sends the replies.
 
 This is the only place where an exception becomes a reply.
 """
@@ -20,8 +20,8 @@ from secantus_server.wire.message import Message
 from secantus_server.wire.messages import build_reply, parse_message
 from secantus_server.wire.op_compressed import decompressed_size
 
-#: The length of the longest message that a client may send before it has authenticated on a server that requires it. What a client may
-#: send is much shorter: a hello, the messages of a login, the creation of the first user.
+#: The maximum length of a message from a client that has not authenticated, on a server that requires it. The messages that such a client
+#: may send are much shorter: a hello, the messages of a login, the creation of the first user.
 MAX_UNAUTHENTICATED_BYTES = 1 << 16
 #: The errors that end a connection.
 ENDING = (ProtocolError, OSError, EOFError, CloseConnection)
@@ -41,12 +41,12 @@ class Connection:
         self._request_ids = itertools.count(1)
         self._express = services.express(services, client)
         self._left_over = b""
-        # The error for which the server must stop once the client has its reply.
+        # The fatal error because of which the server must stop after the client has received its reply.
         self._failure: StorageError | None = None
 
     def serve(self) -> None:
         """Answer messages until the connection ends."""
-        # Before authentication, where it is required, messages are short. Without access control, the check costs nothing.
+        # The length check is needed only with access control; without it, its cost is avoided.
         receive = self._receive if self._services.access is None else self._receive_checked
         try:
             while (received := receive()) is not None:
@@ -75,7 +75,7 @@ class Connection:
     def end(self) -> None:
         """Wake the thread that serves the connection, which then closes it. For any thread.
 
-        Only the serving thread may close: the descriptor could be reused while that thread still reads from it.
+        Only the serving thread may close the connection. Otherwise the descriptor could be reused while that thread still reads from it.
         """
         try:
             self._transport.shut_down()
@@ -83,7 +83,7 @@ class Connection:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed", component="NETWORK")
 
     def finish(self) -> None:
-        """Let the connection end once its client has the reply of the running command. For any thread."""
+        """Make the connection end after the reply to the running command. For any thread."""
         try:
             self._transport.stop_receiving()
         except OSError:
@@ -94,7 +94,7 @@ class Connection:
         return self._transport.peek_closed()
 
     def close(self) -> None:
-        """End the connection and release its transport. For the serving thread, or if there is none."""
+        """End the connection and release its transport. For the serving thread, or any thread if there is no serving thread."""
         self.end()
         self._transport.close()
 
@@ -115,7 +115,7 @@ class Connection:
             data = self._transport.receive_exactly(HEADER_SIZE, data)
         header = parse_header(data)
         if len(data) < header.length:
-            # A longer message never arrives as a whole at once.
+            # The check is only needed here: a longer message than this never arrives in one piece.
             if header.length > MAX_UNAUTHENTICATED_BYTES and self._is_stranger:
                 raise ProtocolError(f"received a message of {header.length} bytes before authentication")
             data = self._transport.receive_exactly(header.length, data)
@@ -131,7 +131,7 @@ class Connection:
         """Return the next message as `_receive` does.
 
         Raises:
-            ProtocolError: the client has not authenticated, and the message would be long once decompressed.
+            ProtocolError: the client has not authenticated, and the decompressed message would exceed `MAX_UNAUTHENTICATED_BYTES`.
         """
         received = self._receive()
         if received is not None and received[0].op_code == OP_COMPRESSED and not self.client.users:
@@ -141,7 +141,7 @@ class Connection:
         return received
 
     def answer_express(self, raw: bytes) -> bool:
-        """Answer a message whose command is in its plainest form; return whether it was.
+        """Answer a message in the express lane; return False if its command must take the general path.
 
         Raises:
             OSError: the connection is broken.

@@ -1,8 +1,8 @@
 """Connections of clients in the server's own process, without sockets.
 
-A client passes the bytes of a message and takes the bytes of the replies. The client's thread runs the command, unless the command may wait
-for another one. This saves the system calls, the changes of threads, and the changes of the interpreter lock between them. The other
-commands run in a thread of the connection, as over TCP, so that timeouts and cancellation in the client work.
+A client passes the bytes of a message and receives the bytes of the replies. The client's thread runs the command, unless the command may
+wait for another command. This saves system calls, thread switches, and handovers of the interpreter lock. All other commands run in a
+thread of the connection, as over TCP, so that timeouts and cancellation in the client work.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.wire.message import Message
 
-#: How long a finalizer or signal handler waits for its command if its thread runs another one, whose locks the command may need.
+#: How long a finalizer or signal handler waits for its command if it interrupted another command in its thread. The wait is limited because
+#: the new command may need the other one's locks.
 NESTED_S: Final = 5.0
-#: How many replies of an exhaust command wait for the client before the server waits for it. (A socket has its buffers.)
+#: The number of unread replies of an exhaust command at which the server waits for the client, as it does when a socket's buffer is full.
 MOST_UNREAD: Final = 4
-#: The commands that never wait, even if the client limits the time of its commands.
+#: The commands that never wait. They run in the client's thread even if the client limits the time of its commands.
 _SHORT: Final = frozenset(["hello", "isMaster", "ismaster", "ping", "buildInfo", "endSessions", "killCursors"])
-#: The other commands that an event loop may run itself: those that tests send most, whose work is bounded by a few documents or a batch.
+#: The other commands that may run in an event loop's thread: those that tests send most. Each handles only a few documents or one batch.
 _CRUD: Final = ("find", "insert", "update", "delete", "findAndModify", "findandmodify", "count", "distinct", "aggregate", "getMore")
 _DEFINITIONS: Final = ("create", "drop", "dropDatabase", "createIndexes", "dropIndexes", "listCollections", "listIndexes", "listDatabases")
 _BRIEF: Final = _SHORT | frozenset([*_CRUD, *_DEFINITIONS])
-#: Longer messages and those with JavaScript are not for an event loop.
+#: Longer messages, and messages with JavaScript, do not run in an event loop's thread.
 _BRIEF_BYTES: Final = 1 << 16
 _SCRIPTS: Final = (b"$where\0", b"$function\0", b"$accumulator\0")
 
@@ -57,11 +58,11 @@ class DirectTransport:
         self._changed = Condition()
         self._messages: deque[bytes] = deque()
         self._replies: deque[bytes] = deque()
-        # Messages that the server's thread has not answered yet.
+        # The number of messages that the server's thread has not answered yet.
         self._unanswered = 0
         self._input_ended = False
         self._output_ended = False
-        #: Called after each reply and at the end, from any thread; None while nobody waits for it.
+        #: Called in any thread after each reply and at the end of the connection, or None.
         self.on_reply: Callable[[], None] | None = None
 
     @property
@@ -82,7 +83,7 @@ class DirectTransport:
             self._changed.notify_all()
 
     def take(self, timeout_s: float | None = None) -> bytes | None:
-        """Return the next reply, or None if there is none in time. For the client.
+        """Return the next reply, or None if none arrives within the timeout. For the client.
 
         Raises:
             OSError: the server has closed the connection.
@@ -101,15 +102,15 @@ class DirectTransport:
         return None
 
     def receive(self) -> bytes:
-        """Return the next message, waiting for it; empty at the end of the stream."""
+        """Wait for the next message and return it; return an empty value at the end of the stream."""
         with self._changed:
-            # The one before has been answered.
+            # The previous message has been answered.
             self._unanswered = len(self._messages)
             self._changed.wait_for(lambda: bool(self._messages) or self._input_ended)
             return self._messages.popleft() if self._messages and not self._output_ended else b""
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
-        """Refuse: a message arrives as a whole.
+        """Raise: messages arrive as a whole, so this is only called for a truncated one.
 
         Raises:
             EOFError: always.
@@ -117,7 +118,7 @@ class DirectTransport:
         raise EOFError(f"closed after {len(start)} of {size} bytes")
 
     def send(self, data: bytes) -> None:
-        """Pass a reply to the client, waiting while many are unread.
+        """Pass a reply to the client; wait while too many replies are unread.
 
         Raises:
             OSError: the client has closed the connection.
@@ -154,20 +155,20 @@ class DirectTransport:
             self._tell()
 
     def close(self) -> None:
-        """Do nothing: there is no resource to release."""
+        """Do nothing, since there is no resource to release."""
 
 
 class DirectConnection:
     """A client's end of a connection within the process.
 
-    Only one thread at a time sends and receives; any thread may call `close`, and so may a finalizer, at any point of any thread.
+    Only one thread at a time may send and receive. Any thread may call `close`, and so may a finalizer at any point of any thread.
 
     Arguments:
         connection: the server's end.
         turn: shared with the other connections of the server.
-        on_end: called once the connection has ended, in any thread; it must not wait for a lock.
+        on_end: called in any thread when the connection has ended; it must not wait for a lock.
 
-    Threads: `_running` is held while a thread runs a command on it.
+    Threads: a client's thread holds `_running` while it runs a command on the connection.
     """
 
     def __init__(
@@ -187,7 +188,7 @@ class DirectConnection:
         self._runner = 0
         self._thread: Thread | None = None
         self._is_abandoned = False
-        # When the wait for the last command ends, if it was sent in the middle of another one of its thread.
+        # The end of the wait for the reply, if the last command was sent while its thread was running another command; otherwise None.
         self._nested_until: float | None = None
 
     @property
@@ -196,13 +197,13 @@ class DirectConnection:
         return self._transport.is_over
 
     def send(self, data: bytes, *, is_limited: bool = False, in_loop: bool = False, on_reply: Callable[[], None] | None = None) -> None:
-        """Send a message, and run its command unless it may block.
+        """Send a message. Run its command in this thread, or in the connection's thread if it may block.
 
         Arguments:
             data: the message.
-            is_limited: the client limits the time that it waits for the reply.
-            in_loop: this thread runs an event loop, which other tasks need.
-            on_reply: called, in any thread, for each reply of a command that does not run in this thread.
+            is_limited: whether the client limits the time that it waits for the reply.
+            in_loop: whether this thread runs an event loop, which the command must not hold up.
+            on_reply: called in any thread for each reply of a command that does not run in this thread.
 
         Raises:
             OSError: the connection is closed.
@@ -227,7 +228,7 @@ class DirectConnection:
             self._run(message, header.length, in_loop)
 
     def _run(self, message: Message, size: int, in_loop: bool) -> None:
-        """Run a command in this thread, which holds `_running`, and release that."""
+        """Run a command in this thread, which holds `_running`, and release `_running`."""
         self._runner = get_ident()
         try:
             # An event loop never waits for its turn.
@@ -248,7 +249,7 @@ class DirectConnection:
                 self._on_end(self)
 
     def _hand_over(self, data: bytes, on_reply: Callable[[], None] | None) -> None:
-        """Let the connection's thread run a command."""
+        """Pass a message to the connection's thread, which runs its command."""
         self._caller.leave()
         self._transport.on_reply = on_reply
         if self._thread is None:
@@ -263,11 +264,11 @@ class DirectConnection:
             self._on_end(self)
 
     def receive(self, timeout_s: float | None = None) -> bytes | None:
-        """Return the next reply, or None if there is none in time.
+        """Return the next reply, or None if none arrives within the timeout.
 
         Raises:
-            OSError: the server has closed the connection; or the command was sent in the middle of another one of this thread, which may
-                hold what it needs, and has not ended in time.
+            OSError: the server has closed the connection; or the command was sent while this thread was running another command, whose
+                locks it may need, and did not end within `NESTED_S`.
         """
         until = self._nested_until
         if until is None:
@@ -280,28 +281,28 @@ class DirectConnection:
         return reply
 
     def close(self) -> None:
-        """Close the connection. The server notices it as it would notice a closed socket."""
+        """Close the connection. For the server this looks like a closed socket."""
         if not self._is_abandoned:
             self._transport.shut_down()
             if not self.is_alive():
                 self._on_end(self)
 
     def abandon(self) -> None:
-        """Forget the server's end after a fork, which has none of its threads."""
+        """Close the connection in a forked child without using the server's end, whose threads exist only in the parent."""
         self._is_abandoned = True
         self._transport = DirectTransport()
         self._transport.shut_down()
 
     def is_alive(self) -> bool:
-        """Return whether a thread runs a command on the connection, or waits for one."""
+        """Return whether a thread runs a command on the connection or waits for the next command."""
         return self._running.locked() or (self._thread is not None and self._thread.is_alive())
 
     def is_current(self) -> bool:
-        """Return whether it is the calling thread that runs a command on the connection."""
+        """Return whether the calling thread is running a command on the connection."""
         return self._runner == get_ident()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until no thread runs a command on the connection, for at most `timeout` seconds."""
+        """Wait at most `timeout` seconds until no thread runs a command on the connection."""
         deadline = None if timeout is None else monotonic() + timeout
         if self._thread is not None:
             self._thread.join(timeout)
@@ -310,14 +311,15 @@ class DirectConnection:
 
 
 class Reaper:
-    """Ends direct connections that their clients have closed, in a separate thread.
+    """A thread that removes direct connections that their clients have closed.
 
-    A finalizer closes a connection at any point of any thread, which may hold any lock of the server. So it only appends to a queue.
+    A finalizer can close a connection at any point of any thread, and that thread may hold any lock of the server. So closing only appends
+    the connection to a queue.
 
     Arguments:
-        end: ends a connection.
+        end: removes a connection.
 
-    Threads: operations on the deque are atomic. `_wake` is released to wake the thread; whoever releases it first does.
+    Threads: operations on the deque are atomic. Releasing `_wake` wakes the thread.
     """
 
     def __init__(self, end: Callable[[DirectConnection], None]) -> None:
@@ -335,7 +337,7 @@ class Reaper:
             self._thread.start()
 
     def add(self, connection: DirectConnection) -> None:
-        """Let a connection end. For any thread, also in a finalizer."""
+        """Queue a closed connection. For any thread, also in a finalizer."""
         self._ended.append(connection)
         self._alarm()
 
@@ -347,7 +349,7 @@ class Reaper:
             return
 
     def close(self, left: list[DirectConnection]) -> None:
-        """End the connections that are left, and the thread."""
+        """Remove the remaining connections, and end the thread."""
         self._ended.extend(left)
         self._closed = True
         self._alarm()
@@ -364,9 +366,10 @@ class Reaper:
 
 
 def is_in_server(services: Services) -> bool:
-    """Return whether this thread runs a command or a restore: a finalizer or a signal handler sends another command meanwhile.
+    """Return whether this thread is running a command or a restore, which a finalizer or a signal handler has interrupted.
 
-    That command must not run in the same thread: it could find half of a change, and would wait for locks that the thread holds.
+    A command that the finalizer or handler sends must not run in this thread. It could see half of a change, and would wait for locks that
+    the thread holds.
     """
     me = get_ident()
     return services.engine.is_closed_here or any(operation.thread == me for operation in services.operations.all())
@@ -375,7 +378,7 @@ def is_in_server(services: Services) -> bool:
 def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:
     """Return whether a command may block until another command ends, or for longer than its client waits.
 
-    The waits for locks, which are interrupted like any other command, do not count.
+    Waits for locks do not count, since they can be interrupted like any other command.
     """
     if message.exhaust_allowed or services.fail_points.active:
         return True
@@ -390,7 +393,7 @@ def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:
 
 
 def _holds_up(message: Message, data: bytes, services: Services) -> bool:
-    """Return whether a command may keep an event loop from its other tasks, in particular from one that the command would wait for."""
+    """Return whether a command may hold up an event loop's other tasks, in particular a task that the command would wait for."""
     if next(iter(message.body), "") not in _BRIEF or len(data) > _BRIEF_BYTES or message.compressor is not None:
         return True
     if services.sessions.transactions.open or services.fsync_lock.is_held:

@@ -1,4 +1,4 @@
-"""The listening socket: accepts connections and starts a thread for each."""
+"""The listener, which accepts connections and starts a thread for each."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ class ListenError(Exception):
     """The server cannot listen on its address; the message says why."""
 
 
-# How long close() waits for the clients to take the replies of interrupted commands, and then for the threads of connections.
+# How long close() waits until clients have received the replies of interrupted commands, and then until the connections' threads end.
 DRAIN_S = 2.0
 CLOSE_TIMEOUT_S = 5.0
 # The pause after running out of descriptors or threads, some of which may be free by then.
 EXHAUSTED_PAUSE_S = 0.05
-# A read that runs for longer is interrupted if its client has disconnected, since nothing will use its result. Writes are completed.
+# A read that has run longer is interrupted if its client has disconnected, since its result cannot be sent. Writes are completed.
 ABANDONED_AFTER_S = 1.0
 _READS = frozenset(["find", "aggregate", "count", "distinct", "getMore", "waitForFailPoint"])
 
-# The address of direct clients; each has a port of its own, of the range that operating systems take ephemeral ports from.
+# The address of direct clients. Each appears to have its own port, from the usual range of ephemeral ports.
 _OWN_HOST = "127.0.0.1"
 _EPHEMERAL_PORTS = range(32768, 61000)
 
@@ -78,7 +78,7 @@ def direct_port(number: int) -> int:
 
 
 class Listener:
-    """Accepts connections until it is closed.
+    """The listening socket of a server, with the thread that accepts connections and the open connections.
 
     Threads: `_lock` guards `_connections`, `_strangers` and `_closed`; the accept thread and each connection's thread take it.
     """
@@ -167,12 +167,12 @@ class Listener:
                 thread.join(0.01)
 
     def check_clients(self) -> None:
-        """Close connections whose clients are overdue, and interrupt reads whose client has gone. Called at regular intervals."""
+        """Close connections whose first command is overdue, and interrupt reads whose clients have disconnected. Called periodically."""
         self._end_overdue()
         self._end_abandoned()
 
     def _end_overdue(self) -> None:
-        """End the connections whose first command has not arrived in time: a handshake may take place one byte at a time."""
+        """Close connections whose first command has not arrived in time, since a client could send its handshake one byte at a time."""
         limit = self._services.settings.handshake_timeout_s
         if not limit or (self.certificates is None and self._strangers is None):
             return
@@ -218,7 +218,7 @@ class Listener:
                     return
 
     def _begin(self, sock: Socket, address: tuple[str, int]) -> None:
-        """Start a connection's thread, or refuse the connection beyond the limit.
+        """Start a connection's thread; refuse the connection if the limit is reached.
 
         Raises:
             OSError: the client has already disconnected.
@@ -269,10 +269,11 @@ class Listener:
 
         Returns:
             the client's end, or None if the client must use a socket: the server is closing, has reached its limit of connections (the
-            refusal says so), or uses TLS or authentication.
+            refusal over the socket says so), or uses TLS or authentication.
 
         Raises:
-            OSError: a finalizer or a signal handler connects while its thread runs a command, whose locks a connection needs.
+            OSError: a finalizer or a signal handler has interrupted a command in this thread and cannot connect because that command holds
+                the necessary locks.
         """
         if self._services.access is not None or self.certificates is not None:
             return None
@@ -287,7 +288,7 @@ class Listener:
         return made[0]
 
     def _connect(self) -> DirectConnection | None:
-        """Connect as `connect` does, in a thread that holds no lock of the server."""
+        """Connect as `connect` does. The calling thread holds no lock of the server."""
         number = next(self._ids)
         client = ClientInfo(number, (_OWN_HOST, direct_port(number)), opened=self._services.clock.monotonic())
         transport = DirectTransport()
@@ -303,7 +304,7 @@ class Listener:
         return direct
 
     def _end_direct(self, direct: DirectConnection) -> None:
-        """Forget a direct connection that has ended. For the reaper."""
+        """Remove a direct connection that has ended. Called by the reaper."""
         with self._lock:
             if direct.connection not in self._connections:
                 return
@@ -322,17 +323,17 @@ class Listener:
                 self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
-        """Remove a connection that has ended; the caller holds the lock."""
+        """Remove a connection that has ended. The caller holds the lock."""
         del self._connections[connection]
         if self._strangers is not None:
             self._strangers.remove(connection)
 
 
 def _certificates(services: Services) -> Certificates | None:
-    """Return the server's certificates, or None if it takes no TLS connections, which then do not import `ssl` either.
+    """Return the server's certificates, or None if the server does not accept TLS.
 
     Raises:
-        CertificateError: they cannot be used.
+        CertificateError: the certificates cannot be used.
     """
     if not services.settings.takes_tls:
         return None
@@ -345,7 +346,7 @@ def _reload(certificates: Certificates, log: Log, reason: str) -> None:
     """Reload the certificates and log the result.
 
     Raises:
-        CertificateError: they cannot be used. The old ones stay in use.
+        CertificateError: the new certificates cannot be used. The old ones stay in use.
     """
     try:
         certificates.reload()

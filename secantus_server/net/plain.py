@@ -13,8 +13,8 @@ from secantus_server.system.sockets import Socket, peek, receive_exactly
 
 # How long a connection spins for the next message before blocking: pymongo's turnaround is 50 to 100 microseconds.
 PATIENCE_US = 300
-# How long a connection keeps the turn while other clients of the server's process wait. Long compared with the wakeups that a change of
-# turn costs; of ten threads that call without pause, each waits at most nine times as long.
+# How long a connection keeps the turn while other clients of the server's process wait: much longer than the wakeups at a change of turn
+# take. With ten threads that call without pause, each one waits at most nine times this long.
 SHARE_US = 2000
 
 # The maximum number of bytes received at once while there is a timeout.
@@ -22,7 +22,7 @@ PIECE_BYTES = 1 << 16
 
 
 def new_turn() -> Turn:
-    """Return the turn that the connections of one server share. With one core only, spinning would keep the client from running."""
+    """Return the turn that a server's connections share. With a single core it disables spinning, which would keep the client waiting."""
     return Turn(PATIENCE_US, SHARE_US) if usable_cores() > 1 else Turn(0)
 
 
@@ -59,13 +59,13 @@ class PlainTransport:
         return b"".join(pieces)
 
     def receive_until(self, deadline: float, size: int = PIECE_BYTES) -> bytes:
-        """Return up to `size` bytes that are available, waiting for at least one; empty at the end of the stream.
+        """Return up to `size` available bytes; wait for at least one. Return an empty value at the end of the stream.
 
         Arguments:
             deadline: when to stop waiting, on the monotonic clock.
 
         Raises:
-            TimeoutError: nothing arrived before.
+            TimeoutError: nothing arrived before the deadline.
             OSError: the connection is broken.
         """
         left_s = deadline - monotonic()
@@ -79,7 +79,9 @@ class PlainTransport:
             self._sock.settimeout(None)
 
     def peek(self, size: int) -> bytes | None:
-        """Return up to `size` bytes that are available and leave them; empty at the end of the stream, None if there are none.
+        """Return up to `size` available bytes without removing them from the stream, or None if there are none yet.
+
+        Return an empty value at the end of the stream.
 
         Raises nothing: a broken connection counts as ended.
         """

@@ -1,4 +1,4 @@
-"""Refusal of connections beyond the limit: reply to the first message with an error that says what to do, then close."""
+"""The refusal of connections beyond the limit: the reply to the first message is an error that says what to do, then the server closes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from secantus_server.system._threads import Lock, Thread
 from secantus_server.wire.header import HEADER_SIZE, ProtocolError, parse_header
 from secantus_server.wire.messages import build_reply, parse_message
 
-# The maximum wait for the header of a refused client's first message, with the handshake of TLS, and for the rest of it.
+# The maximum wait for the header of a refused client's first message (including the TLS handshake), and again for the rest of the message.
 TIMEOUT_S = 1.0
 # The maximum number of refused clients that are answered at the same time; further connections are closed immediately.
 MOST_ANSWERED = 16
@@ -19,7 +19,7 @@ MAX_HELLO_BYTES = 1 << 16
 
 
 class Refusal:
-    """Tells the clients of refused connections why.
+    """The refusal, which sends the clients of refused connections the reason.
 
     Arguments:
         limit: the maximum number of connections.

@@ -1,8 +1,8 @@
-"""The connections that have not authenticated on a server that requires it: their number, their messages, and the time that they may take.
+"""The limit on connections that have not authenticated ("strangers"), on a server that requires authentication.
 
-Drivers keep connections that never authenticate, to monitor the server. So such a connection may stay, and only its first command has a
-deadline. If there are too many, the oldest one of the address with the most of them ends: an attacker at one address cannot keep the
-clients at others out.
+Drivers keep connections that never authenticate, to monitor the server. So such a connection may stay open, and only its first command has
+a deadline. If there are too many strangers, the oldest one of the address with the most of them is closed. So an attacker at one address
+cannot keep out clients at other addresses.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter
 from secantus_server.dispatch.services import Services
 from secantus_server.net.connection import Connection
 
-# The default limit is half of the connections, but at least the number that the monitors of a few clients need.
+# The bounds of the default limit. It is half of the connection limit, but at least what the monitors of a few clients need.
 FEWEST = 16
 MOST = 4096
 
@@ -29,12 +29,12 @@ class Strangers:
     def __init__(self, services: Services, limit: int) -> None:
         self._services = services
         self.limit = limit
-        # The oldest one first. Some may have authenticated since.
+        # Ordered by age, oldest first. Some of them may have authenticated since.
         self._connections: dict[Connection, None] = {}
         self._logged = False
 
     def add(self, connection: Connection) -> None:
-        """Add a new connection. If there are too many, end another one."""
+        """Add a new connection. If there are too many strangers, close another one."""
         if len(self._connections) >= self.limit:
             self._connections = {one: None for one in self._connections if not one.client.users}
         if len(self._connections) >= self.limit:
@@ -46,7 +46,7 @@ class Strangers:
         self._connections.pop(connection, None)
 
     def _end_one(self) -> None:
-        """End the oldest connection of the address with the most of them."""
+        """Close the oldest stranger of the address with the most strangers."""
         counts = Counter(one.client.address[0] for one in self._connections)
         ((host, count),) = counts.most_common(1)
         victim = next(one for one in self._connections if one.client.address[0] == host)
@@ -57,7 +57,7 @@ class Strangers:
             f"connection {victim.client.connection_id}: closed: there are {self.limit} connections that have not authenticated, "
             f"{count} of them from {host}; see max_unauthenticated_connections"
         )
-        # An attack must not fill the log.
+        # Only the first time is a warning, so that an attack does not fill the log.
         (self._services.log.debug if self._logged else self._services.log.warning)(text)
         self._logged = True
 

@@ -1,7 +1,7 @@
-"""The subject of a client's certificate as a text, which is the name of the user that the certificate identifies.
+"""The conversion of a client certificate's subject to text. The text is the name of the user that the certificate identifies.
 
-https://www.mongodb.com/docs/manual/core/security-x.509/ and https://datatracker.ietf.org/doc/html/rfc2253; the text is the one that
-`openssl x509 -noout -subject -nameopt RFC2253` prints, which MongoDB's manual tells users to take.
+https://www.mongodb.com/docs/manual/core/security-x.509/ and https://datatracker.ietf.org/doc/html/rfc2253. The text equals the output of
+`openssl x509 -noout -subject -nameopt RFC2253`, which MongoDB's manual tells users to use.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def subject_text(name: Name) -> str:
 
 
 def _escaped(value: str) -> str:
-    """Escape the special characters of a value; those outside of ASCII become the bytes of UTF-8."""
+    """Escape the special characters of a value, and the UTF-8 bytes of characters outside of ASCII."""
     text = "".join(_character(character) for character in value)
     # OpenSSL treats a single character as the last one: it does not escape "#" then.
     if value[:1] in ("#", " ") and len(value) > 1:

@@ -1,7 +1,7 @@
 """The transport over TCP with TLS.
 
-OpenSSL works on buffers in memory, so that a TLS connection receives through the same compiled receiver as a plain one, which spins before
-it blocks, and any thread may peek at the socket or shut it down while the serving thread uses OpenSSL.
+OpenSSL works on buffers in memory. So a TLS connection uses the same compiled receiver as a plain one, which spins before it blocks, and
+any thread may peek at the socket or shut it down while the serving thread uses OpenSSL.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from secantus_server.net.subject import subject_text
 from secantus_server.system._clock import monotonic
 from secantus_server.wire.header import OtherProtocol, ProtocolError, is_tls
 
-# The most bytes of plain text in a record.
+# The maximum number of plaintext bytes in a record.
 RECORD_BYTES = 1 << 14
-# How much of a large reply is encrypted before it is sent: the memory of a reply is not needed twice.
+# The size of the pieces in which a large reply is encrypted and sent, so that its encrypted form is never in memory as a whole.
 PIECE_BYTES = 1 << 18
-# The bytes that tell TLS from a message of MongoDB.
+# The number of first bytes that distinguish TLS from a MongoDB message.
 _START_BYTES = 3
 # The type and length of the last record of a client that closes in an orderly way: an alert in TLS 1.2, which is visible, and in TLS 1.3,
 # where it looks like data. No message is as short.
@@ -31,15 +31,15 @@ _CLOSING = (b"\x17\x03\x03\x00\x13", 24)
 
 
 class TlsTransport:
-    """A Transport that uses TLS if the client begins with a handshake. Otherwise it is the plain one, or fails if TLS is required.
+    """A Transport that uses TLS if the client begins with a handshake. Otherwise it works unencrypted, or fails if TLS is required.
 
     The handshake takes place in the first call of `receive` or `receive_exactly`, so the accept thread does not wait for it.
 
     Arguments:
         below: the connection's socket, which the transport owns from now on.
-        certificates: the server's.
-        client: gets the subject of the client's certificate and the version of TLS.
-        count: counts the connections of a version, `tls.TLSv1.3`.
+        certificates: the server's certificates.
+        client: the client, whose TLS version and certificate subject the handshake sets.
+        count: increments a counter of connections by TLS version, such as `tls.TLSv1.3`.
     """
 
     receive: Callable[[], bytes]
@@ -53,7 +53,7 @@ class TlsTransport:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
         self._is_open = False
-        # What a plain client has sent and nobody has received.
+        # The bytes of a plain client that were read to detect TLS but not returned yet.
         self._start = b""
         self.receive = self._receive_first
         self.send = below.send
@@ -105,7 +105,7 @@ class TlsTransport:
         self._below.close()
 
     def _receive_first(self) -> bytes:
-        """Find out what the client speaks, and return its first bytes."""
+        """Detect whether the client uses TLS, and return its first bytes."""
         if not self._is_open:
             self._open(None)
         tls = self._tls
@@ -120,7 +120,7 @@ class TlsTransport:
         """Find out whether the client uses TLS, and if so, do the handshake.
 
         Raises:
-            EOFError: the connection ended before.
+            EOFError: the connection ended before the first message.
             OtherProtocol: the client does not use TLS, but must.
             ProtocolError: the handshake failed.
             OSError: as for `receive_exactly`.
@@ -173,7 +173,7 @@ class TlsTransport:
                 try:
                     return tls.read(size)
                 except ssl.SSLWantReadError:
-                    # A part of a record, or a message of TLS itself, which may need an answer.
+                    # The input was part of a record, or a TLS protocol message that may need a reply.
                     self._flush()
             data = self._pull(deadline)
             if not data:

@@ -1,7 +1,7 @@
 """The interface between a connection and the bytes of its client.
 
-`net/plain.py` implements it over TCP, `net/tls.py` with TLS over that, and `net/direct.py` within the process. `Listener` selects the one
-for a connection.
+`net/plain.py` implements it over TCP, `net/tls.py` with TLS over TCP, and `net/direct.py` within the process. `Listener` selects the
+implementation for a connection.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Transport(Protocol):
     """
 
     def receive(self) -> bytes:
-        """Return the bytes that are available, waiting for at least one; empty at the end of the stream. For the serving thread.
+        """Return the available bytes; wait for at least one. Return an empty value at the end of the stream. For the serving thread.
 
         Raises:
             OSError: the connection is broken.
@@ -28,12 +28,12 @@ class Transport(Protocol):
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
         """Return exactly `size` bytes. For the serving thread.
 
-        Memory must grow with the bytes received, not with `size`, which is only what a client announces.
+        Memory use must grow with the bytes received, not with `size`, because a client can announce any size.
 
         Arguments:
             size: the length of the result.
-            start: bytes that were received before; the result begins with them. At most `size` bytes.
-            timeout_s: the maximum wait for all of them; None waits without limit.
+            start: at most `size` bytes that were received before; the result begins with them.
+            timeout_s: the maximum wait for all bytes; None waits without limit.
 
         Raises:
             EOFError: the stream ended before.
@@ -55,7 +55,7 @@ class Transport(Protocol):
         """
 
     def stop_receiving(self) -> None:
-        """End the stream from the client: a waiting `receive` returns. What is sent still arrives. For any thread.
+        """End the stream from the client, so that a waiting `receive` returns. Sending still works. For any thread.
 
         Raises:
             OSError: the stream has already ended.

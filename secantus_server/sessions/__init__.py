@@ -1,1 +1,1 @@
-"""Logical sessions."""
+"""Logical sessions with their retryable writes and transactions."""

@@ -15,7 +15,7 @@ from secantus_server.bson import encode
 
 # The user digest of a session without authentication: the SHA-256 of an empty name.
 NOBODY = hashlib.sha256(b"").digest()
-#: The length of the UUID that a session's bytes begin with.
+#: The length of the UUID at the start of a session's bytes.
 UUID_BYTES = 16
 
 
@@ -25,7 +25,7 @@ def session_uuid(session: bytes) -> UUID:
 
 
 def user_digest(user: str, db: str) -> bytes:
-    """Return the digest that the sessions of a user have."""
+    """Return the digest of a user, which is part of the ids of the user's sessions."""
     return hashlib.sha256(f"{user}@{db}".encode("utf-8", "surrogateescape")).digest()
 
 
@@ -33,7 +33,7 @@ def session_document(session: bytes) -> dict[str, Any]:
     """Return a session's id as the oplog and `$listSessions` show it.
 
     Arguments:
-        session: the bytes of its UUID, followed by the digest of its user, if it has one.
+        session: the bytes of the session's UUID, followed by the digest of its user if it has one.
     """
     return {"id": Binary(session[:UUID_BYTES], 4), "uid": Binary(session[UUID_BYTES:] or NOBODY, 0)}
 

@@ -1,7 +1,7 @@
-"""Locks on namespaces between open transactions and changes of the catalog.
+"""Locks on namespaces, which separate open transactions from changes of the catalog.
 
-A transaction uses a collection until it ends. A change of that collection (drop, rename, collMod, an index) waits for this, and a
-transaction that comes while a change waits or runs has to wait for the change.
+A transaction uses a collection until the transaction ends. A change of the collection (drop, rename, collMod, an index) waits until no open
+transaction uses it. A transaction that begins to use the collection while a change waits or runs must wait until the change has ended.
 
 https://www.mongodb.com/docs/manual/core/transactions-production-consideration/
 """
@@ -24,20 +24,20 @@ _PAUSE_S = 0.05
 
 
 class NamespaceLocks:
-    """The namespaces in use by open transactions, and those being changed.
+    """The namespaces that open transactions use, and the namespaces that are being changed.
 
-    `waiting` are the threads that wait here.
+    `waiting` contains the ids of the threads that wait for one of these locks.
 
-    Threads: `_changed` guards all other attributes; it is notified when a user or a change ends. Others may look a thread up in `waiting`.
+    Threads: `_changed` guards all attributes, and is notified when a transaction or a change ends. Only lookups in `waiting` do without it.
     """
 
     def __init__(self) -> None:
         self._changed = Condition()
         self.waiting: set[int] = set()
         self._users: dict[Namespace, set[Hashable]] = {}
-        # The number of changes of a namespace that wait or run.
+        # The number of waiting or running changes of each namespace.
         self._claims: dict[Namespace, int] = {}
-        # The threads that change a namespace.
+        # The id of the thread that changes each namespace.
         self._owners: dict[Namespace, int] = {}
 
     def use(self, user: Hashable, namespace: Namespace, timeout_s: float, check: Check) -> bool:
@@ -45,11 +45,11 @@ class NamespaceLocks:
 
         Arguments:
             user: the transaction.
-            timeout_s: how long to wait for a change of the namespace that waits or runs.
+            timeout_s: how long to wait until no change of the namespace waits or runs.
             check: raises if the waiting operation was killed or timed out.
 
         Returns:
-            False if the change did not end in time.
+            False if the timeout expired; the use is then not recorded.
         """
         with self._changed:
             if namespace in self._claims and not self._await_changes(namespace, monotonic() + timeout_s, check):
@@ -58,7 +58,7 @@ class NamespaceLocks:
         return True
 
     def _await_changes(self, namespace: Namespace, deadline: float, check: Check) -> bool:
-        """Wait until no change of a namespace waits or runs; return whether that was in time. The lock is held, except while waiting."""
+        """Wait until no change of a namespace waits or runs; return False if the deadline passed. The caller holds `_changed`."""
         while namespace in self._claims:
             check()
             left = deadline - monotonic()
@@ -79,7 +79,10 @@ class NamespaceLocks:
             self._changed.notify_all()
 
     def try_change(self, namespaces: Collection[Namespace]) -> bool:
-        """Begin a change if no open transaction uses the namespaces; end it with `end_change`. A thread may nest its changes."""
+        """Begin a change, to be ended with `end_change`; return False if a transaction uses or another thread changes a namespace.
+
+        A thread may nest its changes.
+        """
         with self._changed:
             for namespace in namespaces:
                 if self._is_busy(namespace):
@@ -89,7 +92,7 @@ class NamespaceLocks:
         return True
 
     def end_change(self, namespaces: Iterable[Namespace]) -> None:
-        """End a change that `try_change` began."""
+        """End a change begun by `try_change`."""
         with self._changed:
             for namespace in namespaces:
                 self._unclaim(namespace)
@@ -97,7 +100,7 @@ class NamespaceLocks:
 
     @contextmanager
     def change(self, namespaces: Iterable[Namespace], check: Check) -> Iterator[None]:
-        """Change namespaces during a block: wait until no open transaction uses them, and keep others from doing so.
+        """Return a context manager for a change: it waits until no open transaction uses the namespaces, and blocks others from using them.
 
         Arguments:
             check: raises if the waiting operation was killed or timed out.

@@ -1,4 +1,4 @@
-"""The logical sessions known to the server: those used by any command, until they end or expire.
+"""The logical sessions known to the server. A session is known from its first use by a command until it ends or expires.
 
 https://www.mongodb.com/docs/manual/reference/server-sessions/
 """
@@ -19,9 +19,9 @@ MAX_SESSIONS = 1_000_000
 
 
 class SessionRegistry:
-    """The sessions with the time of their last use.
+    """The known sessions, with the time of their last use.
 
-    Threads: each method does a single dict operation, which is atomic, or works on a copy; `retries` has its own lock.
+    Threads: each method does single dict operations, which are atomic, or works on a copy. `retries` has its own lock.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -32,10 +32,10 @@ class SessionRegistry:
         self.transactions = Transactions()
 
     def use(self, session: bytes) -> None:
-        """Record a use of a session; an unknown session is started.
+        """Record a use of a session. Start an unknown session.
 
         Arguments:
-            session: the bytes of its UUID and of its user.
+            session: the bytes of its UUID, followed by the digest of its user if it has one.
 
         Raises:
             CommandError: 261 TooManyLogicalSessions.
@@ -48,35 +48,35 @@ class SessionRegistry:
         used[session] = self._clock.now_ms()
 
     def resume(self, writes: dict[bytes, RetryableWrite]) -> None:
-        """Take over the sessions of an earlier process that have retryable writes.
+        """Resume the sessions of an earlier process, as far as they have stored retryable writes.
 
         Arguments:
-            writes: the newest write of each.
+            writes: the newest write of each session.
         """
         self.retries.load(writes)
         for session in writes:
             self.use(session)
 
     def end(self, sessions: Iterable[bytes]) -> None:
-        """Forget sessions."""
+        """End sessions: remove them and their retryable writes, and abort their transactions."""
         for session in sessions:
             self._last_used_ms.pop(session, None)
             self.retries.forget(session)
             self.transactions.end(session)
 
     def forget_all_but(self, kept: frozenset[bytes]) -> None:
-        """Forget all sessions except these."""
+        """End all sessions except these."""
         self.end(self.known() - kept)
 
     def expire(self) -> None:
-        """Forget the sessions that were idle for too long."""
+        """End the sessions that have been idle longer than the timeout."""
         limit = self._clock.now_ms() - TIMEOUT_MINUTES * 60_000
         self.end([session for session, used in self._last_used_ms.copy().items() if used < limit])
-        # A session may have been ended by another connection between its use by a command and the start of the command's write.
+        # If another connection ended a session after a command's `use` but before the command's write began, only the write is left.
         self.end(self.retries.newest().keys() - self._last_used_ms.keys())
 
     def follow_clock(self, by_ms: int) -> None:
-        """Move the times of the last uses with a clock that a test has set, so that no session expires by that."""
+        """Shift the times of the last uses after a test has moved the clock, so that no session expires because of it."""
         used = self._last_used_ms
         for session, at in used.copy().items():
             if session in used:

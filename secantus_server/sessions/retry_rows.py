@@ -1,6 +1,6 @@
-"""The stored form of the log of retryable writes: a row for each session and each group of its statements.
+"""The stored form of the log of retryable writes: one row for each session and group of executed statements.
 
-A row is written in the transaction of the statements, so that they are in the log if and only if they are in the store.
+The transaction that executes the statements also writes their row, so the log and the store always agree.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from secantus_server.sessions.ids import UUID_BYTES
 from secantus_server.sessions.retryable import ExecutedFields, RetryableWrite
 from secantus_server.storage import META, Engine, RecoveryUnit
 
-# The keys of sessions without and with a user: apart, since a session's UUID is the beginning of both.
+# The key prefixes of sessions without and with a user. They must differ, because the keys of both kinds continue with the session's UUID.
 _PREFIX = b"retry."
 _PREFIX_OF_USERS = b"retry/"
 _END = b"retry0"
@@ -30,10 +30,10 @@ def _key(session: bytes, statement: int) -> bytes:
 
 
 def store(unit: RecoveryUnit, write: RetryableWrite, executed: ExecutedFields, time: Timestamp, now_ms: int) -> None:
-    """Write the row of executed statements; remove the rows of the session's earlier writes.
+    """Write the row of executed statements, and remove the rows of the session's earlier writes.
 
     Arguments:
-        unit: the recovery unit that has executed them; its transaction is open.
+        unit: the recovery unit that executed the statements; its transaction is open.
         time: the cluster time just before the commit.
         now_ms: the wall clock time.
     """
@@ -77,7 +77,7 @@ def remove(engine: Engine, sessions: set[bytes]) -> None:
 
 
 def rewrite(engine: Engine, sessions: set[bytes], writes: dict[bytes, RetryableWrite]) -> None:
-    """Rewrite the rows of sessions for their present writes."""
+    """Replace the rows of sessions with the rows of their current writes."""
     remove(engine, sessions)
     with engine.transaction() as unit:
         for session in sessions & writes.keys():

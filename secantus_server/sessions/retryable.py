@@ -1,7 +1,7 @@
-"""The log of retryable writes: what the statements of each session's newest write did, for a client that sends them again.
+"""The log of retryable writes: the results of the statements of each session's newest write, in case the client sends them again.
 
-The log is kept in memory. In a directory it is stored as well, each statement in its own transaction, so that a retry after a restart of
-the server is recognised (see `retry_rows`). It ends with the session.
+The log is kept in memory. A server with a data directory stores it as well, so that it recognises a retry after a restart: the transaction
+of each statement also writes the statement's row (see `retry_rows`). A session's log is removed when the session ends.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
@@ -24,7 +24,7 @@ class Executed(NamedTuple):
         kind: "insert", "update", "delete", "findAndModify", or "transaction" for a committed transaction.
         first: the id of the first statement.
         last: the id of the last one; only inserts have several.
-        result: what the reply says of the statement, of BSON types.
+        result: the statement's part of the reply, as BSON values.
     """
 
     kind: str
@@ -33,23 +33,23 @@ class Executed(NamedTuple):
     result: Any = None
 
 
-#: The fields of an `Executed`, as the log keeps them: a plain tuple is cheaper to make, and most writes are never retried.
+#: The fields of an `Executed`. The log keeps plain tuples, since they are cheaper to create and most writes are never retried.
 ExecutedFields = tuple[str, int, int, Any]
 
 
 class RetryableWrite:
-    """One retryable write, or a transaction, which uses a number of the same sequence.
+    """A retryable write, or a transaction; a session numbers both in the same sequence.
 
     Arguments:
         session: the bytes of the session's UUID.
         number: its `txnNumber`.
         is_transaction: whether it is a multi-document transaction.
-        earlier: the session's write before it, or None.
+        earlier: the session's previous write, or None.
 
     `lsid` is the session's id as the oplog shows it. `last_time` and `last_ms` are the cluster time and the wall clock time of its newest
-    commit. `stored` are the statement ids that have a row, of this write and of earlier ones of the session.
+    commit. `stored` contains the ids of the statements that have a row, of this write and of the session's earlier writes.
 
-    Threads: a command holds `lock`, which all writes of a session share, while it runs as one of them; the lock guards everything else.
+    Threads: all writes of a session share `lock`, which guards everything else. A command holds it while it runs as one of these writes.
     """
 
     __slots__ = (
@@ -60,7 +60,7 @@ class RetryableWrite:
         self.session = session
         self.number = number
         self.is_transaction = is_transaction
-        # By the id of the first statement; None for none, since most writes have a single statement and are never retried.
+        # By the id of the first statement; None instead of an empty dict, which would take memory for each write.
         self.executed: dict[int, ExecutedFields] | None = None
         self._has_ranges = False
         self.last_time: Timestamp | None = None
@@ -75,7 +75,7 @@ class RetryableWrite:
             self.stored = earlier.stored
 
     def find(self, statement: int) -> Executed | None:
-        """Return what a statement did, or None if it was not executed."""
+        """Return the record of a statement, or None if it was not executed."""
         if self.executed is None:
             return None
         found = self.executed.get(statement)
@@ -103,17 +103,17 @@ class RetryLog:
     def __init__(self) -> None:
         self._lock = Lock()
         self._newest: dict[bytes, RetryableWrite] = {}
-        # The sessions whose rows are no longer needed.
+        # The sessions whose stored rows are to be removed.
         self._forgotten: set[bytes] = set()
 
     def begin(self, session: bytes, number: int, *, is_transaction: bool = False) -> tuple[RetryableWrite, bool]:
-        """Register a write if its number is newer than those of all earlier writes of the session.
+        """Register a write as its session's newest if its number is higher than the numbers of all earlier writes.
 
         Arguments:
             session: the bytes of the session's UUID.
 
         Returns:
-            the session's newest write, which has this number or a newer one, and whether it is new.
+            the session's newest write, whose number is this or a higher one, and whether this call registered it.
         """
         with self._lock:
             newest = self._newest.get(session)
@@ -123,12 +123,12 @@ class RetryLog:
         return write, True
 
     def newest_number(self, session: bytes) -> int | None:
-        """Return the newest number of a session, or None."""
+        """Return the `txnNumber` of a session's newest write, or None."""
         newest = self._newest.get(session)
         return None if newest is None else newest.number
 
     def is_committed(self, session: bytes, number: int) -> bool:
-        """Return whether a session's newest number is that of a committed transaction."""
+        """Return whether this is the session's newest number and belongs to a committed transaction."""
         newest = self._newest.get(session)
         return newest is not None and newest.number == number and newest.is_transaction and bool(newest.executed)
 
@@ -137,13 +137,13 @@ class RetryLog:
         return self._newest.get(session)
 
     def forget(self, session: bytes) -> None:
-        """Forget a session's write."""
+        """Remove a session's write."""
         with self._lock:
             if self._newest.pop(session, None) is not None:
                 self._forgotten.add(session)
 
     def take_forgotten(self) -> set[bytes]:
-        """Return the sessions that were forgotten since the last call."""
+        """Return the sessions whose writes were removed since the last call, to remove their stored rows."""
         with self._lock:
             forgotten, self._forgotten = self._forgotten, set()
         return forgotten - self._newest.keys()
@@ -154,17 +154,21 @@ class RetryLog:
             return self._newest.copy()
 
     def load(self, writes: Mapping[bytes, RetryableWrite]) -> None:
-        """Take over the writes stored by an earlier process."""
+        """Add the writes that an earlier process stored."""
         with self._lock:
             self._newest.update(writes)
 
     def restore(self, before: Mapping[bytes, RetryableWrite]) -> set[bytes]:
-        """Restore what `newest` returned earlier, for sessions that still exist; running writes are kept.
+        """Set the log back to an earlier state, after the store was restored to that state.
 
-        After a restore the store no longer contains later writes, so a retry of one must run again.
+        The store no longer contains the writes that were made since, so a retry of such a write must run again. Running writes and sessions
+        that have ended since are not changed.
+
+        Arguments:
+            before: an earlier result of `newest`.
 
         Returns:
-            the sessions whose write is another one now.
+            the sessions whose newest write has changed.
         """
         with self._lock:
             changed = {session for session, write in self._newest.items() if before.get(session) is not write and not write.lock.locked()}

@@ -36,11 +36,11 @@ cdef class SystemTime:
         return self._stopped_at_ms if self._is_stopped else real_ms() + self._offset_ms
 
     def system_ms(self):
-        """Return the milliseconds since the Unix epoch on the system's clock, which no test moves: for the cluster time."""
+        """Return the milliseconds since the Unix epoch on the system's clock, which tests cannot move. Used for the cluster time."""
         return real_ms()
 
     def elapsed(self):
-        """Return the seconds of a monotonic clock that jumps when a test moves the time forward: for what expires."""
+        """Return the seconds of a monotonic clock that jumps when a test moves the time forward. Used for expiry."""
         return monotonic_ns() * 1e-9 + self._skipped_s
 
     @property

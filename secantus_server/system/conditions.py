@@ -11,7 +11,7 @@ from secantus_server.system._threads import Lock
 
 
 class Condition:
-    """Lets threads wait for a change; as a context manager it acts as its lock.
+    """A condition that threads can wait for. As a context manager it acts as its lock.
 
     Threads: `_lock` guards `_waiters`. Each waiter blocks on its own lock, which `notify_all` releases.
     """

@@ -1,6 +1,6 @@
 """Reads of real files while a test replaces the file system, as pyfakefs and `mock.patch("builtins.open")` do.
 
-The functions that read are defaults of arguments or belong to the interpreter's own import system; such tools leave both alone.
+The reading functions are default arguments or belong to the interpreter's import system. Such tools do not replace either.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 
 class ServiceManager:
-    """The service manager that has started this process, if it wants to be told of its state.
+    """The service manager that started this process, if it expects messages about the process's state.
 
     Arguments:
         environ: the environment variables: `NOTIFY_SOCKET`, and with a watchdog `WATCHDOG_USEC`.
@@ -30,7 +30,7 @@ class ServiceManager:
         return bool(self._address)
 
     def _send(self, *lines: str) -> None:
-        """Send a message; a manager that does not take it is not our problem."""
+        """Send a message. Ignore errors of the manager's socket."""
         if not self._address:
             return
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)

@@ -36,7 +36,7 @@ class PidFile:
 
 
 def running_pid(path: Path) -> int | None:
-    """Return the id of the process that has a pid file, or None if none runs: an id that a crash has left behind does not count.
+    """Return the id of the running process that owns a pid file, or None. An id that a crashed process left behind does not count.
 
     Raises:
         OSError: the file cannot be read.

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _back_up_server(uri: str, output: str) -> int:
-    """Have a server write an archive; return the exit code."""
+    """Make a running server write an archive; return the exit code."""
     try:
         with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=10_000) as client:
             reply = client.admin.command("secantusAdmin.backupArchive", 1, outputPath=output)

@@ -1,4 +1,4 @@
-"""`secantusdb check`: reads a storage directory that no server uses, and checks all that it contains."""
+"""`secantusdb check`: the check of all contents of a storage directory that no server is using."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from secantus_server.wire.message import Message
 
 EXIT_SOUND: Final = 0
 EXIT_FAILED: Final = 1
-#: 2 is that of an invalid command line.
+#: Exit code 2 is taken: it means an invalid command line.
 EXIT_DAMAGED: Final = 3
 _STORE_FILES: Final = ("WiredTiger", "WiredTiger.turtle")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check a directory and print what was found; return the exit code."""
+    """Check a directory and print the results; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="secantusdb check",
         description="Check a storage directory that no server uses: every document, every index entry and the oplog.",
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def is_store(directory: Path) -> bool:
-    """Return whether a directory contains files of a store; `Engine.open` would create one where there is none."""
+    """Return whether a directory contains a store. This is checked first, because `Engine.open` would create a missing one."""
     return directory.is_dir() and (any(directory.glob("*.wt")) or any((directory / name).exists() for name in _STORE_FILES))
 
 

@@ -1,4 +1,4 @@
-"""Bringing a restored backup forward to a point in time, with the archived oplog."""
+"""Point-in-time recovery: archived oplog entries are applied to a restored backup up to a point in time."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Target:
     """A point in time.
 
     Arguments:
-        text: how the user wrote it.
-        stamp: the timestamp of the last entry to apply, or None.
-        millis: otherwise the wall clock time of the last entry to apply, in milliseconds since the epoch.
+        text: the time as the user wrote it.
+        stamp: the timestamp of the last entry to apply, or None if `millis` is used.
+        millis: the wall clock time of the last entry to apply, in milliseconds since the epoch.
     """
 
     text: str
@@ -47,10 +47,10 @@ class Target:
 
 
 def parse_timestamp(text: str) -> Target:
-    """Return the target of `seconds:increment`; a mongosh `Timestamp({ t: 1, i: 2 })` is taken too.
+    """Parse a target of the form `seconds:increment`, or of mongosh's form `Timestamp({ t: 1, i: 2 })`.
 
     Raises:
-        ArgumentTypeError: the text is no timestamp.
+        ArgumentTypeError: the text is not a timestamp.
     """
     numbers = re.findall(r"\d+", text)
     if len(numbers) != 2:
@@ -59,10 +59,10 @@ def parse_timestamp(text: str) -> Target:
 
 
 def parse_time(text: str) -> Target:
-    """Return the target of an ISO 8601 time; without an offset it is UTC.
+    """Parse a target that is an ISO 8601 time. A time without an offset is in UTC.
 
     Raises:
-        ArgumentTypeError: the text is no time.
+        ArgumentTypeError: the text is not a time.
     """
     try:
         time = datetime.fromisoformat(text.replace("Z", "+00:00"))
@@ -91,7 +91,7 @@ def bring_forward(directory: Path, manifest: Manifest, segments: Path, target: T
 
 
 def _wanted(segments: Path, manifest: Manifest, target: Target) -> Iterator[dict[str, Any]]:
-    """Yield the entries to apply; a transaction of several entries is applied as a whole or not at all."""
+    """Yield the entries to apply. A transaction of several entries is applied completely or not at all."""
     pending: list[dict[str, Any]] = []
     stamp, wall_ms = manifest.stamp, manifest.created_ms
     for data in entries_between(segments, manifest.stamp):

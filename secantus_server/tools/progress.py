@@ -10,7 +10,7 @@ _MEGABYTE: Final = 1 << 20
 
 
 class ProgressBar:
-    """Shows on stderr how much of a number of bytes is done; nothing if stderr is no terminal.
+    """A progress display on stderr, as a share of a number of bytes. It shows nothing if stderr is not a terminal.
 
     Arguments:
         what: what is being done.

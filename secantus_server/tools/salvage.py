@@ -1,4 +1,4 @@
-"""`secantusdb salvage`: a new storage directory from what can be read of a damaged one, and a report of what was lost."""
+"""`secantusdb salvage`: writes the readable data of a damaged storage directory to a new directory, and reports the losses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from secantus_server.tools.salvaged_data import Kept, copy_data
 
 EXIT_WHOLE: Final = 0
 EXIT_FAILED: Final = 1
-#: 2 is that of an invalid command line.
+#: Exit code 2 is taken: it means an invalid command line.
 EXIT_LOST: Final = 3
 
 
@@ -52,10 +52,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def salvage(source: Path, target: Path) -> tuple[list[str], list[Kept]]:
-    """Write what can be read of a directory to a new one, which gets its name once it is complete.
+    """Write the readable data of a directory to a new one, which has a temporary name until it is complete.
 
     Returns:
-        what is wrong with the files, in sentences; and what was kept of each collection.
+        sentences that describe the damage of the files, and the result for each collection.
 
     Raises:
         CommandError: 2 if the target is not empty or inside the source, or the source is no storage directory; 98 if a server uses the
@@ -69,7 +69,7 @@ def salvage(source: Path, target: Path) -> tuple[list[str], list[Kept]]:
     copy, partial = (target.with_name(f".{target.name}.{what}") for what in ("damaged", "partial"))
     try:
         for directory in (copy, partial):
-            # What an interrupted run has left.
+            # Remove the files that an interrupted run has left.
             shutil.rmtree(directory, ignore_errors=True)
         with _reserved(source):
             shutil.copytree(source, copy)
@@ -77,7 +77,7 @@ def salvage(source: Path, target: Path) -> tuple[list[str], list[Kept]]:
         kept = _write(copy, partial)
         partial.rename(target)
     except CommandError as error:
-        # The copy is removed; the error is that of the source.
+        # The message must name the source, since the copy is removed below.
         raise CommandError(error.code, error.message.replace(str(copy), str(source))) from error
     except OSError as error:
         raise CommandError(2, f"The directory {target} cannot be written: {(error.strerror or str(error)).lower()}.") from error
@@ -89,10 +89,10 @@ def salvage(source: Path, target: Path) -> tuple[list[str], list[Kept]]:
 
 @contextmanager
 def _reserved(source: Path) -> Iterator[None]:
-    """Keep servers from using a directory for a block, without changing it.
+    """Return a context manager that keeps servers from using a directory, without changing the directory.
 
     Raises:
-        StorageError: one uses it.
+        StorageError: a server is using it.
     """
     try:
         descriptor = os.open(source / MARKS, os.O_RDONLY | os.O_CLOEXEC)

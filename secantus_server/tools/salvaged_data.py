@@ -1,4 +1,4 @@
-"""The data of a salvaged store: its collections are written to a new store, with new index entries."""
+"""The copying of a salvaged store's collections to a new store, with new index entries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from secantus_server.oplog.retention import saved_retention
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, META, RECORDS, Engine, RecoveryUnit, pack_ident
 from secantus_server.storage.keys import orphan_bounds, unpack_range
 
-#: The database of documents whose collection is not known any more.
+#: The database for documents whose collection can no longer be determined.
 _STRAYS: Final = "salvaged"
 _BATCH_BYTES: Final = 4 << 20
 _ID_INDEX: Final = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
@@ -28,15 +28,15 @@ _IDENT_SIZE: Final = 4
 
 @dataclass
 class Kept:
-    """What was kept of a collection.
+    """The result of salvaging a collection.
 
     Arguments:
         name: its namespace.
         documents: the number of documents.
-        missing: how many documents the index on `_id` has that could not be read; it may be damaged itself.
-        invalid: how many documents were not valid BSON, and were left out.
-        duplicates: how many documents an index does not take, such as one with the key of another in a unique index; they were left out.
-        trouble: a sentence if the collection as a whole was damaged, or empty.
+        missing: the number of documents that have entries in the index on `_id` but could not be read; the index may be damaged, too.
+        invalid: the number of documents that were left out because they were not valid BSON.
+        duplicates: the number of documents that were left out because an index refused them, for example as duplicate keys.
+        trouble: a sentence that says how the collection as a whole was damaged, or an empty string.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Kept:
         return not (self.missing or self.invalid or self.duplicates or self.trouble)
 
     def described(self) -> str:
-        """Return the numbers as a line of the report."""
+        """Return the report's line with these numbers."""
         parts = [f"{self.documents} documents kept"]
         parts += [f"{self.missing} unreadable"] if self.missing else []
         parts += [f"{self.invalid} with invalid BSON left out"] if self.invalid else []
@@ -62,7 +62,7 @@ class Kept:
 
 
 def copy_data(source: Engine, target: Engine) -> Iterator[Kept]:
-    """Write the collections of a store to an empty one; yield what was kept of each."""
+    """Write the collections of a store to an empty one; yield the result of each."""
     clock = Clock()
     _copy_state(source, target, clock)
     known = set()
@@ -85,7 +85,7 @@ def copy_data(source: Engine, target: Engine) -> Iterator[Kept]:
 
 
 def _copy_state(source: Engine, target: Engine, clock: Clock) -> None:
-    """Take over the time of the oplog, which is not copied itself: nothing in it is known to be complete."""
+    """Set the new oplog's time to that of the old one. The entries are not copied, because the old oplog may be incomplete."""
     newest = Oplog(source, clock, enabled=True).newest_stamp.to_bytes(8, "big")
     with source.transaction() as unit:
         retention = saved_retention(unit)
@@ -127,7 +127,7 @@ class _Copy:
         self._new = Collection(old.db, old.name, old.uuid, ident, old.options, indexes, old.search_indexes)
 
     def run(self) -> Kept:
-        """Copy the documents, then write the row that makes the collection exist."""
+        """Copy the documents, and then write the catalog row of the collection."""
         if not self._old.is_view:
             self._copy_documents()
             self._count_missing()
@@ -163,7 +163,7 @@ class _Copy:
                     self._kept.duplicates += 1
 
     def _add_entries(self, unit: RecoveryUnit, document: bytes, record_id: int) -> bool:
-        """Add a document to the indexes; return False, without any entry, if one does not take it."""
+        """Add a document to all indexes. Return False if an index refuses it; then no index has an entry for it."""
         added: list[bytes] = []
         multikey = []
         for index in self._new.indexes:
@@ -172,7 +172,7 @@ class _Copy:
             try:
                 entries, is_multikey = index.entries(document, record_id)
             except CommandError:
-                # A document that the index would not take; it cannot have been written in this form.
+                # An index refuses the document, so it cannot have been written in this form.
                 return self._take_back(unit, added)
             multikey += [index] if is_multikey else []
             for key, value in entries:
@@ -189,7 +189,7 @@ class _Copy:
         return False
 
     def _count_missing(self) -> None:
-        """Count the entries of the old index on `_id` beyond the documents that were found."""
+        """Set `missing` to the number of entries that the old index on `_id` has in addition to the documents found."""
         for index in self._old.indexes:
             if index.is_id and index.stores_entries:
                 with self._source.transaction() as unit:

@@ -19,7 +19,7 @@ from secantus_server.system.pid_file import running_pid
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_INVALID: Final = 2
-#: As LSB has it: the program is not running.
+#: The exit code for "not running", from the LSB.
 EXIT_NOT_RUNNING: Final = 3
 _POLL_S: Final = 0.05
 

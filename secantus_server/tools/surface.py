@@ -1,4 +1,4 @@
-"""What of MongoDB's interface runs, what is refused, and what only a later release has: printed, or written to docs/reference/surface.md.
+"""The list of the supported, refused and later parts of MongoDB's interface, printed or written to docs/reference/surface.md.
 
 python -m secantus_server.tools.surface                              prints the sections
 python -m secantus_server.tools.surface docs/reference/surface.md    rewrites them between their marks
@@ -35,8 +35,8 @@ class Section(NamedTuple):
 
     Arguments:
         runs: the names that run.
-        refused: the names that MongoDB has, and that this server answers with error 238.
-        later: the names that exist since a later version, by that version.
+        refused: the names that exist in MongoDB but raise error 238 in this server.
+        later: the names that a later version of MongoDB added, by version.
     """
 
     title: str
@@ -81,7 +81,7 @@ def _section(section: Section) -> str:
 
 
 def _changes() -> str:
-    """Return the changes of the versions after 8.2 in names that exist in 8.2, too."""
+    """Return the changes that versions after 8.2 made to names which already exist in 8.2."""
     rows = []
     for row in DIFFERENCES.values():
         state = "no: error 238" if row.is_refused else 'with `compat = "9.0"`'

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The sections of an OP_MSG: parsed, validated and decoded in place; replies written in one pass; the checksum of both.
+"""The parser of an OP_MSG's sections, which validates and decodes them in place, the writer of replies, and the checksum of both.
 
 https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md#sections
 """
@@ -44,7 +44,7 @@ cdef int check_size(Py_ssize_t size) except -1:
 
 
 cdef list read_sequence(const uint8_t* p, const uint8_t* end):
-    """Return the documents from here to the end of the section as bytes."""
+    """Return the documents between `p` and the end of the section, as bytes."""
     cdef int32_t size
     cdef list documents = []
     while p < end:

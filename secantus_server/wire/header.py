@@ -28,11 +28,11 @@ _HTTP = (b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI")
 
 
 class ProtocolError(Exception):
-    """The bytes are not a valid message: no reply is possible, and the connection is closed."""
+    """Raised if the bytes are not a valid message. No reply is possible, and the connection is closed."""
 
 
 class OtherProtocol(ProtocolError):
-    """The bytes belong to a protocol that the server does not speak on this port."""
+    """Raised if the bytes belong to a protocol that the server does not speak on this port."""
 
 
 class Header(NamedTuple):
@@ -65,13 +65,13 @@ def parse_header(data: bytes | bytearray | memoryview) -> Header:
 def is_tls(start: bytes) -> bool:
     """Return whether a connection that begins with these bytes, at least three, begins with a TLS handshake.
 
-    A message of 66,326 bytes or more can begin with them too, but no driver begins with a message of this size.
+    A MongoDB message of 66,326 bytes or more can begin with the same bytes, but no driver's first message is so long.
     """
     return start[:2] == b"\x16\x03" and 1 <= start[2] <= 4
 
 
 def _refuse_other_protocols(start: bytes) -> None:
-    """Raise if the bytes are of another known protocol, so that the log explains the failure: a TLS client would only see a timeout."""
+    """Raise if the bytes belong to another known protocol. The log then explains the failure, which a TLS client sees only as a timeout."""
     if is_tls(start):
         raise OtherProtocol("received a TLS handshake, but the server does not speak TLS; connect without tls=true")
     if start in _HTTP:

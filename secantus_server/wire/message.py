@@ -16,13 +16,13 @@ class Message:
         request_id: the id for the reply's `responseTo`.
         body: the command document; its first key is the command's name.
         sequences: document sequences outside the body (`documents`, `updates`, `deletes`, `ops`, ...), as valid BSON bytes.
-        more_to_come: the client expects no reply.
-        exhaust_allowed: the server may send several replies.
-        legacy: the request was an OP_QUERY and is answered by an OP_REPLY.
+        more_to_come: whether the client expects no reply.
+        exhaust_allowed: whether the server may send several replies.
+        legacy: whether the request was an OP_QUERY, which is answered by an OP_REPLY.
         compressor: the id of the request's compressor, which the reply uses too; None if it was not compressed.
         error: the error of an invalid document in the request; the reply returns it and no command runs.
-        raw: the bytes of the OP_MSG that `body` and `sequences` come from; None if they come from elsewhere.
-        interruption: the error that interrupted the command before its retry.
+        raw: the bytes of the OP_MSG from which `body` and `sequences` were read; None if they have another source.
+        interruption: the error that interrupted the command in the express lane, or None.
     """
 
     request_id: int

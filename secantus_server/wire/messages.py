@@ -1,4 +1,4 @@
-"""Parsing any message type into a command, and building the reply."""
+"""The parser for messages of any type, and the builder of replies."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def build_reply(message: Message, reply: dict[str, Any], request_id: int, more_t
         message: the request.
         reply: the reply document.
         request_id: the id of the new message.
-        more_to_come: another reply follows without a request.
+        more_to_come: whether another reply follows without a request.
     """
     if message.legacy:
         return build_op_reply(reply, request_id, message.request_id)

@@ -19,7 +19,7 @@ _PREFIX = struct.Struct("<iiB")
 
 @cache
 def available_compressors() -> tuple[str, ...]:
-    """Return the available compressors in order of preference. Looked for once: the search takes longer than most commands."""
+    """Return the available compressors in order of preference. The result is cached, since the search takes longer than most commands."""
     names = ["zlib"]
     if importlib.util.find_spec("zstandard"):
         names.insert(0, "zstd")
@@ -29,7 +29,7 @@ def available_compressors() -> tuple[str, ...]:
 
 
 def decompressed_size(raw: bytes) -> int:
-    """Return the size that a compressed message announces for its content; 0 if it is too short to have one."""
+    """Return the uncompressed size in the header of a compressed message, or 0 if the message is too short."""
     return int(_PREFIX.unpack_from(raw, HEADER_SIZE)[1]) if len(raw) >= HEADER_SIZE + _PREFIX.size else 0
 
 

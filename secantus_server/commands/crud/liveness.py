@@ -14,14 +14,14 @@ from secantus_server.errors import CommandError
 
 
 def check_still_there(catalog: CatalogView, collection: Collection) -> None:
-    """Check that a cursor's namespace is still the collection that the cursor was opened on.
+    """Check that the cursor's namespace still refers to the collection that the cursor was opened on.
 
     Arguments:
         catalog: the catalog as the getMore's transaction sees it.
-        collection: the collection when the cursor was opened.
+        collection: the collection at the time when the cursor was opened.
 
     Raises:
-        CommandError: 175 QueryPlanKilled, the collection was renamed or dropped, even if another one has its name now.
+        CommandError: 175 QueryPlanKilled if the collection was renamed or dropped, even if another collection now has its name.
     """
     current = catalog.find(collection.db, collection.name)
     if current is not None and current.ident == collection.ident:

@@ -30,13 +30,13 @@ cdef int MAX_DEPTH = 200
 cdef object MIN_KEY = MinKey()
 cdef object MAX_KEY = MaxKey()
 cdef object new_object_id = ObjectId.__new__
-cdef object set_object_id = object_id_setter()  # None where pymongo has no such slot
+cdef object set_object_id = object_id_setter()  # None if pymongo has no such slot
 cdef object new_date = Date.__new__
 cdef object set_date = Date.ms.__set__
 cdef object new_bytes = bytes.__new__
 cdef object new_timestamp = Timestamp.__new__
 cdef object set_time, set_increment, get_time, get_increment
-set_time, set_increment = timestamp_setters() or (None, None)  # the same
+set_time, set_increment = timestamp_setters() or (None, None)  # None if pymongo has no such slots
 get_time, get_increment = timestamp_getters()
 cdef bint sets_subtype = takes_binary_subtype()
 
@@ -263,7 +263,7 @@ def decode_unique(bytes data not None):
         data: BSON that `validate` accepted.
 
     Raises:
-        CommandError: 40413 for duplicate fields at the top level, the stage's code for those in a stage that refuses them, 238 elsewhere.
+        CommandError: 40413 for a duplicate field at the top level, the stage's own code in a stage that refuses duplicates, 238 elsewhere.
     """
     return decode_unique_document(<const uint8_t*>PyBytes_AS_STRING(data))
 
@@ -296,7 +296,7 @@ cdef class Writer:
 
     cdef int put_bytes(self, const void* data, size_t length) except -1:
         if length == 0:
-            return 0  # A new writer has no buffer, and memcpy accepts no null pointer.
+            return 0  # A new writer has no buffer, and memcpy must not be called with a null pointer.
         self.reserve(length)
         memcpy(self.buffer + self.size, data, length)
         self.size += length
@@ -572,7 +572,7 @@ def encode(dict document not None):
 
     Raises:
         CommandError: a field name contains a NUL, or the document is nested too deeply.
-        TypeError: it contains something that is not a BSON value.
+        TypeError: the document contains a Python object that is not a BSON value.
     """
     cdef Writer writer = Writer()
     writer.put_document(document, 1)

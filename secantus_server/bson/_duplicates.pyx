@@ -8,15 +8,15 @@ from secantus_server.bson._raw cimport Element, first_element, next_element
 
 from secantus_server.errors import CommandError, not_supported
 
-# The codes of the stages that refuse duplicate fields themselves, by name.
+# The error codes of the stages that refuse duplicate fields with a code of their own, by stage name.
 cdef dict DUPLICATE_CODES = {"$lookup": 40413, "$out": 40413, "$merge": 40413, "$planCacheStats": 9, "$sort": 7472500}
 
 
 cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array, bint is_item=False, str owner="") except -1:
     """Raise for the first duplicate field.
 
-    `is_item` says that the document is an item of an array, as a stage is of a pipeline. `owner` is the field of such an item that has
-    this document as its value, as a stage's name has its argument.
+    `is_item` says that the document is an item of an array, such as a stage in a pipeline. `owner` is the name of the field whose value
+    is this document, if the field belongs to such an item; for a stage's argument, it is the stage's name.
     """
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Key strings: bytes whose memcmp order is MongoDB's comparison order; equal numbers of different types have equal keys.
+"""Key strings: bytes whose memcmp order is MongoDB's comparison order. Equal numbers of different types have equal keys.
 
 Each value is a rank byte (the canonical type) and a self-terminating payload, so the keys of several fields are simply
 concatenated. For a descending field all bits are inverted.
@@ -228,7 +228,7 @@ cdef int put_rare_payload(Writer out, uint8_t type, const uint8_t* value, object
         length = read_int32(value)
         put_big_endian(out, length)
         return out.put_bytes(value + 4, length + 12)
-    return 0   # minKey, undefined, null and maxKey consist of the rank only
+    return 0   # The keys of minKey, undefined, null and maxKey consist of the rank only.
 
 
 cdef int put_key(Writer out, uint8_t type, const uint8_t* value, object collation) except -1:

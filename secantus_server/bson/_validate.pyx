@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The validation of client documents: all code that walks a document later trusts its lengths.
+"""The validation of client documents. Code that walks a validated document trusts the lengths in it.
 
 Text need not be valid UTF-8: like MongoDB, this server stores the bytes of strings and field names unchanged.
 """

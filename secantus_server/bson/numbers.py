@@ -1,4 +1,4 @@
-"""Numeric types: the BSON type of the result of arithmetic."""
+"""Numeric conversions: the BSON types that results of arithmetic have."""
 
 from __future__ import annotations
 

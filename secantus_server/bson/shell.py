@@ -1,4 +1,4 @@
-"""The format of values in MongoDB's messages and in explain: `{ a: 1, b: "x" }`."""
+"""The text form of values in MongoDB's messages and in explain, such as `{ a: 1, b: "x" }`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symbol, Undefined
 
-# MongoDB counts the terminating NUL, so the longest text it prints in full has 159 bytes.
+# MongoDB counts the terminating NUL, so the longest text that it prints in full has 159 bytes.
 MAX_TEXT_BYTES = 160
 SHORTENED_BYTES = 150
 MAX_BINARY_BYTES = 80

@@ -1,8 +1,8 @@
 """Shortcuts that bypass the constructors of pymongo's value classes, for bytes that are known to be valid.
 
-A constructor's checks take longer than the rest of decoding. The shortcuts use private names of pymongo, so each is tried once at import:
-where a name is missing, or the value it makes differs in any way from the constructor's, there is no shortcut and the codec uses pymongo's
-public interface.
+A constructor's checks take longer than the rest of decoding. The shortcuts use private names of pymongo, so each shortcut is tried once at
+import. If a private name is missing, or if the resulting value differs in any way from the constructor's, the shortcut is disabled and the
+codec uses pymongo's public interface.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Python types of the BSON values for which pymongo's `bson` has no lossless class, and the names of all types.
 
-pymongo decodes dates to datetimes (a smaller range), regular expressions to `re` flags, and symbol, undefined and
-dbPointer to other types; a server must return exactly what it was given.
+pymongo decodes dates to datetimes, which have a smaller range, regular expressions to `re` flags, and symbol, undefined and
+dbPointer to other types. A server must return exactly the values that it received.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Undefined:
 
 
 class Missing:
-    """No value: the result of a path to a field that does not exist. `MISSING` is its only instance."""
+    """The absence of a value: the result of a path to a field that does not exist. `MISSING` is its only instance."""
 
     __slots__ = ()
 

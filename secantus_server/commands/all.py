@@ -1,6 +1,7 @@
-"""The modules of the commands. Each registers its commands when it is imported, which is at first use: all of them take a third of a start.
+"""The modules of the commands. A module registers its commands when it is imported.
 
-A command `listCollections` is in a module `list_collections`. `_OTHER_NAMES` lists the names for which that is not so.
+A module is imported when a command of it is first used, because importing all of them takes a third of the server's start time.
+The command `listCollections` is in the module `list_collections`. `_OTHER_NAMES` lists the commands that do not follow this rule.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import secantus_server.commands
 from secantus_server.dispatch.registry import MODULES
 from secantus_server.modules import import_late, modules_by_name
 
-#: The names of commands that are not registered by a module of their own name, by module.
+#: The commands that are not in a module of their own name, grouped by module.
 _OTHER_NAMES: Final = {
     "append_note": "appendOplogNote",
     "backup_archive": "secantusAdmin.backupArchive",

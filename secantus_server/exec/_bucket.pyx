@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Building the buckets of time-series collections: measurements become columns.
+"""Builds the buckets of time-series collections: measurements become columns.
 
 A bucket is a document `{_id, control: {version, min, max, count}, meta, data}`. `data` has one document per field of the measurements,
-with the values under their positions ("0", "1", ...); `control.min` and `control.max` have the smallest and the greatest value of each
-field, documents and arrays part by part.
+with the values under their positions ("0", "1", ...). `control.min` and `control.max` contain the smallest and the greatest value of each
+field; for documents and arrays, these are determined separately for each nested value.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-bucketing/
 """
@@ -25,13 +25,13 @@ cdef enum:
     DATE = 9
     MAX_COUNT = 1000
     MAX_BYTES = 128000
-    # A bucket of fewer measurements may grow further, so that large measurements share buckets, too.
+    # A bucket with fewer measurements than this may exceed the size limit, so that large measurements also share buckets.
     MIN_COUNT = 10
     MAX_LARGE_BYTES = 12 * 1024 * 1024
 
 
 def check_version(bytes bucket not None):
-    """Refuse a bucket that is not of version 1, which only another server can have written.
+    """Raise for a bucket whose version is not 1. Only another server can have written such a bucket.
 
     Raises:
         CommandError: 238 NotImplemented.
@@ -62,11 +62,11 @@ cdef class MeasurementReader:
         self.buffer = Writer()
 
     def collect(self, list documents not None, Py_ssize_t start, Py_ssize_t stop, make_id, make_timestamp, dict series not None):
-        """Add the measurements of [start, stop) to their series; return the position of the first that cannot be stored, and its error.
+        """Add the measurements in [start, stop) to their series. Return the position and the error of the first that cannot be stored.
 
         Arguments:
             make_id, make_timestamp: see `prepare_document`.
-            series: by the type and the bytes of the metadata, the times and the prepared measurements.
+            series: the times and the prepared measurements of each series, keyed by the type and the bytes of its metadata.
         """
         cdef bytes doc
         cdef bytes key
@@ -95,17 +95,17 @@ cdef class MeasurementReader:
         return find_field(<const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), element)
 
     cdef bytes meta_key(self, const Element* element):
-        """Return the type and the value of the metadata, with fields sorted by name, since their order does not matter."""
+        """Return the type and the value of the metadata. Its fields are sorted by name, because their order does not matter."""
         if element.type == 3 or element.type == 4:
             self.buffer.clear()
             self.buffer.put_value("", 0, sorted_fields(decode_value(element.type, element.value, element.value_len)), 1)
-            # Without the empty name.
+            # Cut off the empty field name.
             return bytes([element.type]) + self.buffer.finish()[2:]
         return bytes([element.type]) + PyBytes_FromStringAndSize(<const char*>element.value, element.value_len)
 
 
 def sorted_fields(value):
-    """Return a value with the fields of all documents in the order of their names."""
+    """Return a value in which the fields of all documents are sorted by name."""
     if type(value) is dict:
         return {name: sorted_fields(value[name]) for name in sorted(value)}
     if type(value) is list:
@@ -118,7 +118,7 @@ cdef class Column:
 
     cdef bytes name
     cdef Writer values
-    # The type and the value of the smallest and of the greatest value; None before the first.
+    # The type and the bytes of the smallest and of the greatest value; None before the first value.
     cdef bytes low
     cdef bytes high
 
@@ -175,7 +175,7 @@ cdef bytes encoded(value):
 
 
 def merged(old, new, int sign):
-    """Return the smaller (sign -1) or the greater (1) of two values; those of two documents or arrays part by part."""
+    """Return the smaller (sign -1) or the greater (sign 1) of two values. Merge two documents or arrays element by element."""
     if type(old) is dict and type(new) is dict:
         return {
             name: merged(old[name], new[name], sign) if name in old and name in new else (old if name in old else new)[name]
@@ -191,9 +191,9 @@ cdef class Bucket:
     """A bucket while measurements are added to it.
 
     Arguments:
-        reader: that of the collection.
+        reader: the reader of the collection's measurements.
         identity: the bytes of the bucket's ObjectId.
-        meta: the type and the bytes of the metadata; empty for none.
+        meta: the type and the bytes of the metadata; empty if there is none.
         start_ms: the start of the bucket.
 
     `count`: the number of measurements.
@@ -282,10 +282,10 @@ cdef class Bucket:
         return 0
 
     def take(self, list measurements not None, Py_ssize_t position, int64_t span_ms):
-        """Add measurements from a position on as long as they belong to this bucket and fit; return the position of the first that does not.
+        """Add measurements, from a position on, that belong to this bucket and fit into it. Return the position of the first that does not.
 
         Arguments:
-            measurements: times and documents, ascending by time.
+            measurements: times and documents, in ascending order of time.
         """
         cdef bytes doc
         cdef int64_t time
@@ -343,7 +343,7 @@ cdef class Bucket:
         return found
 
     def document(self):
-        """Return the bucket as it is stored."""
+        """Return the bucket as a document for storage."""
         cdef Writer out = Writer()
         cdef size_t top = out.open()
         cdef size_t mark
@@ -401,7 +401,7 @@ cdef bint same_name(bytes name, const Element* element) noexcept:
 
 
 def bucket_meta(bytes document not None):
-    """Return the type and the bytes of a bucket's metadata; empty for none."""
+    """Return the type and the bytes of a bucket's metadata; empty if there is none."""
     cdef Element element
     if find_field(<const uint8_t*>PyBytes_AS_STRING(document), "meta", 4, &element):
         return whole(&element)
@@ -409,7 +409,7 @@ def bucket_meta(bytes document not None):
 
 
 def bucket_start(bytes document not None, bytes time_field not None):
-    """Return the start of a bucket in milliseconds, or None if it has none."""
+    """Return the start time of a bucket in milliseconds, or None if it is absent."""
     cdef Element control
     cdef Element low
     cdef Element time

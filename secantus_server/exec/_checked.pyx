@@ -1,14 +1,14 @@
 # cython: language_level=3
-"""Interruption checks for stages that produce documents without reading one for each.
+"""Interruption checks for stages that produce documents without reading one input document for each.
 
-Scans check for interruption themselves. After a stage that has buffered its whole source, or that expands one document into many, no scan
-runs any more, so the check has to happen here.
+Scans check for interruption themselves. While a stage returns documents from its buffer, or expands one document into many, no scan runs,
+so the check must happen here.
 """
 
 from secantus_server.storage._pauses cimport Pace, look
 
 cdef enum:
-    # Steps between two clock reads: few at first, then doubling while the steps are fast.
+    # The number of steps between two clock reads: small at first, then doubled while the steps are fast.
     FIRST_INTERVAL = 8
     LONGEST_INTERVAL = 64
 
@@ -46,7 +46,7 @@ cdef class Checked:
 
 
 cdef class CheckedRuns(Checked):
-    """An iterator that checks for interruption between sequences of documents; long sequences are also checked between their documents."""
+    """An iterator that checks for interruption between sequences of documents and, in long sequences, also between documents."""
 
     def __next__(self):
         self.breathe()

@@ -31,8 +31,8 @@ cdef class EntryShape:
 
     Arguments:
         paths: the index's paths, in index order; none is a prefix of another.
-        exact: build a document only if it equals the stored one at these paths. A missing value of a dotted path rules
-            that out, since its parents may or may not exist.
+        exact: build a document only if it equals the stored one at these paths. This is impossible if the value of a dotted path is
+            missing, because the entry does not tell whether the parents of the path exist.
     """
 
     def __init__(self, list paths not None, bint exact):
@@ -58,7 +58,7 @@ cdef class EntryShape:
         self.place(below, names[1:], number)
 
     cdef bytes document(self, const uint8_t* values, size_t size):
-        """Build the document from an entry's values; return None if they are insufficient."""
+        """Build the document from an entry's values. Return None if the values are not sufficient."""
         cdef const uint8_t* cursor = values
         cdef int i
         if size == 0:

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Reading one document by its RecordId or by its key in a unique index."""
+"""Reads single documents by RecordId or by key in a unique index."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
@@ -22,7 +22,7 @@ cdef void put_ident(uint8_t* out, int ident) noexcept nogil:
 
 
 cdef bint read_record(RecoveryUnit unit, int ident, int64_t record_id, const uint8_t** document, size_t* size) except -1:
-    """Point to the document of a RecordId, valid until the unit's next read; return 0 if there is none."""
+    """Set a pointer to the document of a RecordId, valid until the unit's next read. Return 0 if the document does not exist."""
     cdef uint8_t[12] key
     put_ident(key, ident)
     put_record_id(key + 4, record_id)
@@ -30,7 +30,7 @@ cdef bint read_record(RecoveryUnit unit, int ident, int64_t record_id, const uin
 
 
 cdef bint read_entry(RecoveryUnit unit, Index index, const uint8_t* key, size_t key_size, int64_t* record_id) except -1:
-    """Return the RecordId that a unique index stores under a complete key (prefix and key string); 0 if there is none."""
+    """Return the RecordId that a unique index stores under a complete key (prefix and key string), or 0 if the key does not exist."""
     cdef const uint8_t* value
     cdef size_t size
     index.uses += 1
@@ -50,7 +50,7 @@ cpdef bytes fetch(RecoveryUnit unit, int ident, int64_t record_id):
 
 
 def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not None, int records_ident):
-    """Return the document stored in a unique index under a complete key string, with its RecordId; or None.
+    """Return the RecordId and the document that a unique index has for a complete key string, or None.
 
     Arguments:
         key: the key string of all the index's fields.
@@ -79,7 +79,7 @@ cdef class PointFinder:
 
     @property
     def collection(self):
-        """None: after its collection is dropped, the finder merely finds nothing, so the cursor can continue."""
+        """Always None: after its collection was dropped, the finder finds nothing, and the cursor can continue."""
         return None
 
     def attach(self, RecoveryUnit unit not None):
@@ -96,7 +96,7 @@ cdef class PointFinder:
         self.finished = True
 
     cdef bint find(self, Writer key, const uint8_t** document, size_t* size) except -1:
-        """Point to the document indexed under the key string in the buffer, which follows the index's prefix; return 0 if there is none.
+        """Set a pointer to the document for the index key in the buffer (prefix, then key string). Return 0 if there is no such document.
 
         The pointer is valid until the unit's next read.
         """

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Preparing a client's document for storage: move `_id` to the front and fill empty timestamps."""
+"""Prepares a client's document for storage: moves `_id` to the front and fills in empty timestamps."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
@@ -22,7 +22,7 @@ cdef int check_id(const Element* element) except -1:
     if element.type == 3:
         cursor = first_element(element.value)
         if next_element(&cursor, &inner) and inner.name_len == 4 and memcmp(inner.name, b"$ref", 4) == 0:
-            # A reference to a document of another collection.
+            # A DBRef, the reference to a document of another collection.
             return 0
         cursor = first_element(element.value)
         while next_element(&cursor, &inner):
@@ -33,12 +33,12 @@ cdef int check_id(const Element* element) except -1:
 
 
 def prepare_document(bytes doc not None, make_id, make_timestamp):
-    """Return the document in its stored form; the same object if nothing changes.
+    """Return the document in its stored form, or the same object if it needs no change.
 
     Arguments:
         doc: valid BSON.
         make_id: returns an `_id` value for a document without one.
-        make_timestamp: returns the timestamp, as 64 unsigned bits, that replaces an empty one.
+        make_timestamp: returns the timestamp, as an unsigned 64-bit number, that replaces an empty one.
 
     Raises:
         CommandError: 10334 for a document that is too large, 52 or 53 for an invalid `_id`.
@@ -78,7 +78,7 @@ cdef bytes rebuilt(const uint8_t* data, make_id, make_timestamp):
             continue
         if element.type == 17 and read_int64(element.value) == 0:
             out.put_name(17, element.name, element.name_len)
-            # Unsigned: from 2038 on the top bit is set.
+            # Unsigned, because the top bit is set from 2038 on.
             out.put_int64(<int64_t><uint64_t>make_timestamp())
         else:
             out.put_raw_element(&element)

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The scan loops over a collection's records and over an index's entries.
 
-A scan reads in one recovery unit's transaction at a time. `detach` leaves it; `attach` continues in another, after the last entry seen. A
-client's cursor therefore holds no transaction between its batches.
+A scan reads in the transaction of one recovery unit at a time. `detach` ends the reading there, and `attach` continues in another
+transaction after the last entry seen. A client's cursor therefore keeps no transaction open between its batches.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -30,14 +30,14 @@ cdef enum:
 
 
 def next_prefix(bytes prefix not None):
-    """Return the least key that is greater than all keys with this prefix, or None if there is none."""
+    """Return the least key that is greater than all keys with this prefix, or None if no key is."""
     cdef bytes trimmed = prefix.rstrip(b"\xff")
     cdef Py_ssize_t last = len(trimmed) - 1   # wraparound=False: no negative indexes
     return trimmed[:last] + bytes([trimmed[last] + 1]) if trimmed else None
 
 
 cdef class Scan:
-    """The common part of both scans: position, explain's counters, and pauses."""
+    """The base class of both scans: position, explain's counters, and pauses."""
 
     cdef public object filter
     cdef MatchExpression matcher
@@ -52,7 +52,7 @@ cdef class Scan:
     cdef RecoveryUnit unit
     cdef Cursor cursor
     cdef bytes position
-    # Decides how often to read the clock: more often while the consumer of the documents is slow.
+    # Determines how often the scan reads the clock: more often while the consumer of the documents is slow.
     cdef Pace pace
 
     def __init__(self, filter, check, bint reverse):
@@ -92,8 +92,8 @@ cdef class RecordScan(Scan):
         ident: the collection's key prefix in the table of records.
         filter: a match expression, or None for every document.
         check: called regularly; it raises to end the scan.
-        tailing: reaching the last document does not finish the scan; it continues when there are more.
-        capped: the collection is capped, so that the scan's position may be removed.
+        tailing: reaching the last document does not finish the scan; it continues when more documents exist.
+        capped: the collection is capped, so the document at the scan's position may be removed.
     """
 
     cdef bytes prefix
@@ -127,7 +127,7 @@ cdef class RecordScan(Scan):
             self.cursor.seek(<const uint8_t*>PyBytes_AS_STRING(self.position), PyBytes_GET_SIZE(self.position), SEEK_PAST)
 
     def start_after(self, int64_t record_id):
-        """Start after this RecordId; call it before the first `attach`."""
+        """Start after this RecordId. Call this method before the first `attach`."""
         self.position = self.prefix + record_id_bytes(record_id)
 
     cdef int step(self, const uint8_t** value, size_t* size) except -1:
@@ -245,7 +245,7 @@ cdef class IndexScan(Scan):
         if self.index.dropped:
             raise CommandError(175, f"query plan killed :: index '{self.index.name}' dropped")
         if self.index.multikey and self.seen is None:
-            # A document may have become multikey since the query was planned.
+            # The index may have become multikey since the query was planned.
             self.seen = set()
         self.open_interval()
         if self.last_key.size and self.cursor is not None:

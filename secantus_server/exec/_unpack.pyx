@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Unpacking the buckets of time-series collections: columns become measurements."""
+"""Unpacks the buckets of time-series collections: columns become measurements."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -17,7 +17,7 @@ cdef struct Cursor:
     const char* name
     uint32_t name_len
     const uint8_t* next
-    # The value at `position`; there is none if `position` is -1.
+    # The value at `position`; not valid if `position` is -1.
     Element value
     long position
 
@@ -28,8 +28,8 @@ cdef class Unpacker:
     Arguments:
         time_field: the field of the time, which each measurement has.
         meta_field: the field of the metadata, or None.
-        names: the fields to keep or to leave out.
-        keeps: whether `names` are those to keep.
+        names: the fields to keep or to drop.
+        keeps: whether `names` are the fields to keep.
     """
 
     cdef bytes time_field

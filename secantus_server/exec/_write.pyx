@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Writing the documents of one collection together with their index entries.
+"""Writes the documents of one collection together with their index entries.
 
 Each call applies everything that one document needs, or raises and leaves nothing changed, so that a failing statement leaves the rest of
 its transaction intact.
@@ -34,7 +34,7 @@ cdef class CollectionWriter:
     Arguments:
         unit: the recovery unit, with an open transaction.
         ident: the collection's key prefix in the table of records.
-        indexes: all indexes of the collection, the one on `_id` first.
+        indexes: all indexes of the collection, the `_id` index first.
     """
 
     cdef RecoveryUnit unit
@@ -43,7 +43,7 @@ cdef class CollectionWriter:
     cdef list others
     cdef Writer key_buffer
     cdef Writer value_buffer
-    # A document's entries in each of the other indexes: key and value if there is one entry, a Generation if several.
+    # A document's entries in each of the other indexes: key and value of a single entry, or a Generation of several entries.
     cdef Entries[MAX_INDEXES] found
     cdef list keys
     cdef list values
@@ -83,10 +83,10 @@ cdef class CollectionWriter:
             self.add_entries(doc, rid)
 
     def insert_run(self, list documents not None, Py_ssize_t start, Py_ssize_t stop, record_ids, make_id, make_timestamp, list changes not None):
-        """Prepare and store documents one after the other; `position` is the current one, also after a failure.
+        """Prepare and store documents in order. `position` is the position of the current document, also after a failure.
 
         Arguments:
-            documents: those of [start, stop) are stored.
+            documents: the documents; those at the positions [start, stop) are stored.
             record_ids: an iterator of new RecordIds.
             make_id, make_timestamp: see `prepare_document`.
             changes: receives the oplog change of each stored document.
@@ -103,7 +103,7 @@ cdef class CollectionWriter:
             self.position += 1
 
     cdef int find_entries(self, bytes doc, bytes rid) except -1:
-        """Find a new document's entries in all other indexes; if an index may have several, check for duplicate keys too."""
+        """Find a new document's entries in all other indexes. For an index with possibly several entries, also check for duplicate keys."""
         cdef Py_ssize_t i
         cdef Index index
         for i in range(len(self.others)):
@@ -119,7 +119,9 @@ cdef class CollectionWriter:
         return 0
 
     cdef int check_before(self, Py_ssize_t stop, bytes doc) except -1:
-        """Raise DuplicateKey for the first of the given indexes (that on `_id` and the first few others) that already has one of the keys.
+        """Raise DuplicateKey for the first of the given indexes that already has one of the keys.
+
+        The given indexes are the `_id` index and the first few others.
         """
         cdef Py_ssize_t i
         cdef Index index
@@ -140,7 +142,7 @@ cdef class CollectionWriter:
         return self.unit.get_raw(ENTRIES_TABLE, key.buffer, key.size, &value, &size)
 
     cdef int add_entries(self, bytes doc, bytes rid) except -1:
-        """Store the entries found by `find_entries`; on a duplicate key, remove everything stored for the document."""
+        """Store the entries found by `find_entries`. On a duplicate key, remove everything that was stored for the document."""
         cdef Py_ssize_t i
         for i in range(len(self.others)):
             if self.found[i] == ONE_ENTRY:
@@ -230,7 +232,7 @@ cdef class CollectionWriter:
         return 0
 
     cdef int update_id(self, bytes old, bytes new, bytes rid) except -1:
-        """Rewrite the `_id` entry if an update changed the bytes of an equal `_id`, such as int to double: same key, new value."""
+        """Rewrite the value of the `_id` entry if an update changed the bytes of the `_id` but not its key, such as from int to double."""
         cdef Element before
         cdef Element after
         cdef Writer key = self.key_buffer

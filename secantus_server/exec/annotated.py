@@ -16,7 +16,7 @@ class Annotated(Wrapped):
     Arguments:
         documents: an iterator with the RecordId of its last document in `record_id`.
         sources: the keywords, each with a function from the last document to its value.
-        metadata: that of the query.
+        metadata: the metadata of the query.
     """
 
     def __init__(self, documents: Any, sources: list[tuple[str, Callable[[bytes], Any]]], metadata: Metadata) -> None:
@@ -39,7 +39,7 @@ class SortKeys(Wrapped):
     Arguments:
         documents: sorted documents with metadata.
         values: returns the values that determine a document's place.
-        metadata: that of the query.
+        metadata: the metadata of the query.
     """
 
     def __init__(self, documents: Any, values: Callable[[bytes], list[Any]], metadata: Metadata) -> None:
@@ -57,7 +57,7 @@ class SortedWithMetadata(SortedDocuments):
     """Sorted documents, each with the metadata that it had when it was read.
 
     Arguments:
-        metadata: that of the query.
+        metadata: the metadata of the query.
         (the others as in SortedDocuments)
     """
 

@@ -12,13 +12,13 @@ from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit
 
 
 class DistinctScan:
-    """The distinct values in index order; of equal values, the first one in the index.
+    """The distinct values in index order. Of several equal values, the first one in the index is returned.
 
     Arguments:
         index: an index that is not multikey.
         intervals: pairs of key strings [low, high) that bound only the first field.
         after: returns the least key greater than all keys with a value's prefix.
-        check: called regularly; raises to end the scan.
+        check: called regularly; it raises to end the scan.
     """
 
     def __init__(

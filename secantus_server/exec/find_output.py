@@ -1,4 +1,4 @@
-"""Steps that find applies to the documents of its plan: `skip` and `showRecordId`."""
+"""The steps that find applies to the documents of its plan: `skip` and `showRecordId`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_server.exec.wrapped import Wrapped
 class Skipping(Wrapped):
     """The documents after the first few.
 
-    Unlike `itertools.islice` it reads its source again after reaching the end: the source of a tailable cursor may have grown.
+    Unlike `itertools.islice`, the iterator reads its source again after reaching the end, because the source of a tailable cursor may grow.
     """
 
     def __init__(self, documents: Any, count: int) -> None:

@@ -1,4 +1,4 @@
-"""The common part of readers that look at many entries of an index before they return a document."""
+"""The base class of readers that read many index entries before they return a document."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.storage import RecoveryUnit
 
-#: The entries or documents between two checks for interruption.
+#: The number of entries or documents between two checks for interruption.
 BREATH = 1000
 
 

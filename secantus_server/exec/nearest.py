@@ -1,4 +1,4 @@
-"""Documents sorted by distance from a point. The search reads an index's cells in rings around the point."""
+"""Documents sorted by distance from a point. The search reads the cells of a geospatial index in rings around the point."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Ring:
     Arguments:
         bounds: the bounds of the scan, for explain.
         intervals: the keys of the entries, as [lower, upper) without the index's own prefix.
-        inner, outer: the limits, in the unit of the documents' distances. No document that was not found before is nearer than `inner`, and
-            none that is not found in this ring or before is nearer than `outer`.
-        is_last: whether no ring follows.
+        inner, outer: the limits, in the unit of the documents' distances. Every document nearer than `inner` was found in an earlier ring,
+            and every document nearer than `outer` is found in this ring or an earlier one.
+        is_last: whether this is the last ring.
     """
 
     bounds: Any
@@ -42,13 +42,13 @@ class Ring:
 
 
 class Rings(Protocol):
-    """The rings of a search, from the innermost outwards."""
+    """The rings of a search, from the innermost to the outermost."""
 
     def next(self, count: Callable[[Intervals, int], int], found: int) -> Ring:
         """Return the next ring.
 
         Arguments:
-            count: returns the number of entries in intervals, up to a number.
+            count: returns the number of entries in the given intervals, but at most the given number.
             found: the number of documents found in the last ring.
         """
         ...

@@ -36,7 +36,7 @@ class Reader(Protocol):
 
 
 class Tie:
-    """A reader without documents. It ends the cursor when a collection that is looked up repeatedly is dropped.
+    """A reader without documents. It ties a cursor to a collection that is looked up repeatedly: if that is dropped, the cursor ends.
 
     Arguments:
         collection: the collection.
@@ -61,10 +61,10 @@ AnyReader = TypeVar("AnyReader", bound=Reader)
 
 
 class ReadScope:
-    """All scans of a cursor. They leave a transaction together and continue in another one.
+    """All scans of a cursor. They detach from a transaction together and continue together in another one.
 
-    `check` is called regularly by whatever reads in the scope. It raises if the operation that reads now was interrupted; a getMore
-    replaces it with its own in `attach`.
+    All code that reads in the scope calls `check` regularly. It raises if the current operation was interrupted. A getMore replaces it with
+    its own check in `attach`.
 
     Arguments:
         unit: the first recovery unit; its transaction has begun.

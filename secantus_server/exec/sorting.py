@@ -14,7 +14,7 @@ Row = tuple[bytes, bytes, int]  # sort key, document, RecordId
 
 AnyRow = TypeVar("AnyRow", bound=tuple[Any, ...])
 
-# Inserting into a list longer than this is slower than sorting everything.
+# Above this length, inserting each document into the list is slower than sorting all documents.
 LONGEST_TOP = 2000
 
 
@@ -97,11 +97,11 @@ class SortedDocuments(Iterator[bytes]):
         return rows
 
     def keep_best(self, documents: Iterable[bytes], keys: list[bytes], rows: list[Row]) -> None:
-        """Insert documents into the list of the first documents so far; most are only compared with its last key.
+        """Insert documents into the list of the first documents so far. Most documents are only compared with the last key of the list.
 
         Arguments:
             documents: some of the source's documents.
-            keys, rows: the keys and rows of the list, which change.
+            keys, rows: the keys and rows of the list; this function changes both.
         """
         key, source, limit = self._key, self._source, self._limit
         for document in documents:
@@ -117,7 +117,7 @@ class SortedDocuments(Iterator[bytes]):
 
 
 def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[AnyRow]:
-    """Return the rows in sorted order; only rows within the limit count against the memory.
+    """Return the rows in sorted order. Only rows within the limit count towards `max_bytes`.
 
     Arguments:
         rows: tuples that begin with key and document.
@@ -144,5 +144,5 @@ def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[
 
 
 def too_much_to_sort(_used: int, max_bytes: float) -> CommandError:
-    """Return the error of a sort that exceeds its memory and must not use the disk."""
+    """Return the error of a sort that exceeds its memory limit and must not use the disk."""
     return CommandError(292, f"Sort exceeded memory limit of {max_bytes} bytes, but did not opt in to external sorting.")

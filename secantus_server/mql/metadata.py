@@ -9,7 +9,7 @@ from typing import Any
 
 #: The keywords whose values depend on how the documents are read, not on the query.
 ALWAYS_AVAILABLE = frozenset(["indexKey", "recordId", "sortKey"])
-#: The keywords whose value `score` has, the most specific one first.
+#: The keywords whose value `score` may denote, the most specific one first.
 SCORES = ("score", "textScore", "geoNearDistance")
 #: The keywords that the pipeline of a view may produce.
 OF_VIEWS = frozenset(["textScore", "geoNearDistance", "geoNearPoint"])

@@ -74,7 +74,7 @@ class SortPattern:
         """Make the order depend on metadata.
 
         Raises:
-            CommandError: 40218, the documents do not have it.
+            CommandError: 40218 if the documents do not have the metadata.
         """
         keys: list[Callable[[bytes], bytes]] = []
         self._readers = []

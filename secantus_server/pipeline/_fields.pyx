@@ -13,7 +13,7 @@ cdef object FOUND = object()
 
 
 cdef class FieldSetter:
-    """Sets the field at a path: replaces it if present, else appends it. Non-documents along the path are replaced by documents.
+    """Sets the field at a path: replaces the field if present, otherwise appends it. Replaces non-documents along the path with documents.
 
     Arguments:
         path: a dotted path; arrays along it are replaced, as in `$lookup` and `$unwind`.
@@ -25,7 +25,7 @@ cdef class FieldSetter:
         self.out = Writer()
 
     cpdef bytes set(self, bytes doc, object value):
-        """Return the document with the value at the path; MISSING removes the field.
+        """Return the document with the value at the path. MISSING removes the field.
 
         Arguments:
             doc: the document, which is not modified.
@@ -36,7 +36,7 @@ cdef class FieldSetter:
         return self.out.finish()
 
     cdef bytes set_found(self, bytes doc, const uint8_t* found, size_t size):
-        """Return the document with a one-element array at the path, holding the found document; an empty array if `found` is NULL."""
+        """Return the document with a one-element array at the path, that contains the found document, or an empty array if `found` is NULL."""
         self.found = found
         self.found_size = size
         return self.set(doc, FOUND)

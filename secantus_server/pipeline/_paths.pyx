@@ -15,7 +15,7 @@ cdef class JoinPath:
     Arguments:
         path: a dotted path; a number is both an array index and a field name.
         whole_arrays: whether an array at the end of the path is a value in addition to its elements.
-        collation: replaces the order of strings.
+        collation: the collation of strings, or None.
     """
 
     def __init__(self, str path not None, bint whole_arrays, object collation):
@@ -68,7 +68,7 @@ cdef class JoinPath:
         return 0
 
     cdef int through(self, const uint8_t* array, Py_ssize_t index) except -1:
-        """Traverse an array along the path: its documents, and the element at the index that the path names."""
+        """Traverse an array along the path: its documents and, if the path names an index, the element at that index."""
         cdef Element element
         cdef const uint8_t* cursor = first_element(array)
         cdef Py_ssize_t wanted = self.indexes[index]

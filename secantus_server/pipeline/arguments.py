@@ -86,7 +86,7 @@ def whole_number(value: Any, code: int, subject: str, *, text: str = "") -> int:
 
 
 def truncated(value: Any) -> int:
-    """Return a number as an integer clamped to 64 bits; NaN becomes 0. A double is truncated toward zero, a decimal rounded half to even.
+    """Return a number as an integer clamped to 64 bits. Truncate a double toward zero, round a decimal half to even, turn NaN into 0.
 
     Arguments:
         value: an int, long, double or decimal.

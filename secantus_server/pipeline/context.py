@@ -1,4 +1,4 @@
-"""The context in which a pipeline is parsed: the language's context, the namespace, and the server as stages see it."""
+"""The context in which a pipeline is parsed: the query language's context, the namespace, and the server as stages see it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PipelineContext:
         read_concern: the command's read concern level.
         api_strict: allow only stages of the Stable API.
         explain: the pipeline is explained, not run.
-        container: for a sub-pipeline `$facet`, `$lookup` or `$unionWith`, else empty.
+        container: `$facet`, `$lookup` or `$unionWith` for a sub-pipeline, otherwise empty.
         in_facet: this pipeline or an enclosing one belongs to a `$facet`.
         depth: the nesting depth of sub-pipelines.
     """
@@ -63,7 +63,7 @@ class PipelineContext:
         Arguments:
             container: the stage that contains it.
             collection: the collection it reads.
-            cells: further variables in scope.
+            cells: additional variables in scope.
 
         Raises:
             CommandError: 232 if nested too deeply.
@@ -77,7 +77,7 @@ class PipelineContext:
             parse = parse.changed(text_definition=definition, metadata=metadata)
         else:
             parse = parse.changed(metadata=metadata)
-        # Positional arguments, since `dataclasses.replace` takes longer than parsing a short sub-pipeline.
+        # Positional arguments, because `dataclasses.replace` takes longer than parsing a short sub-pipeline.
         return PipelineContext(
             parse,
             self.db,

@@ -1,10 +1,10 @@
-"""The types of values that `$group` hands over to the rest of the pipeline.
+"""The conversion of values that a leading `$group` hands over to the rest of the pipeline.
 
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/#slot-based-query-execution-engine-pipeline-optimizations
 
-MongoDB runs a leading `$group` in its query engine. If other stages follow, its results pass from the engine to these, and lose some
-types: MinKey and MaxKey become documents with an empty field name, code without a scope a string. Documents and arrays that were
-stored pass unchanged; only those that the group itself builds are affected inside.
+MongoDB runs a leading `$group` in its query engine. If other stages follow, the engine passes its results to them, and some values lose
+their type: MinKey and MaxKey become documents with an empty field name, and code without a scope becomes a string. Stored documents and
+arrays pass unchanged. Documents and arrays that the group itself builds are also converted inside.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def handed_over(value: Any, *, built: bool = False) -> Any:
 
     Arguments:
         value: a group key, or an accumulator's result.
-        built: the group built this document or array, so its items change too.
+        built: whether the group built this document or array, so that its items are converted too.
     """
     kind = type(value)
     if kind is MinKey or kind is MaxKey:

@@ -63,18 +63,18 @@ Found = tuple[int, bytes]  # RecordId, document
 
 
 class WriteTarget(Protocol):
-    """The collection that `$merge` writes to. A failed write leaves no trace and does not affect the next one."""
+    """The collection that `$merge` writes to. A failed write changes nothing and does not affect the next one."""
 
     def find(self, values: dict[str, Any]) -> Found | None:
         """Return the document with these values at these paths, or None."""
         ...
 
     def insert(self, document: bytes) -> None:
-        """Insert a document that has an `_id`, creating the collection if needed. Raises 11000, 121."""
+        """Insert a document that has an `_id`, creating the collection if needed. Raise 11000 or 121."""
         ...
 
     def replace(self, found: Found, new: bytes, entry: bytes) -> None:
-        """Replace a found document by one with the same `_id`; `entry` is what the oplog records. Raises 11000, 121."""
+        """Replace a found document with one that has the same `_id`; the oplog records `entry`. Raise 11000 or 121."""
         ...
 
 
@@ -85,7 +85,7 @@ class VectorQuery:
     Arguments:
         index: the name of the search index.
         path: the field with the vectors.
-        vector: the vector to which the nearest ones are wanted.
+        vector: the query vector, for which the nearest vectors are wanted.
         limit: the maximum number of documents.
         matches: returns whether a document satisfies the filter; None without a filter.
         filter_paths: the fields that the filter reads.
@@ -106,7 +106,7 @@ class SearchQuery:
     Arguments:
         index: the name of the search index.
         operator: the operator.
-        spec: its argument, which is parsed together with the definition of the index.
+        spec: the operator's argument, which is parsed together with the definition of the index.
     """
 
     index: str
@@ -117,10 +117,10 @@ class SearchQuery:
 class PipelineHost(Protocol):
     """The server as the stages of a pipeline see it. All methods work inside the command's snapshot or transaction.
 
-    A failed write leaves no trace and does not affect the next one.
+    A failed write changes nothing and does not affect the next one.
     """
 
-    #: Whether the plans of its queries enter the plan cache; those of explain do not.
+    #: Whether plans of the pipeline's queries enter the plan cache; the plans of explain do not.
     caches_plans: bool = True
     #: Whether search indexes are enabled.
     searches: bool
@@ -130,11 +130,11 @@ class PipelineHost(Protocol):
         ...
 
     def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
-        """Return the documents of `$listSearchIndexes`; none for a collection that does not exist."""
+        """Return the documents of `$listSearchIndexes`; an empty list if the collection does not exist."""
         ...
 
     def search(self, db: str, collection: str, query: SearchQuery) -> Iterator[tuple[bytes, float]]:
-        """Return the documents of a `$search` with their scores, the best first.
+        """Return the documents of a `$search` with their scores, best first.
 
         Raises:
             CommandError: 8 for a query that is malformed or does not fit the index, 238 for an unsupported query.
@@ -142,7 +142,7 @@ class PipelineHost(Protocol):
         ...
 
     def nearest(self, db: str, collection: str, query: VectorQuery) -> Iterator[tuple[bytes, float]]:
-        """Return the documents of a `$vectorSearch` with their scores, the best first.
+        """Return the documents of a `$vectorSearch` with their scores, best first.
 
         Raises:
             CommandError: 8 for a query that does not fit the index, 238 for a view.
@@ -181,15 +181,15 @@ class PipelineHost(Protocol):
         ...
 
     def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
-        """Return the unique index over exactly these paths, in any order and direction, with this collation and no partial filter."""
+        """Return a unique index on exactly these paths, in any order and direction, with this collation and no partial filter; or None."""
         ...
 
     def merge_documents(
         self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
     ) -> CommandError | None:
-        """Call `merge` for each document, many per transaction; retry the documents of a transaction after a write conflict.
+        """Call `merge` for each document, with many documents per transaction. After a write conflict, retry the transaction's documents.
 
-        Return the first error raised by `merge`; the other documents are written nevertheless.
+        Return the first error that `merge` raised, or None. The other documents are written nevertheless.
         """
         ...
 
@@ -199,7 +199,7 @@ class PipelineHost(Protocol):
         """Replace a collection's documents atomically; keep its indexes and options.
 
         Arguments:
-            timeseries: the options of a time-series collection, if it is to be one.
+            timeseries: the time-series options, if the new collection is a time-series collection.
         """
         ...
 
@@ -208,7 +208,7 @@ class PipelineHost(Protocol):
         ...
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
-        """Return for `reads`, `writes` and other `commands` on a collection their number and total microseconds."""
+        """Return the number and total microseconds of the operations on a collection, for `reads`, `writes` and other `commands`."""
         ...
 
     def collection_count(self, db: str, collection: str) -> int | None:

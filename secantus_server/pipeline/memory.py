@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from secantus_server.errors import CommandError
 
-# The most that a correlated `$lookup` caches of its prefix's documents.
+# The maximum bytes of documents that a correlated `$lookup` caches for its independent first stages.
 MAX_STAGE_BYTES = 100 * 1024 * 1024
 
 

@@ -1,4 +1,4 @@
-"""Optimisations of a parsed pipeline: leading stages that the query layer can run with an index, reordering, top-k sorts.
+"""Optimisations of a parsed pipeline: leading stages that run as a query with an index, reordering of stages, and top-k sorts.
 
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/
 """
@@ -23,7 +23,7 @@ from secantus_server.query.bucket_filters import split_filter
 # A greater limit is treated as no limit.
 MAX_COUNT = 2**62
 
-# The stages that MongoDB's query engine runs behind a query, and those that it runs as a group, followed by a sort outside.
+# The stages that MongoDB's query engine runs after a query, and the stages that it runs as a group followed by a sort outside the engine.
 RUN_BY_ENGINE = frozenset(["$group", "$lookup"])
 GROUP_AND_SORT = frozenset(["$bucket", "$sortByCount"])
 
@@ -52,8 +52,10 @@ class LeadingQuery:
 
 
 def optimise(stages: list[Stage]) -> list[Stage]:
-    """Return the stages in a cheaper order with the same result: filters move before sorts and before fields they do not read, `$skip` and
-    `$limit` move before projections, and a sort before a limit keeps only that many documents.
+    """Return the stages in a cheaper order with the same result.
+
+    Filters move before sorts and before stages that change only fields that the filter does not read. `$skip` and `$limit` move before
+    projections. A sort before a limit keeps only as many documents as the limit needs.
     """
     found = filters_of_buckets(stages) if stages and isinstance(stages[0], UnpackBucket) else list(stages)
     for index in range(len(found)):
@@ -68,7 +70,7 @@ def optimise(stages: list[Stage]) -> list[Stage]:
 
 
 def filters_of_buckets(stages: list[Stage]) -> list[Stage]:
-    """Return stages over the buckets of a time series with a filter of the buckets in front.
+    """Return the stages over a time series with a filter of the buckets as the first stage.
 
     Arguments:
         stages: the stage that unpacks the buckets, and the stages over its measurements.
@@ -88,7 +90,7 @@ def filters_of_buckets(stages: list[Stage]) -> list[Stage]:
 
 
 def mark_handed_over(stages: list[Stage]) -> None:
-    """Tell the last of the leading stages that MongoDB's query engine runs that it hands over to the stages behind it.
+    """Call `hand_over` on the last of the leading stages that MongoDB's query engine runs, if other stages follow.
 
     Arguments:
         stages: the optimised stages of a pipeline over a collection.
@@ -108,7 +110,7 @@ def mark_handed_over(stages: list[Stage]) -> None:
 
 
 def leading_query(pipeline: Pipeline) -> LeadingQuery:
-    """Split off the leading stages that the query layer can run; it may ignore sort, skip and limit together.
+    """Split off the leading stages that the query layer can run. It may leave sort, skip and limit together to the pipeline.
 
     Arguments:
         pipeline: a parsed pipeline.
@@ -165,7 +167,7 @@ def _window(stages: list[Stage], index: int) -> tuple[int, int | None, int]:
 
 
 def _sort_limit(following: list[Stage]) -> int | None:
-    """Return the upper bound on the documents a `$sort` must keep. One-to-one stages in between do not change it."""
+    """Return the upper bound on the documents that a `$sort` must keep. One-to-one stages before the limit do not change the bound."""
     index = 0
     while index < len(following) and following[index].one_to_one:
         index += 1

@@ -17,14 +17,15 @@ from secantus_server.pipeline.stage import Position, Stage
 
 MAX_STAGES = 1000
 
-# Restrictions on stages in sub-pipelines: the class attribute, error code and message, by container.
+# The restrictions on stages in sub-pipelines: class attribute, error code and message, by container.
 CONTAINER_RULES: dict[str, tuple[str, int, str]] = {
     "$lookup": ("in_lookup", 51047, "{name} is not allowed within a $lookup's sub-pipeline"),
     "$unionWith": ("in_union", 31441, "{name} is not allowed within a $unionWith's sub-pipeline"),
 }
 # The stages that make new documents, which have no metadata.
 WITHOUT_METADATA = frozenset(["$documents", "$group", "$bucket", "$bucketAuto", "$sortByCount", "$count", "$facet"])
-# Those behind which each document has its own metadata: they process one document before they read the next one, or keep it.
+# The stages after which each document still has its own metadata. They finish one document before they read the next one, or they store
+# each document's metadata.
 KEEPS_METADATA = frozenset(
     [
         *("$geoNear", "$match", "$project", "$addFields", "$set", "$unset", "$skip", "$limit", "$replaceRoot", "$replaceWith"),
@@ -79,7 +80,7 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
 
 
 def _parse_stages(stages: list[Any], ctx: PipelineContext) -> list[Stage]:
-    """Parse the stages one after the other, and follow the metadata of their documents."""
+    """Parse the stages in order, and keep track of the metadata of their documents."""
     metadata = ctx.parse.metadata
     parsed = []
     for spec in stages:
@@ -90,7 +91,7 @@ def _parse_stages(stages: list[Any], ctx: PipelineContext) -> list[Stage]:
 
 
 def _follow(metadata: Metadata, name: str) -> None:
-    """Note what a stage does to the metadata of the documents that the following stages see."""
+    """Record the effect of a stage on the metadata that the following stages see."""
     if name in WITHOUT_METADATA:
         metadata.lose()
     elif name == "$sample":
@@ -127,7 +128,7 @@ def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
 
 
 def _without_empty_matches(stages: list[Stage]) -> list[Stage]:
-    """Leave out empty filters in front of a `$geoNear`, which must be first: MongoDB removes them before it checks that."""
+    """Remove empty filters before a `$geoNear`. As in MongoDB, they do not count in the check that `$geoNear` is the first stage."""
     index = 0
     while index < len(stages) and stages[index].name == "$match" and stages[index].spec == {}:
         index += 1
@@ -135,7 +136,7 @@ def _without_empty_matches(stages: list[Stage]) -> list[Stage]:
 
 
 def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:
-    """Raise unless the stages fit the namespace: some run only without a collection, all others only with one."""
+    """Raise unless the stages fit the namespace: some stages run only without a collection, all others only with one."""
     first = stages[0] if stages else None
     if ctx.collection is None and ctx.container != "$facet":
         if first is None:
@@ -148,7 +149,7 @@ def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:
 
 
 def _check_container(stage: Stage, ctx: PipelineContext) -> None:
-    """Raise if a stage is not allowed in this sub-pipeline; `$facet` restricts sub-pipelines at any depth."""
+    """Raise if a stage is not allowed in this sub-pipeline. The rules of `$facet` also hold for sub-pipelines nested in it."""
     rule = CONTAINER_RULES.get(ctx.container)
     if rule is not None and not getattr(stage, rule[0]):
         raise CommandError(rule[1], rule[2].format(name=stage.name))
@@ -171,7 +172,7 @@ def _check_places(stages: list[Stage], ctx: PipelineContext) -> None:
 
 
 def _check_settings(stage: Stage, ctx: PipelineContext) -> None:
-    """Raise if the command's read concern rules the stage out."""
+    """Raise if the stage is not allowed with the command's read concern."""
     if stage.local_read_concern_only and ctx.read_concern != "local":
         raise CommandError(72, f"Aggregation stage {stage.name} requires read concern local but found {ctx.read_concern}")
     if stage.writes and ctx.read_concern == "linearizable":

@@ -14,10 +14,10 @@ from secantus_server.pipeline.stage import Stage
 
 STAGES: dict[str, type[Stage]] = {}
 
-#: The module that registers each stage; one that is not imported yet is imported when its stage is looked up. Filled by `stages`.
+#: The module that registers each stage. A module is imported when one of its stages is first looked up. Filled by `stages`.
 MODULES: dict[str, str] = {}
 
-# Stages that MongoDB has and Secantus does not, with the alternative to suggest.
+# The stages that MongoDB has but Secantus does not, with the alternative to suggest.
 UNSUPPORTED: dict[str, str] = {
     "$listMqlEntities": "see MongoDB's documentation for the list",
     "$listSampledQueries": "it applies to sharded clusters only, and this server is a single node",
@@ -63,7 +63,7 @@ def find_stage(name: str) -> type[Stage]:
         name: the stage's name, including `$`.
 
     Raises:
-        CommandError: 40324 for an unknown stage, 238 for one that only MongoDB has.
+        CommandError: 40324 for an unknown stage, 238 for a stage that only MongoDB has.
     """
     if RUNNING:
         settle()

@@ -1,4 +1,4 @@
-"""A parsed pipeline: stages chained as generators, so that one document at a time is pulled through all of them."""
+"""A parsed pipeline: stages chained as generators, so that documents pass through all stages one at a time."""
 
 from __future__ import annotations
 

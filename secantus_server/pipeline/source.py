@@ -82,7 +82,7 @@ class SubPipeline:
         return self.ctx.host.documents(self.ctx.db, self.collection, pipeline)
 
     def equality_finder(self, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
-        """Return a function that finds documents through an index; None if there is no such index or a view intervenes."""
+        """Return a function that finds documents through an index, or None if no index helps or the user named a view with stages."""
         if self.view.stages or self.collection is None:
             return None
         return self.ctx.host.equality_finder(self.ctx.db, self.collection, path, collation)

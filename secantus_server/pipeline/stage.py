@@ -35,9 +35,9 @@ class Stage:
         local_read_concern_only: reads the server's state, not a snapshot of data.
         stable_api: part of the Stable API, version 1.
         one_to_one: returns one document for each input document, in the same order.
-        needs_change_stream: allowed only behind `$changeStream`.
+        needs_change_stream: allowed only after `$changeStream`.
         searches: as the first stage, it makes the host search documents by its argument, which may contain variables.
-        reads_itself: reads its collection itself, as the first stage, instead of the documents of a source; over a view, it reads the view.
+        reads_itself: as the first stage, reads its collection or view itself instead of the documents of a source.
         in_view: allowed in the definition of a view.
         makes_many: returns documents without reading one for each, so `Pipeline.run` checks for interruption between them.
 
@@ -84,7 +84,7 @@ class Stage:
         return cls.stable_api
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the stage's output; a stage that produces its own documents does not read the source.
+        """Return the stage's output. A stage that produces its own documents does not read the source.
 
         Arguments:
             source: the output of the previous stage.
@@ -92,29 +92,29 @@ class Stage:
         raise NotImplementedError
 
     def check_view(self, namespace: str) -> None:
-        """Raise if this stage cannot be the first one over a view, whose namespace is given; by default it can.
+        """Raise if this stage cannot be the first stage over the view with this namespace. By default, it can.
 
         Raises:
             CommandError: with MongoDB's code.
         """
 
     def check_follower(self, follower: Stage) -> None:
-        """Raise if `follower` is not allowed anywhere after this stage, which is the first; by default it is.
+        """Raise if `follower` must not come anywhere after this stage, which is the first one. By default, every stage may.
 
         Raises:
             CommandError: with MongoDB's code.
         """
 
     def precede(self, follower: Stage) -> None:
-        """Receive the next stage of the optimised pipeline; ignored by default."""
+        """Receive the next stage of the optimised pipeline. By default, do nothing."""
 
     def hand_over(self) -> None:
-        """Note that MongoDB's query engine runs this stage and hands its results over to the next one; ignored by default."""
+        """Record that MongoDB's query engine would run this stage and hand over its results to the next one. By default, do nothing."""
 
     def changed_fields(self) -> frozenset[str] | None:
         """Return the top-level fields that this stage may change, if it processes each document independently.
 
-        None means all fields, or a stage that looks at several documents at once. A filter on other fields may move before the stage.
+        None means all fields, or that the stage processes several documents at once. A filter on other fields may move before the stage.
         """
         return None
 

@@ -1,4 +1,4 @@
-"""secantusAdmin.backupArchive: a backup of the storage directory. It is a command of this server, not of MongoDB."""
+"""secantusAdmin.backupArchive: a backup of the storage directory. MongoDB does not have this command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _may_copy(_call: Authorized, grants: Grants) -> bool:
     privileges=on_cluster(by_arguments=("find",), check=_may_copy),
 )
 def backup_archive(request: Request, args: dict[str, Any]) -> Reply:
-    """Write a consistent archive of the storage directory to a file of the server's machine, while writes go on."""
+    """Write a consistent archive of the storage directory to a file on the server's machine. Writes continue meanwhile."""
     services, path = request.services, Path(args["outputPath"]).absolute()
     begun = services.clock.monotonic()
     manifest = take_backup(services.engine, services.oplog, services.clock, path, lambda _size: request.operation.check())

@@ -55,7 +55,7 @@ def set_cluster_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     """Set a cluster parameter, durably.
 
     Raises:
-        CommandError: 72 InvalidOptions, 40414, 14, 4 for a malformed argument, 238, or the value is not valid.
+        CommandError: 72 InvalidOptions, 40414, 14 or 4 for a malformed argument, 238, or the error of an invalid value.
     """
     if request.body.get("writeConcern") is not None:
         raise CommandError(72, "setClusterParameter does not take a writeConcern: it always waits for a majority")

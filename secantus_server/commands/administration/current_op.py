@@ -18,17 +18,17 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.match import NO_SCRIPT, parse_match
 from secantus_server.work.current_operations import current_operations
 
-# The fields of the command that are not part of the filter on operations.
+# The fields of the command that do not belong to the filter on operations.
 _OPTIONS = frozenset(["currentOp", "$all", "$ownOps", *a.GENERIC])
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may list all operations, or requests only its own."""
+    """Return whether the user may list all operations, or asks only for the user's own."""
     return bool(call.body.get("$ownOps")) or "inprog" in grants.on_cluster()
 
 
 def _may_kill(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may end all operations, or the operation is the user's."""
+    """Return whether the user may end all operations, or started this one."""
     if "killop" in grants.on_cluster():
         return True
     opid = call.body.get("op")
@@ -56,10 +56,10 @@ def kill_op(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _operation_id(body: dict[str, Any]) -> int:
-    """Return the operation to end.
+    """Return the id of the operation to end.
 
     Raises:
-        CommandError: 4 without one, 14 for another type than a number, 2 for a fraction, 26823 beyond int32.
+        CommandError: 4 if it is missing, 14 if it is not a number, 2 for a fraction, 26823 if it does not fit into an int32.
     """
     if "op" not in body:
         raise CommandError(4, 'Did not provide "op" field')
@@ -75,5 +75,5 @@ def _operation_id(body: dict[str, Any]) -> int:
 
 @command("lockInfo", {}, admin_only=True, privileges=on_cluster("serverStatus"))
 def lock_info(_request: Request, _args: dict[str, Any]) -> Reply:
-    """List the held locks: none, since transactions isolate the writers."""
+    """List the held locks: always none, because transactions isolate the writers."""
     return {"lockInfo": []}

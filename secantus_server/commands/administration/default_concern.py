@@ -1,6 +1,6 @@
 """getDefaultRWConcern and setDefaultRWConcern.
 
-On a single node all read concerns that can be a default read the same data, and so do w: 1 and w: "majority".
+On a single node, all read concerns that can be the default read the same data. Likewise, w: 1 and w: "majority" have the same effect.
 
 https://www.mongodb.com/docs/manual/reference/command/setDefaultRWConcern/
 """
@@ -17,7 +17,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 
-# The most members of a replica set.
+# The maximum number of members of a replica set.
 MAX_MEMBERS = 50
 _READ_LEVELS = ("local", "available", "majority")
 
@@ -83,7 +83,7 @@ def _write_concern(concern: dict[str, Any]) -> dict[str, Any]:
     """Check a write concern.
 
     Raises:
-        CommandError: 2, 9, 14 or 40415 if it is invalid, 20 for an empty one, 79 for an unknown mode, 238 for one that is not supported.
+        CommandError: 2, 9, 14 or 40415 if it is invalid, 20 if it is empty, 79 for an unknown mode, 238 if it is not supported.
     """
     if not concern:
         raise CommandError(20, "The global default write concern cannot be unset once it is set.")
@@ -98,12 +98,12 @@ def _write_concern(concern: dict[str, Any]) -> dict[str, Any]:
         raise a.wrong_type("setDefaultRWConcern.defaultWriteConcern.j", journal, "[bool, long, int, decimal, double]")
     if w not in (1, "majority") or journal:
         raise not_supported("a default write concern other than w: 1 and w: 'majority'", "give it with each write")
-    # As in MongoDB, a wtimeout that is no number is 0.
+    # As in MongoDB, a wtimeout that is not a number counts as 0.
     return {"w": w, "wtimeout": timeout if is_number(timeout) else 0}
 
 
 def _mode(w: Any) -> Any:
-    """Return a checked `w`; a fraction is cut off.
+    """Check `w` and return it; a number is truncated to an integer.
 
     Raises:
         CommandError: 2 for 0, 9 for a wrong type or number, 79 for an unknown mode.

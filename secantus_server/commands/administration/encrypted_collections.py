@@ -1,5 +1,6 @@
-"""compactStructuredEncryptionData and cleanupStructuredEncryptionData. No write adds to the metadata of encrypted collections, so there is
-nothing to compact.
+"""compactStructuredEncryptionData and cleanupStructuredEncryptionData.
+
+No write adds to the metadata of encrypted collections, so there is nothing to compact.
 
 https://www.mongodb.com/docs/manual/reference/command/compactStructuredEncryptionData/
 """
@@ -55,7 +56,7 @@ def _counts(*names: str) -> dict[str, Int64]:
 
 
 def _check(request: Request, tokens: dict[str, Any]) -> None:
-    """Check the collection, and that there is a token for each of its encrypted fields.
+    """Check that the collection is encrypted and that each of its encrypted fields has a token.
 
     Raises:
         CommandError: 73 InvalidNamespace, 26 NamespaceNotFound, 166 CommandNotSupportedOnView, 6346807, 7294900.

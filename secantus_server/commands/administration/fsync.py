@@ -14,7 +14,7 @@ from secantus_server.dispatch.request import Request
 
 
 def _timeout_ms(name: str, value: Any) -> int:
-    """Check for an int: this command takes no other type of number. A negative one does not wait."""
+    """Check that the timeout is an int; this command accepts no other type of number. A negative timeout counts as 0."""
     if type(value) is not int:
         raise a.wrong_type(name, value, "int")
     return max(value, 0)
@@ -50,9 +50,9 @@ def _is_write(operation: Operation) -> bool:
 
 @command("fsyncUnlock", lenient=True, admin_only=True, privileges=on_cluster("unlock"))
 def fsync_unlock(request: Request, _args: dict[str, Any]) -> Reply:
-    """Release the lock of fsync once.
+    """Release the fsync lock once; it may be held several times.
 
     Raises:
-        CommandError: 20 IllegalOperation, it is not held.
+        CommandError: 20 IllegalOperation if the lock is not held.
     """
     return {"info": "fsyncUnlock completed", "lockCount": Int64(request.services.fsync_lock.release())}

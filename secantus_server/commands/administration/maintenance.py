@@ -41,7 +41,7 @@ def set_feature_compatibility_version(request: Request, args: dict[str, Any]) ->
     """Accept the server's own version and refuse any other.
 
     Raises:
-        CommandError: 7369100 without `confirm`, 4926900 for an invalid version, 238 for the older version.
+        CommandError: 7369100 without `confirm`, 4926900 for an invalid version, 238 for an older version.
     """
     version = a.own_string("setFeatureCompatibilityVersion", request.body[request.name])
     if not args["confirm"]:

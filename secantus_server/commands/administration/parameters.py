@@ -60,7 +60,7 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
         raise CommandError(72, "no option found to set, use help:true to see options ")
     services = request.services
     changed = {name: _checked(name, value) for name, value in wanted.items()}
-    # logLevel is the default verbosity of logComponentVerbosity: keep both consistent.
+    # logLevel is the default verbosity in logComponentVerbosity, so both change together.
     if NAME in changed:
         changed[NAME] = changed_verbosity(parameter_value(services, NAME), changed[NAME])
         changed["logLevel"] = changed[NAME]["verbosity"]
@@ -76,7 +76,7 @@ def _checked(name: str, value: Any) -> Any:
     """Return the checked value of a parameter.
 
     Raises:
-        CommandError: 72 for an unknown parameter, 20 for one that cannot be set at runtime, 238, or the value is not valid.
+        CommandError: 72 for an unknown parameter, 20 for one that cannot be set at runtime, 238, or the error of an invalid value.
     """
     parameter = PARAMETERS.get(name)
     if parameter is None:

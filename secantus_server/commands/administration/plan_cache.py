@@ -2,7 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/command/nav-plan-cache/
 
-Index filters limit the planner's choice; they end with the server's process. They also clear the cached plans of their shape.
+Index filters limit the indexes that the planner may choose. They last until the server stops. Setting or clearing one also clears the
+cached plans of its query shape.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Filters = dict[str, dict[str, Any]]
 
 
 def _collection(request: Request) -> Collection | None:
-    """Return the collection of a command, or None.
+    """Return the collection of a command, or None if it does not exist.
 
     Raises:
         CommandError: 73 InvalidNamespace, 166 CommandNotSupportedOnView.
@@ -41,22 +42,22 @@ def _collection(request: Request) -> Collection | None:
 
 
 def _filters(request: Request, collection: Collection) -> Filters:
-    """Return a copy of the index filters of a collection, by the hash of their query shape."""
+    """Return a copy of the collection's index filters, keyed by the hash of their query shape."""
     return dict(request.services.index_filters.get(bytes(collection.uuid), {}))
 
 
 def _replace_filters(request: Request, collection: Collection, filters: Filters) -> None:
-    """Replace the index filters of a collection; without any there is no entry, so that queries need not look for a filter."""
+    """Replace the collection's index filters. If none are left, remove its entry, so that queries need not look for a filter."""
     services, uuid = request.services, bytes(collection.uuid)
     others = {key: value for key, value in services.index_filters.items() if key != uuid}
     services.index_filters = {**others, uuid: filters} if filters else others
 
 
 def _shape(request: Request, collection: Collection) -> str:
-    """Return the hash of the shape that a command's arguments describe.
+    """Return the hash of the query shape that the command's arguments describe.
 
     Raises:
-        CommandError: one of them is invalid.
+        CommandError: an argument is invalid.
     """
     body = request.body
     collation = parse_collation(body.get("collation")) or parse_collation(collection.options.get("collation"))
@@ -70,7 +71,7 @@ def _shape(request: Request, collection: Collection) -> str:
 
 
 def _object(body: dict[str, Any], field: str) -> dict[str, Any]:
-    """Return an argument that is a document, null or absent; an array is a document whose fields are its indexes.
+    """Return an argument that is a document, null or absent. An array counts as a document whose field names are its indexes.
 
     Raises:
         CommandError: 2 BadValue for any other type.

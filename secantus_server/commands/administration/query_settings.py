@@ -75,10 +75,10 @@ def remove_query_settings(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _entry(request: Request) -> QuerySettings:
-    """Return the query shape that a command is about: its hash, and the representative query if there is one.
+    """Return the query shape that the command names: its hash, and the representative query if the command contains one.
 
     Raises:
-        CommandError: 14 TypeMismatch, 2 BadValue, 16 InvalidLength, 73 InvalidNamespace, 7746402, or what the query is refused with.
+        CommandError: 14 TypeMismatch, 2 BadValue, 16 InvalidLength, 73 InvalidNamespace, 7746402, or the error of an invalid query.
     """
     given = request.body[request.name]
     if type(given) is str:
@@ -108,7 +108,7 @@ def _has_effect(settings: dict[str, Any]) -> bool:
 
 
 def _check_query(request: Request, given: dict[str, Any]) -> None:
-    """Check whether a representative query can have settings.
+    """Check that a representative query can have settings.
 
     Raises:
         CommandError: 7746606, 8584900, 8584901.
@@ -128,7 +128,7 @@ def _is_equality(value: Any) -> bool:
 
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the given settings; `indexHints` as a list.
+    """Check the given settings and return them, with `indexHints` as a list.
 
     Raises:
         CommandError: 14, 40414 and 40415 for fields, 2 BadValue, 8727502 for no settings, 7746608, 8727500, 8727501.

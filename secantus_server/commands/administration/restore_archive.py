@@ -1,6 +1,6 @@
-"""secantusAdmin.restoreArchive: restores an archive to a new directory. It is a command of this server, not of MongoDB.
+"""secantusAdmin.restoreArchive: restores an archive to a new directory. MongoDB does not have this command.
 
-The running server goes on with its own directory: it cannot exchange the files that it has open.
+The running server keeps using its current directory, because it cannot replace files that it has open.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""autoCompact, dropConnections, setIndexCommitQuorum and reIndex: commands whose work a single node that reuses its space does not need.
+"""autoCompact, dropConnections, setIndexCommitQuorum and reIndex, which have nothing to do on a single node that reuses its space.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-administration/
 """
@@ -16,7 +16,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.work.collections import recall
 
-# The options of the background compaction that is enabled, kept beside the parameters so that a restored snapshot resets them.
+# The key of the enabled compaction's options. They are stored with the parameters so that restoring a snapshot resets them.
 AUTO_COMPACT = "cluster:autoCompact"
 
 
@@ -27,7 +27,7 @@ AUTO_COMPACT = "cluster:autoCompact"
     privileges=on_cluster("compact"),
 )
 def auto_compact(request: Request, args: dict[str, Any]) -> Reply:
-    """Accept the setting: the store reuses the space of deleted documents, and a background compaction would find nothing to free."""
+    """Store the setting. It has no effect: the store reuses the space of deleted documents, so compaction would free nothing."""
     if request.body[request.name] is None:
         raise CommandError(40414, "BSON field 'autoCompact.autoCompact' is missing but a required field")
     enabled = as_strict_boolean("autoCompact.autoCompact", request.body[request.name])
@@ -44,7 +44,7 @@ def auto_compact(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_target(megabytes: int) -> None:
-    """Check that the bytes are at least a megabyte, as a signed 64-bit number.
+    """Check that the target is at least one megabyte and that its number of bytes fits into a signed 64-bit integer.
 
     Raises:
         CommandError: 2 BadValue.
@@ -64,7 +64,7 @@ def _hosts(name: str, value: Any) -> list[Any]:
 
 
 def _check_host(text: str) -> None:
-    """Check the form `host:port`; the port is optional, and an IPv6 address with one is in brackets.
+    """Check that the text has the form `host:port`. The port is optional; an IPv6 address with a port must be in brackets.
 
     Raises:
         CommandError: 9 FailedToParse.
@@ -79,7 +79,7 @@ def _check_host(text: str) -> None:
 
 @command("dropConnections", {"hostAndPort": a.Field(_hosts, required=True)}, admin_only=True, privileges=on_cluster("dropConnections"))
 def drop_connections(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Close the connections to other servers: there are none."""
+    """Do nothing: the server has no connections to other servers."""
     return {}
 
 
@@ -89,7 +89,7 @@ def drop_connections(_request: Request, _args: dict[str, Any]) -> Reply:
     privileges=on_collection("createIndex"),
 )
 def set_index_commit_quorum(request: Request, _args: dict[str, Any]) -> Reply:
-    """Refuse to change an index build: none is running when this command gets its turn.
+    """Refuse to change an index build: no build is running when this command runs.
 
     Raises:
         CommandError: 26 NamespaceNotFound, 27 IndexNotFound.

@@ -1,4 +1,4 @@
-"""setUserWriteBlockMode: refuses the writes of clients to all databases but admin, config and local.
+"""setUserWriteBlockMode: blocks clients' writes to all databases except admin, config and local.
 
 https://www.mongodb.com/docs/manual/reference/command/setUserWriteBlockMode/
 """
@@ -24,7 +24,7 @@ _REASONS = ("Unspecified", "ClusterToClusterMigrationInProgress", "DiskUseThresh
     privileges=on_cluster("setUserWriteBlockMode"),
 )
 def set_user_write_block_mode(request: Request, args: dict[str, Any]) -> Reply:
-    """Refuse or allow writes to users' databases."""
+    """Block or allow writes to user databases."""
     if args["global"] is None:
         raise CommandError(40414, "BSON field 'setUserWriteBlockMode.global' is missing but a required field")
     if args["reason"] not in (None, *_REASONS):

@@ -39,7 +39,7 @@ FIELDS = {
 }
 
 
-# The actions that stages require, on the collection of the pipeline, on another, or on the cluster.
+# The actions that stages require on the pipeline's collection, on other collections, or on the cluster.
 _ACTIONS = (
     *("find", "insert", "remove", "update", "bypassDocumentValidation", "changeStream", "collStats", "indexStats", "planCacheRead"),
     *("inprog", "listSessions", "listCollections", "listIndexes", "listDatabases", "listClusterCatalog", "listSearchIndexes"),

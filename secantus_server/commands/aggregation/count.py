@@ -81,7 +81,7 @@ def _prepare(request: Request, args: dict[str, Any], name: str, catalog: Catalog
 
 
 def _windowed(found: int, skip: int, limit: int) -> int:
-    """Return how many of the found documents are counted; a limit of 0 is no limit."""
+    """Return the count after skip and limit; a limit of 0 means no limit."""
     left = max(found - skip, 0)
     return min(left, limit) if limit else left
 

@@ -46,7 +46,7 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     with open_pipeline(request, name, view_arguments([{"$match": args["query"]}], args)) as opened:
         values = distinct_values(opened.documents, args["key"].split("."), query.context.collation)
         opened.scope.close()
-    # MongoDB runs this as an aggregation, whose reply it rewrites: its `ok` is an int.
+    # MongoDB runs a distinct over a view as an aggregation and rewrites the reply, whose `ok` is then an int.
     return {**_reply(request, values), "ok": 1}
 
 
@@ -72,7 +72,7 @@ def _prepare(request: Request, args: dict[str, Any], name: str, catalog: Catalog
 def _read(
     request: Request, name: str, collection: Collection | None, query: CanonicalQuery, key: str, transaction: ReadTransaction
 ) -> Reply:
-    """Return the reply for a collection."""
+    """Return the reply for a collection, which is not a view."""
     scope, collation = ReadScope(transaction.unit, request.operation.check), query.context.collation
     plan = plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):
@@ -89,7 +89,7 @@ def _reply(request: Request, values: list[Any]) -> Reply:
 
 
 def distinct_values(documents: Iterable[bytes], path: list[str], collation: Collation | None) -> list[Any]:
-    """Return the distinct values at a path, sorted; an array counts as its elements.
+    """Return the distinct values at a path, sorted; each element of an array counts as a value.
 
     Raises:
         CommandError: 17217, the values are too large for one reply.

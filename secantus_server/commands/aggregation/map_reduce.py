@@ -52,7 +52,7 @@ class Output:
         mode: "inline", "replace", "merge" or "reduce".
         db: the target's database.
         collection: the target's name; "" for "inline".
-        names_db: whether the client has named the database.
+        names_db: whether the client named the database.
     """
 
     mode: str
@@ -70,14 +70,14 @@ class Output:
 
 @dataclass(frozen=True)
 class Scripts:
-    """The compiled functions; `finalize` is None without one."""
+    """The compiled functions; `finalize` is None if the command has none."""
 
     map: Function
     reduce: Function
     finalize: Function | None
 
     def finalized(self, key: Any, value: Any) -> Any:
-        """Return a key's value after `finalize`, if the command has it."""
+        """Return a key's value after `finalize`, or the value itself if the command has no `finalize`."""
         return value if self.finalize is None else self.finalize(key, value)
 
 
@@ -125,7 +125,7 @@ def map_reduce(request: Request, args: dict[str, Any]) -> Reply:
 
 @explains("mapReduce")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
-    """Explain how the documents are read; the scripts are not run."""
+    """Explain how the documents are read, without running the scripts."""
     name = collection_name("mapReduce", request.db, request.body[request.name])
     _parse_output(args["out"], request.db)
     arguments = {"pipeline": _reading(args), "let": {}, "collation": args["collation"]}
@@ -133,7 +133,7 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
 
 
 def _reading(args: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the stages that read the documents."""
+    """Return the pipeline stages that read the documents."""
     stages: list[dict[str, Any]] = [{"$match": args["query"]}]
     stages += [{"$sort": args["sort"]}] if args["sort"] else []
     return stages + ([{"$limit": args["limit"]}] if args["limit"] else [])
@@ -186,7 +186,7 @@ def _compile(request: Request, args: dict[str, Any]) -> Scripts:
 
 
 def _results(request: Request, name: str, args: dict[str, Any], scripts: Scripts) -> list[dict[str, Any]]:
-    """Return a document for each key."""
+    """Run the scripts and return one result document for each key."""
     groups: dict[Any, tuple[Any, list[Any]]] = {}
     with open_pipeline(request, name, {"pipeline": _reading(args), "let": {}, "collation": args["collation"]}) as opened:
         for key, value in _emitted(opened.documents, scripts.map):
@@ -202,12 +202,12 @@ def _emitted(documents: Iterable[bytes], function: Function) -> Iterator[list[An
 
 
 def _reduce(scripts: Scripts, key: Any, values: list[Any]) -> Any:
-    """Return the reduced value; a single one is not reduced."""
+    """Return the reduced value of a key; a single value is returned as it is."""
     return values[0] if len(values) == 1 else scripts.reduce(key, values)
 
 
 def _stored(request: Request, output: Output, documents: list[dict[str, Any]]) -> dict[Any, Any]:
-    """Return the values that the target has for the keys of the results."""
+    """Return the values that the target collection already stores for the keys of the results."""
     stages = [{"$match": {"_id": {"$in": [document["_id"] for document in documents]}}}]
     with open_pipeline(request.in_database(output.db), output.collection, {"pipeline": stages, "let": {}, "collation": None}) as opened:
         found = [decode(document) for document in opened.documents]
@@ -216,7 +216,7 @@ def _stored(request: Request, output: Output, documents: list[dict[str, Any]]) -
 
 
 def _reduced_with(stored: dict[Any, Any], documents: list[dict[str, Any]], scripts: Scripts) -> list[dict[str, Any]]:
-    """Return the results, reduced together with the stored values of their keys."""
+    """Return the results, each reduced together with the value that the target stores for its key."""
     merged = []
     for document in documents:
         key, value = document["_id"], document["value"]

@@ -1,4 +1,4 @@
-"""What user and role management requires beyond the action of each command.
+"""The privileges that user and role management requires in addition to each command's own action.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-user-management/
 https://www.mongodb.com/docs/manual/reference/command/nav-role-management/
@@ -28,7 +28,10 @@ def may_revoke_privileges(call: Authorized, grants: Grants) -> bool:
 
 
 def _may_on_privileges(call: Authorized, grants: Grants, action: str) -> bool:
-    """Return whether the user may perform an action on the database of each privilege; that of one on several databases is `admin`."""
+    """Return whether the user may perform an action on the database of each privilege.
+
+    A privilege on several databases counts as one on `admin`.
+    """
     for privilege in _list(call.body.get("privileges")):
         resource = privilege.get("resource") if type(privilege) is dict else None
         db = resource.get("db") if type(resource) is dict else None
@@ -38,7 +41,7 @@ def _may_on_privileges(call: Authorized, grants: Grants, action: str) -> bool:
 
 
 def may_restrict(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may set the authentication restrictions that a command has, if any."""
+    """Return whether the user may set the authentication restrictions that a command contains, if any."""
     return call.body.get("authenticationRestrictions") is None or "setAuthenticationRestriction" in grants.on(call.db)
 
 
@@ -47,8 +50,8 @@ def may_view(call: Authorized, grants: Grants, kind: str, action: str, own: froz
 
     Arguments:
         kind: "user" or "role".
-        action: required on the database of each.
-        own: the name and database of those that every user may see.
+        action: the action that is required on the database of each user or role.
+        own: the names and databases of the users or roles that this user may always see.
     """
     value = call.body[call.name]
     if type(value) is dict and "forAllDBs" in value:
@@ -57,7 +60,7 @@ def may_view(call: Authorized, grants: Grants, kind: str, action: str, own: froz
         return action in grants.on(call.db)
     for one in value if type(value) is list else [value]:
         name, db = (one.get(kind), one.get("db")) if type(one) is dict else (one, call.db)
-        # A name of another type cannot be looked up, and is left to the parser once the user may see all of the database.
+        # A name that is not a string cannot be looked up. If the user may see the whole database, the parser refuses it.
         is_own = type(name) is type(db) is str and (name, db) in own
         if type(db) is str and not is_own and action not in grants.on(db):
             return False
@@ -65,7 +68,7 @@ def may_view(call: Authorized, grants: Grants, kind: str, action: str, own: froz
 
 
 def _databases(values: Any, kind: str, db: str) -> set[str]:
-    """Return the databases of the users or roles in a list; the parser refuses whatever is malformed."""
+    """Return the databases of the users or roles in a list. Skip malformed entries, which the parser refuses."""
     named = (value.get("db") if type(value) is dict and kind in value else db for value in _list(values))
     return {name for name in named if type(name) is str}
 

@@ -24,7 +24,7 @@ from secantus_server.work.authorization import ROLES, USERS, Documents, change_d
 _RESTRICTIONS = {"authenticationRestrictions": a.array()}
 _GRANTED_ROLES = {"roles": a.array(required=True)}
 _GRANTED_PRIVILEGES = {"privileges": a.documents(required=True)}
-# The forms of a privilege's resource, each as its set of fields.
+# The valid forms of a privilege's resource, each given as its set of fields.
 _RESOURCES = ({"db", "collection"}, {"cluster"}, {"anyResource"}, {"db", "system_buckets"}, {"system_buckets"})
 
 INVALID_ROLE_MODIFICATION = 55
@@ -84,10 +84,10 @@ def _check_privileges(privileges: Items, db: str) -> None:
 
 
 def _inherited(request: Request, values: Items) -> Items:
-    """Return the roles that a role of the command's database is to inherit.
+    """Return the roles that a role of the command's database shall inherit.
 
     Raises:
-        CommandError: 55 InvalidRoleModification; the errors of `parse_roles`.
+        CommandError: 55 InvalidRoleModification, or an error of `parse_roles`.
     """
     roles = parse_roles(request.services, values, request.db)
     if request.db != "admin" and any(role["db"] != request.db for role in roles):
@@ -97,7 +97,7 @@ def _inherited(request: Request, values: Items) -> Items:
 
 
 def _may_update(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may replace the roles and privileges, which revokes the present ones."""
+    """Return whether the user may make the change; replacing roles or privileges also requires the right to revoke."""
     replaces = call.body.get("roles") is not None or call.body.get("privileges") is not None
     return (not replaces or "revokeRole" in grants.on("")) and _may_create(call, grants)
 
@@ -249,7 +249,7 @@ def _subtract(have: list[str], actions: list[str]) -> list[str]:
 
 
 def _combine(have: Items, privileges: Items, combine: Callable[[list[str], list[str]], list[str]]) -> Items:
-    """Return the privileges with the actions of others added or removed, resource by resource."""
+    """Return the existing privileges after `combine` has added or removed the given actions, resource by resource."""
     result = [dict(privilege) for privilege in have]
     for privilege in privileges:
         known = next((one for one in result if one["resource"] == privilege["resource"]), None)

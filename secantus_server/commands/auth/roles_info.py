@@ -24,7 +24,7 @@ FIELDS = {
 
 
 def _may_view(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may see the roles; every user may see its own roles, inherited ones included."""
+    """Return whether the user may see the roles. Every user may see its own roles, including inherited ones."""
     return may_view(call, grants, "role", "viewRole", frozenset()) or may_view(call, grants, "role", "viewRole", _own_roles(call))
 
 

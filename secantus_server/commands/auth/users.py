@@ -110,7 +110,7 @@ def _check_mechanisms(mechanisms: list[Any]) -> None:
 
 
 def _may_update(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may change what the command changes; a user may have the right to change only the own password.
+    """Return whether the user may make the change; some users may change only their own password or custom data.
 
     https://www.mongodb.com/docs/manual/reference/command/updateUser/#required-access
     """
@@ -168,7 +168,7 @@ def update_user(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _kept(credentials: dict[str, Any], mechanisms: list[str]) -> dict[str, Any]:
-    """Return the stored credentials for these mechanisms; raise for a new mechanism, whose credentials need the password."""
+    """Return the stored credentials for the mechanisms. Raise for a new mechanism, because its credentials require the password."""
     if not set(mechanisms) <= set(credentials):
         raise CommandError(2, "mechanisms field must be a subset of previously set mechanisms")
     return {"credentials": {name: value for name, value in credentials.items() if name in mechanisms}}

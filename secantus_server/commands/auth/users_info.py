@@ -27,7 +27,7 @@ FIELDS = {
 
 
 def _may_view(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may see the users; every user may see its own."""
+    """Return whether the user may see the listed users. Every user may see its own entry."""
     return may_view(call, grants, "user", "viewUser", frozenset(call.client.users))
 
 
@@ -49,7 +49,7 @@ def users_info(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _wanted(request: Request) -> frozenset[tuple[str | None, str | None]]:
-    """Return the requested pairs of user and database; None matches any."""
+    """Return the requested pairs of user name and database; None matches any."""
     value, db = request.body[request.name], request.db
     if is_number(value):
         return frozenset([(None, db)])
@@ -63,7 +63,7 @@ def _is_wanted(user: dict[str, Any], wanted: frozenset[tuple[str | None, str | N
 
 
 def _shown(user: dict[str, Any], args: dict[str, Any], known: Documents) -> dict[str, Any]:
-    # A client may have written the document to the collection, without these fields.
+    # A client may have written the document directly to the collection, so these fields may be missing.
     shown: dict[str, Any] = {field: user[field] for field in ("_id", "userId", "user", "db") if field in user}
     credentials = user.get("credentials", {})
     if args["showCredentials"]:
@@ -81,6 +81,6 @@ def _shown(user: dict[str, Any], args: dict[str, Any], known: Documents) -> dict
 
 
 def _restrictions(known: Documents, roles: list[dict[str, Any]]) -> list[Any]:
-    """Return the authentication restrictions of each role that has some."""
+    """Return the authentication restrictions of each role that has any."""
     stored = (known.get(f"{role['db']}.{role['role']}", {}).get("authenticationRestrictions") for role in roles)
     return [one for one in stored if one]

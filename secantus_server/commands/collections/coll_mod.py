@@ -65,7 +65,7 @@ _NOT_FOR_VIEWS = (
 
 
 def _may_modify(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may read what a changed view would read."""
+    """Return whether the user may read the collections that the changed view would read."""
     body = call.body
     if body.get("viewOn") is None and body.get("pipeline") is None:
         return True
@@ -81,7 +81,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
     _check_arguments(request, name, args)
     recall(request.services, request.db, name)
 
-    # Exclusive, so that every transaction sees the collection as it was either before or after the change.
+    # Exclusive access, so that every transaction sees the collection either before or after the change.
     def body(transaction: CatalogTransaction) -> Reply:
         collection = transaction.catalog.find(request.db, name)
         if collection is None and is_oplog(request.db, name) and request.services.settings.replica_set:
@@ -125,7 +125,7 @@ def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
 
 
 def _check_kind(collection: Collection, args: dict[str, Any]) -> None:
-    """Refuse the options that this kind of collection does not have.
+    """Refuse options that are not valid for this kind of collection.
 
     Raises:
         CommandError: 72 InvalidOptions.

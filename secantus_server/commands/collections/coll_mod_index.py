@@ -1,4 +1,4 @@
-"""collMod's changes of an index: hidden, expireAfterSeconds, prepareUnique, unique.
+"""The index options that collMod can change: hidden, expireAfterSeconds, prepareUnique, unique.
 
 https://www.mongodb.com/docs/manual/reference/command/collMod/
 """
@@ -40,7 +40,7 @@ ARGUMENTS = a.Arguments(
 Outcome = tuple[Index | None, Index | None, Reply]
 
 _CHANGES = ("expireAfterSeconds", "hidden", "unique", "prepareUnique")
-# The values of the options that an index does not have.
+# The values of options that are absent from an index.
 _FLAGS = dict.fromkeys(("hidden", "unique", "prepareUnique"), False)
 
 
@@ -48,7 +48,7 @@ def parse_change(spec: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     """Return the checked arguments.
 
     Raises:
-        CommandError: 72 for arguments that contradict each other, 14, 40415.
+        CommandError: 72 for contradictory arguments, 14, 40415.
     """
     args = ARGUMENTS.parse(spec)
     if args["name"] is None and args["keyPattern"] is None:
@@ -76,7 +76,7 @@ def change_index(
         the old index, the new one (both None if nothing changes), and the fields of the reply.
 
     Raises:
-        CommandError: 27 IndexNotFound, 2, 72, 359 CannotConvertIndexToUnique, or that of a kind of index that cannot be unique.
+        CommandError: 27 IndexNotFound, 2, 72, 359 CannotConvertIndexToUnique, or the error of an index kind that cannot be unique.
     """
     index = _find(collection, args)
     if index.spec.get("clustered"):
@@ -150,7 +150,7 @@ def _change_flag(index: Index, spec: dict[str, Any], option: str, value: bool, r
 def _convert(
     request: Request, transaction: CatalogTransaction, collection: Collection, index: Index, spec: dict[str, Any], *, dry_run: bool
 ) -> Outcome:
-    """Rebuild the index as a unique one, since the entries of unique indexes have a different format."""
+    """Rebuild the index as a unique index, because entries of unique indexes have a different format."""
     if not index.spec.get("prepareUnique"):
         raise CommandError(72, "Cannot make index unique with 'prepareUnique=false'. Run collMod to set it first.")
     _check_duplicates(request, transaction, collection, index)
@@ -173,7 +173,7 @@ def _check_duplicates(request: Request, transaction: CatalogTransaction, collect
     """Check that no two documents have the same key.
 
     Raises:
-        CommandError: 359, with the `_id`s of the documents that have.
+        CommandError: 359, with the `_id`s of the documents that have the same key.
     """
     owners: dict[bytes, list[Any]] = {}
     scan = RecordScan(collection.ident, None, request.operation.check)
@@ -190,7 +190,7 @@ def _check_duplicates(request: Request, transaction: CatalogTransaction, collect
 
 
 def oplog_command(collection: Collection, body: dict[str, Any], args: dict[str, Any]) -> bytes:
-    """Return the oplog entry's object for a collMod, in which an index has its name.
+    """Return the oplog entry's object for a collMod, in which the index is identified by its name.
 
     Arguments:
         collection: the collection before the change.
@@ -214,7 +214,7 @@ def _options_of(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def state_before(collection: Collection, args: dict[str, Any]) -> bytes:
-    """Return the oplog entry's `o2` for a collMod: the options of the collection and of the index before it.
+    """Return the oplog entry's `o2` for a collMod: the options of the collection and of the index before the change.
 
     Arguments:
         args: the parsed arguments of the command.

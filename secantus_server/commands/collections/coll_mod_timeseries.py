@@ -21,7 +21,7 @@ _REFUSED = ("validator", "validationLevel", "validationAction", "changeStreamPre
 
 
 def check_timeseries_kind(args: dict[str, Any]) -> None:
-    """Refuse the options that a time-series collection does not have.
+    """Refuse options that are not valid for a time-series collection.
 
     Raises:
         CommandError: 72 InvalidOptions.
@@ -34,7 +34,9 @@ def check_timeseries_kind(args: dict[str, Any]) -> None:
 
 
 def modify_timeseries(request: Request, transaction: CatalogTransaction, collection: Collection, args: dict[str, Any]) -> Reply:
-    """Change the options of a time-series collection or an index of it; `cappedSize` and `cappedMax` have no effect, as in MongoDB.
+    """Change the options of a time-series collection or of one of its indexes.
+
+    `cappedSize` and `cappedMax` have no effect, as in MongoDB.
 
     Raises:
         CommandError: 72 InvalidOptions, 2, 14, 40415 for wrong options; 26 if the buckets are missing.
@@ -64,7 +66,7 @@ def modify_timeseries(request: Request, transaction: CatalogTransaction, collect
 
 
 def _changed_span(timeseries: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the option `timeseries` with another span of buckets, which can only become longer.
+    """Return the option `timeseries` with the new bucket span, which may only become longer.
 
     Raises:
         CommandError: 72 InvalidOptions.

@@ -20,16 +20,16 @@ from secantus_server.work.document_validation import DocumentValidator
 def change_to_constraint(
     request: Request, transaction: CatalogTransaction, collection: Collection, options: dict[str, Any], args: dict[str, Any]
 ) -> None:
-    """Prepare a collection for the level, give it the level, or take it away.
+    """Prepare a collection for the level "constraint", or set or remove the level.
 
     Arguments:
-        collection: the collection as it is.
-        options: its options after the command; this function changes them.
+        collection: the collection before the command.
+        options: the collection's options after the command; this function changes them.
         args: the arguments of collMod.
 
     Raises:
-        CommandError: 72 InvalidOptions, the steps are not in order or the validator cannot be changed now; 121
-            DocumentValidationFailure, a document does not satisfy the validator.
+        CommandError: 72 InvalidOptions if the steps are out of order or the validator cannot be changed now; 121
+            DocumentValidationFailure if a document does not satisfy the validator.
     """
     before = collection.options
     if args["validator"] is not None and (CONSTRAINT in (before.get("validationLevel"), args["validationLevel"]) or PREPARED in before):

@@ -31,7 +31,7 @@ _TEMPORARY = "tmp00000.convertToCapped."
 
 @command("convertToCapped", lenient=True, is_write=True, privileges=on_collection("convertToCapped"))
 def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
-    """Make a collection capped. Drop its indexes except the one on `_id`, and remove the oldest documents until it fits the size."""
+    """Make a collection capped. Drop all indexes except `_id`, and remove the oldest documents until the rest fits the size."""
     value = request.body[request.name]
     if type(value) is str and value.startswith("$"):
         raise _no_source(request.db, value)
@@ -126,10 +126,10 @@ def _source(transaction: CatalogTransaction, db: str, name: str) -> Collection:
 def _copy(
     request: Request, transaction: CatalogTransaction, collection: Collection, name: str, size: int, replaced: Binary | None = None
 ) -> None:
-    """Create the capped collection and copy the documents, oldest first, so that the cap removes the oldest.
+    """Create the capped collection and copy the documents into it, oldest first, so that the size limit removes the oldest.
 
     Arguments:
-        replaced: the UUID of the collection that it replaces, or None.
+        replaced: the UUID of the collection that the new one replaces, or None.
     """
     services = request.services
     options = {"capped": True, "size": int_value(size)}

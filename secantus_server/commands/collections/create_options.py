@@ -1,4 +1,4 @@
-"""create's arguments, and the collection options that they become.
+"""The arguments of create, and the collection options that are made from them.
 
 https://www.mongodb.com/docs/manual/reference/command/create/
 """
@@ -26,7 +26,7 @@ from secantus_server.work.special_collections import check_clustered, check_time
 
 MAX_CAPPED_SIZE = 2**50
 MAX_CAPPED_COUNT = 2**31 - 1
-# The configuration of a table: https://source.wiredtiger.com/11.3.1/struct_w_t___s_e_s_s_i_o_n.html
+# The options of a table's configuration: https://source.wiredtiger.com/11.3.1/struct_w_t___s_e_s_s_i_o_n.html
 WIREDTIGER_OPTIONS = frozenset(
     """access_pattern_hint allocation_size app_metadata assert block_allocation block_compressor cache_resident checksum colgroups
     collator columns dictionary encryption exclusive extractor format huffman_key huffman_value ignore_in_memory_cache_size immutable
@@ -36,7 +36,8 @@ WIREDTIGER_OPTIONS = frozenset(
     write_timestamp_usage""".split()
 )
 MAX_VIEW_BYTES = 16_000_000
-# A configuration that changes no answer: how the blocks of the table's file would be compressed. All collections share one table.
+# A configuration string that is accepted without effect: it only chooses the file's block compression, and all collections share one
+# table.
 _COMPRESSION = re.compile(r"\s*block_compressor\s*=\s*(?:none|snappy|zlib|zstd)\s*,?\s*")
 
 
@@ -83,15 +84,15 @@ _PRE_IMAGES = a.Arguments("create.changeStreamPreAndPostImages", {"enabled": a.F
 _INDEX_DEFAULTS = a.Arguments("create.indexOptionDefaults", {"storageEngine": a.document()}, generic=False)
 
 
-# The options that create accepts for a view and drops, as MongoDB does.
+# The options that create accepts for a view but does not store, as in MongoDB.
 _NOT_OF_VIEWS = ("capped", "size", "max", "validator", "validationLevel", "validationAction")
 
 
 def collection_options(request: Request, name: str, args: dict[str, Any]) -> dict[str, Any]:
-    """Return the collection options of create's arguments, as listCollections shows them.
+    """Return the collection options for create's arguments, in the form that listCollections shows.
 
     Raises:
-        CommandError: the arguments contradict each other or are not supported.
+        CommandError: the arguments are contradictory or not supported.
     """
     options: dict[str, Any] = {}
     if args["encryptedFields"] is not None:
@@ -183,7 +184,7 @@ def _collation(spec: dict[str, Any], options: dict[str, Any]) -> None:
 
 
 def _engine_options(args: dict[str, Any], options: dict[str, Any]) -> None:
-    """Check and keep the options of the storage engine, which have no effect."""
+    """Check the storage engine options and store them; they have no effect."""
     if args["indexOptionDefaults"]:
         engine = _INDEX_DEFAULTS.parse(args["indexOptionDefaults"])["storageEngine"]
         _check_engine(engine or {})
@@ -223,7 +224,7 @@ def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:
 
 
 def _id_index(args: dict[str, Any], options: dict[str, Any]) -> None:
-    """Check the definition of the index on `_id`; only one definition is valid."""
+    """Check the definition of the `_id` index; only one definition is valid."""
     spec = args["idIndex"]
     for option in ("viewOn", "timeseries", "clusteredIndex"):
         if args[option]:

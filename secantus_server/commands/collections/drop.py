@@ -59,10 +59,10 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _drop_views(request: Request) -> Reply:
-    """Drop all views: their definitions are the documents of `system.views`.
+    """Drop all views, because the client dropped `system.views`, whose documents are the view definitions.
 
     Raises:
-        CommandError: 20 IllegalOperation while there is a time-series collection, which is a view over its buckets.
+        CommandError: 20 IllegalOperation if the database has a time-series collection, which is a view over its buckets.
     """
 
     def body(transaction: CatalogTransaction) -> list[Collection]:

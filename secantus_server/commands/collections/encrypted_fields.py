@@ -1,4 +1,6 @@
-"""create's argument encryptedFields: which fields of a collection hold values that the client has encrypted, and how they are searched.
+"""The argument encryptedFields of create.
+
+It lists the fields of a collection whose values the client encrypts, and the kinds of queries on them.
 
 https://www.mongodb.com/docs/manual/core/queryable-encryption/fundamentals/encrypt-and-query/
 """
@@ -24,7 +26,7 @@ _AFFIXES = ("prefixPreview", "suffixPreview")
 _TEXTS = (*_AFFIXES, "substringPreview")
 _QUERY_TYPES = ("equality", *_RANGES, *_TEXTS)
 _NOT_ENCRYPTED = frozenset(["minKey", "maxKey", "null", "undefined"])
-# The settings that a search in texts requires, and the errors without them.
+# The settings that a text search on an encrypted field requires, with the error code for each missing setting.
 _REQUIRED = {
     "strMaxLength": 9783401,
     "strMinQueryLength": 9783402,
@@ -32,13 +34,13 @@ _REQUIRED = {
     "caseSensitive": 9783404,
     "diacriticSensitive": 9783405,
 }
-# The number of bits of a range's type, which limits trimFactor.
+# The number of bits of each type that supports range queries; it limits trimFactor.
 _BITS = {"int": 32, "long": 64, "date": 64, "double": 64, "decimal": 128}
 _PYTHON_TYPES = {"int": int, "long": Int64, "date": Date, "double": float}
 
 
 def _documents_without_nulls(name: str, value: Any) -> list[dict[str, Any]]:
-    """Check for an array of documents; as in MongoDB, a null in it has no effect."""
+    """Check for an array of documents and drop nulls in it, which have no effect, as in MongoDB."""
     found: list[dict[str, Any]] = a.documents().check(name, [item for item in a.array().check(name, value) if item is not None])
     return found
 
@@ -85,13 +87,13 @@ _QUERY = a.Arguments(
 
 
 def check_encrypted_fields(args: dict[str, Any]) -> None:
-    """Check encryptedFields and the arguments that it excludes.
+    """Check encryptedFields and the arguments that must not be combined with it.
 
     Arguments:
         args: create's arguments.
 
     Raises:
-        CommandError: with MongoDB's code.
+        CommandError: an argument is not valid; the code is MongoDB's.
     """
     config = args["encryptedFields"]
     fields = [_checked_field(field) for field in _CONFIG.parse(config)["fields"]]

@@ -25,7 +25,7 @@ OWN_DATABASES = ("admin", "config", "local")
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may list all databases, or requests only the authorized ones.
+    """Return whether the user may list all databases, or asks only for the authorized ones.
 
     Raises:
         CommandError: 13 Unauthorized.
@@ -57,7 +57,7 @@ def list_databases(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _names(request: Request, *, authorized_only: bool | None) -> list[str]:
-    """Return the names of the databases that the user may know of."""
+    """Return the names of the databases that the user may see."""
     names = sorted({*request.services.catalog.databases(), *OWN_DATABASES})
     grants = request.grants
     if grants is None or (not authorized_only and "listDatabases" in grants.on_cluster()):

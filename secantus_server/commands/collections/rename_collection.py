@@ -51,7 +51,7 @@ class _Place:
 
 
 def _may_rename(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may rename within the database, or may copy the collection and drop it.
+    """Return whether the user may rename within the database or, between databases, may copy and drop the collection.
 
     https://www.mongodb.com/docs/manual/reference/command/renameCollection/
     """
@@ -84,7 +84,7 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
     services = request.services
     recall(services, source.db, source.name)
 
-    # Exclusive, so that no transaction writes to the collection under its old name.
+    # Exclusive access, so that no transaction writes to the collection under its old name.
     def body(transaction: CatalogTransaction) -> None:
         collection = _source(transaction, source, args)
         dropped = _make_room(transaction, target, args["dropTarget"])

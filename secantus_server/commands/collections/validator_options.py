@@ -20,7 +20,7 @@ _ALLOWED = {"validationLevel": ("off", "strict", "moderate"), "validationAction"
 
 
 CONSTRAINT = "constraint"
-#: The option of collMod that prepares a collection for this level.
+#: The option of collMod that prepares a collection for the level "constraint".
 PREPARED = "prepareConstraintValidationLevel"
 
 
@@ -37,10 +37,10 @@ def check_validation(command: str, option: str, value: str | None, release: Rele
 
 
 def check_constraint(options: dict[str, Any]) -> None:
-    """Check the options of a collection whose validation level is to be constraint.
+    """Check the options of a collection with the validation level "constraint".
 
     Raises:
-        CommandError: 72 InvalidOptions, there is no validator, or its action is only to warn.
+        CommandError: 72 InvalidOptions if there is no validator or if its action is only to warn.
     """
     if options.get("validationLevel") != CONSTRAINT:
         return
@@ -54,12 +54,12 @@ def check_validator(db: str, name: str, validator: dict[str, Any], release: Rele
     """Check a validator.
 
     Raises:
-        CommandError: 72 for a collection that cannot have one, or the filter is not valid.
+        CommandError: 72 for a collection that cannot have a validator, or the error of an invalid filter.
     """
     if validator and db in ("admin", "local", "config"):
         raise CommandError(72, f"Document validators are not allowed on collection {db}.{name} in the {db} database")
     if validator and name.startswith("system."):
         raise CommandError(72, f"Document validators not allowed on system collection {db}.{name}")
     check_operators(validator, "a collection validator")
-    # Only parsed to check it: each write parses the validator with its own time.
+    # The result is not kept: each write parses the validator again, with its own current time.
     parse_match(validator, ParseContext(cluster_time=Timestamp(0, 0), clock_ms=lambda: 0, release=release))

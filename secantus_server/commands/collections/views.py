@@ -19,7 +19,7 @@ def check_view(request: Request, name: str, view_on: str, pipeline: list[Any]) -
     """Validate a view definition.
 
     Raises:
-        CommandError: 5 GraphContainsCycle, 165 ViewDepthLimitExceeded, or the pipeline is not valid, or it writes.
+        CommandError: 5 GraphContainsCycle, 165 ViewDepthLimitExceeded, or an error if the pipeline is not valid or writes.
     """
     stages = [stage for stage in pipeline if stage is not None]
     for stage in stages:
@@ -35,7 +35,7 @@ def _depth(request: Request, name: str, source: str) -> int:
     """Return the depth of the chain of views that begins at a source.
 
     Raises:
-        CommandError: 5, the chain contains the view itself.
+        CommandError: 5 if the chain contains the view itself.
     """
     if source == name:
         raise CommandError(5, f"View cycle detected: {request.db}.{name}")

@@ -30,7 +30,7 @@ _TOTALS = ("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDelet
 _CURSOR = a.Arguments("bulkWrite.cursor", {"batchSize": a.number(None, minimum=0)}, generic=False)
 
 
-# The action of each kind of operation.
+# The action that each kind of operation requires.
 _ACTIONS = {"insert": "insert", "update": "update", "delete": "remove"}
 
 
@@ -44,12 +44,15 @@ def _may_write(call: Authorized, grants: Grants) -> bool:
         if bypasses_validation(call) and "bypassDocumentValidation" not in actions:
             return False
         missing.append({action for action in _ACTIONS.values() if action not in actions})
-    # Most users may do everything; the operations are then not looked at.
+    # Most users lack no action, and the operations then need not be examined.
     return not any(missing) or all(_may_run(operation, missing) for operation in named(call, "ops"))
 
 
 def _may_run(operation: dict[str, Any], missing: list[set[str]]) -> bool:
-    """Return whether an operation needs none of the actions that are missing on its collection; the parser refuses an invalid one."""
+    """Return whether the user has the actions that an operation needs; `missing` lists the lacking actions of each namespace.
+
+    Return True for an invalid operation, which the parser refuses.
+    """
     kind = next(iter(operation), "")
     index = operation.get(kind)
     if kind not in _ACTIONS or not is_number(index) or not 0 <= float(str(index)) < len(missing):
@@ -105,7 +108,7 @@ class _Bulk:
         self.totals: Counter[str] = Counter()
 
     def run(self, operations: list[BulkOperation]) -> None:
-        """Run the operations; consecutive inserts into the same collection share transactions. Each counts in `opcounters`."""
+        """Run the operations and count each in `opcounters`. Consecutive inserts into the same collection share transactions."""
         counts = self._request.client.usage.counts
         for (kind, _), group in groupby(operations, key=lambda operation: (operation.kind, id(operation.target))):
             if self._stopped:
@@ -122,7 +125,7 @@ class _Bulk:
                 self._one(operation)
 
     def count(self) -> None:
-        """Count the documents that the operations have changed."""
+        """Add the numbers of changed documents to the server's counters."""
         usage = self._request.client.usage
         usage.inserted += self.totals["nInserted"] + self.totals["nUpserted"]
         usage.updated += self.totals["nMatched"]
@@ -183,8 +186,10 @@ class _Bulk:
         self._done(operation, deleted, nDeleted=deleted)
 
     def _check_fatal(self, error: CommandError) -> None:
-        """Raise an error that ends the whole command: it was killed, exceeded its time limit, its transaction failed, or the store has
-        stopped.
+        """Raise the error if it ends the whole command.
+
+        Such an error says that the command was killed, that it exceeded its time limit, that its transaction failed, or that the store
+        has stopped.
 
         Raises:
             CommandError: the error.

@@ -114,7 +114,7 @@ def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Targe
     """Return the collections of `nsInfo`.
 
     Raises:
-        CommandError: 73 InvalidNamespace, or an entry is not valid.
+        CommandError: 73 InvalidNamespace, or the error of an invalid entry.
     """
     requests: dict[str, Request] = {}
     targets = []

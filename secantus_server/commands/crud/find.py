@@ -101,7 +101,7 @@ def _prepare(
     collection = catalog.find(request.db, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     if collection is not None and collection.is_view:
-        # The view may produce metadata; its pipeline, which is parsed with that of the find, knows.
+        # Allow all metadata that a view can produce; the exact check follows when the view's pipeline is parsed with the find's stages.
         ctx.metadata = Metadata()
         ctx.metadata.available |= OF_VIEWS
     query, projection = _parse(args, ctx)
@@ -112,14 +112,14 @@ def _prepare(
 
 
 def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
-    """Return whether the document of a point lookup is the whole result, so that no cursor is needed."""
+    """Return whether the first batch of a point lookup contains the whole result, so that no cursor is needed."""
     if query.skip or query.show_record_id:
         return False
     return args["batchSize"] is None or args["batchSize"] > 1
 
 
 def _lookup_reply(namespace: str, found: Found | None, projection: Projection | None) -> Reply:
-    """Return the whole result of a point lookup."""
+    """Return the reply for the result of a point lookup."""
     documents = [] if found is None else [found[1] if projection is None else check_result_size(projection.apply(found[1]))]
     return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": namespace}}
 
@@ -160,7 +160,7 @@ def _open_cursor(
 
 
 def _watch(request: Request, collection: Collection | None, *, of_oplog: bool) -> Watch | None:
-    """Return the watch of a cursor that awaits data; None for a collection that does not exist."""
+    """Return the watch of a cursor that awaits data, or None if the collection does not exist."""
     writes = request.services.writes
     if collection is None:
         return writes.watch() if of_oplog else None
@@ -171,7 +171,7 @@ def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Pro
     """Return the query and the projection of find's arguments.
 
     Raises:
-        CommandError: one of them is not valid.
+        CommandError: an argument is not valid.
     """
     if args["projection"]:
         follow_metadata(ctx, args["projection"])
@@ -188,7 +188,7 @@ def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Pro
     )
     query.projection = args["projection"]
     if args["returnKey"]:
-        # returnKey replaces the document by its key, so that showRecordId has no effect.
+        # returnKey replaces the document with its index key, so showRecordId has no effect.
         query.return_key = True
     elif args["showRecordId"]:
         query.show_record_id = True

@@ -54,7 +54,7 @@ FIELDS = {
 
 
 def _may_modify(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may remove, or update and upsert, as the arguments ask."""
+    """Return whether the user may perform the requested removal, or the requested update and upsert."""
     actions = grants.on(call.db, collection_of(call))
     if call.body.get("remove"):
         return "remove" in actions
@@ -85,7 +85,7 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
         if collection is not None:
             shown = _shown(job.run(transaction, collection))
             if request.retry is not None:
-                # A copy, since the reply gets further fields.
+                # A copy, because further fields are added to the reply.
                 stage_retried(request, transaction, "findAndModify", shown.copy())
             return shown
         check_not_oplog(request.db, name)
@@ -99,7 +99,7 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _count(request: Request, last: dict[str, Any]) -> None:
-    """Count the document that the command has changed."""
+    """Add the document that the command changed to the server's counters."""
     usage = request.client.usage
     if "updatedExisting" not in last:
         usage.deleted += last["n"]
@@ -118,7 +118,7 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
 
 
 def _check_same_kind(request: Request, args: dict[str, Any], last: dict[str, Any]) -> None:
-    """Check that a command that is sent again is not an update that was a removal.
+    """Check that the retry of a removal is not an update.
 
     Raises:
         CommandError: 40606.
@@ -143,7 +143,7 @@ def _prepare(
 
 
 def _timeseries_removal(request: Request, args: dict[str, Any], name: str, collection: Collection) -> _RemoveMeasurement:
-    """Return the parsed command over a time-series collection, which can only remove a measurement.
+    """Return the parsed command on a time-series collection, where findAndModify can only remove a measurement.
 
     Raises:
         CommandError: 72 InvalidOptions for an update or a sort.
@@ -158,10 +158,10 @@ def _timeseries_removal(request: Request, args: dict[str, Any], name: str, colle
 
 
 def _check_arguments(args: dict[str, Any]) -> None:
-    """Check that the arguments fit together.
+    """Check that the arguments do not contradict each other.
 
     Raises:
-        CommandError: 9 FailedToParse, they contradict each other.
+        CommandError: 9 FailedToParse.
     """
     if args["remove"]:
         if args["update"] is not None:
@@ -185,7 +185,7 @@ def _shown(outcome: Outcome) -> Reply:
 
 
 class _Job:
-    """A parsed command, of either kind: its query, and the projection of the document that it returns."""
+    """The base of the parsed commands: a query, and the projection of the returned document."""
 
     def __init__(self, request: Request, args: dict[str, Any], query: CanonicalQuery) -> None:
         self.request = request
@@ -196,7 +196,7 @@ class _Job:
             self.projection = parse_projection(args["fields"], query.context, match=query.match)
 
     def shown(self, document: bytes | None) -> bytes | None:
-        """Return a document as the reply shows it. Call this before the commit: if it fails, the command must not change anything.
+        """Return the projected document for the reply. Call this before the commit, because a failure must leave the data unchanged.
 
         Raises:
             CommandError: 10334 BSONObjectTooLarge, or the projection cannot be applied.
@@ -206,14 +206,14 @@ class _Job:
         return check_result_size(self.projection.apply(document))
 
     def projected(self, below: PlanStage) -> PlanStage:
-        """Return the stage of a write with the projection of the returned document on top, for explain."""
+        """Return the plan for explain: the stage of the write below the projection of the returned document."""
         if self.projection is None or below.name == "EOF":
             return below
         fields = self.args["fields"]
         return stage(projection_name(fields, self.projection), {"transformBy": fields}, returned=below.returned, inputs=[below])
 
     def target(self, transaction: Transaction, collection: Collection) -> tuple[int, bytes] | None:
-        """Return the document to change, with its RecordId."""
+        """Return the RecordId and the document to change, or None if no document matches."""
         source = plan_of(collection, self.query)
         found = source.first(transaction.unit, self.request.operation.check)
         if found is not None:
@@ -244,7 +244,7 @@ class _Remove(_Job):
 
 
 class _RemoveMeasurement(_Job):
-    """findAndModify with `remove` over a time-series collection."""
+    """findAndModify with `remove` on a time-series collection."""
 
     nothing: Outcome = (None, {"n": 0})
 

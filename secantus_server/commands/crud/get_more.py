@@ -39,7 +39,7 @@ def _term(name: str, value: Any) -> Int64:
 
 
 def _may_continue(call: Authorized, grants: Grants) -> bool:
-    """Return whether the cursor is the user's, who may still run the command that opened it.
+    """Return whether the cursor belongs to the user and the user may still run the command that opened it.
 
     Raises:
         CommandError: 13 Unauthorized.
@@ -59,7 +59,7 @@ def _may_continue(call: Authorized, grants: Grants) -> bool:
 
 
 def _may_kill(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may end all cursors, or these are the user's."""
+    """Return whether the user may kill all cursors, or owns the listed ones."""
     action = "killAnyCursor"
     if action in grants.on_cluster() or action in grants.on(call.db, collection_of(call)):
         return True
@@ -110,7 +110,7 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: int | None) -> None:
-    """Refuse a getMore that does not match the cursor, which stays open.
+    """Refuse a getMore that does not match the cursor; the cursor stays open.
 
     Raises:
         CommandError: 13 Unauthorized, 2 BadValue, 50736 to 50738 for another session.
@@ -129,7 +129,7 @@ def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: in
 
 
 def _other_transaction(request: Request, cursor: Cursor) -> CommandError:
-    """Return the error of a getMore outside the transaction of its cursor, or inside one that is not the cursor's."""
+    """Return the error of a getMore that runs outside the cursor's transaction or inside another transaction."""
     number = request.body.get("txnNumber")
     if cursor.transaction is None:
         text = f"Cannot run getMore on cursor {cursor.id}, which was not created in a transaction, in transaction {number}"
@@ -141,7 +141,7 @@ def _other_transaction(request: Request, cursor: Cursor) -> CommandError:
 
 
 def _read_labelled(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
-    """Return a batch; see `_read`. An error after which a driver can resume a change stream says so."""
+    """Return a batch, see `_read`. Label the errors after which a driver can resume a change stream."""
     try:
         if request.services.fail_points.active:
             enter_get_more(request, cursor.namespace)
@@ -153,7 +153,7 @@ def _read_labelled(request: Request, cursor: Cursor, args: dict[str, Any]) -> li
 
 
 def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
-    """Return a batch; a cursor that awaits data blocks until the next write or its time limit.
+    """Return a batch. If the cursor awaits data, block until the next write or the time limit.
 
     Raises:
         CommandError: 175 QueryPlanKilled, 136 CappedPositionLost, 237 CursorKilled, or an error while reading the documents.
@@ -173,7 +173,7 @@ def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]
                 return batch
             left = deadline - clock.monotonic()
             if left <= 0 or not watch.wait(left):
-                # A commit may just have happened.
+                # A commit may have happened just before the time limit.
                 _check_killed(request, cursor)
                 return _batch_if_any(request, cursor, watch, args["batchSize"])
     finally:
@@ -193,12 +193,12 @@ def _check_killed(request: Request, cursor: Cursor) -> None:
 
 
 def _batch_if_any(request: Request, cursor: Cursor, watch: Watch, size: int | None) -> list[bytes]:
-    """Return the next batch; read nothing if nothing was written since the last read.
+    """Return the next batch, without reading if nothing was written since the last read.
 
     Raises:
         CommandError: as `_read`.
     """
-    # Every commit up to this time is visible to the read, or has been reported to the watch.
+    # Every commit up to this time is visible to the read below or has already been reported to the watch.
     newest = request.services.oplog.newest_stamp
     batch: list[bytes] = []
     if watch.stale or not cursor.at_end:

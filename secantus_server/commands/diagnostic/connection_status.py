@@ -24,7 +24,7 @@ _EVERYTHING = {"resource": {"anyResource": True}, "actions": ["anyAction"]}
     "connectionStatus", {"showPrivileges": a.boolean()}, in_transaction=InTransaction.LATER, in_api_v1=True, privileges=UNAUTHENTICATED
 )
 def connection_status(request: Request, args: dict[str, Any]) -> Reply:
-    """Return the users that are authenticated on the connection."""
+    """Return the users authenticated on the connection."""
     grants = request.grants
     users = [{"user": user, "db": db} for user, db in request.client.users]
     info: Reply = {"authenticatedUsers": users, "authenticatedUserRoles": _roles(request) if users else []}

@@ -32,7 +32,7 @@ def db_stats(request: Request, args: dict[str, Any]) -> Reply:
     scale = args["scale"]
     reply: Reply = {
         "db": request.db,
-        # MongoDB keeps the definitions of views in a collection, system.views, and counts it.
+        # MongoDB keeps view definitions in the collection system.views, which it counts.
         "collections": Int64(len(stored) + (1 if views else 0)),
         "views": Int64(views),
         "objects": Int64(objects),
@@ -50,7 +50,7 @@ def db_stats(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _disk(request: Request, scale: int) -> Reply:
-    """Return the used and the total space of the disk that holds the data."""
+    """Return the used and the total space of the disk that contains the data directory."""
     settings = request.services.settings
     usage = shutil.disk_usage("/" if settings.in_memory else settings.storage_path)
     return {"fsUsedSize": usage.used / scale, "fsTotalSize": usage.total / scale}

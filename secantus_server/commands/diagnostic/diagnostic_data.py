@@ -1,4 +1,4 @@
-"""getDiagnosticData: the statistics that monitoring programs such as the Prometheus exporter for MongoDB collect with one command.
+"""getDiagnosticData: the statistics that monitoring programs, such as the Prometheus exporter for MongoDB, collect in one command.
 
 https://www.mongodb.com/docs/manual/administration/full-time-diagnostic-data-capture/
 """
@@ -17,7 +17,7 @@ _ON_REPLICA_SETS = ("replSetGetStatus",)
 
 @command("getDiagnosticData", {}, admin_only=True, privileges=on_cluster("serverStatus", "replSetGetStatus"))
 def get_diagnostic_data(request: Request, _args: dict[str, Any]) -> Reply:
-    """Return the replies of several commands on the server's state, each with the times of its begin and end."""
+    """Return the replies of several commands on the server's state, each with its start and end times."""
     names = ("serverStatus", *(_ON_REPLICA_SETS if request.services.settings.replica_set else ()))
     data: dict[str, Any] = {"start": _now(request)}
     for name in names:

@@ -16,14 +16,14 @@ from secantus_server.work.explain import explain_command
 
 
 def _may_run_explained(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may run the explained command; whatever is not a command is refused by explain itself."""
+    """Return whether the user may run the explained command. Return True for an unknown command, which explain refuses."""
     inner = call.body[call.name]
     if type(inner) is not dict or not inner:
         return True
     name = next(iter(inner))
     if not is_command(name):
         return True
-    # The database of the inner command is that of explain, or explain refuses it.
+    # explain refuses an inner command on another database, so its own database is the right one to check.
     explained = OtherCommand(name, call.db, inner, call.message, call.client, call.services)
     return is_authorized(find_command(name).privileges, explained, grants)
 

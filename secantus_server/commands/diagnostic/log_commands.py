@@ -41,7 +41,7 @@ def get_log(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("logRotate", {}, admin_only=True, privileges=on_cluster("logRotate"))
 def log_rotate(request: Request, _args: dict[str, Any]) -> Reply:
-    """Begin a new log file; without one, do nothing."""
+    """Start a new log file. Do nothing if the server does not log to a file."""
     target = request.body[request.name]
     if type(target) is not str and type(target) is not bool and not is_number(target):
         raise wrong_type("logRotate.logRotate", target, "[bool, long, int, decimal, double, string]")

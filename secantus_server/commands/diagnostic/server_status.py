@@ -1,4 +1,4 @@
-"""serverStatus and connPoolStats; counters that this server does not measure are zero.
+"""serverStatus and connPoolStats. Counters that this server does not measure are zero.
 
 https://www.mongodb.com/docs/manual/reference/command/serverStatus/
 """
@@ -78,7 +78,7 @@ def _connections(services: Services) -> Reply:
 
 
 def _active(services: Services) -> tuple[int, int]:
-    """Return the number of running commands that read and that write; those on no data, such as a waiting hello, do not count."""
+    """Return the numbers of running read and write commands. Commands that access no data, such as a waiting hello, do not count."""
     commands = [command_to_run(next(iter(one.body))) for one in services.operations.all()]
     return sum(one.is_read and not one.is_write for one in commands), sum(one.is_write for one in commands)
 
@@ -92,7 +92,7 @@ def _global_lock(services: Services) -> Reply:
 
 
 def _locks(services: Services) -> Reply:
-    """Return how many commands have read and written: each counts as one acquisition of the global lock."""
+    """Return the numbers of commands that read and wrote. Each counts as one acquisition of the global lock."""
     latencies = services.connections.usage().all_latencies()
     counts = {"r": Int64(latencies["reads"][0] + latencies["commands"][0]), "w": Int64(latencies["writes"][0])}
     return {"Global": {"acquireCount": counts}}
@@ -114,7 +114,7 @@ def _network(services: Services) -> Reply:
     return {**sent, "physicalBytesIn": sent["bytesIn"], "physicalBytesOut": sent["bytesOut"], "numRequests": Int64(traffic.requests)}
 
 
-# The statistics that mongostat reads, and other gauges. WiredTiger's counters are off, since they would slow every operation down.
+# The statistics that mongostat reads, and other gauges. WiredTiger's own counters are off because they would slow down every operation.
 _GAUGES = ("bytes currently in the cache", "maximum bytes configured", "pages currently held in the cache",
            "tracked dirty bytes in the cache", "tracked dirty pages in the cache")  # fmt: skip
 
@@ -123,7 +123,7 @@ def _wired_tiger(services: Services) -> Reply:
     statistics = services.engine.statistics()
     return {
         "cache": {name: Int64(statistics[f"cache: {name}"]) for name in _GAUGES},
-        # MongoDB 8 shows them below `queues`, where not all programs look.
+        # MongoDB 8 shows these counters under `queues`, but some programs read them here.
         "concurrentTransactions": _tickets(services),
         "transaction": {"transaction checkpoints": Int64(services.engine.checkpoints)},
     }
@@ -179,7 +179,7 @@ def _cursors(services: Services) -> Reply:
 
 
 def _extra_info(_services: Services) -> Reply:
-    """Return what the kernel counts for the process."""
+    """Return the kernel's counters for the process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     faults = {"page_faults": Int64(used.ru_majflt), "page_reclaims": Int64(used.ru_minflt)}
     times = {"user_time_us": Int64(int(used.ru_utime * 1e6)), "system_time_us": Int64(int(used.ru_stime * 1e6))}
@@ -187,7 +187,7 @@ def _extra_info(_services: Services) -> Reply:
 
 
 def _tickets(services: Services) -> Reply:
-    """Return the running reads and writes: those that MongoDB admits by tickets; nothing waits here."""
+    """Return the numbers of running reads and writes in the form of MongoDB's tickets; this server makes none of them wait."""
     readers, writers = _active(services)
     total = services.settings.session_max
     return {name: {"out": out, "available": total - out, "totalTickets": total} for name, out in (("write", writers), ("read", readers))}
@@ -210,7 +210,7 @@ def _transactions(services: Services) -> Reply:
 
 
 def _transport_security(services: Services) -> Reply:
-    """Return the numbers of TLS connections since the start, by version; older versions are not accepted."""
+    """Return the numbers of TLS connections since the start, by version. Older versions are not accepted and not counted."""
     accepted = {version: services.counters.value(f"tls.TLSv{version}") for version in ("1.2", "1.3")}
     return {name: Int64(accepted.get(name, 0)) for name in ("1.0", "1.1", "1.2", "1.3", "unknown")}
 
@@ -221,7 +221,7 @@ def _replication(services: Services) -> Reply:
         "setName": topology.replica_set,
         "setVersion": 1,
         "isWritablePrimary": True,
-        # mongostat knows a primary by the older name only.
+        # mongostat recognizes a primary only by this older name.
         "ismaster": True,
         "secondary": False,
         "primary": topology.address,
@@ -255,7 +255,7 @@ _SECTIONS: dict[str, Callable[[Services], Reply]] = {
 
 @command("connPoolStats", lenient=True, privileges=on_cluster("connPoolStats"))
 def conn_pool_stats(request: Request, _args: dict[str, Any]) -> Reply:
-    """Report the connections to other servers: there are none."""
+    """Report that the server has no connections to other servers."""
     current = _connections(request.services)["current"]
     totals = {"totalInUse": 0, "totalAvailable": 0, "totalLeased": 0, "totalCreated": 0, "totalRefreshing": 0, "totalRefreshed": 0}
     return {"numClientConnections": current, "numAScopedConnections": 0, **totals, "pools": {}, "hosts": {}}

@@ -26,7 +26,7 @@ from secantus_server.work.collections import recall
 from secantus_server.work.writing import check_not_view
 
 _NOT_WITH_METADATA = ("full", "repair", "background", "fixMultikey", "checkBSONConformance", "enforceFastCount")
-# The most inconsistencies of one kind that the reply describes.
+# The maximum number of inconsistencies of one kind that the reply describes.
 MAX_DESCRIBED = 100
 
 
@@ -65,7 +65,7 @@ def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _check_options(body: dict[str, Any]) -> None:
-    """Check the options, which may have any type."""
+    """Check the combination of the options; each may have any type."""
     if _on(body, "metadata") and any(_on(body, option) for option in _NOT_WITH_METADATA):
         raise CommandError(72, "Running validate with { metadata: true } cannot be combined with another option")
     if _on(body, "background") and any(_on(body, option) for option in ("full", "repair", "enforceFastCount")):

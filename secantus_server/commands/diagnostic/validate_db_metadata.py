@@ -1,4 +1,4 @@
-"""validateDBMetadata: the check of the catalog against the Stable API.
+"""validateDBMetadata: checks the catalog against the Stable API.
 
 https://www.mongodb.com/docs/manual/reference/command/validateDBMetadata/
 """

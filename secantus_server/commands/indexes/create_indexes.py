@@ -41,7 +41,7 @@ MAX_INDEXES = 64
 # The maximum number of members of a replica set.
 MAX_MEMBERS = 50
 _QUORUM_MODES = ("votingMembers", "majority")
-# Options that distinguish indexes on the same key pattern.
+# Options that distinguish indexes with the same key pattern.
 _IDENTITY = ("unique", "sparse", "collation", "wildcardProjection")
 
 
@@ -79,9 +79,10 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _create_exclusively(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
-    """Create the indexes with exclusive access, so that no transaction writes without the entries of an index that it does not see.
+    """Create the indexes with exclusive access. Otherwise a transaction that does not see an index could write without its entries.
 
-    Create a missing collection before: this may have to wait for a transaction that creates it too, and which needs access to end.
+    Create a missing collection before taking exclusive access. The creation may wait for a transaction that also creates the collection,
+    and that transaction could not end during exclusive access.
     """
     services, missing = request.services, False
     while True:
@@ -144,10 +145,10 @@ def check_commit_quorum(quorum: Any) -> None:
 
 
 def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition with its collation: its own or the collection's; the simple collation is omitted.
+    """Return the definition with its own collation or, by default, the collection's. The simple collation is omitted.
 
     Raises:
-        CommandError: 67, an index of this kind cannot have a collation; 2, the index on `_id` differs from the collection's.
+        CommandError: 67 if this kind of index cannot have a collation, 2 if the collation of the `_id` index is not the collection's.
     """
     own = collection.options.get("collation")
     if is_on_id(spec["key"]):
@@ -189,10 +190,10 @@ def _check_only_one(spec: dict[str, Any], others: list[dict[str, Any]]) -> None:
 
 
 def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str, Any]]) -> bool:
-    """Return whether two definitions are of the same index.
+    """Return whether two definitions describe the same index.
 
     Raises:
-        CommandError: they are not, but conflict: one collection cannot have both.
+        CommandError: they describe different indexes that one collection cannot have together.
     """
     same_key = encode(_plain_key(spec["key"])) == encode(_plain_key(other["key"]))
     same_identity = _identity(spec) == _identity(other)

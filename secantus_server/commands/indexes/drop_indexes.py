@@ -67,7 +67,7 @@ def choose_indexes(collection: Collection, wanted: Any) -> list[Index]:
     """Return the indexes selected by a name, a key pattern, a list of names, or "*".
 
     Raises:
-        CommandError: 27 IndexNotFound, 72 for the index on _id, 14.
+        CommandError: 27 IndexNotFound, 72 for the `_id` index, 14.
     """
     if wanted in ("*", ["*"]):
         return [index for index in collection.indexes if not index.is_id]

@@ -51,7 +51,7 @@ def _specs(request: Request, collection: Collection) -> list[dict[str, Any]]:
         return [spec for spec in shown if spec is not None]
     check_not_view(collection)
     if collection.name == "system.profile":
-        # The index on `_id` of the profiler's collection is ours: MongoDB's has none.
+        # In MongoDB, the profiler's collection has no `_id` index, so do not list the one that this server keeps.
         return []
-    # The buckets of a time series are clustered without an index that is listed.
+    # The bucket collection of a time series is clustered, but its clustered index is not listed.
     return [index.kind.listed(index.spec) for index in (collection.counted_indexes if collection.holds_buckets else collection.indexes)]

@@ -1,4 +1,6 @@
-"""createSearchIndexes, updateSearchIndex, dropSearchIndex; refused unless search indexes are enabled, as by a MongoDB without Search.
+"""createSearchIndexes, updateSearchIndex and dropSearchIndex.
+
+Unless search indexes are enabled, they are refused as by a MongoDB server without Search.
 
 https://www.mongodb.com/docs/manual/reference/command/createSearchIndexes/
 """
@@ -28,7 +30,7 @@ DEFAULT_NAME = "default"
 _INDEX_FIELDS: dict[str, tuple[str, ...]] = {"name": ("string",), "type": ("string",), "definition": ("object",)}
 
 T = TypeVar("T")
-# Returns the collection's new search indexes, and the command's result.
+# A function that returns the collection's new search indexes and the command's result.
 Change = Callable[[list[dict[str, Any]]], tuple[list[dict[str, Any]], T]]
 
 
@@ -124,7 +126,7 @@ def _wanted(request: Request) -> dict[str, Any]:
 
 
 def _change(request: Request, change: Change[T]) -> T:
-    """Change a collection's search indexes. Exclusively, so that every transaction has begun before or after the change."""
+    """Change a collection's search indexes with exclusive access, so that no transaction is open during the change."""
     name = collection_name(request.name, request.db, request.body[request.name])
     recall(request.services, request.db, name)
 

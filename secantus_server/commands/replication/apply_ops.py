@@ -21,7 +21,7 @@ from secantus_server.work.apply_operations import apply_operation
     {
         "allowAtomic": a.boolean(True),
         "alwaysUpsert": a.boolean(True),
-        # mongorestore sends it. Validators never apply to these entries.
+        # mongorestore sends this argument. It has no effect: validators never apply to these entries.
         "bypassDocumentValidation": a.boolean(),
         "oplogApplicationMode": a.string(),
         "preCondition": a.anything(),
@@ -31,7 +31,7 @@ from secantus_server.work.apply_operations import apply_operation
     privileges=on_cluster("applyOps"),
 )
 def apply_ops(request: Request, args: dict[str, Any]) -> Reply:
-    """Apply entries of an oplog, one after the other, up to the first that fails."""
+    """Apply oplog entries in order, up to the first that fails."""
     operations = request.body[request.name]
     if type(operations) is not list:
         raise CommandError(14, f"BSON field 'applyOps.applyOps' is the wrong type '{type_name(operations)}', expected type 'array'")

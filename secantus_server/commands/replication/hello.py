@@ -1,4 +1,4 @@
-"""hello and its older name isMaster.
+"""hello, and isMaster, its older name.
 
 https://www.mongodb.com/docs/manual/reference/command/hello/
 """
@@ -79,7 +79,7 @@ def _describe(request: Request, primary_field: str) -> Reply:
     if request.client.compressors:
         reply["compression"] = list(request.client.compressors)
     if waits and not topology.is_closed:
-        # While the server stops, no hello waits: a stream would send replies without a pause, and delay the stop.
+        # No hello waits while the server stops. A streaming hello would then reply in a tight loop and delay the stop.
         request.next_body = {**body, "topologyVersion": topology.version()}
     return reply
 
@@ -104,7 +104,7 @@ def _replica_set(request: Request, is_primary: bool) -> Reply:
 
 
 def _user(value: Any) -> tuple[str, str]:
-    """Return the database and the name of a user that is given as `database.name` or as `{user, db}`.
+    """Return the database and the name of a user, given as `database.name` or as `{user, db}`.
 
     Raises:
         CommandError: 2 BadValue, 14 TypeMismatch.
@@ -120,13 +120,13 @@ def _user(value: Any) -> tuple[str, str]:
 
 
 def _mechanisms(request: Request, db: str, name: str) -> Reply:
-    """Return the mechanisms that a user has credentials for."""
+    """Return the authentication mechanisms that the user has credentials for."""
     stored = find_user(request.services, db, name)
     return {} if stored is None else {"saslSupportedMechs": [name for name in stored.get("credentials") or {} if name != "external"]}
 
 
 def _speculate(request: Request, start: dict[str, Any]) -> Reply:
-    """Return the reply to the saslStart that a driver includes; nothing if it fails: the driver then starts again.
+    """Return the reply to the saslStart that the driver included in its hello. If it fails, return nothing; the driver then starts again.
 
     https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#speculative-authentication
     """
@@ -142,7 +142,7 @@ def _speculate(request: Request, start: dict[str, Any]) -> Reply:
 
 
 def _speculate_by_certificate(request: Request, start: dict[str, Any]) -> Reply:
-    """Return the reply to the authenticate that a driver includes; nothing if it fails."""
+    """Return the reply to the authenticate that the driver included in its hello, or nothing if it fails."""
     db, user = start.get("db", x509.EXTERNAL), start.get("user")
     if type(db) is not str or not (user is None or type(user) is str):
         return {}
@@ -153,7 +153,7 @@ def _speculate_by_certificate(request: Request, start: dict[str, Any]) -> Reply:
 
 
 def _remember_client(request: Request) -> None:
-    """Store the client's metadata and compressors, which only its first hello may contain."""
+    """Store the client's metadata and compressors. Only a client's first hello may contain metadata."""
     metadata = request.body.get("client")
     if metadata is not None:
         if request.client.metadata is not None:
@@ -164,13 +164,13 @@ def _remember_client(request: Request) -> None:
             raise wrong_type(f"{request.name}.compression", offered, "array")
         request.client.metadata = metadata
         request.client.is_internal = "internalClient" in request.body
-        # A client that has not authenticated may offer thousands of names: look for the modules once, and keep each name once.
+        # An unauthenticated client may offer thousands of names, so look up the available modules only once and keep each name only once.
         available = available_compressors()
         request.client.compressors = tuple(dict.fromkeys(name for name in offered if type(name) is str and name in available))
 
 
 def _await_change(request: Request) -> None:
-    """Block until the topology version differs from the client's, at most for `maxAwaitTimeMS`.
+    """Block until the topology version differs from the client's, but no longer than `maxAwaitTimeMS`.
 
     Raises:
         CommandError: 31368, 31372 or 31373 for invalid arguments; 50 MaxTimeMSExpired, or the error that the command was killed with.

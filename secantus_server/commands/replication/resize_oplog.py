@@ -1,4 +1,4 @@
-"""replSetResizeOplog: how much of the oplog is kept.
+"""replSetResizeOplog: changes how much of the oplog is kept.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetResizeOplog/
 """

@@ -1,6 +1,6 @@
 """replSetStepDown, replSetFreeze and replSetStepUp, on the only member of the replica set.
 
-It is elected again without a command, soon after it has stepped down: see `Topology`. Connections stay open.
+After stepping down, the member is soon elected again without a command, see `Topology`. Connections stay open.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/
 """
@@ -29,7 +29,7 @@ _INTERRUPTED = 11602
     privileges=on_cluster("replSetStateChange"),
 )
 def repl_set_step_down(request: Request, args: dict[str, Any]) -> Reply:
-    """Make the primary a secondary for a while. Open transactions are aborted, and writes that run are interrupted.
+    """Make the primary a secondary for a while. Abort open transactions and interrupt running writes.
 
     Raises:
         CommandError: 76 on a standalone server, 2 for invalid periods, 10107 on a secondary.
@@ -52,7 +52,7 @@ def repl_set_step_down(request: Request, args: dict[str, Any]) -> Reply:
 
 @command("replSetFreeze", lenient=True, admin_only=True, privileges=on_cluster("replSetStateChange"))
 def repl_set_freeze(request: Request, _args: dict[str, Any]) -> Reply:
-    """Keep a secondary from being elected for some seconds; 0 ends that.
+    """Prevent a secondary from being elected for some seconds; 0 allows its election again.
 
     Raises:
         CommandError: 76 on a standalone server, 2 for an invalid period, 95 for a period on the primary.
@@ -79,7 +79,7 @@ def _check_replica_set(request: Request) -> None:
 
 
 def _seconds(request: Request, what: str) -> int:
-    """Return the argument of a command: a number of seconds.
+    """Return the command's argument, a number of seconds.
 
     Raises:
         CommandError: 2 BadValue.
@@ -92,7 +92,7 @@ def _seconds(request: Request, what: str) -> int:
 
 
 def _interrupt_writes(request: Request) -> None:
-    """Interrupt what a secondary cannot continue: running writes and open transactions."""
+    """Interrupt running writes and open transactions, which a secondary cannot continue."""
     services = request.services
     message = "operation was interrupted because the node stepped down"
     for operation in services.operations.all():

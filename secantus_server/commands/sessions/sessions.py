@@ -34,7 +34,7 @@ _PATTERN = a.Arguments(
     {"lsid": a.document(), "uid": a.Field(_uid), "users": a.documents(), "roles": a.documents()},
     generic=False,
 )
-# The error of the operations and transactions of a killed session.
+# The error with which the operations and transactions of a killed session end.
 _INTERRUPTED = 11601
 
 
@@ -64,14 +64,14 @@ def end_sessions(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _may_kill(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may kill the sessions of others, or these are the user's."""
+    """Return whether the user may kill other users' sessions, or lists only its own."""
     sessions = call.body[call.name]
     others = type(sessions) is list and any(type(one) is dict and one.get("uid", call.client.uid) != call.client.uid for one in sessions)
     return not others or "killAnySession" in grants.on_cluster()
 
 
 def _may_impersonate(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may choose sessions by users and roles, or does not do so."""
+    """Return whether the user may select sessions by users and roles, or the patterns do not do so."""
     patterns = call.body[call.name]
     chooses = type(patterns) is list and any(type(one) is dict and (one.get("users") or one.get("roles")) for one in patterns)
     return not chooses or "impersonate" in grants.on_cluster()
@@ -89,7 +89,7 @@ def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("killAllSessions", lenient=True, privileges=on_cluster("killAnySession"))
 def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
-    """Kill the operations, transactions and cursors of all sessions, or of those of the given users."""
+    """Kill the operations, transactions and cursors of all sessions, or of the sessions of the given users."""
     users = [_USER.parse(user) for user in _listed(request, nulls=True)]
     digests = {user_digest(user["user"], user["db"]) for user in users}
     _kill_matching(request, lambda session: not users or _user_of(session) in digests)
@@ -103,7 +103,7 @@ def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     privileges=on_cluster("killAnySession", by_arguments=("impersonate",), check=_may_impersonate),
 )
 def kill_all_sessions_by_pattern(request: Request, _args: dict[str, Any]) -> Reply:
-    """Kill the operations, transactions and cursors of the sessions that match one of the patterns, or of all for no pattern."""
+    """Kill the operations, transactions and cursors of sessions that match a pattern, or of all sessions if there are no patterns."""
     patterns = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
     matchers = [_matcher(pattern) for pattern in patterns]
     _kill_matching(request, lambda session: not matchers or any(matches(session) for matches in matchers))
@@ -112,7 +112,7 @@ def kill_all_sessions_by_pattern(request: Request, _args: dict[str, Any]) -> Rep
 
 @command("refreshLogicalSessionCacheNow", {}, admin_only=True, privileges=AUTHENTICATED)
 def refresh_logical_session_cache_now(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Do nothing: config.system.sessions always shows the present sessions."""
+    """Do nothing: config.system.sessions always shows the current sessions."""
     return {}
 
 
@@ -129,7 +129,7 @@ def _user_of(session: bytes) -> bytes:
 
 
 def _matcher(pattern: dict[str, Any]) -> Callable[[bytes], bool]:
-    """Return whether a session matches a pattern; without access control, sessions have no user.
+    """Return a function that tells whether a session matches a pattern. Without access control, sessions have no user.
 
     Raises:
         CommandError: 14, 40414, 40415 for a malformed pattern.
@@ -161,7 +161,7 @@ def _kill_matching(request: Request, matches: Callable[[bytes], bool]) -> None:
 
 
 def _listed(request: Request, *, nulls: bool) -> list[dict[str, Any]]:
-    """Return the documents that a command lists; `nulls` says that it ignores nulls among them.
+    """Return the documents of the command's array. If `nulls` is true, nulls in the array are ignored.
 
     Raises:
         CommandError: 40414 or 14.
@@ -176,7 +176,7 @@ def _listed(request: Request, *, nulls: bool) -> list[dict[str, Any]]:
 
 
 def _session_ids(request: Request, *, nulls: bool = False) -> frozenset[bytes]:
-    """Return the ids of the sessions that a command lists.
+    """Return the ids of the sessions that the command lists.
 
     Raises:
         CommandError: 14, 40414, 40415, or 2 for more than 10,000 sessions.
@@ -198,7 +198,7 @@ def _session_ids(request: Request, *, nulls: bool = False) -> frozenset[bytes]:
     own = request.client.uid
     if not own or request.name != "killSessions":
         return frozenset(bytes(session["id"]) + own for session in sessions)
-    # Sessions of others have a user; the client has the right to kill them.
+    # A session with a `uid` may belong to another user; the check of privileges has already allowed that.
     return frozenset(bytes(session["id"]) + (session["uid"] if isinstance(session.get("uid"), bytes) else own) for session in sessions)
 
 
@@ -207,7 +207,7 @@ def _kill(request: Request, ids: frozenset[bytes]) -> None:
 
 
 def _interrupt(request: Request, is_killed: Callable[[bytes], bool]) -> None:
-    """Kill the operations of sessions, except the current one."""
+    """Kill the operations of sessions, except the current operation."""
     operations = request.services.operations
     for operation in operations.all():
         session = operation.session

@@ -13,7 +13,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 
-# Parsed by the commands themselves, which are unknown unless test commands are enabled, whatever their fields are.
+# The commands parse these arguments themselves: if test commands are disabled, they must fail as unknown before any field is checked.
 _WAIT = a.Arguments("waitForFailPoint", {"timesEntered": a.number(required=True, minimum=0)})
 _MAX_COUNT = 2**31 - 1
 _BAD_VALUE, _TYPE_MISMATCH, _ILLEGAL = 2, 14, 20
@@ -21,7 +21,7 @@ _BAD_VALUE, _TYPE_MISMATCH, _ILLEGAL = 2, 14, 20
 
 @command("configureFailPoint", lenient=True, admin_only=True, privileges=AUTHENTICATED)
 def configure_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
-    """Set a fail point, or end it; the reply's `count` says how often it has acted so far.
+    """Set or clear a fail point. The reply's `count` says how often it has been triggered so far.
 
     Raises:
         CommandError: 59 unless test commands are enabled, 266 for an unknown fail point, 2, 14 or 20 for an invalid argument.
@@ -36,7 +36,7 @@ def configure_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("waitForFailPoint", lenient=True, admin_only=True, privileges=AUTHENTICATED)
 def wait_for_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
-    """Wait until a fail point has acted `timesEntered` times since the server's start.
+    """Block until a fail point has been triggered `timesEntered` times since the server's start.
 
     Raises:
         CommandError: 59 unless test commands are enabled, 40414 without `timesEntered` or `maxTimeMS`, 266 for an unknown fail point, 50
@@ -62,10 +62,10 @@ def _name(request: Request) -> str:
 
 
 def _parse_mode(mode: Any) -> Mode | None:
-    """Return the mode; None ends the fail point.
+    """Return the mode; None turns the fail point off.
 
     Raises:
-        CommandError: 20 without a mode, 14 for one of another type, 2 for an unknown one or a number out of range.
+        CommandError: 20 without a mode, 14 for a mode of the wrong type, 2 for an unknown mode or a number out of range.
     """
     if mode is None:
         raise CommandError(_ILLEGAL, "When setting a failpoint, you must supply a 'mode'")

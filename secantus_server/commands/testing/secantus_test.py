@@ -1,4 +1,4 @@
-"""secantusTest: snapshots, the clock, dumps and the log of commands for test suites in other languages.
+"""secantusTest: snapshots, the clock, dumps and the command log, for test suites in other languages.
 
 [Other languages](docs/other-languages.md)
 
@@ -22,11 +22,11 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 
-#: The version of the interface, in each reply. It grows with each change that an older caller would notice.
+#: The version of the interface, which each reply contains. It increases with each change that could break an older caller.
 VERSION: Final = 1
 NAME: Final = "secantusTest"
 _BAD_VALUE, _TYPE_MISMATCH, _COMMAND_NOT_FOUND, _NO_SUCH_KEY, _ILLEGAL_OPERATION = 2, 14, 59, 4, 20
-#: The longest time that ObjectIds and timestamps can contain, in milliseconds: their seconds have 32 bits.
+#: The latest time that ObjectIds and timestamps can represent, in milliseconds: their seconds are 32-bit numbers.
 _LAST_MS: Final = (2**32 - 1) * 1000
 
 Action = Callable[[Harness, dict[str, Any]], dict[str, Any]]
@@ -49,7 +49,7 @@ def snapshot(harness: Harness, _args: dict[str, Any]) -> dict[str, Any]:
 
 
 def restore(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
-    """Restore the contents at a snapshot, which stays open."""
+    """Restore the contents of a snapshot; the snapshot stays open."""
     harness.restore(_find(harness, args["snapshot"]))
     harness.clear_wire_log()
     return {}
@@ -62,7 +62,7 @@ def release(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def clock(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
-    """Move the time, and return it."""
+    """Move the server's clock and return its time."""
     set_to, by_ms, runs = args["set"], args["tickMillis"], args["runs"]
     if args["restore"]:
         if set_to is not None or by_ms or runs is not None:
@@ -78,7 +78,7 @@ def clock(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def dump(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
-    """Return the collections and views of a database or of all, or the changes since a snapshot."""
+    """Return the collections and views of one database or of all, or the changes since a snapshot."""
     wanted = args["database"]
     if args["since"] is not None:
         found = harness.differences(_find(harness, args["since"]))
@@ -87,7 +87,7 @@ def dump(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def commands(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
-    """Begin or end the log of commands, or return those since a token, or since the last snapshot or restore."""
+    """Start or stop the command log, or return the commands since a token or since the last snapshot or restore."""
     if args["log"]:
         harness.begin_wire_log()
     found = harness.wire_log(args["since"] or 0)
@@ -122,14 +122,14 @@ _ACTIONS: Final[dict[str, tuple[Action, a.Arguments]]] = {
 
 
 def _may_test(_call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may read and write everything, users included, as a snapshot and a dump do."""
+    """Return whether the user may read and write everything, including users, because snapshots and dumps do so."""
     everything = (grants.on(""), grants.on("admin", "system.users"))
     return all(action in granted for granted in everything for action in ("find", "insert", "update", "remove"))
 
 
 @command(NAME, lenient=True, admin_only=True, privileges=on_cluster(by_arguments=("find", "insert", "update", "remove"), check=_may_test))
 def secantus_test(request: Request, _args: dict[str, Any]) -> Reply:
-    """Take, restore or release a snapshot, move the clock, or return contents or commands, for a harness in another language.
+    """Run one action for a harness in another language, such as taking a snapshot or moving the clock.
 
     Raises:
         CommandError: 59 unless test commands are enabled, 2 for an unknown action, 4 for an unknown snapshot, 20 without a log,

@@ -18,7 +18,7 @@ def answer_test_version_2(request: Request, args: dict[str, Any]) -> Reply:
     """Reply with success if test commands are enabled.
 
     Raises:
-        CommandError: 59, they are not enabled.
+        CommandError: 59 if test commands are not enabled.
     """
     if not request.services.settings.enable_test_commands:
         raise CommandError(59, "no such command: 'testVersion2'")

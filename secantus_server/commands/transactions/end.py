@@ -84,7 +84,7 @@ def _end(request: Request, end: Callable[[Request, SessionTransaction], None]) -
 
 
 def _commit(request: Request, transaction: SessionTransaction) -> None:
-    """Commit; a transaction that has been committed stays so."""
+    """Commit the transaction; do nothing if it is already committed."""
     if transaction.state is State.COMMITTED:
         return
     enter_transaction(transaction, request)
@@ -99,7 +99,7 @@ def _commit(request: Request, transaction: SessionTransaction) -> None:
 
 
 def _hold_before_commit(request: Request, transaction: SessionTransaction) -> None:
-    """Wait as long as hangBeforeCommitingTxn is set; an interruption aborts the transaction.
+    """Block while the fail point hangBeforeCommitingTxn is set. An interruption aborts the transaction.
 
     Raises:
         CommandError: the commit was interrupted.
@@ -112,10 +112,10 @@ def _hold_before_commit(request: Request, transaction: SessionTransaction) -> No
 
 
 def _abort(request: Request, transaction: SessionTransaction) -> None:
-    """Abort.
+    """Abort the transaction.
 
     Raises:
-        CommandError: 251 if it has been aborted already, 256 if it has been committed.
+        CommandError: 251 if it is already aborted, 256 if it is already committed.
     """
     enter_transaction(transaction, request)
     abort_transaction(request, transaction)

@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/collation/
 The order is CLDR's root collation with the tailorings in `locales`. The data is loaded when the first collation is used.
-Ideographs sort by code point.
+Ideographs sort by code point, except in the locales of `chinese`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The orders of Chinese: ideographs by their pronunciation or their strokes, before all letters.
+"""The orders of Chinese locales. Ideographs sort by pronunciation or by strokes, before all letters.
 
 https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/
 
-The files have the ideographs in their order, from CLDR; any other ideograph follows in the root order. A vowel with a tone mark precedes
-the bare vowel.
+The data files list the ideographs in CLDR's order. Ideographs that are not listed follow in the root order. A vowel with a tone mark
+precedes the vowel without a mark.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TONES = "\u0304\u0301\u030c\u0300"
 _IDEOGRAPH_SIZE = 4
 # Kangxi radicals, kanbun, enclosed ideographs.
 _VARIANT_BLOCKS = ((0x2F00, 0x2FD6), (0x3190, 0x31A0), (0x3220, 0x3400))
-# Follows every ideograph, whose lead bytes are smaller.
+# This lead byte sorts after all ideographs, whose lead bytes are smaller.
 _BOPOMOFO_LEAD = b"\xf8"
 
 
@@ -45,7 +45,7 @@ def _ranks(order: str) -> dict[int, bytes]:
 
 
 def _start(root: RootOrder) -> bytes:
-    """Return the unused primary weight before the first letter, with which the weights of ideographs begin."""
+    """Return the unused primary weight before the first letter. It is the prefix of the ideographs' weights."""
     return (int.from_bytes(root.primary("a"), "big") - 1).to_bytes(2, "big")
 
 
@@ -81,7 +81,7 @@ def chinese_elements(locale: str, root: RootOrder) -> dict[str, Elements]:
 
 
 def _variants(root: RootOrder) -> dict[str, Elements]:
-    """Return the elements of radicals, and of characters that enclose ideographs, which sort as the ideographs do."""
+    """Return the elements of radicals and enclosed ideographs, which sort like the ideographs that they stand for."""
     found: dict[str, Elements] = {}
     for character in (chr(code) for block in _VARIANT_BLOCKS for code in range(*block)):
         plain, elements = normalize("NFKD", character), root.elements(normalize("NFD", character)[0])

@@ -18,7 +18,7 @@ class ElementReader:
         root: the root order.
         tailoring: the locale's changes: elements of characters and of contractions.
         normalization: whether combining marks are first put into canonical order.
-        without: contractions of the root order that the locale does not have.
+        without: the contractions of the root order that the locale drops.
     """
 
     def __init__(
@@ -34,11 +34,14 @@ class ElementReader:
         self._continuing = {character for text in self._contractions for character in text[1:]}
 
     def continues(self, character: str) -> bool:
-        """Return whether the character occurs in a contraction after its first character; a text without any has no contractions."""
+        """Return whether the character occurs in a contraction after the first position.
+
+        A text without such characters contains no contractions.
+        """
         return character in self._continuing
 
     def decompose(self, text: str) -> str:
-        """Decompose each character; combining marks are reordered only if normalization is on."""
+        """Decompose each character. Combining marks are reordered only if normalization is on."""
         if text.isascii():
             return text
         if self._normalization:
@@ -62,7 +65,7 @@ class ElementReader:
         return self._root.elements(unit) if found is None else found
 
     def _unit(self, characters: list[str], position: int) -> str:
-        """Return the longest contraction that starts here, or else the character."""
+        """Return the longest contraction that starts at a position, or the character there if no contraction does."""
         first = characters[position]
         for length in range(min(self._longest.get(first, 1), len(characters) - position), 1, -1):
             unit = "".join(characters[position : position + length])
@@ -73,7 +76,7 @@ class ElementReader:
     def _with_marks(self, unit: str, characters: list[str], position: int) -> str:
         """Extend the unit by later marks that form a longer contraction with it, even if other marks are in between.
 
-        The marks that are used are removed from `characters`.
+        The marks that become part of the unit are removed from `characters`.
         """
         last_class = 0
         while position < len(characters):

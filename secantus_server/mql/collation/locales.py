@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/
 A rule defines the order of letters in the notation of https://www.unicode.org/reports/tr35/tr35-collation.html#Rules:
-`&x` is the position, `<` a different letter, `<<` a different accent, `<<<` a different case, and `x/y` an x that sorts as if a y
-followed it.
+`&x` sets the position, `<` introduces a different letter, `<<` a different accent, `<<<` a different case, and `x/y` an x that sorts
+as if it were followed by y.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _HUNGARIAN_PAIRS = ("cs", "dz", "dzs", "gy", "ly", "ny", "sz", "ty", "zs")
 
 
 def _hungarian() -> str:
-    """Build the rules for Hungarian digraphs; a doubled digraph doubles only its first letter."""
+    """Build the rules for Hungarian digraphs. Doubling a digraph doubles only its first letter."""
     anchors = {"dzs": "DZ"}
     rules = [f"&{anchors.get(pair, pair[0].upper())}<{pair}<<<{pair.title()}<<<{pair.upper()}" for pair in _HUNGARIAN_PAIRS]
     for pair in _HUNGARIAN_PAIRS:

@@ -2,7 +2,7 @@
 
 https://www.unicode.org/reports/tr35/tr35-collation.html#Root_Collation
 `root_order.z` is a compressed text with one line per character, contraction or run of characters. It is read when the first
-collation is used; a line is parsed when its character first occurs. `tests/mql/collation/make_root_order.py` writes the file.
+collation is used, and a line is parsed when its character first occurs. `tests/mql/collation/make_root_order.py` writes the file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from secantus_server.system.files import package_data
 
-# Ideographs and unassigned characters sort after all others, by code point.
+# Ideographs and unassigned characters sort after all other characters, by code point.
 _CORE_HAN_LEAD, _OTHER_HAN_LEAD, _UNASSIGNED_LEAD = b"\xf0", b"\xf1", b"\xf2"
 _CORE_HAN = ((0x4E00, 0x9FFF), (0xFA0E, 0xFA29))
 _OTHER_HAN = ((0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2EBE0), (0x2EBF0, 0x2EE5D), (0x30000, 0x323AF))
@@ -27,10 +27,10 @@ SECONDARY, TERTIARY = 0x100, 16
 
 
 class Weights(NamedTuple):
-    """A collation element: the weights of a character at each level; zero or empty if the level ignores it.
+    """A collation element: the weights of a character at each level. A weight is zero or empty if the level ignores the character.
 
     Arguments:
-        primary: prefix-free: no primary weight is a prefix of another one.
+        primary: the primary weight. No primary weight is a prefix of another one.
         case: 0 for lower case, 1 for mixed, 2 for upper.
     """
 
@@ -102,5 +102,5 @@ def _within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
 
 @lru_cache(maxsize=1)
 def root_order() -> RootOrder:
-    """Return the root order, which is read only once."""
+    """Return the root order. The file is read only once."""
     return RootOrder(zlib.decompress(package_data(__package__, "root_order.z")).decode("ascii"))

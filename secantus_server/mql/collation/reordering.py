@@ -1,4 +1,4 @@
-"""Locales that sort a script earlier than the root order does."""
+"""The reordering for locales that sort a script earlier than the root order does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from secantus_server.mql.collation.order import RootOrder
 
 
 def moved_script(locale: str, root: RootOrder) -> Callable[[bytes], bytes] | None:
-    """Return the function that reorders primary weights for a locale: one script moves forward, the scripts it passes move back.
+    """Return the function that reorders primary weights for a locale. One script moves forward; the scripts that it passes move back.
 
     Returns:
         None if the locale does not reorder scripts.

@@ -19,7 +19,7 @@ from secantus_server.mql.collation.spec import CollationSpec
 
 MAX_NUMBER_DIGITS = 254
 _COMMON_SECONDARY = SECONDARY.to_bytes(2, "big")
-# At the fourth level, elements that are not shifted sort after all shifted ones.
+# At the fourth level, elements that are not shifted sort after all shifted elements.
 _UNSHIFTED = b"\xff\xff"
 # Non-breaking spaces count as punctuation if only spaces are shifted.
 _FIXED_SPACES = "\u00a0\u2007\u202f"
@@ -58,12 +58,12 @@ class SortKeys:
         self._common_tertiary = self._tertiary(Weights(b""))
         self._kana = root.primary("あ"), root.primary("ん")
         self._moved_script = moved_script(spec.locale, root)
-        # Tone marks have smaller secondary weights than the common one.
+        # Tone marks have smaller secondary weights than the common secondary weight.
         self._has_long_secondaries = spec.locale in HAN_ORDERS
         self._plain = _PlainRows(self)
 
     def sort_key(self, text: str) -> bytes:
-        """Return bytes that sort in the collation's order; texts that compare equal have equal keys."""
+        """Return bytes that sort in the collation's order. Texts that compare equal have equal keys."""
         if self._spec.normalization:
             text = self._reader.decompose(text)
         plain = self._plain
@@ -89,7 +89,7 @@ class SortKeys:
         return self._join(parts, levels.has_kana)
 
     def _join(self, parts: list[bytes], has_kana: bool) -> bytes:
-        """Join the levels into a key. Trailing common weights are dropped from a level unless some weight is smaller than the common one.
+        """Join the levels into a key. Drop trailing common weights from a level, unless the level may have weights below the common one.
 
         Arguments:
             has_kana: whether the text contains kana, whose small forms have a smaller tertiary weight than the common one.
@@ -118,7 +118,7 @@ class SortKeys:
         yield from self._number(digits)
 
     def _number(self, digits: list[int]) -> Iterable[Weights]:
-        """Yield the elements of a digit sequence, which sorts as a number; very long ones are split."""
+        """Yield the elements of a digit sequence, which sorts as a number. Very long sequences are split."""
         start = 0
         while start < len(digits):
             while start < len(digits) - 1 and digits[start] == 0:

@@ -50,7 +50,7 @@ def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
         name: the name of the option, for messages.
 
     Returns:
-        None for the simple collation, whatever other options the document has.
+        None for the simple collation, regardless of the other options in the document.
 
     Raises:
         CommandError: 40414 or 40415 for a missing or unknown field, 14 for a wrong type, 2 for an invalid value or combination, 161
@@ -104,7 +104,7 @@ def _check_value(holds: bool, field: str, value: Any) -> None:
 
 
 def _rounded(strength: Any) -> Any:
-    """Convert a strength to an integer: decimals are rounded, doubles truncated; None if it is not finite."""
+    """Convert a strength to an integer. Decimals are rounded, doubles truncated. Return None if the strength is not finite."""
     if type(strength) is Decimal128:
         number = strength.to_decimal()
         return number.to_integral_value() if number.is_finite() else None

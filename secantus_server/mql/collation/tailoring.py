@@ -1,8 +1,8 @@
 """Tailoring: the weights that a locale's rules add to the root order.
 
 https://www.unicode.org/reports/tr35/tr35-collation.html#Rules
-The root order has a gap after each letter, accent and case variant. New weights are numbered into these gaps after all rules
-are read, since a later rule may insert a weight between two earlier ones.
+The root order has a gap after each letter, accent and case variant. New weights get their numbers in these gaps only after all rules
+have been read, because a later rule may insert a weight between two earlier ones.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class _Weight:
         self.followers: list[_Weight] = []
 
     def new_after(self) -> _Weight:
-        """Insert a new weight right after this one."""
+        """Insert a new weight directly after this one and return it."""
         followers = self.anchor.followers
         new = _Weight(self.root, self.anchor)
         followers.insert(followers.index(self) + 1 if self is not self.anchor else 0, new)
         return new
 
     def new_last(self) -> _Weight:
-        """Insert a new weight after this root weight and everything already inserted after it."""
+        """Insert a new weight after this root weight and all weights already inserted after it, and return it."""
         self.followers.append(new := _Weight(self.root, self))
         return new
 
@@ -56,7 +56,7 @@ class _Element:
         self._levels = levels
 
     def next(self, strength: int) -> _Element:
-        """Return the element that follows this one and differs from it at the given level."""
+        """Return a new element that follows this one and differs from it at the given level."""
         if strength == 1:
             return self._common(self.primary.new_after(), None)
         if strength == 2:
@@ -105,7 +105,7 @@ class _Builder:
     def _finished(self, text: str, elements: list[_Element]) -> Elements:
         """Return the finished elements of a text.
 
-        Each element takes its case from its letter. The last one covers all remaining letters and is mixed if their case differs.
+        Each element takes its case from its letter. The last element covers all remaining letters; its case is mixed if theirs differ.
         """
         cases = [weights.case for _, found in self._reader.units(text) for weights in found if weights.primary]
         finished = []

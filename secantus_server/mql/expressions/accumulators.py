@@ -58,7 +58,7 @@ def _deviation(sample: bool) -> Reduction:
 
 
 def _extreme(sign: int, collation: Collation | None) -> Reduction:
-    """Return a function that finds the least (-1) or greatest (1) value: of equal values the first; null if there are none."""
+    """Return a function that finds the least (-1) or greatest (1) value, the first of several equal values, or null without values."""
 
     def reduce_values(values: list[Any]) -> Any:
         best = None

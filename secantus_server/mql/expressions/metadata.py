@@ -20,7 +20,7 @@ FROM_THE_QUERY = {
     "geoNearDistance": "$geoNear distance",
     "geoNearPoint": "$geoNear point",
 }
-# Metadata that a search or a fusion produces; missing behind other sources.
+# Metadata that a search or a fusion produces; missing for other sources.
 FROM_A_SEARCH = ("score", "scoreDetails", "searchScore", "vectorSearchScore")
 # Metadata that only MongoDB Search and time series produce: always missing here.
 NEVER_THERE = (
@@ -37,7 +37,7 @@ class Metadatum(Expression):
     """One piece of the metadata of the document that is being processed.
 
     Arguments:
-        metadata: that of the query or pipeline.
+        metadata: the metadata of the query or pipeline.
         keyword: the argument of `$meta`.
     """
 

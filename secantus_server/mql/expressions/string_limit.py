@@ -1,4 +1,4 @@
-"""The greatest size of a string in an expression.
+"""The maximum size of a string in an expression.
 
 https://www.mongodb.com/docs/manual/reference/limits/#bson-documents
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from secantus_server.errors import CommandError
 
 MAX_STRING_BYTES = 16 * 1024 * 1024
-# A code point has four bytes at most, so that a shorter string need not be measured.
+# A code point has at most four bytes, so a shorter string need not be measured.
 _ALWAYS_ALLOWED = MAX_STRING_BYTES // 4
 
 

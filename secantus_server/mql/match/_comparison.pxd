@@ -14,7 +14,7 @@ cdef class Comparison(PathMatch):
     cdef bytes encoded            # a document that contains the operand; `right` points into it
     cdef bytes collation_key      # None unless the operand contains strings and there is a collation
     cdef Element right
-    cdef int kind                 # which comparison applies to the operand
+    cdef int kind                 # the kind of comparison that applies to the operand
     cdef int accepted             # bit 0: less, bit 1: equal, bit 2: greater
     cdef int64_t whole            # the operand if kind is LONG
     cdef double real              # the operand if kind is LONG or DOUBLE

@@ -58,7 +58,7 @@ cdef class ElemMatchValue(ElemMatch):
         found = {}
         for child in self.children:
             predicate = child.serialize().get(self.path)
-            # One object cannot hold two conditions with the same operator, or a condition that is not on the path itself.
+            # One document cannot contain two conditions with the same operator, or a condition that is not on the path itself.
             if type(predicate) is not dict or not found.keys().isdisjoint(predicate):
                 return {"$elemMatch": {"$and": [each.serialize() for each in self.children]}}
             found.update(predicate)

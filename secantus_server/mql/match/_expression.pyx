@@ -54,7 +54,7 @@ cdef class SampleRate(MatchExpression):
 
 
 cdef class TextNode(MatchExpression):
-    """A node that a text search decides.
+    """A node whose result depends on a text search.
 
     Arguments:
         search: a `TextSearch`.
@@ -80,7 +80,7 @@ cdef class TextMatch(TextNode):
 
 
 cdef class TextResidual(TextNode):
-    """The part of `$text` that its index does not decide: phrases, negated words, and sensitive comparisons."""
+    """The part of `$text` that the text index cannot check: phrases, negated words, and sensitive comparisons."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         return self.search.accepts(PyBytes_FromStringAndSize(<const char*>doc, document_length(doc)))

@@ -41,7 +41,7 @@ cdef class GeoMatch(PathMatch):
 
 
 cdef class GeoNear(PathMatch):
-    """Matches if the distance from a point to a geometry at the path is within limits; the query's executor sorts by `distance`.
+    """Matches if the distance from a point to a geometry at the path is within limits. The query's executor sorts by `distance`.
 
     Arguments:
         path: the dotted path.

@@ -1,9 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The logical match nodes and the base class of the nodes that have a path; all read the stored bytes.
+"""The logical match nodes, and the base class of the nodes that have a path. All nodes read the stored bytes.
 
-A node has three operations: `matches_raw` tests a document; `matches_element` tests a single value for a node inside
-`$elemMatch` (an element of type 0 is a missing field); `position` returns the array element that made the document match,
-which the positional `$` of an update refers to.
+A node has three operations:
+
+- `matches_raw` tests a document.
+- `matches_element` tests a single value, for a node inside `$elemMatch`; an element of type 0 is a missing field.
+- `position` returns the array element that made the document match, to which the positional `$` of an update refers.
+
 https://www.mongodb.com/docs/manual/tutorial/query-array-of-documents/ describes how paths traverse arrays.
 """
 
@@ -75,7 +78,7 @@ cdef class AlwaysFalse(MatchExpression):
 
 
 cdef tuple as_nodes(object children):
-    """Return the children as a tuple after checking their types: compiled code casts them to nodes unchecked."""
+    """Return the children as a tuple after checking their types, because compiled code casts them to nodes without a check."""
     cdef tuple nodes = tuple(children)
     for child in nodes:
         assert isinstance(child, MatchExpression), child
@@ -96,7 +99,7 @@ cdef class ListMatch(MatchExpression):
 
 
 cdef class And(ListMatch):
-    """Matches if all children match; without children it matches everything."""
+    """Matches if all children match. Without children, it matches everything."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         for child in self.children:
@@ -125,7 +128,7 @@ cdef class And(ListMatch):
 
 
 def _flattened(node):
-    """Yield the conditions of an `$and`, those of nested `$and`s included."""
+    """Yield the conditions of an `$and`, including those of nested `$and`s."""
     for child in node.children:
         if isinstance(child, And):
             yield from _flattened(child)
@@ -140,13 +143,13 @@ cdef dict _RANKS = {
 
 
 def _rank(node):
-    """Sort key: MongoDB orders conditions by kind, then by path."""
+    """Return the sort key of a condition. As in MongoDB, conditions are ordered by kind, then by path."""
     kind = getattr(node, "operator", None) or type(node).__name__
     return _RANKS.get(kind, -1 if kind == "Or" else len(_RANKS)), getattr(node, "path", "")
 
 
 def _is_list_of_values(children):
-    """Return whether alternatives are equivalent to one `$in`: values or regular expressions for one path."""
+    """Return whether alternatives are equivalent to one `$in`, because all are values or regular expressions for the same path."""
     return len({getattr(child, "path", None) for child in children}) == 1 and all(
         type(child).__name__ == "RegexMatch" or getattr(child, "operator", None) == "$eq" for child in children
     )
@@ -225,7 +228,10 @@ cdef class Not(MatchExpression):
 
 
 cdef bint ends_path(const uint8_t* array, const PathPart* part) noexcept nogil:
-    """Return whether a path does not go on from an array: no element is at its index, and a nested array or no document is in it."""
+    """Return whether a path ends at an array that it cannot go through.
+
+    This is so if the array has no element at the path's index, and either contains a nested array or contains no document.
+    """
     cdef Element element
     cdef const uint8_t* cursor = first_element(array)
     cdef bint nested = False
@@ -239,10 +245,10 @@ cdef bint ends_path(const uint8_t* array, const PathPart* part) noexcept nogil:
 
 
 cdef class PathMatch(MatchExpression):
-    """The base of conditions on the values at a dotted path; a subclass defines which value matches.
+    """The base class of conditions on the values at a dotted path. A subclass defines which values match.
 
-    An array in the middle of a path stands for each of its documents, and a number in the path is an array index as well as a
-    field name. An array at the end of the path is tested element by element and as a whole, or only as a whole if `opens_arrays`
+    An array in the middle of a path stands for each of its documents, and a number in the path is both an array index and a
+    field name. An array at the end of the path is tested both element by element and as a whole, or only as a whole if `opens_arrays`
     is false.
     """
 
@@ -253,7 +259,7 @@ cdef class PathMatch(MatchExpression):
         PyMem_Free(self.parts)
 
     cdef int set_path(self, str path, bint opens_arrays) except -1:
-        """Split the path; every subclass calls this in its constructor."""
+        """Split the path. Every subclass calls this method in its constructor."""
         cdef int i
         cdef bytes name
         self.path = path
@@ -332,7 +338,7 @@ cdef class PathMatch(MatchExpression):
         return self.null_through_arrays and ends_path(array, &self.parts[depth])
 
     cdef bint matches_at_index(self, const Element* element, int depth) except -1:
-        """Return whether an element of an array in the middle of the path matches by its index; this sets no position for `$`."""
+        """Return whether the element that the path addresses by array index matches. Such a match sets no position for `$`."""
         if element.name_len != self.parts[depth].length or memcmp(element.name, self.parts[depth].name, element.name_len) != 0:
             return False
         depth += 1

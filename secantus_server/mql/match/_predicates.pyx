@@ -13,7 +13,7 @@ from secantus_server.bson.numbers import INT64_MAX, INT64_MIN, int_value
 
 
 cdef bint read_whole(const Element* element, bint truncate, int64_t* out) except -1:
-    """Read a number as a 64-bit integer; return false if it is not a number, is too large, or has a fraction and `truncate` is off."""
+    """Read a number as a 64-bit integer. Return false if it is not a number, is too large, or has a fraction while `truncate` is off."""
     cdef double real
     if element.type == 16:
         out[0] = read_int32(element.value)
@@ -104,7 +104,7 @@ cdef class Size(PathMatch):
 
 
 cdef class Mod(PathMatch):
-    """Matches if a number at the path, truncated, has this remainder; the remainder takes the sign of the number."""
+    """Matches if a number at the path, after truncation, has this remainder. The remainder has the sign of the number."""
 
     cdef readonly int64_t divisor
     cdef readonly int64_t remainder

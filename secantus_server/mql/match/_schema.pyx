@@ -25,7 +25,7 @@ cdef class Rule:
 
 
 cdef tuple as_rules(object children):
-    """Return the children as a tuple after checking their types: compiled code casts them to rules unchecked."""
+    """Return the children as a tuple after checking their types, because compiled code casts them to rules without a check."""
     cdef tuple rules = tuple(children)
     for child in rules:
         assert isinstance(child, Rule), child

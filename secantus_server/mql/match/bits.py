@@ -20,7 +20,7 @@ from secantus_server.mql.match.registry import Clause, field_operator
 
 @field_operator("$bitsAllSet", "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear")
 def parse_bits(clause: Clause) -> MatchExpression:
-    """Parse a bit operator; the positions are a list, a bit mask as a number, or a bit mask as binary data."""
+    """Parse a bit operator. The positions are given as a list, or as a bit mask that is a number or binary data."""
     return Bits(clause.path, clause.name, _positions(clause))
 
 

@@ -22,7 +22,7 @@ def equality(clause: Clause, operand: Any) -> Comparison:
     """Return the node of `{path: operand}`.
 
     Raises:
-        CommandError: 2 for undefined.
+        CommandError: 2 if the operand is undefined.
     """
     _check_operand(operand)
     return Comparison(clause.path, "$eq", operand, clause.scope.ctx.collation, operand is None and _sees_null_through_arrays(clause))
@@ -39,7 +39,7 @@ def _check_operand(operand: Any) -> None:
 
 @field_operator("$eq")
 def parse_eq(clause: Clause) -> MatchExpression:
-    """Parse `$eq`; a regular expression is compared as a value, not matched."""
+    """Parse `$eq`. A regular expression is compared as a value, not matched."""
     return equality(clause, clause.argument)
 
 

@@ -28,7 +28,7 @@ def is_true(value: Any) -> bool:
 
 @field_operator("$exists")
 def parse_exists(clause: Clause) -> MatchExpression:
-    """Parse `$exists`: the field exists, or does not."""
+    """Parse `$exists`: whether the field exists must equal the argument's truth."""
     node = Exists(clause.path)
     return node if is_true(clause.argument) else Not(node)
 

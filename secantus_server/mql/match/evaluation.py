@@ -31,7 +31,7 @@ def parse_expr(clause: Clause) -> MatchExpression:
 
 
 def _is_field_in_constants(argument: Any, ctx: ParseContext) -> bool:
-    """Return whether an expression is `$in` of a field and a constant array: in a filter, MongoDB ignores the collation there."""
+    """Return whether an expression is `$in` with a field and a constant array. In a filter, MongoDB ignores the collation for it."""
     if type(argument) is not dict or list(argument) != ["$in"]:
         return False
     operands = argument["$in"]
@@ -62,10 +62,10 @@ def parse_sample_rate(clause: Clause) -> MatchExpression:
 
 @filter_operator("$where")
 def parse_where(clause: Clause) -> MatchExpression:
-    """Parse `$where`: a JavaScript function, expression or statements that are true for the document, which is `this` and `obj`.
+    """Parse `$where`: a JavaScript function, expression or statements whose result must be true. The document is `this` and `obj`.
 
     Raises:
-        CommandError: 2 if the argument is not code, 139 for a syntax error, and those of `script_engine`.
+        CommandError: 2 if the argument is not code, 139 for a syntax error, and the errors of `script_engine`.
     """
     check_top_level(clause)
     code = source_of(clause.argument)

@@ -32,7 +32,7 @@ REASONS = {
     "$elemMatch": "array did not satisfy the child predicate",
     "$not": "child expression matched",
 }
-# For negations, "field was missing" is never the reason for a failure.
+# Negated operators, which never fail because the field is missing.
 NEGATIONS = frozenset(["$ne", "$nin", "$not"])
 
 

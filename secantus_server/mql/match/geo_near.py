@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/query/near/
 
-A filter may contain one of them, and only where every result must satisfy it. The query's executor needs a geospatial index
-and sorts by distance.
+A filter may contain only one of these operators, at a position that every result must satisfy. The query's executor needs a geospatial
+index and sorts by distance.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LIMITS = ("$minDistance", "$maxDistance")
 
 @dataclass(frozen=True)
 class Codes:
-    """The error codes for a distance that is not a number or is negative; legacy coordinates have their own."""
+    """The error codes for a distance that is not a number or is negative. GeoJSON and legacy coordinates have different codes."""
 
     wrong_type: int
     negative: int
@@ -84,7 +84,7 @@ def _parse_geojson_near(clause: Clause) -> MatchExpression:
 
 
 def _geojson_near(clause: Clause, point: Any, limits: dict[str, Any], codes: dict[str, Codes]) -> MatchExpression:
-    """Return the node for a GeoJSON point; its distances are metres on the sphere."""
+    """Return the node for a GeoJSON point, whose distances are in metres on the sphere."""
     geometry = parse_geometry(point)
     if geometry.kind != "Point":
         raise GeometryError("the point must be a GeoJSON Point")
@@ -96,7 +96,7 @@ def _geojson_near(clause: Clause, point: Any, limits: dict[str, Any], codes: dic
 def is_geojson(argument: Any) -> bool:
     """Return whether the argument of `$near` or `$nearSphere` is a GeoJSON point, in `$geometry` or directly.
 
-    A document whose first value is a number is a pair of legacy coordinates, whatever its fields are called.
+    A document whose first value is a number is a pair of legacy coordinates, regardless of its field names.
     """
     if type(argument) is not dict or not argument or is_number(next(iter(argument.values()))):
         return False
@@ -119,7 +119,7 @@ def _parse_legacy_near(clause: Clause) -> MatchExpression:
 
 @field_operator(*LIMITS)
 def parse_limit(clause: Clause) -> MatchExpression | None:
-    """Check the position of `$minDistance` or `$maxDistance`; `$near` reads the value."""
+    """Check the position of `$minDistance` or `$maxDistance`. The parser of `$near` reads its value."""
     if not any(name in NEAR for name in clause.siblings):
         raise CommandError(2, f"{clause.name} must follow $near or $nearSphere")
     return None

@@ -1,4 +1,4 @@
-"""`$and`, `$or`, `$nor`, `$not`, `$alwaysTrue` and `$alwaysFalse`.
+"""The logical operators `$and`, `$or`, `$nor`, `$not`, `$alwaysTrue` and `$alwaysFalse`.
 
 https://www.mongodb.com/docs/manual/reference/operator/query-logical/
 """

@@ -1,4 +1,4 @@
-"""Integer arguments of operators, with MongoDB's messages for invalid ones."""
+"""The parsing of integer arguments, with MongoDB's messages for invalid arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def parse_whole(name: str, value: Any, *, code: int, prefix: str = "", bits: int
         name: the operator or field, for the message.
         value: the argument.
         code, prefix: the error's code and the start of its message.
-        bits: 32 or 64: the width that the number must fit.
+        bits: the width that the number must fit into, 32 or 64.
 
     Raises:
         CommandError: `code` if the value is not a number, has a fraction or is too large.
@@ -44,7 +44,7 @@ def parse_size(name: str, value: Any, *, code: int, prefix: str = "", bits: int 
     """Return the value of a non-negative integer.
 
     Raises:
-        CommandError: `code`, see `parse_whole`; also for a negative number.
+        CommandError: `code` as in `parse_whole`, and for a negative number.
     """
     number = parse_whole(name, value, code=code, prefix=prefix, bits=bits)
     if number < 0:

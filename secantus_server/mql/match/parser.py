@@ -1,4 +1,4 @@
-"""The parser of filters: it builds a tree of match nodes and raises every user error.
+"""The parser of filters. It builds a tree of match nodes and raises all user errors.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/
 """
@@ -14,7 +14,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match._nodes import AlwaysTrue, And, MatchExpression
 from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS, Clause, Parser, Scope
 
-# The fields of a DBRef: a document that starts with one of them is a value, not a document of operators.
+# The fields of a DBRef. A document that starts with one of them is a value, not a document of operators.
 DBREF_FIELDS = ("$ref", "$id", "$db")
 
 MAX_DEPTH = 100
@@ -32,7 +32,7 @@ def parse_match(spec: dict[str, Any], ctx: ParseContext, *, forbidden: frozenset
         forbidden: operators that this command does not allow (`$expr`, `$where`, `$text`, `$near`, ...).
 
     Raises:
-        CommandError: 2 BadValue, 9 FailedToParse, 14 TypeMismatch and others, as MongoDB does.
+        CommandError: 2 BadValue, 9 FailedToParse, 14 TypeMismatch and others, as in MongoDB.
     """
     return parse_filter(spec, Scope(ctx, forbidden))
 

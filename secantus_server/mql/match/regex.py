@@ -46,7 +46,7 @@ def _parse_options(clause: Clause, options: str) -> str:
 
 @field_operator("$options")
 def parse_options(clause: Clause) -> MatchExpression | None:
-    """Check that `$options` has a `$regex`, which reads it."""
+    """Check that `$options` appears next to `$regex`, whose parser reads its value."""
     if "$regex" not in clause.siblings:
         raise CommandError(2, "$options needs a $regex")
     return None

@@ -1,6 +1,7 @@
 """The registry of query operators: filter operators (`$and`) and field operators (`{a: {$gt: 1}}`).
 
-A parser receives a `Clause` and returns a node, or None for an operator that another one reads or that does not affect the match.
+A parser receives a `Clause` and returns a node. It returns None for an operator that does not affect the match or that another operator's
+parser reads.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from secantus_server.mql.match._nodes import MatchExpression
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """A parser's position in a filter; treat as immutable.
+    """A parser's position in a filter. Treat it as immutable.
 
     Arguments:
         ctx: the command's context.
         forbidden: operators that the command does not allow, such as `$expr` in array filters.
         top_level: false inside `$elemMatch`, where operators for whole documents are not allowed.
-        conjunctive: whether every result must satisfy the conditions here, as `$near` requires.
+        conjunctive: whether every result must satisfy the conditions at this position, as `$near` requires.
         negated: whether the position is under `$nor`.
         depth: the nesting depth in the filter.
         near: the `$near` and `$text` operators found so far; shared by the whole filter, which may contain only one.
@@ -37,20 +38,20 @@ class Scope:
 
     def deeper(self) -> Scope:
         """Return the scope one level deeper."""
-        # Not dataclasses.replace(): this runs for every condition, and replace() takes a microsecond longer.
+        # This runs for every condition, and dataclasses.replace() would take a microsecond longer.
         return Scope(self.ctx, self.forbidden, self.top_level, self.conjunctive, self.negated, self.depth + 1, self.near)
 
 
 @dataclass(slots=True, eq=False)
 class Clause:
-    """One operator with its argument; treat as immutable.
+    """One operator with its argument. Treat it as immutable.
 
     Arguments:
         name: the operator.
         argument: the operator's value.
         scope: the position in the filter.
         path: the field; empty for a filter operator.
-        siblings: all operators of the same field, for those that belong together (`$regex` and `$options`).
+        siblings: all operators of the same field, for operators that are parsed together (`$regex` and `$options`).
     """
 
     name: str

@@ -20,12 +20,12 @@ def without_order(value: Any) -> Any:
 
 
 def is_multiple(value: Any, divisor: Any) -> bool:
-    """Return whether a number is an integer multiple of another one; doubles are compared to 15 significant digits."""
+    """Return whether a number is an integer multiple of another. Doubles are first rounded to 15 significant digits."""
     if isinstance(value, int) and isinstance(divisor, int):
         return value % divisor == 0
     if not _is_finite(value) or not _is_finite(divisor):
         return False
-    # Imported here, because an import costs each start.
+    # Imported here, because an import at module level would slow down every start.
     from fractions import Fraction
 
     return Fraction(to_decimal(value)) % Fraction(to_decimal(divisor)) == 0

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The kernel that applies a projection to one document: kept elements are copied as bytes, computed ones evaluated and encoded.
+"""The kernel that applies a projection to one document. Kept elements are copied as bytes; computed elements are evaluated and encoded.
 
 A projection is a tree with one `Branch` per level of its paths; the leaves are the other nodes, one per projected field.
 """
@@ -33,7 +33,7 @@ cdef class Drop(Node):
 
 
 cdef class Slice(Node):
-    """An action that keeps the field; of an array it keeps only a part.
+    """An action that keeps the field, but only a part of it if it is an array.
 
     Arguments:
         skip: the start of the part; a negative number counts from the end.
@@ -51,7 +51,7 @@ cdef class Computed(Node):
     """An action that sets the field to a value computed from the original document."""
 
     cdef int put(self, const char* name, size_t name_len, bytes root, Writer out) except -1:
-        """Write the element; return 0 if there is no value."""
+        """Write the element. Return 0 if there is no value."""
         raise NotImplementedError
 
 
@@ -114,7 +114,7 @@ cdef class Branch(Node):
     """One level of the projection.
 
     Arguments:
-        children: field -> node.
+        children: the node of each listed field.
         additions: the fields that are computed, or that contain computed fields, in the order written.
         keeps_others: whether fields that are not listed are kept (exclusion, `$addFields`) or dropped (inclusion).
     """
@@ -165,7 +165,7 @@ cdef class Branch(Node):
 
 
 cdef int put_element_at(const uint8_t* array, int64_t index, Writer out) except -1:
-    """Write one element of an array as element 0; return 0 if there is no such element."""
+    """Write one element of an array as element 0. Return 0 if the array has no such element."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(array)
     while next_element(&cursor, &element):
@@ -196,7 +196,7 @@ cdef int put_fields(Branch branch, const uint8_t* doc, bytes root, Writer out) e
 
 
 cdef int put_named(Branch branch, Node node, const Element* element, bytes root, Writer out) except -1:
-    """Write a field that the branch lists; return 1 if the field is done and must not be added at the end."""
+    """Write a field that the branch lists. Return 1 if the field is finished and must not be added at the end."""
     if isinstance(node, Keep):
         out.put_raw_element(element)
         return 1
@@ -213,7 +213,7 @@ cdef int put_named(Branch branch, Node node, const Element* element, bytes root,
 
 
 cdef int put_value(Branch branch, const char* name, size_t name_len, const Element* element, bytes root, Writer out) except -1:
-    """Apply a branch to an element and write the result; return 0 if nothing is left of it."""
+    """Apply a branch to an element and write the result. Return 0 if the element is dropped."""
     cdef size_t mark
     if element.type == 3:
         out.put_name(3, name, name_len)
@@ -276,7 +276,7 @@ cdef int put_new_document(Branch branch, const char* name, size_t name_len, byte
 
 
 cdef int put_slice(Slice slice, const Element* element, Writer out) except -1:
-    """Write a field; of an array write only the requested part."""
+    """Write a field. If it is an array, write only the requested part."""
     cdef Element item
     cdef const uint8_t* cursor
     cdef int64_t position, start, stop
@@ -334,7 +334,7 @@ cdef class Kernel:
 
 
 cdef int narrow(const uint8_t* doc, tuple names, Py_ssize_t depth, object index, Writer out) except -1:
-    """Write the fields of a document; of the first array on the path write only one element."""
+    """Write the fields of a document, but only one element of the first array on the path."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
     cdef bytes name = <bytes>names[depth]

@@ -18,7 +18,7 @@ from secantus_server.mql.projection.projections import Projection
 
 
 def parse_add_fields(spec: dict[str, Any], ctx: ParseContext, *, stage: str = "$addFields") -> Projection:
-    """Parse field -> expression; nested documents are paths.
+    """Parse a document that maps fields to expressions. Nested documents denote paths.
 
     Arguments:
         spec: the fields to set.

@@ -37,7 +37,7 @@ def parse_projection(
     """Parse a projection.
 
     Arguments:
-        spec: field -> 1, 0, expression, ...
+        spec: the projection document, which maps fields to 1, 0, an expression, ...
         ctx: variables, collation.
         match: the filter of a find, for the positional `$`; None if it has no conditions.
         for_find: whether this is a find's projection, in which `$slice`, `$elemMatch` and the positional `$` are projection operators.
@@ -57,7 +57,7 @@ def parse_projection(
 
 
 class _Parser:
-    """The parser of one projection; `includes` is None until a field decides between inclusion and exclusion."""
+    """The parser of one projection. `includes` is None until a field determines whether it is an inclusion or an exclusion."""
 
     def __init__(self, ctx: ParseContext, match: MatchExpression | None, *, for_find: bool) -> None:
         self.ctx = ctx
@@ -91,7 +91,7 @@ class _Parser:
             self._compute(path, value)
 
     def _parse_flag(self, path: str, value: Any) -> None:
-        """Parse a number or boolean: the field is kept or dropped."""
+        """Parse a number or boolean, which says whether the field is kept or dropped."""
         wanted = _truth(value)
         if path == "_id":
             self.keeps_id = wanted
@@ -139,7 +139,7 @@ class _Parser:
         self.has_computed = True
 
     def _parse_slice(self, path: str, value: dict[str, Any]) -> None:
-        """Parse `$slice` in its find form, else as an expression."""
+        """Parse `$slice` in its find form or, if it does not have that form, as an expression."""
         try:
             self.tree.add(path, parse_slice(value["$slice"]))
         except CommandError as error:
@@ -184,14 +184,14 @@ class _Parser:
     def _finish(self) -> Projection:
         includes = self.includes
         if includes is None:
-            # If a projection contains nothing but metadata, a find keeps the other fields and a pipeline drops them.
+            # If a projection contains only metadata, a find keeps the other fields and a pipeline drops them.
             includes = self.has_elem_match or self.keeps_id is True or (self.has_computed and not self.for_find)
         if includes and "_id" not in self.tree.children:
             self.tree.children = {"_id": Keep(), **self.tree.children}
         root = self.tree.build(keeps_others=not includes)
         if self.positional is None:
             return Projection(root, self._required_fields(includes))
-        # A find without conditions has no match expression; its positional `$` matches no array element.
+        # A find without conditions has no match expression, so its positional `$` matches no array element.
         match = parse_match({}, self.ctx) if self.match is None else self.match
         if contains_expr(match):
             raise CommandError(224, "$expr is not allowed in this context")

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Projection:
-    """A function from document to document.
+    """A parsed projection, which maps a document to a document.
 
-    `is_inclusion`: fields that are not listed are dropped. `required_fields`: the dotted paths it reads, or None for the whole
-    document.
+    `is_inclusion`: whether fields that are not listed are dropped. `required_fields`: the dotted paths that the projection reads, or
+    None for the whole document.
 
     Arguments:
         root: the tree of fields.
@@ -29,7 +29,7 @@ class Projection:
 
 
 class PositionalProjection(Projection):
-    """A projection with `array.$`: of the array, only the element that the filter matched is kept.
+    """A projection with `array.$`. It keeps only the array element that the filter matched.
 
     Arguments:
         root: the tree of fields.

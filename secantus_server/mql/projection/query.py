@@ -7,7 +7,7 @@ from secantus_server.mql.match._expression import ExprMatch
 
 
 def contains_expr(match: MatchExpression) -> bool:
-    """Return whether the filter has an `$expr`, which yields neither array positions nor values to insert."""
+    """Return whether the filter contains `$expr`, which determines neither array positions nor values to insert."""
     if isinstance(match, And | Or | Nor):
         return any(map(contains_expr, match.children))
     if isinstance(match, Not):

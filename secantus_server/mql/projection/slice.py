@@ -21,7 +21,7 @@ def parse_slice(argument: Any) -> Slice:
     """Parse `$slice` in its find form.
 
     Raises:
-        CommandError: 31273, 31272 or 31257 if it does not have that form; it may still be a valid expression.
+        CommandError: 31273, 31272 or 31257 if the argument does not have that form; it may still be a valid expression.
     """
     if is_number(argument):
         count = _int32(argument)

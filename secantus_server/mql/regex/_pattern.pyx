@@ -74,7 +74,7 @@ cdef enum:
     PREFIX = 1
     CONTAINS = 2
 
-    # The longest pattern that MongoDB takes, in bytes.
+    # The maximum length of a pattern in MongoDB, in bytes.
     MAX_PATTERN = 16384
     # Compiling machine code costs as much as some dozens of interpreted searches.
     SEARCHES_BEFORE_JIT = 32
@@ -82,14 +82,14 @@ cdef enum:
     QUICK_MATCH_LIMIT = 1_000_000
     # PCRE2's default, for each place where a match may start: 0.1 s of machine code, 0.4 s of the interpreter.
     MATCH_LIMIT = 10_000_000
-    # How much memory the interpreter may take to backtrack; PCRE2's default is 20 GB.
+    # The memory limit of the interpreter's backtracking; PCRE2's default is 20 GB.
     HEAP_LIMIT_KIB = 262_144
     JIT_STACK_BYTES = 16_777_216
-    # How long a patient search may take altogether.
+    # The time limit of a patient search.
     TIME_LIMIT_MS = 5000
     # A window that took less than this is followed by a longer one.
     SHORT_WINDOW_NS = 1_000_000
-    # Beside PCRE2's own results.
+    # Results in addition to PCRE2's own.
     TIME_IS_UP = -999
     NOT_UTF8 = -998
     # PCRE2's errors for strings that are not UTF-8.
@@ -101,18 +101,18 @@ STEPS = 100_000_000
 ALWAYS_QUICK = 1 << 40
 QUANTIFIER = re.compile(rb"(?<!\()[*+?{]|\\[1-9gk]|\(\?P=|\(\?[R0-9&+-]|\(\?P>")
 MOST_QUANTIFIERS = 64
-# Recursion and subroutine calls repeat what the pattern has once.
+# Recursion and subroutine calls, which repeat a part of the pattern.
 CALL = re.compile(rb"\(\?(?:[R0-9&+]|-[0-9]|P>)|\\g[<']")
 CALL_LENGTH = 32
 
-# Lone surrogates, which bytes are decoded to that are not UTF-8.
+# Lone surrogates, which result from decoding bytes that are not UTF-8.
 REPLACEMENTS = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
 OPTIONS = {"i": PCRE2_CASELESS, "m": PCRE2_MULTILINE, "s": PCRE2_DOTALL, "x": PCRE2_EXTENDED, "u": 0}
 
 
 class PatternError(Exception):
-    """PCRE2 refuses a pattern; the message is PCRE2's own."""
+    """A pattern that PCRE2 refuses. The message is PCRE2's own."""
 
 
 cdef class Pattern:
@@ -122,7 +122,7 @@ cdef class Pattern:
         source: the pattern in PCRE2's syntax, as UTF-8.
         options: any of the letters i, m, s, x and u, in any order.
         literal: the bytes that the pattern looks for if it has no special character but a leading `^`; else None.
-        anchored: whether `literal` has to be at the beginning.
+        anchored: whether `literal` must be at the beginning of the text.
 
     Raises:
         PatternError: the pattern is invalid.
@@ -140,7 +140,7 @@ cdef class Pattern:
         self.context = new_context()
         self.quick_length = _quick_length(source)
         self.searches_before_jit = SEARCHES_BEFORE_JIT
-        # \G asks where the search began, and verbs such as (*COMMIT) end the whole search.
+        # Not with \G, which depends on where the search began, or verbs such as (*COMMIT), which end the whole search.
         self.in_windows = b"\\G" not in source and b"(*" not in source
         self.literal = literal
         self.kind = SEARCH if literal is None else PREFIX if anchored else CONTAINS
@@ -195,7 +195,7 @@ cdef class Pattern:
         found = self.search(text, length, 0, NULL)
         if found > 0 or found == PCRE2_ERROR_NOMATCH:
             return found > 0
-        # The copy is valid UTF-8, and stays when the bytes change hands while the GIL is released.
+        # The copy is valid UTF-8 and stays alive while the GIL is released.
         kept = valid_copy(text, length)
         if found == NOT_UTF8:
             return self.matches_bytes(<const uint8_t*>PyBytes_AS_STRING(kept), PyBytes_GET_SIZE(kept))
@@ -205,7 +205,7 @@ cdef class Pattern:
     cdef int search(self, const uint8_t* text, size_t length, size_t start, pcre2_match_data* data) except -1000:
         """Search quickly: return 1, PCRE2_ERROR_NOMATCH, or PCRE2_ERROR_MATCHLIMIT if a patient search is needed.
 
-        With `data`, which receives the match, the text has to be valid UTF-8; without, NOT_UTF8 is returned for one that is not.
+        With `data`, which receives the match, the text must be valid UTF-8. Without `data`, NOT_UTF8 is returned for an invalid text.
         """
         cdef int found
         cdef uint32_t options
@@ -214,7 +214,7 @@ cdef class Pattern:
         if self.searches_before_jit > 0:
             self.searches_before_jit -= 1
             if self.searches_before_jit == 0:
-                # Where memory cannot be made executable PCRE2 goes on interpreting.
+                # If memory cannot be made executable, PCRE2 continues to interpret the pattern.
                 pcre2_jit_compile(self.code, PCRE2_JIT_COMPLETE)
         if data == NULL and self.data == NULL:
             self.data = new_match_data(self.code)
@@ -228,7 +228,7 @@ cdef class Pattern:
         if LAST_UTF8_ERROR <= found <= FIRST_UTF8_ERROR:
             return NOT_UTF8
         if data == NULL:
-            # It keeps the memory that backtracking took.
+            # Free the match data, because it keeps the memory that backtracking used.
             pcre2_match_data_free(self.data)
             self.data = NULL
         # A larger limit, or a larger stack, may help.
@@ -324,7 +324,7 @@ cdef class PatientSearch:
 
 
 cdef size_t next_character(const uint8_t* text, size_t length, size_t place) noexcept nogil:
-    """Return where the character after the one at a place begins."""
+    """Return the start of the next character after a position."""
     place += 1
     while place < length and (text[place] & 0xC0) == 0x80:
         place += 1
@@ -371,7 +371,7 @@ cdef class Matches:
     cdef Py_ssize_t length
     cdef bint is_ascii
     cdef bint is_valid
-    # Borrowed from the pattern; whoever searches meanwhile gets another.
+    # Borrowed from the pattern. Other searches with the pattern meanwhile allocate their own.
     cdef pcre2_match_data* data
     cdef PatientSearch patient
     # The code points up to a place in the subject.
@@ -400,9 +400,9 @@ cdef class Matches:
             pcre2_match_data_free(self.data)
 
     cdef list take(self, Py_ssize_t most):
-        """Return at most so many matches, all for -1.
+        """Return at most `most` matches, or all if it is -1.
 
-        After an empty match the search goes on one code point later, and none begins at the end of the text.
+        After an empty match, the search continues one code point later. No further search begins at the end of the text.
         """
         cdef size_t position = 0
         cdef size_t length = self.length
@@ -433,7 +433,7 @@ cdef class Matches:
         return {"match": match, "idx": self.index_of(text, span[0]), "captures": captures}
 
     cdef Py_ssize_t index_of(self, const uint8_t* text, size_t place) except -1:
-        """Return how many code points come before a place."""
+        """Return the number of code points before a position."""
         if self.is_ascii:
             return place
         if place < self.counted:
@@ -444,7 +444,7 @@ cdef class Matches:
         return self.count
 
     cdef object part(self, const uint8_t* text, size_t length, size_t start, size_t stop):
-        """Return a part of the text, None for a group without a match."""
+        """Return a part of the text, or None for a group without a match."""
         if start == PCRE2_UNSET:
             return None
         if start >= stop:

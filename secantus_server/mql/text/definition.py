@@ -79,9 +79,9 @@ class TextDefinition:
     def scores(self, document: dict[str, Any]) -> dict[str, float]:
         """Return the terms of a document with their scores.
 
-        A term's worth in a text is the text's weight times its frequency, in which every further occurrence counts half as much as the one
-        before, times a coefficient between a half and one, which is greater the larger the term's share of all terms, and a bonus if the
-        text consists of the term alone. The worths in several texts are added.
+        A term's score in one text is the product of four factors: the text's weight; the term's frequency, in which each occurrence counts
+        half as much as the previous one; a coefficient from 0.5 to 1 that grows with the term's share of all terms; and a bonus if the text
+        consists of the term alone. The scores in several texts are added.
 
         Raises:
             CommandError: 17261, 17262 for a language that is not a string or is unknown.

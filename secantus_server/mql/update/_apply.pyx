@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The kernel that applies a tree of update operators to one document; bytes that no operator changes are copied as they are."""
+"""The kernel that applies a tree of update operators to one document. Bytes that no operator changes are copied unchanged."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t
@@ -41,7 +41,7 @@ cdef int cannot_create(ObjectNode node, const Element* element, State state) exc
 
 
 cdef int apply_element(Node node, const Element* element, Writer out, State state) except -1:
-    """Write an existing element as the node changes it; for KEPT and REMOVED nothing is written."""
+    """Write the new form of an existing element. For KEPT and REMOVED, write nothing."""
     if isinstance(node, Leaf):
         if (<Leaf>node).sleeps(state.inserting):
             return KEPT
@@ -77,7 +77,7 @@ cdef int apply_nested(Node node, const Element* element, Writer out, State state
 
 
 cdef int apply_array(ArrayNode node, const uint8_t* array, Writer out, State state) except -1:
-    """Write the elements of an array; return 1 if one changed."""
+    """Write the elements of an array. Return 1 if one changed."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(array)
     cdef Node chosen
@@ -90,12 +90,12 @@ cdef int apply_array(ArrayNode node, const uint8_t* array, Writer out, State sta
 
 
 cdef int settle(int outcome, const Element* element, bint in_array, Writer out) except -1:
-    """Write a kept element, or a null for one removed from an array; return 1 for a change."""
+    """Write a kept element, or a null for an element removed from an array. Return 1 for a change."""
     if outcome == KEPT:
         out.put_raw_element(element)
         return 0
     if outcome == REMOVED and in_array:
-        # MongoDB sets a removed array element to null, so that later elements keep their index.
+        # As in MongoDB, a removed array element becomes null, so that later elements keep their index.
         if element.type == 10:
             out.put_raw_element(element)
             return 0
@@ -104,7 +104,7 @@ cdef int settle(int outcome, const Element* element, bint in_array, Writer out) 
 
 
 cdef int apply_fields(ObjectNode node, const Element* holder, const uint8_t* doc, Writer out, State state) except -1:
-    """Write the fields of a document, or the elements of an array; return 1 if one changed.
+    """Write the fields of a document, or the elements of an array. Return 1 if one changed.
 
     `holder` is the element that contains the document, or NULL for the root.
     """
@@ -138,7 +138,7 @@ cdef int apply_fields(ObjectNode node, const Element* holder, const uint8_t* doc
 
 
 cdef int append_fields(ObjectNode node, Writer out, State state) except -1:
-    """Write the fields that the document does not have yet; return 1 if any was written."""
+    """Write the fields that the document does not yet have. Return 1 if any was written."""
     cdef Py_ssize_t i
     cdef int changed = 0
     for i in range(node.count):
@@ -148,7 +148,7 @@ cdef int append_fields(ObjectNode node, Writer out, State state) except -1:
 
 
 cdef int append_elements(ObjectNode node, const Element* holder, int64_t count, Writer out, State state) except -1:
-    """Write the elements that the array does not have yet, with nulls in the gaps; return 1 if any was written."""
+    """Write the elements that the array does not yet have, with nulls in the gaps. Return 1 if any was written."""
     cdef Py_ssize_t i
     cdef int changed = 0
     cdef int64_t index
@@ -181,7 +181,7 @@ cdef int pad(int64_t count, int64_t index, Writer out) except -1:
 
 
 cdef int create(Node node, const char* name, size_t name_len, Writer out, State state) except -1:
-    """Write a missing field with its parent documents; return 1 if anything was written."""
+    """Write a missing field with its parent documents. Return 1 if anything was written."""
     if isinstance(node, Leaf):
         if not (<Leaf>node).creates or (<Leaf>node).sleeps(state.inserting):
             return 0
@@ -249,7 +249,7 @@ cdef class Tree:
 
 
 def lookup(bytes document not None, tuple names not None):
-    """Look up a path; return its value (or MISSING) and the path of the first array on the way (or None).
+    """Return the value at a path (or MISSING) and the path of the first array along it (or None).
 
     Array elements are addressed by index.
     """
@@ -272,7 +272,7 @@ def lookup(bytes document not None, tuple names not None):
 
 
 def id_element(bytes document not None):
-    """Return the bytes of a document's `_id` element, empty if it has none."""
+    """Return the bytes of a document's `_id` element; empty if the document has no `_id`."""
     cdef Element element
     if not find_field(<const uint8_t*>PyBytes_AS_STRING(document), b"_id", 3, &element):
         return b""

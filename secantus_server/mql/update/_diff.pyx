@@ -1,12 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The oplog's form of an update: a `$v: 2` diff of the old and the new document; compiled because it runs once per updated document.
+"""The oplog's form of an update: a `$v: 2` diff between the old and the new document. Compiled because it runs once per updated document.
 
-An update by operators says which paths it names, and its diff has the values at these paths: `{$set: {a: {b: 1}}}` changes `a`, whatever
-`a` was. A pipeline names no paths, and its diff is the smallest that describes the change.
+An update with operators names the paths that it changes, and its diff contains the values at these paths: `{$set: {a: {b: 1}}}` changes
+`a`, regardless of the old value of `a`. A pipeline names no paths, and its diff is the smallest one that describes the change.
 
-A diff is a document of the sections `d` (removed fields), `u` (new values), `i` (new fields, in the order in which they are appended) and
-`s<field>` (the diff of an embedded document or array). The diff of an array is `a: true`, the new length `l` if it became shorter, and
-`u<index>` and `s<index>`.
+A diff is a document with the sections `d` (removed fields), `u` (new values), `i` (new fields, in the order in which they are appended) and
+`s<field>` (the diff of an embedded document or array). The diff of an array contains `a: true`, the new length `l` if the array became
+shorter, `u<index>` and `s<index>`.
 
 https://www.mongodb.com/docs/manual/reference/change-events/update/
 """
@@ -31,7 +31,7 @@ cdef inline bint same_value(const Element* first, const Element* second) noexcep
 
 
 cdef class Sections:
-    """The sections of one level of a diff; each is created when it gets its first field."""
+    """The sections of one level of a diff. Each section is created when its first field is added."""
 
     cdef Writer removed
     cdef Writer updated
@@ -84,7 +84,7 @@ cdef int put_section(Writer out, const char* name, Writer fields) except -1:
 cdef int put_prefixed(
     Writer out, uint8_t type, const char* prefix, const char* name, size_t name_len, const void* value, size_t value_len
 ) except -1:
-    """Append an element whose name is the given one after a letter."""
+    """Append an element whose name is a letter followed by the given name."""
     out.put_byte(type)
     out.put_bytes(prefix, 1)
     out.put_bytes(name, name_len)
@@ -93,7 +93,7 @@ cdef int put_prefixed(
 
 
 def update_entry(ObjectNode root not None, State state not None, bytes old not None, bytes new not None):
-    """Return the `o` of the oplog entry of an update by operators, as BSON bytes.
+    """Return the `o` of the oplog entry of an update with operators, as BSON bytes.
 
     Arguments:
         root: the tree of the update's operators.
@@ -107,7 +107,7 @@ def update_entry(ObjectNode root not None, State state not None, bytes old not N
 
 
 cdef size_t open_entry(Writer out) except? 0:
-    """Begin the `o` of an entry whose diff follows, and return the mark to close it with."""
+    """Begin the `o` of an entry whose diff follows, and return the mark that closes it."""
     cdef size_t mark = out.open()
     out.put_name(16, "$v", 2)
     out.put_int32(2)
@@ -145,7 +145,7 @@ cdef int diff_fields(ObjectNode node, const uint8_t* old, const uint8_t* new, St
 
 
 cdef int diff_only(const char* name, uint32_t name_len, const uint8_t* old, const uint8_t* new, Writer out) except -1:
-    """Append the diff of a document of which one field changed."""
+    """Append the diff of a document in which one field changed."""
     cdef Element before
     cdef Element after
     cdef bint has = find_field(new, name, name_len, &after)
@@ -163,7 +163,7 @@ cdef int diff_only(const char* name, uint32_t name_len, const uint8_t* old, cons
 
 
 cdef Writer diff_below(Node node, const Element* before, const Element* after, State state):
-    """Return the diff of a changed value at the paths below its own; None if the value is the change itself."""
+    """Return the diff of a changed value at the paths below it, or None if the value itself is the change."""
     cdef Writer out
     if before.type != after.type or (after.type != DOCUMENT and after.type != ARRAY):
         return None
@@ -178,7 +178,7 @@ cdef Writer diff_below(Node node, const Element* before, const Element* after, S
 
 
 cdef Writer appended(const Element* before, const Element* after):
-    """Return the diff of an array to which elements were appended; None if it was empty, or changed otherwise."""
+    """Return the diff of an array to which elements were appended, or None if the array was empty or also changed in another way."""
     cdef Writer out
     cdef size_t mark
     cdef Element element
@@ -221,7 +221,7 @@ cdef int diff_elements(Node node, const uint8_t* old, const uint8_t* new, State 
         if had and same_value(&before, &after):
             continue
         if named is not None:
-            # An element that is not named is a null that fills a gap; the element after the gap implies it.
+            # An element that is not named is a null that fills a gap. It is implied by the element after the gap.
             i = named.find(after.name, after.name_len)
             if i >= 0:
                 diff_element(<Node>named.nodes[i], &before if had else NULL, &after, state, out)
@@ -233,7 +233,7 @@ cdef int diff_elements(Node node, const uint8_t* old, const uint8_t* new, State 
 
 
 cdef int diff_element(Node node, const Element* before, const Element* after, State state, Writer out) except -1:
-    """Append the change of one array element; `before` is NULL for a new one."""
+    """Append the change of one array element. `before` is NULL for a new element."""
     cdef Writer inner = None if before == NULL else diff_below(node, before, after, state)
     if inner is None:
         return put_prefixed(out, after.type, b"u", after.name, after.name_len, after.value, after.value_len)
@@ -241,10 +241,10 @@ cdef int diff_element(Node node, const Element* before, const Element* after, St
 
 
 def smallest_entry(bytes old not None, bytes new not None, bint nested=True):
-    """Return the `o` of the oplog entry of an update that names no paths, as BSON bytes: a diff, or the new document if that is smaller.
+    """Return the `o` of the oplog entry of an update that names no paths, as BSON bytes: the smaller of a diff and the new document.
 
     Arguments:
-        nested: whether to describe changes inside embedded documents and arrays, or to give their new values whole.
+        nested: whether to describe changes inside embedded documents and arrays, or to record their whole new values.
     """
     cdef Writer out = Writer.__new__(Writer)
     cdef size_t mark = open_entry(out)
@@ -256,7 +256,7 @@ def smallest_entry(bytes old not None, bytes new not None, bint nested=True):
 
 
 cdef int compare_documents(const uint8_t* old, const uint8_t* new, bint nested, Writer out) except -1:
-    """Append the diff of two documents, in which new fields, and those that moved, are appended at the end."""
+    """Append the diff of two documents. New fields and fields that moved are described as appended at the end."""
     cdef Sections sections = Sections.__new__(Sections)
     cdef Element before
     cdef Element after
@@ -293,7 +293,7 @@ cdef int compare_values(const Element* before, const Element* after, bint nested
 
 
 cdef Writer compare_below(const Element* before, const Element* after):
-    """Return the diff of a changed document or array; None if there is none, or if it is not smaller than the new value."""
+    """Return the diff of a changed document or array, or None if no diff is possible or it is not smaller than the new value."""
     cdef Writer out
     if before.type != after.type or (after.type != DOCUMENT and after.type != ARRAY):
         return None
@@ -332,7 +332,7 @@ cdef int compare_arrays(const uint8_t* old, const uint8_t* new, Writer out) exce
 
 
 cdef bint shortened(const uint8_t* old, const uint8_t* new, int* count) noexcept:
-    """Return whether an array became shorter; `count` receives its new length."""
+    """Return whether an array became shorter. `count` receives its new length."""
     cdef Element element
     cdef int before = 0
     cdef const uint8_t* cursor = first_element(old)

@@ -31,7 +31,7 @@ cdef class Leaf(Node):
     cdef readonly object modify
     cdef readonly bint creates, lenient, insert_only
     cdef public bint idle
-    # Whether the operator appends to an array, so that the oplog gets the new elements only.
+    # Whether the operator appends to an array, so that the oplog records only the new elements.
     cdef public bint appends
 
     cdef bint sleeps(self, bint inserting) noexcept
@@ -56,7 +56,7 @@ cdef class ObjectNode(Node):
     cdef readonly Node positional
     cdef object merge
     cdef list names, nodes
-    # The nodes with the positional `$` replaced, by array index; None until one is needed.
+    # The nodes in which the positional `$` is replaced, by array index; None until the first is needed.
     cdef dict resolved
     cdef Py_ssize_t count
     cdef const char** starts

@@ -34,7 +34,7 @@ cdef object SAME = UNCHANGED
 
 
 cdef class State:
-    """The context an operator runs in.
+    """The context in which an operator runs.
 
     `inserting` is true while an upsert creates a document; `array_index` is the value of the positional `$`; `field` is the name
     or index of the field that the operator changes.
@@ -64,12 +64,13 @@ cdef class Leaf(Node):
     """An operator at the end of its path.
 
     Arguments:
-        modify: called with the old value (or MISSING) and the `State`; returns the new value, MISSING to remove the field, or UNCHANGED.
+        modify: called with the old value (or MISSING) and the `State`. It returns the new value, MISSING to remove the field, or UNCHANGED.
         creates: false if the operator does nothing when the field is missing.
         lenient: true if a scalar in the middle of the path is not an error.
         insert_only: true if the operator runs only while an upsert inserts.
 
-    `idle` disables a leaf until it is reset. `appends` says that it may append elements to an array and leave the others as they are.
+    `idle` disables the leaf until it is reset. `appends` says that the operator may append elements to an array and leave the other
+    elements unchanged.
     """
 
     def __init__(self, modify, bint creates=True, bint lenient=False, bint insert_only=False):
@@ -85,7 +86,7 @@ cdef class Leaf(Node):
         return not self.lenient and not self.sleeps(inserting)
 
     cdef int change(self, const Element* old, const char* name, size_t name_len, Writer out, State state) except -1:
-        """Write the new element, if there is one; `old` is NULL for a missing field."""
+        """Write the new element, if there is one. `old` is NULL for a missing field."""
         cdef object value = NO_VALUE if old == NULL else decode_element(old)
         state.name = PyBytes_FromStringAndSize(name, name_len)
         value = self.modify(value, state)
@@ -98,7 +99,7 @@ cdef class Leaf(Node):
 
 
 cdef class SetLeaf(Leaf):
-    """`$set` and `$setOnInsert`; the value is encoded once, not per document."""
+    """`$set` and `$setOnInsert`. The value is encoded only once, not once per document."""
 
     def __init__(self, value, bint insert_only=False):
         cdef Writer out = Writer.__new__(Writer)
@@ -120,10 +121,10 @@ cdef class SetLeaf(Leaf):
 
 
 cdef class IncLeaf(Leaf):
-    """`$inc`; sums of two ints or two doubles are computed here, everything else by `modify`.
+    """`$inc`. Sums of two ints or two doubles are computed here, all other sums by `modify`.
 
     Arguments:
-        make_modify: returns `modify` for the amount; called when a document needs it.
+        make_modify: returns `modify` for the amount; called when a document first needs it.
         amount: the number to add.
     """
 
@@ -165,7 +166,7 @@ cdef class ObjectNode(Node):
     Arguments:
         children: name -> node, in the order of application.
         positional: the child under `$`, or None.
-        merge: (node, node, path) -> node; combines the two nodes if `$` resolves to an index that is also named.
+        merge: (node, node, path) -> node; combines the two nodes if `$` resolves to an index that another path names.
     """
 
     def __cinit__(self, dict children, Node positional, merge):
@@ -188,7 +189,7 @@ cdef class ObjectNode(Node):
             i += 1
 
     cdef int allocate(self) except -1:
-        """Allocate the three arrays as one block, the one with the strictest alignment first."""
+        """Allocate the three arrays as one block. The array with the strictest alignment comes first."""
         cdef uint8_t* block = <uint8_t*>PyMem_Malloc((self.count + 1) * (sizeof(char*) + sizeof(uint32_t) + 1))
         if block == NULL:
             raise MemoryError
@@ -256,7 +257,7 @@ cdef class ArrayNode(Node):
         self.wrapped = Writer()
 
     cdef Node choose(self, const Element* element, str path):
-        """Return the node for one element, or None."""
+        """Return the node for one element, or None if the element does not change."""
         cdef list chosen = []
         for identifier in self.children:
             if not identifier or self.accepts(identifier, element):

@@ -14,7 +14,7 @@ cdef class OperatorUpdate:
     Arguments:
         tree: the tree of operators.
         paths: all paths in the update.
-        modified: the paths that may change, cut off at array indexes and positional operators.
+        modified: the paths that may change, truncated at array indexes and positional operators.
         preparations: the steps that read each document before the tree is applied to it.
         deep: whether the result may exceed the maximum nesting depth and must be validated.
     """

@@ -1,7 +1,7 @@
 # cython: language_level=3
-"""The builder of an update's tree of operators; two operators on the same value are a conflict.
+"""The builder of an update's tree of operators. Two operators on the same value are a conflict.
 
-It is compiled because every update of a single document runs it; in Python it took a tenth of the update's time.
+It is compiled because every update of a single document runs it. In Python, it took a tenth of the update's time.
 """
 
 from secantus_server.mql.update._nodes cimport ArrayNode, Leaf, Node, ObjectNode
@@ -48,7 +48,7 @@ cdef class TreeBuilder:
         """Add an operator at its path.
 
         Raises:
-            CommandError: the path is invalid (56, 2, 52), has an unknown identifier (2) or conflicts with another one (40).
+            CommandError: the path is invalid (56, 2, 52), has an unknown identifier (2) or conflicts with another path (40).
         """
         cdef list components
         cdef Branch branch = self.root
@@ -97,7 +97,7 @@ cdef class TreeBuilder:
 
 
 cdef str key_in(Branch branch, list components, Py_ssize_t depth, str path):
-    """Return a component's key in its branch; raise a conflict if the branch holds the other kind of keys."""
+    """Return a component's key in its branch. Raise a conflict if the branch contains the other kind of key."""
     cdef str component = components[depth]
     if branch.of_array != is_identifier(component):
         raise conflict(path, ".".join(components[:depth]))
@@ -109,11 +109,11 @@ cdef conflict(str path, str place):
 
 
 cdef Node seal(Branch branch, dict filters):
-    """Convert a finished branch into its node; its children become those of the node."""
+    """Convert a finished branch into its node. The branch's children become the node's children."""
     cdef dict children = branch.children
     for name, child in children.items():
         if not isinstance(child, Leaf):
-            # Replacing the value of a key does not disturb the iteration.
+            # Replacing the value of an existing key is safe during the iteration.
             children[name] = seal(child, filters)
     if branch.of_array:
         return ArrayNode(dict(sorted(children.items())), filters, merge)

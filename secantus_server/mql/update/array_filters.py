@@ -21,11 +21,11 @@ _LOGICAL = ("$and", "$or", "$nor")
 
 
 def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, MatchExpression]:
-    """Parse array filters into a dict of identifier -> match; the match tests a document whose only field is the identifier.
+    """Parse array filters into a dict from identifier to match. The match tests a document whose only field is the identifier.
 
     Raises:
-        CommandError: 9 or 2 if a filter has no identifier, several identifiers, or a duplicate one; 2, 224 or 5626500 for an operator
-            that is not allowed here.
+        CommandError: 9 or 2 if a filter has no identifier, several identifiers, or the identifier of another filter; 2, 224 or 5626500 for
+            an operator that is not allowed here.
     """
     parsed: dict[str, MatchExpression] = {}
     for spec in filters:

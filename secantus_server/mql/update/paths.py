@@ -52,14 +52,14 @@ def altered_id(path: str) -> CommandError:
 
 
 def order_key(component: str) -> tuple[int, int, str]:
-    """Return the sort key of a field among its siblings: numbers first, by value, then names by their bytes."""
+    """Return the sort key of a field among its siblings: first numbers by value, then names by their bytes."""
     if component.isascii() and component.isdigit():
         return 0, int(component), component
     return 1, 0, component
 
 
 def stable_prefix(components: list[str]) -> str:
-    """Return the prefix of the path that is the same for every document: up to the first array index or positional operator."""
+    """Return the part of the path before the first array index or positional operator, which is the same for every document."""
     kept = components[:1]
     for component in components[1:]:
         if component.startswith("$") or component.isdigit():

@@ -18,7 +18,7 @@ from secantus_server.mql.projection import parse_add_fields, parse_projection, p
 
 Stage = Callable[[bytes], bytes]
 
-# Aggregation stages that an update may not use; any other name is unknown.
+# The aggregation stages that an update must not use. Any other name is unknown.
 _OTHER_STAGES = frozenset(
     [
         "$bucket",
@@ -70,13 +70,13 @@ def parse_pipeline(stages: list[Any], ctx: ParseContext) -> list[Stage]:
     """Parse the stages into functions from document to document.
 
     Raises:
-        CommandError: 72 for a stage that updates may not use, 40324 for an unknown one, and the stages' own errors.
+        CommandError: 72 for a stage that updates must not use, 40324 for an unknown stage, and the stages' own errors.
     """
     return [_parse_stage(stage, ctx) for stage in stages]
 
 
 def check_stage_names(stages: list[Any]) -> None:
-    """Raise if a stage name is unknown; MongoDB then fails the whole update command before it runs any statement.
+    """Raise if a stage name is unknown. As in MongoDB, the whole update command then fails before any statement runs.
 
     Raises:
         CommandError: 40324 for an unknown stage.

@@ -20,7 +20,7 @@ from secantus_server.mql.update._tree import TreeBuilder
 LeafParser = Callable[[Any, str, ParseContext], Leaf]
 TreeParser = Callable[[TreeBuilder, str, Any, ParseContext], None]
 
-# The parser of each operator, of one of the two kinds; the other one is None.
+# The two possible parsers of each operator, one of which is None.
 _OPERATORS: dict[str, tuple[LeafParser | None, TreeParser | None]] = {}
 
 
@@ -53,7 +53,7 @@ def tree_modifier(name: str) -> Callable[[TreeParser], TreeParser]:
 
 
 def find_modifier(name: str) -> tuple[LeafParser | None, TreeParser | None]:
-    """Return the parser of an operator: of its leaf, or of its part of the tree; the other one is None.
+    """Return the parser of an operator's leaf and the parser of its part of the tree, one of which is None.
 
     Raises:
         CommandError: 9 for an unknown operator.

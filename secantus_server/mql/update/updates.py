@@ -17,8 +17,8 @@ from secantus_server.mql.update._diff import smallest_entry
 class Update(Protocol):
     """A parsed update of any style.
 
-    `is_replacement`: whether it replaces whole documents. `modified_paths`: every path that may change, cut off at array indexes
-    and positional operators, or None if any path may. `needs_array_index`: whether a path contains the positional `$`.
+    `is_replacement`: whether it replaces whole documents. `modified_paths`: every path that may change, truncated at array indexes
+    and positional operators, or None if any path may change. `needs_array_index`: whether a path contains the positional `$`.
     """
 
     is_replacement: bool
@@ -26,7 +26,7 @@ class Update(Protocol):
     needs_array_index: bool
 
     def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
-        """Return the document after the update; the same object if nothing changed.
+        """Return the document after the update, or the same object if nothing changed.
 
         Arguments:
             doc: the document.
@@ -39,7 +39,7 @@ class Update(Protocol):
         ...
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """Return what the oplog records of an update: a diff, or the whole new document.
+        """Return the record of the update for the oplog: a diff, or the whole new document.
 
         Arguments:
             old: the document that the update was applied to last.
@@ -48,12 +48,12 @@ class Update(Protocol):
         ...
 
 
-# As the replacement for empty timestamps, this leaves them as they are.
+# Replacing an empty timestamp with this value leaves it unchanged.
 EMPTY = Timestamp(0, 0)
 
 
 class ReplacementUpdate:
-    """A replacement document; the old `_id` is kept.
+    """A replacement document. The old `_id` is kept.
 
     Arguments:
         document: the new document.
@@ -69,7 +69,8 @@ class ReplacementUpdate:
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
         """See `Update`; the array index and `inserting` are ignored."""
-        # Only an identical document, `_id` included, is no change: MongoDB counts a replacement without `_id` as a modification.
+        # Only a document that is identical, including `_id`, counts as unchanged. As in MongoDB, a replacement without `_id` counts as a
+        # modification.
         return doc if doc == self._document else keep_id(doc, self._document)
 
     def entry(self, old: bytes, new: bytes) -> bytes:

@@ -36,12 +36,12 @@ def upsert_document(match: MatchExpression, update: Update, ctx: ParseContext) -
     """Return the document to insert: the filter's equality conditions with the update applied, `_id` first.
 
     Arguments:
-        match: the filter; a replacement takes only the `_id` from it.
+        match: the filter. For a replacement, only the `_id` is taken from it.
         update: the update to apply.
         ctx: generates the `_id` if the document has none.
 
     Raises:
-        CommandError: 54 if the filter sets two values for one path, 66 if the update changes the filter's `_id`, 53 for an `_id` of
+        CommandError: 54 if the filter sets two values for one path, 66 if the update changes the filter's `_id`, 53 if the `_id` has
             an invalid type, 17419 or 17420 (10334 since MongoDB 8.3) if the document is too large.
     """
     equalities = list(_equalities(match))
@@ -70,7 +70,7 @@ def _with_id(document: bytes, ctx: ParseContext) -> bytes:
 
 
 def _equalities(match: MatchExpression) -> Iterator[tuple[str, Any]]:
-    """Yield the (path, value) pairs that every matching document has; `$or` and `$in` with one branch are parsed as equality."""
+    """Yield the (path, value) pairs that every matching document has. The parser turns `$or` and `$in` with one branch into equality."""
     if isinstance(match, And):
         for child in match.children:
             yield from _equalities(child)
@@ -82,7 +82,7 @@ def _nested(equalities: list[tuple[str, Any]]) -> dict[str, Any]:
     """Build the document that has these values at these paths.
 
     Raises:
-        CommandError: 54 if a path equals another one or is a prefix of it.
+        CommandError: 54 if a path equals another path or is a prefix of it.
     """
     document: dict[str, Any] = {}
     taken: set[str] = set()

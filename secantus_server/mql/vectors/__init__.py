@@ -1,4 +1,4 @@
-"""Vectors: their representations in documents and queries, and the exact search for the nearest ones. It knows nothing of storage.
+"""Vectors: their representations in documents and queries, and the exact search for the nearest ones. The code is independent of storage.
 
 https://www.mongodb.com/docs/atlas/atlas-vector-search/vector-search-stage/
 """

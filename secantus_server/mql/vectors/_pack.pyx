@@ -162,7 +162,7 @@ cdef enum:
 
 
 cdef class Rows:
-    """The vectors of one representation, one behind the other.
+    """The vectors of one representation, stored contiguously.
 
     Arguments:
         representation: FLOATS, BYTES or BITS.
@@ -195,7 +195,7 @@ cdef class Rows:
         free(self.lengths)
 
     cdef uint8_t* next_row(self) except NULL:
-        """Return the memory of a new row; it counts once `add_row` is called."""
+        """Return the memory of a new row. The row is counted only when `add_row` is called."""
         cdef size_t wanted
         if <size_t>self.count == self.capacity:
             wanted = 64 if self.capacity == 0 else self.capacity + self.capacity // 2
@@ -266,7 +266,7 @@ cdef class Rows:
         return max((1 + product) / 2, 0.0)
 
     cdef void rate(self, Py_ssize_t start, Py_ssize_t stop, const uint8_t* query, int similarity, float* out) noexcept nogil:
-        """Write for each row a number that is the greater the better its score is."""
+        """Write a rating for each row; a better score has a greater rating."""
         cdef Py_ssize_t row
         if self.representation == 0 and similarity == 2:
             secantus_squares(<const float*>(self.data + start * self.row_size), stop - start, self.dimensions, <const float*>query, out + start)

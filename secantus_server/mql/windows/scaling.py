@@ -28,7 +28,7 @@ class MinMaxScaler:
 
     Arguments:
         expression: the number to scale.
-        low, high: what the least and the greatest number become.
+        low, high: the results for the least and the greatest number.
         bounds: the window.
     """
 

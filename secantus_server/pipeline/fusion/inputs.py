@@ -22,7 +22,7 @@ from secantus_server.pipeline.registry import find_stage
 from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stages.geo_near import GeoNear
 
-# The stages that a selection pipeline may contain, and those of them at its beginning that order its documents by a score.
+# The stages that a selection pipeline may contain, and the first stages that order its documents by a score.
 SELECTING = frozenset(["$match", "$search", "$vectorSearch", "$sample", "$geoNear", "$sort", "$skip", "$limit"])
 ORDERED_SOURCES = frozenset(["$search", "$vectorSearch", "$geoNear"])
 SCORE_STAGES = frozenset(["$score"])
@@ -34,10 +34,10 @@ _ID = FieldPath("_id")
 
 @dataclass(frozen=True)
 class Rules:
-    """What a fusion requires of its input pipelines.
+    """The requirements of a fusion on its input pipelines.
 
     Arguments:
-        stage: the fusion.
+        stage: the name of the fusion stage.
         selecting: the stages that an input pipeline may contain.
         kind: `ranked` or `scored`.
         not_selecting, not_of_kind, empty, too_many_weights, negative_weight, unknown_weight: error codes.
@@ -59,9 +59,9 @@ class Row:
     """A document that an input pipeline returns.
 
     Arguments:
-        id: the key of its `_id`, by which the fusion recognizes it in other pipelines.
+        id: the key of its `_id`, by which the fusion finds the same document in other pipelines.
         document: the document.
-        order: a key that increases along the pipeline's order; peers have the same one.
+        order: a key that increases along the pipeline's order; documents of equal rank have equal keys.
         score: its score, or None.
         details: its scoreDetails, or None.
     """
@@ -111,7 +111,7 @@ def _id_key(document: bytes) -> bytes:
 
 
 def _order(pipeline: SubPipeline, metadata: Metadata) -> Callable[[bytes], bytes]:
-    """Return the key of a document's place: the key of the last `$sort`, otherwise the score that the first stage orders by."""
+    """Return a function that returns a document's order key: the key of the last `$sort`, otherwise the score of the first stage."""
     for stage in reversed(pipeline.own.stages):
         if stage.name == "$sort":
             return stage.pattern.key  # type: ignore[attr-defined, no-any-return]
@@ -125,11 +125,11 @@ def parse_inputs(rules: Rules, pipelines: Any, weights: Any, ctx: PipelineContex
 
     Arguments:
         rules: what the fusion requires.
-        pipelines, weights: documents by the names of pipelines.
+        pipelines, weights: documents whose field names are the names of pipelines.
         ctx: the context of the outer pipeline.
 
     Raises:
-        CommandError: for a name, pipeline or weight that is not allowed, and the errors of the pipelines.
+        CommandError: a name, pipeline or weight is not allowed; and the errors of the pipelines.
     """
     if ctx.collection is None:
         raise CommandError(73, f"{{aggregate: 1}} is not valid for '{rules.stage}'; a collection is required.")
@@ -191,7 +191,7 @@ def _check_name(rules: Rules, name: str) -> None:
 
 
 def _check_stage(rules: Rules, name: str, stage: Any, index: int) -> None:
-    """Raise if a stage could change documents or is a fusion itself."""
+    """Raise if a stage could change documents or if it is a fusion itself."""
     found = next(iter(stage), "") if type(stage) is dict else ""
     if found in FUSIONS and index:
         raise CommandError(10170100, f"{found} must be the first stage of the pipeline")
@@ -217,7 +217,7 @@ def _is_of_kind(rules: Rules, stages: list[Any], parsed: SubPipeline) -> bool:
 
 
 def parse_combination(stage: str, spec: Any, known: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-    """Return the fields of a `combination`, which may be missing; `weights` is always there.
+    """Return the fields of a `combination`, which may be missing. The result always contains `weights`.
 
     Raises:
         CommandError: 14, 40415.

@@ -1,4 +1,4 @@
-"""The output of a fusion: each document once, by descending score, with its score and scoreDetails as metadata."""
+"""The output of a fusion: each document once, in descending order of score, with its score and scoreDetails as metadata."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Fused:
 
 
 def in_order(fused: list[Fused], metadata: Metadata | None) -> Iterator[bytes]:
-    """Yield the documents by descending score, equal ones by `_id`, and set the metadata of each."""
+    """Yield the documents by descending score, then by `_id`, and set the metadata of each."""
     fused.sort(key=lambda item: (-item.score, item.id))
     for item in fused:
         if metadata is not None:
@@ -41,7 +41,7 @@ def input_details(name: str, own: dict[str, Any], score: float | None, details: 
     """Return the part of scoreDetails about one input pipeline.
 
     Arguments:
-        name: the pipeline.
+        name: the name of the pipeline.
         own: the fields that the fusion stage adds.
         score: the score that the pipeline gave the document, or None.
         details: the pipeline's own scoreDetails of the document, or None.

@@ -1,4 +1,4 @@
-"""The numbers of scores: conversion, normalization and weights.
+"""Arithmetic on scores: conversion, normalization and weights.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/score/
 """
@@ -24,7 +24,7 @@ def score_value(stage: str, value: Any) -> float:
     """Return a computed score as a double.
 
     Arguments:
-        stage: the stage, for the error message.
+        stage: the name of the stage, for the error message.
         value: the value of the user's expression.
 
     Raises:
@@ -73,7 +73,7 @@ def parse_weight(path: str, value: Any, most: float, code: int) -> float:
     Arguments:
         path: the field, for error messages.
         value: its value.
-        most: the greatest weight that is allowed.
+        most: the greatest allowed weight.
         code: the error code of a weight out of range.
 
     Raises:
@@ -96,7 +96,7 @@ def normalized(scores: list[float], normalization: str) -> list[float]:
 
 
 def of_one(normalization: str) -> Callable[[float], float]:
-    """Return the function of a normalization that looks at one score only."""
+    """Return the function of a normalization that depends on a single score only."""
     assert normalization != "minMaxScaler", "it needs all scores"
     return sigmoid if normalization == "sigmoid" else _identity
 

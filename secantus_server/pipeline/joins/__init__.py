@@ -1,1 +1,1 @@
-"""Ways of joining documents with another collection: hash table, index, correlated sub-pipeline."""
+"""The methods of joining documents with another collection: hash table, index, correlated sub-pipeline."""

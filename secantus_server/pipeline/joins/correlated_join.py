@@ -1,7 +1,7 @@
-"""`$lookup` with a sub-pipeline that depends on the outer document; the independent part is computed once.
+"""`$lookup` with a sub-pipeline that depends on the outer document. The independent part is computed once.
 
-The stages before the first one that mentions a variable run once and their output is kept. If that stage is a `$match` with `{$expr: {$eq:
-["$path", "$$variable"]}}`, documents are found through an index or a hash table instead of a scan.
+The stages before the first one that mentions a variable run once, and their output is kept. If the first stage that mentions a variable is
+a `$match` with `{$expr: {$eq: ["$path", "$$variable"]}}`, documents are found through an index or a hash table instead of a scan.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class CorrelatedJoin:
         # Every path implicitly starts at CURRENT, so redefining it makes all stages dependent.
         always = "CURRENT" in cells
         metadata = sub.own.metadata
-        # Documents that are kept or found one by one have no metadata.
+        # Documents from the kept output, the index or the hash table have no metadata.
         self.wants_metadata = metadata is not None and bool(metadata.wanted)
         first = next(iter([*sub.view.stages, *stages]), None)
         self.searches = first is not None and first.searches
@@ -79,7 +79,7 @@ class CorrelatedJoin:
         return list(self.sub.documents() if found is None else self.rest.run(found))
 
     def _by_index(self) -> Iterable[bytes] | None:
-        """Return a superset of the documents that the leading `$match` accepts; None if no index helps."""
+        """Return a superset of the documents that the leading `$match` accepts, or None if no index helps."""
         if self.finder is None or self.equality is None:
             return None
         value = self.equality.variable.evaluate(EMPTY_DOCUMENT)
@@ -99,7 +99,7 @@ class CorrelatedJoin:
         return self.table.get(key_string(self.equality.variable.evaluate(EMPTY_DOCUMENT), self.collation), ())
 
     def _keep(self) -> bool:
-        """Keep the prefix's documents and return True; return False if they take too much memory."""
+        """Keep the output of the independent first stages and return True. Return False if it takes too much memory."""
         if self.kept is not None or self.is_too_large:
             return not self.is_too_large
         used = 0
@@ -143,7 +143,7 @@ def _find_equality(rest: Pipeline, names: tuple[str, ...], ctx: ParseContext) ->
 
 
 def _equalities(spec: Any) -> Iterator[list[Any]]:
-    """Yield the operands of every `$eq` that the expression requires to hold."""
+    """Yield the operands of every `$eq` that must be true if the expression is true."""
     if type(spec) is not dict:
         return
     operands = spec.get("$eq")

@@ -1,4 +1,4 @@
-"""A hash join for `$lookup` and `$graphLookup`, used where no index helps.
+"""A hash join for `$lookup` and `$graphLookup`, used if no index helps.
 
 The hash table of the whole collection is built on the first lookup.
 """

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """`$group`'s kernel: evaluates the group key of each document, finds the group, and feeds its accumulators.
 
-Groups are stored in a dict whose keys are equal exactly for values that are equal in MongoDB's order, whatever their types: strings and
-numbers are used as they are (Python compares int, float and Decimal exactly), all other values as key strings.
+Groups are stored in a dict. Its keys are equal exactly if the values are equal in MongoDB's order, regardless of their types. Strings and
+numbers are used directly as keys, because Python compares int, float and Decimal exactly; other values are used as key strings.
 """
 
 from secantus_server.mql.accumulators._states cimport State, size_of
@@ -89,7 +89,7 @@ cdef class Grouper:
     Arguments:
         expressions: the parts of the group key.
         names: the field names if the group key is an object; None if it is the value of the only expression.
-        starts: for each accumulator the function that creates its state.
+        starts: the functions that create the accumulators' states, one for each accumulator.
         collation: the collation of strings in the group key.
         memory: tracks the memory of the groups; None if disk use is allowed.
     """

@@ -15,7 +15,7 @@ cdef class PointJoin:
 
     Arguments:
         path: the local field.
-        finder: finds the only document for values that equal nothing but themselves.
+        finder: finds the only document for a value that can have only one key (see `plain_key`).
         otherwise: finds the documents for any other value.
     """
 
@@ -48,7 +48,7 @@ cdef class Joined:
         find: a function that returns the list for an outer document, or a PointJoin.
         bind: called with each outer document before `find`, or None.
         max_bytes: the byte limit of the joined documents of one outer document.
-        error: builds the error for exceeding it.
+        error: builds the error for exceeding this limit.
     """
 
     cdef object source

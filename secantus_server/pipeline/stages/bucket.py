@@ -53,7 +53,7 @@ class Boundaries:
 
 @stage("$bucket")
 class Bucket(Stage):
-    """Boundaries and accumulators; `max_bytes` is the memory limit of the buckets, None if disk use is allowed."""
+    """A parsed `$bucket`. `max_bytes` is the memory limit of the buckets, or None if disk use is allowed."""
 
     makes_many = True
 
@@ -108,7 +108,7 @@ class Bucket(Stage):
             yield encode(self._handed_over(value, results) if self.hands_over else {"_id": value, **results})
 
     def hand_over(self) -> None:
-        """Convert the results: MongoDB runs this leading stage as a group and a sort."""
+        """Convert the results, because MongoDB runs this leading stage as a group and a sort."""
         self.hands_over = True
 
     def _handed_over(self, value: Any, results: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def is_expression(spec: Any) -> bool:
 
 
 def parse_output(spec: dict[str, Any] | None, ctx: ParseContext) -> dict[str, Accumulator]:
-    """Return the accumulators of `output`; by default a count.
+    """Return the accumulators of `output`. The default is a count.
 
     Raises:
         CommandError: the errors of accumulated fields.

@@ -29,7 +29,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(TOKENS, ("object",)),
     "startAtOperationTime": ("timestamp",),
 }
-# The stages allowed after it: those that turn each event into at most one event.
+# The stages allowed after `$changeStream`. They turn each event into at most one event.
 FOLLOWERS = frozenset(
     ["$match", "$project", "$addFields", "$set", "$unset", "$replaceRoot", "$replaceWith", "$redact", "$changeStreamSplitLargeEvent"]
 )
@@ -79,11 +79,11 @@ class ChangeStream(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ChangeStream:
-        """Parse `{$changeStream: {fullDocument, resumeAfter, ...}}`; it watches a collection, or with `aggregate: 1` a database.
+        """Parse `{$changeStream: {fullDocument, resumeAfter, ...}}`. The stage watches a collection or, with `aggregate: 1`, a database.
 
         Raises:
-            CommandError: 6188500, 40415, 14, 2, 40647, 40648, 40649, 50811, 9 for a malformed argument, 40674 and 50865 for several places
-                to start at, 323 under the Stable API, 73 and 72 for a namespace that cannot be watched, 40573 on a standalone server.
+            CommandError: 6188500, 40415, 14, 2, 40647, 40648, 40649, 50811, 9 for a malformed argument, 40674 and 50865 for several
+                starting points, 323 under the Stable API, 73 and 72 for a namespace that cannot be watched, 40573 on a standalone server.
         """
         if type(spec) is not dict:
             raise CommandError(6188500, f"$changeStream must take a nested object but found: {type_name(spec)}")
@@ -100,7 +100,7 @@ class ChangeStream(Stage):
         return stream
 
     def check_view(self, namespace: str) -> None:
-        """Raise: a view has no changes.
+        """Raise, because a view has no changes to watch.
 
         Raises:
             CommandError: 166.
@@ -174,7 +174,7 @@ def _check_namespace(options: ChangeStreamOptions, ctx: PipelineContext) -> None
 
 
 def _check_token(token: dict[str, Any]) -> None:
-    """Validate the form of a resume token. Only that it consists of hexadecimal digits can be checked."""
+    """Validate the form of a resume token. The only possible check is that it consists of hexadecimal digits."""
     data = token.get("_data")
     if type(data) is not str:
         raise CommandError(40647, f"Bad resume token: _data of missing or of wrong type {token}")

@@ -120,7 +120,7 @@ def _check_options(name: str, options: dict[str, Any]) -> None:
 
 
 def _latency(latencies: dict[str, tuple[int, int]], histograms: bool) -> dict[str, Any]:
-    """Return the total latencies. Histograms are empty, since single latencies are not kept."""
+    """Return the total latencies. Histograms are empty, because individual latencies are not recorded."""
     shown: dict[str, Any] = {}
     for name, (ops, micros) in {**latencies, "transactions": (0, 0)}.items():
         start: dict[str, Any] = {"histogram": []} if histograms else {}
@@ -129,7 +129,7 @@ def _latency(latencies: dict[str, tuple[int, int]], histograms: bool) -> dict[st
 
 
 def _scaled(stats: dict[str, Any], scale: Any) -> dict[str, Any]:
-    """Divide the sizes by the scale, and report the scale."""
+    """Return the statistics with the sizes divided by the scale, together with the scale."""
     factor = 1 if scale is None else min(truncated(scale), INT32_MAX)
     found: dict[str, Any] = {
         name: int_value(int(value) // factor) if name in SCALED and is_number(value) else value for name, value in stats.items()

@@ -45,7 +45,7 @@ class Count(Stage):
         return cls(spec)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield one document with the count, or none if the input is empty."""
+        """Yield one document with the count, or no document if the input is empty."""
         count = sum(1 for _ in source)
         if count:
             yield encode({self.field: int_value(count)})

@@ -22,7 +22,7 @@ OPTIONS = frozenset(
 
 @stage("$currentOp")
 class CurrentOp(ServerStage):
-    """The options that select operations."""
+    """A parsed `$currentOp`: the options that select operations."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> CurrentOp:

@@ -77,7 +77,7 @@ class Range:
 
 @stage("$densify")
 class Densify(Stage):
-    """The field, partitions and grid; `max_bytes` limits the bytes of documents to sort, None if disk use is allowed."""
+    """A parsed `$densify`. `max_bytes` limits the bytes of documents to sort; None if disk use is allowed."""
 
     makes_many = True
 
@@ -159,10 +159,10 @@ class Densify(Stage):
             yield from self._fill(members, low, high)
 
     def _fill(self, members: list[tuple[bytes, Any, dict[str, Any], bytes]], low: Any, high: Any) -> Iterator[bytes]:
-        """Yield the documents of one partition and, between them, new documents for the grid values that none of them has.
+        """Yield the documents of one partition and, between them, new documents for the grid values that no document has.
 
-        A new document has the partition's values as the next document has them, which differ between equal ones only in their type, or in
-        what the collation ignores.
+        A new document takes the values of the partition fields from the next document. Within a partition, these values can differ only in
+        their type or in differences that the collation ignores.
         """
         setter = FieldSetter(self.field)
         grid = self._grid(low, high)
@@ -182,7 +182,7 @@ class Densify(Stage):
             following = next(grid, MISSING)
 
     def _grid(self, low: Any, high: Any) -> Iterator[Any]:
-        """Yield the grid values from `low` on. An explicit upper bound is exclusive, the greatest value of the documents is inclusive."""
+        """Yield the grid values from `low` to `high`, including `high` unless it is an explicit bound."""
         last = -1 if self.range.mode == "explicit" else 0
         index = 0
         while not _is_beyond_dates(value := self.range.value(low, index)) and compare_values(value, high) <= last:
@@ -258,5 +258,5 @@ def _explicit_range(bounds: list[Any], step: Any, unit: str | None, ctx: Pipelin
 
 
 def _is_beyond_dates(value: Any) -> bool:
-    """Return whether a grid value lies after all dates, whose milliseconds have 64 bits; no document has it."""
+    """Return whether a grid value lies after the last possible date, whose milliseconds fit into 64 bits, so that no document has it."""
     return type(value) is Date and value.ms > MAX_DATE_MS

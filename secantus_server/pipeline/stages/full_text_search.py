@@ -1,4 +1,4 @@
-"""`$search` and `$searchMeta`: full-text search by a search index, and the number of its results.
+"""`$search` and `$searchMeta`: full-text search through a search index, and the number of its results.
 
 https://www.mongodb.com/docs/atlas/atlas-search/query-syntax/
 """
@@ -21,7 +21,7 @@ from secantus_server.pipeline.stages.search import SearchStage, note_scores, sco
 DEFAULT_INDEX = "default"
 KEYWORD = "searchScore"
 COUNTS = ("lowerBound", "total")
-# Options whose defaults change nothing here.
+# The options that have no effect with their default values.
 _WITHOUT_EFFECT = {"concurrent": (True, False), "returnStoredSource": (False,), "scoreDetails": (False,)}
 _REFUSED = frozenset(
     ["count", "facet", "highlight", "returnStoredSource", "scoreDetails", "searchAfter", "searchBefore", "sort", "tracking"]
@@ -32,9 +32,9 @@ class QueryStage(SearchStage):
     """A stage that runs a full-text search.
 
     Arguments:
-        query: what to search for; None where search indexes are not enabled.
-        ctx: the context of the pipeline, or None where search indexes are not enabled.
-        count: what `$searchMeta` counts.
+        query: the search; None if search indexes are not enabled.
+        ctx: the context of the pipeline, or None if search indexes are not enabled.
+        count: the kind of count that `$searchMeta` returns.
     """
 
     makes_many = True
@@ -47,10 +47,10 @@ class QueryStage(SearchStage):
 
     @classmethod
     def parse_enabled(cls, spec: Any, ctx: PipelineContext) -> Stage:
-        """Parse `{index, <operator>: {...}, count}`. The index tells whether the operator's argument is valid.
+        """Parse `{index, <operator>: {...}, count}`. The operator's argument is checked later, together with the index.
 
         Raises:
-            CommandError: 8 as MongoDB Search for a malformed argument, 238 for an option that is not supported.
+            CommandError: 8, as in MongoDB Search, for a malformed argument, 238 for an option that is not supported.
         """
         if type(spec) is not dict:
             raise CommandError(8, f"{cls.name} must be a document")
@@ -70,7 +70,7 @@ class QueryStage(SearchStage):
 
     @classmethod
     def note(cls, ctx: PipelineContext) -> None:
-        """Note which metadata the results have."""
+        """Record which metadata the results have."""
 
     def found(self, ctx: PipelineContext, collection: str) -> Iterable[tuple[bytes, float]]:
         """Return the documents that match, with their scores."""
@@ -87,11 +87,11 @@ def _parse_count(spec: Any) -> str:
 
 @stage("$search")
 class Search(QueryStage):
-    """The documents that a search finds, the best first."""
+    """The documents that a search finds, best first."""
 
     @classmethod
     def note(cls, ctx: PipelineContext) -> None:
-        """Note that documents have a score."""
+        """Record that the results have a score."""
         note_scores(ctx, KEYWORD)
 
     def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:

@@ -64,7 +64,7 @@ class GeoNear(Stage):
         return stage
 
     def search(self) -> tuple[dict[str, Any], MatchExpression]:
-        """Return the query whose documents are the input of `run`, as a filter and parsed, once variables are bound.
+        """Return the query whose documents are the input of `run`, as a filter and as a parsed expression. Variables must be bound.
 
         Raises:
             CommandError: 26, 27, 291 without a collection or an index, 2, 5860401, 16433 if `near` is not a point.
@@ -81,10 +81,10 @@ class GeoNear(Stage):
         """Return the documents by their distance, with distances and locations.
 
         Arguments:
-            source: the documents that `search` has found; without a search before, any documents.
+            source: the documents found by the query of `search`, or any documents if `search` was not called.
 
         Raises:
-            CommandError: as `search`.
+            CommandError: the errors of `search`.
         """
         if self._found is None:
             _, match = self.search()
@@ -130,7 +130,7 @@ class GeoNear(Stage):
         return document
 
     def _location(self, document: bytes, key: str, kind: NearKind, point: Any) -> Any:
-        """The document's location; the nearest one if it has several."""
+        """Return the document's location, or its nearest location if it has several."""
         value = FieldPath(key).evaluate(document)
         if type(value) is not list or not value or type(value[0]) not in (dict, list):
             return value
@@ -152,7 +152,7 @@ class GeoNear(Stage):
         return key, kind
 
     def _paths(self, db: str, name: str) -> dict[str, list[str]]:
-        """Return the paths that have an index of each kind that is not hidden."""
+        """Return the paths of the geospatial indexes that are not hidden, by kind of index."""
         stats = self.ctx.host.index_stats(db, name)
         keys = [index["key"] for index in stats if not index.get("spec", {}).get("hidden")]
         return {kind.name: [path for key in keys for path in key if kind.locates(key, path)] for kind in near_kinds()}
@@ -169,7 +169,7 @@ def _only_path(paths: dict[str, list[str]], namespace: str) -> str:
 
 
 def _measure_by_chord(point: Coordinates) -> Callable[[Any], float | None]:
-    """Return the distances to points in radians as a flat index computes them: from the chord between two points."""
+    """Return a function that measures distances in radians from the chord between two points, as MongoDB does for a flat index."""
     origin = to_vector(point)
 
     def measure(value: Any) -> float | None:

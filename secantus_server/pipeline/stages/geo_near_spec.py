@@ -32,10 +32,10 @@ class GeoNearSpec:
     """A parsed `$geoNear`.
 
     Arguments:
-        near: the expression of the point; it may read variables, but no fields.
-        limits: the distances by their operator, `$minDistance` and `$maxDistance`.
-        spherical: whether legacy coordinates are on the sphere.
-        key: the path that is searched, or None.
+        near: the expression of the point; it may read variables but no fields.
+        limits: the limits of the distance, keyed by `$minDistance` and `$maxDistance`.
+        spherical: whether distances to legacy coordinates are measured on the sphere.
+        key: the path to search, or None.
         query: further conditions.
         multiplier: the factor by which the returned distances are multiplied.
         distance_field, location_field: the fields for the distance and the location, or None.
@@ -51,7 +51,7 @@ class GeoNearSpec:
     location_field: str | None
 
     def point(self) -> Any:
-        """The point, once variables are bound.
+        """Return the point. Variables must be bound.
 
         Raises:
             CommandError: 5860401 for a value that is neither a document nor an array, 16433 for a flat point out of bounds.
@@ -66,8 +66,8 @@ class GeoNearSpec:
         return point
 
     def condition(self, point: Any) -> dict[str, Any]:
-        """The filter on the searched path."""
-        # Unlike the operator, the stage takes infinite distances.
+        """Return the filter on the searched path."""
+        # Unlike the query operators, the stage accepts infinite distances.
         distances = {name: _distance(name, expression.evaluate(EMPTY_DOCUMENT)) for name, expression in self.limits.items()}
         limits = {name: min(distance, sys.float_info.max) for name, distance in distances.items()}
         if is_geojson(point):
@@ -76,7 +76,7 @@ class GeoNearSpec:
 
 
 def is_geojson(point: Any) -> bool:
-    """Whether a point is GeoJSON, not a pair of coordinates."""
+    """Return whether a point is GeoJSON and not a pair of coordinates."""
     return type(point) is dict and ("type" in point or "coordinates" in point)
 
 

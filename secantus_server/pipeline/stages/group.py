@@ -51,7 +51,7 @@ class Group(Stage):
 
         Raises:
             CommandError: 15947 if the argument is not a document, 15955 without `_id`, 15998 for an
-                empty name since MongoDB 9.0, and those of `parse_accumulated_field`.
+                empty name since MongoDB 9.0, and the errors of `parse_accumulated_field`.
         """
         if type(spec) is not dict:
             raise CommandError(15947, "a group's fields must be specified in an object")
@@ -84,7 +84,7 @@ class Group(Stage):
             yield encode(self._handed_over(document) if self.hands_over else document)
 
     def hand_over(self) -> None:
-        """Convert the results, since other stages follow this leading one."""
+        """Convert the results, because other stages follow this leading stage."""
         self.hands_over = True
 
     def _handed_over(self, document: dict[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class IndexStats(Stage):
         return cls(ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield one document for each index; for a view, the indexes of the underlying collection."""
+        """Yield one document for each index; over a view, for each index of the underlying collection."""
         assert self.ctx.collection is not None, "the parser has checked that there is a collection"
         server = self.ctx.host
         host = server.address()

@@ -17,7 +17,7 @@ from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 
-# The maximum of itertools.islice, above any possible number of documents.
+# The maximum that itertools.islice accepts; it exceeds any possible number of documents.
 MAX_COUNT = 2**63 - 1
 
 

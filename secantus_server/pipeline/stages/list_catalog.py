@@ -38,7 +38,7 @@ class ListClusterCatalog(ServerStage):
         return cls(spec, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield one document for each collection and view; on the database `admin`, of all databases."""
+        """Yield one document for each collection and view of the database or, on the database `admin`, of all databases."""
         for entry in self.ctx.host.catalog_entries(None if self.ctx.db == "admin" else self.ctx.db):
             document = {**entry, "sharded": False}
             if self.options.get("shards"):

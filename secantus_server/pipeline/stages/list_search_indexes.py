@@ -25,7 +25,7 @@ class ListSearchIndexes(SearchStage):
 
     Arguments:
         wanted: the `id` or `name` of the only index to return, or an empty document.
-        ctx: the context of the pipeline; None where search indexes are not enabled.
+        ctx: the context of the pipeline; None if search indexes are not enabled.
     """
 
     refusal = (

@@ -18,7 +18,7 @@ from secantus_server.pipeline.stage import ServerStage
 
 @stage("$listLocalSessions")
 class ListLocalSessions(ServerStage):
-    """The users whose sessions to list."""
+    """A parsed `$listLocalSessions`: the users whose sessions are listed."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ListLocalSessions:
@@ -36,7 +36,7 @@ class ListLocalSessions(ServerStage):
 
 @stage("$listSessions")
 class ListSessions(ListLocalSessions):
-    """The sessions to list, read from `config.system.sessions`."""
+    """A parsed `$listSessions`. It lists the sessions in `config.system.sessions`."""
 
     collectionless = False
 
@@ -45,7 +45,7 @@ class ListSessions(ListLocalSessions):
         """Parse `{$listSessions: {users: [{user, db}], allUsers: bool}}`.
 
         Raises:
-            CommandError: as `$listLocalSessions`, and 73 on another collection.
+            CommandError: the errors of `$listLocalSessions`, and 73 on another collection.
         """
         options = _parse_options(cls.name, spec)
         if ctx.db != "config" or ctx.collection != "system.sessions":

@@ -29,7 +29,7 @@ from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._lookup import Joined, PointJoin
 from secantus_server.pipeline.stages.unwind import Unwind
 
-# Returns the joined documents of an outer document.
+# A function that returns the joined documents of an outer document.
 Find = Callable[[bytes], list[bytes]] | PointJoin
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -53,7 +53,7 @@ class Variables:
     expressions: dict[str, Expression]
 
     def bind(self, document: bytes) -> None:
-        """Bind the variables; all expressions are evaluated before the first variable is set."""
+        """Bind the variables. All expressions are evaluated before the first variable is set."""
         values = {name: expression.evaluate(document) for name, expression in self.expressions.items()}
         for name, value in values.items():
             self.cells[name].value = value
@@ -111,7 +111,7 @@ class Lookup(Stage):
         return Joined(source, self.field, self.finder(), bind, self.max_bytes, self._too_much)
 
     def precede(self, follower: Stage) -> None:
-        """Lift the size limit if the next stage unwinds the joined documents: MongoDB then never builds the whole array."""
+        """Lift the size limit if the next stage unwinds the joined documents, because MongoDB then never builds the whole array."""
         if isinstance(follower, Unwind) and follower.path == self.field:
             self.max_bytes = sys.maxsize
 

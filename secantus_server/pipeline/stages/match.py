@@ -23,7 +23,7 @@ class Match(Stage):
         filter: as given by the user.
         ctx: the parse context, kept so that filters can be combined.
 
-    `reads_metadata`: whether the filter contains `$meta`, so that it must stay behind the stages that produce the metadata.
+    `reads_metadata`: whether the filter contains `$meta`; it must then stay after the stages that produce the metadata.
     """
 
     def __init__(self, filter: dict[str, Any], ctx: PipelineContext) -> None:
@@ -36,7 +36,7 @@ class Match(Stage):
         self.match = parse_match(filter, ctx.parse)
         self.reads_metadata = metadata is not None and metadata.reads > before
         if self.reads_metadata and not had_score and metadata is not None and "textScore" in metadata.available:
-            # The order of the two in the filter does not matter; a find refuses both as well.
+            # $text and $meta in one filter are refused in either order, as in a find.
             raise CommandError(40218, "query requires text score metadata, but it is not available")
 
     @classmethod

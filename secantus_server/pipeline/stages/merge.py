@@ -21,7 +21,7 @@ from secantus_server.pipeline.stage import Position, Stage
 from secantus_server.pipeline.targets.merge_spec import MergeSpec, parse_merge
 from secantus_server.pipeline.targets.new_ids import with_ids
 
-# The size of a batch. Each document counts with its length plus DOCUMENT_COST.
+# The size of a batch. Each document counts as its length plus DOCUMENT_COST.
 BATCH_BYTES = 4 << 20
 DOCUMENT_COST = 4096
 
@@ -54,7 +54,7 @@ class Merge(Stage):
         return cls(parse_merge(spec, ctx), ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Write all documents and yield nothing. A failing document does not stop the others; the first error is raised at the end.
+        """Write all documents and yield nothing. If a document fails, still write the others; raise the first error at the end.
 
         Raises:
             CommandError: 51132 and 51185 for values that cannot be matched, 10334 for a document that is too large, 13113, 66, 11000,
@@ -155,14 +155,14 @@ class Merge(Stage):
         return changed
 
     def _entry(self, old: bytes, new: bytes) -> bytes:
-        """Return what the oplog records of a change: the changed fields, unless the document is replaced."""
+        """Return the record of a change for the oplog: the new document for a replacement, otherwise the changed fields if smaller."""
         if self.merge.when_matched == "replace":
             return new
         return smallest_entry(old, new, nested=self.merge.when_matched != "merge")
 
 
 def _as_upsert(document: bytes, values: dict[str, Any]) -> bytes:
-    """Return the document that an update with `$set` and upsert inserts: its fields by name, and null for missing `on` fields."""
+    """Return the document that an upsert with `$set` would insert: its fields sorted by name, and null for missing `on` fields."""
     fields = decode(document)
     missing = {path: None for path, value in values.items() if value is None and "." not in path and path not in fields}
     return encode({**missing, **_by_name(fields)})
@@ -174,7 +174,7 @@ def _by_name(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _value_at(document: dict[str, Any], path: str) -> Any:
-    """Return the value at a path; return an array along the path as it is, since no match is possible then."""
+    """Return the value at a path. Return an array along the path unchanged, because no match is possible then."""
     value: Any = document
     for name in path.split("."):
         if type(value) is list:

@@ -62,7 +62,7 @@ class Out(Stage):
         """Write all documents and yield nothing.
 
         Raises:
-            CommandError: 11000, 121 and the other errors of a write; the collection is unchanged then.
+            CommandError: 11000, 121 and the other errors of a write; the collection then stays unchanged.
         """
         documents = with_ids(source, self.ctx.parse.generate_object_id)
         bypass = self.ctx.bypass_document_validation

@@ -29,11 +29,11 @@ class Project(Stage):
 
     @property
     def is_plain_inclusion(self) -> bool:
-        """Whether it only keeps fields, as a query's projection can."""
+        """Whether the stage only keeps fields, so that a query's projection can do the same."""
         return self.projection.is_inclusion and self.projection.required_fields is not None
 
     def kept_fields(self) -> frozenset[str] | None:
-        """Return the top-level fields if exactly these are kept, unchanged; None if other fields may stay or any are computed."""
+        """Return the top-level fields that are kept unchanged, or None if other fields may be kept or a field is computed."""
         if not self.is_plain_inclusion:
             return None
         kept = {name for name, value in self.spec.items() if _is_flag(value) and value and "." not in name}

@@ -18,7 +18,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$queryStats")
 class QueryStats(Stage):
-    """Empty statistics."""
+    """A parsed `$queryStats`; the statistics are empty."""
 
     position = Position.FIRST
     collectionless = True

@@ -17,7 +17,7 @@ from secantus_server.pipeline.fusion.stage import FusionStage
 from secantus_server.pipeline.registry import stage
 
 NAME = "$rankFusion"
-# MongoDB's constant: the greater it is, the less the first ranks count.
+# MongoDB's constant. The greater it is, the smaller is the advantage of the first ranks.
 SENSITIVITY = 60
 DESCRIPTION = (
     "value output by reciprocal rank fusion algorithm, computed as sum of weight * (1 / (60 + rank)) across input pipelines from which "
@@ -25,13 +25,13 @@ DESCRIPTION = (
 )
 RULES = Rules(NAME, SELECTING, "ranked", not_selecting=9191103, not_of_kind=9191100, empty=9834300)
 
-# A document's rank in a pipeline, and how the pipeline returned it.
+# A document's rank in a pipeline, and the row that the pipeline returned for it.
 Ranked = tuple[int, Row]
 
 
 @stage(NAME)
 class RankFusion(FusionStage):
-    """A fusion of ranks; see `FusionStage` for the arguments."""
+    """A fusion of ranks. See `FusionStage` for the arguments."""
 
     misplaced = (10170100, f"{NAME} must be the first stage of the pipeline")
 
@@ -61,7 +61,7 @@ class RankFusion(FusionStage):
         return [self._fuse(id_, ranks) for id_ in ids]
 
     def _ranked(self, one: Input) -> dict[bytes, Ranked]:
-        """Return the documents of a pipeline by `_id`, with their ranks; documents of equal order share the rank of the first one."""
+        """Return the documents of a pipeline by `_id`, with their ranks. Documents of equal order share the rank of the first one."""
         found: dict[bytes, Ranked] = {}
         rank, last = 0, None
         for index, row in enumerate(one.rows()):

@@ -23,10 +23,10 @@ KEEP, PRUNE, DESCEND = "keep", "prune", "descend"
 
 @stage("$redact")
 class Redact(Stage):
-    """An expression that returns KEEP, PRUNE or DESCEND.
+    """A parsed `$redact`, whose expression returns KEEP, PRUNE or DESCEND.
 
     Arguments:
-        expression: evaluated at each level, with paths relative to it.
+        expression: evaluated at each level, with paths relative to that level.
         root: `$$ROOT`, the whole document.
     """
 
@@ -50,7 +50,7 @@ class Redact(Stage):
         """Yield the redacted documents.
 
         Raises:
-            CommandError: 17053 if the expression returns anything else.
+            CommandError: 17053 if the expression returns any other value.
         """
         for document in source:
             fields = decode(document)

@@ -1,4 +1,4 @@
-"""`$replaceRoot` and `$replaceWith`: replace each document by another one.
+"""`$replaceRoot` and `$replaceWith`: replace each document with another one.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/replaceRoot/
 """

@@ -62,10 +62,10 @@ class Scoring:
 
 @stage(NAME)
 class Score(Stage):
-    """A score.
+    """A parsed `$score`.
 
     Arguments:
-        scoring: how to compute it.
+        scoring: the definition of the score.
         metadata: the metadata of the documents, or None.
     """
 

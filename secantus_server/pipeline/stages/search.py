@@ -1,4 +1,4 @@
-"""The base class of the stages of MongoDB Search. Where search indexes are not enabled, they raise 31082 SearchNotEnabled.
+"""The base class of the stages of MongoDB Search. If search indexes are not enabled, the stages raise 31082 SearchNotEnabled.
 
 https://www.mongodb.com/docs/atlas/atlas-search/
 """
@@ -17,7 +17,7 @@ class SearchStage(Stage):
     """A stage that needs search indexes.
 
     Arguments:
-        ctx: the context of the pipeline; None where search indexes are not enabled.
+        ctx: the context of the pipeline; None if search indexes are not enabled.
     """
 
     position = Position.FIRST
@@ -35,7 +35,7 @@ class SearchStage(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Stage:
-        """Parse the argument if search indexes are enabled. Otherwise accept any: only a search server would validate it."""
+        """Parse the argument if search indexes are enabled. Otherwise accept any argument, because only a search server would check it."""
         return cls.parse_enabled(spec, ctx) if ctx.host.searches else cls()
 
     @classmethod
@@ -47,7 +47,7 @@ class SearchStage(Stage):
         """Return the results.
 
         Raises:
-            CommandError: 31082 where search indexes are not enabled, and the errors of `results`.
+            CommandError: 31082 if search indexes are not enabled, and the errors of `results`.
         """
         if self.ctx is None:
             raise CommandError(31082, self.refusal)
@@ -58,19 +58,19 @@ class SearchStage(Stage):
         """Return the results on a server where search indexes are enabled.
 
         Raises:
-            CommandError: if the query does not fit the index.
+            CommandError: the query does not fit the index.
         """
         raise NotImplementedError
 
 
 def note_scores(ctx: PipelineContext, keyword: str) -> None:
-    """Note that documents will have a score, as `score` and under the keyword of the stage."""
+    """Record that the documents will have the score metadata `score`, and the same score under the stage's own keyword."""
     if ctx.parse.metadata is not None:
         ctx.parse.metadata.available |= {"score", keyword}
 
 
 def scored(ctx: PipelineContext, found: Iterable[tuple[bytes, float]], keyword: str) -> Iterator[bytes]:
-    """Yield documents after setting their scores, as `score` and under the keyword of the stage."""
+    """Yield the documents after setting their score metadata, as `score` and under the stage's own keyword."""
     metadata = ctx.parse.metadata
     for document, score in found:
         if metadata is not None:

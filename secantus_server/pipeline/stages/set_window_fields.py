@@ -29,7 +29,7 @@ Keyed = tuple[bytes, bytes, bytes]
 
 @stage("$setWindowFields")
 class SetWindowFields(Stage):
-    """Partitions, their sort order, and the window functions.
+    """A parsed `$setWindowFields`: partitions, their sort order, and the window functions.
 
     Arguments:
         partition_by: the expression whose value identifies a partition, or None.
@@ -100,7 +100,7 @@ class SetWindowFields(Stage):
             yield [document for _, _, document in members]
 
     def _within_memory(self, source: Iterable[bytes]) -> Iterable[bytes]:
-        """Apply the memory limit: that of a sort if there is a partition or an order, else that of window functions."""
+        """Apply the memory limit: the limit of a sort if there is a partition or an order, otherwise the limit of window functions."""
         limits = self.ctx.parse.limits
         if self.partition_by is None and self.order.pattern is None:
             return within_memory(source, self.ctx.kept_at_most(limits.window), _too_much_to_keep)
@@ -125,7 +125,7 @@ def _too_much_to_keep(used: int, max_bytes: int) -> CommandError:
 
 
 def _parse_output(paths: list[str], ctx: ParseContext) -> tuple[list[Cell], Projection]:
-    """Return the projection that writes the functions' values, and the variables it reads them from."""
+    """Return the variables for the functions' values, and the projection that writes these values into a document."""
     cells = {f"field{index}": Cell() for index in range(len(paths))}
     spec = {path: f"$${name}" for path, name in zip(paths, cells, strict=True)}
     return list(cells.values()), parse_add_fields(spec, ctx.child(**cells), stage="$setWindowFields")

@@ -1,4 +1,4 @@
-"""`$changeStreamSplitLargeEvent`: a change stream event above 16 MB is returned in fragments. The stream's cursor splits it.
+"""`$changeStreamSplitLargeEvent`: returns change stream events above 16 MB in fragments. The stream's cursor splits the events.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStreamSplitLargeEvent/
 """
@@ -17,7 +17,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$changeStreamSplitLargeEvent")
 class SplitLargeEvent(Stage):
-    """Splits an event that is too large for one document."""
+    """The request to split events that are too large for one document."""
 
     position = Position.LAST
     in_facet = False
@@ -38,5 +38,5 @@ class SplitLargeEvent(Stage):
         return cls()
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the events unchanged: only the cursor knows their resume tokens."""
+        """Return the events unchanged. The cursor splits them, because only the cursor knows their resume tokens."""
         return iter(source)

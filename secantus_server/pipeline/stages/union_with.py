@@ -35,7 +35,7 @@ class UnionWith(Stage):
         self.metadata = metadata
         inner = other.whole.metadata
         if metadata is not None and inner is not None and inner.is_mixed_up:
-            # A `$meta` behind the union is refused.
+            # A `$meta` after the union is refused.
             metadata.is_mixed_up = True
         if metadata is not None and inner is not None:
             metadata.available |= inner.available.intersection(FROM_A_SEARCH)

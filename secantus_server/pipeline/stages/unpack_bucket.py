@@ -1,6 +1,6 @@
 """`$_internalUnpackBucket`: the measurements of the buckets of a time-series collection.
 
-The view of such a collection begins with this stage. MongoDB does not document it, but shows it in explain and in `system.views`.
+The view of such a collection begins with this stage. MongoDB does not document the stage but shows it in explain and in `system.views`.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-bucketing/
 """
@@ -25,12 +25,12 @@ _FLAGS = ("assumeNoMixedSchemaData", "usesExtendedRange", "fixedBuckets")
 
 @stage("$_internalUnpackBucket", "$_unpackBucket")
 class UnpackBucket(Stage):
-    """The fields of a time-series collection, and the selection of fields to return.
+    """A parsed `$_internalUnpackBucket`: the fields of a time-series collection, and the selection of fields to return.
 
     Arguments:
         time_field: the field of the time.
         meta_field: the field of the metadata, or None.
-        names: the fields to keep or to leave out.
+        names: the fields to keep or to drop.
         keeps: whether `names` are the fields to keep.
         ctx: the context of the pipeline.
     """

@@ -1,8 +1,8 @@
-"""`$vectorSearch`: the documents whose vectors are nearest to a given one.
+"""`$vectorSearch`: the documents whose vectors are nearest to a given vector.
 
 https://www.mongodb.com/docs/atlas/atlas-vector-search/vector-search-stage/
 
-Every search is exact: it compares all vectors, whatever `exact` and `numCandidates` are.
+Every search is exact: it compares all vectors, regardless of `exact` and `numCandidates`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class VectorSearch(SearchStage):
     """A search for the nearest vectors.
 
     Arguments:
-        query: what to search for; None where search indexes are not enabled.
-        ctx: the context of the pipeline, or None where search indexes are not enabled.
+        query: the search; None if search indexes are not enabled.
+        ctx: the context of the pipeline, or None if search indexes are not enabled.
     """
 
     in_view = False
@@ -51,7 +51,7 @@ class VectorSearch(SearchStage):
         """Parse `{$vectorSearch: {index, path, queryVector, limit, numCandidates, exact, filter}}`.
 
         Raises:
-            CommandError: 8 as MongoDB Search for a malformed argument, 238 for one that is not supported, and the errors of the filter.
+            CommandError: 8, as in MongoDB Search, for a malformed argument, 238 for an unsupported argument, and the errors of the filter.
         """
         if type(spec) is not dict:
             raise CommandError(8, f"{NAME} must be a document")
@@ -73,7 +73,7 @@ class VectorSearch(SearchStage):
         return cls(VectorQuery(spec["index"], spec["path"], vector, limit, matches, frozenset(paths)), ctx)
 
     def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
-        """Yield the documents, the nearest one first."""
+        """Yield the documents, nearest first."""
         assert self.query is not None, "search indexes are enabled"
         yield from scored(ctx, ctx.host.nearest(ctx.db, collection, self.query), KEYWORD)
 
@@ -112,7 +112,7 @@ def _positive(spec: dict[str, Any], name: str) -> int | None:
 
 
 def _check_filter(filter: Any, paths: set[str]) -> None:
-    """Raise unless the filter has only the operators that a `$vectorSearch` knows; collect the paths that it reads."""
+    """Raise unless the filter has only operators that `$vectorSearch` supports. Add the paths that the filter reads to `paths`."""
     if type(filter) is not dict:
         raise CommandError(8, '"filter" must be a document')
     for name, value in filter.items():

@@ -54,7 +54,7 @@ class MergeSpec:
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        """The parsed pipeline. MongoDB parses it only when the first document needs it."""
+        """The parsed pipeline. As in MongoDB, it is parsed only when the first document needs it."""
         return self._parse_pipeline(self.cells)
 
     def _parse_pipeline(self, cells: dict[str, Cell]) -> Pipeline:
@@ -75,7 +75,7 @@ class MergeSpec:
         values = {name: expression.evaluate(new) for name, expression in self.variables.items()}
         for name, value in values.items():
             self.cells[name].value = value
-        # A variable without a value is undefined, so that using it is an error.
+        # A variable without a value is undefined, and using it is an error.
         known = {name: cell for name, cell in self.cells.items() if cell.value is not MISSING}
         pipeline = self.pipeline if len(known) == len(self.cells) else self._parse_pipeline(known)
         [after] = pipeline.run([old])
@@ -109,7 +109,7 @@ def parse_merge(spec: Any, ctx: PipelineContext) -> MergeSpec:
 
 
 def _parse_into(spec: Any, short: bool, ctx: PipelineContext) -> tuple[str, str]:
-    """Return the target; `short` says that it was written as `{$merge: name}`."""
+    """Return the database and collection of the target. `short` says that the user wrote `{$merge: name}`."""
     db = ctx.db
     if type(spec) is dict:
         fields = named_fields("$merge.into", spec, {"db": ("string",), "coll": ("string",)})
@@ -146,7 +146,7 @@ def _parse_when_matched(value: Any) -> tuple[str, list[Any]]:
 
 
 def _parse_let(fields: dict[str, Any], matched: str, ctx: PipelineContext) -> tuple[dict[str, Cell], dict[str, Expression]]:
-    """Return the pipeline's variables: `$$new` and those of `let`."""
+    """Return the pipeline's variables, `$$new` and those of `let`, and their expressions."""
     if "let" in fields and matched != "pipeline":
         raise CommandError(51199, f"Cannot use 'let' variables with 'whenMatched: {matched}' mode")
     spec = {"new": "$$ROOT", **fields.get("let", {})}
@@ -182,7 +182,7 @@ def _check_target(db: str, collection: str, ctx: PipelineContext) -> None:
 
 
 def _check_index(db: str, collection: str, on: tuple[str, ...], ctx: PipelineContext) -> bool:
-    """Raise unless a unique index covers the paths; return whether it also contains documents without them."""
+    """Raise unless a unique index covers the paths. Return whether the index also contains documents that lack the paths."""
     if on == ("_id",):
         return True
     index = ctx.host.unique_index(db, collection, on, ctx.parse.collation)

@@ -87,7 +87,7 @@ def add_units(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
 
 
 def add_units_until_8_3(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
-    """As `add_units`, but with the error of MongoDB before 8.3: a date before 1970 with a fraction of a second loses a second."""
+    """Like `add_units`, but with the bug of MongoDB before 8.3: a date before 1970 with a fraction of a second loses a second."""
     found = add_units(ms, unit, amount, zone)
     return found - MS_PER_SECOND if ms < 0 and ms % MS_PER_SECOND and unit != "millisecond" else found
 
@@ -98,7 +98,7 @@ def date_addition(ctx: ParseContext) -> Addition:
 
 
 def _add_months(local: int, months: int) -> int:
-    """Add months to a local time; a day that the month does not have becomes its last day."""
+    """Add months to a local time. A day that does not exist in the resulting month becomes its last day."""
     days, time_of_day = divmod(local, MS_PER_DAY)
     year, month, day = year_month_day(days)
     years, index = divmod(month - 1 + months, 12)

@@ -82,7 +82,7 @@ class NamedZone(TimeZone):
         return ms + _milliseconds(_datetime(ms).astimezone(self.zone).utcoffset())
 
     def moment(self, local_ms: int) -> int:
-        """Convert a local time to UTC. Of an ambiguous time take the earlier; move a skipped time forward by the length of the gap."""
+        """Convert a local time to UTC. An ambiguous time means the earlier one; a skipped time moves forward by the length of the gap."""
         wall = _datetime(local_ms).replace(tzinfo=self.zone)
         return local_ms - _milliseconds(wall.utcoffset())
 

@@ -108,7 +108,7 @@ def _digits(number: int) -> tuple[int, ...]:
 
 @operator("$abs", arguments=1)
 def absolute(value: Any) -> Any:
-    """Return the absolute value; that of the minimum int is a long.
+    """Return the absolute value. For the minimum int, it is a long.
 
     Raises:
         CommandError: 28680 for the minimum long, 28765 for a value that is not a number.

@@ -33,7 +33,7 @@ def _unary(
     """Register a function of one number; the result is a decimal for a decimal, else a double.
 
     Arguments:
-        nan_is_double: whether the result is a double for a decimal that is not a number, as that of MongoDB's logarithms is.
+        nan_is_double: whether the result for a decimal NaN is a double, as for MongoDB's logarithms.
     """
 
     def apply(value: Any) -> Any:
@@ -64,7 +64,7 @@ def exp_decimal(value: Decimal) -> Decimal128:
 
 
 def whole_or_inexact(number: Decimal) -> Decimal128:
-    """Round an inexact result to 34 digits; a whole one loses its trailing zeros, and an underflow is the smallest zero."""
+    """Round an inexact result to 34 digits. A whole result loses its trailing zeros, and an underflow becomes the smallest zero."""
     if number.is_zero() and number.as_tuple().exponent != 0:
         return Decimal128("0E-6176")
     if number.is_finite() and number == number.to_integral_value():
@@ -136,7 +136,7 @@ def log(value: Any, base: Any) -> Any:
 
 
 def _check_log(value: Any, base: Any) -> None:
-    """Validate the domain; a NaN is in it, but the other argument is still checked."""
+    """Validate the domain. NaN is allowed, but the other argument is still checked."""
     if value == value and value <= 0:
         raise CommandError(28758, f"$log's argument must be a positive number, but is {number_text(value)}")
     if base == base and (base <= 0 or base == 1):
@@ -145,7 +145,7 @@ def _check_log(value: Any, base: Any) -> None:
 
 @operator("$pow", arguments=2)
 def power(base: Any, exponent: Any) -> Any:
-    """Return a power; that of whole numbers is whole if it fits into a long.
+    """Return a power. The power of whole numbers is whole if it fits into a long.
 
     Raises:
         CommandError: 28762 and 28763 for a value that is not a number, 28764 for a negative power of zero.

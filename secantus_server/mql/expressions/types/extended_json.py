@@ -36,7 +36,7 @@ from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.types.failure import CONVERSION_FAILURE, failure
 from secantus_server.mql.expressions.types.to_number import to_int32, to_int64
 
-# What reading a malformed wrapper raises. Its parts can have any type.
+# The errors that reading a malformed type wrapper can raise, because its parts can have any type.
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, BSONError, CommandError)
 # Relaxed Extended JSON shows the dates from 1970 to 9999 as text.
 AFTER_LAST_YEAR_MS = 253402300800000
@@ -88,7 +88,7 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
 
 
 def deserialized(value: Any) -> Any:
-    """Return the value of Extended JSON, canonical or relaxed. A document whose keys are no type wrapper is a document.
+    """Return the value of canonical or relaxed Extended JSON. A document whose keys are not a type wrapper stays a document.
 
     Raises:
         CommandError: 241 for a malformed type wrapper.

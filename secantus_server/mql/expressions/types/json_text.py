@@ -1,4 +1,4 @@
-"""JSON in strings: what `$convert` makes of it for objects and arrays, and of them for strings, since MongoDB 8.3.
+"""JSON in strings: conversions by `$convert` from JSON text to objects and arrays and back, since MongoDB 8.3.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/toObject/
 """
@@ -17,7 +17,7 @@ from secantus_server.bson.values import UNDEFINED
 from secantus_server.mql.expressions.types.failure import failure
 
 _INVALID = "Input doesn't represent valid JSON"
-# The digits of the longest integer that Python parses without being told to; longer ones are doubles anyway.
+# The maximum digits of an integer, below Python's default limit for parsing. Longer integers become doubles anyway.
 _MAX_DIGITS = 4000
 
 
@@ -58,7 +58,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def json_of(value: Any, text_of: Any) -> str:
-    """Return an object or array as JSON. Values that JSON does not have are strings.
+    """Return an object or array as JSON. Values of types that JSON lacks become strings.
 
     Arguments:
         text_of: converts any other value to a string.

@@ -36,12 +36,12 @@ def parse_items(keyword: Keyword) -> Rule:
 
 @register("additionalItems")
 def parse_additional_items(keyword: Keyword) -> None:
-    """Check `additionalItems`; an `items` list uses its value."""
+    """Check `additionalItems`. The parser of an `items` list uses its value."""
     parse_others(keyword.name, keyword.schema)
 
 
 def parse_others(name: str, schema: dict[str, Any]) -> Rule | None:
-    """Return the rule of `additionalItems` or `additionalProperties`; None if everything is allowed.
+    """Return the rule of `additionalItems` or `additionalProperties`, or None if everything is allowed.
 
     Raises:
         CommandError: 14 if it is neither a boolean nor a schema.

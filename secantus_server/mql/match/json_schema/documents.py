@@ -26,7 +26,7 @@ FIELD_KEYWORDS = ("properties", "patternProperties", "additionalProperties")
 
 @register(*FIELD_KEYWORDS)
 def parse_properties(keyword: Keyword) -> Rule | None:
-    """Parse the three properties keywords into one rule, when the first of them is met."""
+    """Parse the three properties keywords into one rule, when the parser reaches the first of them."""
     if keyword.name != next(word for word in keyword.schema if word in FIELD_KEYWORDS):
         return None
     others = parse_others("additionalProperties", keyword.schema)
@@ -69,7 +69,7 @@ def parse_properties_count(keyword: Keyword) -> Rule:
 
 @register("dependencies")
 def parse_dependencies(keyword: Keyword) -> Rule:
-    """Parse `dependencies`: if a field exists, further fields must exist or a schema must accept the document."""
+    """Parse `dependencies`: if a field exists, certain other fields must exist or a schema must accept the document."""
     expect(keyword.name, keyword.argument, dict, "an object")
     return AllRule([DependencyRule(field, _parse_dependency(field, inner)) for field, inner in keyword.argument.items()])
 

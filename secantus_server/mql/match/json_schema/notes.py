@@ -1,4 +1,4 @@
-"""Keywords that check nothing: `title`, `description`, and the keywords of client-side encryption."""
+"""The keywords that check nothing: `title`, `description`, and the keywords of client-side encryption."""
 
 from __future__ import annotations
 

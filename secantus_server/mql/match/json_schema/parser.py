@@ -1,4 +1,4 @@
-"""The parser of schemas: every keyword registers the function that parses its rule here."""
+"""The parser of schemas, and the registry of the functions that parse each keyword's rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Keyword:
     Arguments:
         name: the keyword.
         argument: the keyword's value.
-        schema: the whole schema, for keywords that belong together.
+        schema: the whole schema, for keywords that are parsed together.
     """
 
     name: str
@@ -35,7 +35,7 @@ UNSUPPORTED = frozenset({"$ref", "$schema", "default", "definitions", "format", 
 
 
 def register(*names: str) -> Callable[[KeywordParser], KeywordParser]:
-    """Register a parser for keywords; it returns None for a keyword that another one reads or that checks nothing."""
+    """Register a parser for keywords. The parser returns None for a keyword that checks nothing or that another keyword's parser reads."""
 
     def add(parser: KeywordParser) -> KeywordParser:
         for name in names:
@@ -50,7 +50,7 @@ def parse_schema(schema: dict[str, Any]) -> Rule:
     """Parse a schema.
 
     Raises:
-        CommandError: 9 FailedToParse, 14 TypeMismatch, 2 BadValue, as MongoDB does.
+        CommandError: 9 FailedToParse, 14 TypeMismatch or 2 BadValue, as in MongoDB.
     """
     rules = []
     for name, argument in schema.items():
@@ -81,7 +81,7 @@ def wrong_type(name: str, wanted: str, found: Any) -> CommandError:
 
 
 def expect_strings(name: str, items: list[Any]) -> list[str]:
-    """Return the items after checking that they are distinct strings, at least one.
+    """Return the items after checking that they are distinct strings and that there is at least one.
 
     Raises:
         CommandError: 14 for an item that is not a string, 9 for an empty list or a duplicate.

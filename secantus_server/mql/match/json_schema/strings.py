@@ -12,7 +12,7 @@ from secantus_server.mql.match.regex import regex_match
 
 
 def parse_limits(name: str, argument: Any) -> tuple[int, int]:
-    """Return the lower and upper limit that a `min...` or `max...` keyword sets.
+    """Return the lower and the upper limit that a `min...` or `max...` keyword sets.
 
     Raises:
         CommandError: 9 if the argument is not an integer or is negative.

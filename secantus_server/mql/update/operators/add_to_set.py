@@ -18,7 +18,7 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$addToSet")
 def parse_add_to_set(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$addToSet`: append the values that the array does not contain yet.
+    """Parse `$addToSet`: append the values that the array does not yet contain.
 
     Raises:
         CommandError: 14 if `$each` is not an array, 2 for unknown fields next to it.
@@ -50,7 +50,7 @@ def _parse_values(argument: Any) -> list[Any]:
 
 
 def _distinct(values: list[Any], ctx: ParseContext) -> list[Any]:
-    """Return the values without duplicates; the first of equal values is kept."""
+    """Return the values without duplicates. The first of several equal values is kept."""
     found: dict[bytes, Any] = {}
     for value in values:
         found.setdefault(key_string(value, ctx.collation), value)

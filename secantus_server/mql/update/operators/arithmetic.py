@@ -1,4 +1,4 @@
-"""`$inc` and `$mul`: the result has the wider type of the two operands; an int that overflows becomes a long.
+"""`$inc` and `$mul`. The result has the wider type of the two operands; an int that overflows becomes a long.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/inc/
 https://www.mongodb.com/docs/manual/reference/operator/update/mul/
@@ -52,7 +52,7 @@ def _fit(result: int, first: Any, second: Any) -> int | Int64 | None:
 
 
 def same_number(first: Any, second: Any) -> bool:
-    """Return whether two numbers have the same type and value; the old one is then kept, even a negative zero."""
+    """Return whether two numbers have the same type and value. If so, the old number is kept, even a negative zero."""
     if type(first) is not type(second):
         return False
     if type(first) is Decimal128:
@@ -61,7 +61,7 @@ def same_number(first: Any, second: Any) -> bool:
 
 
 def _arithmetic(name: str, operate: Callable[[Any, Any], Any], amount: Any, start: Callable[[], Any]) -> Modify:
-    """Return the function that applies the operator; `start` returns the value for a missing field."""
+    """Return the function that applies the operator. `start` returns the value for a missing field."""
 
     def modify(old: Any, state: State) -> Any:
         if old is MISSING:

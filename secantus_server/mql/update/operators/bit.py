@@ -27,7 +27,7 @@ def parse_bit(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
     """Parse `$bit`: apply bitwise operations to an int or long; a missing field counts as the int 0.
 
     Raises:
-        CommandError: 2 for anything but `{and|or|xor: int|long}`.
+        CommandError: 2 if the argument does not have the form `{and|or|xor: int|long}`.
     """
     steps = _parse_steps(argument)
 

@@ -22,7 +22,7 @@ Test = Callable[[Any], bool]
 
 @modifier("$pull")
 def parse_pull(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$pull`: remove the elements that match a filter (for elements that are documents) or operators (for any element).
+    """Parse `$pull`: remove the elements that match a filter (only elements that are documents) or operators (any element).
 
     Raises:
         CommandError: the filter is invalid.
@@ -67,7 +67,7 @@ def _parse_test(argument: Any, ctx: ParseContext) -> Test:
 def _is_operators(argument: Any) -> bool:
     """Return whether the argument consists of operators on the element, such as `{$gt: 5}`.
 
-    A filter such as `{$or: [...]}` does not, nor does a DBRef.
+    Return False for a filter such as `{$or: [...]}` and for a DBRef.
     """
     if type(argument) is not dict or not argument:
         return False

@@ -1,4 +1,4 @@
-"""`$push` with `$each`, `$position`, `$sort` and `$slice`, which are applied in this order, whatever their order in the argument.
+"""`$push` with `$each`, `$position`, `$sort` and `$slice`, which are applied in this order regardless of their order in the argument.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/push/
 """

@@ -1,4 +1,4 @@
-"""`$rename`: the value of one field moves to another; a missing source is ignored.
+"""`$rename`: moves the value of one field to another. A missing source is ignored.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/rename/
 """
@@ -21,7 +21,7 @@ from secantus_server.mql.update.registry import tree_modifier
 
 
 class Rename:
-    """One renaming: two leaves of the tree, which `prepare` sets up for each document."""
+    """One renaming, which consists of two leaves of the update tree. `prepare` sets both up for each document."""
 
     def __init__(self, source: str, destination: str) -> None:
         self._source, self._destination = source, destination
@@ -36,7 +36,7 @@ class Rename:
 
         Raises:
             CommandError: 2 if the source or the destination is inside an array, 28 if the path of the source passes through a value
-                that has no fields, 66 if the `_id` would be overwritten.
+                without fields, 66 if the `_id` would be overwritten.
         """
         self._value, array = lookup(document, self._source_names)
         self.removal.idle = self.arrival.idle = self._value is MISSING
@@ -78,7 +78,7 @@ def _in_array(which: str, path: str, array: str, document: bytes) -> CommandErro
 
 @tree_modifier("$rename")
 def enter_rename(builder: TreeBuilder, path: str, argument: Any, _ctx: ParseContext) -> None:
-    """Parse `$rename`: add the removal at the old path and the assignment at the new one.
+    """Parse `$rename`: add a removal at the old path and an assignment at the new path.
 
     Raises:
         CommandError: 2, 56, 52 or 9867600 for an invalid name, 40 for a conflict.

@@ -14,7 +14,7 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$set")
 def parse_set(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$set`: replace the value; setting it to the same bytes is not a change."""
+    """Parse `$set`: replace the value. Setting it to the same bytes does not count as a change."""
     return SetLeaf(argument)
 
 

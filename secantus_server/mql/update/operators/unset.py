@@ -14,7 +14,7 @@ from secantus_server.mql.update.registry import modifier
 
 
 def remove(_value: Any, _state: State) -> Any:
-    """Remove any value; in an array the kernel leaves a null."""
+    """Remove the value. For an array element, the kernel leaves a null."""
     return MISSING
 
 

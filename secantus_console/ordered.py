@@ -51,7 +51,7 @@ class OrderedReader:
         return list(self._collection.find(query, sort=list(sort.items()) or None, limit=most, **options))
 
     def _by_id(self, query: Filter, most: int) -> list[RawBSONDocument]:
-        """Return the first matches by `_id`. An index that selects many matches does not supply that order; then a scan by `_id` is faster."""
+        """Return the first matches by `_id`. If an index selects many matches in another order, a scan by `_id` is faster."""
         found = self._find(query, {}, most)
         if len(found) < most:
             return self._order.sorted(found)

@@ -22,14 +22,14 @@ BLOCKED = (
 
 
 class Blocking:
-    """Closes the server to a test."""
+    """Blocks a test's access to the server."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._is_on = False
 
     def begin(self, item: pytest.Item) -> None:
-        """Keep a test from the server, unless it requests one of our fixtures, itself or through others, or a seed."""
+        """Block a test's access to the server, unless it requests a seed or one of our fixtures, directly or through others."""
         if not self._worker.options.block or item.get_closest_marker(f"{PREFIX}seed") is not None:
             return
         if not any(name.startswith(PREFIX) for name in getattr(item, "fixturenames", ())):
@@ -37,14 +37,14 @@ class Blocking:
             self._close(BLOCKED)
 
     def end(self) -> None:
-        """Let all tests reach the server again."""
+        """Unblock the server for all tests."""
         if self._is_on:
             self._is_on = False
             self._close(None)
 
     @contextmanager
     def lifted(self) -> Generator[None]:
-        """Lift the block while a fixture of a wider scope is set up, which does not belong to the test."""
+        """Lift the block while a fixture of a wider scope is set up: its setup does not belong to the test."""
         if not self._is_on:
             yield
             return
@@ -58,5 +58,5 @@ class Blocking:
     def _close(self, reason: str | None) -> None:
         worker = self._worker
         if worker.running and not worker.is_left_to_parent and not worker.death():
-            with suppress(ServerDied):  # the end of the test reports it
+            with suppress(ServerDied):  # reported at the end of the test
                 cast("SecantusDBServer", worker.server).block(reason)

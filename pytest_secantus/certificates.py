@@ -1,4 +1,4 @@
-"""Certificates for one pytest process: the server's, and those of clients. Only this module imports trustme, which makes them."""
+"""Certificates for one pytest process: those of the server and of its clients. Only this module imports trustme, which makes them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ClientCertificate(NamedTuple):
 
     Arguments:
         file: the certificate and its key, for the option tlsCertificateKeyFile.
-        subject: the name of the user in `$external` that it identifies.
+        subject: the name of the user in `$external` that the certificate identifies.
     """
 
     file: str
@@ -37,7 +37,7 @@ class Certificates:
 
     Arguments:
         directory: where to write the files; created if missing.
-        mutual: whether the server requires certificates of its clients.
+        mutual: whether the server requires client certificates.
     """
 
     def __init__(self, directory: Path, *, mutual: bool) -> None:
@@ -54,7 +54,7 @@ class Certificates:
         self._server_file = self._write("server", server)
 
     def client(self, name: str = "client") -> ClientCertificate:
-        """Return the certificate of a client, which is made at the first call with this name.
+        """Return the certificate of a client. The first call with a name creates it.
 
         Arguments:
             name: the common name, a part of the subject: `CN=client,OU=tests,O=Secantus`.
@@ -78,7 +78,7 @@ class Certificates:
         return {"tls": True, "tlsCAFile": self.ca_file, **key}
 
     def add_to(self, uri: str) -> str:
-        """Return the server's connection string with these options."""
+        """Add these options to the server's connection string."""
         options = {name: value for name, value in self.options().items() if name != "tls"}
         return f"{uri}&{urlencode(options)}"
 

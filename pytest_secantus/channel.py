@@ -27,7 +27,7 @@ class Channel:
         self._sock = sock
 
     def send(self, message: bytes) -> None:
-        """Send a message. Raises OSError if the other end is gone."""
+        """Send a message. Raises OSError if the other end is closed."""
         self._sock.sendall(LENGTH.pack(len(message)) + message)
 
     def receive(self) -> bytes:
@@ -41,7 +41,7 @@ class Channel:
         return receive_exactly(self._sock, length)
 
     def peek_closed(self) -> bool:
-        """Return whether the other end is closed and everything it sent was received."""
+        """Return whether the other end is closed and all of its messages were received."""
         return peek_closed(self._sock)
 
     def wait_for_end(self, timeout_s: float) -> None:
@@ -59,7 +59,7 @@ class Channel:
 
 
 class Handle:
-    """Stands for an object that stays in the server's process: a snapshot, or writes that were set aside."""
+    """Stands for an object that stays in the server's process: a snapshot, or writes that `set_aside` removed."""
 
     __slots__ = ("__weakref__", "_forget", "number", "received")
 
@@ -83,7 +83,7 @@ class Handles:
         self._known: WeakValueDictionary[int, Handle] = WeakValueDictionary()
 
     def number_of(self, value: object) -> int | None:
-        """Return the number that represents a value in a message, or None if the value itself is sent.
+        """Return the number that represents a value in a message, or None if the message contains the value itself.
 
         Raises:
             ValueError: the value is a handle of another server, for instance of one that has died.
@@ -95,7 +95,7 @@ class Handles:
         return value.number
 
     def named(self, number: int) -> Handle:
-        """Return the handle of a number. It is the same object for as long as a reference to it exists."""
+        """Return the handle with this number: the same object for as long as a reference to it exists."""
         handle = self._known.get(number)
         if handle is None:
             handle = self._known[number] = Handle(number, self.forgotten.append)
@@ -103,7 +103,7 @@ class Handles:
         return handle
 
     def enter_fork(self) -> None:
-        """Reset the receive counts in a fork: only the parent may forget handles that were received before the fork."""
+        """Reset the receive counts in a fork: only the parent may release handles that were received before the fork."""
         self.forgotten.clear()
         for handle in self._known.values():
             handle.received = 0
@@ -114,10 +114,10 @@ class Handles:
 
 
 class Objects:
-    """The server's side: the objects that handles stand for, each kept until all handles sent for it are forgotten.
+    """The server's side: the objects that handles stand for. Each is kept until the test process has forgotten all of its handles.
 
     Arguments:
-        types: the types of objects to keep here. All other values are sent themselves.
+        types: the types of objects to keep here. Values of other types are pickled into the message.
     """
 
     def __init__(self, types: tuple[type, ...]) -> None:
@@ -127,7 +127,7 @@ class Objects:
         self._next = 1
 
     def number_of(self, value: object) -> int | None:
-        """Return the number that represents a value in a message, or None if the value itself is sent."""
+        """Return the number that represents a value in a message, or None if the message contains the value itself."""
         if type(value) not in self._types:
             return None
         number = self._numbers.get(id(value))
@@ -142,7 +142,7 @@ class Objects:
         return self._kept[number][0]
 
     def forget(self, forgotten: list[tuple[int, int]]) -> None:
-        """Release objects whose handles are gone, unless they have been sent again since."""
+        """Release the objects of handles that were garbage-collected, unless the objects have been sent again since."""
         for number, received in forgotten:
             value, sent = self._kept.pop(number)
             if sent > received:
@@ -160,7 +160,7 @@ class _Pickler(pickle.Pickler):
         return self._names.number_of(value)
 
     def reducer_override(self, value: object) -> Any:
-        """Pickle an exception by its class, `args` and attributes, so that it does not depend on its constructor's signature."""
+        """Pickle an exception as its class, `args` and attributes: unpickling then does not depend on the signature of its constructor."""
         if isinstance(value, BaseException) and not isinstance(value, OSError):
             return make_error, (type(value), value.args, vars(value))
         return NotImplemented

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_secantus.command_watch import ALLOW_MARKER, FAIL_MARKER
 
-#: The checks with their thresholds: what is more than that, or for n_plus_one at least that, is reported.
+#: The checks with their default thresholds. n_plus_one reports counts from its threshold on, the other checks counts above theirs.
 THRESHOLDS: Final = {"collscan": 50, "n_plus_one": 10, "in_memory_sort": 50, "unbounded_find": 100, "large_reply": 1_048_576}
 
 
@@ -37,10 +37,10 @@ def check_name(name: str, where: str) -> None:
 
 
 def read_threshold(name: str, value: Any, where: str) -> int:
-    """Return a threshold.
+    """Parse a threshold.
 
     Raises:
-        pytest.UsageError: it is not a positive whole number.
+        pytest.UsageError: the value is not a positive whole number.
     """
     text = str(value).replace("_", "")
     if type(value) is bool or not text.isdecimal() or int(text) < 1:

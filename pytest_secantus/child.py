@@ -1,7 +1,7 @@
 """A server in a child process, with the interface of the in-process server.
 
 It is started and called without `subprocess`, `threading` and `socket`, so that it works in a process where gevent or eventlet has
-patched them. A fork of the test process may call it too: each process has its own channel.
+patched these modules. A fork of the test process may call it too: each process has its own channel.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import RLock
 from secantus_server.system.conditions import Event
 
-#: The code that the child process runs. It imports this very package. Python's own path precedes the test directories, which pytest puts
-#: first: a test directory may contain a module with the name of a standard one.
+#: The code that the child process runs. It must import the same package as this process, so it receives this process's path. Python's own
+#: entries precede the test directories that pytest puts first, since a test directory may contain a module named like a standard one.
 BOOT = """
 import sys
 own = [entry for entry in sys.path if entry]
@@ -56,13 +56,13 @@ class Verb:
 
 
 class ChildServer:
-    """A server in a child process, which ends with this one.
+    """A server in a child process, which ends when this process ends.
 
     Arguments:
         **settings: the settings of `SecantusDBServer`.
     """
 
-    #: A fork of the test process may use the server as the test process does.
+    #: Forks of the test process may use the server in the same way as the test process.
     serves_forks = True
 
     def __init__(self, **settings: Any) -> None:
@@ -78,7 +78,7 @@ class ChildServer:
         self.uri = ""
         self.port: int = settings.get("port", 0)
 
-    # The server's methods besides its address; a new one takes one line.
+    # The server's methods besides its address. A new method needs one line here.
     keep_definitions = Verb()
     snapshot = Verb()
     restore = Verb()
@@ -118,18 +118,18 @@ class ChildServer:
 
     @property
     def pid(self) -> int:
-        """The process id of the server."""
+        """The process id of the server's process."""
         return self._pid
 
     def checkpoint(self) -> AbstractContextManager[Any]:
-        """Undo the writes of a block at its end."""
+        """Return a context manager that undoes the writes of its block."""
         return checkpoint(self)
 
     def start(self) -> ChildServer:
         """Start the process and the server in it. A restarted server keeps its port.
 
         Raises:
-            CannotStart: the process cannot be started, or exits at once.
+            CannotStart: the process cannot be started, or exits immediately.
             OSError: the Python executable does not exist.
             Exception: any error that `SecantusDBServer` raises.
         """
@@ -222,7 +222,7 @@ class ChildServer:
             channel.close()
 
     def _end(self) -> None:
-        """Close the channel, and wait for the process to exit if this process started it."""
+        """Close the channel. If this process started the child, wait for it to exit."""
         door, self._door = self._door, None
         if door is not None:
             door.close()
@@ -232,7 +232,7 @@ class ChildServer:
         self._await_end()
 
     def _await_end(self) -> str:
-        """Wait until the process has exited after its channel closed, take its exit status, and describe how it ended."""
+        """Wait for the exit of the process after its channel closed, take its exit status, and describe how it ended."""
         if os.getpid() != self._owner:
             return "the server's process has ended"
         deadline, pause = monotonic() + DEATH_TIMEOUT_S, Event()
@@ -246,7 +246,7 @@ class ChildServer:
         return death
 
     def _reap(self, flags: int) -> None:
-        """Take the process's exit status, unless other code already has."""
+        """Take the process's exit status, unless other code has already done so."""
         try:
             pid, status = posix.waitpid(self._pid, flags)
         except ChildProcessError:

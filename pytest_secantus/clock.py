@@ -1,4 +1,4 @@
-"""The fixture `secantus_clock`: a test stops and moves the server's time."""
+"""The fixture `secantus_clock`, with which a test stops and moves the server's time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import pytest
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-#: The last time that an ObjectId and a timestamp can contain: their seconds have 32 bits.
+#: The last time that an ObjectId or a timestamp can hold: both store seconds in 32 bits.
 LAST: Final = EPOCH + timedelta(seconds=2**32 - 1)
 MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -18,17 +18,17 @@ class TimedServer(Protocol):
     """A server whose time can be moved."""
 
     def clock(self) -> tuple[int, bool]:
-        """Return the time in milliseconds since the Unix epoch, and whether it runs."""
+        """Return the time in milliseconds since the Unix epoch, and whether the clock runs."""
 
     def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
-        """Move the time and expire what is due then; return the new time."""
+        """Move the time and expire everything that is due at the new time; return the new time."""
 
     def restore_clock(self) -> None:
-        """Make the time that of the system again."""
+        """Set the time back to the system's."""
 
 
 class ServerClock:
-    """The server's time. Every move expires what is due at the new time before it returns.
+    """The server's clock. Every move expires what is due at the new time before it returns.
 
     Arguments:
         server: the server.
@@ -49,7 +49,7 @@ class ServerClock:
         """Freeze the clock at `when`, or at the present time; return the frozen time.
 
         Arguments:
-            when: without a time zone, it is in UTC, as for pymongo.
+            when: the time; taken as UTC if it has no time zone, as in pymongo.
 
         Raises:
             pytest.UsageError: `when` is not a date and time from 1970 to 2106.
@@ -57,10 +57,10 @@ class ServerClock:
         return as_datetime(self._server.move_clock(None if when is None else as_ms("freeze", when), runs=False))
 
     def set(self, when: datetime) -> datetime:
-        """Set the time and stop it there; return it. It may be in the past: nothing expires by that.
+        """Set the time, stop the clock there, and return the time. It may lie in the past; moving the clock back expires nothing.
 
         Raises:
-            pytest.UsageError: as `freeze`.
+            pytest.UsageError: as for `freeze`.
         """
         return as_datetime(self._server.move_clock(as_ms("set", when), runs=False))
 
@@ -87,11 +87,11 @@ class ServerClock:
         return as_datetime(self._server.move_clock(by_ms=round(seconds * 1000)))
 
     def resume(self) -> datetime:
-        """Let the time run on from where it was stopped; return it."""
+        """Let a stopped clock run on from its present time; return that time."""
         return as_datetime(self._server.move_clock(runs=True))
 
     def restore(self) -> None:
-        """Make the time that of the system again, as the end of the test does."""
+        """Set the time back to the system's, as the end of the test does."""
         self._server.restore_clock()
 
 
@@ -99,7 +99,7 @@ def as_ms(method: str, when: datetime) -> int:
     """Return a date and time as milliseconds since the Unix epoch.
 
     Raises:
-        pytest.UsageError: it is not one from 1970 to 2106.
+        pytest.UsageError: the value is not a date and time from 1970 to 2106.
     """
     if not isinstance(when, datetime):
         raise pytest.UsageError(f"secantus_clock.{method}({when!r}): pass a datetime")

@@ -1,6 +1,6 @@
 """Decides when the server keeps a log of commands, and attributes commands to tests.
 
-The log is on during tests that ask for it by the fixture `secantus_commands` or by a plan check, and all the time for a report or dumps.
+The log is on during tests that request it, by the fixture `secantus_commands` or by a plan check, and always for a report or dumps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CommandWatch:
     """The log of the commands of one process's server.
 
     Arguments:
-        root: the directory to which the paths of sources are relative.
+        root: the directory to which source paths are relative.
     """
 
     def __init__(self, worker: Worker, config: pytest.Config) -> None:
@@ -40,17 +40,17 @@ class CommandWatch:
         self._config = config
         self._sources: Sources | None = None
         self._patches = ExitStack()
-        #: Whether the running test, or a report, wants the log.
+        #: Whether the running test, or a report, needs the log.
         self.is_wanted = False
         self.is_on = False
         self._is_xdist_worker = hasattr(config, "workerinput")
         self._item: pytest.Item | None = None
         self._begin = 0
-        # The positions of commands of wider fixtures, which do not belong to the test.
+        # The ranges of positions in the log whose commands belong to fixtures of a wider scope, not to the test.
         self._foreign: list[tuple[int, int]] = []
-        # The positions at which the test's examples and subtests begin.
+        # The positions in the log at which the test's examples and subtests begin.
         self._parts: list[int] = []
-        # The position after the test's function, if it has run: its teardown does not belong to the report's page of the test.
+        # The position in the log at the end of the test's function, once it has run. The report's page of the test omits its teardown.
         self._call_end: int | None = None
         self._report: Report | None = None
         worker.when_started.append(self._server_started)
@@ -58,11 +58,11 @@ class CommandWatch:
 
     @property
     def server(self) -> SecantusDBServer:
-        """The server, which is one of ours."""
+        """The server, which is not an external one."""
         return cast("SecantusDBServer", self._worker.server)
 
     def begin_test(self, item: pytest.Item) -> None:
-        """Begin the log of a test if it wants one."""
+        """Begin the log of a test if the test needs one."""
         self._item = item
         self.is_wanted = self._always or wants_log(item)
         if self.is_wanted and self._worker.running:
@@ -84,10 +84,10 @@ class CommandWatch:
         return bool(options.fail_on) or options.report is not None or options.dump is not None or (options.console and options.uri is None)
 
     def switch_on(self) -> None:
-        """Begin a log, or continue one without the commands so far.
+        """Begin a log. If one is running, ignore the commands that it contains so far.
 
         Raises:
-            pytest.UsageError: the server runs outside.
+            pytest.UsageError: the server is an external one.
         """
         if self._worker.options.uri is not None:
             raise pytest.UsageError("the commands of tests are not available with secantus_uri: leave it out")
@@ -106,10 +106,10 @@ class CommandWatch:
         self._sources.begin("" if self._item is None else str(self._item.path))
 
     def _harvest(self, item: pytest.Item | None) -> None:
-        """Move the commands so far to the report, if there is one, and empty the log.
+        """Move the logged commands to the report, if there is one, and empty the log.
 
         Arguments:
-            item: the test that they belong to, as far as they do; None for no test.
+            item: the test to which the commands belong, except for those of wider fixtures; None for no test.
         """
         if self._worker.options.report is not None and self._worker.death() is None:
             from pytest_secantus.report import add_commands, add_others
@@ -128,7 +128,7 @@ class CommandWatch:
 
     @property
     def report(self) -> Report:
-        """The report's data of this process."""
+        """Return the report's data of this process."""
         if self._report is None:
             from pytest_secantus.report import new_report
 
@@ -195,12 +195,12 @@ class CommandWatch:
             self.server.stop_logging_commands()
 
     def _server_started(self) -> None:
-        """Begin the log on a server that starts in the middle of a test."""
+        """Begin the log on a server that starts during a test."""
         if self.is_wanted:
             self.switch_on()
 
     def _server_stops(self) -> None:
-        """Take the remaining commands from the log of a server that stops in the teardown of the last test."""
+        """Read the remaining commands from the log of a server that stops in the teardown of the last test."""
         if self.is_on:
             self._harvest(self._item)
             self.switch_off()
@@ -232,7 +232,7 @@ class CommandWatch:
         return self.own_records()
 
     def lines(self) -> list[str]:
-        """Return all commands of the running test as they are typed in mongosh, or none if the log is off."""
+        """Return all commands of the running test in mongosh syntax; an empty list if the log is off."""
         if not self.is_on:
             return []
         from pytest_secantus.commands import lines_of
@@ -241,7 +241,7 @@ class CommandWatch:
         return lines_of(records, most=len(records))
 
     def own_records(self) -> list[CommandRecord]:
-        """Return the commands of the running test that the log has."""
+        """Return the commands of the running test that are in the log."""
         return self._attributed([record for record in self.server.logged_commands(self._begin) if self._is_own(record)])
 
     def _is_own(self, record: CommandRecord) -> bool:
@@ -251,7 +251,7 @@ class CommandWatch:
         return not any(first <= record.number < end for first, end in self._foreign)
 
     def _attributed(self, records: list[CommandRecord]) -> list[CommandRecord]:
-        """Return commands with their source lines and parts of the test."""
+        """Add to each command its source lines and the part of the test that ran it."""
         assert self._sources is not None, "the log is on"
         for record in records:
             record.stack, record.source, record.thread, record.task = self._sources.of(record.request_id)
@@ -259,17 +259,17 @@ class CommandWatch:
         return records
 
     def check_markers(self, items: list[pytest.Item]) -> None:
-        """Validate the markers of plan checks. (A usage error would crash an xdist worker; there the test fails by `check_marker`.)
+        """Validate the markers of plan checks. (In an xdist worker a usage error would crash; there, `check_marker` fails the test.)
 
         Raises:
-            pytest.UsageError: a marker is not valid, or the server runs outside.
+            pytest.UsageError: a marker is not valid, or the server is an external one.
         """
         if not self._is_xdist_worker:
             for item in items:
                 self._check_marker(item)
 
     def check_marker(self, item: pytest.Item) -> None:
-        """Fail the setup of a test if one of its markers is not valid, unless `check_markers` has looked at it."""
+        """Fail the setup of a test if one of its markers is not valid, unless `check_markers` has validated them."""
         if not self._is_xdist_worker:
             return
         try:
@@ -284,7 +284,7 @@ class CommandWatch:
                 raise pytest.UsageError(f"{item.nodeid}: the marker {FAIL_MARKER} cannot be combined with secantus_uri")
 
     def call(self, item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Return a block for the test function that notes where examples and subtests begin, or None if the log is not wanted."""
+        """Return a context manager for the test function that notes where examples and subtests begin, or None if no log is needed."""
         if not self.is_wanted:
             return None
         from pytest_secantus.parts import parts_noticed
@@ -296,7 +296,7 @@ class CommandWatch:
             self._parts.append(self.server.command_log_position())
 
     def function_ended(self, item: pytest.Item) -> None:
-        """Note the use of indexes at the end of a test's function, for the report: its data are still there."""
+        """Record the use of indexes for the report when a test's function has ended, while its data still exist."""
         if self._worker.options.report is None or not self.is_on or item is not self._item or self._worker.death() is not None:
             return
         from pytest_secantus.report import add_usage
@@ -311,7 +311,7 @@ class CommandWatch:
         return checks_of(item, self._worker.options.fail_on)
 
     def check_plans(self, item: pytest.Item) -> None:
-        """Fail a test if its commands are of a kind that it must not have.
+        """Fail a test if a plan check reports one of its commands.
 
         Raises:
             pytest.fail.Exception: a check reports something.
@@ -327,7 +327,7 @@ class CommandWatch:
             pytest.fail(message_of(findings), pytrace=False)
 
     def commands(self) -> Commands:
-        """Return the log of the running test; begin it if the test has not asked for it before."""
+        """Return the log of the running test. Begin it if the test has not requested it before."""
         from pytest_secantus.commands import Commands
 
         if not self.is_on:

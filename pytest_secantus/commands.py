@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 Read = Callable[[], "list[CommandRecord]"]
 Names = str | Iterable[str] | None
-#: A failure shows this many commands.
+#: The number of commands that a failure message shows.
 SHOWN = 100
 
 
 class Commands(Sequence["CommandRecord"]):
-    """The commands that were run since a moment, in the order of their ends; it grows while commands run.
+    """The commands run since a given moment, ordered by when they ended. The sequence grows while commands run.
 
     Arguments:
-        read: returns the commands.
+        read: returns the commands so far.
     """
 
     def __init__(self, read: Read) -> None:
@@ -39,14 +39,14 @@ class Commands(Sequence["CommandRecord"]):
         return self._read()[index]
 
     def __str__(self) -> str:
-        """Return the commands as they are typed in mongosh."""
+        """Return the commands in mongosh syntax."""
         return "\n".join(lines_of(self._read()))
 
     def __repr__(self) -> str:
         return f"<Commands: {len(self)}>"
 
     def filter(self, name: Names = None, namespace: str | None = None, plan: str | None = None) -> list[CommandRecord]:
-        """Return some of the commands.
+        """Return the commands that match all given arguments.
 
         Arguments:
             name: the name of a command, or several.
@@ -54,7 +54,7 @@ class Commands(Sequence["CommandRecord"]):
             plan: the first word of a plan in the plan summary, such as `COLLSCAN`.
 
         Raises:
-            ValueError: there is no such command, or the namespace lacks the database.
+            ValueError: a command name is unknown, or the namespace lacks the database.
         """
         check_namespace(namespace)
         return list(select(self._read(), names_of(name), namespace, plan))
@@ -68,17 +68,17 @@ class Commands(Sequence["CommandRecord"]):
         name: Names = None,
         namespace: str | None = None,
     ) -> Expectation:
-        """Return a context manager that checks how many commands run within its block; its value is the log of these commands.
+        """Return a context manager that checks how many commands run within its block. Its value is the log of these commands.
 
         Arguments:
-            count: their exact number.
-            at_least, at_most: bounds of their number.
+            count: the exact number of commands.
+            at_least, at_most: bounds of the number.
             name: count only commands of this name, or of several.
             namespace: count only commands on this collection.
 
         Raises:
-            ValueError: there is no number, or the name of no command, or the namespace lacks the database.
-            AssertionError: another number of commands ran, raised at the end of the block; the message lists them.
+            ValueError: no number is given, a command name is unknown, or the namespace lacks the database.
+            AssertionError: another number of commands ran. Raised at the end of the block; the message lists the commands.
         """
         least, most = bounds(count, at_least, at_most)
         check_namespace(namespace)
@@ -86,7 +86,7 @@ class Commands(Sequence["CommandRecord"]):
 
 
 class Expectation:
-    """The block of `Commands.expect`. Arguments: as there; `least` and `most` are the bounds."""
+    """The context manager of `Commands.expect`, with the same arguments; `least` and `most` are the bounds."""
 
     def __init__(self, read: Read, least: int, most: int | None, names: frozenset[str] | None, namespace: str | None) -> None:
         self._read = read
@@ -120,7 +120,7 @@ def bounds(count: int | None, at_least: int | None, at_most: int | None) -> tupl
     """Return the lower and the upper bound of an expectation.
 
     Raises:
-        ValueError: the arguments do not fit together.
+        ValueError: the arguments contradict each other.
     """
     given = [number for number in (count, at_least, at_most) if number is not None]
     if not given or (count is not None and len(given) > 1):
@@ -133,20 +133,20 @@ def bounds(count: int | None, at_least: int | None, at_most: int | None) -> tupl
 
 
 def check_namespace(namespace: object) -> None:
-    """Check that a namespace names a database and a collection: without the database, it would match no command.
+    """Check that a namespace names a database and a collection. Without the database, it would match no command.
 
     Raises:
-        ValueError: it does not.
+        ValueError: the database or the collection is missing.
     """
     if namespace is not None and (not isinstance(namespace, str) or "." not in namespace.strip(".")):
         raise ValueError(f"a namespace is database.collection, such as shop.orders, not {namespace!r}")
 
 
 def names_of(name: Names) -> frozenset[str] | None:
-    """Return the names of commands.
+    """Validate command names and return them as a set.
 
     Raises:
-        ValueError: there is no such command.
+        ValueError: a name is unknown.
     """
     if name is None:
         return None
@@ -166,7 +166,7 @@ def names_of(name: Names) -> frozenset[str] | None:
 def select(
     records: Iterable[CommandRecord], names: frozenset[str] | None, namespace: str | None = None, plan: str | None = None
 ) -> Iterator[CommandRecord]:
-    """Yield the records of some names, of a namespace, and with a plan."""
+    """Yield the records with one of the names, in the namespace, and with the plan; None matches all."""
     for record in records:
         if names is not None and record.name not in names:
             continue
@@ -177,7 +177,7 @@ def select(
 
 
 def expectation(least: int, most: int | None) -> str:
-    """Return what was expected, in words."""
+    """Describe in words the number of commands that was expected."""
     if least == most:
         return f"{least} command{'' if least == 1 else 's'}"
     if most is None:
@@ -198,10 +198,10 @@ def describe(
 
 
 def lines_of(records: Sequence[CommandRecord], most: int = SHOWN) -> list[str]:
-    """Return commands as they are typed in mongosh, with a comment on each; a line `use` precedes those of another database.
+    """Return commands in mongosh syntax, each with a comment. A line `use` precedes commands on another database.
 
     Arguments:
-        most: show no more commands than this.
+        most: the maximum number of commands to show.
     """
     lines: list[str] = []
     database = None
@@ -216,7 +216,7 @@ def lines_of(records: Sequence[CommandRecord], most: int = SHOWN) -> list[str]:
 
 
 def remark(record: CommandRecord) -> str:
-    """Return the numbers of a command and its source, for a comment."""
+    """Return the comment on a command: its numbers and its source line."""
     parts = [record.source] if record.source else []
     if record.site is not None and record.site != record.source:
         parts.append(f"by {record.site}")

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 PREFIX = "secantus_"
-#: Markers of pytest-run-parallel with which a test chooses its number of threads itself.
+#: Markers of pytest-run-parallel by which a test sets its number of threads.
 ASKED_FOR_THREADS = ("parallel_threads", "parallel_threads_limit", "force_parallel_threads", "thread_unsafe", "iterations")
 THREADS_SHARE = "all threads of a test would share one Secantus database"
 
 
 def run_in_one_thread(items: list[pytest.Item]) -> None:
-    """Make pytest-run-parallel run a test with our fixtures in one thread: its threads would share one database."""
+    """Make pytest-run-parallel run tests with our fixtures in one thread: several threads would share one database."""
     for item in items:
         names = getattr(item, "fixturenames", ())
         asked = any(item.get_closest_marker(marker) for marker in ASKED_FOR_THREADS)

@@ -1,4 +1,4 @@
-"""``--secantus-console``: show a failed test in the console, and wait until the user continues on the page or in the terminal."""
+"""``--secantus-console``: show a failed test in the console, and wait until the user continues on its page or in the terminal."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.harness import Difference
     from secantus_server.work.command_records import CommandRecord
 
-#: How many documents of each kind the page shows for a collection, and how many commands, the latest ones.
+#: How many documents of each kind the page shows for a collection, and how many of the latest commands.
 SHOWN_DOCUMENTS: Final = 50
 SHOWN_COMMANDS: Final = 500
 _SCOPES: Final = {rank: scope for scope, rank in RANKS.items()} | {SEED_RANK: "seed"}
 
 
 class ConsoleView:
-    """The console of a run. Its process starts at the first failure.
+    """The console of a run. Its process starts when the first test fails.
 
     Arguments:
         uri: the server's connection string.
@@ -50,14 +50,14 @@ class ConsoleView:
 
     @property
     def url(self) -> str:
-        """The address with the token that opens the console once, the first time; later without."""
+        """The address of the page: the first time with the token that admits the browser, later without."""
         url = f"{self._process.url}" if self.is_new else self._process.url.partition("/?")[0] + "/test"
         self.is_new = False
         return url
 
     @property
     def is_running(self) -> bool:
-        """Whether its process runs."""
+        """Whether the console's process runs."""
         return self._process.is_running
 
     def _resume(self) -> None:
@@ -68,7 +68,7 @@ class ConsoleView:
         self._process.show(test)
 
     def wait(self) -> None:
-        """Wait until the user continues, on the page or by Enter. After the end of the terminal's input only the page remains."""
+        """Wait until the user continues, on the page or by Enter. If the terminal's input has ended, only the page can continue."""
         sources: list[Any] = [self._read]
         if sys.stdin is not None and sys.stdin.isatty():
             sources.append(sys.stdin)
@@ -80,7 +80,7 @@ class ConsoleView:
             self._process.show(None)
 
     def close(self) -> None:
-        """End the console."""
+        """End the console's process."""
         self._process.close()
         os.close(self._read)
         os.close(self._write)
@@ -102,7 +102,7 @@ def pause_in_console(guard: Guard, node: pytest.Item | pytest.Collector, report:
 
 
 def view_of(config: pytest.Config, uri: str) -> ConsoleView:
-    """Return the console of the run. Start it if there is none, or if its process has ended, for instance because it was killed."""
+    """Return the console of the run. Start one if none runs, for instance because its process was killed."""
     view = config.stash.get(_VIEW, None)
     if view is None or not view.is_running:
         view = config.stash[_VIEW] = ConsoleView(uri)
@@ -111,7 +111,7 @@ def view_of(config: pytest.Config, uri: str) -> ConsoleView:
 
 
 def state_of(guard: Guard, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> dict[str, Any]:
-    """Return what the page shows of a failed test."""
+    """Return the data of a failed test that the page shows."""
     worker = guard.worker
     differences, note = _differences(guard, node)
     records, left_out = _commands(node.config)
@@ -130,7 +130,7 @@ def state_of(guard: Guard, node: pytest.Item | pytest.Collector, report: pytest.
 
 
 def _differences(guard: Guard, node: pytest.Item | pytest.Collector) -> tuple[list[dict[str, Any]], str]:
-    """Return what the test changed, and why it is not known if it is not."""
+    """Return the changes made by the test, and the reason if they are unknown."""
     worker = guard.worker
     snapshot = worker.layers.snapshot_of(node)
     if snapshot is None:
@@ -158,7 +158,7 @@ def _difference(one: Difference) -> dict[str, Any]:
 
 
 def _commands(config: pytest.Config) -> tuple[list[CommandRecord], int]:
-    """Return the commands of the test, and the number of commands missing from its log."""
+    """Return the commands of the test, and how many commands its log has dropped."""
     watch = watch_of(config)
     return (watch.own_records(), watch.server.commands_left_out()) if watch.is_on else ([], 0)
 
@@ -190,7 +190,7 @@ def _name(owner: Any) -> str:
 
 
 def _seeds(guard: Guard, node: pytest.Item | pytest.Collector) -> list[str]:
-    """Return the seeds that the test's markers name; a marker that cannot be read is the test's own error."""
+    """Return the seeds that the test's markers name. An invalid marker is reported by the test itself."""
     try:
         return [describe(source) for source in guard.sources(node)] if isinstance(node, pytest.Item) else []
     except Exception:  # noqa: BLE001  (whatever importing a callable seed raises)

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from pytest_secantus.worker import Worker
     from secantus_server.net.direct import DirectConnection
 
-#: The versions of pymongo whose clients can do without sockets, up to and without the second: see `direct_driver`.
+#: The versions of pymongo whose clients can do without sockets: from the first (inclusive) to the second (exclusive); see `direct_driver`.
 KNOWN: Final = ((4, 20), (4, 21))
 
 
 def installed_version() -> str | None:
-    """Return the version of pymongo without importing it, or None if it cannot be found out: the suite may patch the process before."""
+    """Return the version of pymongo, or None if it is unknown. Do not import pymongo: the suite may still have to patch the process."""
     if (pymongo := sys.modules.get("pymongo")) is not None:
         return str(pymongo.version)
-    # Not `importlib.util.find_spec`, which asks the finders of `imports`, too: they take it for the import that they wait for.
+    # Not `importlib.util.find_spec`: it would also ask the finders of `imports`, which would take this for the import that they wait for.
     spec = PathFinder.find_spec("pymongo")
     file = Path(spec.origin or "").with_name("_version.py") if spec is not None else None
     found = re.search(r'^__version__ = "([^"]+)"', file.read_text("utf-8"), re.MULTILINE) if file is not None and file.exists() else None
@@ -45,7 +45,7 @@ class DirectClients:
         self._patches = ExitStack()
 
     def connect_all(self) -> None:
-        """Replace the parts of pymongo that open connections, unless this version is unknown. To be called when pymongo is imported."""
+        """Replace the functions of pymongo that open connections, unless this version is unknown. Call this once pymongo is imported."""
         from pytest_secantus.direct_driver import clients_connected
         from pytest_secantus.driver import UnknownDriver
         from pytest_secantus.signals import Deferral
@@ -55,21 +55,21 @@ class DirectClients:
             self._patches.enter_context(deferral.installed())
             self._patches.enter_context(clients_connected(self._connect, deferral))
         except (UnknownDriver, ValueError):
-            # ValueError: this is not the main thread, whose signal handlers could raise in a command.
+            # ValueError: this is not the main thread. In the main thread, signal handlers could then raise in the middle of a command.
             self._patches.close()
 
     def close(self) -> None:
-        """Let new connections use sockets again."""
+        """Make new connections use sockets again."""
         self._patches.close()
 
     def _interrupt(self, thread: int) -> None:
-        """Interrupt the command that a thread runs."""
+        """Interrupt the command that the given thread runs."""
         server = self._worker.server_here
         if server is not None:
             server.interrupt_thread(thread)
 
     def _connect(self, asked: Any, options: Any) -> DirectConnection | None:
-        """Return a connection for a client of an address, or None if it is that of another server."""
+        """Return a direct connection for a client that connects to `asked`, or None if that is not our server's address."""
         from pytest_secantus.driver import is_of_shadow
 
         server, redirect = self._worker.server_here, self._worker.redirect

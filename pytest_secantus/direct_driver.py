@@ -1,7 +1,7 @@
 """Connect pymongo clients of this process to the server of this process without sockets.
 
 This replaces the functions with which pymongo's pools open a connection, send a message and receive a reply. None of them is a public
-interface, so it is only done for the versions that `direct.KNOWN` names.
+interface, so only the versions in `direct.KNOWN` are changed.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from pytest_secantus.signals import Deferral
     from secantus_server.net.direct import DirectConnection
 
-#: How often a waiting client looks whether its operation was cancelled, as pymongo does.
+#: How often a waiting client checks whether its operation was cancelled; the same as in pymongo.
 LOOK_S: Final = 0.5
 
 OP_COMPRESSED: Final = 2012
-#: The longest reply, decompressed; the server keeps to it.
+#: The maximum size of a decompressed reply. The server never exceeds it.
 MOST_BYTES: Final = 48_000_000
 _HEADER: Final = struct.Struct("<iiii").unpack_from
 _COMPRESSION: Final = struct.Struct("<iiB").unpack_from
 
-#: Returns a connection to the server at an address, given the options of the client's pool; None if the client must use a socket.
+#: Returns a connection to the server at an address, given the options of the client's pool, or None if the client must use a socket.
 Connect = Callable[[Any, Any], "DirectConnection | None"]
 
 
 class Line:
-    """What a pymongo connection has in place of a socket: it sends and receives whole messages.
+    """Replaces the socket of a pymongo connection: it sends and receives whole messages.
 
     Arguments:
         direct: the connection to the server.
@@ -48,7 +48,7 @@ class Line:
     def __init__(self, direct: DirectConnection, timeout_s: float | None) -> None:
         self.direct = direct
         self.timeout_s = timeout_s
-        #: What a task waits for; None if none does.
+        #: The future that a task awaits until a reply arrives; None if no task waits.
         self.waiter: asyncio.Future[None] | None = None
 
     def __del__(self) -> None:
@@ -56,7 +56,7 @@ class Line:
         self.direct.close()
 
     def wake(self) -> None:
-        """Wake the task that waits for a reply. For any thread."""
+        """Wake the task that waits for a reply. Any thread may call this."""
         waiter = self.waiter
         if waiter is not None:
             # The loop may have been closed.
@@ -64,11 +64,11 @@ class Line:
                 waiter.get_loop().call_soon_threadsafe(resolve, waiter)
 
     def settimeout(self, timeout: float | None) -> None:
-        """Limit the time of the next commands."""
+        """Set the time limit of the next commands."""
         self.timeout_s = timeout
 
     def fileno(self) -> int:
-        """Raise, since there is no descriptor.
+        """Raise ValueError, since there is no descriptor.
 
         Raises:
             ValueError: always.
@@ -77,7 +77,7 @@ class Line:
 
 
 class _LineInterface:
-    """The common part of the interfaces of a Line to pymongo's connections."""
+    """The common base of the adapters between a Line and pymongo's connections."""
 
     __slots__ = ("__weakref__", "conn")
 
@@ -95,7 +95,7 @@ class _LineInterface:
         return self.conn
 
     def settimeout(self, timeout: float | None) -> None:
-        """Limit the time of the next commands."""
+        """Set the time limit of the next commands."""
         self.conn.timeout_s = timeout
 
     def is_closing(self) -> bool:
@@ -104,7 +104,7 @@ class _LineInterface:
 
 
 class Interface(_LineInterface):
-    """The interface of a Line to pymongo's synchronous connection."""
+    """The adapter between a Line and pymongo's synchronous connection."""
 
     __slots__ = ()
 
@@ -118,13 +118,13 @@ class Interface(_LineInterface):
 
 
 class AsyncInterface(_LineInterface):
-    """The interface of a Line to pymongo's asynchronous connection."""
+    """The adapter between a Line and pymongo's asynchronous connection."""
 
     __slots__ = ()
 
     @property
     def gettimeout(self) -> float | None:
-        """The time limit of commands."""
+        """Return the time limit of commands."""
         return self.conn.timeout_s
 
     async def close(self) -> None:
@@ -139,10 +139,10 @@ def resolve(future: asyncio.Future[None]) -> None:
 
 
 class Driver:
-    """The parts of pymongo that are replaced or used.
+    """The parts of pymongo that are replaced or called.
 
     Raises:
-        UnknownDriver: this version of pymongo is not known, or lacks one of them.
+        UnknownDriver: this version of pymongo is unknown or lacks one of the parts.
     """
 
     def __init__(self) -> None:
@@ -175,7 +175,7 @@ class Driver:
             raise UnknownDriver(f"pymongo {pymongo.version}: {error}") from error
 
     def message(self, reply: bytes, request_id: int | None) -> Any:
-        """Return the driver's form of a reply.
+        """Return a reply as the driver's message object.
 
         Raises:
             pymongo.errors.ProtocolError: the reply belongs to another request.
@@ -190,7 +190,7 @@ class Driver:
         return self.unpack[op_code](data)
 
     def seconds_left(self, timeout_s: float | None) -> float | None:
-        """Return how long a command that is about to be sent may take; None for no limit."""
+        """Return the time limit of a command that is about to be sent; None for no limit."""
         if self.has_deadline():
             return max(self.deadline() - time.monotonic(), 0)
         return timeout_s or None
@@ -198,13 +198,13 @@ class Driver:
 
 @contextmanager
 def clients_connected(connect: Connect, deferral: Deferral) -> Iterator[None]:
-    """Let pymongo's clients use direct connections within the block.
+    """Make pymongo's clients use direct connections within the block.
 
     Arguments:
-        deferral: keeps the exceptions of signal handlers out of commands.
+        deferral: defers the exceptions of signal handlers while a command runs.
 
     Raises:
-        UnknownDriver: this version of pymongo is not known.
+        UnknownDriver: this version of pymongo is unknown.
     """
     driver = Driver()
     send = sender(deferral)
@@ -218,7 +218,7 @@ def clients_connected(connect: Connect, deferral: Deferral) -> Iterator[None]:
 
 
 def closed(original: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Return a method that tells whether the server has closed a connection of pymongo."""
+    """Return a method that returns whether the server has closed a pymongo connection."""
 
     @functools.wraps(original)
     def conn_closed(conn: Any) -> bool:
@@ -248,7 +248,7 @@ def sender(deferral: Deferral) -> Callable[..., None]:
 
 
 def synchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) -> dict[str, Callable[..., Any]]:
-    """Return replacements for functions of pymongo's synchronous pool, by name."""
+    """Return the replacements for functions of pymongo's synchronous pool, by name."""
     opens, sends, receives = driver.synchronous.values()
     message_of = driver.message
 
@@ -270,7 +270,7 @@ def synchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) 
 
 
 def asynchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) -> dict[str, Callable[..., Any]]:
-    """Return replacements for functions of pymongo's asynchronous pool, by name."""
+    """Return the replacements for functions of pymongo's asynchronous pool, by name."""
     opens, sends, receives = driver.asynchronous.values()
     message_of = driver.message
 
@@ -292,7 +292,7 @@ def asynchronous(driver: Driver, connect: Connect, send_on: Callable[..., None])
         if reply is None:
             reply = await wait_for_reply_in_loop(driver, conn)
         else:
-            # Other tasks may count on a turn during each command.
+            # Other tasks may rely on the loop running them during each command.
             await asyncio.sleep(0)
         return message_of(reply, request_id)
 
@@ -321,10 +321,10 @@ def wait_for_reply(driver: Driver, conn: Any) -> bytes:
 
 
 async def wait_for_reply_in_loop(driver: Driver, conn: Any) -> bytes:
-    """Wait for the reply of a command that another thread runs, and let the loop run meanwhile.
+    """Wait for the reply of a command that another thread runs, without blocking the loop.
 
     Raises:
-        as `wait_for_reply`.
+        As `wait_for_reply`.
     """
     line: Line = conn.conn.conn
     left_s = driver.seconds_left(line.timeout_s)
@@ -332,7 +332,7 @@ async def wait_for_reply_in_loop(driver: Driver, conn: Any) -> bytes:
     try:
         while True:
             line.waiter = asyncio.get_running_loop().create_future()
-            # The reply may have arrived before.
+            # The reply may already have arrived.
             if (reply := line.direct.receive(0)) is not None:
                 return reply
             if conn.cancel_context.cancelled:

@@ -1,8 +1,9 @@
-"""A bridge to Django's MongoDB backend: the end of a test restores a snapshot, instead of Django's flush.
+"""Support for Django's MongoDB backend: the end of a test restores a snapshot, which replaces Django's flush.
 
-The backend tells Django that the database has no transactions. So Django flushes each collection after each test, and creates content types
-and permissions again. With pytest, ``-p pytest_secantus.django`` leaves the flush out, since the plugin isolates the tests. `TestRunner` is
-for ``manage.py test``: it starts a server, restores it after each test, and gives each process of ``--parallel`` a server with a copy.
+The backend tells Django that the database has no transactions. Django therefore flushes each collection after each test, and recreates
+content types and permissions. With pytest, ``-p pytest_secantus.django`` disables the flush, since the plugin isolates the tests.
+`TestRunner` is for ``manage.py test``. It starts a server, restores it after each test, and gives each process of ``--parallel`` a server
+with a copy.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from pytest_secantus.seeding import dump, read_path, save, write
 if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
 
-#: Tells the processes of ``--parallel`` where the contents of the test databases are.
+#: The environment variable with the directory of the test databases for the processes of ``--parallel``.
 CLONES = "SECANTUS_DJANGO_CLONES"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Leave out the flush after each test, for the databases that the plugin isolates.
+    """Disable the flush after each test for the databases that the plugin isolates.
 
     Raises:
         pytest.UsageError: the plugin does not isolate the whole suite.
@@ -47,7 +48,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 class PortOfAlias:
-    """Tells which databases of the settings are on the plugin's server.
+    """Decides which databases of the settings are on the plugin's server.
 
     Arguments:
         port: returns the server's port.
@@ -58,7 +59,7 @@ class PortOfAlias:
         self._answers: dict[tuple[str, int], bool] = {}
 
     def are_ours(self, aliases: Iterable[str]) -> bool:
-        """Return whether all databases are on the server. Each is asked once, since a redirected client shows another address."""
+        """Return whether all databases are on the server. The answer is kept per alias: a redirected client reports another address."""
         return all(self._is_ours(alias) for alias in aliases)
 
     def _is_ours(self, alias: str) -> bool:
@@ -74,10 +75,10 @@ class PortOfAlias:
 
 
 def replace_flush(applies: Callable[[Iterable[str]], bool], restore: Callable[[], object]) -> Callable[[], None]:
-    """Call `restore` instead of the flush after a test; return a function that undoes this.
+    """Call `restore` instead of the flush after a test; return a function that reverts this.
 
     Arguments:
-        applies: tells whether it may for databases of these aliases; otherwise they are flushed.
+        applies: returns whether databases with these aliases may be restored instead of flushed.
     """
     original = TransactionTestCase._fixture_teardown
 
@@ -95,12 +96,12 @@ def replace_flush(applies: Callable[[Iterable[str]], bool], restore: Callable[[]
 
 
 def aliases() -> list[str]:
-    """Return the databases of the settings that use MongoDB."""
+    """Return the aliases of the databases in the settings that use MongoDB."""
     return [alias for alias in connections if connections[alias].vendor == "mongodb"]
 
 
 def start_server(stack: ExitStack) -> SecantusDBServer:
-    """Start a server for this process, and connect the databases of the settings with it."""
+    """Start a server for this process, and connect the databases in the settings to it."""
     from secantus_server.server import SecantusDBServer
 
     server = stack.enter_context(SecantusDBServer(port=0, storage_path=":memory:"))
@@ -113,14 +114,14 @@ def start_server(stack: ExitStack) -> SecantusDBServer:
 
 
 def restore_after_tests(server: SecantusDBServer) -> Callable[[], None]:
-    """Restore the server's present contents after each test; return a function that ends this."""
+    """Restore the server's present contents after each test; return a function that stops this."""
     base = server.snapshot()
     ours = aliases()
     return replace_flush(lambda names: set(names) <= set(ours), lambda: server.restore(base))
 
 
 def begin_cloned_worker(*args: Any, **kwargs: Any) -> None:
-    """Begin a process of ``--parallel``: start a server, and fill it with the contents of the test databases."""
+    """Start a server in a process of ``--parallel``, and fill it with the contents of the test databases."""
     begin_worker(*args, **kwargs)
     server = start_server(ExitStack())
     with MongoClient[dict[str, Any]](server.uri) as client:
@@ -131,7 +132,7 @@ def begin_cloned_worker(*args: Any, **kwargs: Any) -> None:
 
 
 class ClonedSuite(ParallelTestSuite):  # type: ignore[misc]
-    """The suite of ``--parallel``."""
+    """The test suite of ``--parallel``."""
 
     init_worker = begin_cloned_worker
 
@@ -158,7 +159,7 @@ class TestRunner(DiscoverRunner):  # type: ignore[misc]
         return config
 
     def teardown_databases(self, old_config: Any, **kwargs: Any) -> None:
-        """Stop the server; its databases end with it."""
+        """Stop the server, which also deletes its databases."""
         for alias in aliases():
             connections[alias].close_pool()
         others = [entry for entry in old_config if entry[0].vendor != "mongodb"]

@@ -1,7 +1,7 @@
-"""The pymongo internals that a redirect changes: where connections lead, the replica set that a server reports, and logins.
+"""The pymongo internals that a redirect changes: the address of connections, the replica set that a server reports, and logins.
 
 None of this is a public interface. pymongo 4.9 to 4.20 open every connection through functions of two names in one of three modules,
-report every server reply to ``Topology.on_change``, and log in through ``authenticate`` of the two modules `auth`.
+report every server reply to ``Topology.on_change``, and log in through ``authenticate`` in the two `auth` modules.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Protocol
 
-#: The functions that open a connection; the module depends on the version.
+#: The names of the functions that open a connection. Their module depends on the version.
 MODULES = ("pymongo.pool_shared", "pymongo.synchronous.pool", "pymongo.asynchronous.pool")
 CONNECT = ("_create_connection", "_async_create_connection")
 AUTHENTICATION = ("pymongo.synchronous.auth", "pymongo.asynchronous.auth")
 TOPOLOGIES = ("pymongo.synchronous.topology", "pymongo.asynchronous.topology")
 
-#: The application name, or comment, of the plugin's own commands.
+#: The application name, or comment, that marks the plugin's own commands.
 OWN_NAME = "pytest-secantus"
-#: The application name of the shadow's client, which is not redirected.
+#: The application name of the shadow's client, which must not be redirected.
 SHADOW_NAME = "pytest-secantus-shadow"
-#: The functions that send a message; the modules depend on the version.
+#: The names of the functions that send a message. Their modules depend on the version.
 SENDERS = {
     "pymongo.synchronous.pool": "sendall",
     "pymongo.synchronous.network": "sendall",
@@ -38,7 +38,7 @@ class Destinations(Protocol):
         """Return whether connections to this address are redirected."""
 
     def destination(self, asked: Any) -> Any:
-        """Return the address to connect to instead of this one."""
+        """Return the address to connect to in place of `asked`."""
 
 
 class Acceptance(Protocol):
@@ -54,7 +54,7 @@ class Acceptance(Protocol):
 
 
 class UnknownDriver(Exception):
-    """This version of pymongo opens connections or performs logins in an unknown way."""
+    """This version of pymongo opens connections or logs in by functions that the plugin does not know."""
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def connections_redirected(destinations: Destinations) -> Iterator[None]:
 
 
 def connect_functions() -> Iterator[tuple[Any, str]]:
-    """Return the functions that open a connection, each as module and name."""
+    """Yield the functions that open a connection, each as a module and a name."""
     for name in MODULES:
         try:
             module = importlib.import_module(name)
@@ -94,7 +94,7 @@ def connect_functions() -> Iterator[tuple[Any, str]]:
 
 
 def to_destination(destinations: Destinations, original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function or coroutine function that connects to the destination of an address."""
+    """Wrap a function or coroutine function that connects, so that it connects to the destination of the address."""
 
     @functools.wraps(original)
     def connect(address: Any, *args: Any, **kwargs: Any) -> Any:
@@ -130,7 +130,7 @@ def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[N
     """Within the block, let redirected connections log in unchecked while the server has no users.
 
     Raises:
-        UnknownDriver: this version of pymongo performs logins in another way.
+        UnknownDriver: this version of pymongo logs in by functions that the plugin does not know.
     """
     synchronous, asynchronous = (importlib.import_module(name) for name in AUTHENTICATION)
     if not hasattr(synchronous, "authenticate") or not hasattr(asynchronous, "authenticate"):
@@ -143,7 +143,7 @@ def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[N
 
 
 def find_user() -> dict[str, Any]:
-    """Return a command that finds any one user. It is in the stable API, to which a client may be restricted.
+    """Return a command that finds any user. The command is in the stable API, to which a client may be restricted.
 
     The comment keeps it out of the command log.
     """
@@ -151,7 +151,7 @@ def find_user() -> dict[str, Any]:
 
 
 def checked_if_there_are_users(destinations: Destinations, logins: Acceptance, original: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that logs a connection in, unless the server has no users."""
+    """Wrap a login function, so that it accepts the login unchecked if the server has no users."""
 
     @functools.wraps(original)
     def authenticate(credentials: Any, conn: Any, *args: Any, **kwargs: Any) -> None:
@@ -169,7 +169,7 @@ def checked_if_there_are_users(destinations: Destinations, logins: Acceptance, o
 def checked_if_there_are_users_async(
     destinations: Destinations, logins: Acceptance, original: Callable[..., Awaitable[None]]
 ) -> Callable[..., Awaitable[None]]:
-    """Return a coroutine function that logs a connection in, unless the server has no users."""
+    """Wrap a login coroutine function, so that it accepts the login unchecked if the server has no users."""
 
     @functools.wraps(original)
     async def authenticate(credentials: Any, conn: Any, *args: Any, **kwargs: Any) -> None:
@@ -186,7 +186,7 @@ def checked_if_there_are_users_async(
 
 @contextmanager
 def messages_noted(note: Callable[[bytes], None]) -> Iterator[None]:
-    """Call `note` with each message before the driver sends it, in the thread or task that runs the command, within the block."""
+    """Within the block, call `note` with each message before the driver sends it. The call runs in the thread or task of the command."""
     with ExitStack() as patches:
         for module_name, function in SENDERS.items():
             with suppress(ImportError, AttributeError):
@@ -196,7 +196,7 @@ def messages_noted(note: Callable[[bytes], None]) -> Iterator[None]:
 
 
 def noting(note: Callable[[bytes], None], original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function, or one that returns a coroutine, that notes a message and sends it."""
+    """Wrap a function or coroutine function that sends a message, so that it first calls `note` with the message."""
 
     def send(connection: Any, message: bytes) -> Any:
         note(message)

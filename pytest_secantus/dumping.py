@@ -1,8 +1,8 @@
-"""``--secantus-dump``: the databases at the moment of a test's failure, and their difference to the test's beginning.
+"""``--secantus-dump``: writes the databases as they were when a test failed, and what changed since the test began.
 
-The directory of a test contains a directory per database, and is a seed. It contains canonical Extended JSON, an array per collection, or
-BSON in mongodump's layout, which mongorestore reads. `difference.ejson` contains the documents that the test added, changed and removed,
-`commands.txt` the commands that it has sent.
+The directory of a test contains one directory per database, and can be used as a seed. The format is canonical Extended JSON, one array per
+collection, or BSON in mongodump's layout, which mongorestore reads. `difference.ejson` lists the documents that the test added, changed and
+removed; `commands.txt` lists the commands that it sent.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 TITLE: Final = "Secantus: what the test changed"
 DIFFERENCE: Final = "difference.ejson"
 COMMANDS: Final = "commands.txt"
-#: How many documents of each kind the terminal shows for a collection, how many collections, and how long a line is.
+#: How many documents of each kind the terminal shows per collection, how many collections it shows, and how long a line may be.
 SHOWN_DOCUMENTS: Final = 3
 SHOWN_COLLECTIONS: Final = 10
 SHOWN_WIDTH: Final = 120
-#: The longest name of a test's directory.
+#: The maximum length of the name of a test's directory.
 NAME_LENGTH: Final = 120
 
 
@@ -50,10 +50,10 @@ def keep(server: DumpableServer, snapshot: Any, directory: Path, form: DumpForma
     """Write the databases of a failed test; return a text for the terminal.
 
     Arguments:
-        snapshot: that of the test's beginning; None if there is none, without isolation by restore.
-        directory: the directory of all tests.
+        snapshot: the snapshot of the test's beginning; None if there is none, because the tests are not isolated by restore.
+        directory: the directory that contains the directories of all tests.
         test: the test's node id.
-        commands: the commands of the test, as they are typed in mongosh.
+        commands: the commands of the test in mongosh syntax.
     """
     place = directory / directory_name(test)
     try:
@@ -67,7 +67,7 @@ def keep(server: DumpableServer, snapshot: Any, directory: Path, form: DumpForma
 
 
 def directory_name(test: str) -> str:
-    """Return the name of a test's directory: its node id without characters that are special to shells and file systems."""
+    """Return the name of a test's directory: its node id without characters that are special in shells or file systems."""
     name = re.sub(r"[^\w.-]+", "-", test).strip("-")
     if len(name) <= NAME_LENGTH:
         return name
@@ -75,10 +75,10 @@ def directory_name(test: str) -> str:
 
 
 def write(collections: list[DumpedCollection], differences: list[Difference], place: Path, form: DumpFormat) -> None:
-    """Write a test's directory. It replaces that of an earlier run.
+    """Write a test's directory. Replace the directory of an earlier run.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the directory cannot be written.
     """
     if (place / DIFFERENCE).exists():
         shutil.rmtree(place)
@@ -89,7 +89,7 @@ def write(collections: list[DumpedCollection], differences: list[Difference], pl
         stem = quote(one.name, safe="")
         (database / f"{stem}.metadata.json").write_text(json.dumps(metadata(one)), encoding="utf-8")
         if one.buckets is not None and form == "bson":
-            # As mongodump writes them, and mongorestore reads them.
+            # mongodump writes the buckets of a time series under this name, and mongorestore reads them.
             (database / f"system.buckets.{stem}.bson").write_bytes(b"".join(one.buckets))
         elif not one.is_view and form == "bson":
             (database / f"{stem}.bson").write_bytes(b"".join(one.documents))
@@ -121,12 +121,12 @@ def as_json(one: Difference) -> dict[str, Any]:
 
 
 def parsed(document: bytes) -> Any:
-    """Return a BSON document as a canonical Extended JSON object."""
+    """Convert a BSON document to a canonical Extended JSON object."""
     return extended_json.canonical(decode(document))
 
 
 def summary(differences: list[Difference]) -> Iterator[str]:
-    """Return the lines of the terminal about the differences, a few documents for each collection."""
+    """Yield the terminal's lines about the differences, with a few documents for each collection."""
     if not differences:
         yield "Nothing."
     for one in differences[:SHOWN_COLLECTIONS]:
@@ -142,7 +142,7 @@ def summary(differences: list[Difference]) -> Iterator[str]:
 
 
 def few(sign: str, texts: list[str], count: int) -> Iterator[str]:
-    """Return a line for each of the first documents, and one for how many more there are."""
+    """Yield a line for each of the first documents, and a line with the number of those not shown."""
     for text in texts[:SHOWN_DOCUMENTS]:
         yield f"  {sign} {text if len(text) <= SHOWN_WIDTH else f'{text[:SHOWN_WIDTH]}...'}"
     if count > SHOWN_DOCUMENTS:
@@ -150,7 +150,7 @@ def few(sign: str, texts: list[str], count: int) -> Iterator[str]:
 
 
 def change_text(old: bytes, new: bytes) -> str:
-    """Return the fields of a document that have changed."""
+    """Return a line with the fields of a document that have changed."""
     before, after = decode(old), decode(new)
     texts = {name: [shell_text(one[name]) if name in one else "(none)" for one in (before, after)] for name in {**before, **after}}
     changes = [f"{name}: {old_text} -> {new_text}" for name, (old_text, new_text) in texts.items() if is_changed(before, after, name)]
@@ -158,7 +158,7 @@ def change_text(old: bytes, new: bytes) -> str:
 
 
 def is_changed(before: dict[str, Any], after: dict[str, Any], name: str) -> bool:
-    """Return whether a field has changed, also in its type."""
+    """Return whether a field's value or type has changed."""
     if name not in before or name not in after:
         return True
     return bool(extended_json.canonical(before[name]) != extended_json.canonical(after[name]))

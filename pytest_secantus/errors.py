@@ -1,4 +1,4 @@
-"""What the plugin reports to the user in one sentence."""
+"""Errors that the plugin reports to the user in one sentence."""
 
 from __future__ import annotations
 

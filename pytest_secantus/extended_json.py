@@ -1,4 +1,4 @@
-"""Extended JSON, including values that pymongo loses: dates outside the range of `datetime`, symbol, undefined and dbPointer.
+"""Extended JSON, including values that pymongo cannot represent: dates outside the range of `datetime`, symbol, undefined and dbPointer.
 
 https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/
 """
@@ -18,7 +18,7 @@ from bson.codec_options import DatetimeConversion
 
 #: Dates outside the range of `datetime` become `DatetimeMS`.
 OPTIONS = json_util.JSONOptions(tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
-#: Types that pymongo reads as another type and cannot write.
+#: Types that pymongo decodes as another type and cannot encode.
 RARE = ("$symbol", "$undefined", "$dbPointer")
 EPOCH = datetime.datetime(1970, 1, 1)
 MILLISECOND = datetime.timedelta(milliseconds=1)
@@ -27,7 +27,7 @@ _FAR_DATE = re.compile(r"([+-]\d{4,9}|\d{5,9}|0000)-(\d\d-\d\dT.*)")
 
 
 class Rare:
-    """A value of a type that pymongo cannot write; `value` is one of `secantus_server.bson.values`."""
+    """A value of a type that pymongo cannot encode. `value` is one of `secantus_server.bson.values`."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -43,7 +43,7 @@ def loads(text: str) -> Any:
 
 
 def object_hook(found: dict[str, Any]) -> Any:
-    """Return the value that a JSON object represents; its own values have been converted already."""
+    """Convert a JSON object to the value that it represents. Nested values have been converted already."""
     if len(found) == 1:
         ((name, value),) = found.items()
         if name in RARE:
@@ -54,7 +54,7 @@ def object_hook(found: dict[str, Any]) -> Any:
 
 
 def rare(name: str, value: Any, found: dict[str, Any]) -> Rare:
-    """Return a symbol, dbPointer or undefined value.
+    """Convert a symbol, dbPointer or undefined value.
 
     Raises:
         TypeError: the value is malformed.
@@ -71,14 +71,14 @@ def rare(name: str, value: Any, found: dict[str, Any]) -> Rare:
 
 
 def far_date(year: int, rest: str) -> DatetimeMS:
-    """Parse a date whose year is outside the range of `datetime`, using the calendar's period of 400 years."""
+    """Parse a date whose year is outside the range of `datetime`, using the calendar's 400-year period."""
     cycles, near = divmod(year - 2000, 400)
     day = json_util.object_hook({"$date": f"{near + 2000:04}-{rest}"}, OPTIONS)
     return DatetimeMS((day - EPOCH) // MILLISECOND + cycles * 146097 * 86_400_000)
 
 
 def encode(document: dict[str, Any]) -> bytes:
-    """Encode to BSON a document that this module has parsed.
+    """Encode a document that this module has parsed as BSON.
 
     Raises:
         TypeError, OverflowError, bson.errors.BSONError: the document cannot be encoded.
@@ -100,7 +100,7 @@ def has_rare(value: Any) -> bool:
 
 
 def exact(value: Any) -> Any:
-    """Convert a value to the form that the server's encoder expects; see docs/architecture.md."""
+    """Convert a value to the types that the server's encoder expects; see docs/architecture.md."""
     from secantus_server.bson import int_value, values
 
     if isinstance(value, Rare):
@@ -125,14 +125,14 @@ def exact(value: Any) -> Any:
 
 
 def dumps(document: bytes) -> str:
-    """Return a BSON document as canonical Extended JSON, which `loads` and `encode` turn into the same bytes."""
+    """Convert a BSON document to canonical Extended JSON. `loads` and `encode` convert it back to the same bytes."""
     from secantus_server.bson import decode
 
     return json.dumps(canonical(decode(document)))
 
 
 def canonical(value: Any) -> Any:
-    """Return a value of the server's decoder as a canonical Extended JSON object; see docs/architecture.md."""
+    """Convert a value from the server's decoder to canonical Extended JSON; see docs/architecture.md."""
     if value is None or type(value) in (bool, str):
         return value
     if type(value) is dict:
@@ -143,7 +143,7 @@ def canonical(value: Any) -> Any:
 
 
 def canonical_number(value: float) -> dict[str, str]:
-    """Return an int32, int64 or double as a canonical Extended JSON object."""
+    """Convert an int32, int64 or double to a canonical Extended JSON object."""
     if isinstance(value, float):
         special = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         return {"$numberDouble": repr(value) if math.isfinite(value) else special}
@@ -151,7 +151,7 @@ def canonical_number(value: float) -> dict[str, str]:
 
 
 def canonical_object(value: Any) -> dict[str, Any]:
-    """Return a value of a type that JSON does not have as a canonical Extended JSON object."""
+    """Convert a value of a type that JSON lacks to a canonical Extended JSON object."""
     from secantus_server.bson import values
 
     match value:

@@ -1,6 +1,6 @@
-"""A server that runs outside the tests, behind the part of our server's interface that it can support.
+"""An external server, behind the part of our server's interface that it can support.
 
-It has no snapshots, so tests are isolated by a database per test, or not at all. The plugin touches only databases that it creates.
+It has no snapshots, so tests are isolated by a database per test, or not at all. The plugin touches only databases that it has created.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 
 from pytest_secantus.errors import CannotStart
 
-#: How long the server may take to answer the first command.
+#: How long the server may take to reply to the first command.
 PATIENCE_MS: Final = 5_000
 
 
@@ -41,7 +41,7 @@ class ExternalServer:
         """Check that the server answers.
 
         Raises:
-            CannotStart: it does not.
+            CannotStart: the server does not answer.
         """
         from pymongo import MongoClient
         from pymongo.errors import PyMongoError

@@ -1,6 +1,6 @@
 """Faults that a test injects into the server: commands that fail, wait, or lose their connection.
 
-A `Fault` is a value, so that it can stand in a parametrized table. The fixture `secantus_faults` is a `Faults`, which sets it.
+A `Fault` is a value, so it can be listed in a parametrized test. The fixture `secantus_faults` is a `Faults` object, which sets it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TIMED_OUT: Final = "waiting for replication timed out"
 MAX_DELAY_S: Final = 1_000_000
 #: The former name of hello, which drivers use for the first message of a connection.
 LEGACY_HELLO: Final = "isMaster"
-#: What a fault without commands does not concern: the commands with which a driver connects, watches the server and disconnects.
+#: The commands with which a driver connects, watches the server and disconnects. A fault that names no commands does not affect them.
 OF_CONNECTIONS: Final = ("hello", LEGACY_HELLO, "saslStart", "saslContinue", "logout", "endSessions")
 
 _NUMBERS = count(1)
@@ -39,13 +39,13 @@ class Fault:
     """A fault that can be set.
 
     Arguments:
-        name: the function that makes such a fault.
-        title: describes it in the id of a parametrized test.
-        commands: the commands that it concerns; none means all except those of connections.
+        name: the function that makes faults of this kind.
+        title: describes the fault in the id of a parametrized test.
+        commands: the commands that it affects; empty for all except those of connections.
         arguments: the other arguments, for `repr`.
         data: the data of MongoDB's fail point failCommand.
-        times: the number of commands that it acts on; None for all.
-        skip: the number of commands that pass first.
+        times: the number of commands that it affects; None for all.
+        skip: the number of commands to let pass first.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Fault:
 
     @property
     def id(self) -> str:
-        """Its name in the id of a parametrized test, such as ``insert-fails-11600-twice``."""
+        """The fault's name in the id of a parametrized test, such as ``insert-fails-11600-twice``."""
         often = {None: "", 1: "-once", 2: "-twice"}.get(self.times, f"-{self.times}-times")
         limits = [str(self.arguments[name]) for name in ("client", "namespace") if name in self.arguments]
         skips = f"-after-{self.skip}" if self.skip else ""
@@ -73,13 +73,13 @@ class Fault:
 
 
 class Limits(TypedDict, total=False):
-    """What limits a fault.
+    """Restrictions of a fault.
 
     Arguments:
-        times: the number of commands that it acts on; without it, it acts until it ends.
-        skip: the number of commands that pass first.
-        client: concern only clients with this application name (``appname``).
-        namespace: concern only commands on this collection, ``database.collection``.
+        times: the number of commands that it affects; by default it affects commands until it ends.
+        skip: the number of commands to let pass first.
+        client: affect only clients with this application name (``appname``).
+        namespace: affect only commands on this collection, ``database.collection``.
     """
 
     times: int | None
@@ -91,10 +91,10 @@ class Limits(TypedDict, total=False):
 def fail(
     *commands: str, code: int, labels: Sequence[str] | None = None, info: Mapping[str, Any] | None = None, **limits: Unpack[Limits]
 ) -> Fault:
-    """Return a fault: the commands are not executed; the server replies with an error.
+    """Return a fault that makes commands fail: they are not executed, and the server replies with an error.
 
     Arguments:
-        commands: the names of the commands; none means all except those with which a driver connects and disconnects.
+        commands: the names of the commands; by default all except those with which a driver connects and disconnects.
         code: the error code of the reply.
         labels: the error labels of the reply, instead of those that the server would set.
         info: further fields of the error.
@@ -109,10 +109,10 @@ def fail(
 
 
 def drop_connection(*commands: str, **limits: Unpack[Limits]) -> Fault:
-    """Return a fault: the commands are not executed; the server closes the connection without a reply.
+    """Return a fault that drops connections: the commands are not executed, and the server closes the connection without a reply.
 
     Arguments:
-        commands: as those of `fail`.
+        commands: as for `fail`.
         limits: see `Limits`.
 
     Raises:
@@ -122,10 +122,10 @@ def drop_connection(*commands: str, **limits: Unpack[Limits]) -> Fault:
 
 
 def delay(*commands: str, seconds: float, **limits: Unpack[Limits]) -> Fault:
-    """Return a fault: the commands wait before they are executed. Their `maxTimeMS` shortens the wait, as in MongoDB.
+    """Return a fault that delays commands: they wait before they are executed. Their `maxTimeMS` shortens the wait, as in MongoDB.
 
     Arguments:
-        commands: as those of `fail`.
+        commands: as for `fail`.
         seconds: how long they wait.
         limits: see `Limits`.
 
@@ -141,12 +141,12 @@ def delay(*commands: str, seconds: float, **limits: Unpack[Limits]) -> Fault:
 def write_concern_error(
     *commands: str, code: int = 64, message: str = TIMED_OUT, labels: Sequence[str] | None = None, **limits: Unpack[Limits]
 ) -> Fault:
-    """Return a fault: the commands are executed, and the reply contains a write concern error. It concerns only commands that write.
+    """Return a fault that adds a write concern error to replies. The commands are executed. It affects only commands that write.
 
     Arguments:
-        commands: as those of `fail`.
+        commands: as for `fail`.
         code: the code of the error; 64 is WriteConcernTimeout.
-        message: its message.
+        message: the message of the error.
         labels: the error labels of the reply, instead of those that the server would set.
         limits: see `Limits`.
 
@@ -160,11 +160,11 @@ def write_concern_error(
 
 
 def overload(*commands: str, retryable: bool = True, **limits: Unpack[Limits]) -> Fault:
-    """Return a fault: the server refuses the commands because it is overloaded: error 462 with the label SystemOverloadedError.
+    """Return a fault that makes the server refuse commands because of overload: error 462 with the label SystemOverloadedError.
 
     Arguments:
-        commands: as those of `fail`.
-        retryable: whether the reply has the label RetryableError, too, which allows a driver to try again.
+        commands: as for `fail`.
+        retryable: whether the reply also has the label RetryableError, which allows a driver to retry.
         limits: see `Limits`.
 
     Raises:
@@ -176,11 +176,11 @@ def overload(*commands: str, retryable: bool = True, **limits: Unpack[Limits]) -
 
 
 def make(name: str, title: str, commands: tuple[str, ...], own: dict[str, Any], data: dict[str, Any], limits: Limits) -> Fault:
-    """Return a fault, after a check of the arguments that all kinds have.
+    """Validate the arguments that all kinds share, and return a fault.
 
     Arguments:
-        own: the arguments of this kind, for `repr`.
-        data: the fields of failCommand that make it this kind.
+        own: the arguments specific to this kind, for `repr`.
+        data: the fields of failCommand that define this kind.
 
     Raises:
         pytest.UsageError: an argument is invalid.
@@ -202,10 +202,10 @@ def make(name: str, title: str, commands: tuple[str, ...], own: dict[str, Any], 
 
 
 def check_count(name: str, argument: str, value: object, least: int) -> None:
-    """Check that an argument is a whole number of at least `least`.
+    """Check that an argument is a whole number and at least `least`.
 
     Raises:
-        pytest.UsageError: it is not.
+        pytest.UsageError: the value is not such a number.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise pytest.UsageError(f"{name}: {argument} is {value!r}; it must be a whole number of at least {least}")
@@ -217,12 +217,12 @@ def given(**fields: object) -> dict[str, Any]:
 
 
 def as_list(labels: Sequence[str] | None) -> list[str] | None:
-    """Return labels as the server takes them."""
+    """Return labels in the form that the server expects."""
     return None if labels is None else list(labels)
 
 
 class FaultyServer(Protocol):
-    """A server that faults can be set in."""
+    """A server in which faults can be set."""
 
     def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
         """Set a fault."""
@@ -231,7 +231,7 @@ class FaultyServer(Protocol):
         """End a fault."""
 
     def fault_count(self, label: str) -> int:
-        """Return how often a fault has acted."""
+        """Return the number of commands that a fault has affected."""
 
 
 class SetFault:
@@ -247,7 +247,7 @@ class SetFault:
 
     @property
     def count(self) -> int:
-        """The number of commands that it has acted on."""
+        """The number of commands that the fault has affected."""
         return self._server.fault_count(self._label)
 
     def end(self) -> None:
@@ -277,10 +277,10 @@ class Faults:
         raise AttributeError(f"secantus_faults has no {name!r}; the faults are {kinds}")
 
     def set(self, fault: Fault) -> SetFault:
-        """Set a fault, in addition to those that are set.
+        """Set a fault, in addition to the faults that are already set.
 
         Raises:
-            pytest.UsageError: it names an unknown command.
+            pytest.UsageError: the fault names an unknown command.
         """
         if not isinstance(fault, Fault):
             raise pytest.UsageError(f"secantus_faults.set: {fault!r} is not a fault; make one with pytest_secantus.faults")
@@ -304,7 +304,7 @@ class Faults:
         return self.set(fail(*commands, code=code, labels=labels, info=info, **limits))
 
     def drop_connection(self, *commands: str, **limits: Unpack[Limits]) -> SetFault:
-        """Make commands lose their connection: see `drop_connection`."""
+        """Make the server close the connection of commands: see `drop_connection`."""
         return self.set(drop_connection(*commands, **limits))
 
     def delay(self, *commands: str, seconds: float, **limits: Unpack[Limits]) -> SetFault:
@@ -322,6 +322,6 @@ class Faults:
         return self.set(overload(*commands, retryable=retryable, **limits))
 
     def end(self) -> None:
-        """End all faults set here."""
+        """End all faults that this object has set."""
         while self._set:
             self._set.pop().end()

@@ -1,7 +1,7 @@
 """``secantus_clock = follow``: the server's clock follows time-machine and freezegun.
 
-This module wraps the functions with which the libraries start, move and end, once the suite has imported them. After each of these it reads
-the library's time and moves the server's clock; so the clock also follows in a child process.
+This module wraps the functions by which the libraries start, move and end the test's time, once the suite has imported the libraries. After
+each call it reads the library's time and moves the server's clock. This works for a server in a child process, too.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pytest_secantus.imports import when_imported
 if TYPE_CHECKING:
     from pytest_secantus.clock import TimedServer
 
-#: A library's time in milliseconds since the Unix epoch, and whether it runs.
+#: A library's time in milliseconds since the Unix epoch, and whether the clock runs.
 Time = tuple[int, bool]
-#: The functions that change the time, by module and class. A class that a version lacks is left out.
+#: The functions that change the time, by module and class. A class that the installed version lacks is skipped.
 CHANGES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "time_machine": {"travel": ("start", "stop"), "Traveller": ("shift", "move_to"), "Coordinates": ("shift", "move_to")},
     "freezegun.api": {
@@ -35,10 +35,10 @@ CHANGES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 
 
 class Follower:
-    """Moves a server's clock as the libraries move that of the test.
+    """Moves a server's clock whenever a library moves the test's time.
 
     Arguments:
-        server: returns the server, or None while none runs.
+        server: returns the server, or None if none is running.
     """
 
     def __init__(self, server: Callable[[], TimedServer | None]) -> None:
@@ -47,18 +47,18 @@ class Follower:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Follow within the block, from the import of each library on."""
+        """Follow within the block. Following of a library begins with its import."""
         with ExitStack() as stack:
             for name in CHANGES:
                 stack.enter_context(when_imported(name, lambda name=name: self._wrap(sys.modules[name], stack)))  # type: ignore[misc]
             yield
 
     def follow(self) -> None:
-        """Move the server's clock to the time of the library that is active now; without one, restore it."""
+        """Move the server's clock to the time of the active library; if none is active, restore the clock."""
         server, time = self._server(), library_time()
         if server is None:
             return
-        with suppress(ServerDied):  # the end of the test reports it
+        with suppress(ServerDied):  # reported at the end of the test
             if time is not None:
                 server.move_clock(time[0], runs=time[1])
             elif self._followed is not None:
@@ -85,7 +85,7 @@ class Follower:
 
 
 def library_time() -> Time | None:
-    """Return the time of the library that has stopped or moved the test's time, or None."""
+    """Return the time of the library that has stopped or moved the test's time, or None if none has."""
     freezegun, time_machine = sys.modules.get("freezegun.api"), sys.modules.get("time_machine")
     factories = getattr(freezegun, "freeze_factories", ())
     if factories:
@@ -95,14 +95,14 @@ def library_time() -> Time | None:
 
 
 def frozen_time(factory: Any) -> Time:
-    """Return freezegun's time. Calling a factory that steps would make it step, so it is not called."""
+    """Return freezegun's time. Do not call the factory: calling a stepping factory advances its time."""
     runs = hasattr(factory, "start")
     now = factory() if runs else factory.time_to_freeze
     return round(now.replace(tzinfo=timezone.utc).timestamp() * 1000), runs
 
 
 def travelled_time(traveller: Any) -> Time:
-    """Return time-machine's time. A time that runs begins at its first use, which this is not."""
+    """Return time-machine's time. A running time starts at its first use; this read does not start it."""
     runs = getattr(traveller, "_tick", True)
     is_waiting = runs and not getattr(traveller, "_requested", True)
     return (traveller._destination_timestamp_ns if is_waiting else traveller.time_ns()) // 1_000_000, runs

@@ -10,7 +10,7 @@ from pytest_secantus.guard import guard_of
 
 
 class ForkHooks:
-    """The hooks that only a run with pytest-forked needs."""
+    """The hooks that are needed only in a run with pytest-forked."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -1,4 +1,4 @@
-"""The link between pytest and the layers: tracks which test runs, and opens and closes the layers of tests and fixtures.
+"""The link between pytest and the layers. It tracks the running test, and opens and closes the layers of tests and fixtures.
 
 Each pytest configuration has one guard, and through it one worker; hooks and fixtures get it from `guard_of`.
 """
@@ -44,9 +44,9 @@ class Guard:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self._item: pytest.Item | None = None
-        # The layers that the running test has set aside; None if no test runs.
+        # The layers that were set aside for the running test; None if no test runs.
         self._aside: list[Layer] | None = None
-        # Puts the server's release back after a test that asked for another one.
+        # Restores the server's release after a test whose marker set another one.
         self._release = ExitStack()
         self._teardowns: dict[pytest.FixtureDef[Any], ExitStack] = {}
         self._armed = False
@@ -55,15 +55,15 @@ class Guard:
         self._after_call = ExitStack()
         self._cleanup = ExitStack()
         self._is_running = False
-        # The test whose markers' users exist.
+        # The test for whose markers users were created.
         self._has_users: pytest.Item | None = None
-        #: Called at the end of a test, before its writes are undone.
+        #: Called at the end of each test, before its writes are undone.
         self.before_undo: list[Callable[[], None]] = []
-        #: The client of the fixture `secantus_client`, unless the suite has one of its own.
+        #: The client of the fixture `secantus_client`, unless the suite overrides that fixture.
         self.shared_client: MongoClient[dict[str, Any]] | None = None
-        # The module or class whose tests use it.
+        # The module or class whose tests use `shared_client`.
         self._client_users: pytest.Item | pytest.Collector | None = None
-        # These exist only if they are asked for.
+        # These are created on first use.
         self._resetting: Resetting | None = None
         self._blocking: Blocking | None = None
         self._threads: ThreadGuard | None = None
@@ -81,20 +81,20 @@ class Guard:
         self._cleanup.enter_context(when_imported("pymongo", self._threads.register))
 
     def stop(self) -> None:
-        """End everything that was started."""
+        """End everything that this guard started."""
         self._cleanup.close()
         self.worker.stop()
 
     def protocol(self, item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Return a block for a whole test that runs in a fork, or None for another test."""
+        """Return a context manager for a whole test that runs in a fork, or None for any other test."""
         return self._forked(item) if self.worker.running and is_forked(item) and not self.worker.serves_forks else None
 
     @contextmanager
     def _forked(self, item: pytest.Item) -> Generator[None]:
-        """Load the seed of a test that runs in a fork, which has no server, and undo its writes in this process."""
+        """Load the seed of a test that runs in a fork, where no server runs, and undo its writes in this process."""
         try:
             self.worker.seeds.prepare(self.sources(item))
-        except Exception as error:  # noqa: BLE001  (whatever a callable seed raises; the fork reports it)
+        except Exception as error:  # noqa: BLE001  (a callable seed can raise any error; the fork reports it)
             self._seed_error = error
         try:
             with self.worker.answering_like(self._wanted_release(item)), self.worker.layers.writing(item, TEST_RANK):
@@ -105,7 +105,7 @@ class Guard:
         self._refusal: str | None = None
 
     def begin_test(self, item: pytest.Item) -> None:
-        """Attribute all writes from here on to this test, until a fixture of a wider scope is set up."""
+        """Attribute all writes from now on to this test, except while a fixture of a wider scope is set up."""
         if os.getpid() != self._pid:
             self._pid = os.getpid()
             if not self.worker.serves_forks:
@@ -118,12 +118,12 @@ class Guard:
                 self._blocking.begin(item)
 
     def check_server(self) -> None:
-        """Fail the setup of a test whose server has died. (Raising in a hook wrapper would leave pytest's setup half done.)"""
+        """Fail the setup of a test whose server has died. (An error raised in a hook wrapper would leave pytest's setup incomplete.)"""
         if self._refusal is not None:
             pytest.fail(self._refusal, pytrace=False)
 
     def test_is_set_up(self, item: pytest.Item) -> None:
-        """Note that all fixtures are set up: the test function runs next."""
+        """Note that all fixtures are set up and the test function runs next."""
         self._arm(item)
         self._prepare_seed(item)
         self._is_running = True
@@ -131,7 +131,7 @@ class Guard:
             self._resetting.begin()
 
     def call(self, item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Return a block for the test function that resets the databases before its parts, or None without ``secantus_reset``."""
+        """Return a context manager for the test function that resets the databases before its parts; None without ``secantus_reset``."""
         worker = self.worker
         is_asked_for = bool(worker.options.reset) or self._resetting is not None
         return self.resetting().call(item) if is_asked_for and worker.running and not worker.is_left_to_parent else None
@@ -139,8 +139,8 @@ class Guard:
     def client_of(self, request: pytest.FixtureRequest) -> MongoClient[dict[str, Any]]:
         """Return the value of the fixture `secantus_client` for a test.
 
-        The suite may have another fixture of this name. That is the same for all tests of a module or class, except for those that name
-        it, or parametrize it.
+        The suite may override this fixture. All tests of a module or class get the same value, except for tests that request the fixture by
+        name or parametrize it.
         """
         item = request.node
         if item.parent is not self._client_users or self.shared_client is None or any(name in item.fixturenames for name in LATE):
@@ -150,7 +150,7 @@ class Guard:
         return self.shared_client
 
     def resetting(self) -> Resetting:
-        """Return the resets within tests."""
+        """Return the object that resets databases within tests."""
         if self._resetting is None:
             from pytest_secantus.resetting import Resetting
 
@@ -165,7 +165,7 @@ class Guard:
         """With ``--secantus-dump``, write the databases of a failed test, and add its changes to the report.
 
         Arguments:
-            commands: returns the commands of the test, as they are typed in mongosh.
+            commands: returns the commands of the test in mongosh syntax.
         """
         worker = self.worker
         if worker.options.dump is None or not worker.running or worker.is_left_to_parent or worker.death():
@@ -177,7 +177,7 @@ class Guard:
         report.sections.append((TITLE, text))
 
     def pause(self, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> None:
-        """With ``--secantus-pause`` or ``--secantus-console``, wait after a failure until the user continues. Faults end before that."""
+        """With ``--secantus-pause`` or ``--secantus-console``, end all faults and wait after a failure until the user continues."""
         worker, options = self.worker, self.worker.options
         if (options.pause or options.console) and worker.running and not worker.is_left_to_parent and not worker.death():
             self.end_call()
@@ -191,12 +191,12 @@ class Guard:
             pause(node, report, worker.server.uri, worker.options.database)
 
     def end_call(self) -> None:
-        """Run the actions of `at_end_of_call`."""
-        with suppress(ServerDied):  # the end of the test reports it
+        """Run the actions that were passed to `at_end_of_call`."""
+        with suppress(ServerDied):  # reported at the end of the test
             self._after_call.close()
 
     def begin_teardown(self) -> None:
-        """Run the actions of `at_end_of_call`; end the layer of a test whose setup failed before a fixture could add the finalizer."""
+        """Run the actions of `at_end_of_call`. End the layer of a test whose setup failed before a fixture could add the finalizer."""
         self._is_running = False
         if self._resetting is not None:
             self._resetting.end()
@@ -207,7 +207,7 @@ class Guard:
             self.finish_test()
 
     def finish_test(self) -> None:
-        """Undo the test's writes. Calling it again, or without a test, does nothing."""
+        """Undo the test's writes. Do nothing if this was done already, or if no test has begun."""
         item, self._item = self._item, None
         self._has_users = None
         if item is not None:
@@ -227,7 +227,7 @@ class Guard:
 
     @contextmanager
     def _outside_test(self) -> Generator[None]:
-        """Exempt the setup of a fixture with a wider scope from what concerns only the test."""
+        """Suspend everything that applies only to the test while a fixture of a wider scope is set up."""
         with ExitStack() as stack:
             if self._blocking is not None:
                 stack.enter_context(self._blocking.lifted())
@@ -237,7 +237,7 @@ class Guard:
             yield
 
     def _warn_of_threads(self, item: pytest.Item) -> None:
-        """With ``secantus_thread_guard``, warn about the writes of threads that earlier tests have left running."""
+        """With ``secantus_thread_guard``, warn about writes of threads that earlier tests left running."""
         if self._threads is not None:
             from pytest_secantus.threads import LeftThreadWarning
 
@@ -245,7 +245,10 @@ class Guard:
                 item.warn(LeftThreadWarning(message))
 
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> AbstractContextManager[None] | None:
-        """Return a block that attributes its writes to the fixture, or None if they belong to the test, for which this prepares."""
+        """Return a context manager that attributes a fixture's writes to the fixture, or None if they belong to the test.
+
+        In the second case, this prepares the test.
+        """
         if fixturedef.argname == SERVER_FIXTURE:
             return tried_again(fixturedef, request)
         if fixturedef.scope != "function":
@@ -274,7 +277,7 @@ class Guard:
             self.worker.bereft.discard(fixturedef)
 
     def _wanted_release(self, item: pytest.Item) -> str | None:
-        """Return the release that a test's closest marker names, or None; `check_server` reports a wrong marker."""
+        """Return the release in the test's closest marker, or None. `check_server` reports an invalid marker."""
         marker = item.get_closest_marker(COMPAT_MARKER)
         if marker is None:
             return None
@@ -334,7 +337,7 @@ class Guard:
             self._refusal = self._after_death(str(death))
 
     def _reason_to_refuse(self) -> str | None:
-        """Return why a test cannot run: its server has died, or the replaced server lacks the writes of a fixture that is still set up."""
+        """Return why a test cannot run: its server died, or the replacement server lacks the writes of a fixture that is still set up."""
         if death := self.worker.death():
             return self._after_death(death)
         if not self.worker.bereft:
@@ -343,13 +346,13 @@ class Guard:
         return f"Secantus: the server died during an earlier test, and the writes of these fixtures are lost: {names}"
 
     def _after_death(self, death: str) -> str:
-        """Start another server for the next test; return a description of what happened."""
+        """Start another server for the next test; return a description of what happened to the first."""
         if self.worker.death():
             self.worker.replace_server()
         return f"Secantus: {death}; its data is lost, and the next test gets a new server"
 
     def _begin_fixture_teardown(self, fixturedef: pytest.FixtureDef[Any]) -> None:
-        """Undo the teardown's writes too, even if the setup wrote nothing. (pytest runs the last finalizer first.)"""
+        """Make sure that the teardown's writes are undone, even if the setup wrote nothing. (pytest runs the last finalizer first.)"""
         layers, owner = self.worker.layers, ("teardown", fixturedef)
         teardown = self._teardowns[fixturedef] = ExitStack()
         if not layers.is_innermost(fixturedef):
@@ -357,25 +360,25 @@ class Guard:
             teardown.enter_context(layers.writing(owner, TEARDOWN_RANK))
 
     def _arm(self, item: pytest.Item) -> None:
-        """Add, ahead of the test's own fixtures, the finalizer that ends the test: pytest runs it after their teardown."""
+        """Add the finalizer that ends the test. It is added before the test's own fixtures, so pytest runs it after their teardown."""
         if not self._armed and item is self._item:
             self._armed = True
             item.addfinalizer(self.finish_test)
 
     def _seeded(self, fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Load the seed before a fixture; if that fails, return a block in which the fixture fails.
+        """Load the seed before a fixture. If that fails, return a context manager in which the fixture fails.
 
-        (Raising here would leave pytest a half-made fixture.)
+        (An error raised here would leave an incomplete fixture in pytest.)
         """
         try:
             self._prepare_seed(item)
-        except Exception as error:  # noqa: BLE001  (whatever a callable seed raises)
+        except Exception as error:  # noqa: BLE001  (a callable seed can raise any error)
             return failing(fixturedef, error)
         return None
 
     @property
     def _exchanges_seeds(self) -> bool:
-        """Return whether there is a server whose seeds this process manages."""
+        """Return whether there is a server whose seeds this process loads and exchanges."""
         return self.worker.running and not self.worker.is_left_to_parent
 
     def _prepare_seed(self, item: pytest.Item) -> None:
@@ -392,7 +395,7 @@ class Guard:
 
 
 def make_blocking(worker: Worker) -> Blocking:
-    """Return what closes the server to tests."""
+    """Return the object that blocks tests' access to the server."""
     from pytest_secantus.blocking import Blocking
 
     return Blocking(worker)
@@ -411,7 +414,7 @@ def failing(fixturedef: pytest.FixtureDef[Any], error: Exception) -> Generator[N
 
 @contextmanager
 def tried_again(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
-    """Finish a fixture whose setup fails; otherwise pytest repeats the cached failure, such as a timeout, for every later test."""
+    """Finish a fixture whose setup fails. Otherwise pytest would raise the cached failure, such as a timeout, for every later test."""
     try:
         yield
     except BaseException:
@@ -441,7 +444,7 @@ def fail(error: Exception, **_arguments: object) -> None:
 
 
 def flatten(argument: object) -> list[object]:
-    """Expand a marker's argument: one source, or a list of them. (pytest treats a lone function as the decorated test.)"""
+    """Return a marker's argument, one source or a list of sources, as a list. (pytest takes a single function for the decorated test.)"""
     return [source for item in argument for source in flatten(item)] if isinstance(argument, (list, tuple)) else [argument]
 
 
@@ -449,10 +452,10 @@ GUARD = pytest.StashKey[Guard]()
 
 
 def guard_of(config: pytest.Config, given: Namespace | None = None) -> Guard:
-    """Return the guard of this configuration; create it on first use.
+    """Return the guard of this configuration. Create it on first use.
 
     Arguments:
-        given: the command line, while `config.option` is not complete.
+        given: the command-line options, for as long as `config.option` is incomplete.
 
     Raises:
         pytest.UsageError: an option is invalid.

@@ -1,4 +1,4 @@
-"""Hints added to reports: a client that found no server, or logins that were not checked. Does not import pymongo."""
+"""Hints added to reports about clients that found no server, and about unchecked logins. Does not import pymongo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOGINS = (
 
 
 def hint(error: BaseException, ours: str) -> str | None:
-    """Return a hint for an error that a client raised because it looked for a server at another address; None for other errors.
+    """Return a hint if the error says that a client found no server at another address than ours; None for other errors.
 
     Arguments:
         ours: the ``host:port`` of our server, or several separated by commas.
@@ -47,11 +47,11 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def refused(message: str) -> Iterator[tuple[str, int]]:
-    """Return the unreachable addresses that pymongo's message names."""
+    """Yield the unreachable addresses in pymongo's message."""
     for host, port in re.findall(r"([\w.-]+|[0-9a-f:]*:[0-9a-f:]*):(\d+): (?=\[Errno|timed out|\[WinError)", message):
         yield host, int(port)
 
 
 def logins_line(count: int) -> str:
-    """Return the line of the terminal summary about `count` clients with unchecked logins."""
+    """Return the line of the terminal summary about `count` clients whose logins were not checked."""
     return LOGINS.format(clients="a client" if count == 1 else f"{count} clients")

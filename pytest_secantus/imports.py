@@ -1,7 +1,7 @@
 """Run an action once a package has been imported, without importing it.
 
 With ``--secantus`` the plugin runs before the first conftest, which may patch the process with gevent or eventlet. A driver
-imported before the patch keeps references to unpatched objects, and fails or hangs. So the suite must be the first to import pymongo.
+imported before the patch keeps references to unpatched objects, and fails or hangs. So the suite itself must import pymongo first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Watcher(MetaPathFinder):
         self._action: Callable[[], object] | None = action
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return the package's spec with a loader that calls `action` at its end, or None for other modules."""
+        """For the package, return its spec with a loader that calls `action` after the import; for other modules, None."""
         if fullname != self._name or self._action is None:
             return None
         action, self._action = self._action, None
@@ -43,7 +43,7 @@ class Watcher(MetaPathFinder):
 
 @contextmanager
 def when_imported(name: str, action: Callable[[], object]) -> Iterator[None]:
-    """Call `action` when a package is imported within the block, or at once if it already has been."""
+    """Call `action` when a package is imported within the block, or immediately if it has been imported already."""
     if name in sys.modules:
         action()
         yield

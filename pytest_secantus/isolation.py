@@ -1,9 +1,9 @@
 """Attribution of writes: layers of snapshots, one for each fixture that outlives a test and one for the test.
 
 A layer is a snapshot of the storage with an owner. Writes made while a layer is the innermost one belong to its owner,
-whichever thread, client or process makes them, and are undone when the layer is closed. Layers are stacked by rank, wider
-scopes outside. If a fixture is set up while layers of higher rank are open (a session fixture first requested in the middle
-of a test), those layers are set aside meanwhile. So the fixture finds the store as if it had been set up before them.
+whichever thread, client or process makes them, and are undone when the layer is closed. Layers are ordered by rank: wider
+scopes are further out. If a fixture is set up while layers of higher rank are open (a session fixture first requested in the
+middle of a test), those layers are set aside meanwhile. The fixture then finds the store as if it had been set up before them.
 
 This module is independent of pytest: an owner is any object, a rank any number.
 """
@@ -25,7 +25,7 @@ TEARDOWN_RANK: Final = 5.0
 
 
 class Layer:
-    """One layer: its owner, its rank and its snapshot; while it is set aside, the data that restores it."""
+    """One layer: its owner, rank and snapshot. While the layer is set aside, also the data from which it is restored."""
 
     def __init__(self, owner: Hashable, rank: float, snapshot: Any) -> None:
         self.owner = owner
@@ -37,20 +37,20 @@ class Layer:
 class Layers:
     """The layers of one server, and the current writers.
 
-    Before `attach`, there is no server and no layer is opened. Writers are noted all the same, because a fixture that is
+    Before `attach`, there is no server and no layer is opened. Writers are recorded all the same, because a fixture that is
     being set up may request the fixture that starts the server.
     """
 
     def __init__(self) -> None:
         self._store: SnapshotStore | None = None
-        # The snapshot of a layer that has ended. The next layer takes it over unless something was written meanwhile.
+        # The snapshot of a layer that has ended. The next layer reuses it unless something was written meanwhile.
         self._spare: Any = None
         self._open: list[Layer] = []
         self._waiting: list[Layer] = []
         self._writers: list[tuple[Hashable, float]] = []
 
     def attach(self, store: SnapshotStore) -> None:
-        """Open layers in `store` from now on. Data that it already holds has no owner and stays."""
+        """Open layers in `store` from now on. Data that the store already contains has no owner and stays."""
         assert self._store is None
         self._store = store
 
@@ -65,28 +65,28 @@ class Layers:
         return {layer.owner for layer in [*self._open, *self._waiting] if layer.rank < rank}
 
     def is_open(self, owner: Hashable) -> bool:
-        """Return whether `owner` has a layer that has not ended."""
+        """Return whether `owner` has a layer, open or set aside."""
         return any(layer.owner == owner for layer in self._open) and not self._has_ended(self._layer_of(owner))
 
     def snapshot_of(self, owner: Hashable) -> Any:
-        """Return the snapshot of the layer of `owner`, or None if it has none that has not ended."""
+        """Return the snapshot of the layer of `owner`, or None if `owner` has no layer or its snapshot has ended."""
         layer = self._layer_of(owner)
         return None if layer is None or self._has_ended(layer) else layer.snapshot
 
     def described(self) -> list[tuple[Hashable, float, bool]]:
-        """Return the open layers, outermost first: the owner, the rank, and whether anything was written since its snapshot."""
+        """Return the owner and rank of each open layer, outermost first, and whether anything was written since its snapshot."""
         store = self._store
         if store is None:
             return []
         return [(one.owner, one.rank, store.written_since(one.snapshot)) for one in self._open if not self._has_ended(one)]
 
     def is_innermost(self, owner: Hashable) -> bool:
-        """Return whether writes made now belong to `owner`."""
+        """Return whether writes made now are attributed to `owner`."""
         return bool(self._open) and self._open[-1].owner == owner
 
     @contextmanager
     def writing(self, owner: Hashable, rank: float) -> Iterator[None]:
-        """Attribute writes within the block to `owner`; set conflicting layers aside meanwhile.
+        """Attribute writes within the block to `owner`. Conflicting layers are set aside meanwhile.
 
         The layer stays open after the block, until `close`, unless nothing was written.
         """
@@ -97,14 +97,14 @@ class Layers:
             self.finish(owner, aside)
 
     def begin(self, owner: Hashable, rank: float) -> list[Layer]:
-        """Begin what `writing` does; return the layers that are set aside, for `finish`."""
+        """Do the first half of `writing`. Return the layers that were set aside, to be passed to `finish`."""
         aside = self._set_aside(self._first_in_the_way(owner, rank))
         self._writers.append((owner, rank))
         self._open_layer(owner, rank)
         return aside
 
     def finish(self, owner: Hashable, aside: list[Layer]) -> None:
-        """End what `begin` has begun last."""
+        """Do the second half of `writing`, for the writer that began last."""
         self._writers.pop()
         self._drop_if_unused(owner)
         self._put_back(aside)
@@ -112,7 +112,7 @@ class Layers:
             self._open_layer(*self._writers[-1])
 
     def close(self, owner: Hashable) -> None:
-        """Undo the writes of `owner` and end its layer, at any level. Do nothing if it has none."""
+        """Undo the writes of `owner` and end its layer, at any level. Do nothing if `owner` has no layer."""
         self._waiting = [layer for layer in self._waiting if layer.owner != owner]
         if self._store is None or (layer := self._layer_of(owner)) is None:
             return
@@ -126,7 +126,7 @@ class Layers:
         self._put_back(aside)
 
     def take_out(self, owner: Hashable) -> Layer:
-        """Undo the writes of `owner` and return its layer, for a later `put_in`."""
+        """Undo the writes of `owner` and return its layer, which `put_in` can restore later."""
         assert self._store is not None
         layer = self._layer_of(owner)
         assert layer is not None
@@ -138,7 +138,7 @@ class Layers:
         return layer
 
     def put_in(self, layer: Layer) -> None:
-        """Replay the writes of a layer that was taken out, beneath the layers of a higher rank."""
+        """Replay the writes of a layer that `take_out` removed, below the layers of a higher rank."""
         aside = self._set_aside(self._first_in_the_way(layer.owner, layer.rank))
         self._waiting.append(layer)
         self._put_back([layer, *aside])
@@ -149,7 +149,7 @@ class Layers:
     def _first_in_the_way(self, owner: Hashable, rank: float) -> int:
         """Return the level of the outermost layer that must not be open while `owner` writes.
 
-        That is the first one with a higher rank, or with the same rank and an owner that is still being set up and will write again.
+        This is the first layer with a higher rank, or with the same rank and an owner whose setup is not finished and will write again.
         """
         layer = self._layer_of(owner)
         if layer is not None:
@@ -158,7 +158,7 @@ class Layers:
         return next((n for n, x in enumerate(self._open) if x.rank > rank or (x.rank == rank and x.owner in half_done)), len(self._open))
 
     def _open_layer(self, owner: Hashable, rank: float) -> None:
-        """Open the layer of `owner` as the innermost one, if there is a server and it has none."""
+        """Open the layer of `owner` as the innermost one, if there is a server and `owner` has no layer."""
         if self._store is not None and self._layer_of(owner) is None:
             self._open.append(Layer(owner, rank, self._snapshot(self._store)))
 
@@ -172,7 +172,7 @@ class Layers:
         return store.snapshot()
 
     def _end(self, snapshot: Any) -> None:
-        """Keep the snapshot of a layer that has ended for the next layer, or release it if the store cannot renew snapshots."""
+        """Keep the snapshot of an ended layer as the spare one, or release it if the store cannot renew snapshots."""
         assert self._store is not None
         self._end_spare()
         if hasattr(self._store, "renew"):
@@ -181,13 +181,13 @@ class Layers:
             self._store.release(snapshot)
 
     def _end_spare(self) -> None:
-        """Release the spare snapshot. Do nothing if there is none, or it has ended with one further out, or the test has taken another."""
+        """Release the spare snapshot, unless it has ended with a snapshot further out, or the test has taken a snapshot inside it."""
         spare, self._spare = self._spare, None
         if spare is not None and self._store is not None and self._store.snapshots[-1:] == (spare,):
             self._store.release(spare)
 
     def _drop_if_unused(self, owner: Hashable) -> None:
-        """End a layer without writes or nested snapshots: most fixtures never touch the store."""
+        """End a layer without writes or nested snapshots. Most fixtures never touch the store."""
         layer = self._layer_of(owner)
         still_writing = any(writer == owner for writer, _ in self._writers)
         if self._store is None or layer is None or still_writing:
@@ -202,7 +202,7 @@ class Layers:
         return layer is not None and self._store is not None and layer.snapshot not in self._store.snapshots
 
     def _undo_after_foreign_restore(self) -> None:
-        """Restore the innermost snapshot: the layer ended when a test restored its own snapshot further out."""
+        """Restore the innermost snapshot, after a layer ended because a test restored its own snapshot further out."""
         assert self._store is not None
         self._end_spare()
         innermost = self._store.snapshots[-1:]
@@ -210,7 +210,7 @@ class Layers:
             self._store.restore(innermost[0])
 
     def _set_aside(self, level: int) -> list[Layer]:
-        """Set aside the layers from `level` inwards, innermost first; return them outermost first."""
+        """Set aside the layers from `level` inwards, starting with the innermost; return them outermost first."""
         assert self._store is not None or not self._open
         if self._open[level:]:
             self._end_spare()
@@ -222,7 +222,7 @@ class Layers:
         return layers
 
     def _put_back(self, layers: list[Layer]) -> None:
-        """Reopen layers that were set aside, except those closed meanwhile."""
+        """Reopen layers that were set aside, except those that were closed meanwhile."""
         for layer in layers:
             if self._store is not None and layer in self._waiting:
                 self._waiting.remove(layer)

@@ -1,6 +1,6 @@
-"""The fixtures that `secantus_db` requests while it runs instead of declaring them.
+"""The fixtures that `secantus_db` requests dynamically instead of declaring them.
 
-Each declared fixture costs every test about 50 microseconds. But pytest must know of a fixture beforehand if the suite parametrizes it.
+Each declared fixture costs every test about 50 microseconds. But if the suite parametrizes a fixture, pytest must know it beforehand.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import pytest
 
-#: What the client of `secantus_db` depends on.
+#: The fixtures on which the client of `secantus_db` depends.
 LATE: Final = ("secantus_client", "secantus_uri", "secantus_server")
 
 
 def _requested(manager: Any, definition: pytest.Item) -> list[str]:
-    """Return the names in `LATE`, and those of all fixtures that the suite's own fixtures of these names request."""
+    """Return the names in `LATE`, and the names of all fixtures that the suite's overrides of these fixtures request."""
     names = list(LATE)
     for name in names:
         for fixture in manager.getfixturedefs(name, definition) or ():
@@ -24,7 +24,7 @@ def _requested(manager: Any, definition: pytest.Item) -> list[str]:
 
 
 def declare_parametrized(metafunc: pytest.Metafunc) -> None:
-    """Declare, for a test with `secantus_db`, those of the fixtures that the suite parametrizes, by a marker or by a fixture of its own."""
+    """For a test with `secantus_db`, declare the late fixtures that the suite parametrizes, by a marker or by an overriding fixture."""
     marked = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
     names = {name.strip() for given in marked for name in (given.split(",") if isinstance(given, str) else given)}
     manager = metafunc.definition.session._fixturemanager
@@ -35,6 +35,6 @@ def declare_parametrized(metafunc: pytest.Metafunc) -> None:
         params = fixtures[-1].params if fixtures else None
         if name in names or params is not None:
             metafunc.fixturenames.insert(0, name)
-        # pytest itself does this only for fixtures that were declared.
+        # pytest does this only for fixtures that are declared in the test's signature.
         if params is not None and name not in names:
             metafunc.parametrize(name, params, indirect=True, scope=fixtures[-1].scope, ids=fixtures[-1].ids)

@@ -1,8 +1,8 @@
 """Decides which logins of redirected clients the server checks. Does not import pymongo.
 
-A suite with credentials was written for a server that has users. If the suite creates them itself, our server has them too and
-checks logins as MongoDB does. If they are created outside the suite, for example by a container's start script, our server has no
-users, and every login is accepted.
+A suite with credentials was written for a server that has users. If the suite creates the users itself, our server has them too and
+checks logins as MongoDB does. If the users are created outside the suite, for example by a container's start script, our server has no
+users and accepts every login.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Logins:
     Arguments:
         strict: check every login, even while the server has no users.
 
-    Threads: any thread may call; each change is a single operation on a set or a dictionary.
+    Threads: any thread may call the methods. Each change is a single operation on a set or a dictionary.
     """
 
     def __init__(self, strict: bool = False) -> None:
@@ -35,19 +35,19 @@ class Logins:
         self._unchecked[id(client)] = client
 
     def is_accepted(self, credentials: Any) -> bool:
-        """Return whether these credentials were accepted before. They stay accepted even if users are created later."""
+        """Return whether these credentials were accepted before. They stay accepted, even if users are created later."""
         accepted = _identity(credentials) in self._accepted
         if accepted:
             self._count(credentials)
         return accepted
 
     def accept(self, credentials: Any) -> None:
-        """Accept credentials unchecked because the server has no users."""
+        """Accept credentials without a check because the server has no users."""
         self._accepted.add(_identity(credentials))
         self._count(credentials)
 
     def _count(self, credentials: Any) -> None:
-        # Each client has its own cache, which identifies it. The reference keeps its id from being reused.
+        # The client's cache identifies the client. This reference keeps the cache's id from being reused.
         self._unchecked[id(credentials.cache)] = credentials.cache
 
 

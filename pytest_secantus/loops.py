@@ -1,8 +1,8 @@
-"""Close an asynchronous client on the loop it was used on, whether pytest-asyncio, anyio or asyncio.run runs that loop.
+"""Close an asynchronous client on the loop on which it was used, whether pytest-asyncio, anyio or asyncio.run runs that loop.
 
-A client binds itself to the loop of its first operation and can be closed only there, but that loop may end before the fixture does.
-As its last act, every loop closes the asynchronous generators started on it. So the client is closed by such a generator, which
-is started when the client creates its first connection pool.
+A client binds itself to the loop of its first operation and can be closed only there. But that loop may end before the fixture does.
+When a loop shuts down, it closes the asynchronous generators that were started on it. So the client is closed by such a generator,
+which is started when the client creates its first connection pool.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CLOSE_SECONDS = 5.0
 
 
 class ClosedWithLoop(ConnectionPoolListener):
-    """A listener that notes the loop of a client's first use and has the client closed there."""
+    """A listener that notes the loop of a client's first use and closes the client on that loop."""
 
     def __init__(self) -> None:
         self.client: AsyncMongoClient[dict[str, Any]] | None = None
@@ -26,14 +26,14 @@ class ClosedWithLoop(ConnectionPoolListener):
         self._closing: AsyncGenerator[None] | None = None
 
     def pool_created(self, event: object) -> None:
-        """Note the running loop, on which the client is used for the first time."""
+        """Start the generator that closes the client, on the loop that runs at the client's first use."""
         if self._loop is None and self.client is not None:
             self._loop = asyncio.get_running_loop()
             self._closing = close_at_the_end(self.client)
             start(self._closing)
 
     def close(self) -> None:
-        """Close the client unless its loop already has, or the client was never used."""
+        """Close the client, unless its loop has already closed it, or the client was never used."""
         if self._loop is None or self.client is None or self._loop.is_closed():
             return
         if self._loop.is_running():
@@ -59,7 +59,7 @@ async def close_at_the_end(client: AsyncMongoClient[dict[str, Any]]) -> AsyncGen
 
 
 def start(generator: AsyncGenerator[None]) -> None:
-    """Run a generator to its first yield without a task; it awaits nothing before that."""
+    """Advance a generator to its first yield without a task. It does not await anything before that yield."""
     try:
         generator.__anext__().__await__().send(None)
     except StopIteration:

@@ -1,7 +1,7 @@
-"""The plugin's options: declared here, and read from the command line and the ini file into one frozen `Options`.
+"""The plugin's options: their declaration, and their parser, which returns one frozen `Options`.
 
-Every invalid option is a usage error whose message names the option. (Every pytest run imports this module. Defining a dataclass or
-a named tuple would take a quarter of the plugin's whole loading time.)
+Every invalid option is a usage error whose message names the option. (Every pytest run imports this module. A dataclass or a named tuple
+would take a quarter of the plugin's whole import time.)
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
 DEFAULT_PORT: Final = 27017
 REPORT: Final = "secantus-report.html"
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (clients connect to it, nobody binds it)
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (clients connect to it; no server binds it)
 
 
-#: A host and port that clients ask for.
+#: A host and port to which clients connect.
 Address = tuple[str, int]
 
 
 def address(host: str, port: int) -> Address:
-    """Return the normalized address; all names of the loopback interface are one host."""
+    """Normalize an address; all names of the loopback interface become the same host."""
     host = host.lower()
     return ("localhost" if host in LOOPBACK else host, port)
 
@@ -76,22 +76,22 @@ class Options:
         settings: the server's settings, by the names of `secantus_server.settings.Settings`.
         keep_definitions: keep the definitions of collections and indexes that tests create; they reappear, empty, at their next use.
         check_logins: check the logins of redirected clients even while the server has no users.
-        dump: the directory for the databases of failed tests.
-        dump_format: the format in it.
+        dump: the directory for dumps of the databases after failed tests, or None.
+        dump_format: the format of these dumps.
         pause: whether to wait after each failure, with the server running.
         console: whether to wait after each failure, and show the test in the console.
-        reset: what to reset the databases before within a test: `examples` of Hypothesis, `subtests`.
-        guards_threads: whether to warn about threads that tests leave writing.
-        block: whether tests that request none of our fixtures are kept from the server.
+        reset: the parts of a test before which the databases are reset: `examples` of Hypothesis, `subtests`.
+        guards_threads: whether to warn about threads that write after their test has ended.
+        block: whether tests that request none of our fixtures are blocked from the server.
         follows_clock: whether the server's clock follows time-machine and freezegun.
         process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
-        transport: how pymongo clients of this process reach a server in it.
-        auth: the users of a server that requires authentication; the URI has the credentials of the first one.
-        tls: whether clients use TLS; `mutual` requires their certificates, too.
+        transport: how pymongo clients of this process reach a server that runs in this process.
+        auth: the users of a server that requires authentication; the URI contains the credentials of the first one.
+        tls: whether clients use TLS; `mutual` also requires client certificates.
         forks: whether pytest-forked runs each test in a fork.
         fail_on: the plan checks of every test, with their thresholds.
         report: the HTML file of the report, or None for no report.
-        shadow: the URI of a second server with which answers are compared, or None.
+        shadow: the URI of a second server whose answers are compared, or None.
     """
 
     active: bool
@@ -146,7 +146,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def _add_flags(parser: pytest.Parser) -> None:
-    """Declare the options of the command line."""
+    """Declare the command-line options."""
     group = parser.getgroup("secantus", "Secantus: a MongoDB server for tests")
     group.addoption(
         "--secantus",
@@ -185,8 +185,8 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
     """Read and validate the options.
 
     Arguments:
-        config: a configuration that has found its ini file.
-        given: the command line: `config.option`, or `config.known_args_namespace` before the initial conftests are loaded.
+        config: a configuration whose ini file has been found.
+        given: the command-line options: `config.option`, or `config.known_args_namespace` before the initial conftests are loaded.
 
     Raises:
         pytest.UsageError: an option is invalid.
@@ -222,7 +222,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
 
 
 def read_failures(config: pytest.Config, given: Namespace, uri: str | None) -> dict[str, Any]:
-    """Return the options of failed tests, by the names of `Options`."""
+    """Return the options about failed tests, by the names of `Options`."""
     return {
         "dump": read_dump(given.secantus_dump, config, uri),
         "dump_format": read_dump_format(given.secantus_dump_format, given.secantus_dump),
@@ -237,7 +237,7 @@ def choose(config: pytest.Config, given: str | None, name: str) -> str:
 
 
 def read_isolation(text: str, uri: str | None) -> Isolation:
-    """Return the isolation mode. The default for an external server, which has no snapshots, is `namespace`."""
+    """Return the isolation mode. The default for an external server is `namespace`, since it has no snapshots."""
     mode = text or ("namespace" if uri else "restore")
     if mode not in ISOLATIONS:
         raise pytest.UsageError(f"secantus_isolation is {mode!r}; it must be one of {', '.join(ISOLATIONS)}")
@@ -254,10 +254,10 @@ def read_truth(name: str, text: str, otherwise: bool) -> bool:
 
 
 def read_own_truth(name: str, text: str, uri: str | None) -> bool:
-    """Parse yes or no (default) of an option that an external server cannot have.
+    """Parse a yes/no option (default no) that is not available with an external server.
 
     Raises:
-        pytest.UsageError: the value is neither yes nor no, or it is yes with an external server.
+        pytest.UsageError: the value is neither yes nor no, or is yes with an external server.
     """
     chosen = read_truth(name, text, False)
     if chosen and uri:
@@ -280,7 +280,7 @@ def read_report(text: str | None, config: pytest.Config, uri: str | None) -> Pat
     """Return the HTML file of the report. A relative path starts at the directory in which pytest was started.
 
     Raises:
-        pytest.UsageError: the name has another ending, so that it may be a test's by mistake, or the file cannot be written.
+        pytest.UsageError: the file cannot be written, or its suffix is not that of a report: it may be a test file named by mistake.
     """
     if text is None:
         return None
@@ -307,7 +307,7 @@ def check_writable(path: Path) -> None:
 
 
 def read_settings(lines: list[str], compat: str, uri: str | None, given: Namespace) -> dict[str, Any]:
-    """Parse the server's settings; import the settings module only if there are any. xdist workers adjust a fixed port themselves."""
+    """Parse the server's settings. Import the settings module only if there are any. xdist workers adjust a fixed port themselves."""
     chosen = read_compat(compat, uri)
     if not lines:
         return chosen
@@ -325,10 +325,10 @@ def read_settings(lines: list[str], compat: str, uri: str | None, given: Namespa
 
 
 def read_compat(text: str, uri: str | None) -> dict[str, Any]:
-    """Return the setting of the release that the server answers like, if one is given.
+    """Return the setting for the MongoDB release that the server emulates, if one is given.
 
     Raises:
-        pytest.UsageError: there is no such release, or the server is an external one.
+        pytest.UsageError: the release is unknown, or the server is an external one.
     """
     if not text:
         return {}
@@ -338,10 +338,10 @@ def read_compat(text: str, uri: str | None) -> dict[str, Any]:
 
 
 def check_compat(text: object) -> str:
-    """Return the name of a release.
+    """Validate the name of a release.
 
     Raises:
-        pytest.UsageError: there is no such release.
+        pytest.UsageError: the release is unknown.
     """
     from secantus_server.version import RELEASES
 
@@ -351,15 +351,15 @@ def check_compat(text: object) -> str:
 
 
 def read_search(text: str, uri: str | None) -> dict[str, Any]:
-    """Return the setting that enables search indexes, if they are wanted."""
+    """Return the setting that enables search indexes, if the option asks for it."""
     return {"search": True} if read_own_truth("secantus_search", text, uri) else {}
 
 
 def read_dump(text: str | None, config: pytest.Config, uri: str | None) -> Path | None:
-    """Return the directory for the databases of failed tests, and create it. A relative path starts in the working directory.
+    """Return the directory for dumps after failed tests, and create it. A relative path starts in the working directory.
 
     Raises:
-        pytest.UsageError: it cannot be written, or the server is an external one.
+        pytest.UsageError: the directory cannot be written, or the server is an external one.
     """
     if text is None:
         return None
@@ -382,7 +382,7 @@ def read_dump_format(text: str | None, directory: str | None) -> DumpFormat:
     """Return the format of dumps.
 
     Raises:
-        pytest.UsageError: it is unknown, or there are no dumps.
+        pytest.UsageError: the format is unknown, or dumps are not enabled.
     """
     if text is not None and directory is None:
         raise pytest.UsageError("--secantus-dump-format needs --secantus-dump=DIR")
@@ -422,10 +422,10 @@ def read_console(given: Namespace) -> bool:
 
 
 def read_reset(kinds: list[str], isolation: Isolation) -> tuple[str, ...]:
-    """Return what to reset the databases before within a test.
+    """Return the parts of a test before which the databases are reset.
 
     Raises:
-        pytest.UsageError: one is unknown, or the isolation mode has no snapshots.
+        pytest.UsageError: a part is unknown, or the isolation mode has no snapshots.
     """
     for kind in kinds:
         if kind not in RESETS:
@@ -436,7 +436,7 @@ def read_reset(kinds: list[str], isolation: Isolation) -> tuple[str, ...]:
 
 
 def read_clock(text: str, uri: str | None) -> bool:
-    """Return whether the server's clock follows the libraries that move the test's."""
+    """Return whether the server's clock follows the libraries that move the test's time."""
     if text not in {"", "system", "follow"}:
         raise pytest.UsageError(f"secantus_clock is {text!r}; it must be system or follow")
     if text == "follow" and uri:
@@ -479,7 +479,7 @@ def read_auth(lines: list[str], uri: str | None) -> tuple[User, ...]:
 
 
 def read_tls(text: str, uri: str | None, settings: list[str]) -> Tls:
-    """Return whether clients use TLS.
+    """Return whether clients use TLS, and whether they need certificates.
 
     Raises:
         pytest.UsageError: the value is unknown, certificates cannot be made, or another option contradicts it.
@@ -509,10 +509,10 @@ def read_names(names: list[str]) -> tuple[str, ...]:
 
 
 def read_redirect(given: Namespace, ini: list[str]) -> frozenset[Address]:
-    """Return the addresses that are redirected: those of the command line, or else those of the ini file.
+    """Return the addresses to redirect: those on the command line, or else those in the ini file.
 
     Raises:
-        pytest.UsageError: one is invalid, or the command line has some without ``--secantus``, which would have no effect.
+        pytest.UsageError: an address is invalid, or the command line has addresses, which have no effect without ``--secantus``.
     """
     asked = given.secantus_redirect
     if asked and not given.secantus:
@@ -530,7 +530,7 @@ def read_address(text: str) -> Address:
 
 
 def read_seed(paths: list[Path], uri: str | None, isolation: Isolation) -> tuple[Path, ...]:
-    """Return the seed files and directories. They must exist, and must not be loaded into a user's own database."""
+    """Return the seed files and directories. They must exist, and must not be loaded into a database of the user's own server."""
     if paths and uri and isolation == "none":
         raise pytest.UsageError("secantus_seed with secantus_uri and isolation none would load into an existing database")
     for path in paths:
@@ -540,14 +540,14 @@ def read_seed(paths: list[Path], uri: str | None, isolation: Isolation) -> tuple
 
 
 def read_database(name: str) -> str:
-    """Return the name of the test database; MongoDB must accept it, and it must not be a system database."""
+    """Validate the name of the test database: MongoDB must accept it, and it must not be a system database."""
     if not re.fullmatch(r"[^\s/\\.\"$*<>:|?\0]{1,38}", name) or name in {"admin", "local", "config"}:
         raise pytest.UsageError(f"secantus_database: {name!r} is not allowed as the name of a test database")
     return name
 
 
 def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
-    """Return ``:memory:`` or a directory, which is created when needed. A relative path starts at pytest's root directory."""
+    """Return ``:memory:`` or a directory, which is created on first use. A relative path starts at pytest's root directory."""
     if uri and text:
         raise pytest.UsageError("secantus_storage cannot be combined with secantus_uri")
     if text in {"", MEMORY}:
@@ -575,10 +575,10 @@ def read_uri(uri: str | None, where: str = "secantus_uri") -> str | None:
 
 
 def read_shadow(text: str, uri: str | None, given: Namespace) -> str | None:
-    """Return the URI of the shadow. Whether it answers is checked later: the suite may want to patch the process before.
+    """Return the URI of the shadow. A later check tests whether it answers, because the suite may have to patch the process first.
 
     Raises:
-        pytest.UsageError: it is not a URI, or the commands of tests cannot be seen.
+        pytest.UsageError: the value is not a URI, or the plugin cannot see the commands of tests.
     """
     if not text:
         return None

@@ -12,7 +12,7 @@ from unittest import TestCase
 
 import pytest
 
-#: The kinds of parts, named as the values of the option `secantus_reset`.
+#: The kinds of parts; the names are the values of the option `secantus_reset`.
 EXAMPLES: Final = "examples"
 SUBTESTS: Final = "subtests"
 
@@ -21,7 +21,7 @@ Begin = Callable[[str], None]
 
 @contextmanager
 def parts_noticed(item: pytest.Item, begin: Begin) -> Generator[None]:
-    """Call `begin` with its kind whenever a part of a test begins, within the block.
+    """Within the block, call `begin` with the kind of each part of a test when that part begins.
 
     A subtest within another is not a part.
     """
@@ -40,16 +40,16 @@ def parts_noticed(item: pytest.Item, begin: Begin) -> Generator[None]:
 
 @contextmanager
 def method_noticed(item: pytest.Item, begin: Callable[[], None]) -> Generator[None]:
-    """Call `begin` when the method of a unittest class begins, after its `setUp`, which pytest runs as part of the test function."""
+    """Call `begin` when the method of a unittest class begins. Its `setUp` has run by then, as part of pytest's test function."""
     function: Any = item
     instance = getattr(item, "instance", None)
     method = getattr(item, "obj", None)
     if not isinstance(instance, TestCase) or not isinstance(method, MethodType):
         yield
         return
-    # It remains a method: pytest 8 finds the instance by it.
+    # This must remain a method: pytest 8 finds the instance through it.
     noticed = MethodType(before_each(method.__func__, lambda _kind: begin()), instance)
-    # pytest calls `obj` in place of a method, but leaves asynchronous methods to unittest.
+    # pytest calls `obj` in place of a synchronous method, but lets unittest call asynchronous ones.
     function.obj = noticed
     setattr(instance, item.name, noticed)
     try:
@@ -60,14 +60,14 @@ def method_noticed(item: pytest.Item, begin: Callable[[], None]) -> Generator[No
 
 
 def notice_subtests(item: pytest.Item, begin: Begin) -> None:
-    """Replace what makes subtests on the objects that live only as long as the test: the fixture's value and the test case."""
+    """Wrap the functions that create subtests, on objects that live only as long as the test: the fixture's value and the test case."""
     for owner, name in ((getattr(item, "funcargs", {}).get("subtests"), "test"), (getattr(item, "instance", None), "subTest")):
         if hasattr(owner, name):
             setattr(owner, name, within_each(getattr(owner, name), begin))
 
 
 def before_each(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
-    """Return a function that calls `begin` before each call of `function`: an example."""
+    """Wrap the function of an example so that `begin` is called before each call."""
     if inspect.iscoroutinefunction(function):
 
         @wraps(function)
@@ -86,7 +86,7 @@ def before_each(function: Callable[..., Any], begin: Begin) -> Callable[..., Any
 
 
 def within_each(subtest: Callable[..., AbstractContextManager[Any]], begin: Begin) -> Callable[..., AbstractContextManager[Any]]:
-    """Return a function that makes subtests and calls `begin` at the beginning of each outermost one."""
+    """Wrap the function that creates subtests so that `begin` is called when an outermost subtest begins."""
     nested = 0
 
     @wraps(subtest)

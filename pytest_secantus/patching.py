@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def wants_process(options: Options) -> bool:
     """Return whether to start the server in a child process.
 
-    `auto` does so if gevent or eventlet has patched this process, or if pytest-forked runs the tests. If they patch it later the server
-    stays in this process: it uses nothing that they replace.
+    `auto` does so if gevent or eventlet has patched this process, or if pytest-forked runs the tests. If the process is patched later, the
+    server stays in this process: it uses nothing that the patch replaces.
     """
     return options.process == "yes" or (options.process == "auto" and (options.forks or is_patched()))
 

@@ -1,4 +1,4 @@
-"""``--secantus-pause``: after a failure, wait with the server running, as ``--pdb`` does with the process."""
+"""``--secantus-pause``: wait after a failure with the server running, so that the user can inspect it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def pause(node: pytest.Item | pytest.Collector, report: pytest.TestReport, uri: str, database: str) -> None:
-    """Show the failure and the server's address, and wait until the user presses Enter. The end of the input also continues.
+    """Show the failure and the server's address, and wait until the user presses Enter or the input ends.
 
     Arguments:
         database: the name of the database behind `secantus_db`.
@@ -28,7 +28,7 @@ def pause(node: pytest.Item | pytest.Collector, report: pytest.TestReport, uri: 
 
 @contextmanager
 def shown_terminal(config: pytest.Config) -> Iterator[pytest.TerminalReporter]:
-    """Provide the terminal, without capturing, for a block."""
+    """Provide the terminal without output capturing within the block."""
     plugins = config.pluginmanager
     terminal = cast("pytest.TerminalReporter", plugins.get_plugin("terminalreporter"))
     capture = cast("CaptureManager | None", plugins.get_plugin("capturemanager"))

@@ -1,7 +1,7 @@
 """Keep pytest from rewriting the server's assertions.
 
-pytest rewrites assertions in all packages distributed with a plugin, and so in the whole server: hundreds of modules without
-tests. A run that cannot write bytecode would do so every time, which takes longer than starting the server.
+pytest rewrites assertions in all packages of a plugin's distribution, and so in the whole server: hundreds of modules without
+tests. A run that cannot write bytecode would repeat this every time, which takes longer than starting the server.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class PlainImports(MetaPathFinder):
     """A finder that takes precedence over pytest's and loads the server's modules without rewriting."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return the spec of one of the server's modules, or None for any other module."""
+        """Return the spec of one of the server's modules; None for any other module."""
         return PathFinder.find_spec(fullname, path, target) if fullname.startswith(PREFIX) else None
 
 

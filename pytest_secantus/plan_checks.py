@@ -1,4 +1,4 @@
-"""The plan checks: what a test's commands do that gets slow on a larger database."""
+"""The plan checks: they report commands of a test that would become slow on a larger database."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pytest_secantus.read_loops import find_loops
 if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord
 
-# Databases of the server's own.
+# The server's own databases.
 _SYSTEM = frozenset(["admin", "config", "local"])
-#: A finding names this many source lines.
+#: The maximum number of source lines in a finding.
 SHOWN_SOURCES = 3
 
 
 @dataclass
 class Finding:
-    """The commands of one shape that a check reports.
+    """Commands of one shape that a check reports.
 
     Arguments:
         check: the check's name.
-        what: what they do, in words.
+        what: what the commands do, in words.
         records: the commands.
-        remedy: what to do about it; may be several lines.
+        remedy: how to fix it; may have several lines.
     """
 
     check: str
@@ -48,14 +48,14 @@ class Finding:
 
 
 def place_of(record: CommandRecord) -> str:
-    """Return the source of a command: the line of the project, and the test's line that led to it."""
+    """Return the source of a command: the line in the project, and the test's line that led to it."""
     if record.site is None or record.site == record.source:
         return record.source or ""
     return f"{record.site} (from {record.source})"
 
 
 def find_problems(records: list[CommandRecord], checks: Mapping[str, int]) -> list[Finding]:
-    """Return what the checks report of a test's commands.
+    """Return the findings of the checks about a test's commands.
 
     Arguments:
         checks: the names of checks with their thresholds.
@@ -65,7 +65,7 @@ def find_problems(records: list[CommandRecord], checks: Mapping[str, int]) -> li
 
 
 def _is_of_the_server(record: CommandRecord) -> bool:
-    """Return whether a command is on a database or a collection of the server's own."""
+    """Return whether a command is on one of the server's own databases or collections."""
     return record.database in _SYSTEM or record.namespace.partition(".")[2].startswith("system.")
 
 
@@ -78,7 +78,7 @@ def _by_shape(records: list[CommandRecord]) -> Iterator[list[CommandRecord]]:
 
 
 def _collscan(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
-    # A scan that returns most documents that it reads would not be shorter with an index.
+    # If a scan returns most of the documents that it reads, an index would hardly shorten it.
     for group in _by_shape([record for record in records if record.scanned > threshold and 2 * record.rejected > record.scanned]):
         examined, rejected = sum(record.scanned for record in group), sum(record.rejected for record in group)
         what = f"examined {examined:,} documents, {examined - rejected:,} of which matched ({group[0].plan_summary})"

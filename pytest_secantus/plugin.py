@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """With ``--secantus``, start the server before the first conftest is imported, which may use it."""
+    """With ``--secantus``, start the server before the first conftest is imported, since a conftest may already use it."""
     import_plainly(early_config)
     given = early_config.known_args_namespace
     if given.secantus and not (given.help or given.version):
@@ -63,7 +63,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the options, declare the markers, and start the server here if the plugin was loaded after the initial conftests."""
+    """Validate the options and declare the markers. Start the server here if the plugin was loaded after the initial conftests."""
     config.addinivalue_line("markers", f"{AUTH_MARKER}(name, password, *roles): create a user for the test (Secantus)")
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
     config.addinivalue_line("markers", f"{COMPAT_MARKER}(release): answer the test like a release of MongoDB (Secantus)")
@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker.options.active and not worker.running and not config.option.help:
         start_for_suite(worker)
     check_shadow(config)
-    # The option of pytest-forked. Its hook would cost every test of other runs.
+    # The option of pytest-forked. Without it the hook is not registered, since it would slow down every test.
     if hasattr(config.option, "forked"):
         from pytest_secantus.forks import ForkHooks
 
@@ -105,7 +105,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """With ``--secantus``, check the driver after any code that patches the process: see `pytest_secantus.imports`."""
+    """With ``--secantus``, check the driver. By now any code that patches the process has run: see `pytest_secantus.imports`."""
     worker = guard_of(session.config).worker
     try:
         if worker.for_suite:
@@ -116,7 +116,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Return one line: the server's address, or when it starts, and how tests are isolated."""
+    """Return one line with the server's address, or when it starts, and how tests are isolated."""
     worker = guard_of(config).worker
     options = worker.options
     if options.active and getattr(config.option, "numprocesses", None):
@@ -132,7 +132,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def told_of_sockets(options: Options) -> str:
-    """Return that clients use sockets because the plugin does not know this version of pymongo, or nothing."""
+    """Return a note that clients use sockets because the plugin does not know this version of pymongo; an empty text otherwise."""
     if options.transport != "direct" or options.uri:
         return ""
     from pytest_secantus.direct import installed_version, is_known
@@ -142,7 +142,7 @@ def told_of_sockets(options: Options) -> str:
 
 
 def without_credentials(uri: str) -> str:
-    """Return a connection string without its credentials, for the log."""
+    """Remove the credentials from a connection string, for the log."""
     return re.sub(r"//[^/]*@", "//", uri)
 
 
@@ -161,14 +161,14 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(specname="pytest_runtest_setup", tryfirst=True)
 def pytest_runtest_setup_checked(item: pytest.Item) -> None:
-    """Fail a test whose server has died, or whose markers are wrong, before any of its fixtures is set up."""
+    """Fail a test whose server has died, or whose markers are invalid, before any of its fixtures is set up."""
     guard_of(item.config).check_server()
     watch_of(item.config).check_marker(item)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Reset the databases within the test, if that was asked for, and fail it if it has passed but a plan check reports something."""
+    """Reset the databases within the test, if the options say so. Fail the test if it passes but a plan check reports something."""
     watch, of_guard = watch_of(item.config), guard_of(item.config).call(item)
     try:
         of_watch = watch.call(item)
@@ -185,7 +185,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """End the test, unless its finalizer already has."""
+    """End the test, unless its finalizer has already ended it."""
     guard = guard_of(item.config)
     guard.begin_teardown()
     try:
@@ -213,7 +213,7 @@ def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: p
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add a hint to the report of a test that looked for a server at another address."""
+    """Add a hint to the report of a test whose client looked for a server at another address."""
     report = yield
     if call.excinfo is not None:
         add_hint(item.config, report, call.excinfo.value)
@@ -225,7 +225,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 @pytest.hookimpl(trylast=True)
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: object) -> None:
-    """Add the same hint to a module that looked for a server during its import; pause after a failed test if that was asked for."""
+    """Add the same hint for a module that looked for a server during its import. Pause after a failed test if an option says so."""
     if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
         add_hint(node.config, report, call.excinfo.value)
     elif isinstance(report, pytest.TestReport):
@@ -267,7 +267,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Report once how many logins were not checked, if any."""
+    """Print one line with the number of clients whose logins were not checked, if there are any."""
     if (count := guard_of(config).worker.logins) > 0:
         from pytest_secantus.hints import logins_line
 

@@ -1,4 +1,4 @@
-"""Reads in a loop that one command could replace: for the plan check n_plus_one."""
+"""Reads in a loop that a single command could replace, for the plan check n_plus_one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _POSITION: Final = re.compile(r"(?:\.(?:skip|limit)\([?\d]+\))+$")
 
 
 class Loop(NamedTuple):
-    """Reads of one shape from one line.
+    """Reads of one shape, sent from one source line.
 
     Arguments:
-        records: all of them.
-        times: how many one thread has sent, at most.
-        threads: in how many threads there are that many.
+        records: all of these reads.
+        times: the largest number of them that one thread has sent.
+        threads: the number of threads in which such a loop was found.
     """
 
     records: list[CommandRecord]
@@ -30,19 +30,19 @@ class Loop(NamedTuple):
 
     @property
     def what(self) -> str:
-        """What it does, in words."""
+        """A description of the loop."""
         values = "the same" if self.repeats else "other"
         where = f", in each of {self.threads} threads" if self.threads > 1 else ""
         return f"the same command {self.times} times from one line{where}, with {values} values"
 
     @property
     def repeats(self) -> bool:
-        """Whether all reads are equal."""
+        """Whether all reads are the same, including their values."""
         return len({record.text for record in self.records}) == 1
 
     @property
     def remedy(self) -> str:
-        """What to do about it."""
+        """Advice on how to remove the loop."""
         if self.repeats:
             return "Read it once, before the loop."
         if ".skip(" in self.records[0].shape:
@@ -51,9 +51,9 @@ class Loop(NamedTuple):
 
 
 def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
-    """Yield the loops of at least `threshold` reads that could be one."""
-    # By all lines of the project, so that a line that many parts of an application share is not one line; by the thread, since threads that
-    # do the same at a time are clients, not a loop; and by the example or subtest, since the loop over these is the test's.
+    """Yield the loops of at least `threshold` reads that a single read could replace."""
+    # Reads are grouped by all project lines on the stack, so that callers of one shared helper stay apart; by thread, since threads that do
+    # the same at the same time are clients, not a loop; and by example or subtest, since the loop over those belongs to the test.
     groups: dict[tuple[tuple[str, ...], str, str], dict[tuple[int, int], list[CommandRecord]]] = {}
     for record in records:
         if record.name in _READS and record.stack:
@@ -78,10 +78,10 @@ class _Writes:
                 self._of.setdefault(record.database if of_all else record.namespace, []).append(record)
 
     def without_dependent(self, reads: list[CommandRecord], threshold: int) -> list[CommandRecord]:
-        """Return the reads of one loop that could come before the loop: those that do not read what the loop has just written."""
+        """Return the reads of one loop that could run before the loop: those that do not depend on what the loop has written."""
         if len(reads) < threshold or not any(name in self._of for name in (reads[0].database, reads[0].namespace)):
             return reads
-        # By task: several tasks that write and read are clients. The first read of each may then depend on what it wrote before.
+        # Per task: several tasks that write and read are clients. The first read of each may then depend on what that task wrote before.
         before: dict[int, CommandRecord] = {}
         are_clients = len({read.task for read in reads}) > 1
         kept = []
@@ -92,7 +92,7 @@ class _Writes:
         return kept
 
     def _depends(self, read: CommandRecord, before: CommandRecord | None, are_clients: bool) -> bool:
-        """Return whether a read sees what was written since the one before: the same documents again, or those that it asks for."""
+        """Return whether a read depends on writes since the previous read: it repeats that read, or asks for the written documents."""
         if before is None and not are_clients:
             return False
         writes = list(self._between(before, read))
@@ -112,7 +112,7 @@ class _Writes:
 
 
 def wanted_by(read: CommandRecord) -> list[re.Pattern[str]]:
-    """Return patterns of the fields with their constants that a read asks for, as they are typed in mongosh."""
+    """Return a pattern for each field and constant that a read asks for, in mongosh syntax."""
     shape, text = (_POSITION.sub("", one) for one in (read.shape, read.text))
     pieces = shape.split("?")
     match = re.fullmatch("(.+?)".join(map(re.escape, pieces)), text, re.DOTALL)

@@ -1,8 +1,8 @@
 """Redirect pymongo clients of certain addresses to our server.
 
-This runs a suite written for a mongod on ``localhost:27017`` unchanged, and in parallel. A client keeps and reports the options it
-was given: addresses, replica set name, credentials, timeouts and others. Only its connections lead elsewhere. Options for features that
-our server lacks are removed: TLS, load balancing, and authentication other than SCRAM. `logins.py` decides about the credentials.
+With it, a suite written for a mongod on ``localhost:27017`` runs unchanged, and in parallel. A client keeps and reports the options it
+was given: addresses, replica set name, credentials, timeouts and others. Only its connections lead to our server. Options for features that
+our server lacks are removed: TLS, load balancing, and authentication other than SCRAM. `logins.py` handles the credentials.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pytest_secantus.driver import SHADOW_NAME
 from pytest_secantus.logins import Logins
 from pytest_secantus.options import DEFAULT_PORT, Address, address
 
-#: Options (in lower case) that our server does not support. Those that begin with tls, ssl or srv are removed too.
+#: Options (in lower case) that our server does not support. Options that begin with tls, ssl or srv are removed too.
 NOT_OURS = frozenset({"authmechanismproperties", "loadbalanced"})
 #: Options that concern authentication.
 LOGIN = frozenset({"username", "password", "authsource", "authmechanism"})
@@ -26,7 +26,7 @@ MECHANISMS = frozenset({"DEFAULT", "SCRAM-SHA-1", "SCRAM-SHA-256"})
 
 
 class Uri(NamedTuple):
-    """The relevant parts of a connection string."""
+    """The parts of a connection string that matter for a redirect."""
 
     scheme: str
     login: str
@@ -35,11 +35,11 @@ class Uri(NamedTuple):
     options: str
 
     def kept_options(self, login: bool) -> list[str]:
-        """Return the options that our server supports; those that concern authentication only if `login`."""
+        """Return the options that our server supports. Options that concern authentication are included only if `login`."""
         return [option for option in self.options.split("&") if option and not is_foreign_option(option.partition("=")[0], login)]
 
     def mechanisms(self) -> Iterator[str]:
-        """Return the authentication mechanism that the connection string names, if any."""
+        """Yield the authentication mechanism in the connection string, if any."""
         for option in self.options.split("&"):
             name, _, value = option.partition("=")
             if name.lower() == "authmechanism":
@@ -47,7 +47,7 @@ class Uri(NamedTuple):
 
 
 def parse_uri(uri: str) -> Uri:
-    """Split a connection string. The driver reports its errors."""
+    """Split a connection string. Its errors are left to the driver."""
     scheme, _, rest = uri.partition("://")
     rest, _, options = rest.partition("?")
     place, _, database = rest.partition("/")
@@ -77,19 +77,19 @@ class Redirect:
     Arguments:
         taken: the addresses.
         target: our server's ``host:port``.
-        in_place: clients keep their addresses and only their connections are redirected. Otherwise the address that a client is given is
+        in_place: clients keep their addresses; only their connections are redirected. Otherwise the address that a client is given is
             replaced, and its replica set name removed. That is for an external server, which reports its own hosts.
         checks_logins: check every login, even while the server has no users.
-        tls: the options with which clients connect if our server requires TLS. They replace those that a redirected client was given.
+        tls: the client options for a server that requires TLS. They replace the TLS options that a redirected client was given.
 
-    Threads: any thread may create clients; only `logins` changes.
+    Threads: any thread may create clients; only `logins` is mutable.
     """
 
     def __init__(
         self, taken: frozenset[Address], target: str, in_place: bool = True, checks_logins: bool = False, tls: dict[str, Any] | None = None
     ) -> None:
         self._target = target
-        # The certificate has our server's name, not the one that the client asks for.
+        # The certificate names our server, not the host that the client connects to.
         self._tls = {} if tls is None else {**tls, "tlsAllowInvalidHostnames": True}
         self.in_place = in_place
         host, _, port = target.rpartition(":")
@@ -102,11 +102,11 @@ class Redirect:
         return address(host, port or DEFAULT_PORT) in self._taken
 
     def destination(self, asked: Any) -> Any:
-        """Return the address to connect to instead, in the driver's form."""
+        """Return the address to connect to instead of `asked`, in the driver's form."""
         return self._ours if self.takes(*asked[:2]) else asked
 
     def keeps_login(self, host: str | Sequence[str] | None, options: dict[str, Any]) -> bool:
-        """Return whether a client keeps its credentials because our server can check them."""
+        """Return whether a client keeps its credentials, which is so if our server can check them."""
         given = [value for name, value in options.items() if name.lower() == "authmechanism" and value is not None]
         for entity in [host] if isinstance(host, str) else host or ():
             given += parse_uri(entity).mechanisms() if "://" in entity else ()
@@ -137,13 +137,13 @@ class Redirect:
         return [self._without_foreign(uri, login) if uri else entity for entity, uri in zip(asked, uris, strict=True)]
 
     def options(self, options: dict[str, Any], login: bool = False) -> dict[str, Any]:
-        """Return a redirected client's keyword arguments without the ones for features that our server lacks."""
+        """Remove the options for features that our server lacks from a redirected client's keyword arguments."""
         if not login and any(name.lower() == "username" and value for name, value in options.items()):
             self.logins.leave_out()
         return {**{name: value for name, value in options.items() if not self._drops(name, login)}, **self._tls}
 
     def wrap(self, original: Callable[..., None]) -> Callable[..., None]:
-        """Return a client constructor that first redirects its hosts."""
+        """Wrap a client's constructor so that it redirects the client's hosts."""
 
         @functools.wraps(original)
         def constructor(client: Any, host: Any = None, port: int | None = None, *args: Any, **kwargs: Any) -> None:
@@ -163,7 +163,7 @@ class Redirect:
         return is_foreign_option(name, login) or (not self.in_place and name.lower() == "replicaset")
 
     def _without_foreign(self, uri: Uri, login: bool) -> str:
-        """Return the connection string without unsupported options. One that names a DNS record becomes one with that host."""
+        """Remove unsupported options from a connection string. If it names a DNS record, replace that by a host of the same name."""
         place = f"{uri.login}@{uri.hosts}" if login and uri.login else uri.hosts
         return join("mongodb" if uri.scheme == "mongodb+srv" else uri.scheme, place, uri.database, uri.kept_options(login))
 
@@ -173,7 +173,7 @@ class Redirect:
 
 
 def join(scheme: str, hosts: str, database: str, options: list[str]) -> str:
-    """Join these parts to a connection string."""
+    """Join the parts into a connection string."""
     return f"{scheme}://{hosts}/{database}" + (f"?{'&'.join(options)}" if options else "")
 
 
@@ -182,7 +182,7 @@ def clients_redirected(redirect: Redirect) -> Iterator[None]:
     """Patch pymongo's two client classes, and with them every subclass, within the block.
 
     Raises:
-        UnknownDriver: connections are to be redirected, and this version of pymongo opens them in an unknown way.
+        UnknownDriver: connections are to be redirected, but this version of pymongo opens them by unknown functions.
     """
     from pymongo import AsyncMongoClient, MongoClient
 

@@ -1,6 +1,6 @@
 """The data of a report: collected in each process, merged in the process that writes it.
 
-All data are plain values of JSON, since xdist's workers send theirs to the controller.
+All data are plain JSON values, since xdist's workers send theirs to the controller.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord
     from secantus_server.work.index_usage import IndexUsage
 
-#: A test's page shows this many commands, each with this many characters.
+#: How many commands a test's page shows, and how many characters of each.
 MOST_COMMANDS = 300
 MOST_CHARACTERS = 600
-#: Of a shape or a finding, this many source lines and tests are kept.
+#: How many source lines and tests are kept for a shape or a finding.
 MOST_PLACES = 5
 
 
@@ -37,7 +37,7 @@ class CommandRow(TypedDict):
 
 
 class TestPage(TypedDict):
-    """A test: its id, outcome and seconds, the number, time and rows of its commands, and what the plan checks find."""
+    """A test: its id, outcome and duration, the number, time and rows of its commands, and the findings of the plan checks."""
 
     id: str
     outcome: str
@@ -66,7 +66,7 @@ class Shape(TypedDict):
 
 
 class Advice(TypedDict):
-    """What a plan check finds, over all tests."""
+    """A finding of a plan check, merged over all tests."""
 
     check: str
     namespace: str
@@ -79,7 +79,7 @@ class Advice(TypedDict):
 
 
 class IndexRow(TypedDict):
-    """An index, and how often plans have read it."""
+    """An index, and how often query plans have read it."""
 
     namespace: str
     name: str
@@ -89,7 +89,7 @@ class IndexRow(TypedDict):
 
 
 class Report(TypedDict):
-    """The data of a process or of a run. The keys of the dictionaries identify what is merged when reports are combined."""
+    """The data of a process or of a run. Entries with equal dictionary keys are merged when reports are combined."""
 
     tests: dict[str, TestPage]
     shapes: dict[str, Shape]
@@ -129,7 +129,7 @@ def add_commands(report: Report, test: str, records: list[CommandRecord]) -> Non
 
 
 def add_others(report: Report, records: Iterable[CommandRecord]) -> None:
-    """Add commands that belong to no test: commands of fixtures with a wider scope, of teardowns, and of imports."""
+    """Add commands that belong to no test: those of fixtures with a wider scope, of teardowns, and of imports."""
     for record in records:
         report["other_commands"] += 1
         report["other_ms"] += record.duration_ms
@@ -227,7 +227,7 @@ def _sum(mine: Any, other: Any, names: Iterable[str]) -> None:
 
 
 def summary_of(report: Report) -> dict[str, Any]:
-    """Return what the page and the JSON file contain: totals, and lists in the order in which they are shown."""
+    """Return the data of the page and the JSON file: totals, and lists in the order in which they are shown."""
     tests = list(report["tests"].values())
     seconds = sum(test["seconds"] for test in tests)
     ms = sum(test["ms"] for test in tests) + report["other_ms"]

@@ -11,9 +11,9 @@ PLACE = "/*DATA*/null"
 
 
 def page_text(data: str) -> str:
-    """Return the HTML page with its data, a JSON text in ASCII."""
+    """Return the HTML page with its data, which is JSON text in ASCII."""
     head, _, tail = TEMPLATE.read_text(encoding="utf-8").partition(PLACE)
-    # In a script, only `</` and `<!--` could end the data before their end.
+    # Within a script element, only `</` and `<!--` could end the data early.
     return head + data.replace("<", "\\u003c") + tail
 
 
@@ -23,7 +23,7 @@ def write_report(summary: dict[str, Any], page: Path) -> None:
     Raises:
         OSError: a file cannot be written.
     """
-    # Without indentation, which only the slow encoder of Python's library can do.
+    # Not indented: with indentation, Python's json uses its slow encoder.
     data = json.dumps(summary)
     page.write_text(page_text(data), encoding="utf-8")
     page.with_suffix(".json").write_text(data + "\n", encoding="utf-8")

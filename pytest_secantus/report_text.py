@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-#: The terminal shows this many entries of a list; the page shows all.
+#: How many entries of a list the terminal shows. The page shows all.
 MOST = 5
 WIDTH = 110
 
@@ -15,7 +15,7 @@ def summary_lines(summary: dict[str, Any], page: Path) -> list[str]:
     """Return the lines of a report's summary.
 
     Arguments:
-        summary: as `summary_of` returns it.
+        summary: the result of `summary_of`.
         page: the HTML file.
     """
     totals = summary["totals"]

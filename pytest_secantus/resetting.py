@@ -1,7 +1,7 @@
-"""Resets within a test: by hand, before each Hypothesis example, and before each subtest.
+"""Resets within a test: explicit ones, and those before each Hypothesis example and each subtest.
 
-Each kind has a base, a snapshot that later resets restore. For resets by hand it is the state when the test function began, for the others
-the state when the first example or subtest began.
+Each kind has a base, which is a snapshot that later resets restore. For explicit resets it is the state when the test function began, for
+the others the state when the first example or subtest began.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_secantus.store import SnapshotStore
     from pytest_secantus.worker import Worker
 
-#: The resets of the fixture `secantus_reset`.
+#: The kind of the explicit resets through the fixture `secantus_reset`.
 BY_HAND: Final = "by hand"
 
 
@@ -35,17 +35,17 @@ class Resets:
         self._bases: dict[str, Any] = {}
 
     def begin(self, kind: str) -> None:
-        """Take the snapshot that a kind of reset restores, unless it is open. (A restore of an outer snapshot may have ended it.)"""
+        """Take the snapshot that resets of a kind restore, unless it is open. (A restore of an outer snapshot may have ended it.)"""
         if self._bases.get(kind) not in self._store.snapshots:
             self._bases[kind] = self._store.snapshot()
 
     def begin_again(self, kind: str) -> None:
-        """Take the base of a kind of resets again, if there is one."""
+        """Take the base of a kind of resets again, if it has one."""
         if kind in self._bases:
             self._bases[kind] = self._store.snapshot()
 
     def reset(self, kind: str) -> None:
-        """Restore the base of a kind of resets; the first time, take it."""
+        """Restore the base of a kind of resets. On the first call, take the base instead."""
         if (base := self._bases.get(kind)) in self._store.snapshots:
             self._store.restore(base)
         else:
@@ -56,7 +56,7 @@ class Resetting:
     """Tracks the resets of the tests of one process.
 
     Arguments:
-        is_running: whether a test function runs now.
+        is_running: whether a test function is running.
     """
 
     def __init__(self, worker: Worker, *, is_running: bool) -> None:
@@ -76,7 +76,7 @@ class Resetting:
 
     @contextmanager
     def call(self, item: pytest.Item) -> Generator[None]:
-        """Surround the test function, and reset the databases before those of its parts that the option names."""
+        """Run the test function within the block, and reset the databases before each of its parts that the option names."""
         resets, kinds = self._current(), self._worker.options.reset
 
         def begin(kind: str) -> None:
@@ -89,7 +89,7 @@ class Resetting:
     def resetter(self) -> Callable[[], None]:
         """Return the function of the fixture `secantus_reset`.
 
-        Its base is the state when the test function begins, or the present one if the function has requested the fixture dynamically.
+        Its base is the state when the test function begins, or, if the function requests the fixture dynamically, the state at that moment.
         """
         resets = self._current()
         if self._is_running:

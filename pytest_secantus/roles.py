@@ -1,4 +1,4 @@
-"""`secantus_client_as`: clients of a test that are logged in as certain users, or have certain roles."""
+"""`secantus_client_as`: clients of a test that are logged in as given users, or as users with given roles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ClientsAs:
 
     def __init__(self, worker: Worker, marked: Sequence[User]) -> None:
         self._worker = worker
-        # Of users with one name, the first is meant.
+        # If several users have the same name, the first one is used.
         self._users = {user.name: user for user in reversed((*worker.options.auth, *marked))}
         self._made: dict[tuple[str, ...], User] = {}
         self._clients: list[MongoClient[dict[str, Any]]] = []
@@ -30,7 +30,7 @@ class ClientsAs:
         """Return a client, which is closed at the end of the test.
 
         Arguments:
-            who: the name of a user of secantus_auth; or roles such as "read@shop", for which a user is made.
+            who: the name of a user of secantus_auth, or roles such as "read@shop", for which a user is created.
             options: further options of the client.
         """
         client: MongoClient[dict[str, Any]] = MongoClient(self.uri(*who), **options)
@@ -38,7 +38,7 @@ class ClientsAs:
         return client
 
     def uri(self, *who: str) -> str:
-        """Return the connection string of a client with a role."""
+        """Return the connection string for a client with these roles, or of this user; the arguments are those of a call."""
         return self._worker.uri_as(self._user(who))
 
     def close(self) -> None:

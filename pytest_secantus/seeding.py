@@ -41,7 +41,7 @@ METADATA = ".metadata.json"
 
 
 class SeedError(Exception):
-    """A seed cannot be found, read or loaded; the message is one sentence that names it."""
+    """A seed cannot be found, read or loaded. The message is one sentence that names the seed."""
 
 
 @dataclass
@@ -105,9 +105,9 @@ def read_path(path: Path) -> Contents:
 
 
 def seed_entries(directory: Path) -> set[Path]:
-    """Return the seed files in a directory: no README, no hidden file, none of mongodump's own metadata.
+    """Return the seed files in a directory, without README, hidden files and mongodump's own metadata.
 
-    A collection's metadata file represents its dump; a view has only the metadata file. The documents may also be in a JSON file.
+    A collection's metadata file stands for its dump; a view has only the metadata file. The documents may also be in a JSON file.
     """
     found = set()
     for entry in directory.iterdir():
@@ -166,7 +166,7 @@ def read_json_lines(path: Path) -> dict[str, CollectionSeed]:
 
 
 def read_yaml(path: Path) -> dict[str, CollectionSeed]:
-    """Read YAML of the same structure as `read_json`; ``$oid`` and the like have their Extended JSON meaning."""
+    """Read YAML with the same structure as `read_json`; ``$oid`` and other Extended JSON keys have their Extended JSON meaning."""
     try:
         import yaml
     except ImportError as error:
@@ -179,7 +179,7 @@ def read_yaml(path: Path) -> dict[str, CollectionSeed]:
 
 
 def from_yaml(value: Any) -> Any:
-    """Convert values from YAML for BSON: Extended JSON objects become values, and days become dates."""
+    """Convert YAML values for BSON: Extended JSON objects become the values that they represent, and days become dates."""
     if isinstance(value, dict):
         return extended_json.object_hook({key: from_yaml(item) for key, item in value.items()})
     if isinstance(value, list):
@@ -203,7 +203,7 @@ def metadata_of(path: Path) -> Path:
 
 
 def describe_seed(seed: CollectionSeed, path: Path) -> None:
-    """Add the indexes and options of the metadata file that belongs to a file, if it exists."""
+    """Add the indexes and options from a file's metadata file, if there is one."""
     metadata = metadata_of(path)
     described = json_util.loads(read_text(metadata), json_options=extended_json.OPTIONS) if metadata.exists() else {}
     if not isinstance(described, dict):
@@ -233,10 +233,10 @@ def by_collection(data: Any, name: str) -> dict[str, CollectionSeed]:
 
 
 def run_callable(function: Callable[[Database[dict[str, Any]]], object], scratch: Database[dict[str, Any]]) -> Contents:
-    """Let `function` fill an empty database, and return the database's contents.
+    """Let `function` fill an empty database; return the database's contents.
 
     Raises:
-        SeedError: `function` is a coroutine function; no event loop exists when seeds are loaded.
+        SeedError: `function` is a coroutine function; no event loop is running when seeds are loaded.
     """
     if inspect.iscoroutinefunction(function):
         raise SeedError(f"secantus_seed: {describe(function)} is a coroutine function; use a plain function")
@@ -245,7 +245,7 @@ def run_callable(function: Callable[[Database[dict[str, Any]]], object], scratch
 
 
 def dump(database: Database[dict[str, Any]]) -> Iterator[tuple[str, CollectionSeed]]:
-    """Return a database's contents by collection; views come after the collections that they read."""
+    """Yield a database's contents by collection; views come after the collections that they read."""
     described = sorted(database.list_collections(), key=lambda info: info["type"] == "view")
     for info in described:
         if info["name"].startswith("system."):
@@ -278,7 +278,7 @@ def write(contents: Contents, client: Client, database: str) -> None:
     """
     for name, collections in contents.items():
         target = client[name or database]
-        # The buckets of a time series belong to a collection that is created without them.
+        # The buckets of a time series come last: they belong to a collection that must be created before.
         for collection, seed in sorted(collections.items(), key=lambda item: item[0].startswith("system.buckets.")):
             try:
                 write_collection(target, collection, seed)
@@ -287,7 +287,7 @@ def write(contents: Contents, client: Client, database: str) -> None:
 
 
 def reason(error: PyMongoError) -> str:
-    """Return the server's message, for a bulk write that of the first error, without the driver's additional details."""
+    """Return the server's message without the driver's additional details; for a bulk write, the message of the first error."""
     details = (error.details if isinstance(error, OperationFailure) else None) or {}
     mistakes = details.get("writeErrors") or [details]
     return str(mistakes[0].get("errmsg", error))

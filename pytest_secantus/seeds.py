@@ -1,4 +1,4 @@
-"""The seed that is in the store: loaded once, kept as a layer, and exchanged when the next test needs another.
+"""The seed that the store contains. It is loaded once, kept as a layer, and exchanged when the next test needs another one.
 
 Under xdist, one worker reads a source and shares the contents through the run's directory.
 """
@@ -26,7 +26,7 @@ class Seeds:
         options: the options of the run.
         layers: the layers of the worker's server.
         client: returns the plugin's own client.
-        run_directory: returns the directory that the processes of the run share. Only called in xdist workers.
+        run_directory: returns the directory that the processes of the run share. Called only in xdist workers.
         new_database_name: returns an unused database name.
     """
 
@@ -56,7 +56,7 @@ class Seeds:
                 self._write(self.contents(path), self._options.database)
 
     def prepare(self, sources: Sequence[Source]) -> None:
-        """Load exactly these sources, in addition to the base, before a test begins to write.
+        """Before a test begins to write, load exactly these sources in addition to the base.
 
         Raises:
             SeedError: a source cannot be read or loaded.
@@ -85,7 +85,7 @@ class Seeds:
             self._write(contents, database)
 
     def contents(self, source: Source) -> Contents:
-        """Return a source's contents, which are read or computed once per run."""
+        """Return a source's contents. A source is read or computed once per run."""
         name = describe(source)
         if name not in self._contents:
             self._contents[name] = self._read(source) if identify().worker == MAIN or "<" in name else self._share(source)
@@ -97,7 +97,7 @@ class Seeds:
         return [source for source in sources if not (isinstance(source, Path) and base & {source.resolve(), *source.resolve().parents})]
 
     def _exchange(self, owner: Hashable, sources: Sequence[Source]) -> None:
-        """Take out the current seed's layer, and put in the other's, or load it the first time."""
+        """Take out the layer of the current seed, and put in the layer of `owner`, or load its sources the first time."""
         layers = self._layers
         if owner == self._current and (owner is None or layers.is_open(owner)):
             return
@@ -142,6 +142,6 @@ class Seeds:
             client.drop_database(scratch)
 
     def _share(self, source: Source) -> Contents:
-        """Read a source, or use the contents that another worker has read."""
+        """Read a source, or use the contents that another worker has stored in the run's directory."""
         name = "seed-" + hashlib.sha256(describe(source).encode()).hexdigest()[:16]
         return read_path(self._run_directory().once(name, lambda directory: save(self._read(source), directory)))

@@ -1,7 +1,7 @@
 """The main program of the server's child process, which `child.py` starts.
 
-File descriptor 0 is the *door*, a socket. Through it the test process and each of its forks pass the sockets of their channels. The
-process exits once no process holds the other end of the door, or its parent changes: both mean that the test process has ended.
+File descriptor 0 is the *door*, a socket. The test process and each of its forks pass the sockets of their channels through it. The
+process exits once no process holds the other end of the door, or once its parent changes: both mean that the test process has ended.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from secantus_server.snapshots import ServerSnapshot, SetAside
 from secantus_server.system._threads import Lock, Thread
 
 DOOR = 0
-#: The interval for checking that the parent lives. A fork of the parent may hold the door open.
+#: The interval for checking that the parent is alive. A fork of the parent may keep the door open.
 PARENT_CHECK_S = 1.0
 
 
 class Process:
     """The server of this process and its channels.
 
-    Threads: each channel has one. `_calls` serializes calls and guards all other attributes.
+    Threads: each channel has one. The lock `_calls` serializes calls and guards all other attributes.
 
     Arguments:
-        owner: the process that started this one. Snapshots left open by any other process, such as a crashed fork, are undone.
+        owner: the process that started this one. Snapshots that another process, such as a crashed fork, leaves open are undone.
     """
 
     def __init__(self, owner: int) -> None:
@@ -40,7 +40,7 @@ class Process:
         self._server: SecantusDBServer | None = None
         self._objects = Objects((ServerSnapshot, SetAside))
         self._calls = Lock()
-        #: The channels of forks, each with the snapshots opened through it.
+        #: The channels of forks, each with the snapshots that were opened through it.
         self._forks: dict[Channel, list[ServerSnapshot]] = {}
         self._is_over = False
 
@@ -61,14 +61,14 @@ class Process:
 
     def _answer(self, channel: Channel, message: bytes) -> bytes:
         with self._calls:
-            # A fork may have just ended without its channel's thread having noticed.
+            # A fork may have ended a moment ago, before the thread of its channel could notice.
             for fork in [one for one in self._forks if one is not channel and one.peek_closed()]:
                 self._leave(fork)
             try:
                 forgotten, name, arguments = loads(message, self._objects)
                 self._objects.forget(forgotten)
                 return dumps((True, self._call(channel, name, arguments)), self._objects)
-            except BaseException as error:  # noqa: BLE001 - it is raised again in the process that called.
+            except BaseException as error:  # noqa: BLE001 - the error is raised again in the calling process.
                 return self._refuse(error)
 
     def _refuse(self, error: BaseException) -> bytes:
@@ -79,7 +79,7 @@ class Process:
             traceback.print_exc()
         try:
             return dumps((False, error), self._objects)
-        except Exception:  # noqa: BLE001 - whatever the error holds that cannot be sent.
+        except Exception:  # noqa: BLE001 - the error may contain anything that cannot be pickled.
             return dumps((False, RuntimeError(f"{type(error).__name__}: {error}")), self._objects)
 
     def _call(self, channel: Channel, name: str, arguments: tuple[tuple[Any, ...], dict[str, Any]] | None) -> Any:
@@ -108,7 +108,7 @@ class Process:
         except BaseException:
             self._server = None
             raise
-        # Exclude the objects created at start from garbage collection: they live until the process ends.
+        # Exclude the objects created so far from garbage collection: they live until the process ends.
         gc.freeze()
 
     def _leave(self, channel: Channel) -> None:
@@ -123,7 +123,7 @@ class Process:
 
 def main() -> NoReturn:
     """Serve until the test process has ended."""
-    # Ctrl-C is meant for the test process.
+    # Ignore Ctrl-C, which is meant for the test process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     parent = os.getppid()
@@ -132,7 +132,7 @@ def main() -> NoReturn:
     process = Process(parent)
     while (sock := next_channel(door, parent)) is not None:
         Thread(process.serve, (Channel(sock),), "secantus-calls").start()
-    # No data needs to be saved: its only user has ended.
+    # No data needs to be saved, since the test process has ended.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""The server's settings from the ini option `secantus_settings`, and each xdist worker's share of the port range and the memory."""
+"""The server's settings from the ini option `secantus_settings`, and each xdist worker's share of ports and memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pytest_secantus.truths import TRUTHS
 
-#: Settings that other options cover, or that a server inside pytest cannot have.
+#: Settings that other options control, or that a server inside pytest cannot have.
 NOT_HERE: Final = {
     "storage_path": "use secantus_storage",
     "host": "the server of a test run listens on 127.0.0.1",
@@ -54,7 +54,7 @@ def parse_settings(lines: list[str]) -> dict[str, Any]:
 
 
 def convert(name: str, text: str, kind: type) -> Any:
-    """Convert a text to a setting's value. An empty or quoted text is a string.
+    """Convert a text to a setting's type. An empty or quoted text is a string.
 
     Raises:
         ValueError: the text is not a valid value.
@@ -76,8 +76,8 @@ def is_worker(environ: Mapping[str, str] = os.environ) -> bool:
 def settings_of_worker(settings: Mapping[str, Any], in_memory: bool, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Return the settings of this process's server.
 
-    A fixed port is the first worker's; the others use the ports after it. The workers share the memory limit of in-memory stores equally,
-    unless `cache_size_mb` sets the limit of each.
+    The first worker uses a fixed port itself; the others use the ports after it. The workers share the memory limit of in-memory stores
+    equally, unless `cache_size_mb` sets the limit of each.
     """
     mine = {"port": 0, **settings}
     workers = int(environ.get(WORKERS, "1"))

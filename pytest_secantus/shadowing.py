@@ -1,4 +1,4 @@
-"""The link between pytest's hooks and the package `shadow`, which is imported only if there is one."""
+"""The link between pytest's hooks and the package `shadow`, which is imported only if a shadow is used."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def check_shadow(config: pytest.Config) -> None:
-    """Check that the shadow answers. (A usage error would crash an xdist worker; the controller has checked it.)
+    """Check that the shadow answers. (Only the controller checks it: in an xdist worker, a usage error would be a crash.)
 
     Raises:
-        pytest.UsageError: it does not.
+        pytest.UsageError: the shadow does not answer.
     """
     uri = guard_of(config).worker.options.shadow
     if uri is not None and not config.option.help and not hasattr(config, "workerinput"):
@@ -26,7 +26,7 @@ def check_shadow(config: pytest.Config) -> None:
 
 
 def shadow_of(config: pytest.Config) -> ShadowWatch | None:
-    """Return the shadow of this configuration, or None; create it on first use."""
+    """Return the shadow of this configuration, or None if it has none. Create it on first use."""
     guard = guard_of(config)
     uri = guard.worker.options.shadow
     if uri is None:

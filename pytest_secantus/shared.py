@@ -8,10 +8,10 @@ from pymongo import MongoClient
 
 
 class SharedClient(MongoClient[dict[str, Any]]):
-    """A client whose `close` does nothing, because an application that receives it may close it while other tests still use it."""
+    """A client whose `close` does nothing: an application that receives it may close it while other tests still use it."""
 
     def close(self) -> None:
-        """Do nothing: the fixture closes it."""
+        """Do nothing: the fixture closes the client."""
 
     def close_for_good(self) -> None:
         """Close the client after the last test."""

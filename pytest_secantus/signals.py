@@ -1,8 +1,8 @@
 """Keep the exceptions of signal handlers out of the server's code.
 
-A command of a direct client runs in the client's thread. If that is the main thread, a signal handler may raise in the middle of the
-server's code: KeyboardInterrupt on Ctrl-C, or the failure of a test by pytest-timeout. The handler still runs at once. Its exception
-interrupts the command, and is raised when the command has ended.
+A command of a direct client runs in the client's thread. If that is the main thread, a signal handler may raise an exception in the middle
+of the server's code: KeyboardInterrupt on Ctrl-C, or the failure of a test by pytest-timeout. The handler still runs immediately. Its
+exception interrupts the command, and is raised when the command has ended.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Handler:
     """A signal handler whose exception is deferred while a command runs.
 
     Arguments:
-        inner: the handler of the suite.
-        deferral: knows whether a command runs.
+        inner: the handler that the suite has set.
+        deferral: tells whether a command is running.
     """
 
     def __init__(self, inner: Callable[[int, FrameType | None], Any], deferral: Deferral) -> None:
@@ -34,7 +34,7 @@ class Handler:
         deferral = self._deferral
         if not deferral.is_inside:
             return self.inner(number, frame)
-        # A command that the handler itself runs is none of those that it interrupts.
+        # A command that the handler itself runs must not count as the interrupted one.
         deferral.is_inside = False
         try:
             return self.inner(number, frame)
@@ -49,19 +49,19 @@ class Deferral:
     """The exceptions of signal handlers in the main thread.
 
     Arguments:
-        interrupt: ends the command that a thread runs.
+        interrupt: interrupts the command that a thread runs.
     """
 
     def __init__(self, interrupt: Callable[[int], None]) -> None:
         self.interrupt = interrupt
         #: The thread that runs signal handlers.
         self.thread = get_ident()
-        #: Whether this thread runs a command of the server.
+        #: Whether this thread is running a command of the server.
         self.is_inside = False
         self.pending: BaseException | None = None
 
     def deliver(self) -> None:
-        """Raise the exception of a handler that ran during the command that has ended.
+        """Raise the exception of a handler that ran during the command that has just ended.
 
         Raises:
             BaseException: the exception.
@@ -71,15 +71,15 @@ class Deferral:
             raise error
 
     def wrapped(self, handler: Any) -> Any:
-        """Return a handler to set in place of another; those that are not functions stay."""
+        """Return the handler to set in place of another one. Handlers that are not functions are returned unchanged."""
         return Handler(handler, self) if callable(handler) and not isinstance(handler, (Handler, signal.Handlers)) else handler
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Wrap the handlers that are set, and those that are set within the block. For the main thread.
+        """Wrap all present signal handlers, and those that are set within the block. Call this in the main thread.
 
         Raises:
-            ValueError: it is another thread.
+            ValueError: this is not the main thread.
         """
         set_handler, get_handler = signal.signal, signal.getsignal
 
@@ -90,7 +90,7 @@ class Deferral:
             return unwrapped(get_handler(number))
 
         with ExitStack() as patches:
-            # Elsewhere than in the main thread, this raises.
+            # This raises ValueError outside the main thread.
             set_handler(signal.SIGINT, get_handler(signal.SIGINT))
             patches.callback(each_handler, unwrapped, set_handler, get_handler)
             each_handler(self.wrapped, set_handler, get_handler)
@@ -100,12 +100,12 @@ class Deferral:
 
 
 def unwrapped(handler: Any) -> Any:
-    """Return the handler that the suite has set."""
+    """Return the handler that the suite has set, without our wrapper."""
     return handler.inner if isinstance(handler, Handler) else handler
 
 
 def each_handler(change: Callable[[Any], Any], set_handler: Callable[..., Any], get_handler: Callable[..., Any]) -> None:
-    """Set the result of `change` in place of each handler that it changes."""
+    """Apply `change` to each signal handler, and set the result if it differs."""
     for number in signal.valid_signals():
         before = get_handler(number)
         if (after := change(before)) is not before:

@@ -1,7 +1,7 @@
-"""The source lines from which commands are sent.
+"""The source lines that send commands.
 
-Just before the driver sends a message, the stack of the thread or task that runs the command contains the line of the test, whatever
-library lies between. The message's id connects it with the record that the server keeps.
+Just before the driver sends a message, the stack of the thread or task that runs the command contains the test's line, whatever
+library lies in between. The message's id links it to the record that the server keeps of the command.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from secantus_server.system._stack import lines_up_to
 
 OURS: Final = tuple(str(Path(__file__).resolve().parent.parent / name) + os.sep for name in ("pytest_secantus", "secantus_server"))
 LIBRARIES: Final = tuple(sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-#: The deepest stack that is searched.
+#: The maximum depth of the stack that is searched.
 MAX_DEPTH: Final = 400
-#: Of a stack that does not contain the test, this many lines of the project are kept.
+#: How many lines of the project are kept of a stack that does not contain the test.
 MAX_LINES: Final = 8
-#: At least this many of the innermost frames are the driver's.
+#: The minimum number of innermost frames that belong to the driver.
 DRIVER_DEPTH: Final = 9
 
 Place = tuple[CodeType, int]
 _request_id = struct.Struct("<I").unpack_from
-# What a file is.
+# The kinds of files.
 LIBRARY: Final = 0
 PROJECT: Final = 1
 TEST: Final = 2
 
 
 class Lines(NamedTuple):
-    """The lines of a command.
+    """The source lines of a command.
 
     Arguments:
-        stack: the project's lines, innermost first, up to the test's.
-        source: the test's line, or the innermost one if the test is not on the stack; None if there is none.
-        thread: the identity of the thread; 0 if it is not known.
-        task: that of the asyncio task; 0 if there is none.
+        stack: the project's lines, innermost first, up to the test's line.
+        source: the test's line, or the innermost one if the test is not on the stack; None if there are no lines.
+        thread: the identity of the thread; 0 if unknown.
+        task: the identity of the asyncio task; 0 if there is none.
     """
 
     stack: tuple[str, ...]
@@ -54,7 +54,7 @@ class Lines(NamedTuple):
 
 
 def is_own(filename: str) -> bool:
-    """Return whether a file is the project's: no library, no part of the plugin, no text that was compiled."""
+    """Return whether a file belongs to the project: not to a library, the plugin, or code compiled from a string."""
     if filename.startswith(("<", *OURS, *LIBRARIES)):
         return False
     return "site-packages" not in filename and "dist-packages" not in filename
@@ -65,14 +65,14 @@ def _kind_of(filename: str) -> int:
 
 
 def _task() -> int:
-    """Return the identity of the asyncio task that runs, or 0."""
+    """Return the identity of the running asyncio task, or 0."""
     asyncio = sys.modules.get("asyncio")
     loop = None if asyncio is None else asyncio._get_running_loop()
     return 0 if asyncio is None or loop is None else id(asyncio.current_task(loop))
 
 
 class Sources:
-    """The lines that sent the messages of one test.
+    """The source lines that sent the messages of one test.
 
     Arguments:
         root: the directory to which paths are relative.
@@ -83,15 +83,15 @@ class Sources:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._test_file = ""
-        # By file name, as compiled.
+        # The kind of each file, by its name in code objects.
         self._kinds: dict[str, int] = {}
-        # By file name, as compiled: relative to the root.
+        # The path of each file relative to the root, by its name in code objects.
         self._shown_files: dict[str, str] = {}
-        # By message id: the project's lines on the stack, innermost first, whether the last one is the test's, the thread, the task.
+        # By message id: the project's lines on the stack, innermost first; whether the last one is the test's; the thread; the task.
         self._found: dict[int, tuple[Sequence[Place], bool, int, int]] = {}
 
     def begin(self, test_file: str) -> None:
-        """Forget all lines, and attribute lines of a test's file to the test."""
+        """Forget all lines. From now on, lines of this file are the test's."""
         if self._test_file in self._kinds:
             self._kinds[self._test_file] = PROJECT
         self._test_file = test_file
@@ -99,13 +99,13 @@ class Sources:
         self._found = {}
 
     def noted(self) -> AbstractContextManager[None]:
-        """Note the lines of all messages within the block."""
+        """Record the source lines of all messages that are sent within the block."""
         return messages_noted(self.note)
 
     def note(self, message: bytes) -> None:
-        """Note the line that is sending a message."""
+        """Record the source lines that are sending a message."""
         try:
-            # Reaching a deep frame at once is cheaper than through each of the frames before it.
+            # One call that skips the driver's frames is cheaper than following each frame's link.
             frame = sys._getframe(DRIVER_DEPTH)
         except ValueError:
             frame = sys._getframe(2)
@@ -115,13 +115,13 @@ class Sources:
         self._found[_request_id(message, 4)[0]] = places, is_test, get_ident(), _task()
 
     def of(self, request_id: int) -> Lines:
-        """Return the project's lines that sent a message, each as `file:line`; none if they are not known."""
+        """Return the project's lines that sent a message, each as `file:line`; no lines if they are unknown."""
         places, is_test, thread, task = self._found.get(request_id & 0xFFFFFFFF, ((), False, 0, 0))
         shown = tuple(self._shown(*place) for place in places)
         return Lines(shown, shown[-1 if is_test else 0] if shown else None, thread, task)
 
     def _awaiting(self) -> Place | None:
-        """Return where the test waits for a task that runs a coroutine of the driver itself, such as one of `asyncio.gather`."""
+        """Return where the test awaits a task that directly runs a coroutine of the driver, for instance through `asyncio.gather`."""
         asyncio = sys.modules.get("asyncio")
         loop = None if asyncio is None else asyncio._get_running_loop()
         if asyncio is None or loop is None:

@@ -1,7 +1,7 @@
 """``secantus_thread_guard``: name the test that left a thread writing.
 
-A listener of pymongo is called in the thread that runs a command. At the end of each test, the threads that it has started and left running
-are noted; when one of them writes later, the test that runs then gets a warning.
+A listener of pymongo is called in the thread that runs a command. At the end of each test, the threads that the test has started and not
+stopped are recorded. When one of them writes later, the test that is running then gets a warning.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 #: The commands that write.
 WRITES: Final = frozenset(["insert", "update", "delete", "findAndModify", "bulkWrite", "create", "createIndexes", "drop", "dropDatabase"])
-#: The functions in which an idle thread of a pool waits, by the end of their file's name.
+#: The functions in which an idle thread of a pool waits, each with the end of its file's name.
 IDLE: Final = (("concurrent/futures/thread.py", "_worker"), ("multiprocessing/pool.py", "worker"), ("anyio/_backends/_asyncio.py", "run"))
 
 
 class LeftThreadWarning(pytest.PytestWarning):
-    """A thread that an earlier test has left running has written."""
+    """A thread that an earlier test left running has written."""
 
 
 class ThreadGuard:
-    """Notes which test left which thread, and what those threads write.
+    """Records which test left which thread running, and what those threads write.
 
     Threads: any thread calls `note_write`; the containers' single operations are atomic.
     """
@@ -42,7 +42,7 @@ class ThreadGuard:
         self._is_over = False
 
     def register(self) -> None:
-        """Listen to the clients that are made from now on. pymongo has no way to end that."""
+        """Listen to the clients that are created from now on. pymongo cannot remove a listener."""
         from pymongo import monitoring
 
         guard = self
@@ -63,11 +63,11 @@ class ThreadGuard:
         monitoring.register(Listener())
 
     def close(self) -> None:
-        """End the guard."""
+        """Stop recording."""
         self._is_over = True
 
     def note_write(self, command: str, target: str) -> None:
-        """Note a write of the current thread, if a test has left it."""
+        """Record a write if an earlier test left the current thread running."""
         thread = threading.current_thread()
         if not self._is_over and (test := self._left.get(thread)) is not None:
             self._messages[
@@ -76,7 +76,7 @@ class ThreadGuard:
             ] = None
 
     def end_test(self, test: str) -> list[str]:
-        """Note the threads that a test has left running; return the messages about the writes of earlier ones.
+        """Record the threads that a test has left running; return messages about writes of threads that earlier tests left.
 
         Arguments:
             test: the node id.

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 DATABASE = "admin"
 FORM = "a user is name password role@database ..., such as app secret readWrite@shop"
-#: The word that names a user's database, if it is not `admin`.
+#: The prefix of the word that names a user's database, which is needed only if that is not `admin`.
 SOURCE = "authSource="
 NO_ROOT = "one user must have the role root, because the plugin needs it to create the others and to load seeds"
-#: The error of createUser for a user that exists.
+#: The error code of createUser for a user that already exists.
 EXISTS = 51003
 
 
@@ -39,11 +39,11 @@ class User(NamedTuple):
 
     @property
     def is_root(self) -> bool:
-        """Whether the user may do everything."""
+        """Whether the user has the role root."""
         return Role("root", DATABASE) in self.roles
 
     def add_to(self, uri: str) -> str:
-        """Return the server's connection string, which has options, with the user's credentials."""
+        """Add the user's credentials to the server's connection string, which must already contain options."""
         return uri.replace("://", f"://{quote_plus(self.name)}:{quote_plus(self.password)}@", 1) + f"&authSource={quote_plus(self.db)}"
 
 
@@ -68,10 +68,10 @@ def parse_users(lines: Iterable[str]) -> tuple[User, ...]:
 
 
 def make_user(words: Sequence[object]) -> User:
-    """Return the user of a list of name, password and roles, and perhaps `authSource=database`.
+    """Create a user from a list of name, password and roles, with an optional `authSource=database`.
 
     Raises:
-        ValueError: something is missing.
+        ValueError: the name, the password or the roles are missing.
     """
     texts = [word for word in words if isinstance(word, str) and word]
     sources = [text.removeprefix(SOURCE) for text in texts[2:] if text.startswith(SOURCE)]
@@ -83,13 +83,13 @@ def make_user(words: Sequence[object]) -> User:
 
 
 def parse_role(text: str, db: str) -> Role:
-    """Parse `role@database`; without a database, it is a role of the user's."""
+    """Parse `role@database`; without a database, the role is in the user's database."""
     role, _, given = text.partition("@")
     return Role(role, given or db)
 
 
 def create_users(client: MongoClient[dict[str, Any]], users: Iterable[User]) -> None:
-    """Create users, or change those that exist, which only an isolation other than `restore` leaves behind.
+    """Create users. Change those that already exist, which happens only with an isolation other than `restore`.
 
     Raises:
         OperationFailure: a role does not exist.

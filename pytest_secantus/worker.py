@@ -1,6 +1,6 @@
-"""The state of one pytest process: its options, its server and all that depends on the server. Independent of pytest.
+"""The state of one pytest process: its options, its server and everything that depends on the server. Independent of pytest.
 
-The first user, a fixture or ``--secantus``, starts the server. Expensive imports happen only then.
+The server starts on first use, by a fixture or ``--secantus``. Expensive modules are imported only then.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class Worker:
         self.is_left_to_parent = False
         self.redirect: Redirect | None = None
         self.logins_elsewhere = 0
-        #: The fixtures that are still set up although a server that died took their writes with it.
+        #: The fixtures that are still set up although their writes were lost with a server that died.
         self.bereft: set[Hashable] = set()
-        #: Called whenever a server has started.
+        #: Called after each start of a server.
         self.when_started: list[Callable[[], None]] = []
-        #: Called before the server stops.
+        #: Called before a server stops.
         self.when_stopping: list[Callable[[], None]] = []
 
     @property
@@ -69,7 +69,7 @@ class Worker:
 
     @property
     def server(self) -> AnyServer:
-        """The running server."""
+        """The running server, which may be an external one."""
         assert self._server is not None
         return self._server
 
@@ -80,11 +80,11 @@ class Worker:
 
     @property
     def uri(self) -> str:
-        """The connection string of the running server, with the options that clients need."""
+        """The connection string of the running server, with the options that its clients need."""
         return self.uri_as(self.options.auth[0] if self.options.auth else None)
 
     def uri_as(self, user: User | None) -> str:
-        """Return the connection string for a user, or for a client without credentials."""
+        """Return the connection string with a user's credentials, or without credentials."""
         uri = self.server.uri if self._tls is None else self._tls.add_to(self.server.uri)
         return uri if user is None else user.add_to(uri)
 
@@ -94,7 +94,7 @@ class Worker:
         return self._tls
 
     def start(self) -> None:
-        """Start the server unless it runs, and load the base seeds.
+        """Start the server unless it is running, and load the base seeds.
 
         Raises:
             CannotStart: the driver, the storage directory or a seed is unusable.
@@ -111,10 +111,10 @@ class Worker:
             raise CannotStart(f"{self._told()}: the server cannot be started: {error}") from error
 
     def check_external(self) -> None:
-        """Check that an external server answers. (Not at the start: this imports the driver, see `imports`.)
+        """Check that an external server answers. (Not done at the start, because it imports the driver; see `imports`.)
 
         Raises:
-            CannotStart: it does not.
+            CannotStart: the server does not answer.
         """
         if self.options.uri is not None:
             cast("ExternalServer", self.server).check()
@@ -136,7 +136,7 @@ class Worker:
             raise
 
     def _connect_directly(self) -> None:
-        """Let the clients of this process reach the server without sockets, if it runs here and they may."""
+        """Let the clients of this process reach the server without sockets, if the server runs in it and the options allow it."""
         options = self.options
         if options.transport == "direct" and not options.auth and options.tls == "no" and self.server_here is not None:
             from pytest_secantus.direct import DirectClients
@@ -153,7 +153,7 @@ class Worker:
     def _fill(self) -> None:
         """Set the release and the clock, create the users, load the seeds and attach the layers.
 
-        Users and seeds import the driver: see `imports`.
+        Users and seeds import the driver; see `imports`.
         """
         self._present()
         self.follow_clock()
@@ -169,7 +169,7 @@ class Worker:
 
     @contextmanager
     def answering_like(self, release: str | None) -> Generator[None]:
-        """Answer like a release of MongoDB within the block, also if the server starts in it. None is the release of the run."""
+        """Emulate a release of MongoDB within the block, even if the server starts in it. None is the release of the run."""
         before, self._release = self._release, release
         try:
             self._present()
@@ -180,7 +180,7 @@ class Worker:
                 self._present()
 
     def _present(self) -> None:
-        """Let a running server answer like the chosen release. A release is only chosen for a server of ours."""
+        """Make a running server emulate the chosen release. A release is chosen only for a server of ours."""
         if self._server is None or self.is_left_to_parent or (self._release is None and not self._has_other_release):
             return
         from secantus_server.version import MONGODB_8_2
@@ -190,7 +190,7 @@ class Worker:
         self._has_other_release = self._release is not None
 
     def follow_clock(self) -> None:
-        """With ``secantus_clock = follow``, set the server's clock to the test's; from the first call on, it follows."""
+        """With ``secantus_clock = follow``, set the server's clock to the test's. From the first call on, the server's clock follows it."""
         if not self.options.follows_clock:
             return
         if self._follower is None:
@@ -205,7 +205,7 @@ class Worker:
         self._follower = None
 
     def _create_users(self) -> None:
-        """Create the users of secantus_auth, the first one, with the role root, without authentication.
+        """Create the users of secantus_auth. The first one, which has the role root, is created without authentication.
 
         Raises:
             CannotStart: a role does not exist, or the server refuses a user for another reason.
@@ -225,11 +225,11 @@ class Worker:
 
     @property
     def serves_forks(self) -> bool:
-        """Whether a fork of this process may use the server as this process does."""
+        """Whether forks of this process may use the server in the same way as this process."""
         return getattr(self._server, "serves_forks", False)
 
     def death(self) -> str | None:
-        """Describe how the server's child process ended; None if it runs, or there is none."""
+        """Describe how the server's child process ended. Return None if it runs, or there is no child process."""
         died: str | None = getattr(self._server, "death", lambda: None)()
         return died
 
@@ -248,7 +248,7 @@ class Worker:
         self._tell_started()
 
     def start_for_suite(self) -> None:
-        """Start for ``--secantus``: set the environment variables and redirect the clients of other servers."""
+        """Start for ``--secantus``: set the environment variables, and redirect the clients of other servers to this one."""
         from pytest_secantus.environment import variables_set
         from pytest_secantus.imports import when_imported
 
@@ -259,7 +259,7 @@ class Worker:
             self._cleanup.enter_context(when_imported("pymongo", self._redirect_clients))
 
     def _redirect_clients(self) -> None:
-        """Redirect connections. If the server is external or the driver unknown, replace the addresses that clients are given instead."""
+        """Redirect connections. If the server is external or the driver unknown, replace the addresses that clients are given."""
         from pytest_secantus.driver import UnknownDriver
         from pytest_secantus.redirect import Redirect, clients_redirected
 
@@ -274,17 +274,17 @@ class Worker:
             self._cleanup.enter_context(clients_redirected(self.redirect))
 
     def stop(self) -> None:
-        """End everything that was started; the worker can be started again. The main process also removes the directories of dead runs."""
+        """End everything that was started. The worker can be started again. The main process also removes the directories of dead runs."""
         from pytest_secantus.xdist import MAIN, identify, sweep_if_there
 
         self._cleanup.close()
         if identify().worker == MAIN:
-            with suppress(OSError):  # The next run removes whatever cannot be removed now.
+            with suppress(OSError):  # the next run removes what cannot be removed now
                 sweep_if_there(self._base())
 
     @property
     def logins(self) -> int:
-        """The number of redirected clients with unchecked credentials, here and in xdist workers that have ended."""
+        """The number of redirected clients whose credentials were not checked, here and in xdist workers that have ended."""
         return self.logins_elsewhere + (self.redirect.logins.unchecked if self.redirect is not None else 0)
 
     def leave_to_parent(self) -> None:
@@ -295,13 +295,13 @@ class Worker:
 
     @property
     def client(self) -> MongoClient[dict[str, Any]]:
-        """The plugin's own client, hidden from tests so that none can close it."""
+        """The plugin's own client. Tests cannot reach it, so none can close it."""
         if self._client is None:
             from pymongo import MongoClient
 
             from pytest_secantus.driver import OWN_NAME
 
-            # The name keeps the plugin's commands out of the command log.
+            # This application name keeps the plugin's commands out of the command log.
             root = next((user for user in self.options.auth if user.is_root), None)
             self._client = MongoClient(self.uri_as(root), appname=OWN_NAME)
             self._cleanup.callback(self._close_client)
@@ -309,7 +309,7 @@ class Worker:
 
     @property
     def has_seeds(self) -> bool:
-        """Whether a test has loaded seeds, which a later test may have to replace."""
+        """Whether a test has loaded seeds. A later test may need others in their place."""
         return self._seeds is not None
 
     @property
@@ -329,7 +329,7 @@ class Worker:
 
     @property
     def run_directory(self) -> RunDirectory:
-        """The directory that the processes of this run share. First use enters it and removes dead runs."""
+        """The directory that the processes of this run share. On first use, enter it and remove dead runs."""
         if self._run_directory is None:
             from pytest_secantus.xdist import RunDirectory, identify
 
@@ -406,7 +406,7 @@ class Worker:
         return f"127.0.0.1:{self.server.port}"
 
     def _told(self) -> str:
-        """Return the options that affect the server's start, for an error message."""
+        """Return the options that affect the server's start, as text for an error message."""
         settings = ", ".join(f"{name} = {value}" for name, value in self.options.settings.items())
         return f"secantus_storage = {self.options.storage}" + (f", secantus_settings {settings}" if settings else "")
 
@@ -441,17 +441,17 @@ def seed_error() -> type[Exception]:
 
 
 def start_errors() -> tuple[type[Exception], ...]:
-    """Return the errors of a server that cannot start. Called only on failure: a run against an external server imports none of ours."""
+    """Return the errors of a server that cannot start. Called only on failure: a run against an external server imports none."""
     from secantus_server.server import START_ERRORS
 
     return START_ERRORS
 
 
 def check_driver() -> None:
-    """Check that pymongo can be imported and is recent enough.
+    """Check that pymongo can be imported and is not too old.
 
     Raises:
-        CannotStart: it is missing or too old.
+        CannotStart: pymongo is missing or too old.
     """
     try:
         import pymongo

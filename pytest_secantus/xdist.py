@@ -1,8 +1,8 @@
 """Cooperation of parallel pytest processes: this process's identity, a shared directory, and work done once for all processes.
 
 Every process of a run holds a lock on its file in the run's directory; the operating system releases the lock when the process ends,
-even if it was killed. A directory without a held lock belongs to a finished run, and the next run removes it. Workers leave
-it to the process that started them, because one may finish before another has begun.
+even if the process was killed. A directory without a held lock belongs to a finished run, and the next run removes it. Workers leave
+the removal to the process that started them, because one may finish before another has begun.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def file_lock(path: Path, *, blocking: bool = True) -> BaseFileLock:
     """Return a lock file; import filelock only when one is needed.
 
     Arguments:
-        blocking: whether to wait for the lock. There is no timeout: it would never expire in a test that has stopped the clock.
+        blocking: whether to wait for the lock. There is no timeout: in a test that has stopped the clock, it would never expire.
     """
     from filelock import FileLock
 
@@ -73,7 +73,7 @@ class RunDirectory:
     def open(self) -> list[Path]:
         """Create the directory if necessary, enter it, then remove dead runs.
 
-        Returns the journals of dead runs that name databases on an external server.
+        Returns the journals of dead runs. They name databases on an external server.
         """
         self._base.mkdir(parents=True, exist_ok=True, mode=0o700)
         with base_lock(self._base):
@@ -104,7 +104,7 @@ class RunDirectory:
         shutil.rmtree(self._storage, ignore_errors=True)
 
     def once(self, name: str, build: Callable[[Path], None]) -> Path:
-        """Return the directory `name`, filled by `build` in the first process to need it; the others wait.
+        """Return the directory `name`. The first process that needs it lets `build` fill it; the others wait.
 
         An error from `build` is raised in its caller, and the next process tries again.
         """
@@ -123,19 +123,19 @@ class RunDirectory:
 
 
 def base_lock(base: Path) -> BaseFileLock:
-    """Return the lock held while runs are entered, left and removed, so that no process removes a run that is being created."""
+    """Return the lock that is held while a run is entered, left or removed, so that no process removes a run that is being created."""
     return file_lock(base / "sweep.lock")
 
 
 def sweep_if_there(base: Path) -> None:
-    """Remove dead runs if the parent directory exists; otherwise this costs nothing."""
+    """Remove dead runs if the parent directory exists. Otherwise do nothing, at no cost."""
     if base.exists():
         with base_lock(base):
             sweep(base)
 
 
 def sweep(base: Path) -> list[Path]:
-    """Remove the directories of dead runs. Keep those with journals, and return the journals."""
+    """Remove the directories of dead runs, except those with journals; return the journals."""
     journals: list[Path] = []
     for run in sorted(base.glob("run-*")):
         journals += sweep_run(run)
@@ -143,7 +143,7 @@ def sweep(base: Path) -> list[Path]:
 
 
 def sweep_run(run: Path) -> list[Path]:
-    """Remove one run's directory if none of its processes lives and it has no journal; return its journals."""
+    """Remove a run's directory if none of its processes is alive and it has no journal; return its journals."""
     if any(is_held(path) for path in run.glob(f"*{LOCK}")):
         return []
     journals = sorted(run.glob(f"*{JOURNAL}"))

@@ -1,5 +1,5 @@
-"""A console for a MongoDB server in the browser. It speaks to the server only as a client, through pymongo.
+"""A browser console for a MongoDB server. It talks to the server only as a client, through pymongo.
 
-`secantusdb --console` and `SecantusDBServer(console=True)` run it in a process of its own; `secantusdb-admin` runs it for any server.
-Nothing here is imported by the server's process.
+`secantusdb --console` and `SecantusDBServer(console=True)` run the console in its own process; `secantusdb-admin` runs it for any server.
+The server's process imports nothing from this package.
 """

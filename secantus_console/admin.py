@@ -1,4 +1,4 @@
-"""`secantusdb-admin`: the console for a server elsewhere."""
+"""`secantusdb-admin`: the console for a server that runs elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secantus_console.extra import INSTALL, is_installed
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_INVALID: Final = 2
-#: A connection string with a password does not belong on a command line, which other users of the machine can read.
+#: The environment variable for a connection string with a password: other users of the machine can read a command line.
 URI_VARIABLE: Final = "SECANTUS_ADMIN_URI"
 
 
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(uri: str, given: argparse.Namespace) -> int:
-    # Imported when the packages are known to be there.
+    # Imported only after the check that the packages are installed.
     from secantus_console.console import Console
     from secantus_console.errors import InputError
     from secantus_console.options import ConsoleOptions
@@ -74,14 +74,14 @@ def _serve(uri: str, given: argparse.Namespace) -> int:
 
 
 def _reason(error: OSError | OverflowError) -> str:
-    """Return why a socket cannot listen, without the address, which Python's message may repeat."""
+    """Return the reason why a socket cannot listen. Omit the address, which Python's message may repeat."""
     if isinstance(error, OverflowError):
         return "the port must be between 0 and 65535"
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
 
 
 def _announce(address: str, token: str, *, opens: bool) -> None:
-    """Print an address with a one-time token, or open it."""
+    """Print the console's address with a one-time token, or open it in the browser."""
     url = f"http://{address}/?token={token}"
     print(f"console: {url}", flush=True)
     if opens:

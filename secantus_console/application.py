@@ -33,7 +33,7 @@ _STATIC: Final = {
     "icon.svg": "image/svg+xml",
 }
 _READ_ONLY: Final = "This console is read-only: start it with --console-write to change anything."
-# MongoDB's codes for a missing privilege and a missing or failed login.
+# MongoDB's error codes for a missing privilege, a missing login and a failed login.
 _UNAUTHORIZED: Final = (13, 18)
 
 
@@ -58,7 +58,7 @@ async def _static(request: Request) -> Response:
 
 
 def _enter(renderer: Renderer, sessions: Sessions) -> Callable[[Request], Any]:
-    """Return the page for a browser without a session: it can have a new token printed where the console runs."""
+    """Return the page for a browser without a session. On this page the user can ask for a new token, which is printed in the terminal."""
 
     async def enter(request: Request) -> Response:
         if request.method == "POST":
@@ -81,7 +81,7 @@ def _not_found(renderer: Renderer) -> Callable[[Request, Exception], Any]:
 
 
 def _endpoint(entry: Entry, console: Console, renderer: Renderer) -> Callable[[Request], Any]:
-    """Return the function that answers requests of a route."""
+    """Return the function that answers the requests of a route."""
 
     async def endpoint(request: Request) -> Response:
         session: Session = request.scope["session_of_console"]
@@ -102,7 +102,7 @@ def _endpoint(entry: Entry, console: Console, renderer: Renderer) -> Callable[[R
 
 
 def _check_form(entry: Entry, console: Console, session: Session, request: Request, fields: dict[str, str]) -> None:
-    """Check the form's token, and that the console may write.
+    """Check the form's token, and that the console may write if the route writes.
 
     Raises:
         NotAllowed: the token is missing or wrong, or the console is read-only.

@@ -1,4 +1,4 @@
-"""Charts of a few lines over time as SVG. Colours are classes of the stylesheet, because inline style is not allowed."""
+"""Line charts over time as SVG. Colours are classes of the stylesheet, because inline styles are not allowed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def chart(title: str, lines: Mapping[str, Points]) -> Markup:
     """Return a chart.
 
     Arguments:
-        title: what it shows, for readers of the screen.
-        lines: the points of each line: a time in milliseconds, and a value.
+        title: what the chart shows, for screen readers.
+        lines: the points of each line; a point is a time in milliseconds and a value.
     """
     times = [time for points in lines.values() for time, _value in points]
     if len(set(times)) < 2:
@@ -57,7 +57,7 @@ def _y(value: float, top: float) -> float:
 
 
 def nice(value: float) -> float:
-    """Return a round number that is at least the value: 1, 2 or 5 and zeros."""
+    """Round up to a round number: 1, 2 or 5 times a power of 10."""
     step = 1.0
     while step < value:
         for factor in (2, 5, 10):
@@ -68,7 +68,7 @@ def nice(value: float) -> float:
 
 
 def short(value: float) -> str:
-    """Return a number with a letter for thousands, millions or billions."""
+    """Format a number with a letter for thousands, millions or billions."""
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= limit:
             return f"{value / limit:g}{letter}"

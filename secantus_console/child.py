@@ -1,4 +1,4 @@
-"""The console's process beside a server: its configuration comes through standard input, whose end is also its end.
+"""The console's child process next to a server. It reads its configuration from standard input, and ends when standard input ends.
 
 The lines of standard input are JSON: first the options, then, for a paused test, `{"test": ...}`. Standard output carries
 `{"resume": true}` and further one-time tokens, one JSON document per line.
@@ -23,7 +23,7 @@ LISTENER: Final = 3
 
 
 def main() -> None:
-    """Serve until the parent closes standard input or ends; then end at once."""
+    """Serve until the parent closes standard input or ends; then exit immediately."""
     start = json.loads(sys.stdin.readline())
     listener = socket.socket(fileno=LISTENER)
     host, port = start["host"], listener.getsockname()[1]
@@ -36,11 +36,11 @@ def main() -> None:
     for line in sys.stdin:
         if view is not None:
             view.show(json.loads(line)["test"])
-    # The server has ended, or is about to. Closing the client would look for the server for seconds, to end its sessions.
+    # The server has ended or is about to. Closing the client would try for seconds to reach the server in order to end its sessions.
     os._exit(0)
 
 
-_WRITING: Final = threading.Lock()  # one line at a time on standard output
+_WRITING: Final = threading.Lock()  # keeps lines on standard output from mixing
 
 
 def _say(message: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from secantus_console.options import ConsoleOptions
 from secantus_console.samples import Samples
 from secantus_console.test_view import TestView
 
-#: The name under which the server knows the console's connections.
+#: The application name of the console's connections on the server.
 APP_NAME: Final = "secantus-console"
 _SELECTION_TIMEOUT_MS: Final = 4000
 
@@ -24,7 +24,7 @@ class Console:
 
     Arguments:
         options: the options.
-        test_view: the tests that this console shows, or None.
+        test_view: the view of the paused test, or None without pytest.
 
     Raises:
         InputError: the connection string is invalid.
@@ -36,11 +36,11 @@ class Console:
         self.samples = Samples()
         self.client = self.connect()
         nodes = parse_uri(options.uri, validate=False)["nodelist"] if options.uri.startswith("mongodb://") else []
-        #: The server's address, without user and password.
+        #: The server's address without user and password.
         self.server = ", ".join(f"{host}:{port}" if port else str(host) for host, port in nodes) or "the server"
 
     def connect(self, user: str | None = None, password: str | None = None, source: str | None = None) -> MongoClient[dict[str, Any]]:
-        """Return a client, for a user or for that of the connection string.
+        """Return a client for the given user, or for the user of the connection string.
 
         Raises:
             InputError: the connection string is invalid.

@@ -1,6 +1,6 @@
-"""Extended JSON as people read and edit it: relaxed, but with the exact type of each number.
+"""Extended JSON for reading and editing: relaxed, but with the exact type of each number.
 
-An int32 is `5`, an int64 `{"$numberLong": "5"}`, a double `5.0`, so that saving a document that was not edited does not change it.
+An int32 is `5`, an int64 `{"$numberLong": "5"}`, a double `5.0`. Saving an unedited document therefore does not change it.
 https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/
 """
 
@@ -21,12 +21,12 @@ _OPTIONS: Final = JSONOptions(json_mode=JSONMode.RELAXED, tz_aware=True)
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
-    """Return the text of a value."""
+    """Return a value as Extended JSON."""
     return json.dumps(plain(value), indent=indent, ensure_ascii=False)
 
 
 def plain(value: Any) -> Any:
-    """Return a value made of JSON's types."""
+    """Convert a value to JSON's types."""
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -41,18 +41,18 @@ def plain(value: Any) -> Any:
 
 
 def canonical(value: Any) -> str:
-    """Return the canonical text of a value, which keeps every type."""
+    """Return a value as canonical Extended JSON, which keeps every type."""
     return json_util.dumps(value, json_options=CANONICAL_JSON_OPTIONS)
 
 
 def loads(text: str, what: str) -> Any:
-    """Return the value of a text.
+    """Parse Extended JSON.
 
     Arguments:
-        what: what the text is, for the error.
+        what: the name of the text for the error message.
 
     Raises:
-        InputError: it is not Extended JSON.
+        InputError: the text is not Extended JSON.
     """
     try:
         return json_util.loads(text, json_options=_OPTIONS)
@@ -65,10 +65,10 @@ def loads(text: str, what: str) -> Any:
 
 
 def document(text: str, what: str) -> dict[str, Any]:
-    """Return the document of a text.
+    """Parse a document.
 
     Raises:
-        InputError: it is not a document.
+        InputError: the text is not a document.
     """
     value = loads(text, what)
     if not isinstance(value, dict):
@@ -77,10 +77,10 @@ def document(text: str, what: str) -> dict[str, Any]:
 
 
 def documents(text: str, what: str) -> list[dict[str, Any]]:
-    """Return the documents of a text: one document, an array of them, or one per line.
+    """Parse documents: one document, an array of documents, or one document per line.
 
     Raises:
-        InputError: it contains anything else.
+        InputError: the text contains anything else.
     """
     try:
         value = loads(text, what)

@@ -8,8 +8,8 @@ class InputError(Exception):
 
 
 class NotAllowed(Exception):
-    """The console may not do this; the message says why."""
+    """The console is not allowed to do this; the message says why."""
 
 
 class NotThere(Exception):
-    """There is no such page or document."""
+    """The requested page or document does not exist."""

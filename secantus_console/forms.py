@@ -1,4 +1,4 @@
-"""The body of a form's request."""
+"""Parsing of a form request's body."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from starlette.requests import Request
 
 from secantus_console.errors import InputError
 
-#: The longest body: the longest document, three bytes for each of its characters.
+#: The maximum length of a body: the maximum document size, with three bytes for each character.
 MAX_BYTES: Final = 64 << 20
 _TYPE: Final = "application/x-www-form-urlencoded"
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a form.
+    """Read the fields of a form.
 
     Raises:
-        InputError: the body is too long, or no form.
+        InputError: the body is too long, or is not a form.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip() != _TYPE:
         raise InputError(f"The request must be a form ({_TYPE}).")

@@ -1,4 +1,4 @@
-"""The gate before every page: the Host and Origin headers, the session's cookie, and the headers of each response.
+"""The check before every page: the Host and Origin headers, the session cookie, and the headers of each response.
 
 https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 """
@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from secantus_console.options import ConsoleOptions
 from secantus_console.sessions import Sessions
 
-#: The name of the cookie; a browser sends a host's cookies to all of its ports, so the port follows.
+#: The name of the cookie, to which the port is appended: a browser sends a host's cookies to all of its ports.
 COOKIE: Final = "secantus_console_"
-#: Paths that need no session: they show nothing of the server.
+#: Paths that need no session, since they show no data of the server.
 OPEN_PATHS: Final = ("/static/", "/enter")
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -34,10 +34,10 @@ _HEADERS: Final = {
 
 
 class Guard:
-    """Answers requests that are not allowed, and passes the others to the application.
+    """Refuses requests that are not allowed, and passes the others to the application.
 
     Arguments:
-        app: the application behind the gate.
+        app: the application that receives allowed requests.
         options: the console's options.
         sessions: the open sessions.
     """
@@ -49,9 +49,9 @@ class Guard:
         self._cookie = f"{COOKIE}{options.port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer or pass on one request."""
+        """Refuse one request, or pass it on."""
         if scope["type"] != "http":
-            # No page uses websockets; a lifespan message has no headers.
+            # No page uses websockets, and a lifespan message has no headers.
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
@@ -68,7 +68,7 @@ class Guard:
         await (answer or self._app)(scope, receive, send_with_headers)
 
     def _answer(self, scope: Scope) -> Response | None:
-        """Return the answer to a request that may not pass, or to a token; put the session of any other into the scope."""
+        """Return the response to a refused request, or to one with a token. For any other request, store its session in the scope."""
         headers = Headers(scope=scope)
         if not self._is_ours(headers.get("host", "")):
             return PlainTextResponse("This host name is not the console's: open the address that the console printed.\n", 421)
@@ -93,10 +93,10 @@ class Guard:
         return answer
 
     def _is_ours(self, host: str) -> bool:
-        """Return whether a Host header names this console. A page of another site that resolves to our address has its own name.
+        """Return whether a Host header names this console. This refuses pages of other sites whose name resolves to our address.
 
-        A console on loopback answers to loopback names only; one on another address to that name, this machine's name and to any IP
-        address, which no other site's name can be.
+        A console on a loopback address accepts only loopback names. A console on another address accepts that name, this machine's name and
+        any IP address, since another site's name cannot be an IP address.
         """
         name, port = _split(host)
         if port != self._options.port:
@@ -107,7 +107,7 @@ class Guard:
         return address is not None or name in ("localhost", self._options.host.lower(), socket.gethostname().lower())
 
     def _is_same_origin(self, headers: Headers) -> bool:
-        """Return whether no header says that another site sent the request. A link from there may lead to a page."""
+        """Return whether the headers allow that this site sent the request. Links from other sites may lead to pages."""
         origin = headers.get("origin")
         if origin is not None and origin != f"http://{headers['host']}":
             return False
@@ -116,7 +116,7 @@ class Guard:
 
 
 def _split(host: str) -> tuple[str, int]:
-    """Return the name and the port of a Host header; the port is -1 if it is invalid."""
+    """Split a Host header into name and port; the port is -1 if the header is invalid."""
     name, separator, port = host.rpartition(":")
     if not separator or host.endswith("]"):
         name, port = host, "80"
@@ -136,7 +136,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _cookie(headers: Headers, name: str) -> str | None:
-    """Return the value of a cookie."""
+    """Return the value of a cookie, or None."""
     try:
         cookie = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:

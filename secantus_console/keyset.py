@@ -1,7 +1,7 @@
-"""Pages of a sorted query by key: a page begins after the sort key of the last document of the page before.
+"""Paging of a sorted query by key: a page begins after the sort key of the last document of the previous page.
 
-A condition on a field selects too much where the field is an array, because any element may satisfy it. Therefore each condition is a
-superset, and the documents whose own sort key is not after the last one are left out. A condition compares values of one type only,
+A condition on a field selects too much if the field is an array, because any element may satisfy it. Therefore each condition selects a
+superset, and documents whose own sort key is not after the last one are skipped. A condition compares values of one type only,
 so a page continues with the types that follow in MongoDB's order:
 https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
 """
@@ -28,7 +28,7 @@ from secantus_server.mql.sort import SortPattern
 Filter = dict[str, Any]
 
 _NAN: Final = float("nan")
-# The types in their order; each with conditions that select the whole type.
+# The types in MongoDB's order, each with conditions that select all values of the type.
 _TYPES: Final[dict[str, tuple[Any, ...]]] = {
     "minKey": ({"$eq": MinKey()},),
     "undefined": ({"$eq": []}, {"$type": 6}),
@@ -47,7 +47,7 @@ _TYPES: Final[dict[str, tuple[Any, ...]]] = {
 }
 _ORDER: Final = tuple(_TYPES)
 _GROUPS: Final = {"int": "number", "long": "number", "double": "number", "decimal": "number", "symbol": "string"}
-# An _id has none of these types.
+# An _id cannot have one of these types.
 _NO_IDS: Final = frozenset(["undefined", "array"])
 
 
@@ -56,23 +56,23 @@ class Position:
     """The sort key of a page's last document.
 
     Arguments:
-        key: the key's bytes, in whose order the documents are.
-        values: the values of the first two sort fields, each as `{"v": value}`; `{}` for an empty array, whose sort key is undefined.
+        key: the bytes of the sort key; documents are ordered by these bytes.
+        values: the values of the first two sort fields, each as `{"v": value}`, or `{}` for an empty array, whose sort key is undefined.
     """
 
     key: bytes
     values: tuple[Filter, ...]
 
     def packed(self) -> dict[str, Any]:
-        """Return a document for a permalink."""
+        """Return the position as a document, for a permalink."""
         return {"key": self.key.hex(), "values": list(self.values)}
 
     @staticmethod
     def unpacked(document: Filter) -> Position:
-        """Return the position of a permalink.
+        """Return the position from a permalink's document.
 
         Raises:
-            InputError: it was not made by `packed`.
+            InputError: the document was not made by `packed`.
         """
         try:
             values = tuple({"v": value["v"]} if value else {} for value in document["values"])
@@ -84,13 +84,13 @@ class Position:
 
 
 class Order:
-    """The order of a query's documents: its sort, and `_id` among equal ones.
+    """The order of a query's documents: by the sort, and by `_id` among documents with equal sort keys.
 
     Arguments:
         sort: the sort document.
 
     Raises:
-        InputError: the sort is invalid, or none that has pages.
+        InputError: the sort is invalid, or does not support pages.
     """
 
     def __init__(self, sort: Filter) -> None:
@@ -102,13 +102,13 @@ class Order:
         except CommandError as error:
             raise InputError(f"The sort is invalid: {error.message}.") from None
         self._parts = list(self.sort.items())
-        #: The sort without an `_id` at its end; empty for a sort by `_id` alone.
+        #: The sort without a final `_id`; empty for a sort by `_id` alone.
         self.prefix: Filter = dict(self._parts[:-1]) if self._parts[-1][0] == "_id" else dict(self._parts)
         prefix = {path: int(way) for path, way in self.prefix.items()}
         self._prefix_pattern = SortPattern.parse(prefix, ParseContext()) if prefix else self._pattern
 
     def position(self, document: RawBSONDocument) -> Position:
-        """Return the position of a document."""
+        """Return the position of a document in this order."""
         raw = bytes(document.raw)
         value = decode(raw)
         return Position(self._pattern.key(raw), tuple(_foremost(value, path, way < 0) for path, way in self._parts[:2]))
@@ -118,11 +118,11 @@ class Order:
         return sorted(documents, key=lambda document: self._pattern.key(bytes(document.raw)))
 
     def prefix_key(self, document: RawBSONDocument) -> bytes:
-        """Return the key of a document in the sort without `_id`."""
+        """Return the sort key of a document without `_id`."""
         return self._prefix_pattern.key(bytes(document.raw))
 
     def tie_filter(self, document: RawBSONDocument) -> Filter:
-        """Return a filter that selects the documents with a document's key in the sort without `_id`, and maybe others."""
+        """Return a filter that selects at least the documents whose sort key without `_id` equals that of the given document."""
         (path, _way), *_others = self._parts
         return _equal(path, self.position(document).values[0])
 
@@ -131,7 +131,7 @@ class Order:
         return self._pattern.key(bytes(document.raw)) > position.key
 
     def filters(self, position: Position) -> list[Filter]:
-        """Return filters that select the documents after a position, and maybe some before; to be run one after the other."""
+        """Return filters, to be run in sequence, that select the documents after a position. They may also select some before it."""
         (path, way), *others = self._parts
         value = position.values[0]
         if path == "_id":
@@ -148,12 +148,12 @@ class Order:
 def read_page(
     order: Order, position: Position | None, size: int, find: Callable[[Filter | None, int], list[RawBSONDocument]]
 ) -> tuple[list[RawBSONDocument], Position | None]:
-    """Return the documents of a page, and the position for the next one, or None if there is none.
+    """Return the documents of a page, and the position from which the next page continues; None if this is the last page.
 
     Arguments:
-        position: where the page begins; None for the first one.
+        position: the position after which the page begins; None for the first page.
         size: the number of documents.
-        find: runs the query with a further filter and a limit, in the order's sort.
+        find: runs the query in the given order, with an additional filter and a limit.
     """
     if position is None:
         found = find(None, size + 1)
@@ -168,7 +168,7 @@ def read_page(
 
 
 def _read(order: Order, position: Position, size: int, find: Callable[[int], list[RawBSONDocument]]) -> list[RawBSONDocument]:
-    """Return up to `size` documents after a position; as many more are read as there are documents to be left out."""
+    """Return up to `size` documents after a position. Read additional documents in place of those that must be skipped."""
     limit = size
     while True:
         found = find(limit)
@@ -179,7 +179,7 @@ def _read(order: Order, position: Position, size: int, find: Callable[[int], lis
 
 
 def _beyond(path: str, wrapped: Filter, way: int, *, strict: bool) -> Iterator[Filter]:
-    """Yield the conditions for values that follow a value in a direction: first those of its type."""
+    """Yield the conditions for values that follow a value in a direction. The first ones are for values of the same type."""
     kind, value = _kind(wrapped), wrapped.get("v")
     is_nan = kind == "number" and value != value
     if kind in ("number", "string", "object", "binData", "objectId", "bool", "date", "timestamp") and not is_nan:
@@ -211,7 +211,7 @@ def _whole(path: str, kind: str) -> list[Filter]:
     """Return conditions that select all values of a type."""
     conditions = [{path: condition} for condition in _TYPES[kind]]
     if kind == "null" and "." in path:
-        # Elements of an array that have no such field have the key null, but `{path: null}` does not match all of them.
+        # Elements of an array that lack the field have the key null, but `{path: null}` does not match all of them.
         parts = path.split(".")
         parents = [".".join(parts[:length]) for length in range(1, len(parts))]
         conditions += [{path: {"$exists": False}}, *({f"{parent}.0": {"$exists": True}} for parent in parents)]
@@ -219,7 +219,7 @@ def _whole(path: str, kind: str) -> list[Filter]:
 
 
 def _kind(wrapped: Filter) -> str:
-    """Return the type of a value, as in `_TYPES`."""
+    """Return the type of a value, by its name in `_TYPES`."""
     if not wrapped:
         return "undefined"
     name = type_name(decode(encode_bson(wrapped))["v"])
@@ -227,14 +227,14 @@ def _kind(wrapped: Filter) -> str:
 
 
 def _foremost(document: Filter, path: str, last: bool) -> Filter:
-    """Return the value by which a document is sorted by a path: the smallest or greatest element of an array."""
+    """Return the value by which a document is sorted at a path; for an array, its smallest or greatest element."""
     found = sorted(_leaves(document, path.split(".")), key=cmp_to_key(compare_values))
     value = found[-1 if last else 0]
     return {} if value is UNDEFINED else decode_bson(encode({"v": value}))
 
 
 def _leaves(value: Any, path: list[str]) -> list[Any]:
-    """Return the values at a path, with an array's items instead of the array; None where the path is missing."""
+    """Return the values at a path, with the elements in place of an array, and None where the path is missing."""
     if not path:
         if type(value) is not list:
             return [value]

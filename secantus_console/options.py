@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ConsoleOptions:
-    """What a console serves.
+    """The options of a console.
 
     Arguments:
-        uri: the connection string of the server; it stays in memory.
-        host: the address that the console listens on, as it was given.
-        port: the port that it listens on.
-        write: whether pages may change anything on the server.
+        uri: the connection string of the server; it is kept only in memory.
+        host: the address that the console listens on, as the user gave it.
+        port: the port that the console listens on.
+        write: whether pages may change data or settings of the server.
         client_options: further options of `MongoClient`, such as the certificate authority.
         time_limit_ms: the time limit of each query.
     """
@@ -27,6 +27,6 @@ class ConsoleOptions:
 
     @property
     def address(self) -> str:
-        """The host and the port as they appear in a URL."""
+        """The host and port as they appear in a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"

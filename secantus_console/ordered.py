@@ -1,4 +1,4 @@
-"""Reading the first documents of a query in an order that ends with `_id`, without sorting everything because of the `_id`."""
+"""Reads the first documents of a query in an order that ends with `_id`, without sorting all matches by `_id`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from secantus_console.keyset import Filter, Order
 
-#: How long a scan in the order of `_id` may take before the matches are sorted instead.
+#: The time limit of a scan in `_id` order. After it, the matches are sorted instead.
 SCAN_MS: Final = 250
 
 
 class OrderedReader:
-    """Runs a query in an order.
+    """Runs a query in a given order.
 
     Arguments:
-        collection: the collection, whose documents are raw.
+        collection: the collection, configured to return raw documents.
         query: the filter.
         order: the order.
         time_limit_ms: the time limit of each command.
@@ -33,7 +33,7 @@ class OrderedReader:
         self._is_indexed: bool | None = None
 
     def read(self, condition: Filter | None, most: int) -> list[RawBSONDocument]:
-        """Return the first documents that also satisfy a condition."""
+        """Return the first documents of the query that also satisfy a condition."""
         query = self._both(condition)
         if not self._order.prefix:
             return self._by_id(query, most) if self._query else self._find(query, self._order.sort, most)
@@ -51,30 +51,30 @@ class OrderedReader:
         return list(self._collection.find(query, sort=list(sort.items()) or None, limit=most, **options))
 
     def _by_id(self, query: Filter, most: int) -> list[RawBSONDocument]:
-        """Return the first matches by `_id`. An index that selects many matches does not have their order: then a scan is quicker."""
+        """Return the first matches by `_id`. If an index selects many matches in another order, a scan by `_id` is faster."""
         found = self._find(query, {}, most)
         if len(found) < most:
             return self._order.sorted(found)
         try:
             return self._find(query, self._order.sort, most, hint=[("_id", 1)], max_time_ms=min(SCAN_MS, self._time_limit_ms))
         except (ExecutionTimeout, OperationFailure):
-            # The scan took too long, or the collection has no such index.
+            # The scan exceeded its time limit, or the collection has no such index.
             return self._find(query, self._order.sort, most)
 
     def _has_index(self) -> bool:
-        """Return whether an index has the order's fields before `_id`: then its documents come without a sort."""
+        """Return whether an index begins with the order's fields (without `_id`), so that it supplies this order without a sort."""
         if self._is_indexed is None:
             wanted = list(self._order.prefix.items())
             turned = [(path, -way) for path, way in wanted]
-            # A key of a raw document is raw, too.
+            # The keys in a raw document are raw documents, too.
             keys = [[(path, way) for path, way in index["key"].items()][: len(wanted)] for index in self._collection.list_indexes()]
             self._is_indexed = wanted in keys or turned in keys
         return self._is_indexed
 
     def _by_groups(self, query: Filter, most: int) -> list[RawBSONDocument]:
-        """Return the first documents of the sort, ordered by `_id` where sort keys are equal.
+        """Return the first documents of the sort. Documents with equal sort keys are ordered by `_id`.
 
-        Only the last group of equal sort keys is read again.
+        Only the last group of documents with equal sort keys is read again.
         """
         order = self._order
         found = self._find(query, order.prefix, most)

@@ -1,4 +1,4 @@
-"""What a page's handler gets and returns."""
+"""What the handler of a page receives and returns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from secantus_console.console import Console
 from secantus_console.errors import InputError
 from secantus_console.sessions import Session
 
-#: The name that a collection or database must have typed to be dropped.
+#: The form field in which the user types the name of a collection or database to confirm its drop.
 CONFIRM: Final = "confirm"
 
 
@@ -25,10 +25,10 @@ class Page:
     """A page: the data of its JSON form, and the template of its HTML.
 
     Arguments:
-        template: the file in templates/.
+        template: the template's file name in templates/.
         title: the title.
-        data: the content.
-        status: the HTTP status.
+        data: the content of the page.
+        status: the HTTP status of the response.
     """
 
     template: str
@@ -39,11 +39,11 @@ class Page:
 
 @dataclass
 class Moved:
-    """A redirect after a post.
+    """A redirect after a POST.
 
     Arguments:
-        url: where to.
-        notice: what was done.
+        url: the target.
+        notice: a message about what was done.
     """
 
     url: str
@@ -52,12 +52,12 @@ class Moved:
 
 @dataclass
 class Download:
-    """A file that the browser saves.
+    """A file for the browser to save.
 
     Arguments:
-        name: its name.
-        media_type: its type.
-        pieces: its content.
+        name: the file name.
+        media_type: the media type.
+        pieces: the content.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Call:
 
     Arguments:
         console: the console.
-        session: the session of the user.
+        session: the session of the browser.
         fields: the query parameters, or the fields of the form.
     """
 
@@ -93,14 +93,14 @@ class Call:
         return self.console.options.time_limit_ms
 
     def text(self, name: str, default: str = "") -> str:
-        """Return a parameter."""
+        """Return a parameter, or the default if it is missing."""
         return self.fields.get(name, default).strip() or default
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
-        """Return a parameter that is a whole number.
+        """Parse a parameter that is a whole number.
 
         Raises:
-            InputError: it is not, or is out of range.
+            InputError: the parameter is not a whole number, or is out of range.
         """
         text = self.text(name, str(default))
         if not (text.isascii() and text.isdigit()) or len(text) > 9 or not least <= int(text) <= most:
@@ -108,18 +108,18 @@ class Call:
         return int(text)
 
     def document(self, name: str) -> dict[str, Any]:
-        """Return a parameter that is a document; `{}` without one.
+        """Parse a parameter that is a document. Return `{}` if it is missing.
 
         Raises:
-            InputError: it is not a document.
+            InputError: the parameter is not a document.
         """
         return ejson.document(self.text(name, "{}"), f"The {name}")
 
     def pipeline(self, name: str = "pipeline") -> list[dict[str, Any]]:
-        """Return a parameter that is a pipeline; `[]` without one.
+        """Parse a parameter that is a pipeline. Return `[]` if it is missing.
 
         Raises:
-            InputError: it is not an array of documents with one field each.
+            InputError: the parameter is not an array of documents with one field each.
         """
         value = ejson.loads(self.text(name, "[]"), "The pipeline")
         if not isinstance(value, list) or not all(isinstance(stage, dict) and len(stage) == 1 for stage in value):
@@ -127,7 +127,7 @@ class Call:
         return value
 
     def required(self, name: str) -> str:
-        """Return a parameter.
+        """Return a parameter that must be given.
 
         Raises:
             InputError: it is missing.
@@ -139,10 +139,10 @@ class Call:
 
     @property
     def database(self) -> Database[dict[str, Any]]:
-        """The database that `db` names.
+        """The database named by the parameter `db`.
 
         Raises:
-            InputError: there is no such parameter, or no database can have this name.
+            InputError: the parameter is missing, or is not a valid database name.
         """
         try:
             return self.client.get_database(self.required("db"))
@@ -151,10 +151,10 @@ class Call:
 
     @property
     def collection(self) -> Collection[dict[str, Any]]:
-        """The collection that `db` and `collection` name.
+        """The collection named by the parameters `db` and `collection`.
 
         Raises:
-            InputError: a parameter is missing, or no collection can have this name.
+            InputError: a parameter is missing, or is not a valid name.
         """
         try:
             return self.database.get_collection(self.required("collection"))
@@ -162,10 +162,10 @@ class Call:
             raise InputError(f"The name of the collection is invalid: {error}.") from None
 
     def check_typed(self, name: str) -> None:
-        """Check that the user has typed a name to confirm.
+        """Check that the user typed the given name to confirm.
 
         Raises:
-            InputError: the name is another one.
+            InputError: the user typed something else.
         """
         if self.fields.get(CONFIRM, "") != name:
             raise InputError(f"Nothing was done: type {name} to confirm.")
@@ -179,10 +179,10 @@ class Entry:
     """A route.
 
     Arguments:
-        path: the path.
-        handler: answers a request.
+        path: the URL path.
+        handler: the function that answers requests.
         method: GET or POST.
-        writes: whether it may be used only by a console that may write.
+        writes: whether the route is refused if the console is read-only.
     """
 
     path: str

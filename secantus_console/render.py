@@ -1,4 +1,4 @@
-"""Rendering of templates; every value is escaped."""
+"""Rendering of templates. Every value is escaped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Renderer:
     """Renders pages.
 
     Arguments:
-        console: the console that the pages belong to.
+        console: the console to which the pages belong.
     """
 
     def __init__(self, console: Console) -> None:
@@ -42,9 +42,9 @@ class Renderer:
         """Return the HTML of a page.
 
         Arguments:
-            fields: the parameters of the request, for the forms.
+            fields: the parameters of the request, to fill the forms.
             path: the path of the request.
-            query: its query string.
+            query: the query string of the request.
         """
         notices: list[str] = []
         if session is not None:
@@ -64,18 +64,18 @@ class Renderer:
 
 
 def url(path: str, **parameters: Any) -> str:
-    """Return a URL with the parameters that are not empty."""
+    """Return a URL with those parameters that are not empty."""
     given = {name: str(value) for name, value in parameters.items() if value not in (None, "")}
     return f"{path}?{urlencode(given)}" if given else path
 
 
 def pretty(value: Any) -> str:
-    """Return a document over several lines."""
+    """Format a document over several lines."""
     return ejson.dumps(value, indent=2)
 
 
 def size(value: Any) -> str:
-    """Return a number of bytes with a unit."""
+    """Format a number of bytes with a unit."""
     if not isinstance(value, int | float):
         return "–"
     number, unit = float(value), 0
@@ -85,12 +85,12 @@ def size(value: Any) -> str:
 
 
 def count(value: Any) -> str:
-    """Return a number with separators."""
+    """Format a number with thousands separators."""
     return f"{value:,}" if isinstance(value, int) else "–" if value is None else f"{value:,.1f}" if isinstance(value, float) else str(value)
 
 
 def duration(seconds: Any) -> str:
-    """Return a time span in its two largest units."""
+    """Format a time span in its two largest units."""
     if not isinstance(seconds, int | float):
         return "–"
     if seconds < 1:

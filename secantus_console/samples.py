@@ -1,4 +1,4 @@
-"""The samples of serverStatus from which the charts are drawn."""
+"""The samples of serverStatus that the charts show."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-#: How many samples are kept: ten minutes at one per two seconds.
+#: The number of samples kept: ten minutes at one sample per two seconds.
 MAX_SAMPLES: Final = 300
-#: Samples closer than this are not kept, so that two open pages do not spoil the rates.
+#: The minimum time between samples; closer ones are dropped, so that two open pages do not distort the rates.
 MIN_INTERVAL_MS: Final = 900
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The counters of one moment.
+    """The counters at one moment.
 
     Arguments:
         time_ms: the server's time.
@@ -28,7 +28,7 @@ class Sample:
     values: dict[str, float]
 
 
-#: The charts: title, unit, whether the values are counters (shown as rates), and the lines with their places in serverStatus.
+#: The charts: title, unit, whether the values are counters (shown as rates), and the lines with their paths in serverStatus.
 CHARTS: Final[tuple[tuple[str, str, bool, dict[str, str]], ...]] = (
     ("Operations", "/s", True, {name: f"opcounters.{name}" for name in ("insert", "query", "update", "delete", "getmore", "command")}),
     ("Documents", "/s", True, {name: f"metrics.document.{name}" for name in ("inserted", "updated", "deleted", "returned")}),
@@ -49,7 +49,7 @@ class Samples:
         self._samples: deque[Sample] = deque(maxlen=MAX_SAMPLES)
 
     def add(self, status: Mapping[str, Any]) -> None:
-        """Keep the counters of a reply to serverStatus."""
+        """Store the counters in a reply to serverStatus."""
         values = {}
         for *_others, lines in CHARTS:
             for place in lines.values():
@@ -62,7 +62,7 @@ class Samples:
                 self._samples.append(Sample(time_ms, values))
 
     def lines(self, place: str, rate: bool) -> list[tuple[int, float]]:
-        """Return the points of a line: the time in milliseconds, and the value or its rate per second."""
+        """Return the points of a line. A point is a time in milliseconds, and a value or a rate per second."""
         with self._lock:
             found = [(sample.time_ms, sample.values[place]) for sample in self._samples if place in sample.values]
         if not rate:
@@ -72,7 +72,7 @@ class Samples:
 
 
 def _at(status: Mapping[str, Any], place: str) -> float | None:
-    """Return the number at a dotted place."""
+    """Return the number at a dotted path, or None."""
     value: Any = status
     for name in place.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

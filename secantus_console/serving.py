@@ -1,4 +1,4 @@
-"""Serving a console on a socket that already listens, in this thread or in a new one."""
+"""Serves a console on a listening socket, in this thread or in a new one."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from secantus_console.application import build
 from secantus_console.console import Console
 from secantus_console.sessions import Sessions
 
-#: How many requests may be open at a time; further ones are answered with 503.
+#: The maximum number of concurrent requests. Further requests are answered with 503.
 MAX_REQUESTS: Final = 64
 _END_TIMEOUT_S: Final = 5
 
 
 class Serving:
-    """A console that answers requests.
+    """A running HTTP server for a console.
 
     Arguments:
         console: the console.
         listener: the listening socket.
         token: the first one-time token.
-        announce: called with each further token.
+        announce: called with each new token.
     """
 
     def __init__(self, console: Console, listener: socket.socket, token: str, announce: Callable[[str], None]) -> None:
         self._console = console
         self._listener = listener
-        #: The sessions, which end with it.
+        #: The sessions; they end when serving ends.
         self.sessions = Sessions(announce, time.monotonic, token)
         config = uvicorn.Config(
             build(console, self.sessions),
@@ -49,7 +49,7 @@ class Serving:
         self._thread: threading.Thread | None = None
 
     def run(self) -> None:
-        """Answer requests until `stop` is called in another thread, or a signal ends it."""
+        """Answer requests until another thread calls `stop`, or a signal arrives."""
         try:
             self._server.run([self._listener])
         finally:
@@ -57,7 +57,7 @@ class Serving:
             self._console.close()
 
     def start(self) -> None:
-        """Answer requests in a thread."""
+        """Answer requests in a new thread."""
         self._thread = threading.Thread(target=self.run, name="secantus-console", daemon=True)
         self._thread.start()
 
@@ -69,7 +69,7 @@ class Serving:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
+    """Open a listening socket.
 
     Raises:
         OSError: the address cannot be bound.

@@ -1,4 +1,4 @@
-"""Sessions of the console's users: a one-time token opens one, a cookie continues it."""
+"""Sessions of the console's users. A one-time token opens a session; a cookie identifies it afterwards."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from pymongo import MongoClient
 
-#: A session ends when this many newer ones have been opened.
+#: A session ends once this many newer sessions have been opened.
 MAX_SESSIONS: Final = 32
-#: The least time between two new tokens.
+#: The minimum time between two new tokens.
 TOKEN_INTERVAL_S: Final = 2.0
 
 
@@ -22,11 +22,11 @@ class Session:
     """One browser's session.
 
     Arguments:
-        key: the value of its cookie.
-        csrf: the token that its posts carry.
-        client: the client of the user who has logged in, or None for the console's own client.
-        user: the name of that user.
-        notices: messages for its next page.
+        key: the value of the session's cookie.
+        csrf: the token that its POST requests must contain.
+        client: the client of the logged-in user, or None for the console's own client.
+        user: the name of the logged-in user.
+        notices: messages to show on its next page.
     """
 
     key: str
@@ -40,21 +40,21 @@ class Sessions:
     """The open sessions and the token that opens the next one.
 
     Arguments:
-        announce: called with each further token, to show its address in the terminal.
-        monotonic: the clock, in seconds.
+        announce: called with each new token, to print its address in the terminal.
+        monotonic: a monotonic clock, in seconds.
         token: the first token.
     """
 
     def __init__(self, announce: Callable[[str], None], monotonic: Callable[[], float], token: str) -> None:
         self._announce = announce
         self._monotonic = monotonic
-        self._lock = threading.Lock()  # guards the three below
+        self._lock = threading.Lock()  # guards the three attributes below
         self._token: str | None = token
         self._open: dict[str, Session] = {}
         self._renewed = float("-inf")
 
     def enter(self, token: str) -> Session | None:
-        """Open a session for the one-time token, which cannot be used again. Return None for any other token."""
+        """Open a session if the token is the current one-time token, which then becomes invalid. Otherwise return None."""
         with self._lock:
             if self._token is None or not hmac.compare_digest(token.encode(), self._token.encode()):
                 return None
@@ -68,7 +68,7 @@ class Sessions:
         return session
 
     def find(self, key: str | None) -> Session | None:
-        """Return the session of a cookie."""
+        """Return the session of a cookie's value, or None."""
         with self._lock:
             return self._open.get(key) if key else None
 
@@ -79,7 +79,7 @@ class Sessions:
         self._close(session)
 
     def renew(self) -> bool:
-        """Announce a new token, which replaces an unused one. Return False if the last one is too recent."""
+        """Announce a new token, which replaces an unused one. Return False if the previous one is too recent."""
         with self._lock:
             now = self._monotonic()
             if now - self._renewed < TOKEN_INTERVAL_S:
@@ -91,7 +91,7 @@ class Sessions:
         return True
 
     def close(self) -> None:
-        """End all sessions. A client that stays open delays the end of the process by the time that its monitors take."""
+        """End all sessions. Close their clients too: an open client's monitor threads would delay the exit of the process."""
         with self._lock:
             open_now = list(self._open.values())
             self._open.clear()

@@ -1,4 +1,4 @@
-"""The test at which a run of pytest has paused, as its process describes it."""
+"""The test at which a pytest run has paused, as described by the run's process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class TestView:
     """The paused test.
 
     Arguments:
-        resume: tells the run to go on.
+        resume: resumes the run.
     """
 
     def __init__(self, resume: Callable[[], None]) -> None:
@@ -21,17 +21,17 @@ class TestView:
 
     @property
     def state(self) -> dict[str, Any] | None:
-        """What the run says of the paused test; None while tests run."""
+        """The description of the paused test; None while tests run."""
         with self._lock:
             return self._state
 
     def show(self, state: dict[str, Any] | None) -> None:
-        """Show a test, or none."""
+        """Set the test to show; None for no test."""
         with self._lock:
             self._state = state
 
     def resume(self) -> bool:
-        """Tell the run to go on; return False if it is not paused."""
+        """Resume the run; return False if it is not paused."""
         with self._lock:
             if self._state is None:
                 return False

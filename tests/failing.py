@@ -1,4 +1,4 @@
-"""What a command fails with."""
+"""The error with which a command fails."""
 
 from __future__ import annotations
 

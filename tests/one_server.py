@@ -1,4 +1,4 @@
-"""One server for the tests of a module, reached over a real socket; each test has a database of its own."""
+"""One server for the tests of a module, reached over a real socket; each test has its own database."""
 
 from __future__ import annotations
 

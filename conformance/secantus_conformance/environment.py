@@ -21,7 +21,7 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class Environment:
-    """A server, for evaluating `runOnRequirements`. `uri` reaches the whole deployment, `direct_uri` a single node."""
+    """A server, for evaluating `runOnRequirements`. `uri` connects to the whole deployment, `direct_uri` to a single node."""
 
     uri: str
     direct_uri: str
@@ -114,7 +114,7 @@ def _parameters(client: MongoClient[Any]) -> dict[str, Any]:
 
 
 def _version(build: dict[str, Any]) -> tuple[int, ...]:
-    """Return the server's version; not every server splits it into an array."""
+    """Return the server's version. Some servers report it only as text, without the array."""
     parts = build.get("versionArray") or [int(part) for part in re.findall(r"\d+", str(build.get("version", "")))]
     return tuple(parts[:3])
 

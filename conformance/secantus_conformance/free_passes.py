@@ -1,4 +1,4 @@
-"""The tests that pass against a server that stores nothing and answers ok, as measured by `null`."""
+"""The tests that pass against a server that stores nothing and reports success, as measured by the command `null`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ PATH = Path(__file__).with_name("free_passes.json")
 
 
 def free_passes() -> frozenset[str]:
-    """Return the names of the tests that pass for free; none if `null` has not been run."""
+    """Return the names of the tests that pass for free; empty if `null` has not been run."""
     return frozenset(json.loads(PATH.read_text(encoding="utf-8"))) if PATH.exists() else frozenset()
 
 
 def write_free_passes(run: Run) -> None:
-    """Save the tests that passed against that server."""
+    """Save the names of the tests that passed in a run of `null`."""
     names = sorted(result.id for result in run.results if result.verdict is Verdict.PASSED)
     PATH.write_text(json.dumps(names, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")

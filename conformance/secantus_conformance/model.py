@@ -43,9 +43,9 @@ class Skip(str, Enum):
 
 @dataclass(frozen=True)
 class TestCase:
-    """One test of a suite: its location and its classification.
+    """One test of a suite: where it is defined, and its category and group.
 
-    `index` is its position in the file. `text` replaces the file if there is none, as for a mutant.
+    `index` is its position in the file. `text` replaces the file's content if there is no file, as for a mutant.
     """
 
     __test__ = False
@@ -63,7 +63,7 @@ class TestCase:
 class Result:
     """The verdict of one test.
 
-    `kind` names the reason in a word (see `failures`), `reason` in a sentence. `expected` and `actual`
+    `kind` names the reason in one word (see `failures`), `reason` in a sentence. `expected` and `actual`
     are the two sides of a failed assertion, as text.
     """
 

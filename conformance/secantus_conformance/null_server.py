@@ -1,4 +1,4 @@
-"""A server that stores nothing and answers ok: tests that pass against it prove nothing about a server.
+"""A server that stores nothing and reports success. A test that passes against it proves nothing about a server.
 
 Run as `python -m secantus_conformance.null_server --port N`.
 """
@@ -21,7 +21,7 @@ Document = dict[str, Any]
 
 
 class NullHandler(socketserver.StreamRequestHandler):
-    """One connection."""
+    """The handler of one connection."""
 
     def handle(self) -> None:
         """Answer until the client disconnects."""
@@ -66,7 +66,7 @@ def _message(body: bytes) -> tuple[int, Document, int]:
 
 
 def reply_to(command: Document, written: int, address: str) -> Document:
-    """Return the reply to a command as if it had succeeded on an empty server."""
+    """Return the reply that the command would get if it succeeded on an empty server."""
     name = next(iter(command), "")
     if name in ("hello", "isMaster", "ismaster"):
         answer = _hello(address)

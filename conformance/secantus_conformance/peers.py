@@ -1,4 +1,4 @@
-"""Run pymongo's own suite completely against servers that may stop responding: each test file gets a new server."""
+"""Run pymongo's complete suite against servers that may stop responding. Each test file gets a new server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FILE_SECONDS = 1200.0
 
 
 def run_pymongo(suite: PymongoSuite, folder: Path, server: CommandServer) -> Run:
-    """Run the suite against a server. Tests that their file's time limit cuts off are missing from the results; a note names the file."""
+    """Run the suite against a server. If a file exceeds its time limit, its unfinished tests have no results, and a note names the file."""
     start = time.monotonic()
     results: list[Result] = []
     notes: list[str] = []

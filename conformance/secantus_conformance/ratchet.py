@@ -1,4 +1,4 @@
-"""The ratchet: the names of tests that have passed once and must keep passing. The file only grows."""
+"""The ratchet: the names of tests that have passed before and must keep passing. The file only grows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_ratchet(path: Path) -> list[str]:
 
 
 def select_ratchet(tests: Iterable[TestCase], path: Path) -> list[TestCase]:
-    """Return the tests that a file names. Raises UsageError if one does not exist, so that no test is lost by renaming."""
+    """Return the tests that a file names. Raises UsageError if one does not exist, so that a renamed test cannot be lost."""
     names = set(read_ratchet(path))
     chosen = [test for test in tests if test.id in names]
     missing = sorted(names - {test.id for test in chosen})

@@ -21,7 +21,7 @@ class Plan:
 
     Arguments:
         suite: describes the tests in reports.
-        failures_matter: false if failures do not get a line each.
+        failures_matter: whether each failure gets its own line.
         judge: makes the final adjustment of each result.
         retry: whether tests that fail in parallel run once more in isolation.
     """

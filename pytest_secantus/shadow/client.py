@@ -17,7 +17,7 @@ from secantus_server.bson import decode, encode
 from secantus_server.clock import Clock
 
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
-#: Limits of the client, unless the connection string has its own. A shadow that does not answer must not hold up the tests for long.
+#: The client's time limits, unless the connection string sets its own. A shadow that does not answer must not delay the tests for long.
 _LIMITS: Final = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 30_000}
 
 
@@ -32,7 +32,7 @@ def check_shadow(uri: str) -> None:
     """Check that the shadow answers.
 
     Raises:
-        pytest.UsageError: it does not.
+        pytest.UsageError: the shadow does not answer.
     """
     try:
         with connect(uri) as client:
@@ -60,7 +60,7 @@ class ShadowClient:
         self._client = connect(uri)
         hello = self._client.admin.command("hello")
         before_ms = self.now_ms()
-        #: What its clock is ahead of ours.
+        #: How far the shadow's clock is ahead of ours.
         self.ahead_ms = _ms_of(hello.get("localTime"), before_ms) - before_ms
         self.version: str = self._client.admin.command("buildInfo")["version"]
         self.has_transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
@@ -68,14 +68,14 @@ class ShadowClient:
 
     @staticmethod
     def now_ms() -> int:
-        """Return our time."""
+        """Return the time of our clock."""
         return Clock().system_ms()
 
     def run(self, db: str, command: dict[str, Any], session: bytes = b"") -> bytes:
-        """Run a command and return the reply, also if it is an error.
+        """Run a command and return the reply, even if it is an error.
 
         Arguments:
-            session: what names the session, such as that of the test's client.
+            session: the id of the session, such as that of the test's client.
 
         Raises:
             PyMongoError: the shadow has not answered.
@@ -95,7 +95,7 @@ class ShadowClient:
         return session in self._sessions and self._sessions[session].in_transaction
 
     def begin_transaction(self, session: bytes) -> None:
-        """Begin a transaction; end one that is open."""
+        """Begin a transaction. If one is open in the session, end it first."""
         chosen = self._session(session)
         if chosen.in_transaction:
             chosen.abort_transaction()
@@ -105,7 +105,7 @@ class ShadowClient:
         """Commit or abort a transaction, and return the reply.
 
         Arguments:
-            name: the name of the command that ends it.
+            name: the command that ends the transaction.
         """
         try:
             if name == "commitTransaction":
@@ -117,7 +117,7 @@ class ShadowClient:
         return encode({"ok": 1.0})
 
     def end_sessions(self) -> None:
-        """End the sessions, and their transactions with them."""
+        """End the sessions, and with them their transactions."""
         for session in self._sessions.values():
             session.end_session()
         self._sessions = {}
@@ -127,7 +127,7 @@ class ShadowClient:
         self._client.drop_database(db)
 
     def ask(self, db: str, command: dict[str, Any]) -> dict[str, Any]:
-        """Run a command and return the decoded reply, also if it is an error."""
+        """Run a command and return the decoded reply, even if it is an error."""
         return decode(self.run(db, command))
 
     def close(self) -> None:

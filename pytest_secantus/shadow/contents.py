@@ -1,4 +1,4 @@
-"""Brings the shadow to the contents of our server, as they are at the beginning of a test or after a restore within it."""
+"""Makes the shadow's contents equal to those of our server at the beginning of a test, or after a restore within the test."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from pytest_secantus.shadow.rewriting import Names
     from secantus_server.dispatch.harness import DumpedCollection
 
-#: A batch of an insert has at most this many documents, and about this many bytes.
+#: The maximum number of documents, and the approximate number of bytes, in a batch of an insert.
 _BATCH: Final = 1000
 _BATCH_BYTES: Final = 8 * 1024 * 1024
 
 
 class NotLoaded(Exception):
-    """The shadow has refused a collection, an index or a document of ours."""
+    """The shadow has refused one of our collections, indexes or documents."""
 
 
 class Contents:
-    """The collections that the shadow has.
+    """The collections on the shadow.
 
     Arguments:
         client: the shadow.
-        names: the names of its databases.
+        names: maps our database names to the shadow's.
         note_database: called with the name of each database before it is created.
     """
 
@@ -37,7 +37,7 @@ class Contents:
         self._names = names
         self._note_database = note_database
         self._loaded: dict[str, list[DumpedCollection]] = {}
-        # The databases that exist there, and those that commands may have changed since they were loaded; by our names.
+        # The databases that exist on the shadow, and those that commands may have changed since they were loaded; by our names.
         self._known: set[str] = set()
         self._touched: set[str] = set()
 
@@ -47,16 +47,16 @@ class Contents:
         self._touched.add(db)
 
     def documents(self) -> Iterator[bytes]:
-        """Return the documents that were loaded."""
+        """Yield the documents that were loaded."""
         for collections in self._loaded.values():
             for one in collections:
                 yield from one.documents
 
     def load(self, collections: list[DumpedCollection]) -> None:
-        """Make these the contents. Databases that already have theirs are left alone.
+        """Make the shadow contain exactly these collections. Databases that already do are not loaded again.
 
         Raises:
-            NotLoaded: the shadow refuses something.
+            NotLoaded: the shadow refuses a collection, an index or a document.
         """
         wanted: dict[str, list[DumpedCollection]] = {}
         for one in collections:
@@ -72,7 +72,7 @@ class Contents:
             if self._loaded.pop(db, None) is not None:
                 self._client.drop(self._names.of(db))
             self._know(db)
-            # A view's collection may come after it.
+            # A view may precede its collection in the list, so views are created last.
             for one in sorted(parts, key=lambda part: part.is_view):
                 self._create(one)
             self._loaded[db] = parts
@@ -108,14 +108,14 @@ class Contents:
 
 
 def decode_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a collection in the driver's types."""
+    """Return the options of a collection as the driver's types."""
     plain: dict[str, Any] = dict(RawBSONDocument(encode(options)))
     plain.pop("uuid", None)
     return plain
 
 
 def batches(documents: list[bytes]) -> Iterator[list[bytes]]:
-    """Return documents in batches that fit into a message."""
+    """Split documents into batches that fit into one message each."""
     batch: list[bytes] = []
     size = 0
     for document in documents:

@@ -15,21 +15,22 @@ from secantus_server.bson import decode
 if TYPE_CHECKING:
     from pytest_secantus.shadow.client import ShadowClient
 
-#: The rest of a cursor of the shadow is read by this many getMore commands at most.
+#: The maximum number of getMore commands that read the rest of a cursor on the shadow.
 _MOST_BATCHES: Final = 100
 
 
 @dataclass
 class PairedCursor:
-    """A cursor on both servers with its results so far.
+    """A cursor on both servers, with its results so far.
 
     Arguments:
-        name: the command that has opened it.
-        text: that command as it is typed in mongosh.
-        sent: that command, as the shadow got it.
+        name: the command that opened the cursor.
+        text: that command in mongosh syntax.
+        sent: that command as sent to the shadow.
         db: the database's name on the shadow.
-        is_open: whether it is open on our server.
-        their_id: its id on the shadow, or 0 if it is at its end there.
+        is_open: whether the cursor is open on our server.
+        their_id: its id on the shadow, or 0 if it is exhausted there.
+        write_count: how many writes were sent before it was opened.
         write_count: how many writes were sent before it was opened.
     """
 
@@ -47,7 +48,7 @@ class PairedCursor:
     theirs: list[Any] = field(default_factory=list)
 
     def take_ours(self, reply: dict[str, Any], database: str) -> None:
-        """Add the results in our reply."""
+        """Add the results in our server's reply."""
         cursor = reply["cursor"]
         self.is_open = bool(cursor["id"])
         self.ours += comparable_results(self.name, _batch_of(cursor), database)
@@ -60,7 +61,7 @@ class PairedCursor:
         self.theirs += comparable_results(self.name, _batch_of(cursor), self.db)
 
     def read_rest(self, client: ShadowClient, aside: Aside) -> bool:
-        """Read the rest of it on the shadow; return whether that has come to its end."""
+        """Read the rest of the cursor on the shadow; return whether it was exhausted."""
         for _ in range(_MOST_BATCHES):
             if not self.their_id:
                 return True
@@ -75,7 +76,7 @@ class PairedCursor:
         return decode(aside.from_shadow(client.run(self.db, command, self.session)))
 
     def compare(self, client: ShadowClient, aside: Aside, write_count: int) -> Mismatch | None:
-        """Return the first difference of its results, which are complete on our server, or None."""
+        """Compare the results of a cursor that is exhausted on our server; return the first difference, or None."""
         if not self.read_rest(client, aside):
             return None
         found = compare_results(self.ours, self.theirs, self.order, aside, self.path)
@@ -84,7 +85,7 @@ class PairedCursor:
         return self._compare_with_all(client, aside, found)
 
     def _compare_with_all(self, client: ShadowClient, aside: Aside, found: Mismatch) -> Mismatch | None:
-        """Return a difference of results that are some of many in no defined order: ours must be among all of the shadow's."""
+        """Compare results that are any N of a larger set, in no defined order: ours must all occur in the shadow's full set."""
         command = without_cut(self.name, self.sent)
         if command is None:
             return None
@@ -98,11 +99,11 @@ class PairedCursor:
         return missing_result(self.ours, everything.theirs, self.order, aside, self.path)
 
     def compare_part(self, client: ShadowClient, aside: Aside, write_count: int) -> Mismatch | None:
-        """Return the first difference of the results so far of a cursor that is not read to its end, or None."""
+        """Compare the results so far of a cursor that is not exhausted; return the first difference, or None."""
         comparison = Comparison(aside, self.order.loose_arrays)
         if all(comparison.mismatch(*pair, "") is None for pair in zip(self.ours, self.theirs, strict=False)):
             return None
-        # The rest is that of the time of the command only if nothing was written since.
+        # The rest of the shadow's results reflects the time of the command only if nothing was written since.
         if self.order.is_cut or write_count != self.write_count or not self.read_rest(client, aside):
             return None
         return missing_result(self.ours, self.theirs, self.order, aside, self.path)

@@ -1,4 +1,4 @@
-"""Whether two answers are equal, aside from ids and times that each server made for itself."""
+"""Compares two answers, disregarding ids and times that each server generated."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import encode
 from secantus_server.bson.values import MISSING, Date
 
-#: The time that a command may take between our reading of a clock and the server's.
+#: How much time may pass between our reading of a clock and the server's.
 _TOLERANCE_MS: Final = 250
-#: What a command contains from which a date of the server can come.
+#: A command that contains one of these may produce a date from the server's clock.
 _SOURCES: Final = (b"$currentDate\x00", b"NOW", b"CLUSTER_TIME")
 
 
 class Mismatch(NamedTuple):
-    """The first place where two answers differ: its path, and the values there; MISSING if there is none."""
+    """The first place where two answers differ: its path, and the two values; MISSING stands for a missing value."""
 
     path: str
     ours: Any
@@ -26,10 +26,10 @@ class Mismatch(NamedTuple):
 
 
 class Aside:
-    """The ids and times that the two servers made for themselves during one test.
+    """The ids and times that the two servers generated during one test.
 
     Arguments:
-        contents: returns the documents that both servers had at the beginning.
+        contents: returns the documents that both servers had at the test's beginning.
     """
 
     def __init__(self, contents: Callable[[], Iterator[bytes]]) -> None:
@@ -41,12 +41,12 @@ class Aside:
         self._least_ms = self._most_ms = 0
 
     def note_command(self, command: bytes) -> None:
-        """Note a command: the ids in it are the client's, and it may ask for the server's time."""
+        """Record a command: the ids in it come from the client, and it may use the server's time."""
         self._sent.append(command)
         self._has_time = self._has_time or any(source in command for source in _SOURCES)
 
     def note_delay(self, least_ms: int, most_ms: int) -> None:
-        """Note how much later than on our server a command ran on the shadow, by the servers' clocks."""
+        """Record how much later a command ran on the shadow than on our server, by the servers' clocks."""
         first = not self._least_ms and not self._most_ms
         self._least_ms = least_ms if first else min(self._least_ms, least_ms)
         self._most_ms = most_ms if first else max(self._most_ms, most_ms)
@@ -56,21 +56,21 @@ class Aside:
         self._ids[ours], self._theirs[theirs] = theirs, ours
 
     def for_shadow(self, command: bytes) -> bytes:
-        """Return a command with the shadow's ids instead of ours, as values and in texts."""
+        """Replace our ids in a command by the shadow's, both as values and within texts."""
         return _replaced(command, self._ids)
 
     def from_shadow(self, reply: bytes) -> bytes:
-        """Return a reply with our ids instead of the shadow's."""
+        """Replace the shadow's ids in a reply by ours."""
         return _replaced(reply, self._theirs)
 
     def is_id_of_server(self, ours: ObjectId, theirs: ObjectId) -> bool:
-        """Return whether two ids can stand for each other: neither is the client's, nor has another counterpart."""
+        """Return whether two ids may correspond: neither comes from the client or already has a counterpart."""
         if ours in self._ids or theirs in self._theirs:
             return False
         return not any(one.binary in data for one in (ours, theirs) for data in self._known())
 
     def is_time_of_server(self, ours: Date, theirs: Date) -> bool:
-        """Return whether two dates come from the servers' clocks: they are as far apart as the commands of the test were."""
+        """Return whether two dates come from the servers' clocks: they must differ by as much as the times of the test's commands."""
         if not self._has_time or not self._least_ms - _TOLERANCE_MS <= theirs.ms - ours.ms <= self._most_ms + _TOLERANCE_MS:
             return False
         value = encode({"": ours})[6:-1]
@@ -94,11 +94,11 @@ def _replaced(data: bytes, ids: dict[ObjectId, ObjectId]) -> bytes:
 
 
 class Comparison:
-    """A comparison of values. The ids that it takes for each other are kept by `accept` only.
+    """A comparison of values. Ids that it matches with each other are recorded only by `accept`.
 
     Arguments:
         aside: the ids and times that are known so far.
-        loose_arrays: arrays are compared without their order, since the command has an operator whose arrays have none.
+        loose_arrays: compare arrays without their order, because the command has an operator whose arrays are unordered.
     """
 
     def __init__(self, aside: Aside, loose_arrays: bool = False) -> None:
@@ -107,7 +107,7 @@ class Comparison:
         self._ids: dict[ObjectId, ObjectId] = {}
 
     def accept(self) -> None:
-        """Keep the ids that were taken for each other."""
+        """Record the ids that were matched with each other."""
         for ours, theirs in self._ids.items():
             self._aside.note_id(ours, theirs)
 
@@ -161,7 +161,7 @@ class Comparison:
             return self._aside.is_time_of_server(ours, theirs)
         if kind is Timestamp:
             return self._aside.is_timestamp_of_server(ours, theirs)
-        # Values without an equality of their own, such as regular expressions, are compared as BSON.
+        # Values of types without their own `==`, such as regular expressions, are compared as BSON.
         return encode({"": ours}) == encode({"": theirs})
 
     def _are_ids_of_servers(self, ours: ObjectId, theirs: ObjectId) -> bool:

@@ -1,4 +1,4 @@
-"""What the shadow's answers show: the data of one process, merged in the one that reports it. All values are those of JSON."""
+"""The results of the comparison with the shadow: collected per process, merged by the reporting process. All values are JSON values."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pytest_secantus.shadow.equality import Mismatch
 from secantus_server.bson.values import MISSING
 from secantus_server.work.shell_values import typed
 
-#: Of a test, this many differences are kept.
+#: The maximum number of differences kept for a test.
 MOST_OF_A_TEST: Final = 5
-#: An answer is cut to this many characters.
+#: The maximum number of characters shown of an answer.
 MOST_CHARACTERS: Final = 600
-#: What is left out of shown answers.
+#: The fields that are omitted from shown answers.
 _HIDDEN: Final = frozenset(["$clusterTime", "operationTime", "electionId", "opTime", "topologyVersion", "lastCommittedOpTime", "signature"])
 
 
 class Difference(TypedDict):
-    """A command that was answered differently.
+    """A command that the two servers answered differently.
 
     Arguments:
-        command: as it is typed in mongosh.
-        path: that of the first difference in the answer.
+        command: the command in mongosh syntax.
+        path: the path of the first difference in the answers.
         here, shadow: the values there.
         answer_here, answer_shadow: the answers.
-        note: what else could be the reason, or an empty text.
+        note: another possible reason for the difference, or an empty text.
     """
 
     test: str
@@ -43,10 +43,10 @@ class Findings(TypedDict):
 
     Arguments:
         server: the shadow's version and address.
-        tests, commands: how many were compared.
-        more: the number of further differences, by test.
+        tests, commands: how many of each were compared.
+        more: the number of differences that were not kept, by test.
         left_out: the number of commands that were not sent, by reason.
-        problems: what has kept tests from being compared.
+        problems: the reasons why tests were not compared.
     """
 
     server: str
@@ -64,7 +64,7 @@ def new_findings() -> Findings:
 
 
 def add_difference(findings: Findings, difference: Difference) -> None:
-    """Add a difference, or count it if its test has many."""
+    """Add a difference. If its test already has the maximum number, only count it."""
     test = difference["test"]
     if sum(one["test"] == test for one in findings["differences"]) < MOST_OF_A_TEST:
         findings["differences"].append(difference)
@@ -103,17 +103,17 @@ def merge_findings(findings: Findings, part: Findings) -> None:
 
 
 def shown(value: Any) -> str:
-    """Return a value as it is typed in mongosh, or `(none)`."""
+    """Return a value in mongosh syntax, or `(none)`."""
     return "(none)" if value is MISSING else cut(typed(value))
 
 
 def shown_answer(reply: dict[str, Any]) -> str:
-    """Return an answer as it is typed in mongosh, without what concerns only its server."""
+    """Return an answer in mongosh syntax, without the fields that concern only its server."""
     return shown({key: value for key, value in reply.items() if key not in _HIDDEN})
 
 
 def cut(text: str) -> str:
-    """Return a text, cut if it is long."""
+    """Cut a text to the maximum length."""
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
 
 

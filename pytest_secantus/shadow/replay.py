@@ -1,4 +1,4 @@
-"""Sends the commands of one test to the shadow, in the order in which they ended, and compares the answers."""
+"""Sends the commands of one test to the shadow, in the order in which they ended on our server, and compares the answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from secantus_server.interceptors.command_tap import Tapped, TappedCommand
 
 _STATEMENTS: Final = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
-#: Our clock is moved if it differs by more from that of the system.
+#: If our clock differs from the system's by more than this, the test has moved it.
 _MOVED_MS: Final = 1000
 MOVED: Final = "the test has moved the server's clock, which the shadow does not follow"
 NO_TRANSACTIONS: Final = "the rest of tests with transactions, which a standalone shadow does not have"
@@ -38,7 +38,7 @@ class Replay:
 
     Arguments:
         test: the node id.
-        keeps_definitions: whether our server keeps collections in mind that restores have removed. The shadow then has them, empty.
+        keeps_definitions: whether our server remembers the collections that restores removed. The shadow then has them, but empty.
     """
 
     def __init__(self, client: ShadowClient, contents: Contents, names: Names, test: str, keeps_definitions: bool) -> None:
@@ -58,11 +58,11 @@ class Replay:
         self.compared = 0
 
     def run(self, beginning: list[DumpedCollection], entries: list[Tapped]) -> None:
-        """Bring the shadow to the contents at the beginning, and send the commands.
+        """Make the shadow's contents equal to those at the test's beginning, and send the commands.
 
         Raises:
             NotLoaded: the shadow refuses the contents.
-            PyMongoError: it does not answer.
+            PyMongoError: the shadow does not answer.
         """
         self._contents.load(beginning)
         for entry in entries:
@@ -84,7 +84,7 @@ class Replay:
             self.left_out[reason] += 1
 
     def _send(self, entry: TappedCommand, body: dict[str, Any], ours: dict[str, Any]) -> str | None:
-        """Send a command and compare the answers, or return why it cannot be sent."""
+        """Send a command and compare the answers, or return the reason why it cannot be sent."""
         if self._keeps_definitions and entry.name == "listCollections":
             return KEPT
         if abs(entry.clock_ms - entry.system_ms) > _MOVED_MS:
@@ -113,7 +113,7 @@ class Replay:
         return None
 
     def _enter_transaction(self, name: str, body: dict[str, Any], session: bytes) -> str | None:
-        """Begin the transaction of a statement if it is the first, or return why the statement cannot be sent."""
+        """If a statement is the first of its transaction, begin the transaction. Return the reason if the statement cannot be sent."""
         if not self._client.has_transactions:
             self._is_over = True
             return NO_TRANSACTIONS
@@ -134,7 +134,7 @@ class Replay:
         return found if entry.db == "admin" else found | {entry.db}
 
     def _run(self, entry: TappedCommand, db: str, sent: dict[str, Any], session: bytes) -> dict[str, Any]:
-        """Return the shadow's answer, with our ids."""
+        """Return the shadow's answer, with its ids replaced by ours."""
         before_ms = self._client.now_ms()
         reply = self._client.run(db, sent, session)
         ahead_ms = self._client.ahead_ms - entry.clock_ms
@@ -149,7 +149,7 @@ class Replay:
             self._report(entry.db, _text_of(entry, body), found, ours, theirs)
 
     def _continue(self, entry: TappedCommand, body: dict[str, Any], ours: dict[str, Any]) -> str | None:
-        """Read on a cursor on the shadow, or close it there; or return why there is none."""
+        """Read from a cursor on the shadow, or close it there. Return the reason if the shadow has no such cursor."""
         if entry.name == "killCursors":
             ended = [self._cursors.pop(number) for number in body.get("cursors", ()) if number in self._cursors]
             for cursor in ended:
@@ -171,7 +171,7 @@ class Replay:
         return None
 
     def _follow(self, cursor: PairedCursor, entry: TappedCommand, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
-        """Add the results of two answers to a cursor, and compare them if there are no more."""
+        """Add the results of two answers to a cursor. When our server has returned all of them, compare them."""
         cursor.take_ours(ours, entry.db)
         cursor.take_theirs(theirs)
         if cursor.is_open:
@@ -185,7 +185,7 @@ class Replay:
             self._finish(cursor, cursor.db)
 
     def _finish(self, cursor: PairedCursor, db: str) -> None:
-        """Compare what was read of a cursor that is not read to its end."""
+        """Compare the results so far of a cursor that was not read to its end."""
         if (found := cursor.compare_part(self._client, self._aside, self._write_count)) is not None:
             answers = ({"cursor": {"firstBatch": results}} for results in (cursor.ours, cursor.theirs))
             self._report(db, cursor.text, found, *answers)
@@ -201,7 +201,7 @@ def _session_of(body: dict[str, Any]) -> bytes:
 
 
 def _text_of(entry: TappedCommand, body: dict[str, Any]) -> str:
-    """Return a command as it is typed in mongosh."""
+    """Return a command in mongosh syntax."""
     field = _STATEMENTS.get(entry.name, "")
     statements = body.get(field)
     statements = statements if type(statements) is list else []

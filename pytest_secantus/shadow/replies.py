@@ -1,4 +1,4 @@
-"""The comparison of replies, by what MongoDB's documentation promises of them."""
+"""The comparison of replies, limited to what MongoDB's documentation specifies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pytest_secantus.shadow.equality import Aside, Comparison, Mismatch
 from pytest_secantus.shadow.results import UNORDERED, compare_results
 from secantus_server.bson.values import MISSING
 
-#: The fields of replies that are compared, besides cursors, write errors and values.
+#: The fields of replies that are compared, in addition to cursors, write errors and values.
 _COUNTS: Final = (
     "n", "nModified", "nInserted", "nMatched", "nUpserted", "nDeleted", "nErrors", "numIndexesBefore", "numIndexesAfter", "nIndexesWas",
 )  # fmt: skip
@@ -16,7 +16,7 @@ _OF_INDEXES: Final = frozenset(["v", "ns", "background", "textIndexVersion", "2d
 
 
 def compare_replies(name: str, ours: dict[str, Any], theirs: dict[str, Any], aside: Aside) -> Mismatch | None:
-    """Return the first difference of two replies without their cursors, or None.
+    """Return the first difference of two replies, disregarding their cursors, or None.
 
     Error messages, labels and times are not compared.
 
@@ -41,7 +41,7 @@ def compare_replies(name: str, ours: dict[str, Any], theirs: dict[str, Any], asi
 
 def _compare_counts(ours: dict[str, Any], theirs: dict[str, Any]) -> Mismatch | None:
     for name in _COUNTS:
-        # Whether such a number is an int or a long is the server's affair.
+        # Servers may return such a number as an int or a long.
         if ours.get(name, MISSING) != theirs.get(name, MISSING):
             return Mismatch(name, ours.get(name, MISSING), theirs.get(name, MISSING))
     codes = [(one.get("writeConcernError") or {}).get("code", MISSING) for one in (ours, theirs)]
@@ -55,7 +55,7 @@ def _compare_write_errors(ours: dict[str, Any], theirs: dict[str, Any], comparis
 
 
 def _outcome_of(reply: dict[str, Any]) -> dict[str, Any]:
-    """Return what findAndModify has done."""
+    """Return the effect of a findAndModify."""
     last = reply.get("lastErrorObject", {})
     return {"value": reply.get("value"), "lastErrorObject": {key: value for key, value in last.items() if key != "n"}}
 
@@ -68,10 +68,10 @@ def _result_of(reply: dict[str, Any]) -> Any:
 
 
 def comparable_results(name: str, results: list[Any], database: str) -> list[Any]:
-    """Return the results of a listing without the fields that differ between servers; results of other commands are unchanged.
+    """Remove the fields that differ between servers from the results of a listing. Return results of other commands unchanged.
 
     Arguments:
-        database: the name of the database there, which namespaces contain.
+        database: the database's name on the server of these results; it occurs in namespaces.
     """
     if name == "listIndexes":
         return [{key: value for key, value in index.items() if key not in _OF_INDEXES} for index in results]

@@ -1,4 +1,4 @@
-"""The comparison of results whose order is defined in part, or not at all."""
+"""The comparison of results whose order is only partly defined, or undefined."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from bson.timestamp import Timestamp
 from pytest_secantus.shadow.equality import Aside, Comparison, Mismatch
 from secantus_server.bson.values import MISSING, Date
 
-#: Stages after which the order of the documents, and their fields that give it, are still those of before.
+#: Stages that preserve the order of the documents, and the fields by which they are sorted.
 _KEEPING: Final = frozenset(["$limit", "$skip", "$match"])
 #: Operators whose arrays have no defined order.
 _LOOSE: Final = (b"$addToSet\x00", b"$setUnion\x00", b"$setIntersection\x00", b"$setDifference\x00")
 
 
 class Order(NamedTuple):
-    """What is defined of the order of results.
+    """How far the order of results is defined.
 
     Arguments:
-        keys: the paths of the sort, or None if nothing is defined that the results show.
-        is_cut: whether documents were left out by a position in that order.
-        loose_arrays: whether arrays in the results have no defined order either.
+        keys: the paths of the sort; None if the order is undefined, or the results do not show it.
+        is_cut: whether a limit or a skip removed documents by their position in that order.
+        loose_arrays: whether arrays in the results are unordered, too.
     """
 
     keys: tuple[str, ...] | None = None
@@ -51,7 +51,7 @@ def order_of(name: str, body: dict[str, Any], command: bytes) -> Order:
 
 
 def without_cut(name: str, command: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a command that returns all results from which one takes those at some positions; None if there is no such command."""
+    """Return a copy of a command without its limit and skip, so that it returns all results; None if no such command exists."""
     if name == "find":
         return {key: value for key, value in command.items() if key not in ("limit", "skip", "singleBatch", "batchSize")}
     pipeline = list(command.get("pipeline", ()))
@@ -74,18 +74,18 @@ def _order_of_pipeline(body: dict[str, Any], pipeline: list[dict[str, Any]], loo
 
 
 def _keys_of(body: dict[str, Any], sort: Any) -> tuple[str, ...] | None:
-    """Return the paths of a sort whose values the results show; with a collation, equal keys do not show."""
+    """Return the paths of a sort, or None if the results do not show the order: with a collation, equal keys cannot be recognized."""
     if type(sort) is not dict or not sort or body.get("collation") or "$natural" in sort:
         return None
     return tuple(sort) if all(type(direction) is not dict for direction in sort.values()) else None
 
 
 def compare_results(ours: list[Any], theirs: list[Any], order: Order, aside: Aside, path: str) -> Mismatch | None:
-    """Return the first difference of all results of a command on both servers, or None.
+    """Return the first difference between the complete results of a command on both servers, or None.
 
     Arguments:
-        order: what is defined of their order.
-        path: that of the array in the reply.
+        order: how far their order is defined.
+        path: the path of the array in the reply.
     """
     comparison = Comparison(aside, order.loose_arrays)
     if len(ours) == len(theirs) and all(comparison.mismatch(*pair, "") is None for pair in zip(ours, theirs, strict=True)):
@@ -100,7 +100,7 @@ def compare_results(ours: list[Any], theirs: list[Any], order: Order, aside: Asi
 
 
 def missing_result(ours: list[Any], theirs: list[Any], order: Order, aside: Aside, path: str) -> Mismatch | None:
-    """Return the first of our results, which may be a part of all, that is not among the shadow's, which are all of them."""
+    """Return the first of our results that is not among the shadow's. Ours may be only a part; the shadow's must be complete."""
     comparison = Comparison(aside, order.loose_arrays)
     left, others = _unmatched(ours, theirs, comparison)
     if not left:
@@ -126,7 +126,7 @@ def _unmatched(ours: list[Any], theirs: list[Any], comparison: Comparison) -> tu
 
 
 def _masked(value: Any) -> str:
-    """Return a text that equal results share: without ids and times, and without the order of arrays."""
+    """Return a text that is the same for equal results: without ids and times, and without the order of arrays."""
     if type(value) is dict:
         return "{" + ",".join(f"{name}:{_masked(one)}" for name, one in value.items()) + "}"
     if type(value) is list:
@@ -137,7 +137,7 @@ def _masked(value: Any) -> str:
 def _is_allowed(
     ours: list[Any], theirs: list[Any], left_ours: list[int], left_theirs: list[int], order: Order, comparison: Comparison
 ) -> bool:
-    """Return whether results, equal in number, differ only in what their order leaves open."""
+    """Return whether two lists of results of equal length differ only as their order permits."""
     if order.keys is None:
         return not left_ours
 
@@ -148,20 +148,20 @@ def _is_allowed(
 
     if not all(map(same_key, ours, theirs)):
         return False
-    # Of documents with equal keys, either may be cut off at the beginning or at the end.
+    # A limit or skip may cut off any of the documents with equal keys, at the beginning or at the end.
     edges = (ours[0], ours[-1])
     return not left_ours or (order.is_cut and all(any(same_key(ours[place], edge) for edge in edges) for place in left_ours))
 
 
 def _at(document: Any, path: str) -> Any:
-    """Return the value at a path, through documents only."""
+    """Return the value at a path that leads only through documents."""
     for name in path.split("."):
         document = document.get(name, MISSING) if type(document) is dict else MISSING
     return document
 
 
 def _shown(ours: list[Any], theirs: list[Any], left_ours: list[int], left_theirs: list[int], comparison: Comparison, path: str) -> Mismatch:
-    """Return the difference to report of results that differ: within a document if it has a counterpart."""
+    """Return the difference to report. If a differing result has a counterpart, this is the difference within the document."""
     if len(ours) != len(theirs) and not (left_ours and left_theirs):
         return Mismatch(f"{path}.length", len(ours), len(theirs))
     if not left_ours:
@@ -175,7 +175,7 @@ def _shown(ours: list[Any], theirs: list[Any], left_ours: list[int], left_theirs
 
 
 def _counterpart(one: Any, theirs: list[Any], left: list[int], place: int) -> int | None:
-    """Return the position of the result to compare one with: that of the same `_id`, or at the same position."""
+    """Return the position of the result to compare with: the one with the same `_id`, or the one at the same position."""
     by_id: Callable[[Any], Any] = lambda document: document.get("_id", MISSING) if type(document) is dict else MISSING  # noqa: E731
     if by_id(one) is not MISSING:
         for other in left:

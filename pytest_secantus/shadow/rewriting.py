@@ -1,4 +1,4 @@
-"""Which commands are sent to the shadow, and in what form: with its names of databases, and without what belongs to one server."""
+"""Selects the commands to send to the shadow and rewrites them: with the shadow's database names, and without server-specific fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_server.bson import decode, encode
 if TYPE_CHECKING:
     from secantus_server.interceptors.command_tap import TappedCommand
 
-#: The commands that read or write data. No other command is sent: it could concern the whole server.
+#: The commands that read or write data. No other command is sent, since it could affect the whole server.
 READS: Final = frozenset(["find", "aggregate", "count", "distinct", "listCollections", "listIndexes", "getMore"])
 WRITES: Final = frozenset(
     """
@@ -22,31 +22,31 @@ WRITES: Final = frozenset(
 )
 ENDS: Final = frozenset(["commitTransaction", "abortTransaction"])
 SENT: Final = READS | WRITES | ENDS | {"killCursors"}
-#: Commands that run in the database `admin` and name those of the user.
+#: Commands that run in the database `admin` and contain the names of user databases.
 _OF_ADMIN: Final = frozenset(["bulkWrite", "renameCollection", *ENDS])
 _SYSTEM: Final = frozenset(["admin", "config", "local"])
-# The session, the time, and the driver's other additions; the shadow's client makes its own.
+# The session, the time, and the driver's other additions. The shadow's client adds its own.
 _OF_CLIENT: Final = frozenset(
     """
     $db $clusterTime $readPreference lsid txnNumber stmtId stmtIds startTransaction autocommit maxTimeMS readConcern apiVersion apiStrict
     apiDeprecationErrors
     """.split()
 )
-# An error of these here depends on time, on other clients, or on what this server does not support: ExceededTimeLimit, NotSupported,
-# interruptions, conflicts with other transactions, transactions and cursors that a restore has ended.
+# If our reply has one of these errors, it depends on timing, on other clients, or on what our server does not support: ExceededTimeLimit,
+# NotSupported, interruptions, conflicts with other transactions, and transactions and cursors that a restore has ended.
 _OF_THE_MOMENT: Final = {24, 43, 50, 112, 225, 237, 246, 251, 262, 11600, 11601, 11602}
 NOT_SUPPORTED: Final = 238
-#: What the first stage of a pipeline reads if it is not a collection.
+#: First stages that read from the server instead of a collection.
 _OF_THE_SERVER: Final = frozenset(
     ["$currentOp", "$collStats", "$indexStats", "$planCacheStats", "$listSessions", "$listLocalSessions", "$queryStats", "$listCatalog"]
 )
 _RANDOM: Final = (b"\x00$sample", b"\x03$sample", b"$sampleRate\x00", b"$rand\x00")
-#: The longest name of a database.
+#: The maximum length of a database name.
 _NAME_BYTES: Final = 63
 
 
 def reason_to_leave_out(entry: TappedCommand, body: dict[str, Any], reply: dict[str, Any]) -> str | None:
-    """Return why a command is not sent, in words of a list; None if it is.
+    """Return the reason why a command is not sent, in words fit for a list; None if it is sent.
 
     Arguments:
         body, reply: the decoded command and our reply.
@@ -92,10 +92,10 @@ def _field(document: Any, name: str) -> Any:
 
 
 class Names:
-    """The names of databases on the shadow, which belong to this process.
+    """Maps database names to names on the shadow that only this process uses.
 
     Arguments:
-        prefix: that of all its names there.
+        prefix: the prefix of all these names.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -109,14 +109,14 @@ class Names:
         return self._prefix + hashlib.sha256(db.encode()).hexdigest()[:16]
 
     def of_namespace(self, namespace: Any) -> Any:
-        """Return a namespace on the shadow; a value of another type is returned as it is."""
+        """Return a namespace's name on the shadow. Return a value of another type unchanged."""
         if type(namespace) is not str or "." not in namespace:
             return namespace
         db, _, collection = namespace.partition(".")
         return f"{self.of(db)}.{collection}"
 
     def command(self, name: str, command: bytes) -> dict[str, Any]:
-        """Return a command for the shadow's client. Embedded documents stay as they were sent, byte for byte.
+        """Return a command for the shadow's client. Embedded documents keep the bytes that were sent.
 
         Arguments:
             name: the command's name.
@@ -132,7 +132,7 @@ class Names:
         return sent
 
     def _stage(self, stage: Any) -> Any:
-        """Return a stage that names the shadow's database if it writes to one."""
+        """Return a pipeline stage. If it writes to a database, it names the database on the shadow."""
         if not isinstance(stage, RawBSONDocument):
             return stage
         plain = decode(bytes(stage.raw))

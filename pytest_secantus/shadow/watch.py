@@ -1,6 +1,6 @@
-"""The shadow of one process: taps the commands of each test, and sends them on when it has ended, before its writes are undone.
+"""The shadow of one process: the commands of each test are recorded, and sent to the shadow before the test's writes are undone.
 
-The test has had its answers by then, so the shadow changes neither them nor when they came.
+By then the test has received its answers, so the shadow changes neither the answers nor their timing.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class ShadowWatch:
-    """The shadow as one process uses it.
+    """The connection of one process to the shadow.
 
     Arguments:
-        uri: its connection string.
+        uri: the shadow's connection string.
     """
 
     def __init__(self, worker: Worker, uri: str) -> None:
@@ -52,7 +52,7 @@ class ShadowWatch:
         return cast("SecantusDBServer", self._worker.server)
 
     def begin_test(self, item: pytest.Item) -> None:
-        """Begin to tap the commands of a test."""
+        """Begin to record the commands of a test."""
         self._test = item.nodeid
         if self._worker.running and not self._worker.death():
             self._begin()
@@ -72,7 +72,7 @@ class ShadowWatch:
         try:
             entries, left_out = self._server.stop_tapping()
         except ServerDied:
-            # The end of the test reports it.
+            # Reported at the end of the test.
             return
         try:
             self._replay(test, beginning, entries)
@@ -81,7 +81,7 @@ class ShadowWatch:
             self.findings["problems"].append(f"{test} and later tests were not compared: the shadow has not answered: {error}")
         except NotLoaded as error:
             self.findings["problems"].append(f"{test} was not compared: {error}")
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong here must not fail the test.
+        except Exception as error:  # noqa: BLE001 - no error in here may fail the test.
             what = f"{type(error).__name__}: {error}"
             self.findings["problems"].append(f"{test} was not compared because of an internal error: {what} (a bug in Secantus)")
         if left_out:
@@ -104,7 +104,7 @@ class ShadowWatch:
                 add_difference(findings, difference)
 
     def _client_of_run(self) -> ShadowClient:
-        """Return the client; connect at first use."""
+        """Return the client. Connect on first use."""
         if self._client is None:
             self._client = ShadowClient(self._uri)
             self.findings["server"] = f"the server {self._client.version} at {places_of(self._uri)}"
@@ -114,7 +114,7 @@ class ShadowWatch:
         return self._client
 
     def _close(self) -> None:
-        """Drop the databases on the shadow, and disconnect. (The server stops, and with it the run.)"""
+        """Drop the databases on the shadow, and disconnect. (Called when the server stops at the end of the run.)"""
         client, self._client = self._client, None
         if client is None or os.getpid() != self._pid:
             return
@@ -131,7 +131,7 @@ class ShadowWatch:
             merge_findings(self.findings, part)
 
     def write(self, terminal: pytest.TerminalReporter) -> None:
-        """Write the section of the terminal."""
+        """Write the shadow's section to the terminal."""
         terminal.section("Secantus shadow", sep="-")
         for line in lines_of(self.findings):
             terminal.line(line)

@@ -25,7 +25,7 @@ from secantus_console.pages import (
     validators,
 )
 
-#: All routes besides those of the session.
+#: All routes except those of sessions.
 ROUTES: Final[tuple[Entry, ...]] = (
     *databases.ROUTES,
     *collections.ROUTES,

@@ -1,4 +1,4 @@
-"""Users and roles. A password is sent to the server and kept nowhere."""
+"""Users and roles. A password is sent to the server and not stored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def drop_user(call: Call) -> Answer:
 
 
 def _roles(call: Call) -> list[Any]:
-    """Return the roles of a form: an array as the commands take it."""
+    """Return the roles in a form, as the array that the commands expect."""
     value = ejson.loads(call.text("roles", "[]"), "The roles")
     if not isinstance(value, list):
         raise InputError('The roles must be an array, such as ["readWrite", {"role": "read", "db": "shop"}].')
@@ -51,7 +51,7 @@ def _roles(call: Call) -> list[Any]:
 
 
 def roles(call: Call) -> Answer:
-    """Show the roles of a database: its own, or with `builtin` also those that every database has."""
+    """Show the roles of a database: its own, and with `builtin` also the built-in ones."""
     name = call.text("db", "admin")
     builtin = call.text("builtin", "1") == "1"
     reply = call.client[name].command("rolesInfo", 1, showPrivileges=True, showBuiltinRoles=builtin)

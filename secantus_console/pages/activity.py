@@ -20,7 +20,7 @@ def operations(call: Call) -> Answer:
 
 
 def _current(call: Call, **options: bool) -> list[dict[str, Any]]:
-    """Return the operations, including other users' if the user may see them."""
+    """Return the operations. Operations of other users are included if the user may see them."""
     return list(call.client.admin.aggregate([{"$currentOp": {"allUsers": True, **options}}]))
 
 
@@ -52,7 +52,7 @@ def kill(call: Call) -> Answer:
 
 
 def connections(call: Call) -> Answer:
-    """Show the connections, by client."""
+    """Show the connections, grouped by client."""
     status = call.client.admin.command("serverStatus")
     found = [entry for entry in _current(call, idleConnections=True, idleSessions=False) if entry.get("connectionId") is not None]
     rows = [

@@ -12,7 +12,7 @@ from secantus_console.messages import message_of
 from secantus_console.page import Answer, Call, Moved, Page, posted, shown
 from secantus_console.render import url
 
-#: The documents of a preview, and of the result.
+#: The number of documents in a preview, and in the result.
 PREVIEWED: Final = 3
 MAX_RESULTS: Final = 200
 MAX_STAGES: Final = 40
@@ -39,7 +39,7 @@ def aggregate(call: Call) -> Answer:
 
 
 def _previews(call: Call, pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return each stage with the first documents after it. A stage that fails ends them."""
+    """Return each stage with the first documents after it. The list ends with the first stage that fails."""
     previews: list[dict[str, Any]] = []
     for number, stage in enumerate(pipeline):
         [name] = stage
@@ -61,7 +61,7 @@ def _run(call: Call, pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def write(call: Call) -> Answer:
-    """Run a pipeline that writes."""
+    """Run a pipeline that ends in a writing stage."""
     pipeline = call.pipeline()
     call.check_typed("run")
     call.collection.aggregate(pipeline, allowDiskUse=True)

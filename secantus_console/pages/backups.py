@@ -1,4 +1,4 @@
-"""Backups of a Secantus server, and how they are restored."""
+"""Backups of a Secantus server, and restores from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RESTORE: Final = "secantusAdmin.restoreArchive"
 
 
 def backup(call: Call) -> Answer:
-    """Show what can be backed up, and how to restore."""
+    """Show what can be backed up, and how to restore it."""
     commands = call.client.admin.command("listCommands")["commands"]
     status = call.client.admin.command("serverStatus")
     data: dict[str, Any] = {
@@ -23,7 +23,7 @@ def backup(call: Call) -> Answer:
 
 
 def take(call: Call) -> Answer:
-    """Write an archive to a file of the server's machine."""
+    """Write an archive to a file on the server's machine."""
     path = call.required("output")
     if not path.endswith(".tar.gz"):
         raise InputError("The name of an archive ends in .tar.gz.")
@@ -32,7 +32,7 @@ def take(call: Call) -> Answer:
 
 
 def restore(call: Call) -> Answer:
-    """Restore an archive to a new directory of the server's machine."""
+    """Restore an archive to a new directory on the server's machine."""
     archive, target = call.required("archive"), call.required("target")
     call.check_typed(target)
     reply = call.client.admin.command(_RESTORE, archivePath=archive, targetPath=target)

@@ -9,7 +9,7 @@ from pymongo.errors import OperationFailure
 from secantus_console.page import Answer, Call, Moved, Page, posted, shown
 from secantus_console.render import url
 
-#: Sizes are read for this many collections; each takes a command.
+#: The maximum number of collections whose sizes are read; each takes one command.
 MAX_SIZES: Final = 300
 
 
@@ -41,7 +41,7 @@ def _row(call: Call, entry: dict[str, Any], with_sizes: bool) -> dict[str, Any]:
 
 
 def create(call: Call) -> Answer:
-    """Create a collection, with options as those of the command create."""
+    """Create a collection with options of the command create."""
     name = call.required("collection")
     call.database.command({"create": name, **call.document("options")})
     return Moved(url("/database", db=call.database.name), f"Created {name}.")

@@ -17,7 +17,7 @@ def overview(call: Call) -> Answer:
 
 
 def server_facts(call: Call) -> dict[str, Any]:
-    """Return what the overview says of the server; what the user may not read is left out."""
+    """Return the overview's data about the server. Data that the user may not read are omitted."""
     hello = call.client.admin.command("hello")
     build = call.client.admin.command("buildInfo")
     facts: dict[str, Any] = {"address": call.console.server, "version": build["version"]}

@@ -18,10 +18,10 @@ from secantus_console.ordered import OrderedReader
 from secantus_console.page import Answer, Call, Page, shown
 from secantus_console.render import url
 
-#: The largest page.
+#: The maximum page size.
 MAX_PAGE: Final = 200
 MAX_SKIP: Final = 100_000
-#: A table has this many columns.
+#: The maximum number of columns of a table.
 MAX_COLUMNS: Final = 12
 _RAW: Final[CodecOptions[RawBSONDocument]] = CodecOptions(RawBSONDocument)
 _NOT_FOUND: Final = 26
@@ -29,7 +29,7 @@ _PARAMETERS: Final = ("filter", "projection", "sort", "limit", "view")
 
 
 def documents(call: Call) -> Answer:
-    """Show a page of a query."""
+    """Show one page of a query's results."""
     collection = call.collection
     given = {name: call.text(name) for name in _PARAMETERS}
     data: dict[str, Any] = {"db": call.database.name, "collection": collection.name, **given, "documents": [], "ids": []}
@@ -43,7 +43,7 @@ def documents(call: Call) -> Answer:
 
 
 def _read(call: Call, collection: Collection[dict[str, Any]], here: dict[str, str]) -> dict[str, Any]:
-    """Return the documents of the page, the estimated number of all, and the links to the other pages."""
+    """Return the documents of the page, the estimated total, and the links to other pages."""
     order, limit, projection = Order(call.document("sort")), call.number("limit", 20, 1, MAX_PAGE), call.document("projection")
     query, raw = call.document("filter"), collection.with_options(_RAW)
     number = number_of(collection, call.time_limit_ms)
@@ -66,25 +66,25 @@ def _read(call: Call, collection: Collection[dict[str, Any]], here: dict[str, st
 
 
 def number_of(collection: Collection[dict[str, Any]], time_limit_ms: int) -> int | None:
-    """Return the number of documents from the collection's metadata; None for a view. This takes one command."""
+    """Return the number of documents according to the collection's metadata, or None for a view. This needs one command."""
     try:
         counted = list(collection.aggregate([{"$collStats": {"count": {}}}], maxTimeMS=time_limit_ms))
     except OperationFailure as error:
         if error.code == _NOT_FOUND:
             return 0
-        # A view, or a user without the privilege for the stage.
+        # The namespace is a view, or the user lacks the privilege for the stage.
         return None if is_view(collection) else collection.estimated_document_count(maxTimeMS=time_limit_ms)
     return int(counted[0]["count"]) if counted else 0
 
 
 def is_view(collection: Collection[dict[str, Any]]) -> bool:
-    """Return whether a collection is a view: its documents may have no `_id`, or the same one several times."""
+    """Return whether a collection is a view. Documents of a view may lack `_id` or have the same one."""
     found = collection.database.list_collections(filter={"name": collection.name})
     return any(entry.get("type") == "view" for entry in found)
 
 
 def _read_view(call: Call, collection: Collection[dict[str, Any]], limit: int, here: dict[str, str]) -> dict[str, Any]:
-    """Return a page of a view, which has no key to continue from: a page skips those before it."""
+    """Return a page of a view. A view has no key to continue from, so the documents of the previous pages are skipped."""
     skip = call.number("skip", 0, 0, MAX_SKIP)
     sort = call.document("sort")
     found = list(
@@ -107,7 +107,7 @@ def _read_view(call: Call, collection: Collection[dict[str, Any]], limit: int, h
 
 
 def _projected(call: Call, collection: Collection[dict[str, Any]], ids: list[Any], projection: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the documents of a page again, with a projection: the page itself was read with the fields of its sort."""
+    """Read the documents of a page again with a projection. The first read needed the sort fields, which a projection may remove."""
     hides_id = "_id" in projection and not projection["_id"]
     wanted = {name: value for name, value in projection.items() if not (name == "_id" and hides_id)}
     found = collection.find({"_id": {"$in": ids}}, wanted or None, max_time_ms=call.time_limit_ms)
@@ -117,7 +117,7 @@ def _projected(call: Call, collection: Collection[dict[str, Any]], ids: list[Any
 
 
 def columns_of(documents_shown: list[dict[str, Any]]) -> list[str]:
-    """Return the columns of a table: the fields in the order in which they first appear."""
+    """Return the columns of a table: the fields in order of first appearance."""
     return list(dict.fromkeys(name for document in documents_shown for name in document))[:MAX_COLUMNS]
 
 

@@ -1,4 +1,4 @@
-"""Editing documents: the difference is shown before anything is saved, and a document that changed meanwhile is not overwritten."""
+"""Editing of documents. The difference is shown before saving, and a document that was changed meanwhile is not overwritten."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from secantus_console.render import pretty, url
 
 
 def edit(call: Call) -> Answer:
-    """Show a document in an editor."""
+    """Show a document in the editor."""
     document = _find(call.collection, _id(call))
     return Page("document.html", "Document", _data(call, document, pretty(document)))
 
 
 def preview(call: Call) -> Answer:
-    """Show how an edited document differs from the one that the user began with."""
+    """Show the difference between an edited document and its state when the user began to edit."""
     before = ejson.document(call.required("before"), "The document before")
     data = _data(call, before, call.required("text"))
     try:
@@ -33,7 +33,7 @@ def preview(call: Call) -> Answer:
 
 
 def save(call: Call) -> Answer:
-    """Replace a document by the edited one, unless it has changed meanwhile."""
+    """Replace a document by the edited one, unless it was changed meanwhile."""
     before = ejson.document(call.required("before"), "The document before")
     after = ejson.document(call.required("text"), "The document")
     key = _id(call)
@@ -65,7 +65,7 @@ def insert(call: Call) -> Answer:
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the lines of two documents: each with its kind, "same", "added", "removed" or "left out"."""
+    """Return the lines of two documents, each with its kind: "same", "added", "removed" or "left out"."""
     kinds = {" ": "same", "+": "added", "-": "removed", "@": "left out"}
     lines = list(difflib.unified_diff(pretty(before).splitlines(), pretty(after).splitlines(), n=4, lineterm=""))[2:]
     shown_lines = lines[1:] if lines and lines[0].startswith("@@ -1,") else lines
@@ -73,10 +73,10 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, 
 
 
 def _find(collection: Collection[dict[str, Any]], key: Any) -> dict[str, Any]:
-    """Return the document of an `_id`.
+    """Return the document with the given `_id`.
 
     Raises:
-        NotThere: there is none.
+        NotThere: the document does not exist.
     """
     document = collection.find_one({"_id": {"$eq": key}})
     if document is None:
@@ -89,10 +89,10 @@ def _id(call: Call) -> Any:
 
 
 def _check_id(document: dict[str, Any], key: Any) -> None:
-    """Check that an edited document kept its `_id`.
+    """Check that an edited document has kept its `_id`.
 
     Raises:
-        InputError: it did not.
+        InputError: the `_id` was changed.
     """
     if "_id" not in document or ejson.canonical(document["_id"]) != ejson.canonical(key):
         raise InputError("The _id of a document cannot be changed: insert another document instead.")

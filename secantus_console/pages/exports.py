@@ -1,4 +1,4 @@
-"""Exports of a query as JSON lines or CSV. They are sent while they are read."""
+"""Exports of a query as JSON lines or CSV, streamed while the documents are read."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from secantus_console import ejson
 from secantus_console.errors import InputError
 from secantus_console.page import Answer, Call, Download, shown
 
-#: An export ends after this many documents.
+#: The maximum number of documents in an export.
 MAX_DOCUMENTS: Final = 1_000_000
-#: The columns of a CSV file are the fields of this many documents; others are left out.
+#: How many documents determine the columns of a CSV file. Fields that occur only in later documents are omitted.
 SAMPLED: Final = 1000
 _BATCH: Final = 500
 
 
 def export(call: Call) -> Answer:
-    """Send the documents of a query, or of a pipeline."""
+    """Send the documents of a query or a pipeline."""
     form = call.text("form", "jsonl")
     if form not in ("jsonl", "csv"):
         raise InputError("form must be jsonl or csv.")
@@ -33,7 +33,7 @@ def export(call: Call) -> Answer:
     else:
         projection, sort = call.document("projection"), list(call.document("sort").items())
         found = iter(collection.find(call.document("filter"), projection or None, sort=sort or None, limit=limit))
-    # The first documents are read here, so that an invalid query is answered with its error.
+    # Read the first documents here, so that the response to an invalid query is its error.
     head = list(itertools.islice(found, SAMPLED))
     pieces = _csv(head, found) if form == "csv" else _lines(itertools.chain(head, found))
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{call.database.name}.{collection.name}")
@@ -41,10 +41,10 @@ def export(call: Call) -> Answer:
 
 
 def readable(pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a pipeline that only reads.
+    """Return the pipeline if it only reads.
 
     Raises:
-        InputError: it writes.
+        InputError: the pipeline writes.
     """
     if any(name in ("$out", "$merge") for stage in pipeline for name in stage):
         raise InputError("A pipeline with $out or $merge writes: leave that stage out here.")
@@ -71,7 +71,7 @@ def _csv(head: list[dict[str, Any]], rest: Iterator[dict[str, Any]]) -> Iterator
 
 
 def _cell(value: Any) -> Any:
-    """Return a cell: texts and numbers as they are, everything else as Extended JSON."""
+    """Format a cell: texts and numbers unchanged, other values as Extended JSON."""
     if isinstance(value, str):
         return _harmless(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -80,7 +80,7 @@ def _cell(value: Any) -> Any:
 
 
 def _harmless(text: str) -> str:
-    """Return a text that a spreadsheet does not take for a formula."""
+    """Change a text so that a spreadsheet does not read it as a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 

@@ -1,4 +1,4 @@
-"""The oplog's window and latest entries, and the tail of a change stream."""
+"""The window and the latest entries of the oplog, and the latest events of a change stream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secantus_console.page import Answer, Call, Page, shown
 from secantus_console.render import url
 
 MAX_ENTRIES: Final = 200
-#: How long a request for further events waits for one.
+#: How long a request for more events waits for the first one.
 WAIT_MS: Final = 300
 
 
@@ -35,7 +35,7 @@ def oplog(call: Call) -> Answer:
 
 
 def changes(call: Call) -> Answer:
-    """Show the events of a change stream since a place; `next` continues after them."""
+    """Show the events of a change stream from a position on; the link `next` continues after them."""
     name, collection = call.text("db"), call.text("collection")
     data: dict[str, Any] = {"db": name, "collection": collection, "events": [], "live": call.text("live", "1") != "0"}
     page = Page("changes.html", "Changes", data)
@@ -52,7 +52,7 @@ def changes(call: Call) -> Answer:
 
 
 def _start(call: Call) -> dict[str, Any]:
-    """Return where the stream begins: after a token, at a time of the oplog, or now."""
+    """Return the options for the position where the stream begins: after a token, at a time in the oplog, or now."""
     if call.text("after"):
         return {"resume_after": call.document("after")}
     if call.text("at"):
@@ -64,7 +64,7 @@ def _start(call: Call) -> dict[str, Any]:
 
 
 def _events(stream: ChangeStream[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the events that are there; wait for the first one."""
+    """Return the events that are available. Wait only for the first one."""
     events: list[dict[str, Any]] = []
     while len(events) < MAX_ENTRIES and (event := stream.try_next()) is not None:
         event.pop("_id", None)

@@ -49,7 +49,7 @@ def _row(index: dict[str, Any], others: list[dict[str, Any]], usage: dict[str, A
 
 
 def _is_covered(index: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether another index serves all that an index does: it has more fields after the same ones."""
+    """Return whether another index makes this one redundant: its fields begin with the same ones."""
     plain = {"v", "key", "name", "ns"}
     if index["name"] == "_id_" or set(index) - plain or set(other) - plain:
         return False
@@ -77,7 +77,7 @@ def drop(call: Call) -> Answer:
 
 
 def hide(call: Call) -> Answer:
-    """Hide an index from the planner, or show it again."""
+    """Hide an index from the query planner, or unhide it."""
     name, hidden = call.required("name"), call.text("hidden") == "true"
     call.database.command("collMod", call.collection.name, index={"name": name, "hidden": hidden})
     return Moved(_here(call), f"{'Hid' if hidden else 'Unhid'} the index {name}.")

@@ -1,4 +1,4 @@
-"""Logging in to the server. The password goes into the driver's client, in memory, and nowhere else."""
+"""Logging in to the server. The password is passed to the driver's client and stored nowhere else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_console.page import Answer, Call, Moved, Page, posted, shown
 
 
 def login(call: Call) -> Answer:
-    """Show the form."""
+    """Show the login form."""
     return _form(call, None)
 
 
@@ -45,7 +45,7 @@ def log_in(call: Call) -> Answer:
 
 
 def log_out(call: Call) -> Answer:
-    """Go on as the console's own user."""
+    """Continue as the console's own user."""
     previous, call.session.client, call.session.user = call.session.client, None, None
     if previous is not None:
         previous.close()

@@ -17,13 +17,13 @@ from secantus_server.work.shell_commands import command_shape
 
 _SYSTEM: Final = ("admin", "config", "local")
 MAX_LOG_LINES: Final = 1024
-#: How many entries of the profiler are grouped by shape, and how many shapes are shown.
+#: The number of profiler entries that are grouped by shape, and the number of shapes shown.
 MAX_PROFILED: Final = 2000
 MAX_SHAPES: Final = 30
 
 
 def metrics(call: Call) -> Answer:
-    """Show the charts. Each load takes a sample, so an open page draws its own history."""
+    """Show the charts. Each request takes a sample, so a page that stays open fills its own charts."""
     status = call.client.admin.command("serverStatus")
     samples = call.console.samples
     samples.add(status)
@@ -62,7 +62,7 @@ def profiler(call: Call) -> Answer:
 
 
 def shapes_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the shapes of profiled commands, those with most time first."""
+    """Return the shapes of profiled commands, ordered by total time, greatest first."""
     shapes: dict[tuple[str, str, str], dict[str, Any]] = {}
     for entry in entries:
         key = (str(entry.get("ns", "")), _shape(entry), entry.get("planSummary", ""))
@@ -78,12 +78,12 @@ def shapes_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _shape(entry: dict[str, Any]) -> str:
-    """Return the command of an entry with `?` for its constants."""
+    """Return the command of an entry with its constants replaced by `?`."""
     body = decode(encode_bson({"body": _command(entry)}))["body"]
     if not body or "$truncated" in body:
         return f"{entry.get('op', '')} (not kept)"
     if "q" in body:
-        # The entry of an update or a delete is its statement.
+        # The profiler's entry for an update or a delete contains only the statement.
         kind = {"remove": "delete"}.get(entry["op"], entry["op"])
         return command_shape(kind, {kind: str(entry.get("ns", "")).partition(".")[2]}, [body])
     name = next(iter(body))
@@ -116,7 +116,7 @@ def set_profiler(call: Call) -> Answer:
 
 
 def log(call: Call) -> Answer:
-    """Show the last lines of the server's log, the latest first."""
+    """Show the last lines of the server's log, latest first."""
     wanted = call.text("text").lower()
     lines = [_line(line) for line in call.client.admin.command("getLog", "global")["log"]]
     found = [line for line in reversed(lines) if wanted in f"{line['message']} {line['attributes']}".lower()]
@@ -127,7 +127,7 @@ _SEVERITIES: Final = {"F": "fatal", "E": "error", "W": "warning", "I": "info", "
 
 
 def _line(text: str) -> dict[str, Any]:
-    """Return the parts of a line of the structured log."""
+    """Parse a line of the structured log into its parts."""
     try:
         parts = json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The schema of a sample: the paths, their types, how often they are missing, and the most frequent values."""
+"""The schema of a sample: paths, their types, how often they are missing, and their most frequent values."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MAX_VALUE: Final = 60
 
 @dataclass
 class Path:
-    """What the sample has at a path.
+    """The statistics of one path in the sample.
 
     Arguments:
-        present: how many have it.
-        types: how often each type occurs.
-        values: how often each value occurs, by its text.
+        present: the number of documents that have the path.
+        types: the number of occurrences of each type.
+        values: the number of occurrences of each value, by its text.
     """
 
     present: int = 0
@@ -52,7 +52,7 @@ def schema(call: Call) -> Answer:
 
 
 def described(sample: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the paths of documents in the order in which they appear, at most `MAX_PATHS`."""
+    """Return the paths in the documents in order of appearance, at most `MAX_PATHS`."""
     paths: dict[str, Path] = {}
     for document in sample:
         seen: set[str] = set()
@@ -68,7 +68,7 @@ def _visit(document: dict[str, Any], prefix: str, paths: dict[str, Path], seen: 
 
 
 def _note(name: str, value: Any, paths: dict[str, Path], seen: set[str]) -> None:
-    """Count a value, and those in it: `a.b` is the field b of a document, `a[]` an element of an array."""
+    """Count a value and its nested values. The path `a.b` is the field b of a document, `a[]` an element of an array."""
     if name not in paths and len(paths) >= MAX_PATHS:
         return
     path = paths.setdefault(name, Path())

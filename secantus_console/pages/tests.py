@@ -1,4 +1,4 @@
-"""The test at which a run of pytest has paused: what it wrote, its commands, the snapshots, the seeds."""
+"""The test at which a pytest run has paused: its writes, its commands, the snapshots and the seeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def paused(call: Call) -> Answer:
 
 
 def resume(call: Call) -> Answer:
-    """Let the run go on."""
+    """Resume the pytest run."""
     if call.console.test_view is None or not call.console.test_view.resume():
         raise InputError("No test is paused.")
     return Moved("/test", "The run goes on.")

@@ -33,7 +33,7 @@ def validator(call: Call) -> Answer:
 
 
 def save(call: Call) -> Answer:
-    """Replace the validator. Documents that are there are not checked."""
+    """Replace the validator. Existing documents are not checked."""
     changes: dict[str, Any] = {
         "validator": call.document("validator"),
         "validationLevel": call.text("level", "strict"),

@@ -98,7 +98,7 @@ class Collection:
         return next((index for index in self.indexes if index.name == name), None)
 
     def text_definition(self) -> TextContents:
-        """Return what the text index holds. For a view, it is a placeholder, since the view's pipeline is parsed for its collection again.
+        """Return what the text index contains. For a view, return a placeholder: its pipeline is parsed again for its collection.
 
         Raises:
             CommandError: 27 IndexNotFound without a text index, 291 if it is hidden.

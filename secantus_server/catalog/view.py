@@ -45,7 +45,7 @@ class CatalogView:
         return stages, name
 
     def has_created(self, collection: Collection) -> bool:
-        """Return whether the transaction that has this view has created the collection, so that no other one sees it."""
+        """Return whether the transaction of this view has created the collection, which other transactions then do not see."""
         return False
 
     def is_missing(self, db: str, name: str) -> bool:

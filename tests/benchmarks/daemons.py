@@ -1,4 +1,4 @@
-"""Start the servers that are measured, each in a process of its own, and stop them."""
+"""Start the measured servers, each in its own process, and stop them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user feels: how many tests per second of generated suites there are, and how long the first takes.
+"""The speed that a user perceives: tests per second of generated suites, and the time until the first test ends.
 
 `python -m tests.benchmarks.suites --tests` runs this. The subjects are this build, without sockets ("direct") and with them ("tcp"), an
 earlier build, and the peers that are installed: mongomock, mongomock-ng, nx-27017. In each round, every subject runs every suite once; the

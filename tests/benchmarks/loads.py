@@ -1,4 +1,4 @@
-"""What leaves much behind in a store in memory: overwritten, deleted and dropped documents; and a sampler of the memory taken meanwhile."""
+"""Loads that leave garbage in an in-memory store (overwritten, deleted and dropped documents), and a sampler of the memory meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The probes of what the server remembers: idle change streams, the way from a write to its event, transactions of many writes."""
+"""The probes of server state: idle change streams, the delay from a write to its event, and transactions with many writes."""
 
 from __future__ import annotations
 

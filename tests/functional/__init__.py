@@ -1,1 +1,1 @@
-"""The suite documentdb/functional-tests against a daemon: what holds, and why the rest does not; see docs/conformance.md."""
+"""The suite documentdb/functional-tests run against a daemon: what passes, and why the rest fails; see docs/conformance.md."""

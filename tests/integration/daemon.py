@@ -1,4 +1,4 @@
-"""The daemon in a process of its own, for the tests that kill it, fill its disk or talk nonsense to it."""
+"""The daemon in its own process, for tests that kill it, fill its disk or send it invalid messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Some hundreds of random commands against collections of their own."""
+"""Some hundreds of random commands against the round's own collections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several clients do at once ends, and ends as if they had done it one after the other."""
+"""Concurrent operations of several clients end, with a result that a serial order could have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server for the models of a module; each test has a collection of its own."""
+"""A server for the models of a module; each test has its own collection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run of the clients of `clients.py` against daemons, with sessions killed and the daemon killed and started again in the middle."""
+"""A run of the clients of `clients.py` against daemons. Meanwhile sessions are killed, and the daemon is killed and restarted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checker is awake: it accepts a valid history and finds each anomaly in a history made by hand."""
+"""The checker works: it accepts a valid history and finds each anomaly in histories written by hand."""
 
 from __future__ import annotations
 

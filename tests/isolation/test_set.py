@@ -1,4 +1,4 @@
-"""The set: what an acknowledged transaction added is there once, what an aborted one added never was."""
+"""The set: a value added by an acknowledged transaction is there once; a value added by an aborted one is never there."""
 
 from __future__ import annotations
 

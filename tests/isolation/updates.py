@@ -1,4 +1,4 @@
-"""Random updates of documents that have numbers, arrays and documents in them, and of those that have not."""
+"""Random updates of documents, some with and some without nested numbers, arrays and documents."""
 
 from __future__ import annotations
 

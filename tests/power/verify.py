@@ -1,4 +1,4 @@
-"""What is wrong with a store that a power loss has left."""
+"""Find the errors in a store after a power loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents that expire while the wall clock jumps: none is deleted before its time, none twice, and none stays."""
+"""Documents that expire while the wall clock jumps: none is deleted early, none is deleted twice, and none remains."""
 
 from __future__ import annotations
 

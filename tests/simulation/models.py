@@ -1,4 +1,4 @@
-"""What clients do in a simulation, and what must hold whatever the order of their steps: bank, counter, set without a fork."""
+"""The clients' operations in a simulation, and invariants that are true for every order of steps: bank, counter, set without a fork."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A seeded scheduler of tasks in one thread, with a time of its own.
+"""A seeded scheduler of tasks in one thread, with its own simulated time.
 
 A task is a greenlet. It runs until it blocks on a lock, sleeps, or passes a point at which the operating system might let another thread
 run; the scheduler then picks the next one by its random numbers. Time passes a little with each step, and jumps when every task waits.

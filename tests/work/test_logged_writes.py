@@ -1,4 +1,4 @@
-"""What the oplog says of the commands that write: the format of MongoDB's entries."""
+"""The oplog entries of commands that write have MongoDB's format."""
 
 from __future__ import annotations
 

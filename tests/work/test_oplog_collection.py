@@ -1,4 +1,4 @@
-"""`local.oplog.rs`: read like a capped collection, and written by nobody but the server."""
+"""`local.oplog.rs`: read like a capped collection, and written only by the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads at times that nobody has read before: any time inside the history window gives the state that it had."""
+"""Reads at arbitrary times inside the history window return the state at that time, even if no read has used that time before."""
 
 from __future__ import annotations
 

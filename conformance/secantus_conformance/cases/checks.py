@@ -1,4 +1,4 @@
-"""The named checks of recorded cases: conditions on a single value, found by its dotted path."""
+"""The named checks of recorded cases: conditions on a single value at a dotted path."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ def holds(name: str, value: Any, arguments: list[Any]) -> bool:
     try:
         return value is not ABSENT and _OF_VALUE[name](value, *arguments)
     except TypeError:
-        # Values of different types have no order, and a number has no length: the check fails.
+        # Values of different types cannot be ordered, and a number has no length: the check fails.
         return False

@@ -14,7 +14,7 @@ from secantus_conformance.failures import AssertionFailed, BadTest
 from secantus_conformance.unified.driver_errors import short
 from secantus_conformance.unified.values import ABSENT
 
-# Fields that every reply of a replica set has and whose values differ from run to run.
+# Fields in every reply of a replica set; their values differ from run to run.
 _GOSSIP = {"$clusterTime", "operationTime", "electionId", "opTime"}
 Reply = dict[str, Any]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from secantus_conformance.commands.options import Subparsers
 from secantus_conformance.report.evidence import evidence_page, read_figures, record, write_figures
 
-# The recorded figures; they belong to the page, so they are beside the package only in a checkout.
+# The recorded figures. They belong to the documentation page, so they exist next to the package only in a checkout.
 FIGURES = Path(__file__).parents[1] / "evidence.json"
 
 

@@ -1,4 +1,4 @@
-"""`null`: run the suites against a server that stores nothing and answers ok."""
+"""`null`: run the suites against a server that stores nothing and reports success."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def find_suite(suites: Mapping[str, Suite], name: str, kind: str) -> Suite:
     """Return the suite with a name. Raises UsageError if no suite has it.
 
     Arguments:
-        kind: what the error calls it.
+        kind: the word for the kind of suite in the error message.
     """
     if name not in suites:
         raise UsageError(f"Unknown {kind} {name!r}; the suites are {', '.join(sorted(suites))}.")
@@ -55,9 +55,9 @@ def run_suite(
     """Run a prepared suite against a server. Raises UsageError if it cannot be completed.
 
     Arguments:
-        arguments: with the options of `add_suite_options`.
+        arguments: the parsed command line, with the options of `add_suite_options`.
         differences: reads the known differences of the bundled server.
-        hold: changes the results of the bundled server, after the known differences.
+        hold: adjusts the results of the bundled server, after the known differences were applied.
     """
     auth = suite.auth and not arguments.uri and arguments.server is None
     server = make_servers(arguments.uri, arguments.server, 1, suite.port, auth=auth)[0]

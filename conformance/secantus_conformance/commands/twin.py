@@ -1,4 +1,4 @@
-"""`twin URI URI`: run the same random sessions against two servers, and report each difference as a question."""
+"""`twin URI URI`: run the same random sessions against two servers, and report each difference in their answers as a question."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def run_case(uri: str, client: MongoClient[Any], file: dict[str, Any], index: in
 
 
 def _connection(uri: str) -> WireConnection:
-    """Return a connection to the server, which has logged in if the URI has a user."""
+    """Return a connection to the server. If the URI has a user, the connection is logged in."""
     parsed = parse_uri(uri)
     host, port = parsed["nodelist"][0]
     connection = WireConnection(host, port or 27017, _SECONDS)

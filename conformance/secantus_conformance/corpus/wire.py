@@ -1,4 +1,4 @@
-"""A minimal wire protocol client that can send bytes no driver would send: one OP_MSG out, one back.
+"""A minimal wire protocol client that can send bytes that no driver would send: one OP_MSG out, one back.
 
 Specification: https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md
 """
@@ -19,7 +19,7 @@ _MAX_REPLY = 48_000_000
 
 
 class WireConnection:
-    """A connection to a server. Closes at the end of a `with` block."""
+    """A connection to a server. It closes at the end of a `with` block."""
 
     def __init__(self, host: str, port: int, timeout: float) -> None:
         self._socket = socket.create_connection((host, port), timeout=timeout)

@@ -1,4 +1,4 @@
-"""The login of a connection that sends its own bytes, by SCRAM-SHA-256.
+"""Login by SCRAM-SHA-256 on a `WireConnection`, which no driver manages.
 
 https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#scram-sha-256
 """
@@ -24,11 +24,11 @@ def log_in(connection: WireConnection, user: str, password: str, source: str) ->
     """Authenticate a connection.
 
     Arguments:
-        password: in ASCII; SASLprep is not applied.
+        password: the password, in ASCII; SASLprep is not applied.
         source: the user's database.
 
     Raises:
-        UsageError: the server refuses the user.
+        UsageError: the server rejects the login.
     """
     nonce = base64.b64encode(secrets.token_bytes(18)).decode()
     first = f"n={user.replace('=', '=3D').replace(',', '=2C')},r={nonce}"

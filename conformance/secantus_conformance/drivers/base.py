@@ -54,7 +54,7 @@ class DriverSuite(Protocol):
         """Run the suite against a server and write JUnit XML. Raises UsageError if it cannot be completed."""
 
     def needs_server(self, test: str) -> bool:
-        """Return whether a test needs a server."""
+        """Return whether a test needs a running server."""
 
 
 def read_junit(path: Path, suite: DriverSuite, differences: list[Difference]) -> list[Result]:

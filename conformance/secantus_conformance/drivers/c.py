@@ -1,4 +1,4 @@
-"""The C driver's own tests, which Debian's source package contains completely. `test-libmongoc` runs each of them by name."""
+"""The C driver's own tests, from Debian's source package, which contains all of them. `test-libmongoc` runs each test by name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOBODY_LISTENS = 9
 
 @dataclass
 class CSuite:
-    """All tests of libmongoc. Those that pass without a server do not need one."""
+    """All tests of libmongoc. A test that passes without a server counts as not needing one."""
 
     name: str = "c"
     version: str = _VERSION
@@ -87,7 +87,7 @@ def _download(cache: Path) -> Path:
 
 
 def _address(uri: str) -> dict[str, str]:
-    """Return the environment variables that name a server. MONGOC_TEST_URI is left out: with it, tests put the user into the URI twice."""
+    """Return the environment variables that name a server. MONGOC_TEST_URI is omitted: with it, tests put the user into the URI twice."""
     parsed = parse_uri(uri)
     host, port = parsed["nodelist"][0]
     address = {"MONGOC_TEST_HOST": host, "MONGOC_TEST_PORT": str(port)}
@@ -105,7 +105,7 @@ def _run(folder: Path, environment: Mapping[str, str], timeout: float) -> list[O
 
 
 def judge(test: str, ended: Ended) -> Outcome:
-    """Return the outcome of a test of libmongoc: it fails if its process does not end with 0."""
+    """Return the outcome of a test of libmongoc. It fails if its process does not exit with code 0."""
     if ended.code == 0 and _SKIPPED in ended.output:
         return Outcome("libmongoc", test, "skipped", "the test does not apply to this server or environment")
     if ended.code == 0:

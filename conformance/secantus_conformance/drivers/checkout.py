@@ -1,4 +1,4 @@
-"""The source of a driver whose suite is not part of its packages: a checkout that the user names."""
+"""The source of a driver whose packages do not contain its suite: a checkout whose path the user gives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Checkout:
 
     Arguments:
         proof: a file by which a checkout is recognized, and which contains the version.
-        version: a regular expression; its first group is the version, or its beginning.
+        version: a regular expression for the version; its first group is the version, or the beginning of it.
         parts: the files and folders that the suite needs; all if empty.
     """
 
@@ -42,7 +42,7 @@ class Checkout:
         return (self.folder(cache, name) / _COPIED).exists()
 
     def copy(self, source: Path | None, cache: Path, name: str) -> Path:
-        """Copy a checkout into the cache unless it is there, and return the copy, in which the suite is built and run.
+        """Copy a checkout into the cache, unless the cache has a copy, and return the copy. The suite is built and run in the copy.
 
         Raises UsageError if there is no source, or if it is not a checkout of the repository at the expected version.
         """

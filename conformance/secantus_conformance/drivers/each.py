@@ -30,7 +30,7 @@ class EachTest:
 
     Arguments:
         command: returns the command line for a test.
-        judge: returns the outcome of a test from the way its process ended.
+        judge: returns the outcome of a test, given how its process ended.
         test_timeout: the time limit of one test in seconds.
     """
 
@@ -41,7 +41,7 @@ class EachTest:
     test_timeout: float
 
     def run(self, tests: Sequence[str], timeout: float) -> Iterator[Outcome]:
-        """Run the tests one after the other and yield their outcomes. Raises UsageError if the time limit of the whole suite passes."""
+        """Run the tests one after the other and yield their outcomes. Raises UsageError if the suite exceeds its time limit."""
         deadline = time.monotonic() + timeout
         for test in tests:
             if time.monotonic() > deadline:
@@ -75,13 +75,13 @@ class EachTest:
 
 
 def _end_session(leader: int) -> None:
-    """Kill all processes in the session of a test, which may outlive the test and keep its output open."""
+    """Kill all processes in the session of a test. They may outlive the test and keep its output open."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
 
 
 def why(ended: Ended) -> str:
-    """Return in one line why a test failed: the last line of its output, or what ended its process."""
+    """Return in one line why a test failed: the last line of its output, or the signal or time limit that ended its process."""
     if ended.code is None:
         return f"The test took longer than its time limit of {ended.seconds:.0f} seconds."
     lines = [line.strip() for line in ended.output.splitlines() if line.strip()]

@@ -1,7 +1,7 @@
-"""The Go driver's own integration tests, from its module archive, which also contains the suites they read.
+"""The Go driver's own integration tests, from its module archive, which also contains the specification suites that they read.
 
-Go's module download fetches the archive and verifies it against the checksum database. From version 2.2 on,
-the archive no longer contains the suites.
+Go's module download fetches the archive and verifies it against the checksum database. Since version 2.2, the
+archive does not contain the suites.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from secantus_conformance.failures import UsageError
 
 _MODULE, _VERSION = "go.mongodb.org/mongo-driver", "v1.17.10"
 _PACKAGES = ("./mongo/integration", "./mongo/integration/unified")
-# Timeout after which Go ends a package's tests; one of them hangs.
+# The timeout after which Go ends a package's tests. One of the tests hangs.
 _PACKAGE_SECONDS = 900.0
 # The driver's tests read the topology so early that they sometimes find none.
 _FRUITLESS_RUNS = 5
-# Tests of truncation have a timeout of ten seconds and spend most of it collecting the garbage of a string that grows by one character
-# fifty thousand times. They would time out on a busy machine.
+# Tests of truncation have a timeout of ten seconds. They spend most of that on garbage collection, because they extend a string by one
+# character fifty thousand times. On a busy machine they would time out.
 _RARE_COLLECTION = "1000"
 
 

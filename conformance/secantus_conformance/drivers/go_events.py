@@ -30,8 +30,8 @@ class Fate:
 class Events:
     """The tests of one package, over all its runs.
 
-    A panic, or anything else that ends the process, ends a run. The innermost running test has then failed. The tests around it are not
-    done, whatever Go reports, and run again without their finished parts. `fruitless` counts the latest runs without new results.
+    A run ends early if a panic or anything else ends the process. The innermost running test has then failed. The enclosing tests are
+    not done, whatever Go reports; they run again without their finished parts. `fruitless` counts the latest runs without new results.
     """
 
     done: dict[str, Fate] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Events:
         return True
 
     def _running_in(self, test: str, started: list[str]) -> str:
-        """Return the test inside a test that began last: after a panic in nested tests, Go may name the outermost."""
+        """Return the innermost test that was started last inside `test`. After a panic in nested tests, Go may name the outermost one."""
         inside = [name for name in started if not test or name == test or name.startswith(test + "/")]
         return inside[-1] if inside else self.last
 
@@ -90,7 +90,7 @@ class Events:
             self.done.pop("/".join(parts[:length]), None)
 
     def pattern_of_done(self) -> str:
-        """Return the pattern for `-skip`: the outermost tests that are done."""
+        """Return the pattern for `-skip`, which matches the outermost tests that are done."""
         outermost = [name for name in self.done if not any(parent in self.done for parent in _parents(name))]
         return "|".join("/".join(f"^{re.escape(part)}$" for part in name.split("/")) for name in outermost)
 

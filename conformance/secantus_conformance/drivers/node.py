@@ -1,4 +1,4 @@
-"""The Node driver's own integration tests, from a checkout; npm installs what they need."""
+"""The Node driver's own integration tests, from a checkout; npm installs their dependencies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHECKOUT = Checkout(
     r'"version": "([^"]+)"',
     ("src", "test", "etc", "package.json", "package-lock.json", "tsconfig.json", "global.d.ts", ".mocharc.js"),
 )
-# A test has a minute, and so has each of its hooks.
+# The time limit of each test and of each of its hooks: one minute.
 _SILENCE_SECONDS = 240.0
 
 

@@ -18,7 +18,7 @@ from secantus_conformance.failures import UsageError
 _CHECKOUT = Checkout("mongodb/mongo-php-library", "1.15.0", "composer.json", r'"dev-master": "(1\.15)\.x-dev"')
 _PACKAGES = "php-cli php-mongodb php-xml php-mbstring phpunit php-symfony-phpunit-bridge php-symfony-polyfill-php80"
 _NOBODY_LISTENS = 9
-# The file that composer would write. Its registry is not needed, since Debian packages everything that the tests load.
+# The file that composer would write. composer is not needed, since Debian packages everything that the tests load.
 _AUTOLOAD = r"""<?php
 spl_autoload_register(static function ($class) {
     foreach (['MongoDB\\Tests\\' => 'tests/', 'MongoDB\\' => 'src/'] as $prefix => $folder) {
@@ -41,7 +41,7 @@ if (class_exists('PHPUnit\\Framework\\Assert')) {
 
 @dataclass
 class PhpSuite:
-    """All tests of the library. Those that pass without a server do not need one."""
+    """All tests of the library. A test that passes without a server counts as not needing one."""
 
     name: str = "php"
     version: str = _CHECKOUT.number
@@ -76,7 +76,7 @@ class PhpSuite:
 
 
 def _phpunit(folder: Path, uri: str, record: Path, timeout: float) -> None:
-    """Run PHPUnit, which writes the record only when it has run all tests. Raises UsageError if it does not."""
+    """Run PHPUnit. It writes the record only after running all tests. Raises UsageError if there is no record."""
     unfinished = record.with_suffix(".part")
     unfinished.unlink(missing_ok=True)
     options = ["--configuration", "phpunit.xml.dist", "--testsuite", "Default Test Suite", "--log-junit", str(unfinished)]
@@ -89,7 +89,7 @@ def _phpunit(folder: Path, uri: str, record: Path, timeout: float) -> None:
 
 
 def read_phpunit(record: Path) -> Iterator[Outcome]:
-    """Read PHPUnit's JUnit XML, which has the reason of a failure as text and no reason for a skip. Raises UsageError."""
+    """Read PHPUnit's JUnit XML. It contains the reason of a failure as text, and no reason for a skip. Raises UsageError."""
     try:
         root = ElementTree.parse(record).getroot()
     except ElementTree.ParseError as error:
@@ -106,7 +106,7 @@ def read_phpunit(record: Path) -> Iterator[Outcome]:
 
 
 def _reason(verdict: str, text: str) -> str:
-    """Return the text of a failure without its first line, which names the test."""
+    """Return the text of a failure without its first line, which only names the test."""
     if verdict == "skipped":
         return "the test does not apply to this server or environment"
     lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]

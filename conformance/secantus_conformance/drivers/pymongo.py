@@ -22,7 +22,7 @@ from secantus_conformance.suites.sources import PYMONGO_VERSION, archive_path, f
 # The suite runs in a folder without the driver's sources, so that it tests the installed driver.
 _KEPT = ("test/", "tools/", "fuzz/", "pyproject.toml", "README.md", "doc/")
 _REQUIREMENTS = (f"pymongo=={PYMONGO_VERSION}", "pytest>=8.2", "pytest-asyncio>=0.24.0")
-# Some tests wait for a minute, none for two.
+# Some tests wait for a minute, but none for two.
 _SILENCE_SECONDS = 120.0
 _NOBODY_LISTENS = 9
 

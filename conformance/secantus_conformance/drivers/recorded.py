@@ -1,6 +1,6 @@
-"""Run a suite to completion even if tests hang or crash it: the test at fault runs once more, then its failure is recorded.
+"""Run a suite to completion even if tests hang or crash it: the running test is run once more, then recorded as failed.
 
-A small plugin of the suite's test framework, in `recorder/`, appends each outcome to a file and skips the tests that the file names.
+A small plugin for the suite's test framework, in `recorder/`, appends each outcome to a file and skips the tests listed in that file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LOOK_SECONDS = 0.5
 
 @dataclass
 class RecordedSuite:
-    """A command that runs a suite with a recorder in a folder. `silence` is the longest time in seconds without a finished test."""
+    """A command that runs a suite with a recorder in a folder. `silence` is the maximum time in seconds without a finished test."""
 
     command: list[str]
     folder: Path
@@ -69,7 +69,7 @@ class RecordedSuite:
         return bool(lines) and lines[-1][0] == "finished"
 
     def _watch(self, process: subprocess.Popen[bytes], record: Path, deadline: float) -> None:
-        """Wait until the process ends, is silent for too long, or exceeds the suite's time limit."""
+        """Wait until the process ends, exceeds `silence`, or exceeds the suite's time limit."""
         while process.poll() is None and time.monotonic() <= deadline:
             if time.time() - record.stat().st_mtime > self.silence:
                 return
@@ -81,7 +81,7 @@ class RecordedSuite:
 
 
 def pytest_suite(command: list[str], folder: Path, environment: Mapping[str, str], silence: float) -> RecordedSuite:
-    """Return the suite that a pytest command runs."""
+    """Return the suite that the given pytest command runs."""
     path = f"{RECORDERS}{os.pathsep}{environment.get('PYTHONPATH', '')}"
     return RecordedSuite([*command, "-p", "pytest_record"], folder, {**environment, "PYTHONPATH": path}, silence)
 
@@ -101,7 +101,7 @@ def _lines(record: Path) -> list[list[object]]:
 
 
 def _give_up(record: Path, lines: list[list[object]]) -> None:
-    """Record that the test of the last line did not finish. The first time, schedule it to run again: another may be at fault."""
+    """Record that the last started test did not finish. The first time, schedule it to run again: another test may be at fault."""
     _, test, classname, name = lines[-1]
     if ["again", test] not in lines:
         with record.open("a", encoding="utf-8") as file:
@@ -113,7 +113,7 @@ def _give_up(record: Path, lines: list[list[object]]) -> None:
 
 
 def write_junit_of_record(record: Path, junit: Path) -> None:
-    """Write a record as JUnit XML; the worst of a test's outcomes counts."""
+    """Write a record as JUnit XML. If a test has several outcomes, the worst one counts."""
     worst: dict[str, list[str]] = {}
     order = ["passed", "skipped", "failed", "error"]
     for kind, test, *rest in _lines(record):

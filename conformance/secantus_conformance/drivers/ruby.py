@@ -15,7 +15,7 @@ from secantus_conformance.failures import UsageError
 
 _CHECKOUT = Checkout("mongodb/mongo-ruby-driver", "v2.25.0", "lib/mongo/version.rb", r"VERSION = '([^']+)'", ("lib", "spec", "product.yml"))
 _FOLDERS = ("spec/mongo", "spec/integration", "spec/spec_tests")
-# Gems that no package of Debian contains. The first is only a safer `Timeout`; the tests that need the others do not run here.
+# Gems that Debian does not package. The first one is only a safer `Timeout`; the tests that need the others do not run here.
 _SUBSTITUTES = {
     "timeout_interrupt.rb": "require 'timeout'\nTimeoutInterrupt = Timeout\n",
     "aws-sdk-core.rb": "",
@@ -23,13 +23,13 @@ _SUBSTITUTES = {
     "opentelemetry-sdk.rb": "",
 }
 _PACKAGES = "ruby ruby-bson ruby-rspec ruby-rspec-retry ruby-activesupport ruby-timecop ruby-ice-nine ruby-webrick ruby-childprocess"
-# A spec has 45 seconds.
+# The time limit of a spec: 45 seconds.
 _SILENCE_SECONDS = 240.0
 
 
 @dataclass
 class RubySuite:
-    """The specs of the folders `mongo`, `integration` and `spec_tests`. Those that load only the lite helper need no server."""
+    """The specs in the folders `mongo`, `integration` and `spec_tests`. Specs that load only the lite helper need no server."""
 
     name: str = "ruby"
     version: str = _CHECKOUT.number

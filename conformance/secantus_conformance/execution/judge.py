@@ -32,7 +32,7 @@ def _verdict(run: Callable[[], None]) -> tuple[Verdict, str, str, str, str]:
     except PyMongoError as error:
         said = str(getattr(error, "details", None) or error)
         return Verdict.FAILED, "server", f"{type(error).__name__}: {short(error)}", "no error", said
-    except Exception as error:  # noqa: BLE001  (whatever a test raises is its verdict)
+    except Exception as error:  # noqa: BLE001  (any exception of a test becomes its verdict)
         return Verdict.ERROR, "runner", f"{type(error).__name__}: {error}", "", "".join(traceback.format_exception(error)[-6:])
     return Verdict.PASSED, "", "", "", ""
 

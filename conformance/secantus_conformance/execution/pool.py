@@ -26,7 +26,7 @@ Report = Callable[[Result], None]
 
 
 class _Slot:
-    """One worker with its server and its assigned tests."""
+    """One worker with its server and the tests assigned to it."""
 
     def __init__(self, server: Server, timeout: float) -> None:
         self.server, self.timeout = server, timeout
@@ -89,12 +89,12 @@ class Pool:
     def __init__(self, servers: list[Server], timeout: float) -> None:
         self._servers, self._timeout = servers, timeout
         self.server: dict[str, str] = {}
-        # Tests that found their server dead, each with the result of the test before it. They run again to show which of the two is at
-        # fault.
+        # Tests that found their server dead, each with the result of the test before it. They are run again to determine which of the two
+        # killed the server.
         self._suspects: dict[str, Result | None] = {}
 
     def run(self, cases: list[TestCase], report: Report) -> None:
-        """Run all tests and report each result as it arrives. A test is reported twice if the server turns out to have died because of it.
+        """Run all tests and report each result as it arrives. A test that turns out to have killed the server is reported twice.
 
         Raises UsageError if a server cannot be reached at the start.
         """
@@ -185,7 +185,7 @@ class Pool:
         return self._start_again(slot, jobs, rest, 1)
 
     def _start_again(self, slot: _Slot, jobs: deque[list[TestCase]], rest: list[TestCase], results: int) -> int:
-        """Start a new worker and a new server; put the remaining tests back into the queue. Returns the number of results."""
+        """Start a new worker and a new server, and put the remaining tests back into the queue. Returns the number of results."""
         if rest:
             jobs.appendleft(rest)
         slot.cases, slot.before = [], None

@@ -1,4 +1,4 @@
-"""The servers that workers connect to: our own, one per worker; one that a command starts; or an external one."""
+"""The servers that workers connect to: our own server, one per worker; a server that a command starts; or an external server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from secantus_conformance.execution.in_process import InProcessServer
 from secantus_conformance.failures import UsageError
 
 BUNDLED = f"{shlex.quote(sys.executable)} -m secantus_server.cli --port {{port}} --storage-path :memory: --enable-test-commands"
-# With access control; the superuser is created after the start.
+# The arguments for access control. The superuser is created after the start.
 GUARDED = f"{BUNDLED} --auth --login-delay-ms 0"
 USER, PASSWORD = "conformance", "conformance"
 NULL = f"{shlex.quote(sys.executable)} -m secantus_conformance.null_server --port {{port}}"

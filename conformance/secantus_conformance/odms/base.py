@@ -1,4 +1,4 @@
-"""The interface of a mapper's test suite: where its tests come from, how they are prepared, and what has passed before."""
+"""The interface of a mapper's test suite: the origin of its tests, their preparation, and the tests that passed before."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _VERSION = re.compile(r"""^\s*"?version"?\s*[=:]\s*["']([^"']+)""", re.MULTILINE
 class OdmSuite(DriverSuite, Protocol):
     """A mapper's test suite, unmodified.
 
-    `repository` is where its checkout comes from, empty if the source distribution contains the tests.
+    `repository` is the origin of the checkout; it is empty if the source distribution contains the tests.
     """
 
     repository: str
 
 
 def copy_checkout(suite: OdmSuite, source: Path | None, target: Path) -> None:
-    """Copy the checkout of a suite, so that nothing is written into it. Raises UsageError if it is missing or of another version."""
+    """Copy a suite's checkout, so that nothing is written into the original. Raises UsageError if it is missing or of another version."""
     if source is None:
         raise UsageError(
             f"The package of {suite.name} does not contain its tests. "
@@ -64,7 +64,7 @@ def known_differences(name: str) -> list[Difference]:
 
 
 def hold(name: str, results: Iterable[Result], path: Path | None = None) -> list[Result]:
-    """Apply the ratchet: a test that passed before and does not pass now is a failure, even if it did not run.
+    """Apply the ratchet: a test that passed before and does not pass now is a failure, even if it did not run this time.
 
     Arguments:
         path: the ratchet file; by default that of the suite in this package.

@@ -16,8 +16,8 @@ from secantus_conformance.odms.python_suite import install, python_of, unpack_sd
 
 _DJANGO = "5.2.19"
 _PACKAGE = "django-mongodb-backend"
-# The settings of the backend's own workflow, with a runner that records the outcomes. The workflow uses a fork of Django whose applications
-# have other keys by default; here they get them as in any project.
+# The settings of the backend's own CI workflow, with a runner that records the outcomes. The workflow uses a fork of Django whose
+# applications have ObjectId keys by default; here the settings configure them, as in any project.
 _SETTINGS = """import __main__
 from mongodb_settings import *
 
@@ -32,7 +32,7 @@ _RECORDER = Path(__file__).parent / "recorder"
 
 @dataclass
 class DjangoSuite:
-    """The backend's tests. Those of geographic fields need GDAL and are left out, as its own runner leaves them out."""
+    """The backend's tests. Tests of geographic fields need GDAL and are excluded, as in the backend's own runner."""
 
     name: str = _PACKAGE
     version: str = "5.2.4"
@@ -71,5 +71,5 @@ class DjangoSuite:
         write_junit_of_record(record, junit)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: the tests that need no server are not distinguished."""
+        """Return True: tests that need no server are not identified."""
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secantus_conformance.odms.python_suite import PythonSuite
 
-# The tests connect to localhost:27017 and take no other address.
+# The tests connect to localhost:27017; no other address can be configured.
 SUITE = PythonSuite(
     name="mongoengine",
     version="0.29.3",

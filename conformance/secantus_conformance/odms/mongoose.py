@@ -21,7 +21,7 @@ _TEST_MS = 30_000
 class MongooseSuite:
     """The tests that `npm run test-rs` runs: all tests except those of encryption, against a replica set.
 
-    mocha writes its results at the end, so that a run that ends early leaves none.
+    mocha writes its results only at the end, so a run that ends early leaves none.
     """
 
     name: str = "mongoose"
@@ -56,12 +56,12 @@ class MongooseSuite:
         _rewrite(raw, junit)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: the tests that need no server are not distinguished."""
+        """Return True: tests that need no server are not identified."""
         return True
 
 
 def _rewrite(raw: Path, junit: Path) -> None:
-    """Write mocha's results as the other suites do: a failure's first line is its message. Raises UsageError if there are none."""
+    """Write mocha's results in the form of the other suites: a failure's first line is its message. Raises UsageError if there are none."""
     try:
         root = ElementTree.parse(raw).getroot()
     except (OSError, ElementTree.ParseError) as error:

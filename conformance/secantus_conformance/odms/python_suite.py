@@ -28,11 +28,11 @@ class PythonSuite:
     """A suite that pytest runs.
 
     Arguments:
-        requirements: what pip installs; `{source}` stands for the folder of the sources.
-        tests: arguments of pytest.
-        variables: environment variables; `{uri}`, `{host}` and `{port}` stand for the server's.
-        repository: where a checkout comes from, if the source distribution has no tests.
-        port: the port on which some tests expect the server, 0 if none do.
+        requirements: the requirements to install with pip; `{source}` is replaced by the folder of the sources.
+        tests: the arguments of pytest.
+        variables: environment variables; `{uri}`, `{host}` and `{port}` are replaced by those of the server.
+        repository: the origin of the checkout, if the source distribution contains no tests.
+        port: the port on which some tests expect the server; 0 if none do.
     """
 
     name: str
@@ -77,7 +77,7 @@ class PythonSuite:
         write_junit_of_record(record, junit)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: the tests that need no server are not distinguished."""
+        """Return True: tests that need no server are not identified."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""The page of evidence: the figures of every suite for this server and for others, kept in one data file and never typed in by hand."""
+"""The evidence page: the figures of every suite for this server and for others. They come from one data file, never from manual edits."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from secantus_conformance.odms import registry as odms
 from secantus_conformance.report.jsonout import read_json_report
 from secantus_conformance.report.summary import known_reason, server_tests
 
-# How reports name the server of this project, and no other.
+# The name by which reports identify the server of this project.
 _OURS = "Secantus "
-# From which number, and which share of the failures, a common reason is worth a note.
+# The number of failures, and the share of them, from which a common reason gets a note.
 _MANY, _NEARLY_ALL = 100, 0.9
 _HEAD = """# Evidence
 
@@ -37,8 +37,8 @@ lacks. A *known difference* is a failure that is listed with its reason.
 class Figures:
     """The figures of one report.
 
-    `needed` and `needed_passed` count the eligible tests of a driver's suite that need a server, 0 for other suites. `of_ours` and
-    `of_ours_passed` count the tests for which the server of this project is eligible, for the report of another server.
+    `needed` and `needed_passed` count the eligible tests of a driver's suite that need a server; they are 0 for other suites. In the report
+    of another server, `of_ours` and `of_ours_passed` count the tests for which the server of this project is eligible.
     """
 
     title: str
@@ -93,7 +93,7 @@ def figures(run: Run, day: str, ours: Run | None = None) -> Figures:
 
 
 def _common_failure(run: Run) -> list[str]:
-    """Return a note if nearly all failures have one reason: the suite did not get past its preparation."""
+    """Return a note if nearly all failures have the same reason, which means that the suite failed during its setup."""
     reasons = Counter(result.reason for result in run.results if result.verdict.is_bad)
     said, count = reasons.most_common(1)[0] if reasons else ("", 0)
     return [f"{count} tests fail for one reason: {said[:200]}"] if count > max(_MANY, _NEARLY_ALL * sum(reasons.values())) else []
@@ -112,7 +112,7 @@ def _command(run: Run) -> str:
 
 
 def read_figures(path: Path) -> list[Figures]:
-    """Return the recorded figures; none if there is no file yet. Raises UsageError if the file is malformed."""
+    """Return the recorded figures; empty if the file does not exist. Raises UsageError if the file is malformed."""
     if not path.exists():
         return []
     try:
@@ -128,7 +128,7 @@ def write_figures(path: Path, recorded: Sequence[Figures]) -> None:
 
 
 def record(recorded: Sequence[Figures], reports: Sequence[Path]) -> list[Figures]:
-    """Return the figures with those of some reports, which replace earlier ones of the same suite and server. Raises UsageError."""
+    """Add the figures of some reports. They replace earlier figures of the same suite and server. Raises UsageError."""
     runs = [(read_json_report(path), _day(path)) for path in reports]
     own = {run.title: run for run, _ in runs if run.server.get("product", "").startswith(_OURS)}
     new = [figures(run, day, None if own.get(run.title) is run else own.get(run.title)) for run, day in runs]
@@ -148,7 +148,7 @@ def _order(each: Figures) -> tuple[Any, ...]:
 
 
 def evidence_page(recorded: Sequence[Figures]) -> str:
-    """Return the page for recorded figures."""
+    """Return the page with the recorded figures."""
     own = [each for each in recorded if each.is_ours]
     parts = [_HEAD]
     for heading, kinds in (("Specifications and recorded cases", ("run", "cases")), ("Drivers' suites", ("drivers",)),

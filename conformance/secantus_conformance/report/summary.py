@@ -14,7 +14,7 @@ NEEDS_SERVER = ": needs a server"
 
 @dataclass
 class Row:
-    """The counts of one category within one group. `free` counts passes that a server without functionality also gets."""
+    """The counts of one category within one group. `free` counts the passed tests that also pass against the null server."""
 
     group: Group
     category: str
@@ -73,7 +73,7 @@ def server_tests(run: Run) -> list[Result]:
 
 
 def of_server_tests(run: Run) -> str:
-    """Return a sentence: how many of a driver suite's tests that need a server pass. It is empty for any other kind of run."""
+    """Return a sentence with the number of passed tests among those of a driver's suite that need a server; empty for other runs."""
     needed = server_tests(run)
     passed = sum(result.verdict is Verdict.PASSED for result in needed)
     return f"Of the tests that need a server, {passed} of {len(needed)} pass." if needed else ""
@@ -85,7 +85,7 @@ def known_reason(result: Result) -> str:
 
 
 def skips(run: Run) -> list[tuple[str, str, int]]:
-    """Return why tests were skipped: kind, reason and count, the most frequent first within each kind."""
+    """Return the reasons why tests were skipped: kind, reason and count. Within each kind, the most frequent reason comes first."""
     counts = Counter((result.kind, result.reason) for result in run.results if result.verdict is Verdict.SKIPPED)
     kinds = [skip.value for skip in Skip]
     return sorted(

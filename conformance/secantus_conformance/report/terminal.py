@@ -14,7 +14,7 @@ from secantus_conformance.model import Group, Result, Run, Verdict
 from secantus_conformance.report.progress import verdict_style
 from secantus_conformance.report.summary import Row, of_server_tests, rows, total
 
-# Limits that keep a failure within one screen: lines per side, and characters of the reason.
+# Limits so that a failure fits on one screen: lines per side, and characters of the reason.
 _SIDE_LINES = 30
 _REASON_LENGTH = 500
 _MAX_FAILURES = 20
@@ -62,7 +62,7 @@ def summary_table(run: Run, free: frozenset[str]) -> Table:
 
 
 def _columns(whole: Row, with_free: bool) -> dict[str, Callable[[Row], str]]:
-    """Return the columns, few enough for 80 characters. Errors and timeouts count as failed; the lines below the table separate them."""
+    """Return the columns, few enough for 80 characters. Errors and timeouts count as failed; the lines below the table list them apart."""
     columns: dict[str, Callable[[Row], str]] = {
         "passed": lambda row: str(row.passed),
         "eligible": lambda row: str(row.eligible),

@@ -144,7 +144,7 @@ def change_words(test: Test) -> Iterator[Test]:
 
 @mutation("origin of an error flipped")
 def flip_origin(test: Test) -> Iterator[Test]:
-    """Expect the error from the other side."""
+    """Expect that the error comes from the other side (client or server)."""
     for changed, operation in _operations(test, "expectError"):
         if "isClientError" in operation["expectError"]:
             operation["expectError"]["isClientError"] = not operation["expectError"]["isClientError"]
@@ -214,7 +214,7 @@ def drop_event(test: Test) -> Iterator[Test]:
 
 @mutation("event duplicated")
 def duplicate_event(test: Test) -> Iterator[Test]:
-    """Expect one event more."""
+    """Expect one more event."""
     for changed, events in _event_lists(test):
         events.append(copy.deepcopy(events[-1]))
         yield changed
@@ -265,7 +265,7 @@ def _outcomes(test: Test) -> Iterator[tuple[Test, dict[str, Any]]]:
 
 @mutation("document of an outcome dropped")
 def drop_document(test: Test) -> Iterator[Test]:
-    """Expect one document less."""
+    """Expect one document fewer."""
     for changed, outcome in _outcomes(test):
         if outcome["documents"]:
             outcome["documents"].pop()
@@ -274,7 +274,7 @@ def drop_document(test: Test) -> Iterator[Test]:
 
 @mutation("document of an outcome added")
 def add_document(test: Test) -> Iterator[Test]:
-    """Expect one document more."""
+    """Expect one more document."""
     for changed, outcome in _outcomes(test):
         outcome["documents"].append({"_id": _NONSENSE})
         yield changed
@@ -292,7 +292,7 @@ def change_document(test: Test) -> Iterator[Test]:
 
 @mutation("log message removed")
 def drop_message(test: Test) -> Iterator[Test]:
-    """Expect one log message less."""
+    """Expect one log message fewer."""
     for index, each in enumerate(test.get("expectLogMessages", [])):
         if each["messages"] and not each.get("ignoreExtraMessages"):
             changed = copy.deepcopy(test)

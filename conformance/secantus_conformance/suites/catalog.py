@@ -63,7 +63,7 @@ def _tests_of(path: Path, parts: tuple[str, ...], category: str) -> Iterator[Tes
 
 
 def _complaint(file: dict[str, Any]) -> str:
-    """Return a sentence about a file's violation of the unified test format, or None."""
+    """Return a sentence about how a file violates the unified test format, or None."""
     try:
         check_version(file)
         check_structure(file)

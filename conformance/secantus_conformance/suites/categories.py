@@ -41,7 +41,7 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
     "format": ("unified-test-format",),
     "bson": ("bson_corpus", "bson-corpus"),
 }
-# Folders that the specifications and pymongo name differently. With the common name, both copies of a test have the same name.
+# Folders with different names in the specifications and in pymongo. With a common name, both copies of a test get the same name.
 _RENAMED = {
     ("client-side-operations-timeout",): "csot",
     ("command-logging-and-monitoring", "logging"): "command_logging",

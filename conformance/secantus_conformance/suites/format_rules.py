@@ -68,7 +68,7 @@ _PROVIDERS = {
 
 
 def _kms_providers(value: Any, path: str) -> None:
-    """Rule: providers by name; `:` and another name may follow a name."""
+    """Rule: providers by name. A name may be followed by `:` and another name."""
     map_of(mapping, matching("(aws|azure|gcp|kmip|local)" + _KMS_NAME, "a KMS provider"))(value, path)
     for name, each in value.items():
         _PROVIDERS[name.split(":")[0]](each, f"{path}.{name}")

@@ -83,7 +83,7 @@ def _verify(archive: Path) -> None:
 
 
 def unpack(archive: Path, root: Path, wanted: tuple[str, ...] = ("",)) -> None:
-    """Unpack the files in an archive's single folder whose names have one of the prefixes. Either all of them appear or none."""
+    """Unpack the files in an archive's single folder whose names have one of the prefixes. Either all of the files appear or none."""
     with tempfile.TemporaryDirectory(dir=root.parent) as scratch, tarfile.open(archive) as tar:
         whole = Path(scratch, root.name)
         for member in tar.getmembers():

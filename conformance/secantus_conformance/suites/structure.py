@@ -1,4 +1,4 @@
-"""Composable rules for the structure of a value, in which `format_rules` states the format."""
+"""Composable rules for the structure of a value. `format_rules` defines the format with them."""
 
 from __future__ import annotations
 

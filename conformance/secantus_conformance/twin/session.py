@@ -11,10 +11,10 @@ COLLECTIONS: Final = ("one", "two")
 
 
 def session(seed: int, count: int) -> list[Document]:
-    """Return the commands of a session; the last ones read everything that the others have left.
+    """Return the commands of a session. The last commands read all data that the others have left.
 
     Arguments:
-        count: the number of commands before those.
+        count: the number of commands before the final reads.
     """
     chance = random.Random(seed)
     commands = [_fill(chance, name) for name in COLLECTIONS]

@@ -1,4 +1,4 @@
-"""The smallest session that still raises the same question (delta debugging)."""
+"""The smallest session that still shows the same difference (delta debugging)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def shrink(commands: list[Document], asks: Callable[[list[Document]], bool]) -> 
     """Return a session from which no command, and no document or stage of a command, can be removed.
 
     Arguments:
-        asks: returns whether a session still asks the question; the whole one does.
+        asks: returns whether a session still shows the difference; the whole session does.
     """
     commands = smallest(commands, asks)
     for place in range(len(commands)):
@@ -53,12 +53,12 @@ def _without_fields(commands: list[Document], place: int, asks: Callable[[list[D
 
 
 def smallest(parts: Sequence[T], holds: Callable[[list[T]], bool]) -> list[T]:
-    """Return some of the parts, in their order, for which a condition holds, and for no smaller number of neighbours left out.
+    """Return some of the parts, in order, for which a condition is true, such that no removal of neighbouring parts keeps it true.
 
     Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002.
 
     Arguments:
-        holds: holds for all parts.
+        holds: the condition; it is true for all parts together.
     """
     left, pieces = list(parts), 2
     while len(left) >= 2:

@@ -26,7 +26,7 @@ _LIMITS: Final[dict[str, Any]] = {
     "retryWrites": False,
 }
 DATABASE: Final = "secantus_twin"
-#: The error codes of a server without a command, an operator or an option.
+#: The error codes for a command, operator or option that a server does not support.
 _NOT_SUPPORTED: Final = frozenset({59, 168, 115, 238, 40324})
 LOST: Final = -1
 
@@ -42,10 +42,10 @@ class Side:
     """One of the servers.
 
     Arguments:
-        uri: its connection string.
+        uri: the server's connection string.
 
     Raises:
-        UsageError: it does not answer.
+        UsageError: the server does not answer.
     """
 
     def __init__(self, uri: str) -> None:
@@ -88,7 +88,7 @@ class Side:
 
 
 class Question(NamedTuple):
-    """The first command of a session that the two servers answer in different ways.
+    """The first command of a session that the two servers answer differently.
 
     Arguments:
         place: the command's position in the session.
@@ -103,7 +103,7 @@ class Question(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The properties that distinguish this question from others: the command, the place in the answer, and the error codes."""
+        """The properties that distinguish this question from others: the command, the path in the answer, and the error codes."""
         names = [name for name in self.command if name in ("multi", "upsert")]
         codes = [str(one.reply.get("code", "ok" if one.reply.get("ok") else "failed")) for one in self.answers]
         path = "".join(one for one in self.mismatch.path if not one.isdigit())

@@ -88,7 +88,7 @@ def _parts(error: BulkWriteError) -> list[dict[str, Any]]:
 
 
 def message(error: BaseException) -> str:
-    """Return an error's message; that of a bulk write includes the messages of its individual writes."""
+    """Return an error's message; for a bulk write, include the messages of its individual writes."""
     error = inner(error)
     if isinstance(error, (BulkWriteError, ClientBulkWriteException)):
         return f"{error} {error.details}"

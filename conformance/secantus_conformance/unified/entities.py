@@ -87,7 +87,7 @@ class EntityMap:
         return entity
 
     def lsid(self, name: str) -> Any:
-        """Return the logical session id of a session, also after the session has ended."""
+        """Return the logical session id of a session, even after the session has ended."""
         self.session(name)
         return self._lsids[name]
 

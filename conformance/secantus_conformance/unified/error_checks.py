@@ -1,4 +1,4 @@
-"""The comparison of an exception with a test's expected error. Every key of the expectation is checked, including false ones."""
+"""The comparison of an exception with a test's expected error. Every key of the expectation is checked, including keys with false."""
 
 from __future__ import annotations
 

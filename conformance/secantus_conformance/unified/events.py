@@ -72,7 +72,7 @@ class Listener(
     monitoring.ServerHeartbeatListener,
     monitoring.TopologyListener,
 ):
-    """Collects the events that a client entity observes, and counts its connections whether observed or not."""
+    """Collects the events that a client entity observes, and counts its connections even if it does not observe connection events."""
 
     def __init__(self, observed: list[str], ignored_commands: list[str], sensitive: bool) -> None:
         self._observed = frozenset(observed)

@@ -39,7 +39,7 @@ def run_operation(test: TestContext, spec: dict[str, Any]) -> Exception | None:
     run = _with_timeout(operation, seconds)
     try:
         result = run(test, target, arguments)
-    except Exception as error:  # noqa: BLE001  (judged; what is no error of the driver is raised again)
+    except Exception as error:  # noqa: BLE001  (judged below; anything but an error of the driver is raised again)
         return _judge_error(test, spec, error)
     _judge_result(test, spec, operation, result)
     return None
@@ -68,7 +68,7 @@ def _with_timeout(operation: Operation, milliseconds: int | None) -> Callable[[T
 
 
 def _judge_error(test: TestContext, spec: dict[str, Any], error: Exception) -> Exception | None:
-    """Check an expected error and drop an ignored one; raise errors of the test or of this runner."""
+    """Check an expected error and drop an ignored one. Raise errors of the test or of this runner."""
     if not driver_errors.is_expected_class(error):
         if driver_private.raised_by_driver(error):
             raise AssertionFailed(

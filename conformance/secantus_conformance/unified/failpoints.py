@@ -44,7 +44,7 @@ class FailPoints:
         return None
 
     def _send(self, address: Address | None, command: dict[str, Any]) -> None:
-        """Run a command on one server, or without an address on the one that the internal client selects."""
+        """Run a command on the server with an address; without an address, on the server that the internal client selects."""
         if address in (None, self._internal.primary):
             self._internal.admin.command(command)
             return

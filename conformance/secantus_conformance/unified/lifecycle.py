@@ -1,4 +1,4 @@
-"""One test from its initial data to its cleanup, which always happens."""
+"""The run of one test, from its initial data to its cleanup, which always happens."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def clean_up(test: TestContext) -> None:
 
 
 def _quietly(action: Callable[[], object]) -> None:
-    """Ignore errors of closing: for example, a killed session answers killSessions with an error."""
+    """Run an action that closes something, and ignore its errors: for example, a killed session answers killSessions with an error."""
     try:
         action()
     except PyMongoError:

@@ -37,7 +37,7 @@ class LogCollector(logging.Handler):
         self._logger.setLevel(logging.WARNING)
 
     def messages(self, client: MongoClient[Any], observed: dict[str, str]) -> list[dict[str, Any]]:
-        """Return a client's messages from the observed components with at least the requested severity, in the format's form."""
+        """Return a client's messages from the observed components with at least the requested severity, as documents of the format."""
         wanted = topology_id(client)
         found = [_message(record) for record in self._records if record.name.startswith("pymongo.")]
         return [

@@ -2,7 +2,7 @@
 
 The rules are those of the unified test format, section "Evaluating Matches": root documents may have more keys
 than expected, nested ones may not; arrays have the same length; key order is ignored; int, long and double
-compare by value. Nothing else is lenient: an empty expectation is an expectation.
+compare by value. All other comparisons are exact: even an empty expectation is checked.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ _NUMBERS = frozenset({"int", "long", "double"})
 
 
 def type_alias(value: Any) -> str:
-    """Return MongoDB's alias of the BSON type with which pymongo encodes a value; the Python type's name if there is none."""
+    """Return MongoDB's alias of the BSON type as which pymongo encodes a value; the name of the Python type if there is no alias."""
     if type(value) is int:
         return "int" if value in _INT32 else "long"
     if isinstance(value, (Mapping, DBRef, RawBSONDocument)):
@@ -109,7 +109,7 @@ def _subtype(value: bytes) -> int:
 
 
 def identical(expected: Any, actual: Any) -> bool:
-    """Compare exactly, as for the documents of an outcome: every BSON type counts, key order does not."""
+    """Compare exactly, as for the documents of an outcome. BSON types must be equal; key order is ignored."""
     expected, actual = plain(expected), plain(actual)
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         return expected.keys() == actual.keys() and all(identical(expected[key], actual[key]) for key in expected)

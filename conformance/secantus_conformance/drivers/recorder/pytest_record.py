@@ -1,9 +1,9 @@
-"""A pytest plugin that appends each test's outcome to a file at once, so that a suite can be killed and resumed.
+"""A pytest plugin that appends each test's outcome to a file immediately, so that a suite can be killed and resumed.
 
-It runs in the driver's own environment and imports nothing from this project. RECORD names the file; each line of it is
-`["started", id, classname, name]`, `["outcome", id, classname, name, outcome, message, text, seconds]` or, at the end,
+It runs in the driver's own environment and imports nothing from this project. The environment variable RECORD names the file. Its lines
+are `["started", id, classname, name]`, `["outcome", id, classname, name, outcome, message, text, seconds]` and, at the end,
 `["finished", code]`.
-Tests that the file already names are skipped, unless the file's reader has added `["again", id]`.
+Tests that the file already names are skipped, unless the file's reader has appended `["again", id]`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 
 def _names(nodeid: str) -> tuple[str, str]:
-    """Return a test's class and name as JUnit XML has them."""
+    """Return a test's class and name in the form that JUnit XML uses."""
     path, *parts = nodeid.split("::")
     return ".".join([path.removesuffix(".py").replace("/", "."), *parts[:-1]]), parts[-1]
 

@@ -1,1 +1,1 @@
-"""What runs in a suite's own environment; it imports nothing from this project."""
+"""Code that runs in a suite's own environment. It imports nothing from this project."""

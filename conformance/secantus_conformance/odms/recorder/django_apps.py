@@ -1,4 +1,4 @@
-"""Django's applications with keys that MongoDB can create, as every project that uses the backend configures them."""
+"""Configurations of Django's applications with key types that MongoDB can create, as in every project that uses the backend."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ _KEY = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 
 class Admin(SimpleAdminConfig):  # type: ignore[misc]
-    """The administration."""
+    """The admin application."""
 
     default_auto_field = _KEY
 
 
 class Auth(AuthConfig):  # type: ignore[misc]
-    """Users and permissions."""
+    """The application for users and permissions."""
 
     default_auto_field = _KEY
 
 
 class ContentTypes(ContentTypesConfig):  # type: ignore[misc]
-    """The types of models."""
+    """The application for the types of models."""
 
     default_auto_field = _KEY
 
 
 class Sites(SitesConfig):  # type: ignore[misc]
-    """Sites, of which Django's own runner names the first 1."""
+    """The sites application. Django's own runner gives the first site the id 1."""
 
     default_auto_field = _KEY
 
     def ready(self) -> None:
-        """Name the first site by a key that MongoDB can have."""
+        """Set the id of the first site to a value that MongoDB can use as its key."""
         super().ready()
         settings.SITE_ID = "000000000000000000000001"
-        settings.SILENCED_SYSTEM_CHECKS = [*settings.SILENCED_SYSTEM_CHECKS, "sites.E101"]  # that it is an integer
+        settings.SILENCED_SYSTEM_CHECKS = [*settings.SILENCED_SYSTEM_CHECKS, "sites.E101"]  # silences the check that the id is an integer

@@ -1,4 +1,4 @@
-"""A test runner of Django's that appends each test's outcome to the file that RECORD names, as pytest's plugin does for pytest."""
+"""A Django test runner that appends each test's outcome to the file named by RECORD, as the pytest plugin does for pytest."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from django.test.runner import DiscoverRunner
 
 
 class Record(unittest.TextTestResult):
-    """A result that writes `["outcome", id, classname, name, outcome, message, text, seconds]` for each test and failed subtest."""
+    """A test result that writes `["outcome", id, classname, name, outcome, message, text, seconds]` per test and failed subtest."""
 
     def startTest(self, test: Any) -> None:
-        """Note the time."""
+        """Record the start time."""
         super().startTest(test)
         self._started = time.monotonic()
 
     def addSuccess(self, test: Any) -> None:
-        """Record a test that passed, or one that failed as expected."""
+        """Record a test that passed."""
         super().addSuccess(test)
         self._write(test, "passed")
 
     def addExpectedFailure(self, test: Any, err: Any) -> None:
-        """Record a test that its authors expect to fail as skipped."""
+        """Record a test that failed as its authors expect; it counts as skipped."""
         super().addExpectedFailure(test, err)
         self._write(test, "skipped", "expected to fail")
 
@@ -63,7 +63,7 @@ class Record(unittest.TextTestResult):
 
 
 class Runner(DiscoverRunner):  # type: ignore[misc]
-    """Django's runner with a record."""
+    """Django's runner with the recording test result."""
 
     def get_resultclass(self) -> type[Record]:
         """Return the result class."""

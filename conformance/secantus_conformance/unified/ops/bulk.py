@@ -1,4 +1,4 @@
-"""Bulk writes, of a collection and of a client."""
+"""Bulk writes on a collection and on a client."""
 
 from __future__ import annotations
 

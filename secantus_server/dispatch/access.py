@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from secantus_server.auth.privileges import Grants
     from secantus_server.dispatch.client import ClientInfo
 
-#: What is shown instead of a secret.
-HIDDEN = "xxx"
-
 
 class Access(Protocol):
     """Access control."""
@@ -46,12 +43,3 @@ class Access(Protocol):
 
     def renew(self) -> None:
         """Read users and roles again before the next command of each client."""
-
-
-def without_secrets(body: dict[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
-    """Return a command document to show to others.
-
-    Arguments:
-        secrets: the names of fields to hide.
-    """
-    return {name: HIDDEN if name in secrets else value for name, value in body.items()}

@@ -22,6 +22,8 @@ SECONDS: Final = "seconds"
 MILLISECONDS: Final = "milliseconds"
 #: The fewest sessions of the storage engine with which a server and a few clients can work.
 MIN_SESSIONS: Final = 20
+#: MongoDB's lower limit of the iteration counts of SCRAM.
+MIN_ITERATIONS: Final = 5000
 #: Names of earlier versions, with what replaces each.
 FORMER_NAMES: Final = {"oplog_min_retention_hours": "oplog_retention_s", "auth": "require_auth"}
 
@@ -190,6 +192,14 @@ class Settings:
         "of `SecantusDBServer`.",
         unit=MILLISECONDS,
     )
+    scram_iteration_count: int = setting(
+        10_000,
+        "server.scram_iteration_count",
+        "The iteration count of new passwords for SCRAM-SHA-1, at least 5000; `setParameter` changes it while the server runs.",
+    )
+    scram_sha256_iteration_count: int = setting(
+        15_000, "server.scram_sha256_iteration_count", "The same for SCRAM-SHA-256. A higher count makes guesses and logins slower."
+    )
     tls_mode: str = setting(
         "",
         "tls.mode",
@@ -324,6 +334,9 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"advertised_host must be a host name or an address, with or without a port, not {settings.advertised_host!r}.")
     if not settings.storage_path:
         raise SettingsError("storage_path must be a directory or ':memory:'.")
+    for name in ("scram_iteration_count", "scram_sha256_iteration_count"):
+        if not MIN_ITERATIONS <= getattr(settings, name) < 2**31:
+            raise SettingsError(f"{name} must be between {MIN_ITERATIONS} and {2**31 - 1}, not {getattr(settings, name)}.")
     if settings.session_max < MIN_SESSIONS:
         raise SettingsError(f"session_max must be at least {MIN_SESSIONS}, not {settings.session_max}.")
 

@@ -39,6 +39,7 @@ _OTHER_NAMES: Final = {
     "log_commands": "getCmdLineOpts getLog logRotate",
     "maintenance": "compact setFeatureCompatibilityVersion shardingState shutdown",
     "map_reduce": "mapreduce",
+    "merging": "_mergeAuthzCollections",
     "parameters": "getParameter setParameter",
     "plan_cache": "planCacheClear planCacheClearFilters planCacheListFilters planCacheSetFilter",
     "query_settings": "setQuerySettings removeQuerySettings",

@@ -10,6 +10,8 @@ import traceback
 from datetime import datetime, timezone
 from typing import Any, Final, NamedTuple
 
+from secantus_server.bson import RawDocument, decode
+
 _SEVERITIES: Final = {logging.DEBUG: "D1", logging.INFO: "I", logging.WARNING: "W", logging.ERROR: "E"}
 
 
@@ -67,7 +69,7 @@ def as_json(line: Line) -> str:
         attributes["error"] = _trace(line.error)
     if attributes:
         document["attr"] = attributes
-    return json.dumps(document, default=str, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(document, default=_shown, separators=(",", ":"), ensure_ascii=False)
 
 
 class JsonFormatter(logging.Formatter):
@@ -77,6 +79,11 @@ class JsonFormatter(logging.Formatter):
         """Return the line."""
         line = getattr(record, "secantus", None) or Line(int(record.created * 1000), record.levelno, record.getMessage(), component="-")
         return as_json(line)
+
+
+def _shown(value: Any) -> Any:
+    """Return a value that JSON lacks: a document that was not decoded, or the text of another one."""
+    return decode(value.data) if type(value) is RawDocument else str(value)
 
 
 def _trace(error: BaseException) -> str:

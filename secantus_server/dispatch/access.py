@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from secantus_server.auth.privileges import Grants
     from secantus_server.dispatch.client import ClientInfo
 
-#: The text that is shown in place of a secret.
-HIDDEN = "xxx"
-
 
 class Access(Protocol):
     """Access control."""
@@ -51,12 +48,3 @@ class Access(Protocol):
 
     def renew(self) -> None:
         """Make each client's next command read users and roles again."""
-
-
-def without_secrets(body: dict[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
-    """Return a copy of a command document with its secrets hidden, for logs, profiles and other clients.
-
-    Arguments:
-        secrets: the names of the fields to hide.
-    """
-    return {name: HIDDEN if name in secrets else value for name, value in body.items()}

@@ -13,10 +13,10 @@ from bson.int64 import Int64
 from secantus_server.bson import RawDocument, decode
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch._fields import session_uuid
-from secantus_server.dispatch.access import without_secrets
 from secantus_server.dispatch.arguments import exact_integer, truth, wrong_type
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.cluster_time import NO_SIGNATURE, reach, take_cluster_time
+from secantus_server.dispatch.concealed import USERS_DB, shown_command
 from secantus_server.dispatch.concerns import check_read_concern, check_write_concern, write_concern_error
 from secantus_server.dispatch.durability import settle
 from secantus_server.dispatch.error_labels import label_error
@@ -52,7 +52,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     command = command_to_run(name)
     if services.access is not None and command.privileges.requires_auth:
         services.access.admit(name, client)
-    shown = without_secrets(body, command.secrets) if command.secrets else body
+    shown = shown_command(command, message, db) if command.secrets or db == USERS_DB else body
     operation = services.operations.begin(client.connection_id, db, shown, client.users, message.interruption)
     request = Request(name, db, message, services, client, operation)
     outcome: Outcome | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 NOT_YET: frozenset[str] = frozenset(
     """
-    _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey
+    _getUserCacheGeneration _isSelf analyze analyzeShardKey
     captrunc cleanupOrphaned
     configureQueryAnalyzer dbCheck driverOIDTest echo emptycapped features flushRouterConfig
     getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement

@@ -20,7 +20,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.limits import DEFAULT_BYTES
 from secantus_server.sessions.registry import MAX_SESSIONS, TIMEOUT_MINUTES
-from secantus_server.settings import Settings
+from secantus_server.settings import MIN_ITERATIONS, Settings
 
 MAX_SYNC_DELAY_S = 9_000_000
 #: Whether writes are refused; set by setUserWriteBlockMode. Stored with the parameters, so that restoring a snapshot resets it.
@@ -87,7 +87,6 @@ def _sync_delay(name: str, value: Any) -> float:
 
 #: The parameter with the iteration count of new credentials, by mechanism.
 ITERATION_PARAMETERS = {"SCRAM-SHA-1": "scramIterationCount", "SCRAM-SHA-256": "scramSHA256IterationCount"}
-MIN_ITERATIONS = 5000
 
 PARAMETERS: dict[str, Parameter] = {
     "KeysRotationIntervalSec": Parameter(_constant(7776000)),
@@ -118,10 +117,12 @@ PARAMETERS: dict[str, Parameter] = {
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
     "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, _integer(1), settable=True),
     "writePeriodicNoops": Parameter(_writes_noops, _boolean, settable=True),
-    **{
-        name: Parameter(_constant(MECHANISMS[mechanism].iterations), _integer(MIN_ITERATIONS), settable=True)
-        for mechanism, name in ITERATION_PARAMETERS.items()
-    },
+    ITERATION_PARAMETERS["SCRAM-SHA-1"]: Parameter(
+        lambda settings: settings.scram_iteration_count, _integer(MIN_ITERATIONS), settable=True
+    ),
+    ITERATION_PARAMETERS["SCRAM-SHA-256"]: Parameter(
+        lambda settings: settings.scram_sha256_iteration_count, _integer(MIN_ITERATIONS), settable=True
+    ),
     memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
     scripts.HEAP_LIMIT: Parameter(_constant(scripts.HEAP_LIMIT_MB), _integer(1), settable=True),
     scripts.CALL_LIMIT: Parameter(_constant(scripts.CALL_LIMIT_MS), _integer(1), settable=True),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from secantus_server.bson import decode, encode
 from secantus_server.bson.shell import document_text
-from secantus_server.dispatch.access import Access, without_secrets
+from secantus_server.dispatch.access import Access
 from secantus_server.dispatch.interceptors import Call, Interceptor
 from secantus_server.dispatch.privileges import is_authorized
 from secantus_server.dispatch.registry import command_to_run
@@ -38,5 +38,5 @@ class AccessCheck(Interceptor):
         if is_exception:
             # Localhost exception: without users, a client on this machine may create the first user, and nothing else.
             raise CommandError(UNAUTHORIZED, f"Command {call.name} requires authentication")
-        shown = document_text(decode(encode(without_secrets(call.body, command.secrets))))
+        shown = document_text(decode(encode(call.operation.body)))
         raise CommandError(UNAUTHORIZED, f"not authorized on {call.db} to execute command {shown}")

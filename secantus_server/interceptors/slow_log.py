@@ -47,7 +47,8 @@ class SlowLog(Interceptor):
 
 def _details(call: Call, namespace: str, plan: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     """Return the fields of a command's structured log entry: MongoDB's message "Slow query", which log analysers search for."""
-    attributes: dict[str, Any] = {"type": "command", "ns": namespace, "appName": call.client.application, "command": dict(call.body)}
+    attributes: dict[str, Any] = {"type": "command", "ns": namespace, "appName": call.client.application}
+    attributes["command"] = dict(call.operation.body)
     if call.operation.origin is not None:
         attributes["originatingCommand"] = dict(call.operation.origin.body)
     attributes |= {_IN_LOG.get(name, name): value for name, value in plan.items()}

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from secantus_server.bson import decode, encode
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import Date
+from secantus_server.dispatch.concealed import is_concealed
 from secantus_server.errors import CommandError
 from secantus_server.work.operation_details import cursor_details, execution_stages, lock_counts, namespace_of, plan_details, reply_length
 
 if TYPE_CHECKING:
     from secantus_server.clock import Clock
     from secantus_server.dispatch.interceptors import Call, Outcome
-    from secantus_server.dispatch.operations import Operation
     from secantus_server.wire.message import Message
 
 # A larger command is reported as a string truncated to this length.
@@ -60,7 +60,7 @@ def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str,
         tail["appName"] = client.application
     tail |= {"allUsers": [{"user": user, "db": db} for user, db in client.users]}
     tail["user"] = "@".join(client.users[0]) if client.users else ""
-    statements = _statements(name, operation, call.message)
+    statements = [operation.body] if is_concealed(call) else _statements(name, call.message)
     if len(statements) > 1:
         # Only the sums over all statements are known, not the values of each statement.
         unknown = (*_COUNTS[name].values(), *_OF_UPSERTS, *plan, "planSummary", "execStats", "responseLength")
@@ -68,8 +68,8 @@ def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str,
     return [{**head, "command": _shortened(statement), **tail} for statement in statements]
 
 
-def _statements(name: str, operation: Operation, message: Message) -> list[dict[str, Any]]:
-    body = dict(operation.body)
+def _statements(name: str, message: Message) -> list[dict[str, Any]]:
+    body = dict(message.body)
     for field, documents in message.sequences.items():
         body[field] = [decode(document) for document in documents]
     field = _STATEMENTS.get(name, "")

@@ -95,7 +95,7 @@ def value_of(entry: Entry) -> Any:
     """A value other than the default."""
     if entry.choices:
         return next(choice for choice in reversed(entry.choices) if choice != entry.default)
-    return {int: 70, str: "text", bool: not entry.default}[type(entry.default)]
+    return {int: 7000, str: "text", bool: not entry.default}[type(entry.default)]
 
 
 # The settings with which a setting can be combined only.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pymongo import MongoClient
+from pymongo.database import Database
 
 from tests.integration.daemon import Daemon
 from tests.tools.compass import recorded, run
@@ -154,6 +155,30 @@ def mongodump_oplog(at: Workplace) -> str:
     assert found == list(range(len(found)))
     assert len(found) >= 10
     return "`--oplog` while writes go on, `--oplogReplay`: one moment, without a gap"
+
+
+def _users_and_roles(db: Database[dict[str, Any]]) -> tuple[Any, Any]:
+    """All that is stored of the users and roles of a database."""
+    users = db.command("usersInfo", 1, showCredentials=True)["users"]
+    return users, db.command("rolesInfo", 1, showPrivileges=True)["roles"]
+
+
+def mongodump_users(at: Workplace) -> str:
+    shop = at.client.shop
+    shop.command("createRole", "reader", privileges=[{"resource": {"db": "shop", "collection": "fruit"}, "actions": ["find"]}], roles=[])
+    shop.command("createUser", "app", pwd="secret", roles=["reader"])
+    before = _users_and_roles(shop)
+    database = ("--uri", at.uri, "--db", "shop")
+    at.run("mongodump", *database, "--out", "documents")
+    assert not list(at.directory.glob("documents/**/*system*"))
+    at.run("mongodump", *database, "--dumpDbUsersAndRoles", "--out", "dump")
+    shop.command("dropUser", "app")
+    shop.command("dropRole", "reader")
+    at.run("mongorestore", *database, "--drop", "dump/shop")
+    assert _users_and_roles(shop) == ([], [])
+    at.run("mongorestore", *database, "--drop", "--restoreDbUsersAndRoles", "dump/shop")
+    assert _users_and_roles(shop) == before
+    return "`--dumpDbUsersAndRoles`, `--restoreDbUsersAndRoles`: users and roles, and only with these"
 
 
 def mongorestore_renamed(at: Workplace) -> str:
@@ -326,6 +351,7 @@ CHECKS: Final[list[tuple[str, Callable[[Workplace], str]]]] = [
     ("mongodump, mongorestore", mongodump),
     ("mongodump, mongorestore", mongodump_archive),
     ("mongodump, mongorestore", mongodump_oplog),
+    ("mongodump, mongorestore", mongodump_users),
     ("mongorestore", mongorestore_renamed),
     ("mongoexport, mongoimport", mongoexport),
     ("mongofiles", mongofiles),

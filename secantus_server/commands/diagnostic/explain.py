@@ -34,6 +34,7 @@ def _may_run_explained(call: Authorized, grants: Grants) -> bool:
     in_api_v1=True,
     is_read=True,
     privileges=on_collection(by_arguments=("find", "insert", "update", "remove"), check=_may_run_explained),
+    secrets=("pwd", "payload"),
 )
 def explain(request: Request, args: dict[str, Any]) -> Reply:
     """Explain how a command is executed."""

@@ -29,6 +29,7 @@ from secantus_server.work.apply_operations import apply_operation
     admin_only=True,
     is_write=True,
     privileges=on_cluster("applyOps"),
+    secrets=("pwd",),
 )
 def apply_ops(request: Request, args: dict[str, Any]) -> Reply:
     """Apply oplog entries in order, up to the first that fails."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.concealed import USERS_DB, WITH_KEYS
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError
@@ -12,7 +13,6 @@ from secantus_server.work.writers.clustered import ClusteredWriter
 from secantus_server.work.writers.plain import PlainWriter
 from secantus_server.work.writers.writer import Writer
 
-USERS = "system.users"
 #: The option of a collection that collMod has prepared for the validation level "constraint".
 PREPARED = "prepareConstraintValidationLevel"
 
@@ -40,7 +40,7 @@ def open_writer(
         )
     if bypass_validation and (collection.options.get("validationLevel") == "constraint" or PREPARED in collection.options):
         raise CommandError(72, f"bypassDocumentValidation is not allowed: the validation level of {collection.namespace} is 'constraint'")
-    if collection.db == "admin" and collection.name == USERS:
+    if collection.db == USERS_DB and collection.name in WITH_KEYS:
         replicated = False
     kind = CappedWriter if collection.is_capped else ClusteredWriter if collection.is_clustered else PlainWriter
     return kind(services, transaction, collection, bypass_validation=bypass_validation, replicated=replicated)

@@ -137,6 +137,7 @@ ON_CLUSTER: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"aggregate": 1, "pipeline": [{"$currentOp": {}}], "cursor": {}}, EVERYBODY),
     ({"aggregate": 1, "pipeline": [{"$listLocalSessions": {"allUsers": True}}], "cursor": {}}, (*MONITORS, *MANAGERS)),
     ({"aggregate": 1, "pipeline": [{"$listClusterCatalog": {}}], "cursor": {}}, MONITORS),
+    ({"_mergeAuthzCollections": 1, "tempUsersCollection": "admin.t", "db": ""}, ("userAdminAnyDatabase", "restore", *SUPER)),
     ({"appendOplogNote": 1, "data": {}}, (*MANAGERS, *DUMPERS)),
     ({"applyOps": []}, ("dbAdminAnyDatabase", *SUPER)),
     ({"autoCompact": True}, HOSTS),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from bson import json_util
 from bson.binary import Binary
 from pymongo import MongoClient
 
+from secantus_server.interceptors.command_log import CommandLog
 from secantus_server.server import SecantusDBServer
 from tests.commands.auth.scram_client import ScramClient, go_on, salted_password
 from tests.commands.auth.with_access import code, connect
@@ -83,3 +85,44 @@ def test_secrets_are_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     assert any("createUser" in text for text in texts)
     for form in forms([*secrets, "root-secret-0", hashlib.md5(f"u:mongo:{NEW}".encode()).hexdigest()]):
         assert [text for text in texts if form in text] == []
+
+
+KEY = "a stored key"
+CREDENTIALS = {"SCRAM-SHA-256": {"iterationCount": 15000, "salt": "c2FsdA==", "storedKey": KEY, "serverKey": KEY}}
+STORED = {"_id": "admin.v", "user": "v", "db": "admin", "credentials": CREDENTIALS, "roles": []}
+# What mongorestore or an administrator might send: documents with keys, passwords in commands that do not exist or are refused.
+WITH_KEYS: list[dict[str, Any]] = [
+    {"insert": "system.users", "documents": [STORED]},
+    {"insert": "system.users", "documents": [STORED]},
+    {"insert": "tempusers", "documents": [STORED]},
+    {"update": "system.users", "updates": [{"q": {"_id": "admin.v"}, "u": {"$set": {"credentials": CREDENTIALS}}}]},
+    {"findAndModify": "system.users", "query": {"_id": "admin.v"}, "update": {"$set": {"credentials": CREDENTIALS}}, "fields": {"user": 1}},
+    {"find": "system.users", "filter": {"credentials.SCRAM-SHA-256.storedKey": KEY}, "projection": {"user": 1}},
+    {"explain": {"find": "system.users", "filter": {"credentials.SCRAM-SHA-256.storedKey": KEY}}},
+    {"bulkWrite": 1, "nsInfo": [{"ns": "admin.tempusers"}], "ops": [{"insert": 0, "document": {**STORED, "_id": "admin.w"}}]},
+    {"applyOps": [{"op": "i", "ns": "admin.system.users", "o": STORED}]},
+    {"applyOps": [{"op": "c", "ns": "admin.$cmd", "o": {"createUser": "v", "pwd": KEY, "roles": []}}]},
+    {"explain": {"createUser": "v", "pwd": KEY, "roles": []}},
+    {"createUser": "v", "Pwd": KEY, "roles": []},
+    {"authenticate": 1, "mechanism": "MONGODB-CR", "user": "u", "key": KEY},
+]
+
+
+def test_keys_and_passwords_elsewhere_are_shown_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with (
+        SecantusDBServer(port=0, storage_path=":memory:", log_file=str(path), log_format="json") as server,
+        MongoClient(server.uri) as root,
+    ):
+        root.admin.command("profile", 2, slowms=-1)
+        log = CommandLog()
+        server.services.interceptors.install(log)
+        with connected(server) as client:
+            errors = [str(client.run({**command, "$db": "admin"}).get("errmsg")) for command in WITH_KEYS]
+        root.admin.command("createUser", "u", pwd=KEY, roles=[])
+        root.admin.tempusers.insert_many([{**STORED, "_id": number} for number in range(3)])
+        texts = [*observed(root), *errors, *(text for record in log.records() for text in (record.text, record.shape))]
+    lines = path.read_text(encoding="utf-8")
+    assert all(f'"command":{{"{next(iter(command))}":' in lines for command in WITH_KEYS)
+    assert [text for text in [*texts, *lines.splitlines()] if KEY in text] == []
+    assert "RawDocument" not in lines

@@ -17,6 +17,7 @@ from pymongo.database import Database
 from secantus_server.auth.scram import make_credentials, prepare_password
 from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
+from secantus_server.settings import SettingsError
 from tests.failing import code, failure
 
 
@@ -187,6 +188,16 @@ def test_the_iteration_counts_are_parameters(db: Database) -> None:
     assert [user["credentials"][name]["iterationCount"] for name in ("SCRAM-SHA-1", "SCRAM-SHA-256")] == [5000, 6000]
     assert code(db.client.admin, {"setParameter": 1, "scramIterationCount": 4999}) == 2
     db.client.admin.command("setParameter", 1, scramIterationCount=10_000, scramSHA256IterationCount=15_000)
+
+
+def test_the_iteration_counts_are_settings() -> None:
+    counts = {"scram_iteration_count": 6000, "scram_sha256_iteration_count": 7000}
+    with SecantusDBServer(port=0, storage_path=":memory:", **counts) as server, MongoClient(server.uri) as client:
+        create(client.test)
+        (user,) = users(client.test, "u", showCredentials=True)
+    assert [user["credentials"][name]["iterationCount"] for name in ("SCRAM-SHA-1", "SCRAM-SHA-256")] == [6000, 7000]
+    with pytest.raises(SettingsError, match="scram_iteration_count must be between 5000 and"):
+        SecantusDBServer(scram_iteration_count=4999)
 
 
 def test_credentials_are_those_of_scram() -> None:

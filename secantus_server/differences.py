@@ -153,6 +153,15 @@ CONSTRAINT_LEVEL = difference(
     "https://www.mongodb.com/docs/manual/core/schema-validation/specify-validation-level/",
     "The page does not name the codes: 72, and 121 for a document that does not satisfy the validator.",
 )
+SPHERE_INDEX_VERSION = difference(
+    "sphere_index_version",
+    "8.3",
+    COLLECTIONS,
+    "`2dsphereIndexVersion` 3 is the default, and 4 is error 67",
+    "4 is the default",
+    CHANGES_8_3,
+    "The entries of versions 2 to 4 are the same here.",
+)
 
 ARRAY_INDEX_AS = difference(
     "array_index_as",
@@ -210,12 +219,19 @@ NEW_OPERATORS = difference(
     "The pages do not name the codes of wrong arguments: 9 for malformed ones, 14 for wrong types, 2 for an unknown algorithm, 241 for "
     "values that cannot be converted.",
 )
+JAVASCRIPT_UTC = difference(
+    "javascript_utc",
+    "9.0",
+    EXPRESSIONS,
+    "the local time of JavaScript is that of the server's time zone",
+    "it is UTC: the getters, setters, texts and constructors of `Date`, and texts without a zone",
+    CHANGES_9_0,
+)
 
 #: The changes of 8.3 and 9.0 that the server does not make.
 MISSING = [
     Missing("9.0", "A time series is one namespace, without system.buckets", "as in 8.2", NOTES_9_0 + "#data-storage"),
     Missing("9.0", "error 511 for a time series that a 2dsphere index cannot hold", "as in 8.2", NOTES_9_0),
-    Missing("8.3", "`2dsphereIndexVersion` 4 is the default", "3 is", CHANGES_8_3),
     Missing("8.3", "A 2dsphere index prefers GeoJSON to legacy coordinates in the same document", "as in 8.2", NOTES_8_3),
     Missing("8.3", "`validate` with `full` does not imply `checkBSONConformance`", "as in 8.2", NOTES_8_3),
     Missing("8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3),
@@ -225,5 +241,4 @@ MISSING = [
     Missing("9.0", "A limit of the memory of one operation", "the limits of single stages", NOTES_9_0),
     Missing("9.0", "A query may fail if its field becomes multikey", "it goes on", CHANGES_9_0),
     Missing("9.0", "A change stream ends with 11602 if the node's role no longer suits its read preference", "it goes on", CHANGES_9_0),
-    Missing("9.0", "JavaScript has its local time in UTC", "the engine's time zone", CHANGES_9_0),
 ]

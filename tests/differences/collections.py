@@ -66,3 +66,12 @@ def back_to_strict(db: Db) -> list[int]:
     if code_of(db.create_collection, "c", validator={"a": 1}, validationLevel="constraint"):
         return []
     return [modify(db, validationLevel="strict"), modify(db, validator={"a": 2})]
+
+
+@shows("sphere_index_version", before=[3, 67, 3], after=[4, 0, 3])
+def versions_of_sphere_indexes(db: Db) -> list[int]:
+    db.c.create_index([("a", "2dsphere")])
+    listed = [dict(index) for index in db.c.list_indexes()]
+    explicit = code_of(db.c.create_index, [("b", "2dsphere")], **{"2dsphereIndexVersion": 4})
+    db.c.create_index([("c", "2dsphere")], **{"2dsphereIndexVersion": 3})
+    return [listed[1]["2dsphereIndexVersion"], explicit, db.c.index_information()["c_2dsphere"]["2dsphereIndexVersion"]]

@@ -162,6 +162,15 @@ SPHERE_INDEX_VERSION = difference(
     CHANGES_8_3,
     "The entries of versions 2 to 4 are the same here.",
 )
+VALIDATE_FULL = difference(
+    "validate_full",
+    "8.3",
+    COLLECTIONS,
+    "`validate` with `full: true` counts the documents against the BSON specification, such as those with two fields of a name",
+    "it does with `checkBSONConformance: true` only",
+    NOTES_8_3,
+    "The page does not list the rules; the text of the warning is ours.",
+)
 
 ARRAY_INDEX_AS = difference(
     "array_index_as",
@@ -233,7 +242,6 @@ MISSING = [
     Missing("9.0", "A time series is one namespace, without system.buckets", "as in 8.2", NOTES_9_0 + "#data-storage"),
     Missing("9.0", "error 511 for a time series that a 2dsphere index cannot hold", "as in 8.2", NOTES_9_0),
     Missing("8.3", "A 2dsphere index prefers GeoJSON to legacy coordinates in the same document", "as in 8.2", NOTES_8_3),
-    Missing("8.3", "`validate` with `full` does not imply `checkBSONConformance`", "as in 8.2", NOTES_8_3),
     Missing("8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3),
     Missing("9.0", "`querySettings` of find, distinct and aggregate", "an unknown field, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),

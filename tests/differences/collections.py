@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson.raw_bson import RawBSONDocument
 from bson.son import SON
 
 from tests.differences.showing import Db, code_of, shows
@@ -75,3 +76,12 @@ def versions_of_sphere_indexes(db: Db) -> list[int]:
     explicit = code_of(db.c.create_index, [("b", "2dsphere")], **{"2dsphereIndexVersion": 4})
     db.c.create_index([("c", "2dsphere")], **{"2dsphereIndexVersion": 3})
     return [listed[1]["2dsphereIndexVersion"], explicit, db.c.index_information()["c_2dsphere"]["2dsphereIndexVersion"]]
+
+
+@shows("validate_full", before=[0, 1, 1], after=[0, 0, 1])
+def documents_against_the_specification(db: Db) -> list[int]:
+    twice = RawBSONDocument(b"\x13\0\0\0\x10a\0\1\0\0\0\x10a\0\2\0\0\0\0")
+    db.get_collection("c").insert_one({"sub": twice})
+    replies = [db.command("validate", "c", **options) for options in ({}, {"full": True}, {"checkBSONConformance": True})]
+    assert all(reply["valid"] and len(reply["warnings"]) == reply["nNonCompliantDocuments"] for reply in replies)
+    return [reply["nNonCompliantDocuments"] for reply in replies]

@@ -171,6 +171,16 @@ VALIDATE_FULL = difference(
     NOTES_8_3,
     "The page does not list the rules; the text of the warning is ours.",
 )
+VIEWLESS_TIMESERIES = difference(
+    "viewless_timeseries",
+    "9.0",
+    COLLECTIONS,
+    "a time series X is a view over `system.buckets.X`, and both are listed, as is `system.views`",
+    "it is one collection: listCollections, `$listCatalog`, `$listClusterCatalog`, dbStats, dbHash, validate and `system.views` do not "
+    "show the buckets, and renameCollection renames it",
+    NOTES_9_0 + "#data-storage",
+    "The UUID is that of the buckets.",
+)
 
 ARRAY_INDEX_AS = difference(
     "array_index_as",
@@ -239,7 +249,12 @@ JAVASCRIPT_UTC = difference(
 
 #: The changes of 8.3 and 9.0 that the server does not make.
 MISSING = [
-    Missing("9.0", "A time series is one namespace, without system.buckets", "as in 8.2", NOTES_9_0 + "#data-storage"),
+    Missing(
+        "9.0",
+        "The buckets of a time series are reached with `rawData` only",
+        "as `system.buckets.X`, too; the planner's output and collStats name it",
+        NOTES_9_0 + "#data-storage",
+    ),
     Missing("9.0", "error 511 for a time series that a 2dsphere index cannot hold", "as in 8.2", NOTES_9_0),
     Missing("8.3", "A 2dsphere index prefers GeoJSON to legacy coordinates in the same document", "as in 8.2", NOTES_8_3),
     Missing("8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3),

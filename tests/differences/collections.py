@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -85,3 +86,56 @@ def documents_against_the_specification(db: Db) -> list[int]:
     replies = [db.command("validate", "c", **options) for options in ({}, {"full": True}, {"checkBSONConformance": True})]
     assert all(reply["valid"] and len(reply["warnings"]) == reply["nNonCompliantDocuments"] for reply in replies)
     return [reply["nNonCompliantDocuments"] for reply in replies]
+
+
+def series(db: Db, name: str = "ts") -> None:
+    db.create_collection(name, timeseries={"timeField": "t", "metaField": "m"})
+    db[name].insert_many([{"t": datetime(2026, 11, day), "m": day, "v": day} for day in (1, 2, 3)])
+
+
+@shows(
+    "viewless_timeseries",
+    before=[["system.buckets.ts", "system.views", "ts"], False, ["system.buckets.ts", "ts"], 2, 1, "system.buckets.ts", 1],
+    after=[["ts"], True, ["ts"], 1, 0, "ts", 0],
+)
+def listed_series(db: Db) -> list[Any]:
+    series(db)
+    [listed] = db.list_collections(filter={"name": "ts"})
+    stats = db.command("dbStats")
+    return [
+        sorted(db.list_collection_names()),
+        "uuid" in listed["info"],
+        sorted(entry["name"] for entry in db.aggregate([{"$listClusterCatalog": {}}])),
+        stats["collections"],
+        stats["views"],
+        db.command("validate", "ts")["ns"].removeprefix(f"{db.name}."),
+        len(list(db["system.views"].find())),
+    ]
+
+
+@shows("viewless_timeseries", before=[["system.buckets.ts", "system.views", "v"]], after=[["system.views", "ts", "v"]])
+def views_beside_a_series(db: Db) -> list[Any]:
+    series(db)
+    db.command("create", "v", viewOn="ts", pipeline=[])
+    views = [view["_id"].removeprefix(f"{db.name}.") for view in db["system.views"].find({"viewOn": "ts"})]
+    return [sorted([*db.command("dbHash")["collections"], *views])]
+
+
+@shows("viewless_timeseries", before=[166, 166], after=[0, 0])
+def renamed_series(db: Db) -> list[int]:
+    series(db)
+    rename = db.client.admin.command
+    codes = [code_of(rename, "renameCollection", f"{db.name}.ts", to=f"{db.name}.other")]
+    if not codes[0]:
+        db.other.insert_one({"t": datetime(2026, 11, 4), "m": 4, "v": 4})
+        assert db.list_collection_names() == ["other"]
+        assert [one["v"] for one in db.other.find({"v": {"$gt": 1}}, sort=[("t", 1)])] == [2, 3, 4]
+    away = f"{db.name}_away"
+    source = "ts" if codes[0] else "other"
+    codes.append(code_of(rename, "renameCollection", f"{db.name}.{source}", to=f"{away}.moved"))
+    if not codes[1]:
+        assert db.list_collection_names() == []
+        assert [one["v"] for one in db.client[away].moved.find(sort=[("t", 1)])] == [1, 2, 3, 4]
+        assert [index["key"] for index in db.client[away].moved.list_indexes()] == [{"m": 1, "t": 1}]
+        db.client.drop_database(away)
+    return codes

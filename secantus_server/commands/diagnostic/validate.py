@@ -24,6 +24,7 @@ from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.index._index import Index
 from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit, pack_ident
+from secantus_server.work.catalog_entries import shown_name
 from secantus_server.work.collections import recall
 from secantus_server.work.writing import check_not_view
 
@@ -63,7 +64,8 @@ def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
         if collection.is_timeseries:
             collection = transaction.catalog.find(request.db, collection.options["viewOn"]) or collection
         check_not_view(collection)
-        return _CollectionCheck(collection, transaction.unit, request).run()
+        shown = shown_name(collection, transaction.catalog, request.services.release)
+        return {"ns": f"{request.db}.{shown}", **_CollectionCheck(collection, transaction.unit, request).run()}
 
 
 def _check_options(body: dict[str, Any]) -> None:
@@ -162,7 +164,6 @@ class _CollectionCheck:
             "nrecords": int_value(self._records),
         }
         return {
-            "ns": self._collection.namespace,
             "uuid": self._collection.uuid,
             **({} if self._metadata_only else documents),
             "nIndexes": len(counted),

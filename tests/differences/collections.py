@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -119,6 +120,21 @@ def views_beside_a_series(db: Db) -> list[Any]:
     db.command("create", "v", viewOn="ts", pipeline=[])
     views = [view["_id"].removeprefix(f"{db.name}.") for view in db["system.views"].find({"viewOn": "ts"})]
     return [sorted([*db.command("dbHash")["collections"], *views])]
+
+
+@shows("viewless_timeseries", before=[48, 48, 166, 3], after=[48, 0, 0, 1])
+def renames_to_a_series(db: Db) -> list[int]:
+    series(db)
+    db.plain.insert_one({"_id": 1})
+    rename = partial(code_of, db.client.admin.command, "renameCollection")
+    without = rename(f"{db.name}.plain", to=f"{db.name}.ts")
+    onto = rename(f"{db.name}.plain", to=f"{db.name}.ts", dropTarget=True)
+    series(db, "other")
+    again = rename(f"{db.name}.other", to=f"{db.name}.ts", dropTarget=True)
+    if not again:
+        assert (db.list_collection_names(), db.ts.count_documents({})) == (["ts"], 3)
+        assert rename(f"{db.name}.ts", to=f"{db.name}.plain") == 0
+    return [without, onto, again, len({name.rpartition(".")[2] for name in db.list_collection_names()} - {"views"})]
 
 
 @shows("viewless_timeseries", before=[166, 166], after=[0, 0])

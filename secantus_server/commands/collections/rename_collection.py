@@ -89,7 +89,7 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
     # Exclusive, so that no transaction writes to the collection under its old name.
     def body(transaction: CatalogTransaction) -> None:
         collection = _source(request, transaction, source, args)
-        dropped = _make_room(transaction, target, args["dropTarget"])
+        dropped = _make_room(request, transaction, target, args["dropTarget"])
         if source.db != target.db:
             check_database_case(services.catalog, target.db)
         if collection.is_timeseries:
@@ -137,25 +137,34 @@ def _source(request: Request, transaction: CatalogTransaction, place: _Place, ar
     return collection
 
 
-def _make_room(transaction: CatalogTransaction, place: _Place, drop: bool | Binary) -> Binary | None:
+def _make_room(request: Request, transaction: CatalogTransaction, place: _Place, drop: bool | Binary) -> Binary | None:
     """Drop the target if `dropTarget` allows it; return its UUID, or None if it did not exist."""
     existing = transaction.catalog.find(place.db, place.name)
     if type(drop) is not bool and (existing is None or existing.uuid != drop):
         raise CommandError(361, "Collection UUID does not match that specified")
     if existing is None:
         return None
-    if existing.is_view:
+    if is_shown_as_view(existing, request.services.release):
         raise CommandError(48, f"a view already exists with that name: {place}")
     if drop is False:
         raise CommandError(48, "target namespace exists")
+    if existing.is_timeseries:
+        drop_collection(transaction, existing)
+        existing = _buckets_of(transaction, existing)
     transaction.changes.remove(existing)
     return existing.uuid
 
 
-def _rename_series(request: Request, transaction: CatalogTransaction, series: Collection, place: _Place, dropped: Binary | None) -> None:
-    """Rename a time series and its buckets."""
+def _buckets_of(transaction: CatalogTransaction, series: Collection) -> Collection:
+    """Return the collection of the buckets of a time series."""
     buckets = transaction.catalog.find(series.db, series.options["viewOn"])
     assert buckets is not None, "a time series has buckets"
+    return buckets
+
+
+def _rename_series(request: Request, transaction: CatalogTransaction, series: Collection, place: _Place, dropped: Binary | None) -> None:
+    """Rename a time series and its buckets."""
+    buckets = _buckets_of(transaction, series)
     options, below = {**series.options, "viewOn": BUCKETS + place.name}, _Place(place.db, BUCKETS + place.name)
     if series.db == place.db:
         _rename(transaction, buckets, below, dropped)

@@ -21,6 +21,7 @@ from secantus_server.dispatch.registry import Reply, command, command_to_run
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.system.files import read_file
+from secantus_server.work.catalog_entries import is_shown_as_view
 
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
 
@@ -135,8 +136,8 @@ def _catalog(services: Services) -> Reply:
         "collections": sum(not collection.is_view for collection in collections),
         "capped": sum(collection.is_capped for collection in collections),
         "clustered": sum(collection.is_clustered for collection in collections),
-        "timeseries": 0,
-        "views": sum(collection.is_view for collection in collections),
+        "timeseries": sum(collection.is_timeseries for collection in collections),
+        "views": sum(is_shown_as_view(collection, services.release) for collection in collections),
         "internalCollections": 0,
         "internalViews": 0,
     }

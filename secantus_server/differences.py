@@ -72,6 +72,14 @@ NULL_ON_DOTTED_PATHS = difference(
     CHANGES_9_0,
     "An array of scalars and documents, and a path with the index of an element that exists, match as in 8.2.",
 )
+OWN_QUERY_SETTINGS = difference(
+    "own_query_settings",
+    "9.0",
+    QUERIES,
+    "`querySettings` is an unknown field of find, distinct and aggregate: error 40415",
+    "it is a document like that of setQuerySettings, for this command only; a setting of the query's shape takes precedence",
+    NOTES_9_0,
+)
 
 EMPTY_GROUP_FIELD = difference(
     "empty_group_field",
@@ -258,7 +266,7 @@ MISSING = [
     Missing("9.0", "error 511 for a time series that a 2dsphere index cannot hold", "as in 8.2", NOTES_9_0),
     Missing("8.3", "A 2dsphere index prefers GeoJSON to legacy coordinates in the same document", "as in 8.2", NOTES_8_3),
     Missing("8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3),
-    Missing("9.0", "`querySettings` of find, distinct and aggregate", "an unknown field, error 40415", NOTES_9_0),
+    Missing("9.0", "`queryKnobs` and `maxTimeMS` of setQuerySettings", "unknown fields, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),
     Missing("9.0", "At most 10,000 open transactions, TooManyOpenTransactions", "no limit", NOTES_9_0),
     Missing("9.0", "A limit of the memory of one operation", "the limits of single stages", NOTES_9_0),

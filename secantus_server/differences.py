@@ -72,6 +72,16 @@ NULL_ON_DOTTED_PATHS = difference(
     CHANGES_9_0,
     "An array of scalars and documents, and a path with the index of an element that exists, match as in 8.2.",
 )
+TRANSACTION_LIMIT = difference(
+    "transaction_limit",
+    "9.0",
+    SERVER,
+    "any number of multi-document transactions can be open",
+    "`maxConcurrentMultiDocumentTransactions` can be, by default 10,000; the next one is the error TooManyOpenTransactions",
+    NOTES_9_0,
+    "The page names the error, but not its number: 402 here.",
+)
+
 OWN_QUERY_SETTINGS = difference(
     "own_query_settings",
     "9.0",
@@ -268,7 +278,6 @@ MISSING = [
     Missing("8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3),
     Missing("9.0", "`queryKnobs` and `maxTimeMS` of setQuerySettings", "unknown fields, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),
-    Missing("9.0", "At most 10,000 open transactions, TooManyOpenTransactions", "no limit", NOTES_9_0),
     Missing("9.0", "A limit of the memory of one operation", "the limits of single stages", NOTES_9_0),
     Missing("9.0", "A query may fail if its field becomes multikey", "it goes on", CHANGES_9_0),
     Missing("9.0", "A change stream ends with 11602 if the node's role no longer suits its read preference", "it goes on", CHANGES_9_0),

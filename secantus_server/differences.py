@@ -91,6 +91,16 @@ OWN_QUERY_SETTINGS = difference(
     NOTES_9_0,
 )
 
+CHANGE_STREAM_ROLE = difference(
+    "change_stream_role",
+    "9.0",
+    QUERIES,
+    "a change stream goes on after replSetStepDown, whatever its read preference",
+    "getMore returns error 11602, with which drivers resume, if the stream's read preference is primary and the node no longer is, or the "
+    "other way round",
+    CHANGES_9_0,
+)
+
 EMPTY_GROUP_FIELD = difference(
     "empty_group_field",
     "9.0",
@@ -280,5 +290,4 @@ MISSING = [
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),
     Missing("9.0", "A limit of the memory of one operation", "the limits of single stages", NOTES_9_0),
     Missing("9.0", "A query may fail if its field becomes multikey", "it goes on", CHANGES_9_0),
-    Missing("9.0", "A change stream ends with 11602 if the node's role no longer suits its read preference", "it goes on", CHANGES_9_0),
 ]

@@ -57,6 +57,8 @@ class Cursor:
     at_end = False
     #: Whether the documents are the events of a change stream.
     is_change_stream = False
+    #: Whether the node was the primary when it opened a change stream.
+    opened_on_primary = True
     #: The error of the command that uses the cursor, once the cursor was killed meanwhile.
     killed: CommandError | None = None
 

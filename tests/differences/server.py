@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from pymongo.errors import OperationFailure
+from bson.int64 import Int64
+from pymongo import MongoClient, ReadPreference
+from pymongo.client_session import ClientSession
+from pymongo.errors import NotPrimaryError, OperationFailure
 
 from tests.differences.showing import Db, code_of, shows
 
@@ -29,6 +33,7 @@ def sections_of_the_status(db: Db) -> list[bool]:
     return ["connections" in status, "locks" in status, "uptime" in status]
 
 
+PRIMARY, SECONDARY, SECONDARY_PREFERRED = ReadPreference.PRIMARY, ReadPreference.SECONDARY, ReadPreference.SECONDARY_PREFERRED
 LIMIT = "maxConcurrentMultiDocumentTransactions"
 
 
@@ -55,3 +60,43 @@ def open_transactions(db: Db) -> list[Any]:
     if changed == 0:
         admin.command("setParameter", 1, **{LIMIT: default})
     return outcomes
+
+
+@shows("change_stream_role", before=[0, 0, 0, 0], after=[11602, 0, 0, 11602])
+def streams_after_an_election(db: Db) -> list[int]:
+    db.create_collection("c")
+    name = db.client.admin.command("hello")["setName"]
+    # A client that is connected directly sends the mode primaryPreferred.
+    other = MongoClient[dict[str, Any]](*db.client.address or (), replicaSet=name, heartbeatFrequencyMS=500)
+    with other as client, client.start_session() as session:
+        return Streams(client[db.name], session).after_an_election()
+
+
+class Streams:
+    """Change streams, read command by command, of a node that steps down and is elected again."""
+
+    def __init__(self, db: Db, session: ClientSession) -> None:
+        self._run = partial(db.command, session=session)
+        self._admin = db.client.admin.command
+
+    def after_an_election(self) -> list[int]:
+        """Return the codes of getMore on streams of several read preferences, two while the node is a secondary and two afterwards."""
+        first, either = self._open(PRIMARY), self._open(SECONDARY_PREFERRED)
+        self._admin("replSetStepDown", 3600, force=True)
+        self._admin("replSetFreeze", 3600, read_preference=SECONDARY_PREFERRED)
+        try:
+            codes = [self._next(first), self._next(either)]
+            second = self._open(SECONDARY)
+        finally:
+            self._admin("replSetStepUp", 1, read_preference=SECONDARY_PREFERRED)
+        return [*codes, self._next(either), self._next(second)]
+
+    def _open(self, preference: Any) -> int:
+        reply = self._run("aggregate", "c", pipeline=[{"$changeStream": {}}], cursor={}, read_preference=preference)
+        return int(reply["cursor"]["id"])
+
+    def _next(self, cursor: int) -> int:
+        try:
+            return code_of(self._run, "getMore", Int64(cursor), collection="c", maxTimeMS=1, read_preference=SECONDARY_PREFERRED)
+        except NotPrimaryError as error:
+            return int((error.details or {})["code"])

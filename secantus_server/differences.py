@@ -209,6 +209,15 @@ VIEWLESS_TIMESERIES = difference(
     NOTES_9_0 + "#data-storage",
     "The UUID is that of the buckets.",
 )
+TIMESERIES_NAMES = difference(
+    "timeseries_names",
+    "8.3",
+    COLLECTIONS,
+    "the timeField of a time series may start with $, and `_id_` is a hint",
+    "both are errors",
+    NOTES_8_3,
+    "The page does not name the codes: 72 and 2.",
+)
 
 ARRAY_INDEX_AS = difference(
     "array_index_as",
@@ -284,7 +293,6 @@ MISSING = [
         NOTES_9_0 + "#data-storage",
     ),
     Missing("9.0", "error 511 for a time series that a 2dsphere index cannot hold", "as in 8.2", NOTES_9_0),
-    Missing("8.3", "A 2dsphere index prefers GeoJSON to legacy coordinates in the same document", "as in 8.2", NOTES_8_3),
     Missing("8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3),
     Missing("9.0", "`queryKnobs` and `maxTimeMS` of setQuerySettings", "unknown fields, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),

@@ -155,3 +155,20 @@ def renamed_series(db: Db) -> list[int]:
         assert [index["key"] for index in db.client[away].moved.list_indexes()] == [{"m": 1, "t": 1}]
         db.client.drop_database(away)
     return codes
+
+
+@shows("timeseries_names", before=[0, 0, 2, 0], after=[72, 2, 2, 2])
+def names_in_a_series(db: Db) -> list[int]:
+    series(db)
+    deletes, updates = (
+        [{"q": {"m": 1}, "limit": 0, "hint": "_id_"}],
+        [{"q": {"m": 1}, "u": {"$set": {"m": 2}}, "multi": True, "hint": "_id_"}],
+    )
+    codes = [
+        code_of(db.create_collection, "dollar", timeseries={"timeField": "$t"}),
+        code_of(db.command, "find", "ts", hint="_id_"),
+    ]
+    for name, field, statements in (("update", "updates", updates), ("delete", "deletes", deletes)):
+        reply = db.command({name: "ts", field: statements}, check=False)
+        codes.append(reply["writeErrors"][0]["code"] if "writeErrors" in reply else reply.get("code", 0))
+    return codes

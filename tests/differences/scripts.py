@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ HOURS_IN_NEW_YORK = """function (date) {
 )
 def dates_of_scripts(db: Db) -> list[Any]:
     pytest.importorskip("quickjs")
-    date = datetime(2024, 1, 15, 13, 30, tzinfo=UTC)
+    date = datetime(2024, 1, 15, 13, 30, tzinfo=timezone.utc)
     functions = [HOURS_IN_NEW_YORK, "function (date) { return [String(date)]; }"]
     zone = os.environ.get("TZ")
     try:

@@ -162,6 +162,15 @@ GEO_KEY_ERRORS = difference(
     NOTES_9_0,
     "The texts of the reasons are ours, and underlyingCode is 2.",
 )
+GEO_KEY_ERRORS_OF_SERIES = difference(
+    "geo_key_errors_of_series",
+    "9.0",
+    WRITES,
+    "error 183934 for a measurement that a 2dsphere index on a measured field cannot hold",
+    "error 511, GeoKeyExtractionFailedTimeseries, with `errInfo` as above",
+    CHANGES_9_0,
+    "The page names 183493, too, without saying when. An index on the metaField has the errors of other collections.",
+)
 SIMPLE_COLLATION_LISTED = difference(
     "simple_collation_listed",
     "9.0",
@@ -292,7 +301,6 @@ MISSING = [
         "as `system.buckets.X`, too; the planner's output and collStats name it",
         NOTES_9_0 + "#data-storage",
     ),
-    Missing("9.0", "error 511 for a time series that a 2dsphere index cannot hold", "as in 8.2", NOTES_9_0),
     Missing("8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3),
     Missing("9.0", "`queryKnobs` and `maxTimeMS` of setQuerySettings", "unknown fields, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),

@@ -94,18 +94,27 @@ class Sphere(GeoKind):
 
 
 def _keys(value: Any, document: dict[str, Any], path: str) -> list[bytes]:
+    try:
+        return geometry_keys(value)
+    except GeometryError as error:
+        raise key_error(document, path, value, error) from None
+
+
+def geometry_keys(value: Any) -> list[bytes]:
+    """Return the keys of the cells of a geometry.
+
+    Raises:
+        GeometryError: an index cannot hold the value.
+    """
     leaf = _leaf_of_plain_point(value)
     if leaf is not None:
         return [cell_key(leaf)]
-    try:
-        if type(value) is dict and "coordinates" in value and "type" not in value:
-            # Only a query accepts `coordinates` without `type` as a point. An indexed value must then be a legacy pair.
-            parse_position(value)
-        geometry = parse_geometry(value)
-        if type(value) is dict and _is_big(value):
-            raise GeometryError("big polygons cannot be indexed")
-    except GeometryError as error:
-        raise key_error(document, path, value, error) from None
+    if type(value) is dict and "coordinates" in value and "type" not in value:
+        # Only a query accepts `coordinates` without `type` as a point. An indexed value must then be a legacy pair.
+        parse_position(value)
+    geometry = parse_geometry(value)
+    if type(value) is dict and _is_big(value):
+        raise GeometryError("big polygons cannot be indexed")
     cells = document_cells(geometry)
     if type(value) is dict and type(value.get("type")) is not str:
         # Predicates may take the first two fields for a pair of coordinates.

@@ -36,7 +36,7 @@ class Sphere(GeoKind):
     name = "2dsphere"
     options = MappingProxyType({"2dsphereIndexVersion": "number"})
     may_expire = True
-    near_stage = "GEO_NEAR_2DSPHERE"
+    near_stage: str | None = "GEO_NEAR_2DSPHERE"
 
     def check(self, spec: dict[str, Any]) -> None:
         """Refuse wildcards.

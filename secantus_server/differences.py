@@ -62,6 +62,14 @@ STATUS_NONE = difference(
     "`none: 1` leaves out all optional sections but those that the command names",
     NOTES_8_3,
 )
+STATUS_OF_STREAMS = difference(
+    "status_of_streams",
+    "9.0",
+    SERVER,
+    "serverStatus counts change streams among all cursors",
+    "`metrics.changeStreams.cursor` has `open.total`, `open.pinned` and `totalOpened`",
+    NOTES_9_0,
+)
 NULL_ON_DOTTED_PATHS = difference(
     "null_on_dotted_paths",
     "9.0",
@@ -301,7 +309,9 @@ MISSING = [
         "as `system.buckets.X`, too; the planner's output and collStats name it",
         NOTES_9_0 + "#data-storage",
     ),
-    Missing("8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3),
+    Missing("8.3", "`lockContentionMetrics` of serverStatus, and further metrics", "as in 8.2; `service` is in neither", NOTES_8_3),
+    Missing("8.3", "`peakTrackedMemBytes`, `inUseTrackedMemBytes` in explain, currentOp, the profiler and the log", "no", NOTES_8_3),
+    Missing("9.0", "`authenticatedMechanism` of usersInfo", "an unknown field, error 40415", NOTES_9_0),
     Missing("9.0", "`queryKnobs` and `maxTimeMS` of setQuerySettings", "unknown fields, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),
     Missing("9.0", "A limit of the memory of one operation", "the limits of single stages", NOTES_9_0),

@@ -62,6 +62,20 @@ def open_transactions(db: Db) -> list[Any]:
     return outcomes
 
 
+@shows("status_of_streams", before=[None, None], after=[{"open": {"pinned": 0, "total": 1}, "totalOpened": 1}, 0])
+def cursors_of_streams(db: Db) -> list[Any]:
+    def shown() -> Any:
+        return db.client.admin.command("serverStatus")["metrics"].get("changeStreams", {}).get("cursor")
+
+    before = shown()
+    with db.c.watch(max_await_time_ms=1):
+        opened = shown()
+    if opened is None:
+        return [None, None]
+    opened["totalOpened"] -= before["totalOpened"]
+    return [opened, shown()["open"]["total"]]
+
+
 @shows("change_stream_role", before=[0, 0, 0, 0], after=[11602, 0, 0, 11602])
 def streams_after_an_election(db: Db) -> list[int]:
     db.create_collection("c")

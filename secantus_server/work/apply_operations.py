@@ -17,6 +17,7 @@ from bson.binary import Binary
 
 from secantus_server.bson import decode, encode, type_name
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.dispatch.privileges import is_authorized
 from secantus_server.dispatch.registry import find_command
 from secantus_server.dispatch.request import Request
@@ -26,7 +27,7 @@ from secantus_server.oplog.update_description import apply_diff
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.work.batches import Target
-from secantus_server.work.collections import create_collection
+from secantus_server.work.collections import create_collection, create_series
 from secantus_server.work.diff_checks import check_diff
 from secantus_server.work.reading import command_context
 from secantus_server.work.writers import open_writer
@@ -170,6 +171,9 @@ def _apply_command(request: Request, entry: dict[str, Any], *, is_repeated: bool
         grants = request.client.grants
         inner = request.with_command(name, o)
         _check_allowed(request, grants is not None and is_authorized(find_command(name).privileges, inner, grants), request.db)
+    if name in ("drop", "renameCollection") and _is_of_buckets(o[name] if name == "drop" else o[name].partition(".")[2]):
+        # The entry of the time series, which follows, is about its buckets, too.
+        return
     if name == "applyOps":
         for one in o[name]:
             apply_operation(request, one, is_repeated=is_repeated)
@@ -186,9 +190,19 @@ def _apply_command(request: Request, entry: dict[str, Any], *, is_repeated: bool
         raise CommandError(9, f"applyOps does not apply the command {name}")
 
 
+def _is_of_buckets(name: Any) -> bool:
+    return type(name) is str and name.startswith(BUCKETS)
+
+
 def _create(request: Request, o: dict[str, Any], uuid: Any) -> None:
     options = {key: value for key, value in o.items() if key not in ("create", "idIndex")}
-    create_collection(request.services, request.db, o["create"], options, uuid=uuid if type(uuid) is Binary else None)
+    uuid = uuid if type(uuid) is Binary else None
+    if _is_of_buckets(o["create"]) and "timeseries" in o:
+        create_series(request.services, request.work, request.db, o["create"].removeprefix(BUCKETS), options, uuid)
+        return
+    # The entry of the buckets has created the time series.
+    is_series = "timeseries" in options
+    create_collection(request.services, request.db, o["create"], options, if_missing=is_series, uuid=uuid)
 
 
 def _run(request: Request, name: str, body: dict[str, Any]) -> None:

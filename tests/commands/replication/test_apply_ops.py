@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 from bson import Decimal128
+from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from secantus_server.server import SecantusDBServer
 from tests.failing import code
 
 
@@ -77,3 +80,22 @@ def test_entries_without_an_operation_are_not_counted(admin: Database, db: Datab
     db.c.insert_one({"_id": 0})
     reply = admin.command("applyOps", [{"op": "n", "ns": "", "o": {}}, entry(db)])
     assert (reply["applied"], reply["results"]) == (1, [True])
+
+
+def test_the_entries_of_a_time_series(admin: Database, db: Database) -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", compat="9.0") as other, MongoClient(other.uri) as client:
+        source = client.get_database(db.name)
+        source.create_collection("first", timeseries={"timeField": "t", "metaField": "m"})
+        source.first.insert_many([{"t": datetime(2026, 11, 29), "m": 1, "v": number} for number in range(5)])
+        client.admin.command("renameCollection", f"{db.name}.first", to=f"{db.name}.series")
+        log = list(client.local["oplog.rs"].find({"op": {"$ne": "n"}}))
+        source.series.drop()
+        dropped = list(client.local["oplog.rs"].find({"o.drop": {"$exists": True}}))
+    admin.command("applyOps", log)
+    db.series.insert_one({"t": datetime(2026, 11, 29), "m": 1, "v": 5})
+    assert sorted(one["v"] for one in db.series.find()) == list(range(6))
+    assert [index["key"] for index in db.series.list_indexes()] == [{"m": 1, "t": 1}]
+    checked = db.command("validate", "series")
+    assert (checked["valid"], checked["uuid"]) == (True, log[0]["ui"])
+    admin.command("applyOps", dropped)
+    assert db.list_collection_names() == []

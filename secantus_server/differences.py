@@ -62,6 +62,14 @@ STATUS_NONE = difference(
     "`none: 1` leaves out all optional sections but those that the command names",
     NOTES_8_3,
 )
+STATUS_OF_STREAMS = difference(
+    "status_of_streams",
+    "9.0",
+    SERVER,
+    "serverStatus counts change streams among all cursors",
+    "`metrics.changeStreams.cursor` has `open.total`, `open.pinned` and `totalOpened`",
+    NOTES_9_0,
+)
 NULL_ON_DOTTED_PATHS = difference(
     "null_on_dotted_paths",
     "9.0",
@@ -71,6 +79,34 @@ NULL_ON_DOTTED_PATHS = difference(
     "`$lte` and the equality of `$lookup`",
     CHANGES_9_0,
     "An array of scalars and documents, and a path with the index of an element that exists, match as in 8.2.",
+)
+TRANSACTION_LIMIT = difference(
+    "transaction_limit",
+    "9.0",
+    SERVER,
+    "any number of multi-document transactions can be open",
+    "`maxConcurrentMultiDocumentTransactions` can be, by default 10,000; the next one is the error TooManyOpenTransactions",
+    NOTES_9_0,
+    "The page names the error, but not its number: 402 here.",
+)
+
+OWN_QUERY_SETTINGS = difference(
+    "own_query_settings",
+    "9.0",
+    QUERIES,
+    "`querySettings` is an unknown field of find, distinct and aggregate: error 40415",
+    "it is a document like that of setQuerySettings, for this command only; a setting of the query's shape takes precedence",
+    NOTES_9_0,
+)
+
+CHANGE_STREAM_ROLE = difference(
+    "change_stream_role",
+    "9.0",
+    QUERIES,
+    "a change stream goes on after replSetStepDown, whatever its read preference",
+    "getMore returns error 11602, with which drivers resume, if the stream's read preference is primary and the node no longer is, or the "
+    "other way round",
+    CHANGES_9_0,
 )
 
 EMPTY_GROUP_FIELD = difference(
@@ -134,6 +170,15 @@ GEO_KEY_ERRORS = difference(
     NOTES_9_0,
     "The texts of the reasons are ours, and underlyingCode is 2.",
 )
+GEO_KEY_ERRORS_OF_SERIES = difference(
+    "geo_key_errors_of_series",
+    "9.0",
+    WRITES,
+    "error 183934 for a measurement that a 2dsphere index on a measured field cannot hold",
+    "error 511, GeoKeyExtractionFailedTimeseries, with `errInfo` as above",
+    CHANGES_9_0,
+    "The page names 183493, too, without saying when. An index on the metaField has the errors of other collections.",
+)
 SIMPLE_COLLATION_LISTED = difference(
     "simple_collation_listed",
     "9.0",
@@ -152,6 +197,43 @@ CONSTRAINT_LEVEL = difference(
     "errorAndLog, the validator cannot be changed, and bypassDocumentValidation is refused",
     "https://www.mongodb.com/docs/manual/core/schema-validation/specify-validation-level/",
     "The page does not name the codes: 72, and 121 for a document that does not satisfy the validator.",
+)
+SPHERE_INDEX_VERSION = difference(
+    "sphere_index_version",
+    "8.3",
+    COLLECTIONS,
+    "`2dsphereIndexVersion` 3 is the default, and 4 is error 67",
+    "4 is the default",
+    CHANGES_8_3,
+    "The entries of versions 2 to 4 are the same here.",
+)
+VALIDATE_FULL = difference(
+    "validate_full",
+    "8.3",
+    COLLECTIONS,
+    "`validate` with `full: true` counts the documents against the BSON specification, such as those with two fields of a name",
+    "it does with `checkBSONConformance: true` only",
+    NOTES_8_3,
+    "The page does not list the rules; the text of the warning is ours.",
+)
+VIEWLESS_TIMESERIES = difference(
+    "viewless_timeseries",
+    "9.0",
+    COLLECTIONS,
+    "a time series X is a view over `system.buckets.X`, and both are listed, as is `system.views`",
+    "it is one collection: listCollections, `$listCatalog`, `$listClusterCatalog`, dbStats, dbHash, validate and `system.views` do not "
+    "show the buckets, and renameCollection renames it",
+    NOTES_9_0 + "#data-storage",
+    "The UUID is that of the buckets.",
+)
+TIMESERIES_NAMES = difference(
+    "timeseries_names",
+    "8.3",
+    COLLECTIONS,
+    "the timeField of a time series may start with $, and `_id_` is a hint",
+    "both are errors",
+    NOTES_8_3,
+    "The page does not name the codes: 72 and 2.",
 )
 
 ARRAY_INDEX_AS = difference(
@@ -210,20 +292,28 @@ NEW_OPERATORS = difference(
     "The pages do not name the codes of wrong arguments: 9 for malformed ones, 14 for wrong types, 2 for an unknown algorithm, 241 for "
     "values that cannot be converted.",
 )
+JAVASCRIPT_UTC = difference(
+    "javascript_utc",
+    "9.0",
+    EXPRESSIONS,
+    "the local time of JavaScript is that of the server's time zone",
+    "it is UTC: the getters, setters, texts and constructors of `Date`, and texts without a zone",
+    CHANGES_9_0,
+)
 
 #: The changes of 8.3 and 9.0 that the server does not make.
 MISSING = [
-    Missing("9.0", "A time series is one namespace, without system.buckets", "as in 8.2", NOTES_9_0 + "#data-storage"),
-    Missing("9.0", "error 511 for a time series that a 2dsphere index cannot hold", "as in 8.2", NOTES_9_0),
-    Missing("8.3", "`2dsphereIndexVersion` 4 is the default", "3 is", CHANGES_8_3),
-    Missing("8.3", "A 2dsphere index prefers GeoJSON to legacy coordinates in the same document", "as in 8.2", NOTES_8_3),
-    Missing("8.3", "`validate` with `full` does not imply `checkBSONConformance`", "as in 8.2", NOTES_8_3),
-    Missing("8.3", "`lockContentionMetrics` of serverStatus, new metrics, no `service`", "serverStatus is that of 8.2", NOTES_8_3),
-    Missing("9.0", "`querySettings` of find, distinct and aggregate", "an unknown field, error 40415", NOTES_9_0),
+    Missing(
+        "9.0",
+        "The buckets of a time series are reached with `rawData` only",
+        "as `system.buckets.X`, too; the planner's output and collStats name it",
+        NOTES_9_0 + "#data-storage",
+    ),
+    Missing("8.3", "`lockContentionMetrics` of serverStatus, and further metrics", "as in 8.2; `service` is in neither", NOTES_8_3),
+    Missing("8.3", "`peakTrackedMemBytes`, `inUseTrackedMemBytes` in explain, currentOp, the profiler and the log", "no", NOTES_8_3),
+    Missing("9.0", "`authenticatedMechanism` of usersInfo", "an unknown field, error 40415", NOTES_9_0),
+    Missing("9.0", "`queryKnobs` and `maxTimeMS` of setQuerySettings", "unknown fields, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),
-    Missing("9.0", "At most 10,000 open transactions, TooManyOpenTransactions", "no limit", NOTES_9_0),
     Missing("9.0", "A limit of the memory of one operation", "the limits of single stages", NOTES_9_0),
     Missing("9.0", "A query may fail if its field becomes multikey", "it goes on", CHANGES_9_0),
-    Missing("9.0", "A change stream ends with 11602 if the node's role no longer suits its read preference", "it goes on", CHANGES_9_0),
-    Missing("9.0", "JavaScript has its local time in UTC", "the engine's time zone", CHANGES_9_0),
 ]

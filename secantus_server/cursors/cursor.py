@@ -57,6 +57,8 @@ class Cursor:
     at_end = False
     #: Whether the documents are the events of a change stream.
     is_change_stream = False
+    #: Whether the node was the primary when the cursor opened a change stream.
+    opened_on_primary = True
     #: The error for the command that uses the cursor, if the cursor was killed during the command.
     killed: CommandError | None = None
 

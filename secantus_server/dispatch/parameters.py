@@ -12,6 +12,7 @@ from typing import Any
 from secantus_server.auth import x509
 from secantus_server.auth.scram import MECHANISMS
 from secantus_server.bson.values import is_number, type_name
+from secantus_server.differences import TRANSACTION_LIMIT
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch import memory_limits, scripts
 from secantus_server.dispatch.cluster_time import MAX_DRIFT_S
@@ -21,6 +22,7 @@ from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.limits import DEFAULT_BYTES
 from secantus_server.sessions.registry import MAX_SESSIONS, TIMEOUT_MINUTES
 from secantus_server.settings import MIN_ITERATIONS, Settings
+from secantus_server.version import Difference, Release
 
 MAX_SYNC_DELAY_S = 9_000_000
 #: Whether writes are refused; set by setUserWriteBlockMode. Stored with the parameters, so that restoring a snapshot resets it.
@@ -29,6 +31,8 @@ USER_WRITE_BLOCK = "cluster:userWriteBlock"
 DEFAULT_CONCERNS = "cluster:defaultRWConcern"
 #: The `baseBackoffMS` of overload errors; with 0 they have no such field. MongoDB has had the parameter since 9.0.
 BASE_BACKOFF_MS = "externalClientBaseBackoffMS"
+#: Upper bound on the open multi-document transactions.
+MAX_TRANSACTIONS = "maxConcurrentMultiDocumentTransactions"
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,14 @@ class Parameter:
         check: returns the value to store, or raises; None if setParameter cannot change the parameter in Secantus.
         settable: whether MongoDB allows a change at runtime.
         at_startup: whether it can be set on MongoDB's command line.
+        since: the difference that brings it; None if every release has it.
     """
 
     default: Callable[[Settings], Any]
     check: a.Check | None = None
     settable: bool = False
     at_startup: bool = True
+    since: Difference | None = None
 
 
 def _constant(value: Any) -> Callable[[Settings], Any]:
@@ -106,6 +112,7 @@ PARAMETERS: dict[str, Parameter] = {
     "maxTransactionLockRequestTimeoutMillis": Parameter(_constant(5), _integer(), settable=True),
     "maxAcceptableLogicalClockDriftSecs": Parameter(_constant(MAX_DRIFT_S)),
     "maxSessions": Parameter(_constant(MAX_SESSIONS)),
+    MAX_TRANSACTIONS: Parameter(_constant(10_000), _integer(1), settable=True, since=TRANSACTION_LIMIT),
     "minSnapshotHistoryWindowInSeconds": Parameter(_constant(300), _integer(0), settable=True),
     "notablescan": Parameter(_constant(False), None, settable=True),
     "periodicNoopIntervalSecs": Parameter(lambda settings: settings.oplog_noop_heartbeat_s or 10, _integer(1), settable=True),
@@ -128,6 +135,12 @@ PARAMETERS: dict[str, Parameter] = {
     scripts.CALL_LIMIT: Parameter(_constant(scripts.CALL_LIMIT_MS), _integer(1), settable=True),
     **{name: Parameter(_constant(DEFAULT_BYTES), _integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
 }
+
+
+def find_parameter(name: str, release: Release) -> Parameter | None:
+    """Return a parameter that a release has, or None."""
+    found = PARAMETERS.get(name)
+    return None if found is None or (found.since is not None and not release.has(found.since)) else found
 
 
 def parameter_value(services: Services, name: str) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secantus_server.differences import JAVASCRIPT_UTC
 from secantus_server.dispatch.operations import Operation
 from secantus_server.errors import CommandError
 from secantus_server.javascript import Engine
@@ -48,4 +49,5 @@ def open_engine(services: Services, operation: Operation, name: str) -> Engine:
         return seconds if current.deadline is None else max(min(seconds, current.seconds_left()), _SHORTEST_CALL_S)
 
     megabytes = int(services.parameters.get(HEAP_LIMIT, HEAP_LIMIT_MB))
-    return Engine(megabytes << 20, max_seconds, services.clock.now_ms() - services.clock.system_ms())
+    offset_ms = services.clock.now_ms() - services.clock.system_ms()
+    return Engine(megabytes << 20, max_seconds, offset_ms, has_utc_dates=services.release.has(JAVASCRIPT_UTC))

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from secantus_server.differences import TRANSACTION_LIMIT
 from secantus_server.dispatch.arguments import wrong_type
 from secantus_server.dispatch.cluster_time import reach
 from secantus_server.dispatch.error_labels import TRANSIENT_CODES
-from secantus_server.dispatch.parameters import parameter_value
+from secantus_server.dispatch.parameters import MAX_TRANSACTIONS, parameter_value
 from secantus_server.dispatch.registry import Command, InTransaction, Reply
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.transaction_numbers import too_old
 from secantus_server.errors import CommandError
 from secantus_server.sessions.transactions import SessionTransaction, State, aborted_error, committed_transaction
@@ -23,6 +25,7 @@ INVALID_OPTIONS = 72
 NOT_IN_TRANSACTION = 263
 NO_SUCH_TRANSACTION = 251
 TRANSACTION_COMMITTED = 256
+RESOURCE_EXHAUSTED = 402
 
 # Further errors that fail a whole write command.
 _FATAL_CODES = frozenset([263, 313])
@@ -157,10 +160,11 @@ def _start(request: Request) -> SessionTransaction:
     """Begin a transaction of the request's session; an open one with an older number is aborted.
 
     Raises:
-        CommandError: 225 TransactionTooOld, 117 ConflictingOperationInProgress.
+        CommandError: 225 TransactionTooOld, 117 ConflictingOperationInProgress; since MongoDB 9.0 if too many transactions are open.
     """
     session, number, services = request.session, request.body["txnNumber"], request.services
     assert session is not None, "checked with the options"
+    _check_limit(services, session)
     newest, is_new = services.sessions.retries.begin(session, number, is_transaction=True)
     if not is_new:
         if number < newest.number:
@@ -170,6 +174,17 @@ def _start(request: Request) -> SessionTransaction:
     transaction = SessionTransaction(session, number, services.clock.elapsed() + limit_s)
     _record(request, transaction)
     return transaction
+
+
+def _check_limit(services: Services, session: bytes) -> None:
+    """Check the number of open transactions; that of the session does not count, because the new one replaces it."""
+    if not services.release.has(TRANSACTION_LIMIT):
+        return
+    transactions, limit = services.sessions.transactions, parameter_value(services, MAX_TRANSACTIONS)
+    own = transactions.newest(session)
+    if transactions.open - (own is not None and own.state is State.IN_PROGRESS) >= limit:
+        text = f"{limit} multi-document transactions are open, as many as {MAX_TRANSACTIONS} allows"
+        raise CommandError(RESOURCE_EXHAUSTED, text, info={"codeName": "TooManyOpenTransactions"})
 
 
 def _record(request: Request, transaction: SessionTransaction) -> None:

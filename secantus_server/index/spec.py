@@ -19,6 +19,7 @@ from secantus_server.index.key_pattern import as_number
 from secantus_server.index.kinds.kind import IndexKind, all_kinds, is_kind_name, kind_of
 from secantus_server.index.partial import check_partial
 from secantus_server.mql.collation import parse_collation
+from secantus_server.version import MONGODB_8_2, Release
 
 MAX_FIELDS = 32
 MAX_NAME_BYTES = 127
@@ -44,18 +45,21 @@ def known_options(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition as it is stored.
+    """Return the definition of an index that is the same in all releases as it is stored.
 
     Raises:
         CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14.
     """
     kind = _check_form(spec)
     _check_id_index(spec)
-    return _complete(spec, kind)
+    return _complete(spec, kind, MONGODB_8_2)
 
 
-def check_requested(spec: dict[str, Any]) -> dict[str, Any]:
+def check_requested(spec: dict[str, Any], release: Release) -> dict[str, Any]:
     """Return a definition of createIndexes as it is stored.
+
+    Arguments:
+        release: determines the default versions of the kinds.
 
     Raises:
         CommandError: as `check_spec`, with a text that quotes the definition.
@@ -64,7 +68,7 @@ def check_requested(spec: dict[str, Any]) -> dict[str, Any]:
         kind = _check_form(spec)
     _check_id_index(spec)
     with _quoting(spec if "v" in spec else {**spec, "v": 2}):
-        return _complete(spec, kind)
+        return _complete(spec, kind, release)
 
 
 @contextmanager
@@ -88,7 +92,7 @@ def _check_form(spec: dict[str, Any]) -> IndexKind:
     return kind_of(spec["key"])
 
 
-def _complete(spec: dict[str, Any], kind: IndexKind) -> dict[str, Any]:
+def _complete(spec: dict[str, Any], kind: IndexKind, release: Release) -> dict[str, Any]:
     _check_name(spec["name"])
     if "collation" in spec:
         spec = {**spec, "collation": _complete_collation(spec["collation"], kind)}
@@ -97,7 +101,7 @@ def _complete(spec: dict[str, Any], kind: IndexKind) -> dict[str, Any]:
         if option not in stored and option not in _NOT_KEPT and not (option in ("unique", "sparse", "hidden") and not value):
             stored[option] = value
     _check_options(stored, kind)
-    return kind.complete(stored)
+    return kind.complete(stored, release)
 
 
 def is_on_id(key: dict[str, Any]) -> bool:

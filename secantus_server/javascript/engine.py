@@ -40,8 +40,8 @@ def _quickjs() -> Any:
 
 
 @cache
-def _runtime() -> str:
-    return package_data(__package__, "runtime.js").decode()
+def _source(name: str) -> str:
+    return package_data(__package__, name).decode()
 
 
 @cache
@@ -75,18 +75,21 @@ class Engine:
         max_bytes: the memory limit of the scripts.
         max_seconds: raises if the command was interrupted, and returns the seconds of CPU time that one call may take.
         clock_offset_ms: the offset of the scripts' clock from the system's time.
+        has_utc_dates: whether the scripts' local time is UTC, as in MongoDB 9.0, instead of the system's local time.
 
     Raises:
         CommandError: 238 if the engine is not installed.
     """
 
-    def __init__(self, max_bytes: int, max_seconds: Callable[[], float], clock_offset_ms: int = 0) -> None:
+    def __init__(self, max_bytes: int, max_seconds: Callable[[], float], clock_offset_ms: int = 0, *, has_utc_dates: bool = False) -> None:
         quickjs = _quickjs()
         self._error = quickjs.JSException
         self._context = quickjs.Context()
         self._context.set_memory_limit(max_bytes)
         self._context.set_max_stack_size(min(_thread_stack_bytes() // 2, _MAX_SCRIPT_STACK_BYTES))
-        self._context.eval(_runtime())
+        self._context.eval(_source("runtime.js"))
+        if has_utc_dates:
+            self._context.eval(_source("utc_dates.js"))
         self._max_seconds = max_seconds
         self._lock = Lock()  # guards the context
         self._entries = {

@@ -26,6 +26,8 @@ from secantus_server.errors import CommandError
 # The only supported version of tokens.
 _VERSION = 2
 _END = b"\4"
+# The ends of the last value of an identity and of the identity, which are documents.
+_IDENTITY_END = b"\0\0"
 # The canonical types of key strings.
 _MIN, _UNDEFINED, _NULL, _NUMBER, _STRING, _OBJECT, _ARRAY, _BINARY, _OID, _FALSE, _DATE, _TIMESTAMP, _REGEX, _POINTER, _CODE, _SCOPE = (
     10, 15, 20, 30, 60, 70, 80, 90, 100, 110, 120, 130, 140, 150, 160, 170,
@@ -65,6 +67,10 @@ class Token(NamedTuple):
     txn_index: int
     from_invalidate: bool
     rest: bytes
+
+    def means(self, event: Token) -> bool:
+        """Return whether a client's token is that of an event; it may have one more byte at its end."""
+        return self == event or (self.rest.startswith(event.rest + _END) and self._replace(rest=b"") == event._replace(rest=b""))
 
     def text(self) -> str:
         """Return the hexadecimal digits."""
@@ -121,8 +127,10 @@ def fragment_of(token: Token, event: Token) -> int | None:
 def parse_token(data: str) -> Token:
     """Parse the hexadecimal digits of a token.
 
+    As in MongoDB, the last byte may be missing, and one more may follow it.
+
     Raises:
-        CommandError: 50811 if the digits are not a valid token.
+        CommandError: 50811 if the digits are not a valid token, 15 Overflow if they end within the identity of the event.
     """
     raw = bytes.fromhex(data)
     try:
@@ -141,9 +149,13 @@ def parse_token(data: str) -> Token:
     if kind not in (0, _EVENT) or invalidates not in (0, 1):
         raise _invalid("its fields have other types")
     collection = len(_UUID_HEAD) + 16 if rest.startswith(_UUID_HEAD) else 1
-    if not rest.endswith(_END) or len(rest) <= collection:
+    if len(rest) <= 1:
         raise _invalid("it is cut short")
-    return Token(stamp, kind == _EVENT, index, bool(invalidates), rest[:-1])
+    if rest.endswith(_END) and len(rest) > collection:
+        rest = rest[:-1]
+    elif len(rest) <= collection or not (rest.endswith(_IDENTITY_END) or rest[-4:-1] == _IDENTITY_END + _END):
+        raise CommandError(15, "Invalid resume token: it ends within the identity of its event")
+    return Token(stamp, kind == _EVENT, index, bool(invalidates), rest)
 
 
 def _invalid(reason: str) -> CommandError:

@@ -167,6 +167,7 @@ def _check_places(stages: list[Stage], ctx: PipelineContext) -> None:
             raise CommandError(40601, f"{stage.name} can only be the final stage in the pipeline")
         if index > 0:
             stages[0].check_follower(stage)
+            stage.check_behind()
         if stage.needs_change_stream and stages[0].name != "$changeStream":
             raise CommandError(7182802, f"{stage.name} can only be used in a $changeStream pipeline")
 

@@ -98,6 +98,13 @@ class Stage:
             CommandError: with MongoDB's code.
         """
 
+    def check_behind(self) -> None:
+        """Raise if this stage, with its argument, cannot be behind another one; by default it can.
+
+        Raises:
+            CommandError: with MongoDB's code.
+        """
+
     def check_follower(self, follower: Stage) -> None:
         """Raise if `follower` must not come anywhere after this stage, which is the first one. By default, every stage may.
 

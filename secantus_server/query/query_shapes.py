@@ -20,7 +20,7 @@ SHAPED = {"find": "filter", "distinct": "query", "aggregate": "pipeline"}
 _APART = frozenset(
     """
     batchSize comment cursor explain hint maxTimeMS readConcern writeConcern lsid txnNumber autocommit startTransaction apiVersion apiStrict
-    apiDeprecationErrors allowPartialResults noCursorTimeout fromMongos runtimeConstants stmtId stmtIds
+    apiDeprecationErrors querySettings allowPartialResults noCursorTimeout fromMongos runtimeConstants stmtId stmtIds
     """.split()
 )
 # Fields of stages whose strings name a collection or a path.

@@ -85,7 +85,7 @@ def bring_forward(directory: Path, manifest: Manifest, segments: Path, target: T
     with server.offline() as services:
         client = ClientInfo(0, ("", 0))
         for batch in _batches(_wanted(segments, manifest, target)):
-            dispatch(Message(0, {"applyOps": batch, "$db": "admin"}), services, client)
+            dispatch(Message(0, {"applyOps": batch, "oplogApplicationMode": "Recovering", "$db": "admin"}), services, client)
             applied += len(batch)
     return applied
 

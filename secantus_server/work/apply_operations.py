@@ -1,7 +1,8 @@
 """Applies oplog entries: changes of documents, and commands that change collections.
 
-An entry can be applied again to a state that already contains its change. An insert then replaces the document with the same `_id`. A
-change of a document that no longer exists does nothing, because a later entry has removed the document.
+An entry can be applied again to a state that already contains its change. An insert then replaces the document with the same `_id`. The
+removal of a document that no longer exists does nothing. An update of one is an error, except where all entries are applied again: a later
+entry has removed the document.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 """
@@ -16,6 +17,7 @@ from bson.binary import Binary
 
 from secantus_server.bson import decode, encode, type_name
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.dispatch.privileges import is_authorized
 from secantus_server.dispatch.registry import find_command
 from secantus_server.dispatch.request import Request
@@ -25,7 +27,7 @@ from secantus_server.oplog.update_description import apply_diff
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.work.batches import Target
-from secantus_server.work.collections import create_collection
+from secantus_server.work.collections import create_collection, create_series
 from secantus_server.work.diff_checks import check_diff
 from secantus_server.work.reading import command_context
 from secantus_server.work.writers import open_writer
@@ -35,21 +37,26 @@ _NAMESPACE_NOT_FOUND = 26
 _INDEX_NOT_FOUND = 27
 
 
-def apply_operation(request: Request, entry: Any) -> None:
-    """Apply an oplog entry.
+def apply_operation(request: Request, entry: Any, *, is_repeated: bool = False) -> bool:
+    """Apply an oplog entry; return False for one without an operation.
 
     Arguments:
         request: the command that applies the entry.
         entry: `op`, `ns`, `o`, and for an update `o2`.
+        is_repeated: whether the documents may already have the changes of later entries.
 
     Raises:
         CommandError: if the entry is malformed or cannot be applied.
     """
     if type(entry) is not dict:
         raise CommandError(14, f"applyOps must contain operations, not {type_name(entry)}")
-    op, namespace = _text(entry, "op"), _text(entry, "ns", empty=entry.get("op") == "n")
+    op, namespace = _operation(entry), entry.get("ns")
     if op == "n":
-        return
+        return False
+    if type(namespace) is not str or not namespace:
+        raise CommandError(20, "the 'ns' of an operation must be a namespace")
+    if "o" not in entry:
+        raise CommandError(40414, "BSON field 'applyOps.o' is missing but a required field")
     if type(entry.get("o")) is not dict:
         raise CommandError(14, f"BSON field 'applyOps.o' is the wrong type '{type_name(entry.get('o'))}', expected type 'object'")
     db, _, name = namespace.partition(".")
@@ -57,11 +64,14 @@ def apply_operation(request: Request, entry: Any) -> None:
     if op in _ACTIONS:
         _check_allowed(inner, _ACTIONS[op] <= _granted(inner, name), namespace)
     if op == "c":
-        _apply_command(inner, entry)
+        _apply_command(inner, entry, is_repeated=is_repeated)
     elif op in _CHANGES:
-        inner.work.write(lambda transaction: _CHANGES[op](inner, transaction, name, entry), request.operation.check)
+        found = inner.work.write(lambda transaction: _CHANGES[op](inner, transaction, name, entry), request.operation.check)
+        if not found and not is_repeated:
+            raise CommandError(8, f"Failed to apply the update of {namespace}: there is no document with the _id of 'o2'")
     else:
-        raise CommandError(9, f"bad operation type: {op}")
+        raise CommandError(2, f"bad operation type: {op}")
+    return True
 
 
 # The actions that a user needs for each kind of change. An insert also needs "update" because it may replace a document.
@@ -85,14 +95,14 @@ def _check_allowed(request: Request, is_allowed: bool, target: str) -> None:
         raise CommandError(UNAUTHORIZED, f"not authorized to apply an operation on {target}")
 
 
-def _text(entry: dict[str, Any], field: str, *, empty: bool = False) -> str:
-    value = entry.get(field)
+def _operation(entry: dict[str, Any]) -> str:
+    if "op" not in entry:
+        raise CommandError(4, "BSON field 'applyOps.op' is missing but a required field")
+    value = entry["op"]
     if type(value) is not str:
-        if field not in entry:
-            raise CommandError(40414, f"BSON field 'applyOps.{field}' is missing but a required field")
-        raise CommandError(14, f"BSON field 'applyOps.{field}' is the wrong type '{type_name(value)}', expected type 'string'")
-    if not value and not empty:
-        raise CommandError(73, "invalid empty ns in applyOps")
+        raise CommandError(14, f"BSON field 'applyOps.op' is the wrong type '{type_name(value)}', expected type 'string'")
+    if not value:
+        raise CommandError(20, "the 'op' of an operation must not be empty")
     return value
 
 
@@ -107,12 +117,12 @@ def _collection(request: Request, transaction: Transaction, name: str) -> Collec
 def _find(request: Request, transaction: Transaction, collection: Collection, source: Any) -> Target | None:
     """Return the stored document with the `_id` of an entry's document, or None if absent."""
     if type(source) is not dict or "_id" not in source:
-        raise CommandError(2, "applyOps: the operation has no _id")
+        raise CommandError(4, "applyOps: the operation has no _id")
     query = parse_query({"_id": {"$eq": source["_id"]}}, command_context(request, let={}, collation=None, collection=collection), limit=1)
     return plan_of(collection, query).first(transaction.unit, request.operation.check)
 
 
-def _insert(request: Request, transaction: Transaction, name: str, entry: dict[str, Any]) -> None:
+def _insert(request: Request, transaction: Transaction, name: str, entry: dict[str, Any]) -> bool:
     collection = _collection(request, transaction, name)
     document, found = encode(entry["o"]), _find(request, transaction, collection, entry["o"])
     writer = open_writer(request.services, transaction, collection, bypass_validation=True)
@@ -120,13 +130,15 @@ def _insert(request: Request, transaction: Transaction, name: str, entry: dict[s
         writer.insert(document)
     elif found[1] != document:
         writer.update(found[1], document, found[0])
+    return True
 
 
-def _update(request: Request, transaction: Transaction, name: str, entry: dict[str, Any]) -> None:
+def _update(request: Request, transaction: Transaction, name: str, entry: dict[str, Any]) -> bool:
+    """Apply an update; return whether its document exists."""
     collection, o = _collection(request, transaction, name), entry["o"]
     found = _find(request, transaction, collection, entry.get("o2", o))
     if found is None:
-        return
+        return False
     if "$v" in o or "diff" in o:
         if type(o.get("diff")) is not dict or o.get("$v") != 2:
             raise CommandError(4772600, "applyOps supports updates of the form {$v: 2, diff: ...} and whole documents")
@@ -137,19 +149,21 @@ def _update(request: Request, transaction: Transaction, name: str, entry: dict[s
     document = encode(changed)
     if document != found[1]:
         open_writer(request.services, transaction, collection, bypass_validation=True).update(found[1], document, found[0])
+    return True
 
 
-def _delete(request: Request, transaction: Transaction, name: str, entry: dict[str, Any]) -> None:
+def _delete(request: Request, transaction: Transaction, name: str, entry: dict[str, Any]) -> bool:
     collection = _collection(request, transaction, name)
     found = _find(request, transaction, collection, entry["o"])
     if found is not None:
         open_writer(request.services, transaction, collection).delete(found[1], found[0])
+    return True
 
 
-_CHANGES: dict[str, Callable[[Request, Transaction, str, dict[str, Any]], None]] = {"i": _insert, "u": _update, "d": _delete}
+_CHANGES: dict[str, Callable[[Request, Transaction, str, dict[str, Any]], bool]] = {"i": _insert, "u": _update, "d": _delete}
 
 
-def _apply_command(request: Request, entry: dict[str, Any]) -> None:
+def _apply_command(request: Request, entry: dict[str, Any], *, is_repeated: bool) -> None:
     """Run the command of an entry. A drop or dropIndexes whose collection or index no longer exists does nothing."""
     o = entry["o"]
     name = next(iter(o), "")
@@ -157,9 +171,12 @@ def _apply_command(request: Request, entry: dict[str, Any]) -> None:
         grants = request.client.grants
         inner = request.with_command(name, o)
         _check_allowed(request, grants is not None and is_authorized(find_command(name).privileges, inner, grants), request.db)
+    if name in ("drop", "renameCollection") and _is_of_buckets(o[name] if name == "drop" else o[name].partition(".")[2]):
+        # The entry of the time series, which follows, is about its buckets, too.
+        return
     if name == "applyOps":
         for one in o[name]:
-            apply_operation(request, one)
+            apply_operation(request, one, is_repeated=is_repeated)
     elif name == "create":
         _create(request, o, entry.get("ui"))
     elif name in _COMMANDS:
@@ -173,9 +190,19 @@ def _apply_command(request: Request, entry: dict[str, Any]) -> None:
         raise CommandError(9, f"applyOps does not apply the command {name}")
 
 
+def _is_of_buckets(name: Any) -> bool:
+    return type(name) is str and name.startswith(BUCKETS)
+
+
 def _create(request: Request, o: dict[str, Any], uuid: Any) -> None:
     options = {key: value for key, value in o.items() if key not in ("create", "idIndex")}
-    create_collection(request.services, request.db, o["create"], options, uuid=uuid if type(uuid) is Binary else None)
+    uuid = uuid if type(uuid) is Binary else None
+    if _is_of_buckets(o["create"]) and "timeseries" in o:
+        create_series(request.services, request.work, request.db, o["create"].removeprefix(BUCKETS), options, uuid)
+        return
+    # The entry of the buckets has created the time series.
+    is_series = "timeseries" in options
+    create_collection(request.services, request.db, o["create"], options, if_missing=is_series, uuid=uuid)
 
 
 def _run(request: Request, name: str, body: dict[str, Any]) -> None:

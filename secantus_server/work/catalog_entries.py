@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from bson.binary import Binary
+
+from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.timeseries import shown_options
+from secantus_server.catalog.timeseries import BUCKETS, shown_options
+from secantus_server.catalog.view import CatalogView
+from secantus_server.differences import VIEWLESS_TIMESERIES
 from secantus_server.dispatch.services import Services
+from secantus_server.version import Release
 
 
 def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
     """Return a `$listCatalog` document for each collection and view, of one database or of all."""
     names = services.catalog.databases() if db is None else [db]
-    return [catalog_entry(collection) for name in names for collection in services.catalog.collections(name)]
+    return [{"db": name, "ns": f"{name}.{info['name']}", **info} for name in names for info in collection_infos(services, name)]
 
 
-def catalog_entry(collection: Collection) -> dict[str, Any]:
-    """Return the `$listCatalog` document of a collection."""
-    entry = collection_info(collection)
-    return {"db": collection.db, "ns": collection.namespace, **entry}
+def collection_infos(services: Services, db: str) -> list[dict[str, Any]]:
+    """Return the listCollections document of each collection and view of a database."""
+    collections = services.catalog.collections(db)
+    shown = shown_collections(collections, services.release)
+    if len(shown) == len(collections):
+        return list(map(_info, shown))
+    uuids = {collection.name: collection.uuid for collection in collections}
+    return [_whole_series(one, uuids.get(one.options["viewOn"])) if one.is_timeseries else _info(one) for one in shown]
 
 
-def collection_info(collection: Collection) -> dict[str, Any]:
-    """Return the listCollections document of a collection."""
+def shown_collections(collections: Sequence[Collection], release: Release) -> Sequence[Collection]:
+    """Return the collections and views of a database that a release has. Since 9.0 the buckets of a time series have no name."""
+    if not release.has(VIEWLESS_TIMESERIES):
+        return collections
+    buckets = {collection.options["viewOn"] for collection in collections if collection.is_timeseries}
+    return [collection for collection in collections if collection.name not in buckets]
+
+
+def is_shown_as_view(collection: Collection, release: Release) -> bool:
+    """Return whether a collection is a view in a release; a time series is one until 9.0."""
+    return collection.is_view and not (collection.is_timeseries and release.has(VIEWLESS_TIMESERIES))
+
+
+def shown_name(collection: Collection, catalog: Catalog | CatalogView, release: Release) -> str:
+    """Return the name of a stored collection in a release: since 9.0 the buckets of a time series have the name of the series."""
+    name = collection.name.removeprefix(BUCKETS)
+    if name == collection.name or not release.has(VIEWLESS_TIMESERIES):
+        return collection.name
+    series = catalog.find(collection.db, name)
+    return name if series is not None and series.is_timeseries else collection.name
+
+
+def _whole_series(series: Collection, uuid: Binary | None) -> dict[str, Any]:
+    """Return the document of a time series with the UUID of its buckets."""
+    info = _info(series)
+    return info if uuid is None else {**info, "info": {**info["info"], "uuid": uuid}}
+
+
+def _info(collection: Collection) -> dict[str, Any]:
     if collection.is_timeseries:
         options = shown_options(collection.options)
         return {"name": collection.name, "type": "timeseries", "options": options, "info": {"readOnly": False}}

@@ -13,7 +13,7 @@ from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.timeseries import BUCKETS, bucket_options, default_index
+from secantus_server.catalog.timeseries import BUCKETS, bucket_options, default_index, view_options
 from secantus_server.dispatch.names import check_new_collection_name
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, UnitOfWork
@@ -63,6 +63,25 @@ def create_collection(
     return work.change_catalog(body, services.operations.check_waiting)
 
 
+def create_series(services: Services, work: UnitOfWork, db: str, name: str, options: dict[str, Any], uuid: Binary | None) -> None:
+    """Create a time series unless there is a collection with its name.
+
+    Arguments:
+        options: those of its buckets.
+        uuid: that of its buckets; None means a new one.
+    """
+
+    def body(transaction: CatalogTransaction) -> None:
+        if transaction.catalog.find(db, name) is not None:
+            return
+        series = new_collection(services, db, name, view_options(name, options["timeseries"], options))
+        for collection in (new_buckets(services, series, uuid=uuid), series):
+            transaction.changes.save(collection)
+            log_creation(transaction, collection)
+
+    work.change_catalog(body, services.operations.check_waiting)
+
+
 def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> None:
     """Stage the row of a new collection or view; for a time-series collection, also stage the collection of its buckets.
 
@@ -82,19 +101,22 @@ def _save_new(services: Services, transaction: CatalogTransaction, collection: C
     log_creation(transaction, collection)
 
 
-def new_buckets(services: Services, collection: Collection, indexes: Iterable[dict[str, Any]] | None = None) -> Collection:
+def new_buckets(
+    services: Services, collection: Collection, indexes: Iterable[dict[str, Any]] | None = None, uuid: Binary | None = None
+) -> Collection:
     """Return an empty collection for the buckets of a time-series collection.
 
     Arguments:
         collection: the time-series collection.
         indexes: the definitions of the indexes in addition to the one on `_id`; None means those of a new collection.
+        uuid: its UUID; None means a new one.
     """
     options = bucket_options(collection.options)
     if indexes is None:
         index = default_index(options["timeseries"])
         indexes = [] if index is None else [_with_collation(index, options)]
     specs = [id_index_spec(options), *indexes]
-    return empty_collection(services, collection.db, BUCKETS + collection.name, options, specs)
+    return empty_collection(services, collection.db, BUCKETS + collection.name, options, specs, uuid)
 
 
 def _with_collation(spec: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.explain import Runner
 from secantus_server.query.query_shapes import query_shape_hash
 from secantus_server.work.collections import recall
+from secantus_server.work.query_settings import FIELD, use_own_settings
 
 # The limits that affect plans, shown in the reply with MongoDB's default values.
 _PARAMETERS = {
@@ -50,12 +51,14 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
     inner = request.with_command(name, body)
     check_generic(found, inner, request.operation)
     arguments = found.arguments.parse(body, name)
+    if FIELD in body:
+        use_own_settings(inner, is_explained=True)
     services = request.services
     _recall(inner, body[name])
     begun = services.clock.monotonic()
     with request.work.reading() as transaction:
         scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
-        runner = Runner(scope, verbosity, lambda: int((services.clock.monotonic() - begun) * 1000), settings=request.settings)
+        runner = Runner(scope, verbosity, lambda: int((services.clock.monotonic() - begun) * 1000), settings=inner.settings)
         sections = explainer(inner, arguments, transaction, runner)
         scope.close()
     return {"explainVersion": "1", **sections, **_surroundings(request, name, body)}

@@ -28,7 +28,7 @@ from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.work.pipeline_host import ServerHost
 from secantus_server.work.reading import command_context, cursor_reply
-from secantus_server.work.timeseries_buckets import bucket_hint
+from secantus_server.work.timeseries_buckets import measurement_hint
 
 if TYPE_CHECKING:
     from secantus_server.pipeline.fusion.stage import FusionStage
@@ -116,7 +116,7 @@ def prepare_pipeline(
     collection = transaction.catalog.find(request.db, name) if name is not None else None
     ctx = make_context(request, name, collection, args, scope, transaction)
     if collection is not None and collection.is_timeseries:
-        args = {**args, "hint": bucket_hint(collection, args.get("hint"))}
+        args = {**args, "hint": measurement_hint(collection, args.get("hint"), request.services.release)}
     stages, source = args["pipeline"], name
     if name is not None and not _is_statistics(collection, stages):
         stages, source = transaction.catalog.resolve(request.db, name, stages)

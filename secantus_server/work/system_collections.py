@@ -24,6 +24,7 @@ from secantus_server.query.find import plan_of
 from secantus_server.query.listed import ListedSource
 from secantus_server.query.plan import Plan, Source
 from secantus_server.sessions.ids import session_document
+from secantus_server.work.catalog_entries import is_shown_as_view
 from secantus_server.work.collection_statistics import document_sizes
 from secantus_server.work.oplog_collection import OplogSource, is_oplog
 
@@ -115,7 +116,7 @@ def views_uuid(db: str) -> Binary:
 
 
 def _views(services: Services, db: str) -> list[bytes]:
-    views = [collection for collection in services.catalog.collections(db) if collection.is_view]
+    views = [collection for collection in services.catalog.collections(db) if is_shown_as_view(collection, services.release)]
     return [encode({"_id": view.namespace, **_definition(view)}) for view in views]
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.catalog.collection import Collection
+from secantus_server.differences import TIMESERIES_NAMES
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.query.bucket_filters import renamed_path
+from secantus_server.version import Release
 
 
 def check_outside_transaction(request: Request, collection: Collection, name: str) -> None:
@@ -58,6 +60,17 @@ def measurement_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str
         else:
             return None
     return found if bucket_key(timeseries, found) == key else None
+
+
+def measurement_hint(collection: Collection, hint: Any, release: Release) -> Any:
+    """Return the hint of a statement on the measurements as a hint for the buckets.
+
+    Raises:
+        CommandError: 2 BadValue since MongoDB 8.3 for the name `_id_`, which no index of a time series has.
+    """
+    if hint == "_id_" and release.has(TIMESERIES_NAMES):
+        raise CommandError(2, "hint provided does not correspond to an existing index (_id_)")
+    return bucket_hint(collection, hint)
 
 
 def bucket_hint(collection: Collection, hint: Any) -> Any:

@@ -19,7 +19,7 @@ from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import matching_documents
 from secantus_server.work.batches import Target, Targets
 from secantus_server.work.retried import stage_retried
-from secantus_server.work.timeseries_buckets import bucket_hint, check_outside_transaction
+from secantus_server.work.timeseries_buckets import check_outside_transaction, measurement_hint
 from secantus_server.work.writers.choice import open_bucket_writer
 
 
@@ -53,7 +53,8 @@ class MeasurementDeletion:
         bucketing = Bucketing.of(collection.options["timeseries"])
         self._unpacker = Unpacker(bucketing.time_field, bucketing.meta_field)
         split = split_filter(query.filter, bucketing.time_field, bucketing.meta_field)
-        self._buckets = parse_query(split.buckets, query.context, hint=bucket_hint(collection, query.hint))
+        hint = measurement_hint(collection, query.hint, request.services.release)
+        self._buckets = parse_query(split.buckets, query.context, hint=hint)
 
     def delete_one(self) -> int:
         """Delete the first matching measurement; return 1, or 0 if no measurement matches."""

@@ -73,8 +73,8 @@ def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
             raise CommandError(67, f"{_ONLY_METADATA[direction]} indexes are only supported on the metadata of time-series collections")
         if spec.get("sparse") and not is_meta:
             raise CommandError(72, "Sparse indexes are only supported on the metadata of time-series collections")
-        if type(direction) is str and not is_meta:
-            raise not_supported("a geospatial index on a measured field of a time-series collection", "put the place into the metaField")
+        if type(direction) is str and not is_meta and "." in path:
+            raise not_supported("a geospatial index on a field inside a measured one", "put the place into a field of its own")
 
 
 def _check_collation(collection: Collection, spec: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.query.bucket_filters import renamed, renamed_path
-from secantus_server.work.timeseries_buckets import bucket_hint, check_outside_transaction
+from secantus_server.work.timeseries_buckets import check_outside_transaction, measurement_hint
 
 _UPDATE = "Cannot perform an update on a time-series collection"
 
@@ -37,7 +37,7 @@ def update_of_buckets(request: Request, collection: Collection | None, spec: dic
     if query is None:
         raise CommandError(72, f"{_UPDATE} when querying on a field that is not the metaField '{meta}'")
     update = {operator: _renamed_fields(operator, fields, meta) for operator, fields in spec["u"].items()}
-    hint = bucket_hint(collection, spec["hint"])
+    hint = measurement_hint(collection, spec["hint"], request.services.release)
     return collection.options["viewOn"], {**spec, "q": query, "u": update, "hint": hint}
 
 

@@ -207,15 +207,15 @@ def test_apply_ops(tmp_path: Path) -> None:
             {"op": "c", "ns": "db.$cmd", "o": {"drop": "missing"}},
         ]
         reply = client.admin.command("applyOps", operations)
-        assert (reply["applied"], reply["results"]) == (8, [True] * 8)
+        assert (reply["applied"], reply["results"]) == (7, [True] * 7)
         assert client.db.c.find_one() == {"_id": 1, "x": 3}
         assert "x_1" in client.db.c.index_information()
         assert next(client.db.list_collections())["info"]["uuid"] == uuid
         for wrong, code in (
             ([{"op": "i", "ns": "db.missing", "o": {"_id": 1}}], 26),
-            ([{"op": "x", "ns": "db.c", "o": {}}], 9),
-            ([{"op": "i", "o": {}}], 40414),
-            ([{"op": "i", "ns": "", "o": {}}], 73),
+            ([{"op": "x", "ns": "db.c", "o": {}}], 2),
+            ([{"op": "i", "o": {}}], 20),
+            ([{"op": "i", "ns": "", "o": {}}], 20),
             ([{"op": "i", "ns": "db.c", "o": 1}], 14),
             ([1], 14),
             (1, 14),

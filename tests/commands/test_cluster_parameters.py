@@ -56,6 +56,17 @@ def test_what_is_refused(db: Database[Any], command: dict[str, Any], expected: i
     assert code(db.client.admin, command) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "value", "default"),
+    [("changeStreams", "expireAfterSeconds", 5000, 3600), ("pauseMigrationsDuringMultiUpdates", "enabled", True, False)],
+)
+def test_null_is_the_default(db: Database[Any], name: str, field: str, value: Any, default: Any) -> None:
+    admin = db.client.admin
+    for given, expected in ((value, value), (None, default)):
+        admin.command("setClusterParameter", {name: {field: given}})
+        assert admin.command("getClusterParameter", name)["clusterParameters"][0][field] == expected
+
+
 def test_a_parameter_survives_a_restart_and_a_restore_undoes_it(tmp_path: Path) -> None:
     options: dict[str, Any] = {"port": 0, "storage_path": str(tmp_path), "log_level": "error"}
 

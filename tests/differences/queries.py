@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pymongo.errors import OperationFailure
+
 from tests.differences.showing import Db, code_of, shows
 
 # The documents of the page that announces the change, and others of the same kinds.
@@ -101,3 +103,42 @@ def other_commands(db: Db) -> list[int]:
 def validators_of_arrays(db: Db) -> int:
     db.create_collection("valid", validator={"a.b": {"$ne": None}})
     return code_of(db.valid.insert_one, {"a": [1]})
+
+
+REJECT = {"reject": True}
+
+
+@shows("own_query_settings", before=[40415] * 5, after=[411, 411, 411, 14, 40415])
+def settings_of_one_command(db: Db) -> list[int]:
+    db.c.insert_one({"a": 1})
+    return [
+        code_of(db.command, "find", "c", querySettings=REJECT),
+        code_of(db.command, "distinct", "c", key="a", querySettings=REJECT),
+        code_of(db.command, "aggregate", "c", pipeline=[], cursor={}, querySettings=REJECT),
+        code_of(db.command, "find", "c", querySettings=1),
+        code_of(db.command, "count", "c", querySettings=REJECT),
+    ]
+
+
+@shows("own_query_settings", before=[40415, 40415], after=["b_1", ["a_1"]])
+def hints_in_settings(db: Db) -> list[Any]:
+    db.c.insert_one({"a": 1, "b": 1})
+    for name in ("a", "b"):
+        db.c.create_index(name)
+    namespace = {"db": db.name, "coll": "c"}
+    find: dict[str, Any] = {"find": "c", "filter": {"a": 1, "b": 1}}
+    found: list[Any] = []
+    for stored in (None, {"indexHints": {"ns": namespace, "allowedIndexes": ["a_1"]}}):
+        own = {"indexHints": {"ns": namespace, "allowedIndexes": ["b_1"]}}
+        if stored is not None:
+            db.client.admin.command("setQuerySettings", {**find, "$db": db.name}, settings=stored)
+        try:
+            planner = db.command("explain", {**find, "querySettings": own})["queryPlanner"]
+            assert not planner["rejectedPlans"]
+            plan = planner["winningPlan"]["inputStage"]["indexName"]
+            found.append(plan if stored is None else planner["querySettings"]["indexHints"][0]["allowedIndexes"])
+        except OperationFailure as error:
+            found.append(error.code)
+        if stored is not None:
+            db.client.admin.command("removeQuerySettings", {**find, "$db": db.name})
+    return found

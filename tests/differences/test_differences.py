@@ -13,11 +13,11 @@ from secantus_server.differences import DIFFERENCES
 from secantus_server.mql.expressions.registry import LATER
 from secantus_server.tools.compatibility_page import with_tables
 from secantus_server.version import MONGODB_8_2, MONGODB_9_0, ORDER
-from tests.differences import collections, expressions, pipelines, queries, server, writes
+from tests.differences import collections, expressions, pipelines, queries, scripts, server, writes
 from tests.differences.showing import SHOWN, Shown
 
 # Imported so that they register what they show.
-MODULES = [collections, expressions, pipelines, queries, server, writes]
+MODULES = [collections, expressions, pipelines, queries, scripts, server, writes]
 
 
 def title(shown: Shown) -> str:

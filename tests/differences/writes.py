@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pymongo.errors import BulkWriteError, OperationFailure, WriteError
@@ -74,3 +75,36 @@ def failing_paths(db: Db) -> list[Any]:
         except WriteError as error:
             found.append((error.details or {}).get("errInfo", {}).get("failingPath"))
     return found
+
+
+def point(x: int, y: int) -> dict[str, Any]:
+    return {"type": "Point", "coordinates": [x, y]}
+
+
+@shows(
+    "geo_key_errors_of_series",
+    before=[[183934, None], [183934, None], [16755, None], 183934],
+    after=[[511, "at"], [511, "at"], [510, "m.at"], 511],
+)
+def measurements_that_are_not_geometries(db: Db) -> list[Any]:
+    for name in ("ts", "built"):
+        db.create_collection(name, timeseries={"timeField": "t", "metaField": "m"})
+    for path in ("at", "m.at"):
+        db.ts.create_index([(path, "2dsphere")])
+    wrong: list[dict[str, Any]] = [{"at": "here"}, {"at": [200, 100, 3, "x"]}, {"m": {"at": "here"}}]
+    right: list[dict[str, Any]] = [{"at": point(1, 2)}, {"at": [3, 4]}, {"at": None}, {}, {"m": {"at": point(5, 6)}}]
+    measured = [{"_id": number, "t": datetime(2026, 11, 29), **fields} for number, fields in enumerate([*wrong, *right])]
+    found: list[Any] = []
+    try:
+        db.ts.insert_many(measured, ordered=False)
+    except BulkWriteError as error:
+        for one in error.details["writeErrors"]:
+            found.append([one["code"], one.get("errInfo", {}).get("failingPath")])
+    assert db.ts.count_documents({}) == len(right)
+    within = {"at": {"$geoWithin": {"$centerSphere": [[1, 2], 0.01]}}}
+    assert [one["_id"] for one in db.ts.find(within)] == [3]
+    checked = db.command("validate", "ts")
+    assert checked["valid"]
+    assert (checked["keysPerIndex"]["at_2dsphere"], checked["keysPerIndex"]["m.at_2dsphere"]) == (2, 1)
+    db.built.insert_one({"t": datetime(2026, 11, 29), "at": "here"})
+    return [*found, code_of(db.built.create_index, [("at", "2dsphere")])]

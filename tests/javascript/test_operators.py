@@ -176,8 +176,8 @@ def watch_engines(monkeypatch: pytest.MonkeyPatch) -> WeakSet[Engine]:
     engines: WeakSet[Engine] = WeakSet()
     create = Engine.__init__
 
-    def noted(self: Engine, *args: Any) -> None:
-        create(self, *args)
+    def noted(self: Engine, *args: Any, **options: Any) -> None:
+        create(self, *args, **options)
         engines.add(self)
 
     monkeypatch.setattr(Engine, "__init__", noted)

@@ -301,3 +301,16 @@ def test_entries_of_an_old_store_are_built(tmp_path: Path, monkeypatch: pytest.M
             assert ids(client.d.c.find(NEAR)) == [0, 1, 2, 3]
             assert client.d.c.count_documents(BOX) == 3
             assert client.d.command("validate", "c", full=True)["valid"]
+
+
+def test_geojson_precedes_the_coordinates_beside_it(db: Database) -> None:
+    """https://www.mongodb.com/docs/manual/release-notes/8.3/ says that MongoDB 8.2 does this, too."""
+    point = {"type": "Point", "coordinates": [50, 50]}
+    db.c.insert_many([{"_id": 1, "at": {"x": 1, "y": 2, **point}}, {"_id": 2, "at": {**point, "x": 1, "y": 2}}])
+
+    def found(place: list[int]) -> list[int]:
+        return [one["_id"] for one in db.c.find({"at": {"$geoWithin": {"$centerSphere": [place, 0.01]}}}, sort=[("_id", 1)])]
+
+    before = (found([50, 50]), found([1, 2]))
+    db.c.create_index([("at", "2dsphere")])
+    assert before == (found([50, 50]), found([1, 2])) == ([1, 2], [])

@@ -107,10 +107,10 @@ def _is_positive_whole(value: Any) -> bool:
 
 
 def _change_streams(value: dict[str, Any]) -> dict[str, Any]:
-    """Check `changeStreams`."""
+    """Check `changeStreams`; null is the default."""
     seconds = _only_field("changeStreams", value, "expireAfterSeconds")
     if seconds is None:
-        return {}
+        return CLUSTER_PARAMETERS[CHANGE_STREAMS] if value else {}
     if not is_number(seconds):
         raise wrong_type("changeStreams.expireAfterSeconds", seconds, "[long, int, decimal, double]")
     if whole_number(seconds) <= 0:
@@ -119,10 +119,10 @@ def _change_streams(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pause_migrations(value: dict[str, Any]) -> dict[str, Any]:
-    """Check `pauseMigrationsDuringMultiUpdates`."""
+    """Check `pauseMigrationsDuringMultiUpdates`; null is the default."""
     enabled = _only_field("pauseMigrationsDuringMultiUpdates", value, "enabled")
     if enabled is None:
-        return {}
+        return CLUSTER_PARAMETERS[PAUSE_MIGRATIONS] if value else {}
     return {"enabled": as_strict_boolean("pauseMigrationsDuringMultiUpdates.enabled", enabled)}
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.log_verbosity import NAME, changed_verbosity
-from secantus_server.dispatch.parameters import PARAMETERS, Parameter, apply_verbosity, parameter_value
+from secantus_server.dispatch.parameters import PARAMETERS, Parameter, apply_verbosity, find_parameter, parameter_value
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.version import Release
 
 _SELECTOR = a.Arguments("getParameter", {"showDetails": a.boolean(), "allParameters": a.boolean(), "setAt": a.string()}, generic=False)
 _NOT_PARAMETERS = frozenset(["getParameter", "setParameter", *a.GENERIC])
@@ -28,16 +29,16 @@ def get_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     selector = request.body[request.name]
     options = _SELECTOR.parse(selector) if type(selector) is dict else _SELECTOR.parse({})
     everything = selector == "*" if type(selector) is str else options["allParameters"]
-    names = [name for name in PARAMETERS if _set_at(PARAMETERS[name], options["setAt"])] if everything else _asked(request)
+    release = request.services.release
+    asked = PARAMETERS if everything else request.body
+    names = [name for name in asked if name not in _NOT_PARAMETERS and find_parameter(name, release) is not None]
+    if everything:
+        names = [name for name in names if _set_at(PARAMETERS[name], options["setAt"])]
     if not names:
         raise CommandError(72, "no option found to get")
     if not options["showDetails"]:
         return {name: parameter_value(request.services, name) for name in names}
     return {name: _details(request.services, name) for name in names}
-
-
-def _asked(request: Request) -> list[str]:
-    return [name for name in request.body if name in PARAMETERS and name not in _NOT_PARAMETERS]
 
 
 def _set_at(parameter: Parameter, when: str | None) -> bool:
@@ -59,7 +60,7 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     if not wanted:
         raise CommandError(72, "no option found to set, use help:true to see options ")
     services = request.services
-    changed = {name: _checked(name, value) for name, value in wanted.items()}
+    changed = {name: _checked(name, value, services.release) for name, value in wanted.items()}
     # logLevel is the default verbosity in logComponentVerbosity, so both change together.
     if NAME in changed:
         changed[NAME] = changed_verbosity(parameter_value(services, NAME), changed[NAME])
@@ -72,13 +73,13 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     return reply
 
 
-def _checked(name: str, value: Any) -> Any:
+def _checked(name: str, value: Any, release: Release) -> Any:
     """Return the checked value of a parameter.
 
     Raises:
         CommandError: 72 for an unknown parameter, 20 for one that cannot be set at runtime, 238, or the error of an invalid value.
     """
-    parameter = PARAMETERS.get(name)
+    parameter = find_parameter(name, release)
     if parameter is None:
         raise CommandError(72, f"attempted to set unrecognized parameter [{name}], use help:true to see options ")
     if not parameter.settable:

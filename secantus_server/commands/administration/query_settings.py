@@ -18,24 +18,9 @@ from secantus_server.errors import CommandError
 from secantus_server.query.query_settings import QuerySettings
 from secantus_server.query.query_shapes import SHAPED, query_shape_hash
 from secantus_server.work.query_setting_rows import save_settings
+from secantus_server.work.query_settings import checked_settings
 
-_FRAMEWORKS = ("classic", "sbe")
 _INTERNAL_DATABASES = frozenset(["admin", "config", "local"])
-
-_SETTINGS = a.Arguments(
-    "setQuerySettings.settings",
-    {
-        "indexHints": a.anything(),
-        "queryFramework": a.string(),
-        "reject": a.strict_boolean(None, null_is_absent=False),
-        "comment": a.anything(),
-    },
-    generic=False,
-)
-_HINT = a.Arguments(
-    "setQuerySettings.settings.indexHints", {"ns": a.document(required=True), "allowedIndexes": a.array(required=True)}, generic=False
-)
-_NAMESPACE = a.Arguments("setQuerySettings.settings.indexHints.ns", {"db": a.string(), "coll": a.string()}, generic=False)
 
 
 @command(
@@ -48,7 +33,7 @@ _NAMESPACE = a.Arguments("setQuerySettings.settings.indexHints.ns", {"db": a.str
 def set_query_settings(request: Request, args: dict[str, Any]) -> Reply:
     """Add settings for the queries of a shape, or change them."""
     known = request.services.query_settings
-    changes = _checked(args["settings"])
+    changes = checked_settings(args["settings"])
     found = _entry(request)
     if found.representative is not None:
         _check_query(request, found.representative)
@@ -125,46 +110,3 @@ def _check_query(request: Request, given: dict[str, Any]) -> None:
 
 def _is_equality(value: Any) -> bool:
     return type(value) is not dict or not next(iter(value), "").startswith("$") or list(value) == ["$eq"]
-
-
-def _checked(settings: dict[str, Any]) -> dict[str, Any]:
-    """Check the given settings and return them, with `indexHints` as a list.
-
-    Raises:
-        CommandError: 14, 40414 and 40415 for fields, 2 BadValue, 8727502 for no settings, 7746608, 8727500, 8727501.
-    """
-    parsed = _SETTINGS.parse(settings)
-    framework = parsed["queryFramework"]
-    if framework is not None and framework not in _FRAMEWORKS:
-        text = f"Enumeration value '{framework}' for field 'setQuerySettings.settings.queryFramework' is not a valid value."
-        raise CommandError(2, text)
-    given = {name: settings[name] for name in settings if settings[name] is not None}
-    if not given:
-        raise CommandError(8727502, "the settings cannot be empty")
-    if "indexHints" in given:
-        hints = given["indexHints"]
-        given["indexHints"] = _hints(hints if type(hints) is list else [hints])
-    return given
-
-
-def _hints(hints: list[Any]) -> list[dict[str, Any]]:
-    seen: set[tuple[str, str]] = set()
-    for hint in hints:
-        if type(hint) is not dict:
-            text = (
-                f"BSON field 'setQuerySettings.settings.indexHints' is the wrong type '{type_name(hint)}', expected types '[object, array]'"
-            )
-            raise CommandError(14, text)
-        parsed = _HINT.parse(hint)
-        namespace = _NAMESPACE.parse(parsed["ns"])
-        for part, code in (("db", 8727500), ("coll", 8727501)):
-            if namespace[part] is None:
-                raise CommandError(code, f"invalid index hint: 'ns.{part}' value is missing")
-        key = (namespace["db"], namespace["coll"])
-        if key in seen:
-            raise CommandError(7746608, f"Collection '{key[0]}.{key[1]}' has already index hints specified")
-        seen.add(key)
-        for index in parsed["allowedIndexes"]:
-            if type(index) not in (str, dict) or not index:
-                raise CommandError(9, "an index hint must be the name of an index, its key pattern, or {$natural: 1} or {$natural: -1}")
-    return hints

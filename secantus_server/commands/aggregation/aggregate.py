@@ -16,11 +16,13 @@ from secantus_server.errors import CommandError
 from secantus_server.modules import import_late
 from secantus_server.work._stage_privileges import add_pipeline
 from secantus_server.work.pipelines import run_aggregate
+from secantus_server.work.query_settings import FIELD, use_own_settings
 
 if TYPE_CHECKING:
     from secantus_server.query.explain import Runner
 
 FIELDS = {
+    FIELD: a.anything(),
     "pipeline": a.array(required=True, null_is_absent=False),
     "cursor": a.document(null_is_absent=False),
     "explain": a.strict_boolean(None, null_is_absent=False),
@@ -67,6 +69,8 @@ def _may_run(call: Authorized, grants: Grants) -> bool:
 def aggregate(request: Request, args: dict[str, Any]) -> Reply:
     """Run an aggregation pipeline."""
     name = _target(request)
+    if FIELD in request.body and not args["explain"]:
+        use_own_settings(request)
     batch_size = _batch_size(args)
     if args["cursor"] is None and not args["explain"]:
         raise CommandError(9, "The 'cursor' option is required, except for aggregate with the explain argument")

@@ -22,12 +22,14 @@ from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.query.explain import Runner, run_distinct
 from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.pipelines import open_pipeline, view_arguments
+from secantus_server.work.query_settings import FIELD, use_own_settings
 from secantus_server.work.reading import timeless_context
 from secantus_server.work.system_collections import computed_source, source_of
 
 MAX_RESULT_BYTES = 16 * 1024 * 1024
 
 FIELDS = {
+    FIELD: a.anything(),
     "key": a.string(required=True),
     "query": a.document({}),
     "collation": a.document(),
@@ -39,6 +41,8 @@ FIELDS = {
 def distinct(request: Request, args: dict[str, Any]) -> Reply:
     """List the distinct values of a field."""
     name = collection_name("distinct", request.db, request.body[request.name])
+    if FIELD in request.body:
+        use_own_settings(request)
     with request.work.reading() as transaction:
         collection, query = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:

@@ -17,6 +17,7 @@ from secantus_server.catalog.timeseries import complete_options, view_options
 from secantus_server.commands.collections.encrypted_fields import check_encrypted_fields
 from secantus_server.commands.collections.validator_options import check_constraint, check_validation, check_validator
 from secantus_server.commands.collections.views import check_view
+from secantus_server.differences import TIMESERIES_NAMES
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
@@ -111,7 +112,7 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
         _id_index(args, options)
     _view(request, name, args, options)
     if args["timeseries"]:
-        return _timeseries(name, args, options)
+        return _timeseries(request, name, args, options)
     if args["expireAfterSeconds"] is not None and not args["clusteredIndex"]:
         text = "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified"
         raise CommandError(72, text)
@@ -127,14 +128,16 @@ def check_pre_images(value: dict[str, Any]) -> None:
     _PRE_IMAGES.parse(value)
 
 
-def _timeseries(name: str, args: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+def _timeseries(request: Request, name: str, args: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a time-series collection.
 
     Raises:
-        CommandError: 72 InvalidOptions with `clusteredIndex`.
+        CommandError: 72 InvalidOptions with `clusteredIndex`, and since MongoDB 8.3 for a timeField that starts with $.
     """
     if args["clusteredIndex"]:
         raise CommandError(72, "'clusteredIndex' is not allowed with 'timeseries'")
+    if args["timeseries"]["timeField"].startswith("$") and request.services.release.has(TIMESERIES_NAMES):
+        raise CommandError(72, "'timeField' must not start with $")
     if args["expireAfterSeconds"] is not None:
         options["expireAfterSeconds"] = Int64(args["expireAfterSeconds"])
     return view_options(name, complete_options(parse_timeseries("create.timeseries", args["timeseries"])), options)

@@ -18,6 +18,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
+from secantus_server.work.catalog_entries import is_shown_as_view
 from secantus_server.work.collections import drop_collection, recall
 from secantus_server.work.oplog_collection import is_oplog
 from secantus_server.work.system_collections import VIEWS
@@ -66,7 +67,8 @@ def _drop_views(request: Request) -> Reply:
     """
 
     def body(transaction: CatalogTransaction) -> list[Collection]:
-        views = [collection for collection in transaction.catalog.collections(request.db) if collection.is_view]
+        release = request.services.release
+        views = [one for one in transaction.catalog.collections(request.db) if is_shown_as_view(one, release)]
         if any(view.is_timeseries for view in views):
             raise CommandError(20, f"Cannot drop {request.db}.{VIEWS} while the database has time-series collections")
         for view in views:

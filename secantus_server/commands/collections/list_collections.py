@@ -12,7 +12,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
-from secantus_server.work.catalog_entries import collection_info
+from secantus_server.work.catalog_entries import collection_infos, is_shown_as_view
 from secantus_server.work.reading import cursor_batch_size, list_reply
 from secantus_server.work.system_collections import ID_INDEX, VIEWS, views_uuid
 
@@ -34,10 +34,12 @@ def _may_list(call: Authorized, grants: Grants) -> bool:
 def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     """List the collections and views of a database."""
     match = parse_match(args["filter"], ParseContext(knows_time=False, defers_constant_errors=True, release=request.services.release))
-    infos = [collection_info(collection) for collection in request.services.catalog.collections(request.db)]
-    if request.db == "local" and request.services.settings.replica_set:
+    services = request.services
+    infos = collection_infos(services, request.db)
+    if request.db == "local" and services.settings.replica_set:
         infos.append(_oplog(request))
-    if any(info["type"] in ("view", "timeseries") for info in infos) and not any(info["name"] == VIEWS for info in infos):
+    has_views = any(is_shown_as_view(collection, services.release) for collection in services.catalog.collections(request.db))
+    if has_views and not any(info["name"] == VIEWS for info in infos):
         infos.append(_views_collection(request.db))
     access = request.grants
     if access is not None and args["authorizedCollections"]:

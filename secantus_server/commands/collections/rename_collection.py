@@ -10,6 +10,7 @@ from bson.binary import Binary
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_collection_uuid, check_database_name, collection_name, is_too_long
 from secantus_server.dispatch.privileges import Authorized, on_collection
@@ -18,7 +19,8 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import check_database_case, empty_collection, log_creation, log_rename, recall
+from secantus_server.work.catalog_entries import is_shown_as_view
+from secantus_server.work.collections import check_database_case, drop_collection, empty_collection, log_creation, log_rename, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -86,12 +88,15 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
 
     # Exclusive access, so that no transaction writes to the collection under its old name.
     def body(transaction: CatalogTransaction) -> None:
-        collection = _source(transaction, source, args)
-        dropped = _make_room(transaction, target, args["dropTarget"])
-        if source.db == target.db:
+        collection = _source(request, transaction, source, args)
+        dropped = _make_room(request, transaction, target, args["dropTarget"])
+        if source.db != target.db:
+            check_database_case(services.catalog, target.db)
+        if collection.is_timeseries:
+            _rename_series(request, transaction, collection, target, dropped)
+        elif source.db == target.db:
             _rename(transaction, collection, target, dropped)
         else:
-            check_database_case(services.catalog, target.db)
             _move(request, transaction, collection, target, dropped)
 
     namespaces = [(source.db, source.name), (target.db, target.name)]
@@ -120,36 +125,71 @@ def _check_places(source: _Place, target: _Place) -> None:
             raise CommandError(20, f"Fully qualified namespace is too long. Namespace: {place}")
 
 
-def _source(transaction: CatalogTransaction, place: _Place, args: dict[str, Any]) -> Collection:
+def _source(request: Request, transaction: CatalogTransaction, place: _Place, args: dict[str, Any]) -> Collection:
     collection = transaction.catalog.find(place.db, place.name)
     if type(args["dropTarget"]) is not bool and collection is None:
         raise CommandError(361, "Collection UUID does not match that specified")
     check_collection_uuid(transaction.catalog, place.db, place.name, args["collectionUUID"])
     if collection is None:
         raise CommandError(26, f"Source collection {place} does not exist")
-    # A time-series collection is a view.
-    check_not_view(collection)
+    if _is_view(request, collection):
+        check_not_view(collection)
     return collection
 
 
-def _make_room(transaction: CatalogTransaction, place: _Place, drop: bool | Binary) -> Binary | None:
+def _is_view(request: Request, collection: Collection) -> bool:
+    """Return whether a collection is a view; for applyOps, a time series is none: a server that presents 9.0 may have renamed it."""
+    if collection.is_timeseries and "applyOps" in request.operation.body:
+        return False
+    return is_shown_as_view(collection, request.services.release)
+
+
+def _make_room(request: Request, transaction: CatalogTransaction, place: _Place, drop: bool | Binary) -> Binary | None:
     """Drop the target if `dropTarget` allows it; return its UUID, or None if it did not exist."""
     existing = transaction.catalog.find(place.db, place.name)
     if type(drop) is not bool and (existing is None or existing.uuid != drop):
         raise CommandError(361, "Collection UUID does not match that specified")
     if existing is None:
         return None
-    if existing.is_view:
+    if _is_view(request, existing):
         raise CommandError(48, f"a view already exists with that name: {place}")
     if drop is False:
         raise CommandError(48, "target namespace exists")
+    if existing.is_timeseries:
+        drop_collection(transaction, existing)
+        existing = _buckets_of(transaction, existing)
     transaction.changes.remove(existing)
     return existing.uuid
 
 
-def _rename(transaction: CatalogTransaction, collection: Collection, place: _Place, dropped: Binary | None) -> None:
+def _buckets_of(transaction: CatalogTransaction, series: Collection) -> Collection:
+    """Return the collection of the buckets of a time series."""
+    buckets = transaction.catalog.find(series.db, series.options["viewOn"])
+    assert buckets is not None, "a time series has buckets"
+    return buckets
+
+
+def _rename_series(request: Request, transaction: CatalogTransaction, series: Collection, place: _Place, dropped: Binary | None) -> None:
+    """Rename a time series and its buckets."""
+    buckets = _buckets_of(transaction, series)
+    options, below = {**series.options, "viewOn": BUCKETS + place.name}, _Place(place.db, BUCKETS + place.name)
+    if series.db == place.db:
+        _rename(transaction, buckets, below, dropped)
+        _rename(transaction, series, place, None, options)
+        return
+    _move(request, transaction, buckets, below, dropped)
+    drop_collection(transaction, series)
+    moved = empty_collection(request.services, place.db, place.name, options, [])
+    transaction.changes.save(moved)
+    log_creation(transaction, moved)
+
+
+def _rename(
+    transaction: CatalogTransaction, collection: Collection, place: _Place, dropped: Binary | None, options: dict[str, Any] | None = None
+) -> None:
     old = collection
-    renamed = Collection(place.db, place.name, old.uuid, old.ident, old.options, old.indexes, old.search_indexes)
+    options = old.options if options is None else options
+    renamed = Collection(place.db, place.name, old.uuid, old.ident, options, old.indexes, old.search_indexes)
     renamed.continue_from(collection)
     transaction.changes.remove_row(collection)
     transaction.changes.save(renamed)

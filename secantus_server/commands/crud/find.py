@@ -28,6 +28,7 @@ from secantus_server.query.plan import Found, Source
 from secantus_server.work.collections import recall
 from secantus_server.work.cursor_fail_points import enter_find
 from secantus_server.work.oplog_collection import OplogSource
+from secantus_server.work.query_settings import FIELD, use_own_settings
 from secantus_server.work.reading import NO_CURSOR, command_context, count_lookup, cursor_reply
 from secantus_server.work.system_collections import computed_source, source_of
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from secantus_server.query.explain import Runner
 
 FIELDS = {
+    FIELD: a.anything(),
     "filter": a.document({}, null_is_absent=False),
     "sort": a.document({}),
     "projection": a.document({}),
@@ -62,6 +64,8 @@ FIELDS = {
 def find(request: Request, args: dict[str, Any]) -> Reply:
     """Find documents."""
     name = collection_name("find", request.db, request.body[request.name])
+    if FIELD in request.body:
+        use_own_settings(request)
     if args["tailable"] and request.transaction is not None:
         raise CommandError(72, "It is illegal to open a tailable cursor in a transaction")
     if args["tailable"] or "$text" in args["filter"]:

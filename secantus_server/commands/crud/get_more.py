@@ -15,6 +15,7 @@ from secantus_server.bson import RawArray
 from secantus_server.bson.values import type_name
 from secantus_server.catalog.liveness import check_still_there
 from secantus_server.cursors.cursor import Cursor, Watch
+from secantus_server.differences import CHANGE_STREAM_ROLE
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.error_labels import label_change_stream_error
 from secantus_server.dispatch.names import collection_name
@@ -25,6 +26,7 @@ from secantus_server.errors import UNAUTHORIZED, CommandError
 from secantus_server.work.cursor_fail_points import enter_get_more
 
 AWAIT_DATA_MS = 1000
+INTERRUPTED = 11602
 
 
 def _max_time(name: str, value: Any) -> int:
@@ -185,11 +187,27 @@ def _check_killed(request: Request, cursor: Cursor) -> None:
     """Raise if the command or its cursor was killed.
 
     Raises:
-        CommandError: as `Operation.check`, 237 CursorKilled.
+        CommandError: as `Operation.check`, 237 CursorKilled; since MongoDB 9.0 as `_check_role`.
     """
     request.operation.check()
     if cursor.killed is not None:
         raise cursor.killed
+    if cursor.is_change_stream and request.services.release.has(CHANGE_STREAM_ROLE):
+        _check_role(request, cursor)
+
+
+def _check_role(request: Request, cursor: Cursor) -> None:
+    """Raise if this node had the role that a change stream was opened for, and has it no longer.
+
+    https://www.mongodb.com/docs/manual/release-notes/9.0-compatibility/
+
+    Raises:
+        CommandError: 11602 InterruptedDueToReplStateChange.
+    """
+    is_primary = request.services.topology.check_election()
+    preference = cursor.operation.body.get("$readPreference") or {}
+    if is_primary != cursor.opened_on_primary and preference.get("mode", "primary") == ("secondary" if is_primary else "primary"):
+        raise CommandError(INTERRUPTED, "the node's role no longer satisfies the read preference of the change stream")
 
 
 def _batch_if_any(request: Request, cursor: Cursor, watch: Watch, size: int | None) -> list[bytes]:

@@ -13,6 +13,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.work.catalog_entries import shown_name
 from secantus_server.work.system_collections import VIEWS, system_documents, views_uuid
 
 
@@ -22,12 +23,14 @@ def db_hash(request: Request, _args: dict[str, Any]) -> Reply:
     started = request.services.clock.monotonic()
     hashes: dict[str, str] = {}
     with request.work.reading() as transaction:
-        chosen = _chosen(request, transaction.catalog)
+        release = request.services.release
+        names = {one.name: shown_name(one, transaction.catalog, release) for one in transaction.catalog.collections(request.db)}
+        chosen = [one for one in _chosen(request, transaction.catalog) if not _is_left_out(request, names[one.name])]
         scope = ReadScope(transaction.unit, request.operation.check)
         for collection in chosen:
-            hashes[collection.name] = _hash(collection, scope)
+            hashes[names[collection.name]] = _hash(collection, scope)
         scope.close()
-        uuids = {collection.name: collection.uuid for collection in chosen}
+        uuids = {names[collection.name]: collection.uuid for collection in chosen}
         views = None if _is_left_out(request, VIEWS) else system_documents(request.services, request.db, VIEWS)
         if views is not None and (documents := views()):
             hashes[VIEWS] = hashlib.md5(b"".join(documents), usedforsecurity=False).hexdigest()
@@ -49,7 +52,7 @@ def _chosen(request: Request, catalog: CatalogView) -> list[Collection]:
     if type(wanted) is list and any(type(name) is not str for name in wanted):
         raise CommandError(2, "collections entries have to be strings")
     collections = catalog.collections(request.db)
-    return [collection for collection in collections if not collection.is_view and not _is_left_out(request, collection.name)]
+    return [collection for collection in collections if not collection.is_view]
 
 
 def _is_left_out(request: Request, name: str) -> bool:

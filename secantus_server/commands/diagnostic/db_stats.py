@@ -12,6 +12,7 @@ from secantus_server.dispatch.privileges import on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.work.catalog_entries import is_shown_as_view
 from secantus_server.work.collection_statistics import document_bytes, index_bytes
 
 
@@ -22,7 +23,7 @@ def db_stats(request: Request, args: dict[str, Any]) -> Reply:
     with request.work.reading() as transaction:
         collections = transaction.catalog.collections(request.db)
         stored = [collection for collection in collections if not collection.is_view]
-        views = len(collections) - len(stored)
+        views = sum(is_shown_as_view(collection, request.services.release) for collection in collections)
         scope = ReadScope(transaction.unit, request.operation.check)
         for collection in stored:
             count, size = document_bytes(collection, scope)

@@ -14,13 +14,14 @@ from typing import Any
 from bson.int64 import Int64
 
 from secantus_server.bson.values import is_number
-from secantus_server.differences import STATUS_NONE
+from secantus_server.differences import STATUS_NONE, STATUS_OF_STREAMS
 from secantus_server.dispatch.arguments import truth
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command, command_to_run
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.system.files import read_file
+from secantus_server.work.catalog_entries import is_shown_as_view
 
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
 
@@ -135,8 +136,8 @@ def _catalog(services: Services) -> Reply:
         "collections": sum(not collection.is_view for collection in collections),
         "capped": sum(collection.is_capped for collection in collections),
         "clustered": sum(collection.is_clustered for collection in collections),
-        "timeseries": 0,
-        "views": sum(collection.is_view for collection in collections),
+        "timeseries": sum(collection.is_timeseries for collection in collections),
+        "views": sum(is_shown_as_view(collection, services.release) for collection in collections),
         "internalCollections": 0,
         "internalViews": 0,
     }
@@ -153,7 +154,9 @@ def _memory(_services: Services) -> Reply:
 def _metrics(services: Services) -> Reply:
     counters, usage = services.counters, services.connections.usage()
     whole = {"nonTailable": Int64(usage.whole_scans - usage.tailing_scans), "total": Int64(usage.whole_scans)}
+    streams = {"changeStreams": {"cursor": _change_streams(services)}} if services.release.has(STATUS_OF_STREAMS) else {}
     return {
+        **streams,
         "commands": {name: {"failed": Int64(failed), "total": Int64(total)} for name, (total, failed) in sorted(usage.commands().items())},
         "cursor": _cursors(services),
         "document": {name: Int64(getattr(usage, name)) for name in ("deleted", "inserted", "returned", "updated")},
@@ -161,6 +164,13 @@ def _metrics(services: Services) -> Reply:
         "queryExecutor": {"scanned": Int64(usage.keys), "scannedObjects": Int64(usage.documents), "collectionScans": whole},
         "ttl": {"deletedDocuments": Int64(counters.value("ttl.deletedDocuments")), "passes": Int64(counters.value("ttl.passes"))},
     }
+
+
+def _change_streams(services: Services) -> Reply:
+    """Return the numbers of cursors of change streams: those open now, those in use, and all since the start."""
+    cursors = [cursor for cursor in services.cursors.all() if cursor.is_change_stream]
+    states = {"pinned": Int64(sum(cursor.in_use for cursor in cursors)), "total": Int64(len(cursors))}
+    return {"open": states, "totalOpened": Int64(services.counters.value("changeStreams"))}
 
 
 def _cursors(services: Services) -> Reply:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from secantus_server.bson import decode, int_value, validate
+from secantus_server.bson.conformance import nonconformity
 from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
+from secantus_server.differences import VALIDATE_FULL
 from secantus_server.dispatch.arguments import truth
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
@@ -22,6 +24,7 @@ from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.index._index import Index
 from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit, pack_ident
+from secantus_server.work.catalog_entries import shown_name
 from secantus_server.work.collections import recall
 from secantus_server.work.writing import check_not_view
 
@@ -61,7 +64,8 @@ def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
         if collection.is_timeseries:
             collection = transaction.catalog.find(request.db, collection.options["viewOn"]) or collection
         check_not_view(collection)
-        return _CollectionCheck(collection, transaction.unit, request).run()
+        shown = shown_name(collection, transaction.catalog, request.services.release)
+        return {"ns": f"{request.db}.{shown}", **_CollectionCheck(collection, transaction.unit, request).run()}
 
 
 def _check_options(body: dict[str, Any]) -> None:
@@ -87,6 +91,9 @@ class _CollectionCheck:
         self._unit = unit
         self._check = request.operation.check
         self._metadata_only = _on(request.body, "metadata")
+        is_full = _on(request.body, "full") and not request.services.release.has(VALIDATE_FULL)
+        self._checks_conformance = is_full or _on(request.body, "checkBSONConformance")
+        self._nonconformities: list[str] = []
         self._reports = [_IndexReport(index) for index in collection.indexes]
         self._records = 0
         self._invalid: list[int] = []
@@ -112,6 +119,9 @@ class _CollectionCheck:
             self._invalid.append(record_id)
             self._errors.append(f"the record {record_id} is not valid BSON: {error.message}")
             return
+        reason = nonconformity(document) if self._checks_conformance else None
+        if reason is not None:
+            self._nonconformities.append(f"the record {record_id}: {reason}")
         for report in self._reports:
             index = report.index
             entries, multikey = index.entries(document, record_id)
@@ -148,9 +158,12 @@ class _CollectionCheck:
             if entries:
                 errors.append(f"Detected {len(entries)} {kind} index entries.")
         counted = [report for report in self._reports if report.index in self._collection.counted_indexes]
-        documents = {"nInvalidDocuments": len(self._invalid), "nNonCompliantDocuments": 0, "nrecords": int_value(self._records)}
+        documents = {
+            "nInvalidDocuments": len(self._invalid),
+            "nNonCompliantDocuments": len(self._nonconformities),
+            "nrecords": int_value(self._records),
+        }
         return {
-            "ns": self._collection.namespace,
             "uuid": self._collection.uuid,
             **({} if self._metadata_only else documents),
             "nIndexes": len(counted),
@@ -160,8 +173,14 @@ class _CollectionCheck:
             "repaired": False,
             "valid": not errors,
             "repairMode": "None",
-            "warnings": [],
+            "warnings": self._warnings(),
             "errors": errors,
             "extraIndexEntries": extra,
             "missingIndexEntries": missing,
         }
+
+    def _warnings(self) -> list[str]:
+        if not self._nonconformities:
+            return []
+        found = len(self._nonconformities)
+        return [f"{found} documents do not conform to the BSON specification. The first is {self._nonconformities[0]}."]

@@ -63,7 +63,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     given = args["indexes"]
     if args["ignoreUnknownIndexOptions"]:
         given = list(map(known_options, given))
-    specs = [check_requested(spec) for spec in given]
+    specs = [check_requested(spec, request.services.release) for spec in given]
     check_commit_quorum(args["commitQuorum"])
     collection = recall(request.services, request.db, name)
     if collection is not None and collection.is_timeseries:

@@ -99,4 +99,7 @@ def _interrupt_writes(request: Request) -> None:
         name = next(iter(operation.body))
         if operation is not request.operation and is_command(name) and find_command(name).is_write and not find_command(name).is_read:
             operation.interrupt(CommandError(_INTERRUPTED, message))
+        elif name == "getMore" and operation.wake is not None:
+            # It sees the new role, which may end a change stream.
+            operation.wake()
     services.sessions.transactions.abort_where(lambda _transaction: True, CommandError(_INTERRUPTED, message))

@@ -5,20 +5,34 @@ https://www.mongodb.com/docs/manual/release-notes/9.0/#improved-diagnostics-for-
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from secantus_server.bson.shell import document_text
-from secantus_server.differences import GEO_KEY_ERRORS
+from secantus_server.differences import GEO_KEY_ERRORS, GEO_KEY_ERRORS_OF_SERIES
 from secantus_server.errors import ChangedError, CommandError
 from secantus_server.mql.geo import GeometryError
+from secantus_server.version import Difference
 
 # Since MongoDB 9.0.
 MAX_LATER_MESSAGE = 256
 
 
-def key_error(document: dict[str, Any], path: str, value: Any, error: GeometryError) -> CommandError:
+class Codes(NamedTuple):
+    """The codes of a value that is not a geometry, before and after a difference."""
+
+    before: int
+    after: int
+    difference: Difference
+
+
+PLAIN = Codes(16755, 510, GEO_KEY_ERRORS)
+#: Those of measurements.
+MEASURED = Codes(183934, 511, GEO_KEY_ERRORS_OF_SERIES)
+
+
+def key_error(document: dict[str, Any], path: str, value: Any, error: GeometryError, codes: Codes = PLAIN) -> CommandError:
     """Return the error of a document with a value that is not a geometry, at a path of the index."""
     message = f"Can't extract geo keys: {document_text(document)}  {error}"
     details = {"failingPath": path, "underlyingCode": 2, "underlyingReason": str(error), "failingElement": {path: value}}
-    later = CommandError(510, message[:MAX_LATER_MESSAGE], info={"errInfo": details})
-    return ChangedError(16755, message, GEO_KEY_ERRORS, later)
+    later = CommandError(codes.after, message[:MAX_LATER_MESSAGE], info={"errInfo": details})
+    return ChangedError(codes.before, message, codes.difference, later)

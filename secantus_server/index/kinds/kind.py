@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.context import Collation
 from secantus_server.mql.match import MatchExpression
+from secantus_server.version import Release
 
 # Raises CommandError for a document that cannot be indexed.
 Guard = Callable[[bytes], None]
@@ -71,8 +72,8 @@ class IndexKind(Protocol):
         """
         return
 
-    def complete(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Return a checked definition as it is stored.
+    def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
+        """Return a checked definition as a release of MongoDB stores it.
 
         Raises:
             CommandError: with MongoDB's code, for values of this kind's options.

@@ -20,6 +20,7 @@ from secantus_server.mql.geo import Geometry, GeometryError, parse_position, par
 from secantus_server.mql.geo.covering import MOST_OF_REGION, MOST_OF_RING, Range
 from secantus_server.mql.geo.quads import Grid, Rectangles, Ring, cap_rectangles, off_the_sphere, region_of
 from secantus_server.mql.match import GeoMatch, GeoNear
+from secantus_server.version import Release
 
 DEFAULT_BOUND = 180.0
 DEFAULT_BITS = 26
@@ -54,7 +55,7 @@ class Plane(GeoKind):
         if spec.get("unique"):
             raise CommandError(67, "Currently 2d indexes cannot guarantee uniqueness. Use a regular index.")
 
-    def complete(self, spec: dict[str, Any]) -> dict[str, Any]:
+    def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
         """Return the definition as it is.
 
         Raises:

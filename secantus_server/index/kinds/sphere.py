@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
+from secantus_server.differences import SPHERE_INDEX_VERSION
 from secantus_server.errors import CommandError
 from secantus_server.index.key_pattern import as_number
 from secantus_server.index.kinds.geo import CellKeys, GeoKind, Nearby, cell_key
@@ -22,8 +23,9 @@ from secantus_server.mql.geo.covering import Range, document_cells, ranges_of, r
 from secantus_server.mql.geo.geojson import STRICT
 from secantus_server.mql.geo.sphere import to_vector
 from secantus_server.mql.match import GeoMatch, GeoNear, MatchExpression
+from secantus_server.version import Release
 
-MAX_VERSION = 3
+LATEST_VERSION = 4
 # The levels of the cells that the density of the entries is estimated from: about 10 m, then four times as long at each step.
 _LEVELS = range(20, -1, -2)
 
@@ -34,7 +36,7 @@ class Sphere(GeoKind):
     name = "2dsphere"
     options = MappingProxyType({"2dsphereIndexVersion": "number"})
     may_expire = True
-    near_stage = "GEO_NEAR_2DSPHERE"
+    near_stage: str | None = "GEO_NEAR_2DSPHERE"
 
     def check(self, spec: dict[str, Any]) -> None:
         """Refuse wildcards.
@@ -44,20 +46,22 @@ class Sphere(GeoKind):
         """
         check_wildcard_fields(spec["key"])
 
-    def complete(self, spec: dict[str, Any]) -> dict[str, Any]:
+    def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
         """Return the definition with its version.
 
         Raises:
             CommandError: 67 CannotCreateIndex for an unknown version.
         """
-        version = spec.get("2dsphereIndexVersion", MAX_VERSION)
-        if not 1 <= as_number(version) <= MAX_VERSION:
-            raise CommandError(67, f"unsupported geo index version {{ 2dsphereIndexVersion: {version} }}, only support versions: [1,2,3]")
+        latest = LATEST_VERSION if release.has(SPHERE_INDEX_VERSION) else LATEST_VERSION - 1
+        version = spec.get("2dsphereIndexVersion", latest)
+        if not 1 <= as_number(version) <= latest:
+            known = ",".join(map(str, range(1, latest + 1)))
+            raise CommandError(67, f"unsupported geo index version {{ 2dsphereIndexVersion: {version} }}, only support versions: [{known}]")
         return {**spec, "2dsphereIndexVersion": version}
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
         """Return a filter for the documents in the index; version 1 holds all unless it is sparse."""
-        is_full = as_number(spec.get("2dsphereIndexVersion", MAX_VERSION)) < 2 and not spec.get("sparse")
+        is_full = as_number(spec.get("2dsphereIndexVersion", LATEST_VERSION)) < 2 and not spec.get("sparse")
         return None if is_full else super().membership(spec)
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
@@ -90,18 +94,27 @@ class Sphere(GeoKind):
 
 
 def _keys(value: Any, document: dict[str, Any], path: str) -> list[bytes]:
+    try:
+        return geometry_keys(value)
+    except GeometryError as error:
+        raise key_error(document, path, value, error) from None
+
+
+def geometry_keys(value: Any) -> list[bytes]:
+    """Return the keys of the cells of a geometry.
+
+    Raises:
+        GeometryError: an index cannot hold the value.
+    """
     leaf = _leaf_of_plain_point(value)
     if leaf is not None:
         return [cell_key(leaf)]
-    try:
-        if type(value) is dict and "coordinates" in value and "type" not in value:
-            # Only a query accepts `coordinates` without `type` as a point. An indexed value must then be a legacy pair.
-            parse_position(value)
-        geometry = parse_geometry(value)
-        if type(value) is dict and _is_big(value):
-            raise GeometryError("big polygons cannot be indexed")
-    except GeometryError as error:
-        raise key_error(document, path, value, error) from None
+    if type(value) is dict and "coordinates" in value and "type" not in value:
+        # Only a query accepts `coordinates` without `type` as a point. An indexed value must then be a legacy pair.
+        parse_position(value)
+    geometry = parse_geometry(value)
+    if type(value) is dict and _is_big(value):
+        raise GeometryError("big polygons cannot be indexed")
     cells = document_cells(geometry)
     if type(value) is dict and type(value.get("type")) is not str:
         # Predicates may take the first two fields for a pair of coordinates.

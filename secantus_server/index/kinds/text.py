@@ -22,6 +22,7 @@ from secantus_server.index.key_pattern import as_number
 from secantus_server.index.kinds.kind import Extractor, IndexKind, register
 from secantus_server.mql.text.definition import EVERY_FIELD, TextDefinition
 from secantus_server.mql.text.languages import LANGUAGES, stems_version
+from secantus_server.version import Release
 
 VERSION = 3
 _DEFAULTS = {"default_language": "english", "language_override": "language", "textIndexVersion": VERSION}
@@ -54,7 +55,7 @@ class Text(IndexKind):
     serves_text = True
     needs_predicate = True
 
-    def complete(self, spec: dict[str, Any]) -> dict[str, Any]:
+    def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
         """Return the definition in the form that MongoDB stores, which names the text fields in `weights` only.
 
         Raises:

@@ -18,6 +18,7 @@ from secantus_server.mql.metadata import SCORES, Metadata
 from secantus_server.pipeline.arguments import named_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.fusion.scores import parse_weight
+from secantus_server.pipeline.parse import stage_name
 from secantus_server.pipeline.registry import find_stage
 from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stages.geo_near import GeoNear
@@ -135,7 +136,8 @@ def parse_inputs(rules: Rules, pipelines: Any, weights: Any, ctx: PipelineContex
         raise CommandError(73, f"{{aggregate: 1}} is not valid for '{rules.stage}'; a collection is required.")
     if not pipelines:
         raise CommandError(2, f"{rules.stage}.input.pipelines must contain at least one pipeline")
-    if ctx.collection.startswith("system.buckets."):
+    target = ctx.host.target(ctx.db, ctx.collection)
+    if ctx.collection.startswith("system.buckets.") or (target is not None and target.kind == "timeseries"):
         raise CommandError(10557301, f"{rules.stage} is not supported on time-series collections")
     parsed = {name: _parse_input(rules, name, stages, ctx) for name, stages in pipelines.items()}
     numbers = _parse_weights(rules, weights, parsed)
@@ -192,7 +194,7 @@ def _check_name(rules: Rules, name: str) -> None:
 
 def _check_stage(rules: Rules, name: str, stage: Any, index: int) -> None:
     """Raise if a stage could change documents or if it is a fusion itself."""
-    found = next(iter(stage), "") if type(stage) is dict else ""
+    found = stage_name(stage)
     if found in FUSIONS and index:
         raise CommandError(10170100, f"{found} must be the first stage of the pipeline")
     if found in FUSIONS:
@@ -200,10 +202,10 @@ def _check_stage(rules: Rules, name: str, stage: Any, index: int) -> None:
     if found not in rules.selecting:
         # An unknown stage raises its own error.
         find_stage(found)
-    if found and found not in rules.selecting:
+    if found not in rules.selecting:
         text = f"All input pipelines of {rules.stage} must be selection pipelines, which return documents unchanged, but {name} contains"
         raise CommandError(rules.not_selecting, f"{text} {found}")
-    spec = stage.get("$geoNear") if type(stage) is dict else None
+    spec = stage.get("$geoNear")
     if type(spec) is dict and ("includeLocs" in spec or "distanceField" in spec):
         text = f"All input pipelines of {rules.stage} must be selection pipelines and return documents unchanged, but $geoNear of {name}"
         raise CommandError(rules.not_selecting, f"{text} has a distanceField or includeLocs")

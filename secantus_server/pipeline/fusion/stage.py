@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from secantus_server.errors import not_supported
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.fusion.inputs import Input
 from secantus_server.pipeline.fusion.results import Fused, in_order
@@ -43,10 +42,8 @@ class FusionStage(Stage):
         """Return the documents of all input pipelines by descending score.
 
         Raises:
-            CommandError: 238 inside a `$facet`, and the errors of `fused`.
+            CommandError: see `fused`.
         """
-        if self.ctx.in_facet:
-            raise not_supported(f"{self.name} inside a $facet", "run it as a pipeline of its own")
         return in_order(self.fused(), self.ctx.parse.metadata)
 
     def fused(self) -> list[Fused]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from secantus_server.bson import RawArray, encode, type_name
 from secantus_server.differences import FACET_TOO_LARGE
-from secantus_server.errors import ChangedError, CommandError
+from secantus_server.errors import ChangedError, CommandError, not_supported
 from secantus_server.exec._checked import Checked
 from secantus_server.mql.expressions.paths import validate_field_name
 from secantus_server.pipeline.context import PipelineContext
@@ -36,7 +36,8 @@ class Facet(Stage):
         """Parse `{$facet: {name: [stage, ...], ...}}`.
 
         Raises:
-            CommandError: 40169 to 40171 for a malformed argument, 40600 for a stage that is not allowed in a facet.
+            CommandError: 40169 to 40171 for a malformed argument, 40600 for a stage that is not allowed in a facet, 238 for a fusion in a
+                `$lookup`.
         """
         if type(spec) is not dict or not spec:
             raise CommandError(40169, "the $facet specification must be a non-empty object")
@@ -45,7 +46,20 @@ class Facet(Stage):
         for name, stages in spec.items():
             validate_field_name(name)
             pipelines[name] = parse_pipeline(_checked(name, stages), inner)
-        return cls(pipelines, ctx.parse.limits.facet)
+        found = cls(pipelines, ctx.parse.limits.facet)
+        if ctx.container not in ("", "$unionWith"):
+            found.check_behind()
+        return found
+
+    def check_behind(self) -> None:
+        """Raise if a pipeline begins with a stage that reads the whole collection, because the documents of this one are others.
+
+        Raises:
+            CommandError: 238.
+        """
+        for pipeline in self.pipelines.values():
+            if pipeline.stages and pipeline.stages[0].reads_itself:
+                raise not_supported(f"{pipeline.stages[0].name} inside a $facet", "begin the pipeline with the $facet")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Yield one document with the output of every pipeline. It may exceed the size limit of stored documents.

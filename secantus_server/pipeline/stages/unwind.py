@@ -94,5 +94,7 @@ def _path(text: str) -> str:
         raise CommandError(28812, "no path specified to $unwind stage")
     if not text.startswith("$"):
         raise CommandError(28818, f"path option to $unwind stage should be prefixed with a '$': {text}")
+    if "\0" in text:
+        raise CommandError(16419, "field path must not contain embedded null characters")
     check_path(text[1:])
     return text[1:]

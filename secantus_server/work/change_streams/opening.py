@@ -50,6 +50,8 @@ def open_change_stream(request: Request, name: str | None, pipeline: Pipeline, s
         session=request.session,
         comment=request.body.get("comment"),
     )
+    services.counters.add("changeStreams")
+    cursor.opened_on_primary = services.topology.is_primary
     return cursor_reply(request, cursor, cursor.first_batch(batch_size))
 
 

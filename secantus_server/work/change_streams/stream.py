@@ -92,7 +92,7 @@ class ChangeStreamReader:
             if self._pending:
                 self._events.extend(self._maker.events(self._pending.popleft()))
             elif not self._read_row(rows):
-                self._check_found(None)
+                self._check_past()
                 self.at_end = True
                 return
 
@@ -109,7 +109,7 @@ class ChangeStreamReader:
         """Return whether an event precedes the resume position."""
         if self._resume is None:
             return False
-        if event.token == self._resume:
+        if self._resume.means(event.token):
             self._resume = None
             return True
         if (fragment := fragment_of(self._resume, event.token)) is not None:
@@ -117,24 +117,25 @@ class ChangeStreamReader:
             return False
         if event.token.stamp == self._resume.stamp and event.token.txn_index <= self._resume.txn_index:
             return True
-        self._check_found(event)
-        return False
+        raise self._not_found(f"an event at {timestamp_of(event.token.stamp)}")
 
     def take_skipped_fragments(self) -> int:
         """Return how many fragments of the last event precede the resume position; 0 for all later events."""
         skipped, self._skipped_fragments = self._skipped_fragments, 0
         return skipped
 
-    def _check_found(self, event: Event | None) -> None:
-        """Raise if the stream has passed the resume token without finding its event.
+    def _check_past(self) -> None:
+        """Raise at the end of the oplog if the resume token is later. An earlier one that is not found is an error at the next event.
 
         Raises:
             CommandError: 280 ChangeStreamFatalError.
         """
-        if self._resume is None:
-            return
-        at = "the end of the oplog" if event is None else f"an event at {timestamp_of(event.token.stamp)}"
-        raise fatal(f'cannot resume stream; the resume token was not found. {{_data: "{self._resume.text()}"}} precedes {at}')
+        if self._resume is not None and self._resume.stamp > self._services.oplog.newest_stamp:
+            raise self._not_found("the end of the oplog")
+
+    def _not_found(self, at: str) -> CommandError:
+        text = "" if self._resume is None else self._resume.text()
+        return fatal(f'cannot resume stream; the resume token was not found. {{_data: "{text}"}} precedes {at}')
 
     def _drop_undone(self) -> None:
         """Discard operations that were read but then undone by a restore."""

@@ -30,6 +30,7 @@ from secantus_server.exec._unpack import Unpacker
 from secantus_server.index._index import Index
 from secantus_server.mql.update._diff import smallest_entry
 from secantus_server.storage import INDEX_ENTRIES, pack_ident
+from secantus_server.work.writers.located_fields import located_fields
 from secantus_server.work.writers.plain import PlainWriter
 
 # The start of a bucket, with the sign bit flipped so that the bytes sort like numbers, and the bucket's RecordId.
@@ -57,7 +58,7 @@ class BucketWriter(PlainWriter):
         collection: the collection of the buckets.
     """
 
-    __slots__ = ("_bucketing", "_measured", "_reader", "_time_field", "_unpacker")
+    __slots__ = ("_bucketing", "_located", "_measured", "_reader", "_time_field", "_unpacker")
 
     # The measurements of a command are sorted by time before they are put into buckets.
     run_length = 1000
@@ -76,6 +77,7 @@ class BucketWriter(PlainWriter):
         self._reader = MeasurementReader(self._bucketing.time_field, self._bucketing.meta_field)
         self._time_field = self._bucketing.time_field.encode("utf-8", "surrogateescape")
         self._unpacker = Unpacker(self._bucketing.time_field, self._bucketing.meta_field)
+        self._located = located_fields(collection.indexes, self._bucketing.meta_field)
         self._measured = [path for path in measured_paths(collection.indexes) if path != [self._bucketing.time_field]]
 
     def insert(self, document: bytes) -> None:
@@ -93,22 +95,29 @@ class BucketWriter(PlainWriter):
     ) -> tuple[int, CommandError | None]:
         """See `Writer.insert_run`. The measurements before the one that fails are stored."""
         series: dict[bytes, Measurements] = {}
-        refused = self._first_with_array(documents, start, stop) if self._measured else None
-        stop = stop if refused is None else refused
+        refused = self._first_refused(documents, start, stop) if self._measured or self._located else None
+        stop = stop if refused is None else refused[0]
         reached, error = self._reader.collect(documents, start, stop, self._services.clock.object_id, make_timestamp, series)
         for meta, measurements in series.items():
             measurements.sort(key=_BY_TIME)
             self._store(meta, measurements)
         if refused is not None and error is None:
-            error = _array_error()
+            error = refused[1]
         return reached, error
 
-    def _first_with_array(self, documents: list[bytes], start: int, stop: int) -> int | None:
-        """Return the index of the first measurement with an array in an indexed field, or None. Bounds cannot describe array items."""
+    def _first_refused(self, documents: list[bytes], start: int, stop: int) -> tuple[int, CommandError] | None:
+        """Return the index of the first measurement that an index cannot hold, and its error; None if all can be stored.
+
+        An indexed field cannot be an array, because bounds cannot describe its items; that of a 2dsphere index must be a geometry.
+        """
         for position in range(start, stop):
             measurement = decode(documents[position])
             if any(has_array(measurement, path) for path in self._measured):
-                return position
+                return position, _array_error()
+            for located in self._located:
+                error = located.error_of(measurement)
+                if error is not None:
+                    return position, error
         return None
 
     def delete(self, document: bytes, record_id: int) -> None:

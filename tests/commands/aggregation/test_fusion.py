@@ -153,9 +153,27 @@ def test_a_view_cannot_contain_it(db: Database[dict[str, Any]], stage: dict[str,
     assert code(db, {"aggregate": "c", "pipeline": [stage], "cursor": {}, "apiVersion": "1", "apiStrict": True}) == 323
 
 
-def test_in_a_facet_it_is_refused(db: Database[dict[str, Any]]) -> None:
-    for stage in (rank({"p": BY_A}), fuse({"p": SCORED})):
-        assert code(db, {"aggregate": "c", "pipeline": [{"$facet": {"f": [stage]}}], "cursor": {}}) == 238
+@pytest.mark.parametrize("stage", [rank({"p": BY_A, "q": [*BY_A, {"$limit": 2}]}), fuse({"p": SCORED})])
+def test_in_a_facet_it_reads_the_collection(db: Database[dict[str, Any]], stage: dict[str, Any]) -> None:
+    alone = list(db.c.aggregate([stage]))
+    facet = {"$facet": {"f": [stage], "n": [{"$count": "n"}]}}
+    assert list(db.c.aggregate([facet])) == [{"f": alone, "n": [{"n": db.c.count_documents({})}]}]
+    [united] = db.none.aggregate([{"$unionWith": {"coll": "c", "pipeline": [facet]}}])
+    assert united["f"] == alone
+    joined = {"$lookup": {"from": "c", "pipeline": [facet], "as": "j"}}
+    for pipeline in ([{"$match": {"a": 1}}, facet], [joined]):
+        assert code(db, {"aggregate": "c", "pipeline": pipeline, "cursor": {}}) == 238
+
+
+def test_stages_that_are_none(db: Database[dict[str, Any]]) -> None:
+    for element, expected in (("x", 14), (None, 14), ([BY_A[0]], 14), ({}, 40323), ({"$match": {}, "$limit": 1}, 40323)):
+        stage = rank({"p": [*BY_A, element]})
+        assert code(db, {"aggregate": "c", "pipeline": [stage], "cursor": {}}) == expected
+
+
+def test_a_time_series_is_refused(db: Database[dict[str, Any]]) -> None:
+    db.create_collection("ts", timeseries={"timeField": "t"})
+    assert code(db, {"aggregate": "ts", "pipeline": [rank({"p": BY_A})], "cursor": {}}) == 10557301
 
 
 def test_several_pipelines_in_a_transaction_are_a_union(db: Database[dict[str, Any]]) -> None:

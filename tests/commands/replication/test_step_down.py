@@ -243,3 +243,21 @@ def test_the_checks_cost_a_primary_nothing(server: SecantusDBServer, raw: RawCli
     assert server.services.interceptors.before
     run(raw, {"replSetStepUp": 1})
     assert not server.services.interceptors.before
+
+
+def test_a_waiting_change_stream_ends_at_once_under_9_0(server: SecantusDBServer, raw: RawClient, db: Database) -> None:
+    """https://www.mongodb.com/docs/manual/release-notes/9.0-compatibility/"""
+    server.present("9.0")
+    replies: list[dict[str, Any]] = []
+    try:
+        with connected(server) as other:
+            opened = run(other, {"aggregate": "c", "pipeline": [{"$changeStream": {}}], "cursor": {}}, db.name)
+            more = {"getMore": opened["cursor"]["id"], "collection": "c", "maxTimeMS": 3_600_000}
+            thread = Thread(target=lambda: replies.append(run(other, more, db.name)))
+            thread.start()
+            wait_until(lambda: any("getMore" in one.body and one.wake for one in server.services.operations.all()), "getMore waits")
+            step_down(raw)
+            thread.join()
+    finally:
+        server.present("8.2")
+    assert (replies[0]["code"], replies[0]["errorLabels"]) == (11602, ["ResumableChangeStreamError"])

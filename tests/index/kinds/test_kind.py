@@ -32,7 +32,7 @@ def test_the_kind_of_a_key_pattern(key: dict[str, Any], name: str) -> None:
 
 
 def test_the_names_in_key_patterns() -> None:
-    assert {kind.name for kind in all_kinds() if is_kind_name(kind.name)} == {"hashed", "text", "2dsphere", "2d"}
+    assert {kind.name for kind in all_kinds() if is_kind_name(kind.name)} == {"hashed", "text", "2dsphere", "2dsphere_bucket", "2d"}
     assert not is_kind_name("geoHaystack")
 
 

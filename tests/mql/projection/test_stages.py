@@ -101,6 +101,7 @@ def test_add_fields_refused(spec: dict[str, Any], code: int, message: str) -> No
     [
         (1, 31002, "$unset specification must be a string or an array"),
         ([], 31119, "$unset specification must be a string or an array with at least one field"),
+        (["$a", "a\0b"], 9527900, "Invalid $unset :: caused by :: FieldPath field names may not contain '\\0'."),
         (["a", 1], 31120, "$unset specification must be a string or an array containing only string values"),
         (["a", "a.b"], 31249, "Invalid $unset :: caused by :: Path collision at a.b remaining portion b"),
         ("a\0", 9527900, "Invalid $unset :: caused by :: FieldPath field names may not contain '\\0'."),

@@ -65,6 +65,7 @@ def test_unwind_into_the_field_itself() -> None:
         ({"path": "$a", "extra": 1}, 28811),
         ({}, 28812),
         ("a", 28818),
+        ("$a\0b", 16419),
         ({"path": "$a", "includeArrayIndex": "$i"}, 28822),
         ("$a..b", 15998),
         ("$a.", 40353),

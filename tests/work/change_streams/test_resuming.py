@@ -136,6 +136,27 @@ def test_the_token_of_another_collection(db: Database) -> None:
         assert kinds(wider) == ["insert"]
 
 
+def test_the_token_of_another_collection_before_an_event(db: Database) -> None:
+    with db.d.watch(max_await_time_ms=1) as stream:
+        db.d.insert_one({})
+        token = stream.next()["_id"]
+    cursor = db.command(stream_command({"resumeAfter": token}))["cursor"]
+    assert (cursor["firstBatch"], cursor["postBatchResumeToken"]) == ([], token)
+    more = {"getMore": cursor["id"], "collection": "c", "maxTimeMS": 1}
+    assert db.command(more)["cursor"]["nextBatch"] == []
+    db.c.insert_one({})
+    assert code(db, more) == 280
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-2], lambda data: data + "00", lambda data: data + "FF", lambda data: data + "04"])
+def test_a_token_with_another_last_byte(db: Database, change: Callable[[str], str]) -> None:
+    with db.c.watch(max_await_time_ms=1) as stream:
+        db.c.insert_many([{"_id": "a"}, {"_id": "b"}, {"_id": "c"}])
+        data = stream.next()["_id"]["_data"]
+    reply = db.command(stream_command({"resumeAfter": {"_data": change(data)}}))
+    assert [event["documentKey"]["_id"] for event in reply["cursor"]["firstBatch"]] == ["b", "c"]
+
+
 def test_a_token_of_the_future(db: Database) -> None:
     with db.c.watch(max_await_time_ms=1) as stream:
         db.c.insert_one({})

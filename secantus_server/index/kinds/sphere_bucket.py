@@ -1,0 +1,61 @@
+"""The index on the buckets of a time series that a 2dsphere index on a measured field becomes. No plan uses it: it checks the measurements.
+
+https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.errors import CommandError
+from secantus_server.index.kinds.geo import CellKeys
+from secantus_server.index.kinds.geo_errors import MEASURED, key_error
+from secantus_server.index.kinds.kind import register
+from secantus_server.index.kinds.sphere import Sphere, geometry_keys
+from secantus_server.mql.geo import GeometryError
+from secantus_server.mql.match import MatchExpression
+
+
+class SphereBucket(Sphere):
+    """An index with a field `data.X`: the measurements of X, by their number in the bucket."""
+
+    name = "2dsphere_bucket"
+    near_stage = None
+
+    def check(self, spec: dict[str, Any]) -> None:
+        """Refuse fields that are not those of buckets; a restore creates the indexes of the buckets themselves.
+
+        Raises:
+            CommandError: 67 CannotCreateIndex.
+        """
+        super().check(spec)
+        if not all(path.startswith("data.") for path in self.located(spec["key"])):
+            raise CommandError(67, f"{self.name} indexes are only made for the buckets of time-series collections")
+
+    def locates(self, key: dict[str, Any], path: str) -> bool:
+        """Return whether a field of a key pattern holds measured geometries."""
+        return bool(key.get(path) == self.name)
+
+    def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
+        """Return False: no filter of buckets is about the measured geometries."""
+        return False
+
+    def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
+        """Return a function from the measurements of a field to the keys of all their cells."""
+        return _keys
+
+
+def _keys(measured: Any, bucket: dict[str, Any], path: str) -> list[bytes]:
+    found: set[bytes] = set()
+    values = measured.values() if type(measured) is dict else [measured]
+    for value in values:
+        if value is None:
+            continue
+        try:
+            found.update(geometry_keys(value))
+        except GeometryError as error:
+            raise key_error(bucket, path.removeprefix("data."), value, error, MEASURED) from None
+    return list(found)
+
+
+register(SphereBucket())

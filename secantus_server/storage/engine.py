@@ -15,6 +15,7 @@ from secantus_server.storage._gate import Gate
 from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.connections import closed_on_error, connect
+from secantus_server.storage.errors import StorageError
 from secantus_server.storage.format import check_version
 from secantus_server.storage.idents import Idents
 from secantus_server.storage.inspection import inspect
@@ -137,6 +138,9 @@ class Engine:
         directory, marks = reserve(path)
         try:
             return cls._open_directory(directory, marks, cache_size_mb, session_max, sync_on_commit, check_waiting)
+        except OSError as error:
+            marks.close()
+            raise StorageError(f"The storage directory cannot be read: {(error.strerror or str(error)).lower()} ({path}).") from error
         except BaseException:
             marks.close()
             raise

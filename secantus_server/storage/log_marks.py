@@ -8,6 +8,7 @@ The file also shows that the directory is in use: its opener holds a lock on it 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -30,6 +31,7 @@ _AT_STATE: Final = _AT_WORDS + _WORDS.size
 _AT_BOOT: Final = _AT_STATE + 1
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_SIZE: Final = 36
+_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MADE: Final = b"m"
 _IN_USE: Final = b"u"
 _CLOSED: Final = b"c"
@@ -83,12 +85,14 @@ class LogMarks:
             # The mapping duplicates its descriptor. The lock has a separate one, which a forked child can close.
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise StorageError(f"The storage directory cannot be written: {reason}.") from error
+            raise _unusable(error) from error
         try:
             self._lock()
             self.before = self._read()
             self._map = self._prepare(path)
+        except OSError as error:
+            os.close(self._fd)
+            raise _unusable(error) from error
         except BaseException:
             os.close(self._fd)
             raise
@@ -123,8 +127,8 @@ class LogMarks:
                 os.pwrite(self._fd, b"\0" * (_SIZE - written), written)
             with path.open("r+b") as file:
                 return mmap.mmap(file.fileno(), _SIZE)
-        except (OSError, ValueError) as error:
-            raise CommandError(14031, "The disk is full: the storage directory cannot take more data.") from error
+        except ValueError as error:
+            raise _full() from error
 
     def begin(self) -> memoryview:
         """Start new marks once the store is open and has its tables; return the memory for the positions of the log's end."""
@@ -159,10 +163,21 @@ class LogMarks:
             self._map.flush()
             sync_path(self.directory)
         except OSError as error:
-            raise StorageError(f"The storage directory cannot be written: {(error.strerror or str(error)).lower()}.") from error
+            raise _unusable(error) from error
 
     def _set_state(self, state: bytes) -> None:
         self._map[_AT_STATE : _AT_STATE + 1] = state
+
+
+def _unusable(error: OSError) -> CommandError:
+    """Return the error for what the operating system refuses."""
+    if error.errno in _DISK_FULL:
+        return _full()
+    return StorageError(f"The storage directory cannot be written: {(error.strerror or str(error)).lower()}.")
+
+
+def _full() -> CommandError:
+    return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
 
 
 def _position(end: int) -> LogPosition:

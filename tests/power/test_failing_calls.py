@@ -1,4 +1,4 @@
-"""The n-th sync, read, write, extension, name or allocation fails: nothing acknowledged is lost, and nothing crashes, hangs or leaks."""
+"""The n-th sync, read, write, extension, name or allocation fails: nothing acknowledged is lost, and nothing hangs or leaks."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ import pytest
 from secantus_server.errors import CommandError
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, StorageError, inspection, pack_ident
 from secantus_server.storage.configuration import machine_memory_mb
+from secantus_server.storage.errors import REFUSED
 from secantus_server.storage.wiredtiger.explanations import explain
 
 WT_PANIC: Final = -31804
@@ -208,3 +209,26 @@ def test_what_the_operating_system_refuses_is_not_called_damage(code: int, cause
     error = explain(code, cause, "[1:2][3], file:records.wt: [ERROR]: __posix_file_read, 1: records.wt: read", "", "")
     assert error.message == f"The storage engine {message}"
     assert error.fatal == (code == WT_PANIC)
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_after_a_refused_checkpoint_there_is_no_other_one(tmp_path: Path, code: int) -> None:
+    """Run in a process of its own, because WiredTiger is not closed."""
+    script = (
+        "import sys\n"
+        "from secantus_server.storage import RECORDS, Engine, StorageError, engine as module\n"
+        "def refuse(unit): raise StorageError('Refused.', int(sys.argv[2]))\n"
+        "engine = Engine.open(sys.argv[1])\n"
+        "with engine.transaction() as unit: unit.put(RECORDS, b'key', b'kept')\n"
+        "unit = module.RecoveryUnit\n"
+        "for module.RecoveryUnit in (type('Refusing', (), {'checkpoint': refuse}), unit):\n"
+        "    try: engine.checkpoint()\n"
+        "    except StorageError as error: print(error.fatal, error.message)\n"
+        "engine.close()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path), str(code)], capture_output=True, text=True, check=False)
+    assert done.stdout == "True Refused. No checkpoint was written: restart the server.\n" * 2, done.stderr
+    engine = Engine.open(str(tmp_path))
+    with engine.transaction() as unit:
+        assert unit.get(RECORDS, b"key") == b"kept"
+    engine.close()

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from secantus_server.errors import CommandError
-from secantus_server.storage.errors import DAMAGED, StorageError
+from secantus_server.storage.errors import DAMAGED, REFUSED, StorageError
 from secantus_server.storage.tables import NAMES
 
 # WiredTiger's codes, from its header.
@@ -23,12 +23,13 @@ _VERSION: Final = re.compile(
 )
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MISSING: Final = (errno.ENOENT, errno.ENOTDIR)
+_FAILED_IO, _NO_MEMORY = REFUSED
 #: What the operating system can refuse without damage to a file: the code and the wording of the error, and what to do.
 _REFUSALS: Final = {
-    errno.EIO: (39, "an input/output error", "check the disk"),
-    errno.ENOMEM: (146, "a lack of memory", "free some memory"),
-    errno.EMFILE: (39, "too many open files", "raise the limit of open files"),
-    errno.ENFILE: (39, "too many open files", "raise the limit of open files"),
+    errno.EIO: (_FAILED_IO, "an input/output error", "check the disk"),
+    errno.ENOMEM: (_NO_MEMORY, "a lack of memory", "free some memory"),
+    errno.EMFILE: (_FAILED_IO, "too many open files", "raise the limit of open files"),
+    errno.ENFILE: (_FAILED_IO, "too many open files", "raise the limit of open files"),
 }
 
 
@@ -54,7 +55,7 @@ def explain(code: int, cause: int, first: str, detail: str, name: str) -> Comman
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StorageError("The storage directory cannot be written: permission denied.")
     refusal = _refusal(cause if fatal or code == _TRY_SALVAGE else code, fatal=fatal)
-    return refusal or _fault(code, first, abridge(detail), name, fatal=fatal)
+    return refusal or _fault(code, first, detail, name, fatal=fatal)
 
 
 def _refusal(reason: int, *, fatal: bool) -> StorageError | None:
@@ -76,7 +77,7 @@ def _fault(code: int, first: str, detail: str, name: str, *, fatal: bool) -> Sto
             "The storage directory was written by another version of the storage engine: use the version of Secantus that wrote it.",
             fatal=fatal,
         )
-    file = _FILE.search(first) or _FILE.search(detail)
+    file, text = _FILE.search(first) or _FILE.search(detail), abridge(detail)
     if file is not None:
         state = "missing from the storage directory" if code in _MISSING else "damaged"
         where = "" if code in _MISSING else " in the storage directory"
@@ -84,10 +85,10 @@ def _fault(code: int, first: str, detail: str, name: str, *, fatal: bool) -> Sto
     if code in _MISSING:
         return StorageError("The storage directory does not exist and cannot be created.", fatal=fatal)
     if fatal:
-        return StorageError(f"The storage engine has stopped after an unrecoverable error; restart the server. ({detail})", fatal=True)
+        return StorageError(f"The storage engine has stopped after an unrecoverable error; restart the server. ({text})", fatal=True)
     if code == _TRY_SALVAGE:
-        return StorageError(f"The storage directory contains damaged files: restore it from a backup. ({detail})", DAMAGED)
-    return StorageError(f"The storage engine reports {name}. ({detail})" if detail else f"The storage engine reports {name}.")
+        return StorageError(f"The storage directory contains damaged files: restore it from a backup. ({text})", DAMAGED)
+    return StorageError(f"The storage engine reports {name}. ({text})" if detail else f"The storage engine reports {name}.")
 
 
 def abridge(detail: str) -> str:

@@ -20,7 +20,7 @@ class Listening(Protocol):
     """A server of this process or another."""
 
     @property
-    def port(self) -> int | None:
+    def port(self) -> int:
         """The port that it listens on."""
 
 

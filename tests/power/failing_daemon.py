@@ -58,8 +58,19 @@ class ForkedDaemon:
             os.close(reading)
             _become_daemon(calls, store, arguments, writing, self._errors, self._report)
         os.close(writing)
-        self.port = self._await_port(reading)
+        self._port = self._await_port(reading)
         os.close(reading)
+
+    @property
+    def has_started(self) -> bool:
+        """Whether the daemon listens."""
+        return self._port is not None
+
+    @property
+    def port(self) -> int:
+        """The port that the daemon listens on."""
+        assert self._port is not None, "the daemon has not started"
+        return self._port
 
     def _await_port(self, reading: int) -> int | None:
         """Return the port that the daemon listens on; None if it ends or hangs instead."""
@@ -73,7 +84,7 @@ class ForkedDaemon:
 
     def stop(self) -> Ending:
         """Ask the daemon to stop if it runs, and wait for its end. One that does not end writes the stacks of its threads."""
-        if self.port is not None:
+        if self.has_started:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGTERM)
         return self.ended()

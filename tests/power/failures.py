@@ -108,7 +108,7 @@ class Failures:
         statements = Statements(seeded=run.store != "new", has_failed=lambda: self._calls.failed)
         self._calls.begin(store, run.kind, run.at)
         daemon = ForkedDaemon(self._calls, store)
-        if daemon.port is not None:
+        if daemon.has_started:
             connection = RawClient(daemon)
             statements.run(connection)
             connection.close()
@@ -117,11 +117,9 @@ class Failures:
         self._counted = {kind: self._calls.calls(kind) for kind in KINDS}
         # WiredTiger's own code does not survive every allocation that fails; a crash loses nothing, and is counted.
         run.crashed = run.kind == "memory" and ending.code == -signal.SIGSEGV
-        run.problems += (
-            [*statements.problems]
-            if run.crashed
-            else [*statements.problems, *_wrong_with(ending, has_started=daemon.port is not None, has_failed=run.failed)]
-        )
+        run.problems += statements.problems
+        if not run.crashed:
+            run.problems += _wrong_with(ending, has_started=daemon.has_started, has_failed=run.failed)
         if run.kind == "sync" and statements.late:
             run.problems.append(f"{statements.late} statements were acknowledged after a failed sync")
         run.acknowledged, run.refused, run.code, run.said = statements.acknowledged, statements.refused, ending.code, ending.stderr
@@ -132,7 +130,7 @@ class Failures:
         """Open the store without a failure, and look at it."""
         self._calls.begin(store, KINDS[0], 0)
         daemon = ForkedDaemon(self._calls, store)
-        if daemon.port is None:
+        if not daemon.has_started:
             run.problems.append(f"does not open afterwards: {daemon.stop().stderr}")
             return
         connection = RawClient(daemon)
@@ -194,9 +192,8 @@ def main() -> int:
             crashes += run.crashed
             if run.problems or arguments.one:
                 print(json.dumps(asdict(run)), flush=True)
-    print(
-        f"seed {arguments.seed}: {done} calls failed, {bad} with a problem, {crashes} with a crash for want of memory; calls without a failure: {failures.counts}"
-    )
+    print(f"seed {arguments.seed}: {done} calls failed, {bad} with a problem, {crashes} with a crash for want of memory;", end=" ")
+    print(f"calls without a failure: {failures.counts}")
     return 1 if bad else 0
 
 

@@ -208,6 +208,7 @@ def refuse(*_arguments: object, **_options: object) -> None:
 def test_what_the_operating_system_refuses_is_not_called_damage(code: int, cause: int, message: str) -> None:
     error = explain(code, cause, "[1:2][3], file:records.wt: [ERROR]: __posix_file_read, 1: records.wt: read", "", "")
     assert error.message == f"The storage engine {message}"
+    assert isinstance(error, StorageError)
     assert error.fatal == (code == WT_PANIC)
 
 

@@ -13,6 +13,7 @@ import fcntl
 import mmap
 import os
 import struct
+from binascii import crc32
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -31,6 +32,11 @@ _AT_STATE: Final = _AT_WORDS + _WORDS.size
 _AT_BOOT: Final = _AT_STATE + 1
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_SIZE: Final = 36
+_TURTLE: Final = struct.Struct("=I")
+#: After the boot id, at a multiple of its size.
+_AT_TURTLE: Final = 104
+#: The file with which WiredTiger begins to read a store. It has no checksum of its own.
+TURTLE: Final = "WiredTiger.turtle"
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MADE: Final = b"m"
 _IN_USE: Final = b"u"
@@ -54,6 +60,7 @@ class Marks(NamedTuple):
         complete: the tables had been created.
         closed: the store was closed, so that the tables contain everything.
         same_boot: the machine has not been restarted since.
+        turtle: the checksum of WiredTiger's turtle file when the store was closed; 0 if it is not known.
     """
 
     end: LogPosition
@@ -62,6 +69,7 @@ class Marks(NamedTuple):
     complete: bool
     closed: bool
     same_boot: bool
+    turtle: int
 
     @property
     def required_end(self) -> LogPosition:
@@ -116,7 +124,9 @@ class LogMarks:
         # Each position is stored twice. A crash between the two writes, or damage, makes them differ; then only the lower one is certain.
         end, on_disk, checkpoint = (_position(min(pair)) for pair in (words[0:2], words[2:4], words[4:6]))
         boot = content[_AT_BOOT : _AT_BOOT + _BOOT_SIZE]
-        return Marks(end, on_disk, checkpoint, state != _MADE, state == _CLOSED, boot == _boot_id())
+        (turtle,) = _TURTLE.unpack_from(content, _AT_TURTLE)
+        closed = state == _CLOSED
+        return Marks(end, on_disk, checkpoint, state != _MADE, closed, boot == _boot_id(), turtle if closed else 0)
 
     def _prepare(self, path: Path) -> mmap.mmap:
         """Map the file after writing all its blocks: a page without a block could not be written once the disk is full."""
@@ -151,6 +161,7 @@ class LogMarks:
 
     def note_closed(self) -> None:
         """Record that the store has been closed: the log is no longer needed."""
+        _TURTLE.pack_into(self._map, _AT_TURTLE, turtle_checksum(self.directory))
         self._set_state(_CLOSED)
 
     def close(self) -> None:
@@ -167,6 +178,14 @@ class LogMarks:
 
     def _set_state(self, state: bytes) -> None:
         self._map[_AT_STATE : _AT_STATE + 1] = state
+
+
+def turtle_checksum(directory: Path) -> int:
+    """Return the checksum of WiredTiger's turtle file; 0 if it cannot be read."""
+    try:
+        return crc32((directory / TURTLE).read_bytes())
+    except OSError:
+        return 0
 
 
 def _unusable(error: OSError) -> CommandError:

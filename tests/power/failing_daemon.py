@@ -44,11 +44,12 @@ class ForkedDaemon:
     """A daemon, which the process forks; no thread may run in it.
 
     Arguments:
+        calls: count what it keeps; None if the library is not loaded.
         store: its directory.
         arguments: further arguments of its command line.
     """
 
-    def __init__(self, calls: FailingCalls, store: Path, *arguments: str) -> None:
+    def __init__(self, calls: FailingCalls | None, store: Path, *arguments: str) -> None:
         self._errors = store.with_name(f"{store.name}.stderr")
         self._report = store.with_name(f"{store.name}.report")
         self._report.unlink(missing_ok=True)
@@ -119,11 +120,11 @@ def _descriptors() -> dict[str, str]:
     return found
 
 
-def _become_daemon(calls: FailingCalls, store: Path, arguments: tuple[str, ...], out: int, errors: Path, report: Path) -> None:
+def _become_daemon(calls: FailingCalls | None, store: Path, arguments: tuple[str, ...], out: int, errors: Path, report: Path) -> None:
     """Run the daemon in this process, report what it leaves, and exit."""
     os.dup2(out, 1)
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-    before, kept = _descriptors(), calls.kept
+    before, kept = _descriptors(), calls.kept if calls else 0
     try:
         line = ["--port", "0", "--storage-path", str(store), "--log-level", "warning", *arguments]
         code = cli.main(line)
@@ -137,5 +138,5 @@ def _become_daemon(calls: FailingCalls, store: Path, arguments: tuple[str, ...],
     # The thread that waits for signals ends with the process.
     threads = len([*Path("/proc/self/task").iterdir()]) - 2
     left += [f"{threads} threads of {[one.name for one in threading.enumerate()]} and the storage engine"] if threads else []
-    report.write_text(json.dumps({"left": left, "kept": calls.kept - kept}), encoding="utf-8")
+    report.write_text(json.dumps({"left": left, "kept": calls.kept - kept if calls else 0}), encoding="utf-8")
     os._exit(code)

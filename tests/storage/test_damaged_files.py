@@ -284,6 +284,28 @@ def test_a_damaged_turtle_file(store: Path) -> None:
     assert "is damaged, or was written by another version" in refusal(store)
 
 
+def test_a_turtle_file_that_was_changed_after_the_end(store: Path) -> None:
+    """The storage engine has no checksum of it, and crashes if it does not know how values are stored."""
+    Engine.open(str(store)).close()
+    turtle = store / "WiredTiger.turtle"
+    flip(turtle, turtle.read_bytes().index(b"value_format"))
+    assert (
+        f"is not as the server left it: restore the directory from a backup; or, if it was replaced on purpose, remove {marks.NAME}."
+        in (refusal(store))
+    )
+
+
+def test_a_turtle_file_of_which_nothing_is_known(store: Path) -> None:
+    """An earlier version of the server noted no checksum."""
+    Engine.open(str(store)).close()
+    content = bytearray((store / marks.NAME).read_bytes())
+    content[marks._AT_TURTLE : marks._AT_TURTLE + 4] = bytes(4)
+    (store / marks.NAME).write_bytes(content)
+    turtle = store / "WiredTiger.turtle"
+    turtle.write_bytes(turtle.read_bytes() + b"\n")
+    assert records(store) == WRITTEN
+
+
 def test_an_older_version(store: Path) -> None:
     turtle = store / "WiredTiger.turtle"
     turtle.write_bytes(turtle.read_bytes().replace(b"major=11,minor=3", b"major=2,minor=0"))

@@ -88,7 +88,8 @@ def _fault(code: int, first: str, detail: str, name: str, *, fatal: bool) -> Sto
         return StorageError(f"The storage engine has stopped after an unrecoverable error; restart the server. ({text})", fatal=True)
     if code == _TRY_SALVAGE:
         return StorageError(f"The storage directory contains damaged files: restore it from a backup. ({text})", DAMAGED)
-    return StorageError(f"The storage engine reports {name}. ({text})" if detail else f"The storage engine reports {name}.")
+    what = name.rpartition("WT_")[2].partition(": ")[2] or name
+    return StorageError(f"The storage engine reports: {what}. ({text})" if detail else f"The storage engine reports: {what}.")
 
 
 def abridge(detail: str) -> str:

@@ -152,8 +152,7 @@ class Engine:
     ) -> Engine:
         """Open the store in a directory, or create it."""
         log = inspect(directory, marks.before)
-        if log is None:
-            marks.note_making()
+        marks.note_opening(is_new=log is None)
         connection = connect(directory, cache_size_mb, session_max, exists=log is not None)
         with closed_on_error(connection):
             engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)

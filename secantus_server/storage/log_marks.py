@@ -149,10 +149,18 @@ class LogMarks:
         self._sync()
         return memoryview(self._map)[_AT_WORDS : _AT_WORDS + 32]
 
-    def note_making(self) -> None:
-        """Record that the tables are about to be created: until then the directory contains nothing that could be lost."""
-        self._map[: len(_MAGIC)] = _MAGIC
-        self._set_state(_MADE)
+    def note_opening(self, *, is_new: bool) -> None:
+        """Record that WiredTiger is about to open the directory. From now on it changes its turtle file.
+
+        Arguments:
+            is_new: the tables are about to be created: until then the directory contains nothing that could be lost.
+        """
+        if is_new:
+            self._map[: len(_MAGIC)] = _MAGIC
+            self._set_state(_MADE)
+        elif self.before is None or not self.before.turtle:
+            return
+        _TURTLE.pack_into(self._map, _AT_TURTLE, 0)
         self._sync()
 
     def note_checkpoint(self, end: int) -> None:

@@ -191,7 +191,7 @@ def test_an_incomplete_record_after_a_kill_is_not_kept(store: Path) -> None:
     assert earlier_cuts(store) == []
 
 
-def failing_sync(path: Path) -> None:
+def failing_sync(*_arguments: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -292,6 +292,15 @@ def test_a_turtle_file_that_was_changed_after_the_end(store: Path) -> None:
     message = refusal(store)
     assert "is not as the server left it: restore the directory from a backup" in message
     assert f"if it was replaced on purpose, remove {marks.NAME}." in message
+
+
+def test_an_opening_that_failed_may_have_changed_the_turtle_file(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Engine.open(str(store)).close()
+    monkeypatch.setattr(marks.LogMarks, "begin", failing_sync)
+    with pytest.raises(StorageError):
+        Engine.open(str(store))
+    monkeypatch.undo()
+    assert records(store) == WRITTEN
 
 
 def test_a_turtle_file_of_which_nothing_is_known(store: Path) -> None:

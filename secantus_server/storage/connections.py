@@ -8,7 +8,7 @@ from pathlib import Path
 
 from secantus_server.errors import CommandError
 from secantus_server.storage import configuration
-from secantus_server.storage.errors import StorageError
+from secantus_server.storage.errors import CheckpointRefused, StorageError
 from secantus_server.storage.wiredtiger._binding import Connection
 
 
@@ -39,6 +39,9 @@ def closed_on_error(connection: Connection) -> Iterator[None]:
     """Close a connection if a block fails, because its threads would otherwise go on writing to the files."""
     try:
         yield
+    except CheckpointRefused:
+        connection.abandon()
+        raise
     except BaseException:
         with suppress(CommandError):
             connection.close()

@@ -15,6 +15,7 @@ from secantus_server.storage._gate import Gate
 from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.connections import closed_on_error, connect
+from secantus_server.storage.errors import REFUSED, CheckpointRefused, StorageError
 from secantus_server.storage.format import check_version
 from secantus_server.storage.idents import Idents
 from secantus_server.storage.inspection import inspect
@@ -89,6 +90,7 @@ class Engine:
         self._next_sweep = 0.0
         self._when_crowded: Callable[[], object] = _wait_on
         self._closed = False
+        self._refused: CheckpointRefused | None = None
         #: Number of restores; it changes only while no transaction runs.
         self.restores = 0
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
@@ -137,6 +139,9 @@ class Engine:
         directory, marks = reserve(path)
         try:
             return cls._open_directory(directory, marks, cache_size_mb, session_max, sync_on_commit, check_waiting)
+        except OSError as error:
+            marks.close()
+            raise StorageError(f"The storage directory cannot be read: {(error.strerror or str(error)).lower()} ({path}).") from error
         except BaseException:
             marks.close()
             raise
@@ -147,8 +152,7 @@ class Engine:
     ) -> Engine:
         """Open the store in a directory, or create it."""
         log = inspect(directory, marks.before)
-        if log is None:
-            marks.note_making()
+        marks.note_opening(is_new=log is None)
         connection = connect(directory, cache_size_mb, session_max, exists=log is not None)
         with closed_on_error(connection):
             engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)
@@ -181,6 +185,8 @@ class Engine:
         """Close WiredTiger, which writes a checkpoint, and mark the log as no longer needed."""
         assert self._marks is not None, "a directory has marks"
         try:
+            if self._refused is not None:
+                return self._connection.abandon()
             self._connection.close()
             self._marks.note_closed()
         finally:
@@ -260,10 +266,22 @@ class Engine:
             self._checkpoint_due_at = self._gate.changed + configuration.CHECKPOINT_AFTER
             end = self._connection.log_end()
             reach("checkpoint-begin")
-            self._with_unit(RecoveryUnit.checkpoint)
+            self._write_checkpoint()
             reach("checkpoint-end")
             self._marks.note_checkpoint(end)
             self.checkpoints += 1
+
+    def _write_checkpoint(self) -> None:
+        """Write a checkpoint. After one that the operating system refused there is no other one: WiredTiger would crash."""
+        if self._refused is None:
+            try:
+                return self._with_unit(RecoveryUnit.checkpoint)
+            except StorageError as error:
+                if error.fatal or error.code not in REFUSED:
+                    raise
+                self._connection.retire()
+                self._refused = CheckpointRefused(error)
+        raise self._refused
 
     @contextmanager
     def backup(self, note: Callable[[], object] = _wait_on) -> Iterator[HotBackup]:

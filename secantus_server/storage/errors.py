@@ -8,6 +8,8 @@ from secantus_server.errors import CommandError
 
 #: The code of an error about damaged or missing files.
 DAMAGED: Final = 301
+#: The codes of what the operating system refuses: reading and writing, and memory.
+REFUSED: Final = (39, 146)
 
 _CONFLICT = (
     "Caused by :: Write conflict during plan execution and yielding is disabled. "
@@ -63,3 +65,14 @@ class StorageError(CommandError):
     def __init__(self, message: str, code: int = 1, *, fatal: bool = False) -> None:
         super().__init__(code, message)
         self.fatal = fatal
+
+
+class CheckpointRefused(StorageError):
+    """The operating system refused something during a checkpoint. WiredTiger is left as it is, without the checkpoint of its closing.
+
+    Arguments:
+        error: what WiredTiger reported.
+    """
+
+    def __init__(self, error: StorageError) -> None:
+        super().__init__(f"{error.message} No checkpoint was written: restart the server.", error.code, fatal=True)

@@ -21,17 +21,17 @@ from typing import Final, NamedTuple
 
 from secantus_server.storage.errors import DAMAGED, StorageError
 from secantus_server.storage.log_cuts import HEADER_BYTES, Cut, cut_off
-from secantus_server.storage.log_marks import NAME, LogPosition, Marks
+from secantus_server.storage.log_marks import NAME, TURTLE, LogPosition, Marks, turtle_checksum
 from secantus_server.storage.numbered_files import numbered_files
 from secantus_server.storage.tables import NAMES
 from secantus_server.storage.wiredtiger._binding import has_log_record, log_records_end
 
 _LOG: Final = "WiredTigerLog."
 #: The files of a store, besides its log.
-FILES: Final = ("WiredTiger", "WiredTiger.turtle", "WiredTiger.wt", "WiredTigerHS.wt", *(f"{name}.wt" for name in NAMES))
+FILES: Final = ("WiredTiger", TURTLE, "WiredTiger.wt", "WiredTigerHS.wt", *(f"{name}.wt" for name in NAMES))
 #: The file that makes a directory a copy of a backup.
 BACKUP: Final = "WiredTiger.backup"
-_MADE_FROM_BACKUP: Final = ("WiredTiger.turtle", "WiredTiger.wt")
+_MADE_FROM_BACKUP: Final = (TURTLE, "WiredTiger.wt")
 _HELP: Final = (
     "Restore the directory from a backup; or, to continue from the last checkpoint without later writes, "
     f"remove {NAME} and all files {_LOG}*."
@@ -102,7 +102,20 @@ def inspect(directory: Path, marks: Marks | None) -> LogState | None:
             return None
         # Someone has put a store into the directory since.
         marks = None
-    return check_log(directory, marks) if check_files(directory, marks) else None
+    if not check_files(directory, marks):
+        return None
+    if marks is not None and is_turtle_damaged(directory, marks):
+        raise StorageError(
+            f"The file {TURTLE} in {directory} is not as the server left it: restore the directory from a backup; or, if it was replaced "
+            f"on purpose, remove {NAME}.",
+            DAMAGED,
+        )
+    return check_log(directory, marks)
+
+
+def is_turtle_damaged(directory: Path, marks: Marks) -> bool:
+    """Return whether the turtle file of a closed store has changed since. WiredTiger would believe it, or crash."""
+    return marks.turtle not in (0, turtle_checksum(directory))
 
 
 def _is_unfinished(directory: Path) -> bool:

@@ -8,10 +8,12 @@ The file also shows that the directory is in use: its opener holds a lock on it 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
 import struct
+from binascii import crc32
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -30,6 +32,12 @@ _AT_STATE: Final = _AT_WORDS + _WORDS.size
 _AT_BOOT: Final = _AT_STATE + 1
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_SIZE: Final = 36
+_TURTLE: Final = struct.Struct("=I")
+#: After the boot id, at a multiple of its size.
+_AT_TURTLE: Final = 104
+#: The file with which WiredTiger begins to read a store. It has no checksum of its own.
+TURTLE: Final = "WiredTiger.turtle"
+_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MADE: Final = b"m"
 _IN_USE: Final = b"u"
 _CLOSED: Final = b"c"
@@ -52,6 +60,7 @@ class Marks(NamedTuple):
         complete: the tables had been created.
         closed: the store was closed, so that the tables contain everything.
         same_boot: the machine has not been restarted since.
+        turtle: the checksum of WiredTiger's turtle file when the store was closed; 0 if it is not known.
     """
 
     end: LogPosition
@@ -60,6 +69,7 @@ class Marks(NamedTuple):
     complete: bool
     closed: bool
     same_boot: bool
+    turtle: int
 
     @property
     def required_end(self) -> LogPosition:
@@ -83,12 +93,14 @@ class LogMarks:
             # The mapping duplicates its descriptor. The lock has a separate one, which a forked child can close.
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise StorageError(f"The storage directory cannot be written: {reason}.") from error
+            raise _unusable(error) from error
         try:
             self._lock()
             self.before = self._read()
             self._map = self._prepare(path)
+        except OSError as error:
+            os.close(self._fd)
+            raise _unusable(error) from error
         except BaseException:
             os.close(self._fd)
             raise
@@ -112,7 +124,9 @@ class LogMarks:
         # Each position is stored twice. A crash between the two writes, or damage, makes them differ; then only the lower one is certain.
         end, on_disk, checkpoint = (_position(min(pair)) for pair in (words[0:2], words[2:4], words[4:6]))
         boot = content[_AT_BOOT : _AT_BOOT + _BOOT_SIZE]
-        return Marks(end, on_disk, checkpoint, state != _MADE, state == _CLOSED, boot == _boot_id())
+        (turtle,) = _TURTLE.unpack_from(content, _AT_TURTLE)
+        closed = state == _CLOSED
+        return Marks(end, on_disk, checkpoint, state != _MADE, closed, boot == _boot_id(), turtle if closed else 0)
 
     def _prepare(self, path: Path) -> mmap.mmap:
         """Map the file after writing all its blocks: a page without a block could not be written once the disk is full."""
@@ -123,8 +137,8 @@ class LogMarks:
                 os.pwrite(self._fd, b"\0" * (_SIZE - written), written)
             with path.open("r+b") as file:
                 return mmap.mmap(file.fileno(), _SIZE)
-        except (OSError, ValueError) as error:
-            raise CommandError(14031, "The disk is full: the storage directory cannot take more data.") from error
+        except ValueError as error:
+            raise _full() from error
 
     def begin(self) -> memoryview:
         """Start new marks once the store is open and has its tables; return the memory for the positions of the log's end."""
@@ -135,10 +149,18 @@ class LogMarks:
         self._sync()
         return memoryview(self._map)[_AT_WORDS : _AT_WORDS + 32]
 
-    def note_making(self) -> None:
-        """Record that the tables are about to be created: until then the directory contains nothing that could be lost."""
-        self._map[: len(_MAGIC)] = _MAGIC
-        self._set_state(_MADE)
+    def note_opening(self, *, is_new: bool) -> None:
+        """Record that WiredTiger is about to open the directory. From now on it changes its turtle file.
+
+        Arguments:
+            is_new: the tables are about to be created: until then the directory contains nothing that could be lost.
+        """
+        if is_new:
+            self._map[: len(_MAGIC)] = _MAGIC
+            self._set_state(_MADE)
+        elif self.before is None or not self.before.turtle:
+            return
+        _TURTLE.pack_into(self._map, _AT_TURTLE, 0)
         self._sync()
 
     def note_checkpoint(self, end: int) -> None:
@@ -147,6 +169,7 @@ class LogMarks:
 
     def note_closed(self) -> None:
         """Record that the store has been closed: the log is no longer needed."""
+        _TURTLE.pack_into(self._map, _AT_TURTLE, turtle_checksum(self.directory))
         self._set_state(_CLOSED)
 
     def close(self) -> None:
@@ -159,10 +182,29 @@ class LogMarks:
             self._map.flush()
             sync_path(self.directory)
         except OSError as error:
-            raise StorageError(f"The storage directory cannot be written: {(error.strerror or str(error)).lower()}.") from error
+            raise _unusable(error) from error
 
     def _set_state(self, state: bytes) -> None:
         self._map[_AT_STATE : _AT_STATE + 1] = state
+
+
+def turtle_checksum(directory: Path) -> int:
+    """Return the checksum of WiredTiger's turtle file; 0 if it cannot be read."""
+    try:
+        return crc32((directory / TURTLE).read_bytes())
+    except OSError:
+        return 0
+
+
+def _unusable(error: OSError) -> CommandError:
+    """Return the error for what the operating system refuses."""
+    if error.errno in _DISK_FULL:
+        return _full()
+    return StorageError(f"The storage directory cannot be written: {(error.strerror or str(error)).lower()}.")
+
+
+def _full() -> CommandError:
+    return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
 
 
 def _position(end: int) -> LogPosition:

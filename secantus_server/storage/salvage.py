@@ -11,10 +11,10 @@ from typing import Final
 from secantus_server.errors import CommandError
 from secantus_server.storage import configuration
 from secantus_server.storage.errors import StorageError
-from secantus_server.storage.inspection import check_log, log_files
+from secantus_server.storage.inspection import check_log, is_turtle_damaged, log_files
 from secantus_server.storage.log_cuts import MAY_BE_LOST, earlier_cuts
 from secantus_server.storage.log_marks import NAME as MARKS
-from secantus_server.storage.log_marks import LogMarks
+from secantus_server.storage.log_marks import TURTLE, LogMarks
 from secantus_server.storage.tables import NAMES
 from secantus_server.storage.wiredtiger._binding import Connection, Session
 
@@ -47,12 +47,15 @@ def make_readable(directory: Path) -> list[str]:
 
 
 def _look_at_log(directory: Path) -> list[str]:
-    """Return what is wrong with the log, and remove the marks, so that the storage engine reads the log up to the first damage."""
+    """Return what is wrong with the log, and remove what keeps the storage engine from reading it up to the first damage."""
     lost = [
         f"The file {path.name} contains {path.stat().st_size} bytes that an earlier start cut off the log: {MAY_BE_LOST}"
         for path in earlier_cuts(directory)
     ]
     marks = LogMarks(directory)
+    if marks.before is not None and is_turtle_damaged(directory, marks.before):
+        # The storage engine makes a missing one anew.
+        (directory / TURTLE).unlink(missing_ok=True)
     try:
         lost += [cut.described() for cut in check_log(directory, marks.before).cuts]
     except StorageError as error:

@@ -6,21 +6,28 @@ import contextlib
 import socket
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import bson
 
-from secantus_server.server import SecantusDBServer
 from tests.wire.messages import command
 
 MORE_TO_COME = 2
 EXHAUST_ALLOWED = 1 << 16
 
 
+class Listening(Protocol):
+    """A server of this process or another."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+
+
 class RawClient:
     """A client with one connection."""
 
-    def __init__(self, server: SecantusDBServer) -> None:
+    def __init__(self, server: Listening) -> None:
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=20)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -65,7 +72,7 @@ class RawClient:
 
 
 @contextlib.contextmanager
-def connected(server: SecantusDBServer) -> Iterator[RawClient]:
+def connected(server: Listening) -> Iterator[RawClient]:
     """Connect a client, and close it at the end of the block."""
     client = RawClient(server)
     try:

@@ -1,4 +1,4 @@
-"""The store survives power losses: nothing acknowledged as durable is lost, the rest is whole or absent. See docs/evidence-faults.md."""
+"""The store survives power losses: nothing acknowledged as durable is lost, the rest is whole or absent. See docs/disaster-recovery.md."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def test_an_incomplete_record_after_a_kill_is_not_kept(store: Path) -> None:
     assert earlier_cuts(store) == []
 
 
-def failing_sync(path: Path) -> None:
+def failing_sync(*_arguments: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -282,6 +282,36 @@ def test_a_damaged_turtle_file(store: Path) -> None:
     turtle = store / "WiredTiger.turtle"
     os.truncate(turtle, turtle.stat().st_size // 2)
     assert "is damaged, or was written by another version" in refusal(store)
+
+
+def test_a_turtle_file_that_was_changed_after_the_end(store: Path) -> None:
+    """The storage engine has no checksum of it, and crashes if it does not know how values are stored."""
+    Engine.open(str(store)).close()
+    turtle = store / "WiredTiger.turtle"
+    flip(turtle, turtle.read_bytes().index(b"value_format"))
+    message = refusal(store)
+    assert "is not as the server left it: restore the directory from a backup" in message
+    assert f"if it was replaced on purpose, remove {marks.NAME}." in message
+
+
+def test_an_opening_that_failed_may_have_changed_the_turtle_file(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Engine.open(str(store)).close()
+    monkeypatch.setattr(marks.LogMarks, "begin", failing_sync)
+    with pytest.raises(StorageError):
+        Engine.open(str(store))
+    monkeypatch.undo()
+    assert records(store) == WRITTEN
+
+
+def test_a_turtle_file_of_which_nothing_is_known(store: Path) -> None:
+    """An earlier version of the server noted no checksum."""
+    Engine.open(str(store)).close()
+    content = bytearray((store / marks.NAME).read_bytes())
+    content[marks._AT_TURTLE : marks._AT_TURTLE + 4] = bytes(4)
+    (store / marks.NAME).write_bytes(content)
+    turtle = store / "WiredTiger.turtle"
+    turtle.write_bytes(turtle.read_bytes() + b"\n")
+    assert records(store) == WRITTEN
 
 
 def test_an_older_version(store: Path) -> None:

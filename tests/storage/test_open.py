@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import ModuleType
+from typing import Final
 
 import pytest
 
 from secantus_server.errors import CommandError
-from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, StorageError, pack_ident
+from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, StorageError, inspection, pack_ident
 from secantus_server.storage.configuration import machine_memory_mb
+from secantus_server.storage.errors import REFUSED
+from secantus_server.storage.wiredtiger.explanations import explain
+
+WT_PANIC: Final = -31804
 
 OPEN = "import sys; from secantus_server.storage import Engine; Engine.open(sys.argv[1])"
 
@@ -163,3 +171,65 @@ def test_a_synchronous_commit_and_shared_flushes(tmp_path: Path) -> None:
 
 def test_the_machine_has_memory() -> None:
     assert machine_memory_mb() >= 64
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "message"),
+    [(os, "pread", "cannot be written: input/output error"), (mmap, "mmap", "cannot be written: input/output error")],
+)
+def test_marks_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, message: str) -> None:
+    monkeypatch.setattr(module, name, refuse)
+    with pytest.raises(StorageError, match=message):
+        Engine.open(str(tmp_path))
+
+
+def test_files_that_cannot_be_inspected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Engine.open(str(tmp_path)).close()
+    monkeypatch.setattr(inspection, "log_files", refuse)
+    with pytest.raises(StorageError, match="cannot be read: input/output error") as caught:
+        Engine.open(str(tmp_path))
+    assert str(tmp_path) in caught.value.message
+    monkeypatch.undo()
+    Engine.open(str(tmp_path)).close()
+
+
+def refuse(*_arguments: object, **_options: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "message"),
+    [
+        (errno.EIO, 0, "has failed because of an input/output error: check the disk."),
+        (errno.ENOMEM, 0, "has failed because of a lack of memory: free some memory."),
+        (WT_PANIC, errno.EMFILE, "has stopped because of too many open files: raise the limit of open files, and restart the server."),
+    ],
+)
+def test_what_the_operating_system_refuses_is_not_called_damage(code: int, cause: int, message: str) -> None:
+    error = explain(code, cause, "[1:2][3], file:records.wt: [ERROR]: __posix_file_read, 1: records.wt: read", "", "")
+    assert error.message == f"The storage engine {message}"
+    assert isinstance(error, StorageError)
+    assert error.fatal == (code == WT_PANIC)
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_after_a_refused_checkpoint_there_is_no_other_one(tmp_path: Path, code: int) -> None:
+    """Run in a process of its own, because WiredTiger is not closed."""
+    script = (
+        "import sys\n"
+        "from secantus_server.storage import RECORDS, Engine, StorageError, engine as module\n"
+        "def refuse(unit): raise StorageError('Refused.', int(sys.argv[2]))\n"
+        "engine = Engine.open(sys.argv[1])\n"
+        "with engine.transaction() as unit: unit.put(RECORDS, b'key', b'kept')\n"
+        "unit = module.RecoveryUnit\n"
+        "for module.RecoveryUnit in (type('Refusing', (), {'checkpoint': refuse}), unit):\n"
+        "    try: engine.checkpoint()\n"
+        "    except StorageError as error: print(error.fatal, error.message)\n"
+        "engine.close()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path), str(code)], capture_output=True, text=True, check=False)
+    assert done.stdout == "True Refused. No checkpoint was written: restart the server.\n" * 2, done.stderr
+    engine = Engine.open(str(tmp_path))
+    with engine.transaction() as unit:
+        assert unit.get(RECORDS, b"key") == b"kept"
+    engine.close()

@@ -15,7 +15,7 @@ from secantus_server import SecantusDBServer
 from secantus_server.cli import main
 from secantus_server.storage import INDEX_ENTRIES, META, Engine
 from secantus_server.storage.inspection import log_files
-from tests.storage.damage import last_log, reboot
+from tests.storage.damage import flip, last_log, reboot
 
 DOCUMENTS = 4000
 
@@ -114,6 +114,15 @@ def test_a_missing_file_that_documents_do_not_need(damaged: Path, tmp_path: Path
     assert main(["check", str(damaged)]) == 3
     assert salvage(damaged, tmp_path / "new") == code
     assert counts(tmp_path / "new") == {"shop.one": 4000, "shop.two": 4000, "shop.view": 4000, "shop.clustered": 100}
+
+
+def test_a_changed_turtle_file_is_made_anew(damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    turtle = damaged / "WiredTiger.turtle"
+    flip(turtle, turtle.read_bytes().index(b"value_format"))
+    assert main(["check", str(damaged)]) == 3
+    assert "is not as the server left it" in capsys.readouterr().err
+    assert salvage(damaged, tmp_path / "new") == 0
+    assert counts(tmp_path / "new")["shop.one"] == DOCUMENTS
 
 
 @pytest.mark.parametrize("name", ["records.wt", "catalog.wt", "meta.wt", "index_entries.wt", "WiredTiger.wt"])

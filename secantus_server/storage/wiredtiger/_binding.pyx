@@ -5,35 +5,28 @@ Each handle belongs to one object, is NULL until it is opened, and is closed onc
 closes its sessions, so a Session checks that its connection is usable before it uses its own handle.
 """
 
-import re
-
 cimport cython
-from libc.errno cimport EACCES, EBUSY, ENOSPC, EPERM, EROFS, ENOENT, ENOTDIR, EFBIG, EDQUOT
+from libc.errno cimport EDQUOT, EFBIG, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset, strlen, strncpy, strstr
 
 from secantus_server.storage.wiredtiger.capi cimport (
     WT_CACHE_FULL, WT_CONNECTION, WT_CURSOR, WT_ERROR, WT_EVENT_HANDLER, WT_NOTFOUND, WT_PANIC, WT_PREPARE_CONFLICT, WT_ROLLBACK,
-    WT_RUN_RECOVERY, WT_SESSION, WT_TRY_SALVAGE, secantus_cache_bytes, secantus_log_end, wiredtiger_crc32c_with_seed_func, wiredtiger_open,
+    WT_SESSION, secantus_cache_bytes, secantus_log_end, wiredtiger_crc32c_with_seed_func, wiredtiger_open,
     wiredtiger_strerror,
 )
 
 from secantus_server.errors import CommandError
 from secantus_server.storage.errors import CacheTooSmall, DamagedData, StorageError, WriteConflict
 from secantus_server.storage.tables import NAMES, WITH_IDENTS
-
-# The files that a message of WiredTiger may name, the prefix of its messages, and its wording for an unreadable version.
-FILE = re.compile(r"WiredTiger(?:HS)?\.wt|WiredTiger\.turtle|WiredTigerLog\.\d+|(?:" + "|".join(NAMES) + r")\.wt")
-PREFIX = re.compile(r"^\[.*?\[ERROR\]: (?:__\w+, \d+: )?")
-VERSION = re.compile(r"unsupported WiredTiger|incompatible|[Vv]ersion.*(?:minimum|only supports)|(?:minimum|only supports).*version")
+from secantus_server.storage.wiredtiger.explanations import explain
 
 cdef enum:
     # The unit of the log: all record sizes are multiples of it, and each record begins with a header.
     LOG_UNIT = 128
     LOG_HEADER = 16
 
-DISK_FULL = (ENOSPC, EDQUOT, EFBIG)
 cdef bytes URIS = b"".join(b"file:%s.wt\0" % name.encode() for name in NAMES)
 
 
@@ -53,7 +46,7 @@ cdef int keep_error(WT_EVENT_HANDLER *handler, WT_SESSION *session, int code, co
         strncpy(events.first, text, ERROR_TEXT_SIZE - 1)
     if strstr(text, b"damaged block") != NULL:
         events.damaged = True
-    if code > 0:
+    if code in (EIO, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, EFBIG) and not events.stopped:
         events.cause = code
     elif code == WT_PANIC:
         events.stopped = True
@@ -212,7 +205,7 @@ cdef class Connection:
             self.was_full = True
         first, detail = self.events.first.decode("utf-8", "replace"), self.events.text.decode("utf-8", "replace")
         self.events.first[0] = 0
-        raise explain(code, self.events.cause, first, detail)
+        raise explain(code, self.events.cause, first, detail, wiredtiger_strerror(code).decode())
 
 
 @cython.no_gc_clear
@@ -304,50 +297,6 @@ cdef size_t log_record_length(const uint8_t *data, size_t size, size_t position)
     if crc32c(crc32c(crc32c(0, data + position, 4), &zero, 4), data + position + 8, length - 8) != checksum:
         return 0
     return length
-
-
-def explain(int code, int cause, str first, str detail):
-    """Return the exception for an error code, with a one-sentence message.
-
-    Arguments:
-        cause: the last errno of the system, the reason why WiredTiger has stopped.
-        first: WiredTiger's first message since the last error.
-        detail: WiredTiger's last message.
-    """
-    if code == WT_CACHE_FULL:
-        return CommandError(14031, "The in-memory store is full: nothing more can be written until data is removed; "
-                                   "raise the cache size or use a storage path.")
-    if code in DISK_FULL:
-        return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
-    if code == EBUSY:
-        return StorageError("The storage directory is in use by another server.", 98)
-    if code in (EACCES, EPERM, EROFS):
-        return StorageError("The storage directory cannot be written: permission denied.")
-    if code in (WT_PANIC, WT_RUN_RECOVERY) and cause in DISK_FULL:
-        return StorageError("The disk is full and the storage engine has stopped: make room and restart the server.", 14031, fatal=True)
-    fatal = code in (WT_PANIC, WT_RUN_RECOVERY)
-    if VERSION.search(first) is not None:
-        return StorageError("The storage directory was written by another version of the storage engine: "
-                            "use the version of Secantus that wrote it.", fatal=fatal)
-    file = FILE.search(first) or FILE.search(detail)
-    if file is not None and code in (ENOENT, ENOTDIR):
-        return StorageError(f"The file {file[0]} is missing from the storage directory: restore the directory from a backup.", 301, fatal=fatal)
-    if code in (ENOENT, ENOTDIR):
-        return StorageError("The storage directory does not exist and cannot be created.", fatal=fatal)
-    if file is not None:
-        return StorageError(f"The file {file[0]} in the storage directory is damaged: restore the directory from a backup.", 301, fatal=fatal)
-    if fatal:
-        return StorageError(f"The storage engine has stopped after an unrecoverable error; restart the server. ({abridge(detail)})",
-                            fatal=True)
-    if code == WT_TRY_SALVAGE:
-        return StorageError(f"The storage directory contains damaged files: restore it from a backup. ({abridge(detail)})", 301)
-    name = wiredtiger_strerror(code).decode()
-    return StorageError(f"The storage engine reports {name}. ({abridge(detail)})" if detail else f"The storage engine reports {name}.")
-
-
-def abridge(str detail):
-    """Return WiredTiger's message without its time, thread and source location."""
-    return PREFIX.sub("", detail)[:120]
 
 
 @cython.no_gc_clear

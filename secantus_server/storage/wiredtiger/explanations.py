@@ -1,0 +1,97 @@
+"""The exceptions for WiredTiger's error codes, each with a sentence for the user."""
+
+from __future__ import annotations
+
+import errno
+import re
+from typing import Final
+
+from secantus_server.errors import CommandError
+from secantus_server.storage.errors import DAMAGED, REFUSED, StorageError
+from secantus_server.storage.tables import NAMES
+
+# WiredTiger's codes, from its header.
+_PANIC: Final = -31804
+_RUN_RECOVERY: Final = -31806
+_CACHE_FULL: Final = -31807
+_TRY_SALVAGE: Final = -31809
+# The files that a message of WiredTiger may name, the prefix of its messages, and its wording for an unreadable version.
+_FILE: Final = re.compile(r"WiredTiger(?:HS)?\.wt|WiredTiger\.turtle|WiredTigerLog\.\d+|(?:" + "|".join(NAMES) + r")\.wt")
+_PREFIX: Final = re.compile(r"^\[.*?\[ERROR\]: (?:__\w+, \d+: )?")
+_VERSION: Final = re.compile(
+    r"unsupported WiredTiger|incompatible|[Vv]ersion.*(?:minimum|only supports)|(?:minimum|only supports).*version"
+)
+_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_MISSING: Final = (errno.ENOENT, errno.ENOTDIR)
+_FAILED_IO, _NO_MEMORY = REFUSED
+#: What the operating system can refuse without damage to a file: the code and the wording of the error, and what to do.
+_REFUSALS: Final = {
+    errno.EIO: (_FAILED_IO, "an input/output error", "check the disk"),
+    errno.ENOMEM: (_NO_MEMORY, "a lack of memory", "free some memory"),
+    errno.EMFILE: (_FAILED_IO, "too many open files", "raise the limit of open files"),
+    errno.ENFILE: (_FAILED_IO, "too many open files", "raise the limit of open files"),
+}
+
+
+def explain(code: int, cause: int, first: str, detail: str, name: str) -> CommandError:
+    """Return the exception for an error code, with a one-sentence message.
+
+    Arguments:
+        cause: what the operating system last refused, the reason why WiredTiger has stopped.
+        first: WiredTiger's first message since the last error.
+        detail: WiredTiger's last message.
+        name: WiredTiger's name of the code.
+    """
+    fatal = code in (_PANIC, _RUN_RECOVERY)
+    if code == _CACHE_FULL:
+        return CommandError(
+            14031,
+            "The in-memory store is full: nothing more can be written until data is removed; raise the cache size or use a storage path.",
+        )
+    if code in _DISK_FULL:
+        return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
+    if code == errno.EBUSY:
+        return StorageError("The storage directory is in use by another server.", 98)
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageError("The storage directory cannot be written: permission denied.")
+    refusal = _refusal(cause if fatal or code == _TRY_SALVAGE else code, fatal=fatal)
+    return refusal or _fault(code, first, detail, name, fatal=fatal)
+
+
+def _refusal(reason: int, *, fatal: bool) -> StorageError | None:
+    """Return the exception for what the operating system has refused; None if it has not."""
+    if reason in _DISK_FULL:
+        return StorageError("The disk is full and the storage engine has stopped: make room and restart the server.", 14031, fatal=True)
+    if reason not in _REFUSALS:
+        return None
+    number, what, advice = _REFUSALS[reason]
+    if fatal:
+        return StorageError(f"The storage engine has stopped because of {what}: {advice}, and restart the server.", number, fatal=True)
+    return StorageError(f"The storage engine has failed because of {what}: {advice}.", number)
+
+
+def _fault(code: int, first: str, detail: str, name: str, *, fatal: bool) -> StorageError:
+    """Return the exception for what is wrong with the files, or for an error of which nothing is known."""
+    if _VERSION.search(first) is not None:
+        return StorageError(
+            "The storage directory was written by another version of the storage engine: use the version of Secantus that wrote it.",
+            fatal=fatal,
+        )
+    file, text = _FILE.search(first) or _FILE.search(detail), abridge(detail)
+    if file is not None:
+        state = "missing from the storage directory" if code in _MISSING else "damaged"
+        where = "" if code in _MISSING else " in the storage directory"
+        return StorageError(f"The file {file[0]}{where} is {state}: restore the directory from a backup.", DAMAGED, fatal=fatal)
+    if code in _MISSING:
+        return StorageError("The storage directory does not exist and cannot be created.", fatal=fatal)
+    if fatal:
+        return StorageError(f"The storage engine has stopped after an unrecoverable error; restart the server. ({text})", fatal=True)
+    if code == _TRY_SALVAGE:
+        return StorageError(f"The storage directory contains damaged files: restore it from a backup. ({text})", DAMAGED)
+    what = name.rpartition("WT_")[2].partition(": ")[2] or name
+    return StorageError(f"The storage engine reports: {what}. ({text})" if detail else f"The storage engine reports: {what}.")
+
+
+def abridge(detail: str) -> str:
+    """Return WiredTiger's message without its time, thread and source location."""
+    return _PREFIX.sub("", detail)[:120]

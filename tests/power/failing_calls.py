@@ -1,0 +1,75 @@
+"""The library of `failing_calls.c`, loaded before a program starts: one call of a kind fails."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from secantus_server.storage.wiredtiger import _binding
+from tests.power.file_system import compiled
+
+SOURCE: Final = "failing_calls.c"
+#: The kinds of calls, in the order of the library.
+KINDS: Final = ("sync", "read", "write", "space", "name", "memory")
+_LOADED: Final = "SECANTUS_FAILING_CALLS"
+
+
+class _State(ctypes.Structure):
+    _fields_ = [
+        ("calls", ctypes.c_long * len(KINDS)),
+        ("kind", ctypes.c_long),
+        ("at", ctypes.c_long),
+        ("failed", ctypes.c_long),
+        ("kept", ctypes.c_long),
+    ]
+
+
+def with_library() -> dict[str, str]:
+    """Return the environment of a program that uses FailingCalls."""
+    library = str(compiled(SOURCE))
+    return {**os.environ, "LD_PRELOAD": library, _LOADED: library}
+
+
+class FailingCalls:
+    """The library in this process, which was started with it, and in those that it forks."""
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL(os.environ[_LOADED])
+        self._library.failing_state.restype = ctypes.POINTER(_State)
+        self._state: _State = self._library.failing_state().contents
+        low, high = _addresses(_binding.__file__)
+        self._library.failing_range(ctypes.c_size_t(low), ctypes.c_size_t(high))
+
+    def begin(self, store: Path, kind: str, at: int) -> None:
+        """Count anew the calls that concern a store, and let one of a kind fail; 0 for none."""
+        self._library.failing_begin(os.fsencode(store), ctypes.c_long(KINDS.index(kind)), ctypes.c_long(at))
+
+    @property
+    def failed(self) -> bool:
+        """Whether the call has failed."""
+        return bool(self._state.failed)
+
+    @property
+    def kept(self) -> int:
+        """The number of the storage engine's allocations since `begin` that were not freed."""
+        return int(self._state.kept)
+
+    def calls(self, kind: str) -> int:
+        """Return the number of calls of a kind since `begin`."""
+        return int(self._state.calls[KINDS.index(kind)])
+
+
+def _addresses(module: str) -> tuple[int, int]:
+    """Return the addresses between which a compiled module's code lies."""
+    lines = [line for line in Path("/proc/self/maps").read_text(encoding="ascii").splitlines() if line.endswith(Path(module).name)]
+    bounds = [int(bound, 16) for line in lines if " r-xp " in line for bound in line.split()[0].split("-")]
+    return min(bounds), max(bounds)
+
+
+def restart_with_library(module: str) -> None:
+    """Start this program anew with the library, unless it has it."""
+    if _LOADED not in os.environ:
+        os.execve(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]], with_library())

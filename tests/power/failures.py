@@ -1,0 +1,201 @@
+"""The n-th call of a kind fails, and later ones succeed: `python -m tests.power.failures --kind read` tries every n until none fails.
+
+Each run has a store that is new, was closed, or was killed. A daemon of a forked process starts on it, serves a client and is stopped.
+It must refuse or stop with a sentence, and release everything. Then the store is opened again, without a failure: everything that was
+acknowledged is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+from secantus_server.server import SecantusDBServer
+from tests.net.raw_client import RawClient, connected
+from tests.power.failing_calls import KINDS, FailingCalls, restart_with_library
+from tests.power.failing_daemon import Ending, ForkedDaemon
+from tests.power.failing_statements import Statements, seed
+
+STORES: Final = ("new", "closed", "killed")
+#: The allocations of objects that a thread may still use when they are counted.
+_IN_USE: Final = 20
+#: What a server says that leaves the storage engine as it is.
+NO_CHECKPOINT: Final = "No checkpoint was written"
+#: What no message for a user contains.
+_BUGS: Final = ("Traceback", "Fatal Python error", "internal error", "Internal error", "damaged", "WT_")
+
+
+@dataclass
+class Run:
+    """One run, and what is wrong with it."""
+
+    store: str
+    kind: str
+    at: int
+    failed: bool = False
+    crashed: bool = False
+    acknowledged: int = 0
+    refused: int = 0
+    code: int | None = None
+    said: str = ""
+    problems: list[str] = field(default_factory=list)
+
+
+class Failures:
+    """The stores that the runs begin with, and the runs.
+
+    Arguments:
+        directory: everything lies below it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._calls = FailingCalls()
+        _warm_up(directory / "warm")
+        for name in STORES[1:]:
+            self._make(name)
+        self._usual: dict[str, Ending] = {}
+        self.counts: dict[str, dict[str, int]] = {}
+        for store in STORES:
+            run = Run(store, KINDS[0], 0)
+            self._usual[store] = self._try(run)
+            assert not run.problems, run
+            self.counts[store] = self._counted
+
+    def _make(self, name: str) -> None:
+        store = self._directory / name
+        self._calls.begin(store, KINDS[0], 0)
+        daemon = ForkedDaemon(self._calls, store)
+        connection = RawClient(daemon)
+        seed(connection)
+        connection.close()
+        if name == "killed":
+            daemon.kill()
+        else:
+            ending = daemon.stop()
+            assert ending.code == 0, ending
+
+    def run(self, store: str, kind: str, at: int) -> Run:
+        """Let a call fail; return what happened."""
+        run = Run(store, kind, at)
+        ending, usual = self._try(run), self._usual[store]
+        if NO_CHECKPOINT in ending.stderr or run.crashed:
+            # It was left to the end of the process, on purpose or not.
+            return run
+        if ending.left is None or len(ending.left) > len(usual.left or []):
+            run.problems.append(f"leaves {ending.left}")
+        elif ending.code == 0 and ending.kept > usual.kept + _IN_USE:
+            # WiredTiger does not free everything after an error that makes it stop.
+            run.problems.append(f"{ending.kept} allocations were not freed, {usual.kept} without a failure")
+        return run
+
+    def _try(self, run: Run) -> Ending:
+        """Make a run; return how the daemon ended."""
+        store = self._directory / "store"
+        shutil.rmtree(store, ignore_errors=True)
+        if run.store != "new":
+            shutil.copytree(self._directory / run.store, store)
+        statements = Statements(seeded=run.store != "new", has_failed=lambda: self._calls.failed)
+        self._calls.begin(store, run.kind, run.at)
+        daemon = ForkedDaemon(self._calls, store)
+        if daemon.has_started:
+            connection = RawClient(daemon)
+            statements.run(connection)
+            connection.close()
+        ending = daemon.stop()
+        run.failed = self._calls.failed
+        self._counted = {kind: self._calls.calls(kind) for kind in KINDS}
+        # WiredTiger's own code does not survive every allocation that fails; a crash loses nothing, and is counted.
+        run.crashed = run.kind == "memory" and ending.code == -signal.SIGSEGV
+        run.problems += statements.problems
+        if not run.crashed:
+            run.problems += _wrong_with(ending, has_started=daemon.has_started, has_failed=run.failed)
+        if run.kind == "sync" and statements.late:
+            run.problems.append(f"{statements.late} statements were acknowledged after a failed sync")
+        run.acknowledged, run.refused, run.code, run.said = statements.acknowledged, statements.refused, ending.code, ending.stderr
+        self._verify(store, statements, run)
+        return ending
+
+    def _verify(self, store: Path, statements: Statements, run: Run) -> None:
+        """Open the store without a failure, and look at it."""
+        self._calls.begin(store, KINDS[0], 0)
+        daemon = ForkedDaemon(self._calls, store)
+        if not daemon.has_started:
+            run.problems.append(f"does not open afterwards: {daemon.stop().stderr}")
+            return
+        connection = RawClient(daemon)
+        before = len(statements.problems)
+        statements.verify(connection)
+        connection.close()
+        run.problems += statements.problems[before:]
+        ending = daemon.stop()
+        if ending.code != 0:
+            run.problems.append(f"does not close afterwards: {ending}")
+
+
+def _wrong_with(ending: Ending, *, has_started: bool, has_failed: bool) -> list[str]:
+    """Return what is wrong with the end of a daemon."""
+    problems = [f"says {bug}" for bug in _BUGS if bug in ending.stderr]
+    if ending.code not in (0, 1):
+        problems.append(f"ends with {ending.code}")
+    if ending.code == 0 and not has_started:
+        problems.append("ends without a reason")
+    if ending.code == 1 and ("secantusdb: " not in ending.stderr or not has_failed):
+        problems.append("ends without a sentence")
+    return problems
+
+
+def _warm_up(store: Path) -> None:
+    """Import what a server and the statements need, so that the forked processes have it."""
+    with SecantusDBServer(port=0, storage_path=str(store), log_level="error") as server, connected(server) as connection:
+        seed(connection)
+        statements = Statements(seeded=True, has_failed=lambda: False)
+        statements.run(connection)
+        statements.verify(connection)
+    assert threading.active_count() == 1, "a fork would lose the other threads"
+
+
+def numbers(arguments: argparse.Namespace, counts: dict[str, dict[str, int]]) -> Iterator[tuple[str, str, int]]:
+    """Return the runs that were asked for: all, or a number of each kind at random."""
+    chance = random.Random(arguments.seed)
+    for kind in arguments.kind or KINDS:
+        every = [(store, kind, at) for store in STORES for at in range(1, counts[store][kind] + 1)]
+        yield from chance.sample(every, min(arguments.sample, len(every))) if arguments.sample else every
+
+
+def main() -> int:
+    """Run from the command line; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kind", action="append", choices=KINDS)
+    parser.add_argument("--sample", type=int, default=0, help="how many of each kind; 0 for all")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--one", nargs=3, metavar=("STORE", "KIND", "N"), help="a run to repeat")
+    arguments = parser.parse_args()
+    restart_with_library("tests.power.failures")
+    with tempfile.TemporaryDirectory() as directory:
+        failures, bad, done, crashes = Failures(Path(directory)), 0, 0, 0
+        wanted = [(arguments.one[0], arguments.one[1], int(arguments.one[2]))] if arguments.one else numbers(arguments, failures.counts)
+        for store, kind, at in wanted:
+            run = failures.run(store, kind, at)
+            done += 1
+            bad += bool(run.problems)
+            crashes += run.crashed
+            if run.problems or arguments.one:
+                print(json.dumps(asdict(run)), flush=True)
+    print(f"seed {arguments.seed}: {done} calls failed, {bad} with a problem, {crashes} with a crash for want of memory;", end=" ")
+    print(f"calls without a failure: {failures.counts}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,7 +13,7 @@ from tests.power.failing_calls import KINDS, SOURCE
 from tests.power.file_system import compiled
 
 # How many calls of each kind fail; `.ci/nightly` tries all.
-SAMPLE = os.environ.get("SECANTUS_TEST_FAILING_CALLS", "4")
+SAMPLE = os.environ.get("SECANTUS_TEST_FAILING_CALLS", "2")
 
 
 def test_a_call_that_fails(capsys: pytest.CaptureFixture[str]) -> None:

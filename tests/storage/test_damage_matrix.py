@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.daemon import environment
 
-SAMPLE = os.environ.get("SECANTUS_TEST_DAMAGES", "25")
+SAMPLE = os.environ.get("SECANTUS_TEST_DAMAGES", "12")
 
 
 def test_a_damaged_store_is_whole_or_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,12 +48,9 @@ class DirectClients:
         """Replace the functions of pymongo that open connections, unless this version is unknown. Call this once pymongo is imported."""
         from pytest_secantus.direct_driver import clients_connected
         from pytest_secantus.driver import UnknownDriver
-        from pytest_secantus.signals import Deferral
 
-        deferral = Deferral(self._interrupt)
         try:
-            self._patches.enter_context(deferral.installed())
-            self._patches.enter_context(clients_connected(self._connect, deferral))
+            self._patches.enter_context(clients_connected(self._connect, self._interrupt))
         except (UnknownDriver, ValueError):
             # ValueError: this is not the main thread. In the main thread, signal handlers could then raise in the middle of a command.
             self._patches.close()

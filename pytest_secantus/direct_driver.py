@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_secantus.direct import is_known
 from pytest_secantus.driver import UnknownDriver, replaced
+from pytest_secantus.signals import Deferral
 
 if TYPE_CHECKING:
-    from pytest_secantus.signals import Deferral
     from secantus_server.net.direct import DirectConnection
 
 #: How often a waiting client checks whether its operation was cancelled; the same as in pymongo.
@@ -197,18 +197,20 @@ class Driver:
 
 
 @contextmanager
-def clients_connected(connect: Connect, deferral: Deferral) -> Iterator[None]:
+def clients_connected(connect: Connect, interrupt: Callable[[int], None]) -> Iterator[None]:
     """Make pymongo's clients use direct connections within the block.
 
     Arguments:
-        deferral: defers the exceptions of signal handlers while a command runs.
+        interrupt: ends the command that a thread runs, because a signal handler has raised an exception.
 
     Raises:
         UnknownDriver: this version of pymongo is unknown.
+        ValueError: this is not the main thread.
     """
-    driver = Driver()
+    driver, deferral = Driver(), Deferral(interrupt)
     send = sender(deferral)
     with ExitStack() as patches:
+        patches.enter_context(deferral.installed())
         for name, value in synchronous(driver, connect, send).items():
             patches.enter_context(replaced(driver.pool, name, value))
         for name, value in asynchronous(driver, connect, send).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Final
 
 from secantus_server.errors import CommandError
@@ -10,6 +11,8 @@ from secantus_server.errors import CommandError
 DAMAGED: Final = 301
 #: The codes of what the operating system refuses: reading and writing, and memory.
 REFUSED: Final = (39, 146)
+#: The operating system's error numbers for a full disk.
+DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _CONFLICT = (
     "Caused by :: Write conflict during plan execution and yielding is disabled. "
@@ -65,6 +68,11 @@ class StorageError(CommandError):
     def __init__(self, message: str, code: int = 1, *, fatal: bool = False) -> None:
         super().__init__(code, message)
         self.fatal = fatal
+
+
+def disk_full() -> CommandError:
+    """Return the error 14031 OutOfDiskSpace of a full disk."""
+    return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
 
 
 class CheckpointRefused(StorageError):

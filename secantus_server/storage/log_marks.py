@@ -8,7 +8,6 @@ The file also shows that the directory is in use: its opener holds a lock on it 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import mmap
 import os
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from secantus_server.errors import CommandError
-from secantus_server.storage.errors import StorageError
+from secantus_server.storage.errors import DISK_FULL, StorageError, disk_full
 from secantus_server.system.syncing import sync_path
 
 NAME: Final = "SecantusLog.marks"
@@ -37,7 +36,6 @@ _TURTLE: Final = struct.Struct("=I")
 _AT_TURTLE: Final = 104
 #: The file with which WiredTiger begins to read a store. It has no checksum of its own.
 TURTLE: Final = "WiredTiger.turtle"
-_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MADE: Final = b"m"
 _IN_USE: Final = b"u"
 _CLOSED: Final = b"c"
@@ -138,7 +136,7 @@ class LogMarks:
             with path.open("r+b") as file:
                 return mmap.mmap(file.fileno(), _SIZE)
         except ValueError as error:
-            raise _full() from error
+            raise disk_full() from error
 
     def begin(self) -> memoryview:
         """Start new marks once the store is open and has its tables; return the memory for the positions of the log's end."""
@@ -198,13 +196,9 @@ def turtle_checksum(directory: Path) -> int:
 
 def _unusable(error: OSError) -> CommandError:
     """Return the error for what the operating system refuses."""
-    if error.errno in _DISK_FULL:
-        return _full()
+    if error.errno in DISK_FULL:
+        return disk_full()
     return StorageError(f"The storage directory cannot be written: {(error.strerror or str(error)).lower()}.")
-
-
-def _full() -> CommandError:
-    return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
 
 
 def _position(end: int) -> LogPosition:

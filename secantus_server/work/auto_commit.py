@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,6 +23,7 @@ from secantus_server.dispatch.unit_of_work import (
     Transaction,
 )
 from secantus_server.errors import CommandError
+from secantus_server.oplog.oplog import Writes
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
@@ -219,9 +221,11 @@ class AutoCommit:
 
     def _apply(self, transaction: Transaction, writes: list[StagedWrites], changes: CatalogChanges | None) -> None:
         """Commit the writes to the store and the oplog, then apply them to the in-memory state."""
-        begun, logged = 0, []
+        begun = 0
+        logged: list[Writes] = []
         chain, time, retried = None, None, transaction.retried
         written = [one.collection.lifetime for one in writes]
+        commit = partial(self._services.oplog.commit, transaction.unit, transaction.entries, logged, written=written)
         try:
             for one in writes:
                 begun += 1
@@ -231,13 +235,9 @@ class AutoCommit:
             if retried is not None:
                 chain = store_retried(self._services, transaction.unit, retried)
             if changes is None:
-                time = self._services.oplog.commit(transaction.unit, transaction.entries, logged, chain, written=written)
+                time = commit(chain)
             else:
-                ended = changes.ended
-                self._catalog.commit(
-                    changes,
-                    lambda: self._services.oplog.commit(transaction.unit, transaction.entries, logged, written=written, ended=ended),
-                )
+                self._catalog.commit(changes, partial(commit, ended=changes.ended))
         except BaseException:
             for one in writes[:begun]:
                 one.commit_failed()

@@ -188,9 +188,8 @@ class Targets:
             if collection.lifetime.is_over:
                 # The scan has noticed that its index was dropped. The next attempt sees that the collection was.
                 raise WriteConflict() from error
-            if not isinstance(error, WriteConflict):
-                raise
-            self._resume_scan(found)
+            if isinstance(error, WriteConflict):
+                self._resume_scan(found)
             raise
         finally:
             self._scope.detach()

@@ -44,7 +44,6 @@ def reach(uri: str, cleanup: ExitStack) -> str:
         return uri
     from pytest_secantus.direct_driver import clients_connected
     from pytest_secantus.driver import UnknownDriver
-    from pytest_secantus.signals import Deferral
     from secantus_server.server import SecantusDBServer
 
     server = cleanup.enter_context(SecantusDBServer(port=0, storage_path=":memory:", log_level="error"))
@@ -52,10 +51,8 @@ def reach(uri: str, cleanup: ExitStack) -> str:
     def connect(address: Any, _options: Any) -> Any:
         return server.connect_directly() if tuple(address[:2]) == ("127.0.0.1", server.port) else None
 
-    deferral = Deferral(server.interrupt_thread)
-    cleanup.enter_context(deferral.installed())
     try:
-        cleanup.enter_context(clients_connected(connect, deferral))
+        cleanup.enter_context(clients_connected(connect, server.interrupt_thread))
     except UnknownDriver as error:
         raise UsageError(f"--direct does not support the installed version of the driver: {error}") from error
     # Not `server.uri`, which asks for a direct connection to one member.

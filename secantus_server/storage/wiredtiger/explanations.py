@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from secantus_server.errors import CommandError
-from secantus_server.storage.errors import DAMAGED, REFUSED, StorageError
+from secantus_server.storage.errors import DAMAGED, DISK_FULL, REFUSED, StorageError, disk_full
 from secantus_server.storage.tables import NAMES
 
 # WiredTiger's codes, from its header.
@@ -21,7 +21,6 @@ _PREFIX: Final = re.compile(r"^\[.*?\[ERROR\]: (?:__\w+, \d+: )?")
 _VERSION: Final = re.compile(
     r"unsupported WiredTiger|incompatible|[Vv]ersion.*(?:minimum|only supports)|(?:minimum|only supports).*version"
 )
-_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MISSING: Final = (errno.ENOENT, errno.ENOTDIR)
 _FAILED_IO, _NO_MEMORY = REFUSED
 #: What the operating system can refuse without damage to a file: the code and the wording of the error, and what to do.
@@ -48,8 +47,8 @@ def explain(code: int, cause: int, first: str, detail: str, name: str) -> Comman
             14031,
             "The in-memory store is full: nothing more can be written until data is removed; raise the cache size or use a storage path.",
         )
-    if code in _DISK_FULL:
-        return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
+    if code in DISK_FULL:
+        return disk_full()
     if code == errno.EBUSY:
         return StorageError("The storage directory is in use by another server.", 98)
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -60,7 +59,7 @@ def explain(code: int, cause: int, first: str, detail: str, name: str) -> Comman
 
 def _refusal(reason: int, *, fatal: bool) -> StorageError | None:
     """Return the exception for what the operating system has refused; None if it has not."""
-    if reason in _DISK_FULL:
+    if reason in DISK_FULL:
         return StorageError("The disk is full and the storage engine has stopped: make room and restart the server.", 14031, fatal=True)
     if reason not in _REFUSALS:
         return None

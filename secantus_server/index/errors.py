@@ -14,8 +14,8 @@ class DuplicateKey(Exception):
     Arguments:
         index: the index's name.
         pattern: its key pattern.
-        values: the values of the document that could not be written, in the pattern's order. With a collation, strings are replaced by their
-            sort keys in hexadecimal digits.
+        values: the values of the document that could not be written, in the pattern's order. If the index has a collation, each string
+            is replaced by its sort key in hexadecimal digits.
         collation: the index's complete collation, or None.
         key: the duplicate key string.
     """

@@ -126,8 +126,8 @@ class GrowingRings:
         """Return the next ring.
 
         Arguments:
-        count: returns the number of index entries in some intervals; it stops counting at its second argument.
-        found: the number of documents that the previous ring contained.
+            count: returns the number of index entries in some intervals; it stops counting at its second argument.
+            found: the number of documents that the previous ring contained.
         """
         spec, near, scale = self.index.spec, self.near, self.scale
         slack = _SLACK if near.spherical else 0.0

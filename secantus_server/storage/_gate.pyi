@@ -26,7 +26,7 @@ class Gate:
     def close(self, timeout: float | None) -> None:
         """Block new transactions and wait for the running ones to end."""
     def abort_idle(self) -> None:
-        """Roll back the transactions that are open while no command uses them."""
+        """Roll back the open transactions that no command is using."""
 
     def open(self) -> None:
         """Let new transactions begin."""

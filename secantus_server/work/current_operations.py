@@ -1,4 +1,4 @@
-"""The documents of `$currentOp` and currentOp: running commands, idle connections, and idle cursors.
+"""The documents of `$currentOp` and currentOp for running commands, idle connections, and idle cursors.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
 """
@@ -28,12 +28,12 @@ from secantus_server.work.inactive_transactions import (
 )
 from secantus_server.work.profile_entries import operation_name
 
-# With `truncateOps`, a larger command is reported as a string truncated to this length.
+# With `truncateOps`, a longer command is reported as a string truncated to this length.
 MAX_COMMAND_BYTES = 1000
 
 
 def current_operations(services: Services, options: Mapping[str, Any], users: Users | None = None) -> list[dict[str, Any]]:
-    """Return a document for each running command and inactive transaction, and for idle connections and cursors if requested.
+    """Return a document for each running command and inactive transaction, and for idle connections and idle cursors if requested.
 
     Arguments:
         options: the options of `$currentOp`. `localOps` and `targetAllNodes` have no effect because there is only one node.

@@ -42,7 +42,7 @@ class Writer(StagedWrites, Protocol):
         Arguments:
             documents: the client's documents, of which those in [start, stop) are stored.
             make_timestamp: see `prepare_document`.
-            check: raises if the operation was killed or timed out.
+            check: raises an error if the operation was killed or timed out.
 
         Returns:
             `stop` and None, or the index of the document that failed and its error.
@@ -76,7 +76,7 @@ class Writer(StagedWrites, Protocol):
         """Store all documents of another collection, in the same order.
 
         Arguments:
-            check: raises if the operation was killed or timed out.
+            check: raises an error if the operation was killed or timed out.
 
         Raises:
             CommandError: as `insert`.

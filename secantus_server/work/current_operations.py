@@ -88,7 +88,7 @@ def _running(services: Services, operation: Operation, *, truncate: bool) -> dic
 
 
 def _waits(services: Services, operation: Operation) -> bool:
-    """Return whether an operation waits for fsyncUnlock, or for the end of a transaction or of a collection change."""
+    """Return whether an operation waits for fsyncUnlock, or for the end of a transaction or a collection change."""
     return operation.thread in services.fsync_lock.waiting or operation.thread in services.sessions.transactions.namespaces.waiting
 
 
@@ -98,7 +98,7 @@ def _shortened(command: dict[str, Any]) -> dict[str, Any]:
 
 
 def _connection(services: Services, client: ClientInfo | None, connection_id: int) -> dict[str, Any]:
-    """Return the fields of a connection; the connection may close while its command runs."""
+    """Return the fields that describe a connection. `client` is None if the connection closed while its command runs."""
     shown = {"type": "op", "host": services.topology.address, "desc": f"conn{connection_id}", "connectionId": connection_id}
     return {**shown, **client_fields(client)}
 

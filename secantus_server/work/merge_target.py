@@ -61,7 +61,7 @@ class MergeTarget:
 
         Raises:
             CommandError: 11000, 121, or another error of the write.
-            WriteConflict: if the transaction must be retried.
+            WriteConflict: the transaction must be retried.
         """
         if self.writer is None:
             raise MissingCollection(*self._namespace)
@@ -75,7 +75,7 @@ class MergeTarget:
 
         Raises:
             CommandError: 11000, 121, or another error of the write.
-            WriteConflict: if the transaction must be retried.
+            WriteConflict: the transaction must be retried.
         """
         assert self.writer is not None, "it was found in a collection"
         self.writer.update(found[1], new, found[0], entry)

@@ -73,7 +73,7 @@ def _replace_measurements(request: Request, transaction: CatalogTransaction, col
 
     Raises:
         CommandError: 166 if the target is another kind of view, 7268700 if it is an ordinary collection, 2 for a measurement without a
-        time.
+            time.
     """
     if not collection.is_timeseries:
         check_not_view(collection)

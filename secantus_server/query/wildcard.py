@@ -76,7 +76,7 @@ class ExpandedIndex(Index):
 
 
 def _expanded(collection: Collection, base: Index, path: str | None, several: bool) -> ExpandedIndex:
-    """Return the expanded index. The collection caches it until documents with arrays at further paths are written."""
+    """Return the expanded index, which is cached in the collection. An array at a new path makes the cached object obsolete."""
     key = (base.ident, path, several, base.multikey, len(base.marks))
     known = collection.expanded_indexes
     found: ExpandedIndex | None = known.get(key)

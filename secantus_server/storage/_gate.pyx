@@ -64,7 +64,7 @@ cdef class Gate:
         return 0
 
     def wake_at(self, size_t changed, wake):
-        """Call `wake` once when `changed` reaches a value, in the committing thread.
+        """Register a function that is called once, in the committing thread, when `changed` reaches a value.
 
         Arguments:
             wake: the callback; it must not raise.

@@ -56,7 +56,7 @@ class RecoveryUnit(Session):
     def rewrite_left_pages(self) -> None:
         """Configure the session for sweep(): WiredTiger evicts each page that the session leaves, which frees the page's removed keys."""
     def sweep(self, table: int, lower: bytes, upper: bytes | None, limit: int) -> tuple[bytes | None, int]:
-        """Read the first `limit` entries of [lower, upper), without the GIL, so that their pages are rewritten."""
+        """Visit the first `limit` entries of [lower, upper), without the GIL. WiredTiger rewrites their pages."""
     def scan(self, table: int, lower: bytes, upper: bytes | None, reverse: bool = False) -> Cursor:
         """Return a scan of [lower, upper) in key order or in reverse order.
 

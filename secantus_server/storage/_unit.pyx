@@ -263,7 +263,7 @@ cdef class RecoveryUnit(Session):
         self.fail(self.handle.reconfigure(self.handle, b"debug=(release_evict_page=true)"))
 
     def sweep(self, int table, bytes lower, bytes upper, int limit):
-        """Read the first `limit` entries of [lower, upper), without the GIL, so that their pages are rewritten.
+        """Visit the first `limit` entries of [lower, upper), without the GIL. WiredTiger rewrites their pages; see rewrite_left_pages().
 
         This bypasses the gate, because it neither returns nor changes data. Returns the last key visited, after which to continue (None at
         the end of the range), and the size of the visited entries in bytes.

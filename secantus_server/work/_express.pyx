@@ -243,7 +243,7 @@ cdef class Express:
         return documents
 
     cdef Index point_index(self, collection):
-        """Return the unique index that the query uses, like `query.point.point_index`, and write the key to look up to `key`."""
+        """Return the unique index that the query uses, like `query.point.point_index`. Write the lookup key to `self.key`."""
         cdef Element field
         cdef const uint8_t* cursor = first_element(self.message.parts.query.value)
         cdef Index index

@@ -75,7 +75,7 @@ class IndexKind(Protocol):
         """Return a checked definition in the form that the given MongoDB release stores.
 
         Raises:
-            CommandError: with MongoDB's code, for values of this kind's options.
+            CommandError: with MongoDB's code, if an option of this kind has an invalid value.
         """
         return spec
 

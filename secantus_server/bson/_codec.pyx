@@ -183,8 +183,8 @@ cdef str decode_name(const char* name, Py_ssize_t length):
     return known
 
 
-# Set when a decoded document has duplicate field names. `decode_unique_document` and `decode_command` reset and check it. Guarded by the
-# GIL.
+# Set when a decoded document has duplicate field names. `decode_unique_document` and
+# `decode_command` reset and check it. Guarded by the GIL.
 cdef bint met_duplicate = False
 
 
@@ -258,7 +258,7 @@ cdef dict decode_command(const uint8_t* doc):
 
 
 def decode_unique(bytes data not None):
-    """Decode a document from a client, and refuse duplicate field names, of which `decode` would silently drop all but one value.
+    """Decode a document from a client, and refuse duplicate field names, because `decode` would silently drop values.
 
     Arguments:
         data: BSON that `validate` accepted.

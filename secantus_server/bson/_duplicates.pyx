@@ -8,7 +8,7 @@ from secantus_server.bson._raw cimport Element, first_element, next_element
 
 from secantus_server.errors import CommandError, not_supported
 
-# The stage-specific error codes of the stages that have one for duplicate fields, by stage name.
+# By stage name: the error code for a duplicate field, for stages with a specific code.
 cdef dict DUPLICATE_CODES = {"$lookup": 40413, "$out": 40413, "$merge": 40413, "$planCacheStats": 9, "$sort": 7472500}
 
 

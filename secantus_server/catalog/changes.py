@@ -15,7 +15,7 @@ from secantus_server.storage.lifetime import Lifetime
 
 @dataclass
 class CatalogChanges:
-    """The catalog changes of one transaction, which writes the rows and applies the changes in memory after its commit.
+    """The catalog changes of one transaction. The rows are written in the transaction; memory is updated after the commit.
 
     Arguments:
         unit: the transaction's recovery unit.

@@ -106,7 +106,7 @@ def shown_options(view: dict[str, Any]) -> dict[str, Any]:
 
 
 def default_index(timeseries: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the index that is created on a new collection's buckets, by the series and the time; None without a metaField."""
+    """Return the index on series and time that a new collection's buckets get, or None without a metaField."""
     meta, time = timeseries.get("metaField"), timeseries["timeField"]
     if meta is None:
         return None

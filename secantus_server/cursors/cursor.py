@@ -15,8 +15,8 @@ from secantus_server.storage import RecoveryUnit
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 DEFAULT_FIRST_BATCH = 101
-# A scan stops this far below the byte limit, because its last document may exceed the limit. Such a document is held back for the next
-# batch.
+# A scan stops this far below the byte limit, because its last document may exceed the limit.
+# Such a document is held back for the next batch.
 _ROOM = 64 * 1024
 
 
@@ -126,8 +126,8 @@ class Cursor:
         """Return the next batch, read in another transaction.
 
         If the cursor's limit makes a batch smaller than requested, the cursor is exhausted. If a batch of the requested size reaches the
-        limit, the cursor stays open until the next (empty) batch, as in MongoDB since 5.0. Drivers that know the limit send killCursors
-        instead.
+        limit, the cursor stays open until the next (empty) batch, as in MongoDB since 5.0. Drivers
+        that know the limit send killCursors instead.
         https://github.com/mongodb/specifications/blob/master/source/find_getmore_killcursors_commands/find_getmore_killcursors_commands.md
 
         Arguments:

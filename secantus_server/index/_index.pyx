@@ -65,11 +65,11 @@ cdef class Index:
         generator: makes the keys from the values at the index's paths; None for a kind whose keys are made differently.
         partial_filter: the match expression that a document must match to be indexed, or None.
         multikey: whether some document has several keys.
-        guard: raises for a document that cannot be indexed; None accepts all.
+        guard: raises an error for a document that cannot be indexed; None accepts all documents.
         extract: returns the keys of a document if `generator` is None; None for a kind that stores no entries.
 
-    `marks`: for a wildcard index, the keys that name the paths with arrays; writers add to it before they commit, and nothing is removed.
-    `knows_marks`: whether `marks` is complete; an index that is read from the store as multikey needs `read_marks`.
+    `marks`: the keys of a wildcard index that name the paths with arrays. Writers add marks before they commit; marks are never removed.
+    `knows_marks`: whether `marks` is complete. An index that is loaded from the store as multikey needs `read_marks`.
     """
 
     def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None, extract=None):

@@ -8,15 +8,15 @@ one entry, an `applyOps`, and the key of their row is the timestamp of the last 
 Because most entries are never read, a row is *packed*: data that its changes share is stored once, and a reader encodes the entries. All
 numbers are little-endian:
 
-    int32   0 if each change has an entry, -1 for inserts that share one. No BSON document begins with these numbers: a row without them
-            is a plain sequence of entries, as of commands
+    int32   0 if each change has an entry, -1 for inserts that share one. No BSON document begins with these numbers: a row that begins
+            otherwise is a plain sequence of entries, such as those of commands
     int32   the number of changes
     int64   the wall clock time in milliseconds since the epoch
     document  the collection's `ns` and `ui`
     document  the `lsid` of a retryable write, or int32 0. After a document:
       int64   its `txnNumber`
       int32   the statement id of the first change
-      int32   the id of the last statement; all further changes belong to it
+      int32   the id of the last statement, to which all further changes belong
       uint64  the timestamp of the write's previous entry, or 0
     and for each change:
       uint8   the letter of its `op`
@@ -61,7 +61,7 @@ cdef class Chain:
         lsid: the session's id, an encoded document of `id` and `uid`.
         number: the `txnNumber`.
         statement: the id of the first statement.
-        last: the id of the last statement; all further changes belong to it.
+        last: the id of the last statement, to which all further changes belong.
         previous: the timestamp of the write's previous entry, or None.
     """
 

@@ -76,7 +76,7 @@ class Rows:
 
         Arguments:
             unit: the recovery unit; its transaction has begun.
-            check: called for each row; it raises if the operation was interrupted.
+            check: called for each row; it raises an error if the operation was interrupted.
         """
         names, prefix = self._selection
         next_stamp = self.position + 1
@@ -97,13 +97,13 @@ class Rows:
 def first_key(unit: RecoveryUnit, stamp: int) -> bytes:
     """Return the key of the last row at or before a timestamp, which may contain its entry.
 
-    Return the timestamp's own key if no row exists.
+    Return the timestamp's own key if no such row exists.
     """
     key = _KEY.pack(stamp)
     before = unit.scan(OPLOG, b"", key + b"\0", reverse=True)
     found = next(before, None)
     before.close()
-    # The row may end before the timestamp. Reading it in vain is cheap.
+    # The row may end before the timestamp. An unnecessary read is cheap.
     return key if found is None else found[0]
 
 

@@ -110,7 +110,7 @@ class WriteSignal:
             watch.spring()
 
     def publish(self, commands: Iterable[Any], writes: Sequence[tuple[bytes, Any]]) -> None:
-        """Notify the watches of a commit. Call it after the commit, and before its timestamp becomes the newest one.
+        """Notify the watches of a commit. Call this after the commit, and before the commit's timestamp becomes the newest one.
 
         Arguments:
             commands: the changes of collections and databases; their `namespace` is "db.$cmd".

@@ -19,8 +19,8 @@ from secantus_server.bson.shell import shell_text
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
 
-# Upper bound on the number of ranges that the points of several fields (such as long $in lists) are multiplied to. The fields after that
-# are left unbounded.
+# Upper bound on the number of ranges. The number is the product of the numbers of points of the leading fields, such as long $in lists.
+# Fields that would exceed the bound are left unbounded.
 MAX_RANGES = 2000
 _LOWEST, _HIGHEST = b"\0", b"\xff"
 
@@ -66,7 +66,7 @@ class FieldInterval(NamedTuple):
         return f"{'[' if self.low_included else '('}{self.low_end}, {self.high_end}{']' if self.high_included else ')'}"
 
     def reversed(self) -> FieldInterval:
-        """Return the interval with its ends swapped; explain shows a descending field's interval so."""
+        """Return the interval with its ends swapped, which is the form that explain shows for a descending field."""
         return FieldInterval(self.high, self.high_included, self.low, self.low_included, self.high_end, self.low_end)
 
     @property

@@ -104,7 +104,7 @@ class _Trial:
         return self._scope.open(scan)
 
     def check(self) -> None:
-        """Raise if the operation was interrupted or the trial has exceeded its keys. Scans call this regularly."""
+        """Raise an error if the operation was interrupted or the trial has exceeded its keys. Scans call this regularly."""
         self._scope.check()
         scan = self._plan.scan
         if scan is not None and scan.keys_examined > self._keys:

@@ -56,7 +56,7 @@ def _is_unlisted(query: CanonicalQuery) -> bool:
 
 
 class WithMetadata(Source):
-    """A plan that sets the metadata that the query needs when a document is read.
+    """A plan whose documents set the metadata that the query needs when they are read.
 
     Arguments:
         plan: the query's plan.

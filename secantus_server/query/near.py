@@ -126,7 +126,7 @@ class GrowingRings:
         """Return the next ring.
 
         Arguments:
-            count: returns the number of index entries in some intervals; it stops counting at its second argument.
+            count: a function of some intervals and a maximum; it returns the number of index entries in the intervals, up to the maximum.
             found: the number of documents that the previous ring contained.
         """
         spec, near, scale = self.index.spec, self.near, self.scale

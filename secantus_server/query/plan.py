@@ -62,7 +62,7 @@ class Source(Protocol):
         """Return the first document with its RecordId, or None.
 
         Arguments:
-            check: called regularly; it raises if the operation was interrupted.
+            check: called regularly; it raises an error if the operation was interrupted.
         """
         scope = ReadScope(unit, check)
         try:

@@ -1,4 +1,4 @@
-"""The plan cache, which maps the shapes of queries that several indexes could serve to their plans.
+"""The plan cache. It maps plan cache shapes to plans, for queries that several indexes could serve.
 
 https://www.mongodb.com/docs/manual/core/query-plans/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/planCacheStats/

@@ -34,7 +34,7 @@ class QuerySettings:
         return {f"{hint['ns']['db']}.{hint['ns']['coll']}": hint["allowedIndexes"] for hint in hints}
 
     def check(self) -> None:
-        """Raise if the queries of the shape are rejected.
+        """Raise an error if queries of the shape are rejected.
 
         Raises:
             CommandError: 411 QueryRejectedBySettings.

@@ -10,8 +10,7 @@ keys of the other tables freely, except that a key of META must not begin with a
         for key, value in unit.scan(RECORDS, lower, upper): ...
 
 - **RecoveryUnit**: `begin commit rollback in_transaction`, `get put insert remove truncate scan`, `drop_ident`. A transaction reads from
-one
-  snapshot of the store. On WriteConflict, roll back and retry. A thread has at most one transaction at a time. A cursor has no open
+  one snapshot of the store. On WriteConflict, roll back and retry. A thread has at most one transaction at a time. A cursor has no open
   transaction between two batches.
 - **Cursor**, from `scan(table, lower, upper, reverse)`: iterate, `seek_at(key)`, `seek_past(key)`, `close()`. A scan ends with its
   transaction; to continue, open a new scan in the next transaction and seek past the last key. Compiled loops use `next_raw` and `seek` of

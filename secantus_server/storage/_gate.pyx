@@ -5,8 +5,8 @@ A transaction enters the gate when it begins and leaves it when it ends. Each co
 this code holds the GIL throughout. `waits` is only used while the gate is closed. Locking:
 
 - the GIL guards `running`, `entered` (the number of transactions ever begun), `idle`, `changed` and `closed`;
-- `waits` blocks the threads that wait for `running` or `closed` to change; the wait also ends if their operation is interrupted (see
-`waiting`);
+- `waits` blocks the threads that wait for `running` or `closed` to change; the wait also ends if
+  their operation is interrupted (see `waiting`);
 - Engine.exclusive() holds a lock, so that only one thread at a time closes the gate.
 """
 

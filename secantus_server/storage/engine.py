@@ -134,8 +134,8 @@ class Engine:
         Raises StorageError if the directory is in use by another process or cannot be used; CommandError(14031) if the disk is full.
         """
         if path == configuration.MEMORY_PATH:
-            # The name must be unique, because WiredTiger opens each name only once per process. An in-memory store does not use it
-            # otherwise.
+            # The name must be unique, because WiredTiger opens each name only once per process.
+            # An in-memory store does not use it otherwise.
             name = f"{configuration.MEMORY_PATH}{secrets.token_hex(8)}".encode()
             size = configuration.memory_size_mb(cache_size_mb)
             connection = Connection(name, configuration.memory_config(size, session_max), True)
@@ -279,7 +279,7 @@ class Engine:
             self.checkpoints += 1
 
     def _write_checkpoint(self) -> None:
-        """Write a checkpoint. If the operating system refused an earlier checkpoint, raise again, because WiredTiger would crash."""
+        """Write a checkpoint. If the operating system refused an earlier one, raise that error again, because WiredTiger would crash."""
         if self._refused is None:
             try:
                 return self._with_unit(RecoveryUnit.checkpoint)

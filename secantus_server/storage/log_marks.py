@@ -3,8 +3,8 @@
 WiredTiger treats an unreadable log record as the end of the log. The marks distinguish damage from the end. The file is mapped into memory,
 so recording the log's end after each commit costs a few nanoseconds. Like the log itself, the record survives the end of the process.
 
-The file also reserves the directory: the process that has opened the directory holds a lock on the file (flock), which ends with the
-process.
+The file also reserves the directory: the process that has opened the directory holds a lock on
+the file (flock), which ends with the process.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ class LogMarks:
         self.directory = directory
         path = directory / NAME
         try:
-            # The mapping uses a duplicate of another descriptor. The lock has this separate descriptor, so that a forked child can close
-            # it.
+            # The mapping uses a duplicate of another descriptor. The lock has this separate
+            # descriptor, so that a forked child can close it.
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise _unusable(error) from error

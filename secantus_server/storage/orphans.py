@@ -16,8 +16,8 @@ from secantus_server.system._clock import monotonic
 
 #: The number of keys removed in one transaction, which takes about a quarter of a millisecond. A restore may wait that long.
 _BATCH: Final = 256
-#: The number of keys removed before their pages are rewritten. Rewriting also reads about as many live entries, and takes about a
-#: millisecond.
+#: The number of keys removed before their pages are rewritten. Rewriting also reads about as
+#: many live entries, and takes about a millisecond.
 _SWEEP_AFTER: Final = 2048
 _NO_LIMIT: Final = (1 << 31) - 1
 

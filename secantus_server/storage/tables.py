@@ -14,6 +14,6 @@ META: Final = 4
 NAMES: Final = ("catalog", "records", "index_entries", "oplog", "meta")
 #: The tables whose keys begin with the ident of a collection or an index.
 WITH_IDENTS: Final = (RECORDS, INDEX_ENTRIES)
-#: The tables that a restore rewrites key by key. A restore truncates the oplog, and does not change `meta`, which is about the store
-#: itself.
+#: The tables that a restore rewrites key by key. A restore truncates the oplog, and does not
+#: change `meta`, which describes the store.
 WITH_UNDO: Final = (CATALOG, RECORDS, INDEX_ENTRIES)

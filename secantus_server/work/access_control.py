@@ -75,8 +75,8 @@ class AccessControl:
             user = find_user(self._services, db, name)
             if user is None or user.get("userId") != user_id or not self.log_in(client, user):
                 self.log_out(client)
-                # Remember the user: the restore of a snapshot may make it valid again. A user that is created again by a command has a new
-                # id.
+                # Remember the user: the restore of a snapshot may make it valid again. A user
+                # that is created again by a command has a new id.
                 client.lost_user = known
         if not client.users:
             is_first = is_loopback(client.address[0]) and not any(has_documents(self._services, one) for one in (USERS, ROLES))

@@ -187,8 +187,8 @@ def _wait(request: Request, user: str = "") -> None:
     """Delay a login if many logins of the same user or from the same address have failed.
 
     Raises:
-        CommandError: 18 AuthenticationFailed if too many logins are already waiting; the interruption's error if the operation is
-            interrupted.
+        CommandError: 18 AuthenticationFailed if too many logins are already waiting; the
+            interruption's error if the operation is interrupted.
     """
     delay_s = request.services.throttle.take_turn(request.client.address[0], user)
     if delay_s is None:

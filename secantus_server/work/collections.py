@@ -37,7 +37,7 @@ def create_collection(
 
     Arguments:
         if_missing: whether to return an existing collection of this name unchanged instead of raising an error.
-        work: the unit of work that creates the collection; None means a new unit of work.
+        work: the unit of work that creates the collection; None means the server's unit of work.
         uuid: the UUID of the collection; None means a new UUID.
 
     Raises:

@@ -1,4 +1,4 @@
-"""explain for pipelines, which are those of aggregate and of every read of a view."""
+"""explain for pipelines, for aggregate and for every read of a view."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ class IndexUsage(NamedTuple):
         namespace: the full name of the index's collection.
         key: the key pattern as text.
         uses: how often a plan has read the index.
-        serves_otherwise: whether the index may be needed even if no plan reads it, because it is unique, is a TTL index, or stores no
-            entries.
+        serves_otherwise: whether the index may be needed even if no plan reads it, because it is
+            unique, is a TTL index, or stores no entries.
     """
 
     namespace: str

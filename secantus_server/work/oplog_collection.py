@@ -89,7 +89,7 @@ class OplogSource(Plan):
             raise CommandError(2, "error processing query: planner returned error: bad hint: the oplog has no index")
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         self.entries = scope.open(OplogDocuments(self.query, scope.check))
         return self.entries if self.query.sort is None else SortedEntries(self.entries, self.query)
 

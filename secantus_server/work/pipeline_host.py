@@ -100,8 +100,8 @@ class ServerHost:
         found = self._collection(db, collection)
         if found is None or not found.search_indexes:
             return []
-        # Here and below, the search modules are imported on first use: few servers need them, and a module-level import would slow every
-        # start.
+        # Here and below, the search modules are imported on first use: few servers need them, and
+        # a module-level import would slow every start.
         shown_search_index = import_late("secantus_server.work.search.indexes").shown_index
         return [shown_search_index(index) for index in found.search_indexes]
 

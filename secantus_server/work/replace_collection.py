@@ -72,8 +72,8 @@ def _replace_measurements(request: Request, transaction: CatalogTransaction, col
     """Replace the buckets of a time-series collection; create the collection if needed.
 
     Raises:
-        CommandError: 166 if the target is another kind of view, 7268700 if it is an ordinary collection, 2 for a measurement without a
-            time.
+        CommandError: 166 if the target is another kind of view, 7268700 if it is an ordinary
+            collection, 2 for a measurement without a time.
     """
     if not collection.is_timeseries:
         check_not_view(collection)

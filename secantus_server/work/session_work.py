@@ -141,8 +141,8 @@ class SessionWork:
         """Check that the transaction, which has just begun, reads the state at a given time.
 
         Raises:
-            CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 238 if data was written after the time; the errors of
-            `changes_since`.
+            CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 238 if data was written
+                after the time; the errors of `changes_since`.
         """
         check_snapshot_time(self._services, wanted)
         if changes_since(self._services, self._unit, stamp_of(wanted)):

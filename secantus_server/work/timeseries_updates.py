@@ -24,8 +24,8 @@ def update_of_buckets(request: Request, collection: Collection | None, spec: dic
         spec: the validated statement.
 
     Raises:
-        CommandError: 72 InvalidOptions if the statement involves more than the metadata, 263 in a session's transaction, 26
-        NamespaceNotFound.
+        CommandError: 72 InvalidOptions if the statement involves more than the metadata, 263 in
+            a session's transaction, 26 NamespaceNotFound.
     """
     if collection is None or not collection.is_timeseries:
         raise CommandError(26, "the time-series collection was dropped during an update")

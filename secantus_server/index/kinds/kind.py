@@ -84,7 +84,7 @@ class IndexKind(Protocol):
         return spec
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator | None:
-        """Return the generator that makes keys from the values at the index's paths, or None if the kind does not make its keys so."""
+        """Return the generator that makes keys from the values at the index's paths, or None if the kind has other keys or none."""
         return None
 
     def extractor(self, spec: dict[str, Any]) -> Extractor | None:

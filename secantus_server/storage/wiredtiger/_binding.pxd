@@ -60,7 +60,7 @@ cdef class Session:
     cdef readonly bint in_transaction
     # The error code of a failed operation in the transaction, or 0. After a failure, WiredTiger rolls back instead of committing.
     cdef int failure
-    # Changes when a transaction begins or ends. A scan detects by it that its position is no longer valid.
+    # A counter that changes when a transaction begins or ends, by which a scan detects that its position is no longer valid.
     cdef uint64_t generation
 
     cdef void end_session(self) noexcept

@@ -475,8 +475,8 @@ cdef class Session:
     cdef void give_back(self, int table, WT_CURSOR *handle) noexcept:
         """Return a scan cursor to the pool for the next scan.
 
-        Any thread may call this, for example during garbage collection. Therefore it does not use the session; the next user resets the
-        cursor.
+        Any thread may call this, for example during garbage collection. Therefore it does not use
+        the session; the next user resets the cursor.
         """
         cdef Handles *spare = &self.spare[table]
         cdef WT_CURSOR **items
@@ -495,7 +495,7 @@ cdef class Session:
         """Reset the positions of the writers, so that they pin no pages.
 
         A rollback resets them, but a commit does not. A page cannot be split while an idle session is positioned on it. Once the page is
-        large, each writer to it would wait some milliseconds for the split in vain.
+        large, each writer to it would wait some milliseconds without a split.
         """
         cdef int table
         for table in range(TABLE_COUNT):

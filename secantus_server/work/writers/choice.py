@@ -23,11 +23,11 @@ def open_writer(
     """Return a writer of a collection's documents. Its writes are staged for the transaction's commit.
 
     Arguments:
-        collection: the collection in the transaction's catalog. For a time-series collection, this is the view, not the buckets'
-            collection.
+        collection: the collection in the transaction's catalog. For a time-series collection,
+            this is the view, not the buckets' collection.
         bypass_validation: whether to skip the collection's validator.
-        replicated: whether to write oplog entries. Writes to the collection of users never have entries, because the oplog would contain
-            credentials.
+        replicated: whether to write oplog entries. Writes to the collection of users never have
+            entries, because the oplog would contain credentials.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction if a session's transaction writes to a capped collection; 72 if the validator

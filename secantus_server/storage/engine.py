@@ -55,12 +55,9 @@ def _wait_on() -> None:
 class Engine:
     """An open store, created by Engine.open(). `in_memory` tells whether the store ends with the process.
 
-    Locking:
-    - The gate (see `_gate`) separates transactions from a thread with exclusive access.
-    - The exclusive lock lets only one thread at a time close the gate. It also guards the snapshots.
-    - The ident lock guards the idents.
-    - The purge lock prevents purges from running at the same time as each other or as close().
-    - The pool (a list) and the orphans (a deque) need no lock, because their single operations are atomic.
+    Locking: the gate (see `_gate`) separates transactions from a thread with exclusive access. The exclusive lock lets only one thread at a
+    time close the gate, and guards the snapshots. The ident lock guards the idents. The purge lock prevents a purge during another purge or
+    during close(). The pool (a list) and the orphans (a deque) need no lock, because their single operations are atomic.
     """
 
     #: The parts of the log that were cut off and kept when the store was opened.
@@ -134,8 +131,7 @@ class Engine:
         Raises StorageError if the directory is in use by another process or cannot be used; CommandError(14031) if the disk is full.
         """
         if path == configuration.MEMORY_PATH:
-            # The name must be unique, because WiredTiger opens each name only once per process.
-            # An in-memory store does not use it otherwise.
+            # The name of an in-memory store only needs to be unique, because WiredTiger opens each name only once per process.
             name = f"{configuration.MEMORY_PATH}{secrets.token_hex(8)}".encode()
             size = configuration.memory_size_mb(cache_size_mb)
             connection = Connection(name, configuration.memory_config(size, session_max), True)
@@ -197,10 +193,7 @@ class Engine:
             self._marks.close()
 
     def abandon(self) -> None:
-        """Abandon the store in a forked child.
-
-        The store belongs to the parent; the child's copies of the handles are neither used nor closed.
-        """
+        """Abandon the store in a forked child, which neither uses nor closes its copies of the parent's handles."""
         self._closed = True
         self._connection.abandon()
         if self._marks is not None:
@@ -559,10 +552,7 @@ class Engine:
             return restored
 
     def _write_back_when_full(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
-        """Write the contents at the snapshot back to a full store.
-
-        The capacity is doubled meanwhile; the restored data fits in the old one.
-        """
+        """Write the contents at the snapshot back to a full store, with doubled capacity. The restored data fits in the old capacity."""
         self._connection.reconfigure(configuration.cache_config(self._memory_size_mb * 2).encode())
         try:
             return self._write_back(snapshot, made)

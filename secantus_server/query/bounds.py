@@ -1,6 +1,6 @@
 """Index bounds, which describe the part of an index that a query reads.
 
-A predicate on one path is translated to intervals of key strings. The intervals of an index's fields are combined to ranges of the
+A predicate on one path is translated to intervals of key strings. The intervals of an index's fields are combined into ranges of the
 index's entries. Bounds never exclude a match. Bounds are exact if they include only matches.
 """
 

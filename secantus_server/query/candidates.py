@@ -281,7 +281,7 @@ def _cost(node: Any) -> int:
 
 
 def _nested(paths: set[str]) -> bool:
-    """Return whether one path is a prefix of another. If so, the values at the paths cannot be combined to a document."""
+    """Return whether one path is a prefix of another. If so, the values at the paths cannot be combined into a document."""
     return any(other.startswith(f"{path}.") for path in paths for other in paths)
 
 

@@ -171,7 +171,7 @@ def log_in(request: Request, user: dict[str, Any]) -> bool:
 
 
 def _fail(request: Request, why: str, conversation: Conversation | None = None) -> None:
-    """Log and count a failed login. The log line contains only the name from the data that the client sent."""
+    """Log and count a failed login. The log line contains the user name, but no other data from the client."""
     who = "a client" if conversation is None else _printable(f"{conversation.user}@{conversation.db}")
     host = request.client.address[0]
     request.services.log.warning(f"Authentication of {who} failed: {why} (from {host}, conn{request.client.connection_id}).")

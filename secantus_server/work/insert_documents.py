@@ -138,7 +138,7 @@ class _Chunk:
         return count
 
     def refused(self, error: CommandError) -> WriteErrors:
-        """Return the write errors of a chunk of which no document was inserted because the store ran out of space."""
+        """Return the chunk's write errors after the store ran out of space, so that none of its documents was inserted."""
         stop = self.reached = self._stop
         return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
 

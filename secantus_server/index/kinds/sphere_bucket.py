@@ -25,7 +25,7 @@ class SphereBucket(Sphere):
     near_stage = None
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse fields outside a bucket's `data`. They can only occur in a restore, which creates indexes on buckets directly.
+        """Refuse fields outside a bucket's `data`. A restore may define such fields, because it creates indexes on buckets directly.
 
         Raises:
             CommandError: 67 CannotCreateIndex.

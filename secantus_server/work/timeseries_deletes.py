@@ -1,4 +1,4 @@
-"""Deletion of measurements, which changes or removes their buckets.
+"""Deletes measurements, which changes or removes their buckets.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#updates-and-deletes
 """
@@ -94,7 +94,7 @@ class MeasurementDeletion:
         """Delete all matching measurements in batches of buckets; return the number of deleted measurements.
 
         Raises:
-            CommandError: if the operation was interrupted; measurements already deleted stay deleted.
+            CommandError: the operation was interrupted. Measurements that are already deleted stay deleted.
         """
         request = self._request
         check = request.operation.check
@@ -108,7 +108,7 @@ class MeasurementDeletion:
                 return total
 
     def _delete_batch(self, transaction: Transaction, targets: Targets) -> tuple[int, int]:
-        """Delete the matching measurements in one batch of buckets; return the numbers of buckets and of deleted measurements."""
+        """Delete the matching measurements in one batch of buckets; return the numbers of processed buckets and of deleted measurements."""
         found = targets.read(transaction)
         if targets.collection is None or not found:
             return len(found), 0

@@ -1,4 +1,4 @@
-"""Secondary indexes of time-series collections. Each is stored as an index on the buckets and shown as one on the measurements.
+"""Secondary indexes of time-series collections. Each is stored as an index on the buckets and shown as an index on the measurements.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -13,12 +13,12 @@ from secantus_server.mql.collation import parse_collation
 from secantus_server.query.bucket_filters import META, bounds_of, renamed
 from secantus_server.work.timeseries_buckets import bucket_key, measurement_key
 
-# The kinds of indexes that are allowed only on the metadata.
+# The kinds of index that are only allowed on the metadata.
 _ONLY_METADATA = {"2d": "2d", "hashed": "Hashed"}
 
 
 def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition of the index on the buckets for a validated definition of an index on the measurements.
+    """Return the definition of the index on the buckets that implements an index on the measurements, given its validated definition.
 
     Arguments:
         collection: the time-series collection.
@@ -41,7 +41,7 @@ def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]
 
 
 def shown_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the definition of an index on the measurements; None for an index created on the buckets directly.
+    """Return the definition of an index on the measurements, or None for an index that was created directly on the buckets.
 
     Arguments:
         collection: the time-series collection.
@@ -60,7 +60,7 @@ def _check_options(spec: dict[str, Any]) -> None:
 
 
 def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Raise if an index has a kind that is not supported on buckets."""
+    """Raise an error if a field or the kind of an index is not supported on buckets."""
     for path, direction in spec["key"].items():
         if path == "$**" or path.endswith(".$**"):
             raise CommandError(7246201, "Wildcard indexes are not supported on time-series collections")
@@ -78,7 +78,7 @@ def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
 
 
 def _check_collation(collection: Collection, spec: dict[str, Any]) -> None:
-    """Check that a partial index has the collection's collation, with which its filter is evaluated."""
+    """Check that a partial index has the collection's collation, because the index's filter is evaluated with it."""
     if "collation" in spec and parse_collation(spec["collation"]) != parse_collation(collection.options.get("collation")):
         raise CommandError(85, "A partial index on a time-series collection must have the collation of the collection")
 
@@ -94,7 +94,7 @@ def _check_expiry(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
 
 
 def _bucket_condition(timeseries: dict[str, Any], partial: dict[str, Any]) -> dict[str, Any]:
-    """Return the filter on buckets for a partial filter on measurements. Queries never imply a filter on measured fields."""
+    """Return the filter on buckets for a partial index's filter on measurements."""
     clauses: list[dict[str, Any]] = []
     meta = timeseries.get("metaField")
     for path, value in partial.items():

@@ -100,6 +100,18 @@ def test_updates_of_the_metadata(series: Database[dict[str, Any]]) -> None:
     assert values(series, {"m.place": "x"}) == [1, 3, 5, 7, 9]
     series.s.update_many({}, {"$inc": {"m.s": 5}})
     assert series.s.distinct("m.s") == [5, 6]
+    # SERVER-59720
+    assert series.s.update_many({"$expr": {"$lt": ["$m.s", 6]}}, {"$rename": {"m.s": "m.r"}}).modified_count == 1
+    assert series.s.distinct("m") == [{"r": 5}, {"s": 6, "place": "x"}]
+
+
+def test_explain_of_a_delete(series: Database[dict[str, Any]]) -> None:
+    delete = {"delete": "s", "deletes": [{"q": {"m.s": 1}, "limit": 0}]}
+    plan = series.command("explain", delete, verbosity="queryPlanner")["queryPlanner"]
+    assert plan["namespace"] == f"{series.name}.system.buckets.s"
+    assert (plan["winningPlan"]["stage"], plan["parsedQuery"]) == ("DELETE", {"meta.s": {"$eq": 1}})
+    for statement in ({"q": {"v": 1}, "limit": 0}, {"q": {"m.s": 1}, "limit": 1}):
+        assert failure(series, {"explain": {"delete": "s", "deletes": [statement]}})["code"] == 238
 
 
 @pytest.mark.parametrize(
@@ -112,6 +124,7 @@ def test_updates_of_the_metadata(series: Database[dict[str, Any]]) -> None:
         {"q": {}, "u": {"$set": {"m": 1, "v": 1}}, "multi": True},
         {"q": {}, "u": {"$rename": {"m": "o"}}, "multi": True},
         {"q": {"v": 1}, "u": {"$set": {"m": 1}}, "multi": True},
+        {"q": {"$expr": {"$eq": ["$v", 1]}}, "u": {"$set": {"m": 1}}, "multi": True},
         {"q": {"$or": [{"m": 1}, {"t": START}]}, "u": {"$set": {"m": 1}}, "multi": True},
     ],
 )

@@ -222,9 +222,9 @@ VIEWLESS_TIMESERIES = difference(
     COLLECTIONS,
     "a time series X is a view over `system.buckets.X`, and both are listed, as is `system.views`",
     "it is one collection: listCollections, `$listCatalog`, `$listClusterCatalog`, dbStats, dbHash, validate and `system.views` do not "
-    "show the buckets, and renameCollection renames it",
+    "show the buckets, the cursor of a command with `rawData` does not name them, and renameCollection renames it",
     NOTES_9_0 + "#data-storage",
-    "The UUID is that of the buckets.",
+    "The UUID is that of the buckets. The name of the cursor is in SERVER-120476.",
 )
 TIMESERIES_NAMES = difference(
     "timeseries_names",

@@ -96,6 +96,8 @@ ON_DATABASE: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"explain": {"find": "c"}}, (*READERS, *DUMPERS)),
     ({"explain": {"delete": "c", "deletes": [{"q": {}, "limit": 0}]}}, WRITERS),
     (on("find"), (*READERS, *DUMPERS)),
+    (on("find", rawData=True), WRITERS),
+    ({"explain": on("find", rawData=True)}, WRITERS),
     ({"find": "system.js"}, (*READERS, *DUMPERS)),
     ({"find": "system.profile"}, (*ADMINS, *MONITORS, *DUMPERS)),
     (on("findAndModify", update={"$set": {"a": 1}}), WRITERS),

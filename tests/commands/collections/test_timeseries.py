@@ -289,3 +289,42 @@ def test_bulk_writes(series: Database[dict[str, Any]], client: MongoClient[dict[
     reply = client.admin.command({"bulkWrite": 1, "ops": ops, "nsInfo": [{"ns": f"{series.name}.s"}], "ordered": False})
     assert (reply["nErrors"], reply["nInserted"], reply["nDeleted"], reply["nModified"]) == (1, 1, 1, 1)
     assert values(series, {"m": 8}) == [20]
+
+
+def test_raw_data_are_the_buckets(series: Database[dict[str, Any]]) -> None:
+    raw: dict[str, Any] = {"rawData": True}
+    found = series.command("find", "s", batchSize=1, **raw)["cursor"]
+    assert found["ns"] == f"{series.name}.system.buckets.s"
+    (first,) = found["firstBatch"]
+    (second,) = series.command("getMore", found["id"], collection="system.buckets.s")["cursor"]["nextBatch"]
+    assert [bucket["control"]["version"] for bucket in (first, second)] == [1, 1]
+    assert series.command("count", "s", **raw)["n"] == series.command("count", "s", query={"meta.s": {"$lt": 5}}, rawData=1)["n"] == 2
+    assert series.command("distinct", "s", key="meta.s", **raw)["values"] == [0, 1]
+    assert series.command("aggregate", "s", pipeline=[{"$match": {"meta.s": 1}}], cursor={}, **raw)["cursor"]["firstBatch"] == [second]
+    assert series.command("explain", {"find": "s", **raw})["queryPlanner"]["namespace"] == found["ns"]
+    assert series.command("delete", "s", deletes=[{"q": {"_id": first["_id"]}, "limit": 1}], **raw)["n"] == 1
+    assert values(series) == [1, 3, 5, 7, 9]
+    assert series.command("insert", "s", documents=[first], **raw)["n"] == 1
+    update = {"q": {"meta.s": 0}, "u": {"$set": {"meta.s": 5}}}
+    assert series.command("update", "s", updates=[update], **raw)["nModified"] == 1
+    assert values(series, {"m.s": 5}) == [0, 2, 4, 6, 8]
+    changed = series.command("findAndModify", "s", query={"meta.s": 5}, update={"$set": {"meta.s": 6}}, new=True, **raw)["value"]
+    assert changed == {**first, "meta": {"s": 6}}
+
+
+def test_raw_indexes_and_bulk_writes(series: Database[dict[str, Any]]) -> None:
+    series.command("createIndexes", "s", indexes=[{"key": {"control.min.v": 1}, "name": "v"}], rawData=True)
+    keys = [index["key"] for index in series.command("listIndexes", "s", rawData=True)["cursor"]["firstBatch"]]
+    assert keys == [{"meta": 1, "control.min.t": 1, "control.max.t": 1}, {"control.min.v": 1}]
+    series.command("dropIndexes", "s", index="v", rawData=True)
+    assert [index["key"] for index in series.s.list_indexes()] == [{"m": 1, "t": 1}]
+    operations = [{"delete": 0, "filter": {"meta.s": 1}, "multi": False}]
+    namespaces = [{"ns": f"{series.name}.s"}]
+    assert series.client.admin.command("bulkWrite", 1, ops=operations, nsInfo=namespaces, rawData=True)["nDeleted"] == 1
+    assert values(series) == [0, 2, 4, 6, 8]
+
+
+def test_raw_data_of_other_collections(db: Database[dict[str, Any]]) -> None:
+    db.c.insert_one({"_id": 1})
+    assert db.command("find", "c", rawData=True)["cursor"]["firstBatch"] == [{"_id": 1}]
+    assert failure(db, {"find": "c", "rawData": "yes"})["code"] == 14

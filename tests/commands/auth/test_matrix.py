@@ -176,6 +176,7 @@ ON_CLUSTER: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"replSetGetConfig": 1}, (*MONITORS, *MANAGERS)),
     ({"replSetGetStatus": 1}, (*MONITORS, *MANAGERS)),
     ({"replSetInitiate": {}}, MANAGERS),
+    ({"replSetReconfig": {}}, MANAGERS),
     ({"replSetResizeOplog": 1, "size": 1000.0}, MANAGERS),
     ({"replSetStepDown": 1}, MANAGERS),
     ({"replSetStepUp": 1}, MANAGERS),

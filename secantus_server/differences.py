@@ -145,6 +145,15 @@ FACET_TOO_LARGE = difference(
     "error 146, ExceededMemoryLimit",
     CHANGES_8_3,
 )
+OPERATION_MEMORY = difference(
+    "operation_memory",
+    "9.0",
+    PIPELINES,
+    "stages and accumulators have limits of their own: error 292 or 146",
+    "`internalQueryMaxMemoryUsageBytesPerOperation`, by default 1 GB or 20 % of the memory, limits them, too",
+    NOTES_9_0,
+    "MongoDB adds up what the stages of an operation use; here each is compared with the limit. SERVER-130817 names the parameter.",
+)
 MERGE_OBJECTS_WINDOW = difference(
     "merge_objects_window",
     "8.3",
@@ -332,6 +341,6 @@ MISSING = [
     Missing("8.3", "`peakTrackedMemBytes`, `inUseTrackedMemBytes` in explain, currentOp, the profiler and the log", "no", NOTES_8_3),
     Missing("9.0", "`queryKnobs` of setQuerySettings", "an unknown field, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),
-    Missing("9.0", "A limit of the memory of one operation", "the limits of single stages", NOTES_9_0),
+    Missing("9.0", "A limit of the sum of the memory of an operation's stages", "the limit holds for each stage", NOTES_9_0),
     Missing("9.0", "A query may fail if its field becomes multikey", "it goes on", CHANGES_9_0),
 ]

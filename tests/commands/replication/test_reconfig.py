@@ -44,7 +44,7 @@ def test_a_new_version(admin: Database[dict[str, Any]]) -> None:
 
 
 def test_what_cannot_be_changed(admin: Database[dict[str, Any]]) -> None:
-    for changes, code in [
+    cases: list[tuple[dict[str, Any], int]] = [
         ({"_id": "other"}, 103),
         ({"version": 0}, 93),
         ({"version": 1.5}, 93),
@@ -58,7 +58,8 @@ def test_what_cannot_be_changed(admin: Database[dict[str, Any]]) -> None:
         ({"members": member(admin) * 2}, 238),
         ({"members": member(admin, host="other:27017")}, 238),
         ({"members": member(admin, priority=2)}, 238),
-    ]:
+    ]
+    for changes, code in cases:
         assert failure(admin, reconfigured(admin, **changes))["code"] == code, changes
     assert failure(admin, {"replSetReconfig": 1})["code"] == 14
 

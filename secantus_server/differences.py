@@ -99,6 +99,15 @@ OWN_QUERY_SETTINGS = difference(
     NOTES_9_0,
 )
 
+QUERY_SETTINGS_TIME = difference(
+    "query_settings_time",
+    "9.0",
+    QUERIES,
+    "`maxTimeMS` is an unknown field of query settings: error 40415",
+    "it is the time limit of the shape, and takes precedence over the command's; 0 removes it",
+    NOTES_9_0,
+)
+
 CHANGE_STREAM_ROLE = difference(
     "change_stream_role",
     "9.0",
@@ -107,6 +116,16 @@ CHANGE_STREAM_ROLE = difference(
     "getMore returns error 11602, with which drivers resume, if the stream's read preference is primary and the node no longer is, or the "
     "other way round",
     CHANGES_9_0,
+)
+
+AUTHENTICATED_MECHANISM = difference(
+    "authenticated_mechanism",
+    "9.0",
+    SERVER,
+    "`authenticatedMechanism` is an unknown field of usersInfo: error 40415",
+    "it is the name of an authentication mechanism. It chooses between LDAP and the stored users, so all names give the same reply here",
+    NOTES_9_0,
+    "The page does not name the code of another name: 2, BadValue.",
 )
 
 EMPTY_GROUP_FIELD = difference(
@@ -125,6 +144,15 @@ FACET_TOO_LARGE = difference(
     "error 4031700 if the document of `$facet` exceeds 100 MB",
     "error 146, ExceededMemoryLimit",
     CHANGES_8_3,
+)
+OPERATION_MEMORY = difference(
+    "operation_memory",
+    "9.0",
+    PIPELINES,
+    "stages and accumulators have limits of their own: error 292 or 146",
+    "`internalQueryMaxMemoryUsageBytesPerOperation`, by default 1 GB or 20 % of the memory, limits them, too",
+    NOTES_9_0,
+    "MongoDB adds up what the stages of an operation use; here each is compared with the limit. SERVER-130817 names the parameter.",
 )
 MERGE_OBJECTS_WINDOW = difference(
     "merge_objects_window",
@@ -222,9 +250,9 @@ VIEWLESS_TIMESERIES = difference(
     COLLECTIONS,
     "a time series X is a view over `system.buckets.X`, and both are listed, as is `system.views`",
     "it is one collection: listCollections, `$listCatalog`, `$listClusterCatalog`, dbStats, dbHash, validate and `system.views` do not "
-    "show the buckets, and renameCollection renames it",
+    "show the buckets, the cursor of a command with `rawData` does not name them, and renameCollection renames it",
     NOTES_9_0 + "#data-storage",
-    "The UUID is that of the buckets.",
+    "The UUID is that of the buckets. The name of the cursor is in SERVER-120476.",
 )
 TIMESERIES_NAMES = difference(
     "timeseries_names",
@@ -311,9 +339,8 @@ MISSING = [
     ),
     Missing("8.3", "`lockContentionMetrics` of serverStatus, and further metrics", "as in 8.2; `service` is in neither", NOTES_8_3),
     Missing("8.3", "`peakTrackedMemBytes`, `inUseTrackedMemBytes` in explain, currentOp, the profiler and the log", "no", NOTES_8_3),
-    Missing("9.0", "`authenticatedMechanism` of usersInfo", "an unknown field, error 40415", NOTES_9_0),
-    Missing("9.0", "`queryKnobs` and `maxTimeMS` of setQuerySettings", "unknown fields, error 40415", NOTES_9_0),
+    Missing("9.0", "`queryKnobs` of setQuerySettings", "an unknown field, error 40415", NOTES_9_0),
     Missing("9.0", "`$queryStats` collects by default, also of writes", "as in 8.2", NOTES_9_0),
-    Missing("9.0", "A limit of the memory of one operation", "the limits of single stages", NOTES_9_0),
+    Missing("9.0", "A limit of the sum of the memory of an operation's stages", "the limit holds for each stage", NOTES_9_0),
     Missing("9.0", "A query may fail if its field becomes multikey", "it goes on", CHANGES_9_0),
 ]

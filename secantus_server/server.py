@@ -286,7 +286,7 @@ class SecantusDBServer(Recording):
             interceptors.install(AccessCheck(services.access))
         self._gate = Gate(interceptors)
         interceptors.install(self._gate)
-        observing = SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), QuerySettingsCheck(services)
+        observing = SlowLog(services), Profiler(services), QuerySettingsCheck(services), TimeLimits(services), FailCommand(services)
         interceptors.install(*observing, RoleCheck(services), WriteBlock(services), FsyncWait(services))
         return services
 

@@ -5,7 +5,7 @@
 
 The cases are outside the tree, in ../shared/cases, together with the `replay.py` that compares them; the tree contains only names.
 `tests/ratchet/<area>.txt` lists the few cases that do *not* match yet; all others must match. After a change of the cases
-themselves, delete the area's file and run `--update`.
+themselves, delete the area's file and run `--update`. `tests/ratchet/reasons.toml` says why a case does not match.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import io
 import json
 import logging
 import multiprocessing
+import re
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -29,9 +30,15 @@ from types import ModuleType
 
 from secantus_server import SecantusDBServer
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT.parent / "shared" / "cases"
 LISTS = ROOT / "tests" / "ratchet"
+REASONS = LISTS / "reasons.toml"
 
 # The share of cases that must match in these areas, whatever their lists contain.
 BAR = 85.0
@@ -165,6 +172,13 @@ def won(areas: list[Area]) -> set[str]:
     return {name for area in areas if area.path.exists() for name in area.excused & set(area.cases) - area.wrong.keys()}
 
 
+def count_reasons(names: Iterable[str]) -> Counter[str]:
+    """Return how often each reason applies. A case without a reason counts by its name."""
+    listed = tomllib.loads(REASONS.read_text(encoding="utf-8"))["reason"]
+    patterns = [(one["why"], re.compile("|".join(one["cases"]))) for one in listed]
+    return Counter(next((why for why, pattern in patterns if pattern.search(name)), f"without a reason: {name}") for name in names)
+
+
 def settle(pool: ProcessPoolExecutor, uri: str, lines: list[str], verdicts: Verdicts) -> None:
     """Replay the changed cases again: a loss must fail every time, a gain match every time."""
     by_name = {json.loads(line)["id"]: line for line in lines}
@@ -221,6 +235,8 @@ def main() -> int:
         if area.is_stale() and not arguments.only:
             print(f"{area.name}: the cases are not those that {area.path.name} was made from")
     report(areas, time.monotonic() - begun)
+    for why, count in count_reasons(name for area in areas for name in area.wrong).most_common():
+        print(f"{count:5}  {why}")
     losses = lost(areas)
     for name, wrong in sorted(losses.items()):
         print(f"\nheld before: {name}\n    {wrong}")

@@ -76,3 +76,10 @@ def test_changed_cases_are_told() -> None:
     (other,) = ratchet.judge(dict.fromkeys(NAMES[:2]))
     assert not area.is_stale()
     assert other.is_stale()
+
+
+def test_each_case_that_does_not_match_has_a_reason() -> None:
+    lists = sorted(ratchet.REASONS.parent.glob("*.txt"))
+    names = [name for path in lists for name in ratchet.unfold(path.read_text(encoding="utf-8").split("\n")[1:]) if name]
+    assert lists
+    assert [why for why in ratchet.count_reasons(names) if why.startswith("without a reason")] == []

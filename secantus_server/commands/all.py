@@ -43,6 +43,7 @@ _OTHER_NAMES: Final = {
     "parameters": "getParameter setParameter",
     "plan_cache": "planCacheClear planCacheClearFilters planCacheListFilters planCacheSetFilter",
     "query_settings": "setQuerySettings removeQuerySettings",
+    "reconfig": "replSetReconfig",
     "replica_set": "replSetGetConfig replSetGetStatus replSetInitiate",
     "resize_oplog": "replSetResizeOplog",
     "restore_archive": "secantusAdmin.restoreArchive",

@@ -174,7 +174,7 @@ GENERIC: dict[str, Field] = {
     "maxTimeMSOpOnly": anything(),
     "mayBypassWriteBlocking": anything(),
     "operationSessionInfo": anything(),
-    "rawData": anything(),
+    "rawData": boolean(),
     "readConcern": document(),
     "startTransaction": strict_boolean(None),
     "txnNumber": Field(one_of("long", Int64), usual=Int64),

@@ -23,6 +23,7 @@ from secantus_server.dispatch.error_labels import label_error
 from secantus_server.dispatch.interceptors import Outcome
 from secantus_server.dispatch.names import check_database_name
 from secantus_server.dispatch.operations import Operation
+from secantus_server.dispatch.raw_data import FIELD, show_series, target_buckets
 from secantus_server.dispatch.registry import Command, InTransaction, Reply, command_to_run
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
@@ -252,6 +253,13 @@ def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply
 
     For commands that may also only read (aggregate, mapReduce), `work/pipelines.py` does both, since it knows whether they wrote.
     """
+    if FIELD in request.body:
+        series = target_buckets(command, request)
+        if series is not None:
+            del request.body[FIELD]
+            reply = _run(command, request, arguments)
+            show_series(request, reply, series)
+            return reply
     if not command.is_write or command.is_read:
         return command.run(request, arguments)
     if "writeConcern" not in request.body:

@@ -16,7 +16,7 @@ NOT_YET: frozenset[str] = frozenset(
     getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
     httpClientRequest internalRenameIfOptionsAndIndexesMatch
     releaseMemory replSetAbortPrimaryCatchUp replSetGetRBID
-    replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetSyncFrom
+    replSetHeartbeat replSetMaintenance replSetRequestVotes replSetSyncFrom
     replSetTest replSetUpdatePosition
     setProfilingFilterGlobally
     sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2

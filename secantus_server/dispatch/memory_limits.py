@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
+from secantus_server.diagnostics.memory import memory_bytes
+from secantus_server.mql.limits import DEFAULT_BYTES, DEFAULT_LIMITS, MemoryLimits
 
 #: MongoDB's parameter for each limit.
 PARAMETERS = {
@@ -21,7 +22,16 @@ PARAMETERS = {
     "facet": "internalQueryFacetMaxOutputDocSizeBytes",
     "lookup": "internalLookupStageIntermediateDocumentMaxSizeBytes",
 }
+#: The limit of an operation, which no stage or accumulator exceeds either.
+OPERATION = "internalQueryMaxMemoryUsageBytesPerOperation"
+# The limits of sizes of documents.
+_NOT_MEMORY = ("facet", "lookup")
 ALLOW_DISK_USE = "allowDiskUseByDefault"
+
+
+def operation_bytes() -> int:
+    """Return the default of `OPERATION`: 1 GB or 20 % of the machine's memory, whichever is greater."""
+    return max(1 << 30, memory_bytes() // 5)
 
 
 def memory_limits(parameters: dict[str, Any]) -> MemoryLimits:
@@ -31,6 +41,9 @@ def memory_limits(parameters: dict[str, Any]) -> MemoryLimits:
         parameters: the values set by setParameter.
     """
     changed = {field: parameters[name] for field, name in PARAMETERS.items() if name in parameters}
+    if OPERATION in parameters:
+        most = parameters[OPERATION]
+        changed |= {field: min(changed.get(field, DEFAULT_BYTES), most) for field in PARAMETERS if field not in _NOT_MEMORY}
     return MemoryLimits(**changed) if changed else DEFAULT_LIMITS
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from secantus_server.auth import x509
 from secantus_server.auth.scram import MECHANISMS
+from secantus_server.bson import int_value
 from secantus_server.bson.values import is_number, type_name
-from secantus_server.differences import TRANSACTION_LIMIT
+from secantus_server.differences import OPERATION_MEMORY, TRANSACTION_LIMIT
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch import memory_limits, scripts
 from secantus_server.dispatch.cluster_time import MAX_DRIFT_S
@@ -129,6 +130,9 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     ITERATION_PARAMETERS["SCRAM-SHA-256"]: Parameter(
         lambda settings: settings.scram_sha256_iteration_count, _integer(MIN_ITERATIONS), settable=True
+    ),
+    memory_limits.OPERATION: Parameter(
+        lambda _settings: int_value(memory_limits.operation_bytes()), _integer(1), settable=True, since=OPERATION_MEMORY
     ),
     memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
     scripts.HEAP_LIMIT: Parameter(_constant(scripts.HEAP_LIMIT_MB), _integer(1), settable=True),

@@ -42,6 +42,7 @@ class Topology:
         self.address = ""
         self.is_primary = True
         self.term = 1
+        self.config_version = 1
         self.election_id = _election_id(self.term)
         self._clock = clock
         self._on_change = on_change
@@ -101,6 +102,13 @@ class Topology:
         self._counter += 1
         self._changed.notify_all()
 
+    def take_config(self, version: int) -> None:
+        """Set the version of the replica set's configuration, which a waiting hello returns at once."""
+        with self._changed:
+            self.config_version = version
+            self._counter += 1
+            self._changed.notify_all()
+
     def renew(self) -> dict[str, Any]:
         """Increase the topologyVersion without a change of role, and return it. Every waiting hello replies at once."""
         with self._changed:
@@ -136,7 +144,7 @@ class Topology:
         }
         return {
             "_id": self.replica_set,
-            "version": 1,
+            "version": self.config_version,
             "term": self.term,
             "members": [member],
             "protocolVersion": Int64(1),

@@ -10,6 +10,7 @@ from secantus_server.bson.shell import document_text
 from secantus_server.dispatch.access import Access
 from secantus_server.dispatch.interceptors import Call, Interceptor
 from secantus_server.dispatch.privileges import is_authorized
+from secantus_server.dispatch.raw_data import FIELD, may_use_raw_data
 from secantus_server.dispatch.registry import command_to_run
 from secantus_server.errors import UNAUTHORIZED, CommandError
 
@@ -33,7 +34,8 @@ class AccessCheck(Interceptor):
         grants = call.client.grants
         assert grants is not None, "dispatch refuses clients that have not authenticated"
         is_exception = not call.client.users
-        if is_authorized(privileges, call, grants) and (privileges.actions or not is_exception):
+        allowed = is_authorized(privileges, call, grants) and (not call.body.get(FIELD) or may_use_raw_data(call, grants))
+        if allowed and (privileges.actions or not is_exception):
             return
         if is_exception:
             # Localhost exception: without users, a client on this machine may create the first user, and nothing else.

@@ -22,7 +22,7 @@ class QuerySettingsCheck(Interceptor):
         return bool(self._services.query_settings)
 
     def before(self, call: Call) -> None:
-        """Attach its query settings to a command, or reject it. An explain is never rejected.
+        """Attach its query settings to a command, and limit its time or reject it. An explain is never rejected.
 
         Raises:
             CommandError: 411 QueryRejectedBySettings.
@@ -36,4 +36,4 @@ class QuerySettingsCheck(Interceptor):
         if found is not None:
             call.settings = found
             if not explains and not body.get("explain"):
-                found.check()
+                found.apply(call.operation)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from secantus_server.bson.values import Date
+from secantus_server.query.bucket_expressions import OtherField, renamed_expression, renamed_path
 
-META = "meta"
 _LOGICAL = ("$and", "$or", "$nor")
 # By comparison operator: which of a bucket's bounds (`control.min`, `control.max`) the comparison restricts.
 _BOUNDS = {"$gt": ("max",), "$gte": ("max",), "$lt": ("min",), "$lte": ("min",), "$eq": ("min", "max")}
@@ -57,18 +57,17 @@ def renamed(clause: dict[str, Any], meta_field: str) -> dict[str, Any] | None:
                 return None
             found[name] = parts
             continue
+        if name == "$expr":
+            try:
+                found[name] = renamed_expression(value, meta_field)
+            except OtherField:
+                return None
+            continue
         path = renamed_path(name, meta_field)
         if path is None:
             return None
         found[path] = value
     return found
-
-
-def renamed_path(path: str, meta_field: str) -> str | None:
-    """Return the path in buckets of the metadata or a part of it; None for any other path."""
-    if path == meta_field:
-        return META
-    return META + path[len(meta_field) :] if path.startswith(f"{meta_field}.") else None
 
 
 def _clauses(filter: dict[str, Any]) -> Iterator[dict[str, Any]]:

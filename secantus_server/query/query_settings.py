@@ -6,12 +6,19 @@ https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from secantus_server.errors import CommandError
 from secantus_server.query.query_shapes import SHAPED, query_shape_hash
 
 QUERY_REJECTED = 411
+
+
+class TimeLimited(Protocol):
+    """An operation whose time can be limited."""
+
+    def limit(self, max_time_ms: int) -> None:
+        """Set the time limit."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +40,16 @@ class QuerySettings:
         hints = self.settings.get("indexHints", [])
         return {f"{hint['ns']['db']}.{hint['ns']['coll']}": hint["allowedIndexes"] for hint in hints}
 
-    def check(self) -> None:
-        """Raise an error if queries of the shape are rejected.
+    def apply(self, operation: TimeLimited) -> None:
+        """Limit the time of a query of the shape, or raise if such queries are rejected.
 
         Raises:
             CommandError: 411 QueryRejectedBySettings.
         """
         if self.settings.get("reject"):
             raise CommandError(QUERY_REJECTED, "Query rejected by admin query settings")
+        if "maxTimeMS" in self.settings:
+            operation.limit(int(self.settings["maxTimeMS"]))
 
     def shown(self, *, debug: bool = False) -> dict[str, Any]:
         """Return the document of `$querySettings`.

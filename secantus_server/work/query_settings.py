@@ -8,16 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import type_name
-from secantus_server.differences import OWN_QUERY_SETTINGS
+from secantus_server.differences import OWN_QUERY_SETTINGS, QUERY_SETTINGS_TIME
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.query.query_settings import QuerySettings
 from secantus_server.query.query_shapes import query_shape_hash
+from secantus_server.version import Release
 
 #: The field with the settings of a single command.
 FIELD = "querySettings"
 _FRAMEWORKS = ("classic", "sbe")
+_MAX_TIME = "maxTimeMS"
 
 _SETTINGS = a.Arguments(
     "setQuerySettings.settings",
@@ -26,6 +28,7 @@ _SETTINGS = a.Arguments(
         "queryFramework": a.string(),
         "reject": a.strict_boolean(None, null_is_absent=False),
         "comment": a.anything(),
+        _MAX_TIME: a.number(minimum=0),
     },
     generic=False,
 )
@@ -51,21 +54,26 @@ def use_own_settings(request: Request, *, is_explained: bool = False) -> None:
         return
     if type(given) is not dict:
         raise a.wrong_type(f"{request.name}.{FIELD}", given, "object")
-    own, stored = checked_settings(given), request.settings
+    own, stored = checked_settings(given, request.services.release), request.settings
     if stored is None:
         request.settings = QuerySettings(query_shape_hash(request.db, request.name, request.body), own)
     else:
         request.settings = QuerySettings(stored.hash, {**own, **stored.settings}, stored.representative)
     if not is_explained:
-        request.settings.check()
+        request.settings.apply(request.operation)
 
 
-def checked_settings(settings: dict[str, Any]) -> dict[str, Any]:
+def checked_settings(settings: dict[str, Any], release: Release) -> dict[str, Any]:
     """Check settings, and return them with `indexHints` as a list.
+
+    Arguments:
+        release: the release whose settings are known.
 
     Raises:
         CommandError: 14, 40414 or 40415 for an invalid field, 2 BadValue, 8727502 if there are no settings, 7746608, 8727500, 8727501.
     """
+    if _MAX_TIME in settings and not release.has(QUERY_SETTINGS_TIME):
+        raise CommandError(40415, f"BSON field 'setQuerySettings.settings.{_MAX_TIME}' is an unknown field.")
     parsed = _SETTINGS.parse(settings)
     framework = parsed["queryFramework"]
     if framework is not None and framework not in _FRAMEWORKS:

@@ -11,7 +11,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.differences import TIMESERIES_NAMES
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.query.bucket_filters import renamed_path
+from secantus_server.query.bucket_expressions import renamed_path
 from secantus_server.version import Release
 
 

@@ -5,22 +5,39 @@ https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#upda
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.timeseries import BUCKETS, Bucketing
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import Transaction
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.exec._unpack import Unpacker
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.query.bucket_filters import split_filter
+from secantus_server.query.bucket_filters import renamed, split_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import matching_documents
 from secantus_server.work.batches import Target, Targets
 from secantus_server.work.retried import stage_retried
 from secantus_server.work.timeseries_buckets import check_outside_transaction, measurement_hint
 from secantus_server.work.writers.choice import open_bucket_writer
+
+
+def delete_of_buckets(request: Request, collection: Collection, spec: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the name of the buckets' collection and the statement that deletes the same measurements by their buckets, for explain.
+
+    Arguments:
+        spec: the validated statement.
+
+    Raises:
+        CommandError: 238 NotImplemented unless all measurements with some metadata are deleted; MongoDB does not document other plans.
+    """
+    meta = collection.options["timeseries"].get("metaField")
+    query = None if spec["limit"] or meta is None else renamed(spec["q"], meta)
+    if query is None:
+        raise not_supported("explain of a delete from a time-series collection", "explain a find with the same query")
+    hint = measurement_hint(collection, spec["hint"], request.services.release)
+    return collection.options["viewOn"], {**spec, "q": query, "hint": hint}
 
 
 class FoundMeasurement(NamedTuple):

@@ -10,7 +10,8 @@ from typing import Any
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.collation import parse_collation
-from secantus_server.query.bucket_filters import META, bounds_of, renamed
+from secantus_server.query.bucket_expressions import META
+from secantus_server.query.bucket_filters import bounds_of, renamed
 from secantus_server.work.timeseries_buckets import bucket_key, measurement_key
 
 # The kinds of index that are only allowed on the metadata.

@@ -9,8 +9,9 @@ from typing import Any
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.request import Request
-from secantus_server.errors import CommandError, not_supported
-from secantus_server.query.bucket_filters import renamed, renamed_path
+from secantus_server.errors import CommandError
+from secantus_server.query.bucket_expressions import renamed_path
+from secantus_server.query.bucket_filters import renamed
 from secantus_server.work.timeseries_buckets import check_outside_transaction, measurement_hint
 
 _UPDATE = "Cannot perform an update on a time-series collection"
@@ -33,8 +34,6 @@ def update_of_buckets(request: Request, collection: Collection | None, spec: dic
     meta = collection.options["timeseries"].get("metaField")
     _check_form(spec, meta)
     query = renamed(spec["q"], meta)
-    if query is None and "$expr" in spec["q"]:
-        raise not_supported("$expr in an update of a time-series collection", "use query operators")
     if query is None:
         raise CommandError(72, f"{_UPDATE} when querying on a field that is not the metaField '{meta}'")
     update = {operator: _renamed_fields(operator, fields, meta) for operator, fields in spec["u"].items()}
@@ -59,7 +58,9 @@ def _renamed_fields(operator: str, fields: Any, meta: str) -> dict[str, Any]:
     found = {}
     for path, value in fields.items():
         changed = renamed_path(path, meta)
-        if changed is None or operator == "$rename":
+        # The value of $rename is a path, too.
+        new = renamed_path(value, meta) if operator == "$rename" and type(value) is str else value
+        if changed is None or new is None:
             raise CommandError(72, f"{_UPDATE} which updates a field that is not the metaField '{meta}'")
-        found[changed] = value
+        found[changed] = new
     return found

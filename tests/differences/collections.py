@@ -122,6 +122,15 @@ def views_beside_a_series(db: Db) -> list[Any]:
     return [sorted([*db.command("dbHash")["collections"], *views])]
 
 
+@shows("viewless_timeseries", before=["system.buckets.ts", 3], after=["ts", 3])
+def raw_data(db: Db) -> list[Any]:
+    series(db)
+    found = db.command("find", "ts", batchSize=1, rawData=True)["cursor"]
+    name = found["ns"].removeprefix(f"{db.name}.")
+    more = db.command("getMore", found["id"], collection=name)["cursor"]["nextBatch"]
+    return [name, len([bucket for bucket in (*found["firstBatch"], *more) if "control" in bucket])]
+
+
 @shows("viewless_timeseries", before=[48, 48, 166, 3], after=[48, 0, 0, 1])
 def renames_to_a_series(db: Db) -> list[int]:
     series(db)

@@ -23,6 +23,30 @@ def facet(db: Db) -> int:
         db.client.admin.command("setParameter", 1, internalQueryFacetMaxOutputDocSizeBytes=104857600)
 
 
+OPERATION_LIMIT = "internalQueryMaxMemoryUsageBytesPerOperation"
+
+
+@shows("operation_memory", before=[72, 72, 0, 0, 0, 0], after=[True, 0, 292, 292, 146, 0])
+def memory_of_an_operation(db: Db) -> list[Any]:
+    admin = db.client.admin
+    found: list[Any] = [code_of(admin.command, "getParameter", 1, **{OPERATION_LIMIT: 1})]
+    if not found[0]:
+        default = admin.command("getParameter", 1, **{OPERATION_LIMIT: 1})[OPERATION_LIMIT]
+        found[0] = default >= 1 << 30
+    found.append(code_of(admin.command, "setParameter", 1, **{OPERATION_LIMIT: 100}))
+    db.c.insert_many([{"a": "x" * 30} for _ in range(10)])
+    for stage, disk in [
+        ({"$sort": {"a": 1}}, False),
+        ({"$group": {"_id": "$_id"}}, False),
+        ({"$group": {"_id": None, "a": {"$push": "$a"}}}, True),
+        ({"$sort": {"a": 1}}, True),
+    ]:
+        found.append(code_of(db.command, "aggregate", "c", pipeline=[stage], cursor={}, allowDiskUse=disk))
+    if found[1] == 0:
+        admin.command("setParameter", 1, **{OPERATION_LIMIT: default})
+    return found
+
+
 def merged(db: Db, window: dict[str, Any]) -> Any:
     stage = {"$setWindowFields": {"sortBy": {"_id": 1}, "output": {"m": {"$mergeObjects": "$a", **window}}}}
     if code := code_of(db.aggregate, [*ONE, stage]):

@@ -120,6 +120,25 @@ def settings_of_one_command(db: Db) -> list[int]:
     ]
 
 
+@shows("query_settings_time", before=[40415, 40415, 0, 0], after=[[60_000], 2, 50, 0])
+def time_limits_of_shapes(db: Db) -> list[Any]:
+    admin = db.client.admin
+    db.c.insert_one({"a": 1})
+    shape = {"find": "c", "filter": {"a": 1}, "$db": db.name}
+    found: list[Any] = [code_of(admin.command, "setQuerySettings", shape, settings={"maxTimeMS": 60_000})]
+    if not found[0]:
+        found[0] = [one["settings"]["maxTimeMS"] for one in admin.aggregate([{"$querySettings": {}}])]
+    found.append(code_of(admin.command, "setQuerySettings", shape, settings={"maxTimeMS": -1}))
+    # The fail point ends what has a time limit.
+    admin.command("configureFailPoint", "maxTimeAlwaysTimeOut", mode="alwaysOn")
+    found.append(code_of(db.command, "find", "c", filter={"a": 2}))
+    code_of(admin.command, "setQuerySettings", shape, settings={"maxTimeMS": 0, "queryFramework": "classic"})
+    found.append(code_of(db.command, "find", "c", filter={"a": 2}))
+    admin.command("configureFailPoint", "maxTimeAlwaysTimeOut", mode="off")
+    code_of(admin.command, "removeQuerySettings", shape)
+    return found
+
+
 @shows("own_query_settings", before=[40415, 40415], after=["b_1", ["a_1"]])
 def hints_in_settings(db: Db) -> list[Any]:
     db.c.insert_one({"a": 1, "b": 1})

@@ -33,6 +33,11 @@ def sections_of_the_status(db: Db) -> list[bool]:
     return ["connections" in status, "locks" in status, "uptime" in status]
 
 
+@shows("authenticated_mechanism", before=[40415, 40415, 40415], after=[0, 2, 14])
+def mechanisms_of_users_info(db: Db) -> list[int]:
+    return [code_of(db.command, "usersInfo", 1, authenticatedMechanism=name) for name in ("SCRAM-SHA-256", "LDAP", 1)]
+
+
 PRIMARY, SECONDARY, SECONDARY_PREFERRED = ReadPreference.PRIMARY, ReadPreference.SECONDARY, ReadPreference.SECONDARY_PREFERRED
 LIMIT = "maxConcurrentMultiDocumentTransactions"
 

@@ -33,7 +33,7 @@ _INTERNAL_DATABASES = frozenset(["admin", "config", "local"])
 def set_query_settings(request: Request, args: dict[str, Any]) -> Reply:
     """Add settings for the queries of a shape, or change them."""
     known = request.services.query_settings
-    changes = checked_settings(args["settings"])
+    changes = checked_settings(args["settings"], request.services.release)
     found = _entry(request)
     if found.representative is not None:
         _check_query(request, found.representative)
@@ -41,6 +41,8 @@ def set_query_settings(request: Request, args: dict[str, Any]) -> Reply:
     if before is None and found.representative is None:
         raise CommandError(7746401, "New query settings can only be created with a query instance, but a query hash was given.")
     settings = {**({} if before is None else before.settings), **changes}
+    if settings.get("maxTimeMS") == 0:
+        del settings["maxTimeMS"]
     if not _has_effect(settings):
         raise CommandError(7746604, "the resulting settings cannot be empty or contain only default values")
     representative = found.representative or (None if before is None else before.representative)

@@ -8,6 +8,7 @@ from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
 from secantus_server.bson.values import is_number
 from secantus_server.commands.auth.granting import may_view
+from secantus_server.differences import AUTHENTICATED_MECHANISM
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
@@ -17,11 +18,15 @@ from secantus_server.mql.match import NO_SCRIPT, parse_match
 from secantus_server.work.authorization import ROLES, USERS, Documents, parse_name, read_documents
 from secantus_server.work.user_roles import effective_roles, role_privileges
 
+_MECHANISM = "authenticatedMechanism"
+_MECHANISMS = ("SCRAM-SHA-1", "SCRAM-SHA-256", "MONGODB-X509", "GSSAPI", "PLAIN", "MONGODB-OIDC", "MONGODB-AWS")
+
 FIELDS = {
     "showCredentials": a.boolean(),
     "showCustomData": a.boolean(True),
     "showPrivileges": a.boolean(),
     "showAuthenticationRestrictions": a.boolean(),
+    _MECHANISM: a.anything(),
     "filter": a.document({}),
 }
 
@@ -34,6 +39,8 @@ def _may_view(call: Authorized, grants: Grants) -> bool:
 @command("usersInfo", FIELDS, privileges=on_database(by_arguments=("viewUser",), check=_may_view))
 def users_info(request: Request, args: dict[str, Any]) -> Reply:
     """List users."""
+    if _MECHANISM in request.body:
+        _check_mechanism(request, args[_MECHANISM])
     wanted = _wanted(request)
     details = args["showPrivileges"] or args["showAuthenticationRestrictions"]
     if details and (args["filter"] or any(user is None for user, _ in wanted)):
@@ -46,6 +53,22 @@ def users_info(request: Request, args: dict[str, Any]) -> Reply:
     chosen = [user for user in users.values() if _is_wanted(user, wanted)]
     shown = [_shown(user, args, known) for user in sorted(chosen, key=lambda user: (str(user.get("user")), str(user.get("db"))))]
     return {"users": [user for user in shown if match.matches(encode(user))]}
+
+
+def _check_mechanism(request: Request, name: Any) -> None:
+    """Check the mechanism that chooses the place of the users. There is one place, because LDAP is not supported.
+
+    Raises:
+        CommandError: 40415 before MongoDB 9.0, 14 TypeMismatch, 2 BadValue for an unknown name.
+    """
+    if not request.services.release.has(AUTHENTICATED_MECHANISM):
+        raise CommandError(40415, f"BSON field '{request.name}.{_MECHANISM}' is an unknown field.")
+    if name is None:
+        return
+    if type(name) is not str:
+        raise a.wrong_type(f"{request.name}.{_MECHANISM}", name, "string")
+    if name not in _MECHANISMS:
+        raise CommandError(2, f"unknown authentication mechanism '{name}': use one of {', '.join(_MECHANISMS)}")
 
 
 def _wanted(request: Request) -> frozenset[tuple[str | None, str | None]]:

@@ -15,6 +15,7 @@ from secantus_server.bson.values import MISSING, is_number
 from secantus_server.commands.crud.bulk_write_ops import BulkOperation, parse_operations, parse_targets
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import Authorized, bypasses_validation, named, on_cluster
+from secantus_server.dispatch.raw_data import ACTION, FIELD
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.session_statements import ends_transaction
@@ -42,6 +43,8 @@ def _may_write(call: Authorized, grants: Grants) -> bool:
         db, _, name = namespace.partition(".") if type(namespace) is str else ("", "", "")
         actions = grants.on(db, name)
         if bypasses_validation(call) and "bypassDocumentValidation" not in actions:
+            return False
+        if call.body.get(FIELD) and ACTION not in actions:
             return False
         missing.append({action for action in _ACTIONS.values() if action not in actions})
     # Most users lack no action, and the operations then need not be examined.

@@ -13,6 +13,7 @@ from bson.binary import Binary
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_collection_uuid, check_database_name
+from secantus_server.dispatch.raw_data import FIELD, buckets_of
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 
@@ -118,6 +119,7 @@ def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Targe
     """
     requests: dict[str, Request] = {}
     targets = []
+    raw = bool(request.body.get(FIELD))
     for entry in entries:
         parsed = _NAMESPACE.parse(entry)
         if parsed["encryptionInformation"] is not None:
@@ -127,6 +129,8 @@ def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Targe
         check_database_name(db)
         if not dot or not name or name.startswith(".") or "\0" in name:
             raise CommandError(73, f"Invalid namespace specified for bulkWrite: '{namespace}'")
+        if raw:
+            name = buckets_of(request.services, db, name) or name
         targets.append(Target(requests.setdefault(db, request.in_database(db)), name, parsed["collectionUUID"]))
     return targets
 

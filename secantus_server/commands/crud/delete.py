@@ -10,7 +10,7 @@ from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.modules import import_late
 from secantus_server.work.delete_documents import parse_delete, run_delete
 from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements, stops_at_error
@@ -60,7 +60,8 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
     spec = explain_writes.only_statement(specs, "delete")
     collection = transaction.catalog.find(request.db, name)
     if collection is not None and collection.is_timeseries:
-        raise not_supported("explain of a delete from a time-series collection", "explain a find with the same query")
+        name, spec = import_late("secantus_server.work.timeseries_deletes").delete_of_buckets(request, collection, spec)
+        collection = transaction.catalog.find(request.db, name)
     check_not_view(collection)
     query = parse_delete(request, collection, spec, args["let"])
     return runner.result(f"{request.db}.{name}", collection, query, explain_writes.delete_stage(collection, query, runner))

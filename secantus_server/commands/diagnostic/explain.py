@@ -8,6 +8,7 @@ from secantus_server.auth.privileges import Grants
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import Authorized, OtherCommand, is_authorized, on_collection
+from secantus_server.dispatch.raw_data import FIELD, may_use_raw_data, rename_target
 from secantus_server.dispatch.registry import Reply, command, find_command, is_command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -25,6 +26,8 @@ def _may_run_explained(call: Authorized, grants: Grants) -> bool:
         return True
     # explain refuses an inner command on another database, so its own database is the right one to check.
     explained = OtherCommand(name, call.db, inner, call.message, call.client, call.services)
+    if inner.get(FIELD) and not may_use_raw_data(explained, grants):
+        return False
     return is_authorized(find_command(name).privileges, explained, grants)
 
 
@@ -47,4 +50,6 @@ def explain(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(2, f"Enumeration value '{args['verbosity']}' for field 'explain.verbosity' is not a valid value.")
     if not inner:
         raise CommandError(59, "Explain failed due to unknown command: ")
+    if inner.get(FIELD):
+        rename_target(request.services, request.db, inner, next(iter(inner)))
     return explain_command(request, inner, args["verbosity"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from secantus_server.bson import int_value
 from secantus_server.diagnostics.cores import usable_cores
+from secantus_server.diagnostics.memory import memory_bytes, page_size
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -16,7 +17,7 @@ from secantus_server.dispatch.request import Request
 @command("hostInfo", {}, privileges=on_cluster("hostInfo"))
 def host_info(request: Request, _args: dict[str, Any]) -> Reply:
     """Describe the machine."""
-    memory_mb = _memory_mb()
+    memory_mb = max(memory_bytes() // 1048576, 1)
     system = {
         "currentTime": request.now,
         "hostname": platform.node() or "localhost",
@@ -32,7 +33,7 @@ def host_info(request: Request, _args: dict[str, Any]) -> Reply:
         "numaEnabled": False,
     }
     os_info = {"type": platform.system(), "name": platform.system(), "version": platform.release()}
-    extra = {"versionString": platform.version(), "pageSize": int_value(_page_size()), **(_linux() if platform.system() == "Linux" else {})}
+    extra = {"versionString": platform.version(), "pageSize": int_value(page_size()), **(_linux() if platform.system() == "Linux" else {})}
     return {"system": system, "os": os_info, "extra": extra}
 
 
@@ -44,12 +45,3 @@ def _linux() -> dict[str, Any]:
         "numPages": int_value(os.sysconf("SC_PHYS_PAGES")),
         "maxOpenFiles": int_value(os.sysconf("SC_OPEN_MAX")),
     }
-
-
-def _page_size() -> int:
-    return os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-
-
-def _memory_mb() -> int:
-    pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    return max(pages * _page_size() // 1048576, 1)

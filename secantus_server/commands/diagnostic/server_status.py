@@ -229,7 +229,7 @@ def _replication(services: Services) -> Reply:
     topology = services.topology
     return {
         "setName": topology.replica_set,
-        "setVersion": 1,
+        "setVersion": topology.config_version,
         "isWritablePrimary": True,
         # mongostat recognizes a primary only by this older name.
         "ismaster": True,

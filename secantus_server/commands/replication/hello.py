@@ -94,7 +94,7 @@ def _replica_set(request: Request, is_primary: bool) -> Reply:
     return {
         "hosts": [topology.address],
         "setName": topology.replica_set,
-        "setVersion": 1,
+        "setVersion": topology.config_version,
         "secondary": not is_primary,
         **primary,
         "me": topology.address,

@@ -44,7 +44,7 @@ def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
         "optimeDate": written,
         "electionTime": timestamp,
         "electionDate": written,
-        "configVersion": 1,
+        "configVersion": topology.config_version,
         "configTerm": topology.term,
         "self": True,
         "lastHeartbeatMessage": "",

@@ -26,6 +26,22 @@ def numeric(value: Any, decimals: bool) -> Any:
     return to_decimal(value) if decimals else float(value)
 
 
+def difference(minuend: Any, subtrahend: Any) -> Any:
+    """Subtract two numbers. A double is converted if the other number is a decimal."""
+    decimals = type(minuend) is decimal.Decimal or type(subtrahend) is decimal.Decimal
+    return _converted(minuend) - _converted(subtrahend) if decimals else minuend - subtrahend
+
+
+def product(first: Any, second: Any) -> Any:
+    """Multiply two numbers. A double is converted if the other number is a decimal."""
+    decimals = type(first) is decimal.Decimal or type(second) is decimal.Decimal
+    return _converted(first) * _converted(second) if decimals else first * second
+
+
+def _converted(number: Any) -> decimal.Decimal:
+    return number if type(number) is decimal.Decimal else to_decimal(number)
+
+
 def divided(dividend: Any, divisor: Any) -> Any:
     """Divide two numbers of one type. When a decimal is divided by an int, the int is first rounded to 15 digits, as in MongoDB."""
     if type(dividend) is decimal.Decimal:

@@ -17,11 +17,34 @@ from secantus_server.bson.numbers import DECIMAL_CONTEXT
 from secantus_server.mql.accumulators import State
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
-from secantus_server.mql.windows.arithmetic import as_value, divided, has_decimal, numeric
+from secantus_server.mql.windows.arithmetic import as_value, difference, divided, has_decimal, product
 from secantus_server.mql.windows.bounds import UNBOUNDED
 from secantus_server.mql.windows.partition import Partition
 from secantus_server.mql.windows.registry import Call, check_others, window_function
 from secantus_server.mql.windows.window_accumulator import WindowAccumulator
+
+
+class RunningSum:
+    """A sum that is a double until a decimal is added. MongoDB adds up the two kinds separately, too."""
+
+    __slots__ = ("decimals", "doubles")
+
+    def __init__(self) -> None:
+        self.doubles = 0.0
+        self.decimals: decimal.Decimal | None = None
+
+    def add(self, number: float | decimal.Decimal) -> None:
+        """Add a number."""
+        if type(number) is decimal.Decimal:
+            self.decimals = (self.decimals or decimal.Decimal(0)) + number
+        else:
+            self.doubles += number  # type: ignore[operator]
+
+    def value(self) -> float | decimal.Decimal:
+        """Return the sum."""
+        if self.decimals is None:
+            return self.doubles
+        return self.decimals + DECIMAL_CONTEXT.create_decimal(self.doubles)
 
 
 class CovarianceState(State):
@@ -35,12 +58,13 @@ class CovarianceState(State):
     def __init__(self, expression: Expression, sample: bool) -> None:
         super().__init__(expression)
         self.sample = sample
-        self.count = 0
         self.extremes: Counter[str] = Counter()
         self.decimals = False
-        self.sum_x: Any = 0.0
-        self.sum_y: Any = 0.0
-        self.product: Any = 0.0
+        self._start()
+
+    def _start(self) -> None:
+        self.count = 0
+        self.sum_x, self.sum_y, self.product = RunningSum(), RunningSum(), RunningSum()
 
     def take_value(self, value: Any) -> None:
         """Add a pair; any other value is ignored."""
@@ -50,20 +74,17 @@ class CovarianceState(State):
         if extremes:
             self.extremes.update(extremes)
             return
-        if not self.decimals and has_decimal(value):
-            self.decimals = True
-            self.sum_x, self.sum_y, self.product = (decimal.Decimal(number) for number in (self.sum_x, self.sum_y, self.product))
+        self.decimals = self.decimals or has_decimal(value)
         with decimal.localcontext(DECIMAL_CONTEXT):
-            self._take(numeric(value[0], self.decimals), numeric(value[1], self.decimals))
+            self._take(*map(_number, value))
 
     def _take(self, x: Any, y: Any) -> None:
         """Update the co-moment (Welford): x's distance from the previous mean times y's distance from the new one."""
-        distance = x - divided(self.sum_x, self.count) if self.count else x
+        distance = difference(x, divided(self.sum_x.value(), self.count)) if self.count else x
         self.count += 1
-        self.sum_x += x
-        self.sum_y += y
-        step = distance * (y - divided(self.sum_y, self.count))
-        self.product += step
+        self.sum_x.add(x)
+        self.sum_y.add(y)
+        self.product.add(product(distance, difference(y, divided(self.sum_y.value(), self.count))))
 
     def remove(self, value: Any) -> None:
         """Remove a pair that was added before, with the rounding errors that MongoDB's windows have."""
@@ -74,16 +95,15 @@ class CovarianceState(State):
             self.extremes -= Counter(extremes)
             return
         if self.count == 1:
-            self.count = 0
-            self.sum_x = self.sum_y = self.product = decimal.Decimal(0) if self.decimals else 0.0
+            self._start()
             return
         with decimal.localcontext(DECIMAL_CONTEXT):
-            x, y = numeric(value[0], self.decimals), numeric(value[1], self.decimals)
-            mean_y = divided(self.sum_y, self.count)
+            x, y = map(_number, value)
+            mean_y = divided(self.sum_y.value(), self.count)
             self.count -= 1
-            self.sum_x -= x
-            self.sum_y -= y
-            self.product -= (x - divided(self.sum_x, self.count)) * (y - mean_y)
+            self.sum_x.add(-x)
+            self.sum_y.add(-y)
+            self.product.add(-product(difference(x, divided(self.sum_x.value(), self.count)), difference(y, mean_y)))
 
     def result(self) -> Any:
         """Return the covariance, or null if there are too few pairs."""
@@ -92,7 +112,7 @@ class CovarianceState(State):
         if self.extremes:
             return sum(map(float, self.extremes))
         with decimal.localcontext(DECIMAL_CONTEXT):
-            return as_value(divided(self.product, self.count - 1 if self.sample else self.count))
+            return as_value(divided(self.product.value(), self.count - 1 if self.sample else self.count))
 
 
 class SlidingCovariance(WindowAccumulator):
@@ -116,6 +136,10 @@ class SlidingCovariance(WindowAccumulator):
                 return super().compute(partition)
             found.append(state.result())
         return found
+
+
+def _number(value: Any) -> Any:
+    return value.to_decimal() if type(value) is Decimal128 else value
 
 
 def _is_pair(value: Any) -> bool:

@@ -100,6 +100,18 @@ def test_updates_of_the_metadata(series: Database[dict[str, Any]]) -> None:
     assert values(series, {"m.place": "x"}) == [1, 3, 5, 7, 9]
     series.s.update_many({}, {"$inc": {"m.s": 5}})
     assert series.s.distinct("m.s") == [5, 6]
+    # SERVER-59720
+    assert series.s.update_many({"$expr": {"$lt": ["$m.s", 6]}}, {"$rename": {"m.s": "m.r"}}).modified_count == 1
+    assert series.s.distinct("m") == [{"r": 5}, {"s": 6, "place": "x"}]
+
+
+def test_explain_of_a_delete(series: Database[dict[str, Any]]) -> None:
+    delete = {"delete": "s", "deletes": [{"q": {"m.s": 1}, "limit": 0}]}
+    plan = series.command("explain", delete, verbosity="queryPlanner")["queryPlanner"]
+    assert plan["namespace"] == f"{series.name}.system.buckets.s"
+    assert (plan["winningPlan"]["stage"], plan["parsedQuery"]) == ("DELETE", {"meta.s": {"$eq": 1}})
+    for statement in ({"q": {"v": 1}, "limit": 0}, {"q": {"m.s": 1}, "limit": 1}):
+        assert failure(series, {"explain": {"delete": "s", "deletes": [statement]}})["code"] == 238
 
 
 @pytest.mark.parametrize(
@@ -112,6 +124,7 @@ def test_updates_of_the_metadata(series: Database[dict[str, Any]]) -> None:
         {"q": {}, "u": {"$set": {"m": 1, "v": 1}}, "multi": True},
         {"q": {}, "u": {"$rename": {"m": "o"}}, "multi": True},
         {"q": {"v": 1}, "u": {"$set": {"m": 1}}, "multi": True},
+        {"q": {"$expr": {"$eq": ["$v", 1]}}, "u": {"$set": {"m": 1}}, "multi": True},
         {"q": {"$or": [{"m": 1}, {"t": START}]}, "u": {"$set": {"m": 1}}, "multi": True},
     ],
 )
@@ -276,3 +289,42 @@ def test_bulk_writes(series: Database[dict[str, Any]], client: MongoClient[dict[
     reply = client.admin.command({"bulkWrite": 1, "ops": ops, "nsInfo": [{"ns": f"{series.name}.s"}], "ordered": False})
     assert (reply["nErrors"], reply["nInserted"], reply["nDeleted"], reply["nModified"]) == (1, 1, 1, 1)
     assert values(series, {"m": 8}) == [20]
+
+
+def test_raw_data_are_the_buckets(series: Database[dict[str, Any]]) -> None:
+    raw: dict[str, Any] = {"rawData": True}
+    found = series.command("find", "s", batchSize=1, **raw)["cursor"]
+    assert found["ns"] == f"{series.name}.system.buckets.s"
+    (first,) = found["firstBatch"]
+    (second,) = series.command("getMore", found["id"], collection="system.buckets.s")["cursor"]["nextBatch"]
+    assert [bucket["control"]["version"] for bucket in (first, second)] == [1, 1]
+    assert series.command("count", "s", **raw)["n"] == series.command("count", "s", query={"meta.s": {"$lt": 5}}, rawData=1)["n"] == 2
+    assert series.command("distinct", "s", key="meta.s", **raw)["values"] == [0, 1]
+    assert series.command("aggregate", "s", pipeline=[{"$match": {"meta.s": 1}}], cursor={}, **raw)["cursor"]["firstBatch"] == [second]
+    assert series.command("explain", {"find": "s", **raw})["queryPlanner"]["namespace"] == found["ns"]
+    assert series.command("delete", "s", deletes=[{"q": {"_id": first["_id"]}, "limit": 1}], **raw)["n"] == 1
+    assert values(series) == [1, 3, 5, 7, 9]
+    assert series.command("insert", "s", documents=[first], **raw)["n"] == 1
+    update = {"q": {"meta.s": 0}, "u": {"$set": {"meta.s": 5}}}
+    assert series.command("update", "s", updates=[update], **raw)["nModified"] == 1
+    assert values(series, {"m.s": 5}) == [0, 2, 4, 6, 8]
+    changed = series.command("findAndModify", "s", query={"meta.s": 5}, update={"$set": {"meta.s": 6}}, new=True, **raw)["value"]
+    assert changed == {**first, "meta": {"s": 6}}
+
+
+def test_raw_indexes_and_bulk_writes(series: Database[dict[str, Any]]) -> None:
+    series.command("createIndexes", "s", indexes=[{"key": {"control.min.v": 1}, "name": "v"}], rawData=True)
+    keys = [index["key"] for index in series.command("listIndexes", "s", rawData=True)["cursor"]["firstBatch"]]
+    assert keys == [{"meta": 1, "control.min.t": 1, "control.max.t": 1}, {"control.min.v": 1}]
+    series.command("dropIndexes", "s", index="v", rawData=True)
+    assert [index["key"] for index in series.s.list_indexes()] == [{"m": 1, "t": 1}]
+    operations = [{"delete": 0, "filter": {"meta.s": 1}, "multi": False}]
+    namespaces = [{"ns": f"{series.name}.s"}]
+    assert series.client.admin.command("bulkWrite", 1, ops=operations, nsInfo=namespaces, rawData=True)["nDeleted"] == 1
+    assert values(series) == [0, 2, 4, 6, 8]
+
+
+def test_raw_data_of_other_collections(db: Database[dict[str, Any]]) -> None:
+    db.c.insert_one({"_id": 1})
+    assert db.command("find", "c", rawData=True)["cursor"]["firstBatch"] == [{"_id": 1}]
+    assert failure(db, {"find": "c", "rawData": "yes"})["code"] == 14

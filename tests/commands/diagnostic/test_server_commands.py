@@ -260,7 +260,7 @@ def test_time_limits_of_every_number(admin: Database, limit: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("replSetReconfig", "point the test at a MongoDB server"),
+        ("replSetMaintenance", "point the test at a MongoDB server"),
     ],
 )
 def test_a_command_that_is_missing_says_what_to_do_instead(admin: Database, name: str, expected: str) -> None:

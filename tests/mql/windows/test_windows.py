@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from bson.decimal128 import Decimal128
+from bson.int64 import Int64
 
 from secantus_server.bson import encode
 from secantus_server.bson.values import Date
@@ -122,6 +123,12 @@ def test_a_covariance_over_a_moving_window() -> None:
         ([(1, "x"), (None, 2)], None, None),
         ([(1, 2), (math.inf, 4), (3, 6)], math.inf, math.inf),
         ([(Decimal128("1"), 2), (2, Decimal128("4")), (3, 6)], Decimal128("1.333333333333333333333333333333333"), Decimal128("2")),
+        # Equality of decimals counts the digits. The sum of y is a double until its decimal comes, and is rounded to 15 digits with x.
+        (
+            [(Decimal128("1"), 2.0), (2.0, 4), (3, Int64(6)), (Int64(4), Decimal128("8"))],
+            Decimal128("2.50000000000000"),
+            Decimal128("3.333333333333333333333333333333333"),
+        ),
     ],
 )
 def test_covariance(pairs: list[tuple[Any, Any]], population: Any, sample: Any) -> None:

@@ -1,0 +1,67 @@
+"""Aggregation expressions over the metadata of measurements, as expressions over the buckets.
+
+https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#updates-and-deletes
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+META = "meta"
+_DOCUMENT = ("ROOT", "CURRENT")
+
+
+class OtherField(Exception):
+    """The expression reads something else than the metadata."""
+
+
+def renamed_path(path: str, meta_field: str) -> str | None:
+    """Return the path of a part of the metadata in buckets; None for another path."""
+    if path == meta_field:
+        return META
+    return META + path[len(meta_field) :] if path.startswith(f"{meta_field}.") else None
+
+
+def renamed_expression(spec: Any, meta_field: str) -> Any:
+    """Return a valid expression with the metadata's paths as buckets have them.
+
+    Raises:
+        OtherField: the expression reads another field, or the whole document.
+    """
+    if type(spec) is str:
+        return _renamed_string(spec, meta_field)
+    if type(spec) is list:
+        return [renamed_expression(item, meta_field) for item in spec]
+    if type(spec) is not dict or "$literal" in spec or "$const" in spec:
+        return spec
+    if "$getField" in spec:
+        return {"$getField": _renamed_get_field(spec["$getField"], meta_field)}
+    if "$let" in spec and type(spec["$let"]) is dict and "CURRENT" in spec["$let"].get("vars", ()):
+        raise OtherField
+    return {name: renamed_expression(value, meta_field) for name, value in spec.items()}
+
+
+def _renamed_string(text: str, meta_field: str) -> str:
+    if not text.startswith("$"):
+        return text
+    if not text.startswith("$$"):
+        return "$" + _renamed_field(text[1:], meta_field)
+    variable, _, path = text[2:].partition(".")
+    return f"$${variable}.{_renamed_field(path, meta_field)}" if variable in _DOCUMENT else text
+
+
+def _renamed_field(path: str, meta_field: str) -> str:
+    found = renamed_path(path, meta_field)
+    if found is None:
+        raise OtherField
+    return found
+
+
+def _renamed_get_field(argument: Any, meta_field: str) -> Any:
+    """Return the argument of `$getField`. Its field, which may contain dots, is one of the document if there is no input."""
+    explicit = type(argument) is dict and "field" in argument
+    if explicit and "input" in argument:
+        return renamed_expression(argument, meta_field)
+    if (argument["field"] if explicit else argument) != meta_field:
+        raise OtherField
+    return META

@@ -16,7 +16,7 @@ class OtherField(Exception):
 
 
 def renamed_path(path: str, meta_field: str) -> str | None:
-    """Return the path of a part of the metadata in buckets; None for another path."""
+    """Return the path in buckets of the metadata or a part of it; None for any other path."""
     if path == meta_field:
         return META
     return META + path[len(meta_field) :] if path.startswith(f"{meta_field}.") else None

@@ -1,8 +1,8 @@
 """Collations: locale-aware comparison of strings.
 
 https://www.mongodb.com/docs/manual/reference/collation/
-The order is CLDR's root collation with the tailorings in `locales`. The data is loaded when the first collation is used.
-Ideographs sort by code point, except in the locales of `chinese`.
+The order is CLDR's root collation with the tailorings of `locales` and `stored`, and the orders of ideographs in `han`. The data is
+loaded when it is first used. It is that of CLDR 42, whose rules are those of MongoDB's version except in a few locales.
 """
 
 from __future__ import annotations

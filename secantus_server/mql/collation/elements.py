@@ -5,10 +5,10 @@ https://www.unicode.org/reports/tr10/#Main_Algorithm (steps 1 and 2)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from unicodedata import combining, normalize
 
-from secantus_server.mql.collation.order import Elements, RootOrder
+from secantus_server.mql.collation.order import Elements, RootOrder, Tailoring
 
 
 class ElementReader:
@@ -16,25 +16,24 @@ class ElementReader:
 
     Arguments:
         root: the root order.
-        tailoring: the locale's changes: elements of characters and of contractions.
+        tailoring: the locale's changes.
         normalization: whether combining marks are first put into canonical order.
         without: the contractions of the root order that the locale drops.
     """
 
-    def __init__(
-        self, root: RootOrder, tailoring: Mapping[str, Elements], normalization: bool, without: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, root: RootOrder, tailoring: Tailoring, normalization: bool, without: frozenset[str] = frozenset()) -> None:
         self._root = root
-        self._tailoring = tailoring
+        self._tailoring = tailoring.elements
+        self._contexts = tailoring.contexts
         self._normalization = normalization
-        self._contractions = (root.contractions - without) | {text for text in tailoring if len(text) > 1}
+        self._contractions = (root.contractions - without) | {text for text in tailoring.elements if len(text) > 1}
         self._longest: dict[str, int] = {}
         for text in self._contractions:
             self._longest[text[0]] = max(len(text), self._longest.get(text[0], 0))
-        self._continuing = {character for text in self._contractions for character in text[1:]}
+        self._continuing = {character for text in self._contractions for character in text[1:]} | tailoring.contexts.keys()
 
     def continues(self, character: str) -> bool:
-        """Return whether the character occurs in a contraction after the first position.
+        """Return whether the character occurs in a contraction after the first position, or depends on a prefix.
 
         A text without such characters contains no contractions.
         """
@@ -53,6 +52,10 @@ class ElementReader:
         characters = list(text)
         position = 0
         while position < len(characters):
+            if (found := self._after_prefix(characters, position)) is not None:
+                yield characters[position], found
+                position += 1
+                continue
             unit = self._unit(characters, position)
             position += len(unit)
             if position < len(characters) and unit[0] in self._longest and combining(characters[position]):
@@ -63,6 +66,13 @@ class ElementReader:
         """Return the elements of a character or contraction."""
         found = self._tailoring.get(unit)
         return self._root.elements(unit) if found is None else found
+
+    def _after_prefix(self, characters: list[str], position: int) -> Elements | None:
+        """Return the elements of a character that depends on the characters before it; None if it has its own."""
+        for prefix, found in self._contexts.get(characters[position], {}).items():
+            if position >= len(prefix) and "".join(characters[position - len(prefix) : position]) == prefix:
+                return found
+        return None
 
     def _unit(self, characters: list[str], position: int) -> str:
         """Return the longest contraction that starts at a position, or the character there if no contraction does."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
-from secantus_server.mql.collation.chinese import HAN_ORDERS
 
 BY_CODE = "en_US_POSIX"
 """The locale that sorts ASCII characters by their codes."""
@@ -20,21 +19,18 @@ BY_CODE = "en_US_POSIX"
 ROOT_LOCALES = frozenset("ca de de_AT dz en en_US fr fr_CA ga id it li lb ms nl pt sw wae zu".split())
 """The locales that use the root order unchanged."""
 
-Move = tuple[str, str, str]
-_CYRILLIC_FIRST, _CYRILLIC_AFTER_LATIN = ("а", "ⰰ", "a"), ("а", "ⰰ", "α")
-MOVED_SCRIPTS: dict[str, Move] = {
-    "el": ("α", "ⲁ", "a"),
-    "he": ("א", "𐤀", "a"),
-    "am": ("ሀ", "ॐ", "a"),
-    "chr": ("Ꭰ", "𐒰", "a"),
-    "hy": ("Ա", "א", "a"),
-    "ka": ("ა", "Ա", "a"),
-    "lo": ("ໞ", "ꪀ", "a"),
-    "ne": ("ॐ", "ঀ", "a"),
-    **dict.fromkeys("be bg bs_Cyrl kk ky mk ru sr uk".split(), _CYRILLIC_FIRST),
-    **dict.fromkeys("az bs hr sr_Latn".split(), _CYRILLIC_AFTER_LATIN),
+FIRST_SCRIPTS: dict[str, str] = {
+    "el": "Grek",
+    "am": "Ethi",
+    "chr": "Cher",
+    "hy": "Armn",
+    "ka": "Geor",
+    "lo": "Laoo",
+    "ne": "Deva",
+    **dict.fromkeys("be bg bs_Cyrl kk ky mk ru sr uk".split(), "Cyrl"),
+    **dict.fromkeys("az bs hr sr_Latn".split(), "Latn Cyrl"),
 }
-"""Locales that move a script forward: its first letter, the first letter after the script, and the letter it is put before."""
+"""The scripts that precede all others in a locale, by their codes in ISO 15924."""
 
 _NORDIC_D_T = "&D<<đ<<<Đ<<ð<<<Ð &t<<<þ/h &T<<<Þ/H &Y<<ü<<<Ü<<ű<<<Ű"
 _CARON = "&C<č<<<Č &S<š<<<Š &Z<ž<<<Ž"
@@ -125,20 +121,39 @@ SHORT_I = frozenset(["\u0438\u0306", "\u0418\u0306"])
 DROPPED_CONTRACTIONS = {"bs_Cyrl": SHORT_I, "mk": SHORT_I, "sr": SHORT_I}
 """Locales that sort a letter of the root order as another letter with an accent instead."""
 
+_SEARCH = "az bs ca cs da de eo es fi gl he hr is kl ko nb nn se sk smn sr_Latn sv tr yi"
+STORED = frozenset(
+    "ar as bn bo fa fa_AF gu he hi ja km kn ko kok ml mn mr my or pa ps si ta te th ug ur yi".split()
+    + [f"{locale}@collation=search" for locale in _SEARCH.split()]
+    + [f"zh{script}@collation={order}" for script in ("", "_Hant") for order in "big5han gb2312han pinyin stroke unihan zhuyin".split()]
+    + "ar@collation=compat bn@collation=traditional de@collation=eor de_AT@collation=phonebook fi@collation=traditional".split()
+    + "ja@collation=unihan kn@collation=traditional ko@collation=searchjl ko@collation=unihan ln@collation=phonetic".split()
+    + "si@collation=dictionary vi@collation=traditional zh zh_Hant".split()
+)
+"""The locales of `stored`."""
+
+_NORMALIZED = "as bn bo el fa fa_AF gu he hi ig km kn kok mr my or pa ps si ta te vi yi yo".split()
 LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
     "da": {"case_first": "upper"},
     "fr_CA": {"backwards": True},
     "mt": {"case_first": "upper"},
     "th": {"alternate": "shifted", "normalization": True},
-    **{locale: {"normalization": True} for locale in ("el", "he", "ig", "vi", "yo")},
+    **{locale: {"normalization": True} for locale in _NORMALIZED},
+    **{locale: {"normalization": True} for locale in STORED if "=search" in locale},
 }
 """A locale's defaults for options, where they differ from the general defaults."""
 
-_NOT_YET = frozenset("ar as bn bo fa fa_AF gu hi ja km kn ko kok ml mn mr my or pa ps si ta te th ug ur yi".split())
 _VARIANTS = frozenset(
     "big5han compat dictionary emoji eor gb2312han phonebook phonetic pinyin reformed search searchjl standard stroke"
     " traditional unihan zhuyin".split()
 )
+SUPPORTED = ROOT_LOCALES | RULES.keys() | FIRST_SCRIPTS.keys() | STORED | {BY_CODE}
+"""All supported locales."""
+
+
+def locale_defaults(locale: str) -> dict[str, Any]:
+    """Return a locale's defaults for options, where they differ from the general defaults."""
+    return LOCALE_DEFAULTS.get(locale, LOCALE_DEFAULTS.get(locale.partition("@")[0], {}))
 
 
 def check_locale(document: dict[str, Any]) -> bool:
@@ -149,9 +164,7 @@ def check_locale(document: dict[str, Any]) -> bool:
     """
     name = document["locale"]
     base, _, keyword = name.partition("@")
-    supported = ROOT_LOCALES | RULES.keys() | MOVED_SCRIPTS.keys() | HAN_ORDERS.keys() | {BY_CODE}
     variant = keyword.removeprefix("collation=")
-    known = base in supported or base in _NOT_YET
-    if not known or (keyword and (variant == keyword or variant not in _VARIANTS)):
+    if base not in SUPPORTED or (keyword and (variant == keyword or variant not in _VARIANTS)):
         raise CommandError(2, f"Field 'locale' is invalid in: {document_text(document)}")
-    return name in supported
+    return name in SUPPORTED

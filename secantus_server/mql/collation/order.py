@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import zlib
 from bisect import bisect_right
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from secantus_server.system.files import package_data
 
-# Ideographs and unassigned characters sort after all other characters, by code point.
+# Ideographs and unassigned characters sort after all other characters. `reordering` replaces the codes of ideographs by ranks.
 _CORE_HAN_LEAD, _OTHER_HAN_LEAD, _UNASSIGNED_LEAD = b"\xf0", b"\xf1", b"\xf2"
 _CORE_HAN = ((0x4E00, 0x9FFF), (0xFA0E, 0xFA29))
 _OTHER_HAN = ((0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2EBE0), (0x2EBF0, 0x2EE5D), (0x30000, 0x323AF))
-
 LETTER_ROOM = 12
 """The gap between the primary weights of Latin, Greek and Cyrillic letters; a locale's additional letters fit into it."""
+
+FIRST_NUMBER = "৴"
+"""The first character after the currency signs. Before it is room for the numbers of `numericOrdering`."""
 
 SECONDARY, TERTIARY = 0x100, 16
 """The secondary weight of a letter without accents, and the tertiary weight of a lower-case letter."""
@@ -32,15 +36,33 @@ class Weights(NamedTuple):
     Arguments:
         primary: the primary weight. No primary weight is a prefix of another one.
         case: 0 for lower case, 1 for mixed, 2 for upper.
+        quaternary: the weight at the fourth level of a Japanese locale; 0 for hiragana and for all other characters.
     """
 
     primary: bytes
     secondary: int = SECONDARY
     tertiary: int = TERTIARY
     case: int = 0
+    quaternary: int = 0
 
 
 Elements = tuple[Weights, ...]
+
+
+class Tailoring(NamedTuple):
+    """The changes of a locale to the root order.
+
+    Arguments:
+        elements: the elements of characters and contractions.
+        contexts: the elements of characters after prefixes, by character.
+        scripts: the codes of the scripts that precede all others, separated by spaces.
+        han_order: the order of the ideographs; None for that of the root order.
+    """
+
+    elements: Mapping[str, Elements]
+    contexts: Mapping[str, Mapping[str, Elements]] = MappingProxyType({})
+    scripts: str = ""
+    han_order: str | None = None
 
 
 class RootOrder:
@@ -73,7 +95,7 @@ class RootOrder:
         run = self._runs[bisect_right(self._runs, (code + 1,)) - 1]
         if run[0] <= code < run[0] + run[1]:
             return (Weights((run[3] + run[2] * (code - run[0])).to_bytes(2, "big")),)
-        return (Weights(_implicit_primary(code)),)
+        return (Weights(implicit_primary(code)),)
 
 
 def _parse_run(line: str) -> tuple[int, int, int, int]:
@@ -88,10 +110,11 @@ def _characters(name: str) -> str:
 
 def _parse_weights(word: str) -> Weights:
     primary, secondary, tertiary, case = (int(part, 16) if part else 0 for part in (word + "...").split(".")[:4])
-    return Weights(primary.to_bytes(2, "big") if primary else b"", secondary, tertiary, case)
+    return Weights(primary.to_bytes(2 if primary < 0x10000 else 4, "big") if primary else b"", secondary, tertiary, case)
 
 
-def _implicit_primary(code: int) -> bytes:
+def implicit_primary(code: int) -> bytes:
+    """Return the primary weight of an ideograph or unassigned character."""
     lead = _CORE_HAN_LEAD if _within(code, _CORE_HAN) else _OTHER_HAN_LEAD if _within(code, _OTHER_HAN) else _UNASSIGNED_LEAD
     return lead + code.to_bytes(3, "big")
 

@@ -1,31 +1,103 @@
-"""The reordering for locales that sort a script earlier than the root order does."""
+"""The reordering for locales that sort scripts earlier than the root order does.
+
+https://www.unicode.org/reports/tr35/tr35-collation.html#Script_Reordering
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 
-from secantus_server.mql.collation.chinese import HAN_ORDERS, chinese_weights
-from secantus_server.mql.collation.locales import MOVED_SCRIPTS
+from secantus_server.mql.collation.han import HAN_LEADS, han_weights
 from secantus_server.mql.collation.order import RootOrder
 
+SCRIPTS = {
+    "Latn": "L",
+    "Grek": "Ω",
+    "Cyrl": "Я",
+    "Geor": "დ",
+    "Armn": "Ա",
+    "Hebr": "א",
+    "Arab": "ب",
+    "Ethi": "አ",
+    "Deva": "अ",
+    "Beng": "ক",
+    "Guru": "ਕ",
+    "Gujr": "ક",
+    "Orya": "କ",
+    "Taml": "க",
+    "Telu": "క",
+    "Knda": "ಕ",
+    "Mlym": "ക",
+    "Sinh": "අ",
+    "Thai": "ท",
+    "Laoo": "ລ",
+    "Tibt": "ཀ",
+    "Mymr": "က",
+    "Khmr": "ក",
+    "Mong": "ᠦ",
+    "Cher": "Ꮔ",
+    "Hang": "가",
+    "Kana": "か",
+    "Bopo": "ㄅ",
+}
+"""A letter of each script. CLDR marks the beginning of the script in the root order with this letter after `SCRIPT_MARK`."""
 
-def moved_script(locale: str, root: RootOrder) -> Callable[[bytes], bytes] | None:
-    """Return the function that reorders primary weights for a locale. One script moves forward; the scripts that it passes move back.
+SCRIPT_MARK = "\ufdd1"
+IDEOGRAPHS = "Hani"
+_FIRST_IDEOGRAPH = 0xF000
 
-    Returns:
-        None if the locale does not reorder scripts.
+
+def primary_order(scripts: str, han_order: str | None, root: RootOrder) -> Callable[[bytes], bytes]:
+    """Return the function that reorders primary weights for a locale.
+
+    Arguments:
+        scripts: the codes of the scripts that precede all others, separated by spaces.
+        han_order: the order of the ideographs; None for that of the root order.
+        root: the root order.
     """
-    if locale in HAN_ORDERS:
-        return chinese_weights(locale, root)
-    if locale not in MOVED_SCRIPTS:
-        return None
-    first, end, start = (int.from_bytes(root.primary(letter), "big") for letter in MOVED_SCRIPTS[locale])
+    first, _ = _bounds("Latn", root)
+    starts, offsets, prefix = _ranges(scripts.split(), first, root)
+    han = han_weights(han_order)
 
-    def move(primary: bytes) -> bytes:
-        number = int.from_bytes(primary[:2], "big")
-        if not start <= number < end:
+    def order(primary: bytes) -> bytes:
+        if not primary:
             return primary
-        moved = number - first + start if number >= first else number + end - first
-        return moved.to_bytes(2, "big") + primary[2:]
+        if primary[0] in HAN_LEADS:
+            return prefix + han(primary[:4]) + primary[4:]
+        number = int.from_bytes(primary[:2], "big")
+        if number < first or number >= _FIRST_IDEOGRAPH:
+            return primary
+        return (number + offsets[bisect_right(starts, number) - 1]).to_bytes(2, "big") + primary[2:]
 
-    return move
+    return order
+
+
+def _ranges(scripts: list[str], first: int, root: RootOrder) -> tuple[list[int], list[int], bytes]:
+    """Return the beginnings of ranges of weights, by how much each range is moved, and the prefix of the ideographs' weights."""
+    moved = {script: _bounds(script, root) for script in scripts if script != IDEOGRAPHS}
+    place, prefix = first, b""
+    ranges: list[tuple[int, int]] = []
+    for script in scripts:
+        if script == IDEOGRAPHS:
+            prefix = place.to_bytes(2, "big")
+            place += 1
+            continue
+        start, end = moved[script]
+        ranges.append((start, place - start))
+        place += end - start
+    start = first
+    for moved_start, moved_end in [*sorted(moved.values()), (_FIRST_IDEOGRAPH, _FIRST_IDEOGRAPH)]:
+        if start < moved_start:
+            ranges.append((start, place - start))
+            place += moved_start - start
+        start = moved_end
+    ranges.sort()
+    return [start for start, _ in ranges], [offset for _, offset in ranges], prefix
+
+
+def _bounds(script: str, root: RootOrder) -> tuple[int, int]:
+    """Return where a script begins in the root order, and where the next script begins."""
+    marks = sorted(int.from_bytes(root.primary(text), "big") for text in root.contractions if text[0] == SCRIPT_MARK)
+    start = int.from_bytes(root.primary(SCRIPT_MARK + SCRIPTS[script]), "big")
+    return start, marks[bisect_right(marks, start)]

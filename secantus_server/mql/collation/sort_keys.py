@@ -6,21 +6,20 @@ https://www.unicode.org/reports/tr10/#Step_3
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from unicodedata import category, decimal, normalize
 
-from secantus_server.mql.collation.chinese import HAN_ORDERS
 from secantus_server.mql.collation.elements import ElementReader
 from secantus_server.mql.collation.locales import DROPPED_CONTRACTIONS
-from secantus_server.mql.collation.order import SECONDARY, Elements, RootOrder, Weights
-from secantus_server.mql.collation.reordering import moved_script
+from secantus_server.mql.collation.order import FIRST_NUMBER, SECONDARY, TERTIARY, Elements, RootOrder, Tailoring, Weights
+from secantus_server.mql.collation.reordering import primary_order
 from secantus_server.mql.collation.spec import CollationSpec
 
 MAX_NUMBER_DIGITS = 254
 _COMMON_SECONDARY = SECONDARY.to_bytes(2, "big")
 # At the fourth level, elements that are not shifted sort after all shifted elements.
-_UNSHIFTED = b"\xff\xff"
+_UNSHIFTED_LEAD = 0xFF
 # Non-breaking spaces count as punctuation if only spaces are shifted.
 _FIXED_SPACES = "\u00a0\u2007\u202f"
 
@@ -35,6 +34,7 @@ class _Levels:
     tertiary: list[bytes] = field(default_factory=list)
     quaternary: list[bytes] = field(default_factory=list)
     has_kana: bool = False
+    has_quaternary: bool = False
 
 
 class SortKeys:
@@ -46,20 +46,23 @@ class SortKeys:
         tailoring: the locale's changes to the root order.
     """
 
-    def __init__(self, spec: CollationSpec, root: RootOrder, tailoring: Mapping[str, Elements]) -> None:
+    def __init__(self, spec: CollationSpec, root: RootOrder, tailoring: Tailoring) -> None:
         self._spec = spec
         if spec.alternate == "shifted" and spec.max_variable == "space":
-            tailoring = {**tailoring, **{space: (Weights(_after_spaces(root)),) for space in _FIXED_SPACES}}
+            fixed = {space: (Weights(_after_spaces(root)),) for space in _FIXED_SPACES}
+            tailoring = tailoring._replace(elements={**tailoring.elements, **fixed})
         self._reader = ElementReader(root, tailoring, spec.normalization, DROPPED_CONTRACTIONS.get(spec.locale, frozenset()))
         self._first_fixed = _first_fixed(spec, root)
-        self._number_lead = (int.from_bytes(root.primary("0"), "big") - 1).to_bytes(2, "big")
+        self._number_lead = (int.from_bytes(root.primary(FIRST_NUMBER), "big") - 1).to_bytes(2, "big")
         self._case_in_tertiary = spec.case_first != "off" and not spec.case_level
         self._case_bytes = b"\3\2\1" if spec.case_first == "upper" else b"\1\2\3"
         self._common_tertiary = self._tertiary(Weights(b""))
         self._kana = root.primary("あ"), root.primary("ん")
-        self._moved_script = moved_script(spec.locale, root)
-        # Tone marks have smaller secondary weights than the common secondary weight.
-        self._has_long_secondaries = spec.locale in HAN_ORDERS
+        self._primary_order = primary_order(tailoring.scripts, tailoring.han_order, root)
+        changed = [weights for found in _all_elements(tailoring) for weights in found]
+        # A level is trimmed only if the locale has no weights below the common one, and no long ones that may end like it.
+        self._trims_secondary = all(weights.secondary >= SECONDARY or not weights.secondary for weights in changed)
+        self._trims_tertiary = all(TERTIARY <= weights.tertiary < 256 or not weights.tertiary for weights in changed)
         self._plain = _PlainRows(self)
 
     def sort_key(self, text: str) -> bytes:
@@ -82,7 +85,7 @@ class SortKeys:
         if spec.backwards:
             levels.secondary.reverse()
         parts = [b"".join(level) for level in self._chosen(levels)]
-        if spec.strength >= 4 and spec.alternate == "shifted":
+        if spec.strength >= 4 and (spec.alternate == "shifted" or levels.has_quaternary):
             parts.append(b"".join(levels.quaternary))
         if spec.strength == 5:
             parts.append(decomposed.encode("utf-8", "surrogatepass"))
@@ -96,13 +99,12 @@ class SortKeys:
         """
         number = 1
         if self._spec.strength >= 2:
-            if self._has_long_secondaries:
-                return b"\0".join(parts)
-            parts[number] = _trim(parts[number], _COMMON_SECONDARY)
+            if self._trims_secondary:
+                parts[number] = _trim(parts[number], _COMMON_SECONDARY)
             number += 1
         if self._spec.case_level:
             number += 1
-        if self._spec.strength >= 3 and self._spec.case_first != "upper" and not has_kana:
+        if self._spec.strength >= 3 and self._spec.case_first != "upper" and self._trims_tertiary and not has_kana:
             parts[number] = _trim(parts[number], self._common_tertiary)
         return b"\0".join(parts)
 
@@ -143,19 +145,21 @@ class SortKeys:
         return levels
 
     def _add(self, levels: _Levels, weights: Weights) -> None:
-        levels.primary.append(self._moved_script(weights.primary) if self._moved_script else weights.primary)
+        levels.primary.append(self._primary_order(weights.primary))
         if weights.secondary:
-            levels.secondary.append(weights.secondary.to_bytes(2, "big"))
+            levels.secondary.append(weights.secondary.to_bytes(2 if weights.secondary < 0x10000 else 5, "big"))
         if weights.primary or (weights.secondary and self._spec.strength > 1):
             levels.case.append(self._case_bytes[weights.case : weights.case + 1])
         if weights.tertiary:
             levels.tertiary.append(self._tertiary(weights))
-            levels.quaternary.append(_UNSHIFTED)
+            levels.quaternary.append(bytes([_UNSHIFTED_LEAD, weights.quaternary]))
+            levels.has_quaternary = levels.has_quaternary or weights.quaternary > 0
 
     def _tertiary(self, weights: Weights) -> bytes:
+        tertiary = weights.tertiary.to_bytes(1 if weights.tertiary < 256 else 3, "big")
         if self._case_in_tertiary:
-            return bytes([self._case_bytes[weights.case], weights.tertiary])
-        return bytes([weights.tertiary])
+            return self._case_bytes[weights.case : weights.case + 1] + tertiary
+        return tertiary
 
     def _is_plain(self, character: str) -> bool:
         """Return whether a character contributes the same weights to a key regardless of its neighbours."""
@@ -179,7 +183,7 @@ class SortKeys:
         if not self._is_plain(character):
             raise _DependsOnOthersError
         levels = self._levels(self._elements(normalize("NFD", character)))
-        if levels.has_kana:
+        if levels.has_kana and self._trims_tertiary:
             raise _DependsOnOthersError
         return [b"".join(level) for level in self._chosen(levels)]
 
@@ -204,6 +208,12 @@ class _PlainRows(dict[str, list[bytes]]):
         row = self._keys.plain_row(character)
         self[character] = row
         return row
+
+
+def _all_elements(tailoring: Tailoring) -> Iterator[Elements]:
+    yield from tailoring.elements.values()
+    for by_prefix in tailoring.contexts.values():
+        yield from by_prefix.values()
 
 
 def _first_fixed(spec: CollationSpec, root: RootOrder) -> bytes:

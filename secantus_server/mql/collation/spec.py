@@ -13,7 +13,7 @@ from bson.decimal128 import Decimal128
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.mql.collation.locales import LOCALE_DEFAULTS, check_locale
+from secantus_server.mql.collation.locales import check_locale, locale_defaults
 
 VERSION = "57.1"
 """The ICU version of MongoDB's collations; part of every stored collation."""
@@ -67,7 +67,7 @@ def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
     chosen = {_attribute(field): value for field, value in given.items() if field != "version"}
     if "strength" in chosen:
         chosen["strength"] = int(_rounded(chosen["strength"]))
-    defaults = CollationSpec(given["locale"], **LOCALE_DEFAULTS.get(given["locale"].partition("@")[0], {}))
+    defaults = CollationSpec(given["locale"], **locale_defaults(given["locale"]))
     spec = replace(defaults, **chosen)
     _check_combination(spec, defaults, document)
     if not supported:

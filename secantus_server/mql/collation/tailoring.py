@@ -11,10 +11,10 @@ import re
 from functools import cache
 from unicodedata import normalize
 
-from secantus_server.mql.collation.chinese import HAN_ORDERS, chinese_elements
 from secantus_server.mql.collation.elements import ElementReader
-from secantus_server.mql.collation.locales import BY_CODE, RULES
-from secantus_server.mql.collation.order import LETTER_ROOM, SECONDARY, TERTIARY, Elements, RootOrder, Weights, root_order
+from secantus_server.mql.collation.locales import BY_CODE, FIRST_SCRIPTS, RULES, STORED
+from secantus_server.mql.collation.order import LETTER_ROOM, SECONDARY, TERTIARY, Elements, RootOrder, Tailoring, Weights, root_order
+from secantus_server.mql.collation.stored import stored_tailoring
 
 _RULE = re.compile(r"&(\[before 1\])?([^<=/& ]+)((?:(?:<{1,3}|=)[^<=& ]+)+)")
 _STEP = re.compile(r"(<{1,3}|=)([^<=/& ]+)(?:/([^<=& ]+))?")
@@ -79,7 +79,7 @@ class _Builder:
     """A builder that turns rules into a tailoring."""
 
     def __init__(self, root: RootOrder) -> None:
-        self._reader = ElementReader(root, {}, True)
+        self._reader = ElementReader(root, Tailoring({}), True)
         self._levels: dict[object, _Weight] = {}
         self._tailored: dict[str, list[_Element]] = {}
 
@@ -143,12 +143,12 @@ def _by_code(root: RootOrder) -> dict[str, Elements]:
 
 
 @cache
-def tailoring(locale: str) -> dict[str, Elements]:
-    """Return the elements that a supported locale changes."""
+def tailoring(locale: str) -> Tailoring:
+    """Return what a supported locale changes."""
+    if locale in STORED:
+        return stored_tailoring(locale)
     if locale == BY_CODE:
-        return _by_code(root_order())
-    if locale in HAN_ORDERS:
-        return chinese_elements(locale, root_order())
+        return Tailoring(_by_code(root_order()))
     builder = _Builder(root_order())
     builder.follow(RULES.get(locale, ""))
-    return builder.finish()
+    return Tailoring(builder.finish(), scripts=FIRST_SCRIPTS.get(locale, ""))

@@ -38,8 +38,8 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
         collection: the collection, or None if it does not exist.
 
     Raises:
-        CommandError: 2 BadValue, the hint names no index; 291 NoQueryExecutionPlans, no index can serve the query, or notablescan forbids its
-            collection scan.
+        CommandError: 2 BadValue, the hint names no index; 291 NoQueryExecutionPlans, no index can serve the query, or it may not scan
+            the collection.
     """
     plan = _plan(collection, query)
     if query.context.forbids_scans:

@@ -242,7 +242,7 @@ def mongosh_shows(at: Workplace) -> str:
     assert "fruit" in at.shell("show collections")
     assert "shop" in at.shell("show dbs")
     assert "global" in at.shell("show logs")
-    assert "listening" in at.shell("show log global")
+    assert "Waiting for connections" in at.shell("show log global")
     assert "readWrite" in at.shell("show roles")
     return "`show collections`, `dbs`, `logs`, `log global`, `roles`"
 

@@ -67,6 +67,11 @@ def nice(value: float) -> float:
     return step
 
 
+def reading(value: float) -> str:
+    """Format the latest value of a line. Only a small number that is not whole has a decimal."""
+    return f"{value:,.0f}" if value.is_integer() or value >= 100 else f"{value:.1f}"
+
+
 def short(value: float) -> str:
     """Format a number with a letter for thousands, millions or billions."""
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

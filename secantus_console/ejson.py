@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from bson import json_util
@@ -20,9 +21,24 @@ from secantus_console.errors import InputError
 _OPTIONS: Final = JSONOptions(json_mode=JSONMode.RELAXED, tz_aware=True)
 
 
-def dumps(value: Any, *, indent: int | None = None) -> str:
-    """Return a value as Extended JSON."""
-    return json.dumps(plain(value), indent=indent, ensure_ascii=False)
+def dumps(value: Any) -> str:
+    """Return a value as Extended JSON on one line."""
+    return json.dumps(plain(value), ensure_ascii=False)
+
+
+def pretty(value: Any, margin: str = "\n") -> str:
+    """Return a value as Extended JSON, with a line for each field and array element. Only these may span lines, not `{"$oid": ...}`.
+
+    Arguments:
+        margin: a line end and the indentation of the value.
+    """
+    inner = margin + "  "
+    if isinstance(value, Mapping) and value:
+        entries = [f"{inner}{encode_basestring(str(key))}: {pretty(entry, inner)}" for key, entry in value.items()]
+        return f"{{{','.join(entries)}{margin}}}"
+    if isinstance(value, list | tuple) and value:
+        return f"[{','.join([inner + pretty(entry, inner) for entry in value])}{margin}]"
+    return encode_basestring(value) if type(value) is str else dumps(value)
 
 
 def plain(value: Any) -> Any:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
-from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from secantus_console.keyset import Filter, Order
-
-#: The time limit of a scan in `_id` order. After it, the matches are sorted instead.
-SCAN_MS: Final = 250
 
 
 class OrderedReader:
@@ -46,20 +42,13 @@ class OrderedReader:
             return self._query
         return {"$and": [self._query, condition]} if self._query else condition
 
-    def _find(self, query: Filter, sort: Mapping[str, Any], most: int, **options: Any) -> list[RawBSONDocument]:
-        options.setdefault("max_time_ms", self._time_limit_ms)
-        return list(self._collection.find(query, sort=list(sort.items()) or None, limit=most, **options))
+    def _find(self, query: Filter, sort: Mapping[str, Any], most: int) -> list[RawBSONDocument]:
+        return list(self._collection.find(query, sort=list(sort.items()) or None, limit=most, max_time_ms=self._time_limit_ms))
 
     def _by_id(self, query: Filter, most: int) -> list[RawBSONDocument]:
-        """Return the first matches by `_id`. If an index selects many matches in another order, a scan by `_id` is faster."""
+        """Return the first matches by `_id`. If all of them fit the page, they are sorted here instead of on the server."""
         found = self._find(query, {}, most)
-        if len(found) < most:
-            return self._order.sorted(found)
-        try:
-            return self._find(query, self._order.sort, most, hint=[("_id", 1)], max_time_ms=min(SCAN_MS, self._time_limit_ms))
-        except (ExecutionTimeout, OperationFailure):
-            # The scan exceeded its time limit, or the collection has no such index.
-            return self._find(query, self._order.sort, most)
+        return self._order.sorted(found) if len(found) < most else self._find(query, self._order.sort, most)
 
     def _has_index(self) -> bool:
         """Return whether an index begins with the order's fields (without `_id`), so that it supplies this order without a sort."""

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import jinja2
 
 from secantus_console import ejson
-from secantus_console.charts import chart
+from secantus_console.charts import chart, reading
 from secantus_console.console import Console
 from secantus_console.page import Page
 from secantus_console.sessions import Session
@@ -35,7 +35,14 @@ class Renderer:
             undefined=jinja2.ChainableUndefined,
             finalize=lambda value: "" if value is None else value,
         )
-        self._environment.filters |= {"ejson": ejson.dumps, "pretty": pretty, "size": size, "count": count, "duration": duration}
+        self._environment.filters |= {
+            "ejson": ejson.dumps,
+            "pretty": ejson.pretty,
+            "size": size,
+            "count": count,
+            "duration": duration,
+            "reading": reading,
+        }
         self._environment.globals |= {"url": url, "chart": chart}
 
     def html(self, page: Page, session: Session | None, fields: dict[str, str], path: str = "", query: str = "") -> str:
@@ -67,11 +74,6 @@ def url(path: str, **parameters: Any) -> str:
     """Return a URL with those parameters that are not empty."""
     given = {name: str(value) for name, value in parameters.items() if value not in (None, "")}
     return f"{path}?{urlencode(given)}" if given else path
-
-
-def pretty(value: Any) -> str:
-    """Format a document over several lines."""
-    return ejson.dumps(value, indent=2)
 
 
 def size(value: Any) -> str:

@@ -21,7 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from secantus_server.config.effective import load
+from secantus_server.config.effective import Effective, load
 from secantus_server.diagnostics.log_lines import JsonFormatter
 from secantus_server.errors import CommandError
 from secantus_server.settings import Settings, SettingsError
@@ -82,8 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(effective.described(), end="")
         return EXIT_STOPPED
     if effective.asked.get("check_config"):
-        print(f"The configuration is valid (config file: {effective.file or 'none'}).")
-        return EXIT_STOPPED
+        return _check_config(effective)
     settings = effective.settings
     # On a crash in compiled code, print the stacks of all threads to stderr.
     faulthandler.enable()
@@ -93,6 +92,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The server's log has its own level, which setParameter can change.
     logging.getLogger("secantus").setLevel(logging.DEBUG)
     return run(settings, effective.asked)
+
+
+def _check_config(effective: Effective) -> int:
+    """Print whether a server could start with valid settings; return the exit code. Only the files of TLS remain to be checked."""
+    from secantus_server.net.certificates import CertificateError, make_context
+
+    try:
+        if effective.settings.takes_tls:
+            make_context(effective.settings)
+    except CertificateError as error:
+        print(f"secantusdb: {error}", file=sys.stderr)
+        return EXIT_INVALID
+    print(f"The configuration is valid (config file: {effective.file or 'none'}).")
+    return EXIT_STOPPED
 
 
 def _check_console(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from secantus_server.dispatch.harness import Difference
 from secantus_server.dispatch.services import Services
 from secantus_server.sessions.retry_rows import rewrite
 from secantus_server.storage import Snapshot
+from secantus_server.work.query_setting_rows import store_current
 from secantus_server.work.set_aside import NamespaceChange, build_again, put_back, set_aside
 
 
@@ -222,6 +223,9 @@ class Snapshots:
                 self._taken.append(snapshot)
                 put_back(self._services, written)
                 snapshot.adjustments.changed(changes).apply(self._services)
+                if self._services.query_settings is not snapshot.adjustments.query_settings:
+                    # The document put back has only the settings of its writer, without those made meanwhile.
+                    store_current(self._services)
                 self._services.oplog.note_unlogged_writes()
                 self._renew_access()
             if aside.fail_points:

@@ -72,7 +72,8 @@ def connections(call: Call) -> Answer:
 
 def _driver(metadata: dict[str, Any]) -> str:
     driver = metadata.get("driver", {})
-    return f"{driver.get('name', '')} {driver.get('version', '')}".strip()
+    # pymongo ends its version with a bar for each part of its name.
+    return f"{driver.get('name', '')} {driver.get('version', '')}".strip(" |")
 
 
 def sessions(call: Call) -> Answer:

@@ -10,13 +10,13 @@ from pymongo.collection import Collection
 from secantus_console import ejson
 from secantus_console.errors import InputError, NotThere
 from secantus_console.page import Answer, Call, Moved, Page, posted, shown
-from secantus_console.render import pretty, url
+from secantus_console.render import url
 
 
 def edit(call: Call) -> Answer:
     """Show a document in the editor."""
     document = _find(call.collection, _id(call))
-    return Page("document.html", "Document", _data(call, document, pretty(document)))
+    return Page("document.html", "Document", _data(call, document, ejson.pretty(document)))
 
 
 def preview(call: Call) -> Answer:
@@ -67,7 +67,7 @@ def insert(call: Call) -> Answer:
 def difference(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, str]]:
     """Return the lines of two documents, each with its kind: "same", "added", "removed" or "left out"."""
     kinds = {" ": "same", "+": "added", "-": "removed", "@": "left out"}
-    lines = list(difflib.unified_diff(pretty(before).splitlines(), pretty(after).splitlines(), n=4, lineterm=""))[2:]
+    lines = list(difflib.unified_diff(ejson.pretty(before).splitlines(), ejson.pretty(after).splitlines(), n=4, lineterm=""))[2:]
     shown_lines = lines[1:] if lines and lines[0].startswith("@@ -1,") else lines
     return [{"kind": kinds[line[0]], "text": line[1:] if line[0] != "@" else "…"} for line in shown_lines]
 

@@ -6,11 +6,16 @@ https://www.mongodb.com/docs/manual/reference/log-messages/#structured-logging
 from __future__ import annotations
 
 import logging
+import math
 import traceback
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Final, NamedTuple
 
+from bson.binary import UUID_SUBTYPE, Binary
+
 from secantus_server.bson import RawDocument, decode
+from secantus_server.bson.values import Date
 
 _SEVERITIES: Final = {logging.DEBUG: "D1", logging.INFO: "I", logging.WARNING: "W", logging.ERROR: "E"}
 
@@ -69,7 +74,7 @@ def as_json(line: Line) -> str:
         attributes["error"] = _trace(line.error)
     if attributes:
         document["attr"] = attributes
-    return json.dumps(document, default=_shown, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(_plain(document), separators=(",", ":"), ensure_ascii=False)
 
 
 class JsonFormatter(logging.Formatter):
@@ -81,9 +86,27 @@ class JsonFormatter(logging.Formatter):
         return as_json(line)
 
 
-def _shown(value: Any) -> Any:
-    """Return a value that JSON lacks: a document that was not decoded, or the text of another one."""
-    return decode(value.data) if type(value) is RawDocument else str(value)
+def _plain(value: Any) -> Any:
+    """Convert a value to JSON's types as MongoDB's log does: relaxed Extended JSON, and the text of what BSON has no type for."""
+    # Imported here, because only lines with attributes need it.
+    from bson import json_util
+    from bson.datetime_ms import DatetimeMS
+
+    kind = type(value)
+    if kind is RawDocument:
+        return _plain(decode(value.data))
+    if isinstance(value, Mapping):
+        return {str(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if value is None or isinstance(value, str | int) or (kind is float and math.isfinite(value)):
+        return value
+    if kind is Binary and value.subtype == UUID_SUBTYPE and len(value) == 16:
+        return {"$uuid": str(value.as_uuid())}
+    try:
+        return json_util.default(DatetimeMS(value.ms) if kind is Date else value, json_util.RELAXED_JSON_OPTIONS)
+    except TypeError:
+        return str(value)
 
 
 def _trace(error: BaseException) -> str:

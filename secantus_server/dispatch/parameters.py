@@ -18,6 +18,7 @@ from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch import memory_limits, scripts
 from secantus_server.dispatch.cluster_time import MAX_DRIFT_S
 from secantus_server.dispatch.log_verbosity import NAME, default_verbosity, logs_everything
+from secantus_server.dispatch.request import NO_TABLE_SCAN
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.limits import DEFAULT_BYTES
@@ -115,7 +116,7 @@ PARAMETERS: dict[str, Parameter] = {
     "maxSessions": Parameter(_constant(MAX_SESSIONS)),
     MAX_TRANSACTIONS: Parameter(_constant(10_000), _integer(1), settable=True, since=TRANSACTION_LIMIT),
     "minSnapshotHistoryWindowInSeconds": Parameter(_constant(300), _integer(0), settable=True),
-    "notablescan": Parameter(_constant(False), None, settable=True),
+    NO_TABLE_SCAN: Parameter(_constant(False), _boolean, settable=True),
     "periodicNoopIntervalSecs": Parameter(lambda settings: settings.oplog_noop_heartbeat_s or 10, _integer(1), settable=True),
     "quiet": Parameter(_constant(False), _boolean, settable=True),
     "requireApiVersion": Parameter(_constant(False), None, settable=True),

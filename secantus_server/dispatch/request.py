@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bson.timestamp import Timestamp
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.unit_of_work import UnitOfWork
     from secantus_server.sessions.retryable import RetryableWrite
     from secantus_server.sessions.transactions import SessionTransaction
+
+#: The parameter that makes queries fail that need a collection scan.
+NO_TABLE_SCAN: Final = "notablescan"
 
 
 @dataclass(slots=True, eq=False)
@@ -179,4 +182,5 @@ class Request:
             services.release,
             self.operation.notes_lookups,
             None if self.settings is None else self.settings.allowed_indexes(),
+            bool(services.parameters) and services.parameters.get(NO_TABLE_SCAN, False),
         )

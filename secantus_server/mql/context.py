@@ -65,6 +65,7 @@ class ParseContext:
         release: the release of MongoDB whose behaviour the command follows.
         notes_lookups: whether point lookups are noted as plans, too.
         allowed_indexes: the indexes that query settings allow, by namespace; None without settings that do.
+        forbids_scans: whether a query that needs a collection scan is an error (the parameter notablescan).
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -86,6 +87,7 @@ class ParseContext:
     release: Release = MONGODB_8_2
     notes_lookups: bool = False
     allowed_indexes: dict[str, list[Any]] | None = None
+    forbids_scans: bool = False
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """Return the same context with more variables in scope."""
@@ -113,6 +115,7 @@ class ParseContext:
             self.release,
             self.notes_lookups,
             self.allowed_indexes,
+            self.forbids_scans,
         )
         for name, value in values.items():
             setattr(other, name, value)

@@ -26,6 +26,7 @@ from secantus_server.query.index_filters import is_listed, listed_indexes
 from secantus_server.query.near import plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
+from secantus_server.query.table_scans import check_scans_nothing
 from secantus_server.query.text import TextSearchPlan, has_text_search, no_text_plan, plan_text, text_of
 from secantus_server.query.wildcard import scan_of, wildcard_candidates
 
@@ -37,9 +38,12 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
         collection: the collection, or None if it does not exist.
 
     Raises:
-        CommandError: 2 BadValue if the hint names no index, 291 NoQueryExecutionPlans if no index can serve the query.
+        CommandError: 2 BadValue if the hint names no index, 291 NoQueryExecutionPlans if no index can serve the query or the plan
+            scans the collection where scans are forbidden.
     """
     plan = _plan(collection, query)
+    if query.context.forbids_scans:
+        check_scans_nothing(plan, query)
     note = query.context.note_plan
     if note is not None:
         note(plan, query)

@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/command/setClusterParameter/
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from secantus_server.bson import decode, encode
@@ -22,21 +23,29 @@ DATABASE, COLLECTION = "config", "clusterParameters"
 
 def save_parameter(request: Request, name: str, value: dict[str, Any]) -> None:
     """Store the value of a cluster parameter."""
-    services = request.services
+    request.work.write(writing(request.services, name, value), request.operation.check)
+
+
+def writing(services: Services, name: str, value: dict[str, Any], *, replicated: bool = True) -> Callable[[Transaction], None]:
+    """Return the body of a unit of work that stores the value of a cluster parameter.
+
+    Arguments:
+        replicated: whether the write gets an oplog entry.
+    """
 
     def body(transaction: Transaction) -> None:
         collection = transaction.catalog.find(DATABASE, COLLECTION)
         if collection is None:
             raise MissingCollection(DATABASE, COLLECTION)
         document = encode({"_id": name, "clusterParameterTime": services.oplog.newest, **value})
-        writer = open_writer(services, transaction, collection)
+        writer = open_writer(services, transaction, collection, replicated=replicated)
         found = id_lookup(collection, name).first(transaction.unit)
         if found is None:
             writer.insert(document)
         else:
             writer.update(found[1], document, found[0])
 
-    request.work.write(body, request.operation.check)
+    return body
 
 
 def stored_parameters(services: Services) -> dict[str, dict[str, Any]]:

@@ -5,10 +5,13 @@ https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 
 from __future__ import annotations
 
+from typing import Any
+
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.query.query_settings import QuerySettings
-from secantus_server.work.cluster_parameter_rows import save_parameter, stored_parameters
+from secantus_server.work.cluster_parameter_rows import save_parameter, stored_parameters, writing
 
 _NAME, _LIST = "querySettings", "settingsArray"
 
@@ -19,10 +22,18 @@ def save_settings(request: Request, settings: dict[str, QuerySettings]) -> None:
     Arguments:
         settings: the query settings by query shape hash.
     """
-    services = request.services
-    save_parameter(request, _NAME, {_LIST: [one.shown() for one in settings.values()]})
-    services.query_settings = settings
-    services.interceptors.refresh()
+    save_parameter(request, _NAME, _value(settings))
+    request.services.query_settings = settings
+    request.services.interceptors.refresh()
+
+
+def store_current(services: Services) -> None:
+    """Store the current query settings, without an oplog entry."""
+    services.work.write(writing(services, _NAME, _value(services.query_settings), replicated=False), never_interrupt)
+
+
+def _value(settings: dict[str, QuerySettings]) -> dict[str, Any]:
+    return {_LIST: [one.shown() for one in settings.values()]}
 
 
 def load_settings(services: Services) -> dict[str, QuerySettings]:

@@ -1,73 +1,102 @@
 """`python -m tests.console.page_times`: what a page of documents takes, and what its query takes alone.
 
-The client opens one connection and asks for each page many times; the figures are the first quartiles in milliseconds.
+The server and its console run as for a user, each in its own process. The query alone is a round trip of pymongo, which decodes the
+documents. A page is a round trip over an open connection, as a browser has. Most of a short page's time is a fixed cost that does not
+depend on the collection: HTTP, the session, the estimated count, the template. The last row shows it, with a collection of one page. The
+figures are first quartiles, of rounds that alternate between query and page.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from pymongo import MongoClient
-
-from secantus_server import SecantusDBServer
-from tests.console.browser import Browser
+from tests.integration.daemon import running
 
 BATCH = 20_000
-ROUNDS = 40
-#: The page, its filter, and its sort.
-PAGES: list[tuple[str, dict[str, Any], dict[str, int]]] = [
-    ("the first documents", {}, {}),
-    ("an indexed value", {"a": 7}, {}),
-    ("an indexed range by _id", {"a": {"$gte": 500}}, {}),
-    ("an indexed range, sorted", {"a": {"$gte": 10}}, {"a": 1}),
-    ("a field without an index", {"n": {"$mod": [50_000, 49_999]}}, {}),
+ROUNDS = 60
+LIMIT = 20
+#: The page, its collection, its filter, and its sort.
+PAGES: list[tuple[str, str, dict[str, Any], dict[str, int]]] = [
+    ("the first documents", "orders", {}, {}),
+    ("an indexed value", "orders", {"a": 7}, {}),
+    ("an indexed range by _id", "orders", {"a": {"$gte": 500}}, {}),
+    ("an indexed range, sorted", "orders", {"a": {"$gte": 10}}, {"a": 1}),
+    ("a field without an index", "orders", {"n": {"$mod": [50_000, 49_999]}}, {}),
+    (f"a collection of {LIMIT} documents", "few", {}, {}),
 ]
 
 
-def quartile(action: Callable[[], object], rounds: int) -> float:
-    """Return the first quartile of an action's times in milliseconds."""
-    times = []
+def quartiles(actions: list[Callable[[], object]], rounds: int) -> list[float]:
+    """Return the first quartile of each action's times in milliseconds."""
+    times: list[list[float]] = [[] for _ in actions]
     for _ in range(rounds):
-        begun = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - begun)
-    return sorted(times)[rounds // 4] * 1000
+        for action, taken in zip(actions, times, strict=True):
+            begun = time.perf_counter()
+            action()
+            taken.append(time.perf_counter() - begun)
+    return [sorted(taken)[rounds // 4] * 1000 for taken in times]
+
+
+@contextmanager
+def browsing(address: str) -> Iterator[Callable[[str], object]]:
+    """Open a session at an address with a token; yield a function that loads a page over the same connection."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
+    cookie = ""
+
+    def load(path: str) -> str | None:
+        try:
+            connection.request("GET", path, headers={"Accept": "text/html", "Cookie": cookie})
+            reply = connection.getresponse()
+        except http.client.RemoteDisconnected:
+            # The console closes an idle connection after five seconds, which a query can take.
+            connection.close()
+            return load(path)
+        reply.read()
+        assert reply.status in (200, 303), f"{path} answers {reply.status}"
+        return reply.headers["set-cookie"]
+
+    cookie = (load(f"/?{parts.query}") or "").partition(";")[0]
+    try:
+        yield load
+    finally:
+        connection.close()
 
 
 def main() -> None:
     """Print a row for each page."""
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=1_000_000)
     count = parser.parse_args().documents
-    with SecantusDBServer(port=0, storage_path=":memory:", console=True, console_port=0) as server, MongoClient(server.uri) as client:
-        collection = client.shop.orders
+    with running(":memory:", "--console", "0") as daemon, daemon.client() as client:
+        shop = client.shop
         for start in range(0, count, BATCH):
-            collection.insert_many([{"_id": n, "a": n % 1000, "n": n, "tags": ["x", "y"]} for n in range(start, start + BATCH)])
-        collection.create_index("a")
-        parts = urlsplit(server.console_url or "")
-        assert parts.port is not None, "the console listens"
-        browser = Browser(parts.port)
-        browser.enter(parts.query.removeprefix("token="))
-        print("| Page | Query alone | Page |\n|---|---|---|")
-        for name, query, sort in PAGES:
+            shop.orders.insert_many([{"_id": n, "a": n % 1000, "n": n, "tags": ["x", "y"]} for n in range(start, start + BATCH)])
+        shop.orders.create_index("a")
+        shop.few.insert_many(shop.orders.find(limit=LIMIT))
+        assert daemon.process.stdout is not None, "a pipe"
+        with browsing(daemon.process.stdout.readline().split()[1]) as load:
+            print("| Page | Query alone | Page |\n|---|---|---|")
+            for name, collection, query, sort in PAGES:
+                asked = {"db": "shop", "collection": collection, "limit": LIMIT, "filter": json.dumps(query), "sort": json.dumps(sort)}
+                path = f"/documents?{urlencode(asked)}"
 
-            def alone(query: dict[str, Any] = query, sort: dict[str, int] = sort) -> object:
-                return list(collection.find(query, sort=[*sort.items(), ("_id", 1)], limit=21))
+                def alone(where: str = collection, query: dict[str, Any] = query, sort: dict[str, int] = sort) -> object:
+                    return list(shop[where].find(query, sort=[*sort.items(), ("_id", 1)], limit=LIMIT + 1))
 
-            def page(query: dict[str, Any] = query, sort: dict[str, int] = sort) -> object:
-                return browser.get("/documents", db="shop", collection="orders", filter=dumps(query), sort=dumps(sort))
+                def page(path: str = path) -> None:
+                    load(path)
 
-            rounds = ROUNDS if quartile(alone, 1) < 500 else 4
-            print(f"| {name} | {quartile(alone, rounds):.1f} ms | {quartile(page, rounds):.1f} ms |", flush=True)
-
-
-def dumps(value: dict[str, Any]) -> str:
-    """Return a document as the console reads it."""
-    return str(value).replace("'", '"')
+                rounds = ROUNDS if max(quartiles([alone, page], 2)) < 100 else 4
+                query_ms, page_ms = quartiles([alone, page], rounds)
+                print(f"| {name} | {query_ms:.1f} ms | {page_ms:.1f} ms |", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from bson import Int64, ObjectId
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from secantus_console.ejson import canonical, dumps, loads
+from secantus_console.charts import reading
+from secantus_console.ejson import canonical, dumps, loads, pretty
 from secantus_console.pages import ROUTES
 from secantus_server import SecantusDBServer
 from tests.console.browser import Browser
@@ -189,6 +190,19 @@ def test_inserting(browser: Browser, client: Client, text: str) -> None:
 def test_extended_json_keeps_every_type() -> None:
     values = {"int": 1, "long": Int64(1), "double": 1.0, "infinite": float("inf"), "id": ObjectId(), "null": None, "bool": True}
     assert canonical(loads(dumps(values), "it")) == canonical(values)
+
+
+def test_documents_are_shown_with_a_line_for_each_field() -> None:
+    shown = pretty({"_id": ObjectId("0" * 24), "tags": ['a"', 2.0], "place": {"none": None}, "empty": [{}, []]})
+    lines = ["{", '  "_id": {"$oid": "000000000000000000000000"},', '  "tags": [', '    "a\\"",', "    2.0", "  ],", '  "place": {']
+    assert shown.split("\n") == [*lines, '    "none": null', "  },", '  "empty": [', "    {},", "    []", "  ]", "}"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0"), (0.04, "0.0"), (6.0, "6"), (3.25, "3.2"), (397_680.0, "397,680"), (1059.5, "1,060")]
+)
+def test_readings_of_charts(value: float, text: str) -> None:
+    assert reading(value) == text
 
 
 def test_exports(read_only: Browser, fruit: Any) -> None:

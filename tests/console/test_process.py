@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import InvalidOperation
 
+from secantus_console.serving import listen
 from secantus_server import SecantusDBServer
 from secantus_server.net.listener import ListenError
 from secantus_server.settings import SettingsError
@@ -54,6 +56,13 @@ def test_beside_a_server_with_tls(tmp_path: Path) -> None:
 def test_no_console_unless_asked() -> None:
     with SecantusDBServer(**MEMORY) as server:
         assert server.console_url is None
+
+
+def test_replies_do_not_wait_for_acknowledgements() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _address = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_server_starts_again_with_its_console() -> None:

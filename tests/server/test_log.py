@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import Binary, Int64, ObjectId, Timestamp
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from secantus_server import SecantusDBServer
+from secantus_server.bson import RawDocument, encode
+from secantus_server.bson.values import Date
 from secantus_server.diagnostics.log import Log
 from secantus_server.diagnostics.log_file import LogFile
-from secantus_server.diagnostics.log_lines import as_json, as_text
+from secantus_server.diagnostics.log_lines import Line, as_json, as_text
 from secantus_server.storage import StorageError
 from tests.integration.daemon import Daemon
 from tests.waiting import wait_until
@@ -51,11 +54,28 @@ def test_lines_of_json(tmp_path: Path) -> None:
         "id": 7,
         "ctx": "conn1",
         "msg": "hello",
-        "attr": {"number": 5, "bytes": "b'x'"},
+        "attr": {"number": 5, "bytes": {"$binary": {"base64": "eA==", "subType": "00"}}},
     }
     assert list(second) == [*FIELDS, "attr"]
     assert second["s"] == "E"
     assert "ValueError: why" in second["attr"]["error"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Timestamp(1, 2), {"$timestamp": {"t": 1, "i": 2}}),
+        (Binary(b"\0" * 16, 4), {"$uuid": "00000000-0000-0000-0000-000000000000"}),
+        (Binary(b"\0", 4), {"$binary": {"base64": "AA==", "subType": "04"}}),
+        (Date(0), {"$date": "1970-01-01T00:00:00Z"}),
+        (float("nan"), {"$numberDouble": "NaN"}),
+        ([Int64(5), {"a": ObjectId(b"\0" * 12)}, None], [5, {"a": {"$oid": "0" * 24}}, None]),
+        (RawDocument(encode({"a": Timestamp(1, 2)})), {"a": {"$timestamp": {"t": 1, "i": 2}}}),
+        (Path("a"), "a"),
+    ],
+)
+def test_attributes_are_extended_json(value: Any, shown: Any) -> None:
+    assert json.loads(as_json(Line(0, logging.INFO, "", attributes={"value": value})))["attr"] == {"value": shown}
 
 
 def test_rotation(tmp_path: Path) -> None:

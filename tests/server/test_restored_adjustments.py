@@ -11,6 +11,7 @@ from pymongo.database import Database
 
 from secantus_server.dispatch.adjustments import Adjustments
 from secantus_server.server import SecantusDBServer
+from secantus_server.work.query_setting_rows import load_settings
 
 FIND = {"find": "c", "filter": {"a": 1}, "$db": "adjusted"}
 OTHER = {"find": "c", "filter": {"b": 1}, "$db": "adjusted"}
@@ -101,6 +102,19 @@ def test_an_adjustment_that_is_set_aside(server: SecantusDBServer, db: Database[
     server.restore(snapshot)
     assert run(db, show) == before
     assert not initial.are_those_of(server.services), "the other adjustment, made meanwhile, stays"
+
+
+def test_query_settings_that_are_set_aside_are_stored_with_those_made_meanwhile(
+    server: SecantusDBServer, db: Database[dict[str, Any]]
+) -> None:
+    adjust, _, other = ADJUSTMENTS["query settings"]
+    snapshot = server.snapshot()
+    run(db, adjust)
+    aside = server.set_aside(snapshot)
+    run(db, other)
+    server.put_back(aside)
+    assert load_settings(server.services) == server.services.query_settings
+    assert len(server.services.query_settings) == 2
 
 
 @pytest.mark.parametrize("kind", ADJUSTMENTS)

@@ -294,6 +294,12 @@ def test_check_config(empty_directory: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == "secantusdb: secantusdb.toml: [server] port must be between 0 and 65535, not 70000.\n"
 
 
+def test_check_config_reads_the_certificates(empty_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(empty_directory / "secantusdb.toml", '[tls]\ncert_file = "missing.pem"\n')
+    assert main(["--check-config"]) == 2
+    assert capsys.readouterr().err == "secantusdb: Cannot read tls_cert_file missing.pem: No such file or directory.\n"
+
+
 def test_print_config(empty_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(empty_directory / "secantusdb.toml", '[server]\nhost = "::1"\n[storage]\ncache_size = "1536M"\n')
     assert main(["--print-config", "--port", "5", "--sync-on-commit"]) == 0

@@ -17,7 +17,6 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.version import Release
 
 _SELECTOR = a.Arguments("getParameter", {"showDetails": a.boolean(), "allParameters": a.boolean(), "setAt": a.string()}, generic=False)
 _NOT_PARAMETERS = frozenset(["getParameter", "setParameter", *a.GENERIC])
@@ -60,7 +59,7 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     if not wanted:
         raise CommandError(72, "no option found to set, use help:true to see options ")
     services = request.services
-    changed = {name: _checked(name, value, services.release) for name, value in wanted.items()}
+    changed = {name: _checked(name, value, services) for name, value in wanted.items()}
     # logLevel is the default verbosity in logComponentVerbosity, so both change together.
     if NAME in changed:
         changed[NAME] = changed_verbosity(parameter_value(services, NAME), changed[NAME])
@@ -73,17 +72,20 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     return reply
 
 
-def _checked(name: str, value: Any, release: Release) -> Any:
+def _checked(name: str, value: Any, services: Services) -> Any:
     """Return the checked value of a parameter.
 
     Raises:
         CommandError: 72 for an unknown parameter, 20 for one that cannot be set at runtime, 238, or the error of an invalid value.
     """
-    parameter = find_parameter(name, release)
+    parameter = find_parameter(name, services.release)
     if parameter is None:
         raise CommandError(72, f"attempted to set unrecognized parameter [{name}], use help:true to see options ")
     if not parameter.settable:
         raise CommandError(20, f"not allowed to change [{name}] at runtime")
     if parameter.check is None:
+        default = parameter.default(services.settings)
+        if type(value) is type(default) and value == default:
+            return default
         raise not_supported(f"setting the parameter {name}", "keep its default")
     return parameter.check(f"setParameter.{name}", value)

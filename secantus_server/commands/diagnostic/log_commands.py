@@ -35,8 +35,8 @@ def get_log(request: Request, _args: dict[str, Any]) -> Reply:
     log = request.services.log
     if component == "startupWarnings":
         return {"totalLinesWritten": 0, "log": []}
-    is_json = request.services.settings.log_format == "json"
-    return {"totalLinesWritten": log.total, "log": [as_json(line) for line in list(log.kept)] if is_json else log.lines}
+    # Like MongoDB's, the lines are JSON whatever the log's own form is.
+    return {"totalLinesWritten": log.total, "log": [as_json(line) for line in list(log.kept)]}
 
 
 @command("logRotate", {}, admin_only=True, privileges=on_cluster("logRotate"))

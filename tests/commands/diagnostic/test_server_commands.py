@@ -114,7 +114,7 @@ def test_parameters(admin: Database) -> None:
         ({"getParameter": {"allParameters": True, "setAt": "never"}}, 2),
         ({"setParameter": 1, "noSuch": 1}, 72),
         ({"setParameter": 1, "featureCompatibilityVersion": {"version": "8.0"}}, 20),
-        ({"setParameter": 1, "notablescan": True}, 238),
+        ({"setParameter": 1, "requireApiVersion": True}, 238),
         ({"setParameter": 1, "logLevel": 9}, 2),
         ({"setParameter": 1, "ttlMonitorSleepSecs": 0}, 2),
         ({"setParameter": 1, "ttlMonitorSleepSecs": "1"}, 2),
@@ -127,6 +127,10 @@ def test_parameters(admin: Database) -> None:
 )
 def test_parameters_that_cannot_be(admin: Database, command: dict[str, Any], expected: int) -> None:
     assert code(admin, command) == expected
+
+
+def test_a_parameter_that_only_has_its_default(admin: Database) -> None:
+    assert admin.command({"setParameter": 1, "requireApiVersion": False})["was"] is False
 
 
 @pytest.mark.parametrize("name", ["getParameter", "setParameter", "getLog", "currentOp", "shutdown", "replSetGetStatus", "listDatabases"])

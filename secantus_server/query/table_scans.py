@@ -1,0 +1,35 @@
+"""The refusal of collection scans by the parameter notablescan.
+
+https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-param.notablescan
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from secantus_server.errors import CommandError
+from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.clustered import ClusteredScan
+from secantus_server.query.plan import CollectionScan, Plan, Sort
+
+# Databases of the server itself, whose collections may be scanned.
+_INTERNAL: Final = ("admin", "config", "local")
+
+
+def check_scans_nothing(plan: Plan, query: CanonicalQuery) -> None:
+    """Refuse a plan that scans a collection for a filter. A query without a filter may scan, and so may queries of system collections.
+
+    Raises:
+        CommandError: 291 NoQueryExecutionPlans.
+    """
+    while type(plan) is Sort:
+        plan = plan.child
+    if not query.filter or not isinstance(plan, CollectionScan | ClusteredScan) or (type(plan) is ClusteredScan and plan.bounds):
+        return
+    db, _, name = plan.collection.namespace.partition(".")
+    if db in _INTERNAL or name.startswith("system."):
+        return
+    if query.natural:
+        raise CommandError(291, "hint $natural is not allowed, because 'notablescan' is enabled")
+    text = "No indexed plans available, and running with 'notablescan'"
+    raise CommandError(291, f"error processing query: ns={db}.{name}: planner returned error :: caused by :: {text}")

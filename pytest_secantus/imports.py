@@ -1,4 +1,4 @@
-"""Run an action once a package has been imported, without importing it.
+"""Run an action once a package has been imported, without importing it; and import packages whole.
 
 With ``--secantus`` the plugin runs before the first conftest, which may patch the process with gevent or eventlet. A driver
 imported before the patch keeps references to unpatched objects, and fails or hangs. So the suite itself must import pymongo first.
@@ -6,9 +6,10 @@ imported before the patch keeps references to unpatched objects, and fails or ha
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -54,3 +55,26 @@ def when_imported(name: str, action: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(watcher)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Run the handlers of signals that arrive within the block after it.
+
+    A handler that raises during an import, such as that of pytest-timeout or of Ctrl-C, leaves modules that are imported in part. Every
+    later import of them fails, and with it the rest of the session.
+    """
+    arrived: list[int] = []
+    try:
+        with ExitStack() as restored:
+            for number in signal.valid_signals():
+                handler = signal.getsignal(number)
+                if callable(handler) and not isinstance(handler, signal.Handlers):
+                    # This raises ValueError outside the main thread, where no handler runs.
+                    with suppress(ValueError):
+                        signal.signal(number, lambda number, _frame: arrived.append(number))
+                        restored.callback(signal.signal, number, handler)
+            yield
+    finally:
+        for held in arrived:
+            signal.raise_signal(held)

@@ -297,9 +297,11 @@ class Worker:
     def client(self) -> MongoClient[dict[str, Any]]:
         """The plugin's own client. Tests cannot reach it, so none can close it."""
         if self._client is None:
-            from pymongo import MongoClient
-
             from pytest_secantus.driver import OWN_NAME
+            from pytest_secantus.imports import signals_held
+
+            with signals_held():
+                from pymongo import MongoClient
 
             # This application name keeps the plugin's commands out of the command log.
             root = next((user for user in self.options.auth if user.is_root), None)
@@ -374,7 +376,10 @@ class Worker:
             from pytest_secantus.child import ChildServer
 
             return ChildServer(**settings)
-        from secantus_server.server import SecantusDBServer
+        from pytest_secantus.imports import signals_held
+
+        with signals_held():
+            from secantus_server.server import SecantusDBServer
 
         return SecantusDBServer(**settings)
 
@@ -453,8 +458,11 @@ def check_driver() -> None:
     Raises:
         CannotStart: pymongo is missing or too old.
     """
+    from pytest_secantus.imports import signals_held
+
     try:
-        import pymongo
+        with signals_held():
+            import pymongo
     except ImportError as error:
         raise CannotStart(f"pytest-secantus needs pymongo, but importing it failed: {error}") from error
     if pymongo.version_tuple < OLDEST_DRIVER:

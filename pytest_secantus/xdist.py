@@ -14,10 +14,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+from pytest_secantus.locks import FileLock
 
 MAIN = "main"
 LOCK = ".lock"
@@ -44,17 +42,6 @@ def default_base() -> Path:
     return Path(tempfile.gettempdir(), f"pytest-secantus-{user}")
 
 
-def file_lock(path: Path, *, blocking: bool = True) -> BaseFileLock:
-    """Return a lock file; import filelock only when one is needed.
-
-    Arguments:
-        blocking: whether to wait for the lock. There is no timeout: in a test that has stopped the clock, it would never expire.
-    """
-    from filelock import FileLock
-
-    return FileLock(path, blocking=blocking)
-
-
 class RunDirectory:
     """The directory of one run, as used by one of its processes. `token` is a short id of the run."""
 
@@ -65,7 +52,7 @@ class RunDirectory:
         self.path = base / f"run-{identity.run}"
         self.token = identity.run[:8]
         process = f"{identity.worker}-{os.getpid()}"
-        self._alive = file_lock(self.path / f"{process}{LOCK}")
+        self._alive = FileLock(self.path / f"{process}{LOCK}")
         self._journal = self.path / f"{process}{JOURNAL}"
         self._storage = self.path / f"{process}-data"
         self._certificates = self.path / f"{process}-tls"
@@ -109,7 +96,7 @@ class RunDirectory:
         An error from `build` is raised in its caller, and the next process tries again.
         """
         finished = self.path / name
-        with file_lock(self.path / f"once-{name}{LOCK}x"):
+        with FileLock(self.path / f"once-{name}{LOCK}x"):
             if not finished.exists():
                 unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self.path))
                 build(unfinished)
@@ -122,9 +109,9 @@ class RunDirectory:
             journal.write(f"{uri}\t{name}\n")
 
 
-def base_lock(base: Path) -> BaseFileLock:
+def base_lock(base: Path) -> FileLock:
     """Return the lock that is held while a run is entered, left or removed, so that no process removes a run that is being created."""
-    return file_lock(base / "sweep.lock")
+    return FileLock(base / "sweep.lock")
 
 
 def sweep_if_there(base: Path) -> None:
@@ -144,20 +131,9 @@ def sweep(base: Path) -> list[Path]:
 
 def sweep_run(run: Path) -> list[Path]:
     """Remove a run's directory if none of its processes is alive and it has no journal; return its journals."""
-    if any(is_held(path) for path in run.glob(f"*{LOCK}")):
+    if any(FileLock(path).is_held() for path in run.glob(f"*{LOCK}")):
         return []
     journals = sorted(run.glob(f"*{JOURNAL}"))
     if not journals:
         shutil.rmtree(run, ignore_errors=True)
     return journals
-
-
-def is_held(path: Path) -> bool:
-    """Return whether a living process holds this lock file."""
-    from filelock import Timeout
-
-    try:
-        with file_lock(path, blocking=False):
-            return False
-    except Timeout:
-        return True

@@ -195,6 +195,8 @@ class Cursor:
         self.batches += 1
         if ends and self.given >= self._limit:
             self.exhausted = not self.tailable
+        # The scans check before each document, so the last one may have taken any time.
+        self._scope.check()
         return batch
 
     def _hold_back_excess(self, batch: list[bytes]) -> None:

@@ -38,6 +38,10 @@ class TickingClock(Clock):
         self.on_look()
         return next(self._ticks) / 1000
 
+    def advance(self) -> None:
+        """Let a millisecond pass."""
+        next(self._ticks)
+
 
 @pytest.fixture(scope="module")
 def clock() -> TickingClock:
@@ -69,6 +73,25 @@ def interrupted(db: Database[dict[str, Any]], command: dict[str, Any]) -> None:
     with pytest.raises(OperationFailure) as caught:
         db.command({**command, "maxTimeMS": LIMIT_MS})
     assert caught.value.code == 50, caught.value
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        {"find": "one", "filter": {"$expr": {"$gte": ["$n", 0]}}},
+        {"aggregate": "one", "pipeline": [{"$set": {"m": {"$add": ["$n", 1]}}}], "cursor": {}},
+        {"count": "one", "query": {"n": 1}},
+        {"distinct": "one", "key": "n"},
+    ],
+)
+def test_a_read_whose_last_document_is_slow(
+    db: Database[dict[str, Any]], clock: TickingClock, monkeypatch: pytest.MonkeyPatch, command: dict[str, Any]
+) -> None:
+    db.one.insert_one({"n": 1})
+    monkeypatch.setattr(clock, "on_look", clock.advance)
+    with pytest.raises(OperationFailure) as caught:
+        db.command({**command, "maxTimeMS": 1})
+    assert caught.value.code == 50
 
 
 UPDATE = [{"$set": {"n": {"$multiply": ["$n", 2]}, "done": True}}]

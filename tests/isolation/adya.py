@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from pytest_secantus.locks import FileLock
 
 VERSION = "0.1.0"
 

@@ -1,14 +1,16 @@
-"""Actions that run once a package has been imported."""
+"""Actions that run once a package has been imported, and imports that signals do not interrupt."""
 
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from pytest_secantus.imports import when_imported
+from pytest_secantus.imports import signals_held, when_imported
 
 
 @pytest.fixture
@@ -51,3 +53,28 @@ def test_it_does_not_happen_after_the_block(package: str) -> None:
 def test_a_package_that_is_not_there() -> None:
     with when_imported("no_such_package", lambda: None), pytest.raises(ModuleNotFoundError):
         importlib.import_module("no_such_package")
+
+
+def test_a_signal_does_not_interrupt_an_import() -> None:
+    def fail(_number: int, _frame: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, fail)
+    done = []
+    try:
+        with pytest.raises(TimeoutError), signals_held():
+            signal.raise_signal(signal.SIGALRM)
+            done.append("imported")
+        assert done
+        assert signal.getsignal(signal.SIGALRM) is fail
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_another_thread_imports_without_holding_signals() -> None:
+    def work() -> str:
+        with signals_held():
+            return "imported"
+
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(work).result() == "imported"

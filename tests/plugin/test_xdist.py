@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_secantus.locks import FileLock
 from pytest_secantus.xdist import MAIN, Identity, RunDirectory, identify, sweep, sweep_if_there
 
 
@@ -135,3 +137,15 @@ def test_failed_work_is_tried_again(base: Path) -> None:
         worker.once("work", fail)
     assert worker.once("work", lambda _directory: None).exists()
     worker.close()
+
+
+def test_a_fork_does_not_release_the_lock_of_its_parent(tmp_path: Path) -> None:
+    lock = FileLock(tmp_path / "lock")
+    with lock:
+        child = os.fork()
+        if child == 0:
+            lock.release()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert FileLock(tmp_path / "lock").is_held()
+    assert not FileLock(tmp_path / "lock").is_held()

@@ -55,6 +55,7 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
         if collection is None or not collection.is_view:
             scope = ReadScope(transaction.unit, request.operation.check)
             found = count_documents(source_of(request.services, request.db, name, collection, query), collection, query, scope)
+            scope.check()
             scope.close()
             return {"n": int_value(_windowed(found, args["skip"], args["limit"]))}
     return {"n": int_value(_windowed(_count_view(request, collection, args), args["skip"], args["limit"]))}

@@ -84,6 +84,7 @@ def _read(
     else:
         source = plan if collection is not None else source_of(request.services, request.db, name, None, query)
         values = distinct_values(source.open(scope), key.split("."), collation)
+    scope.check()
     scope.close()
     return _reply(request, values)
 

@@ -29,7 +29,7 @@ CONSOLE = ROOT / "secantus_console"
 BOOT_LINE = "from secantus_console.child import main"
 
 # Packages that every package may import.
-FOUNDATION = {"errors", "error_codes", "clock", "system", "bson", "diagnostics", "modules", "version", "differences"}
+FOUNDATION = {"errors", "error_codes", "clock", "system", "bson", "diagnostics", "modules", "version", "differences", "reserved_names"}
 
 # Further imports allowed to each package or top-level module; docs/architecture.md shows the same table.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "modules": set(),
     "version": set(),
     "differences": set(),
+    "reserved_names": set(),
     "javascript": set(),
     "mql": {"javascript"},
     "storage": set(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.timeseries import BUCKETS, Bucketing
+from secantus_server.catalog.timeseries import Bucketing
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
@@ -17,6 +17,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.bucket_filters import split_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import matching_documents
+from secantus_server.reserved_names import BUCKETS
 from secantus_server.work.batches import Target, Targets
 from secantus_server.work.retried import stage_retried
 from secantus_server.work.timeseries_buckets import check_outside_transaction, measurement_hint

@@ -32,6 +32,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.oplog.oplog import Entry
 from secantus_server.query.predicates import conjuncts
+from secantus_server.reserved_names import VIEWS
 from secantus_server.work.collections import create_collection, recall
 from secantus_server.work.timeseries_indexes import bucket_index
 from secantus_server.work.writers.buckets import check_bounds, measured_paths
@@ -56,7 +57,7 @@ _IDENTITY = ("unique", "sparse", "collation", "wildcardProjection")
 def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     """Create indexes."""
     name = collection_name("createIndexes", request.db, request.body[request.name])
-    if name == "system.views":
+    if name == VIEWS:
         raise CommandError(67, f"Cannot create an index on the collection {request.db}.{name}")
     if not args["indexes"]:
         raise CommandError(2, "Must specify at least one index to create")

@@ -128,7 +128,7 @@ class MeasurementDeletion:
         return done, deleted
 
     def _collection(self, transaction: Transaction) -> Collection:
+        """Return the time series, which a transaction sees whenever it sees the buckets."""
         collection = transaction.catalog.find(self._request.db, self._name)
-        if collection is None or not collection.is_timeseries:
-            raise CommandError(175, f"query plan killed :: collection dropped: {self._request.db}.{self._name}")
+        assert collection is not None, "buckets belong to a time series"
         return collection

@@ -48,6 +48,8 @@ class Request:
         statement: the position of the running statement in the command.
         seconds: its working time, without waits for data; set when the command has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        is_concealed: whether `operation.body` is without secrets of the client's command, whose documents may not be shown either.
+        applies_oplog: whether it runs for an oplog entry instead of a client, as a part of applyOps.
         wants_snapshot: whether it has read concern "snapshot" outside of a transaction.
         snapshot: the held state of the store that such a command reads.
         injected: fields that a fail point adds to the reply or error.
@@ -72,6 +74,8 @@ class Request:
     injected: dict[str, Any] | None = None
     seconds: float = 0.0
     is_slow: bool | None = None
+    is_concealed: bool = False
+    applies_oplog: bool = False
     wants_snapshot: bool = False
     snapshot: Any = None
     settings: Any = None

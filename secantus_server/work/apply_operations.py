@@ -61,6 +61,7 @@ def apply_operation(request: Request, entry: Any, *, is_repeated: bool = False) 
         raise CommandError(14, f"BSON field 'applyOps.o' is the wrong type '{type_name(entry.get('o'))}', expected type 'object'")
     db, _, name = namespace.partition(".")
     inner = request.in_database(db)
+    inner.applies_oplog = True
     if op in _ACTIONS:
         _check_allowed(inner, _ACTIONS[op] <= _granted(inner, name), namespace)
     if op == "c":

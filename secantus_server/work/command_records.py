@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import RawArray, decode
-from secantus_server.dispatch.concealed import is_concealed
 from secantus_server.errors import CommandError
 from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes, Stage
 from secantus_server.wire.op_msg import sections_of
@@ -66,7 +65,7 @@ class CommandEntry:
         self._raw = message.raw
         self._body: dict[str, Any] | None = None
         self._statements: tuple[list[Any], int] | None = None
-        if is_concealed(call):
+        if call.is_concealed:
             self._raw, self._body, self._statements = None, call.operation.body, _NO_STATEMENTS
         elif self._raw is None or len(self._raw) > LONGEST_KEPT:
             self._raw, self._body = None, call.body

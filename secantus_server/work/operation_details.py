@@ -11,7 +11,6 @@ from bson.int64 import Int64
 
 from secantus_server.bson import RawArray, encode
 from secantus_server.bson.shell import document_text
-from secantus_server.dispatch.concealed import is_concealed
 from secantus_server.dispatch.dispatcher import error_reply, finish_reply
 from secantus_server.dispatch.registry import find_command
 from secantus_server.errors import CommandError
@@ -64,7 +63,7 @@ def _hashes(call: Call, notes: PlanNotes) -> dict[str, Any]:
 def execution_stages(call: Call) -> dict[str, Any]:
     """Return the `execStats` of a command's first plan, or nothing for a command without a plan, or with a filter that may not be shown."""
     notes = call.operation.notes
-    if notes is None or notes.first is None or not notes.stages or is_concealed(call):
+    if notes is None or notes.first is None or not notes.stages or call.is_concealed:
         return {}
     return {"execStats": _root(notes.first).executed()}
 

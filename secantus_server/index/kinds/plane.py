@@ -55,6 +55,15 @@ class Plane(GeoKind):
         if spec.get("unique"):
             raise CommandError(67, "Currently 2d indexes cannot guarantee uniqueness. Use a regular index.")
 
+    def check_in_time_series(self, *, is_meta: bool) -> None:
+        """Refuse a field of the measurements.
+
+        Raises:
+            CommandError: 67 CannotCreateIndex.
+        """
+        if not is_meta:
+            raise CommandError(67, "2d indexes are only supported on the metadata of time-series collections")
+
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
         """Return the definition as it is.
 

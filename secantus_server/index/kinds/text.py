@@ -55,6 +55,14 @@ class Text(IndexKind):
     serves_text = True
     needs_predicate = True
 
+    def check_in_time_series(self, *, is_meta: bool) -> None:
+        """Refuse the index.
+
+        Raises:
+            CommandError: 72 InvalidOptions.
+        """
+        raise CommandError(72, "Text indexes are not supported on time-series collections")
+
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
         """Return the definition in the form that MongoDB stores, which names the text fields in `weights` only.
 

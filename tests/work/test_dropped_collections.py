@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 from pymongo import ReturnDocument
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from secantus_server.server import SecantusDBServer
 
@@ -74,3 +76,47 @@ def test_a_restore_gives_a_dropped_collection_back(server: SecantusDBServer, db:
         db.c.drop()
         server.restore(snapshot)
     assert db.c.update_one({"_id": 1}, {"$set": {"a": 1}}).modified_count == 1
+
+
+TIME = datetime(2026, 11, 29)
+
+
+def code_of(run: Callable[[], Any]) -> int:
+    try:
+        run()
+    except OperationFailure as error:
+        return error.code or -1
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("write", "code", "left"),
+    [
+        (lambda db: db.c.delete_one({"a": 1}), 0, {2: (1, 2)}),
+        (lambda db: db.c.delete_many({"a": 1}), 0, {2: (1, 2)}),
+        (lambda db: db.c.find_one_and_delete({"a": 1}), 0, {2: (1, 2)}),
+        # In the new series, `a` is not metadata, which alone can be changed.
+        (lambda db: db.c.update_many({"a": 1}, {"$set": {"a": 3}}), 72, {1: (1, 1), 2: (1, 2)}),
+    ],
+    ids=["delete", "delete of many", "findAndModify", "update"],
+)
+def test_a_time_series_dropped_and_created_with_other_fields(
+    server: SecantusDBServer,
+    db: Documents,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[Documents], Any],
+    code: int,
+    left: dict[int, Any],
+) -> None:
+    db.create_collection("c", timeseries={"timeField": "t", "metaField": "a"})
+    db.c.insert_one({"t": TIME, "a": 1})
+    other = db.client[db.name]
+
+    def replace() -> None:
+        other.c.drop()
+        other.create_collection("c", timeseries={"timeField": "u", "metaField": "m"})
+        other.c.insert_many([{"u": TIME, "m": 1, "a": value, "_id": value} for value in (1, 2)])
+
+    before_commit(server, monkeypatch, replace)
+    assert code_of(lambda: write(db)) == code
+    assert {one["_id"]: (one["m"], one["a"]) for one in db.c.find({"u": TIME})} == left

@@ -120,3 +120,29 @@ def test_a_time_series_dropped_and_created_with_other_fields(
     before_commit(server, monkeypatch, replace)
     assert code_of(lambda: write(db)) == code
     assert {one["_id"]: (one["m"], one["a"]) for one in db.c.find({"u": TIME})} == left
+
+
+def test_an_index_of_a_collection_dropped_after_it_was_found(
+    server: SecantusDBServer, db: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.c.insert_one({"_id": 1})
+    other, work = db.client[db.name], server.services.work
+    change_catalog = work.change_catalog
+
+    def interposed(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(work, "change_catalog", change_catalog)
+        other.c.drop()
+        return change_catalog(*args, **kwargs)
+
+    monkeypatch.setattr(work, "change_catalog", interposed)
+    reply = db.command("createIndexes", "c", indexes=[{"key": {"a": 1}, "name": "a"}])
+    assert (reply["createdCollectionAutomatically"], reply["numIndexesBefore"], reply["numIndexesAfter"]) == (True, 1, 2)
+    assert db.c.count_documents({}) == 0
+
+
+def test_an_existing_index_does_not_wait_for_a_transaction(db: Documents) -> None:
+    db.c.create_index("a")
+    with db.client.start_session() as session, session.start_transaction():
+        db.c.insert_one({"a": 1}, session=session)
+        assert db.command("createIndexes", "c", indexes=[{"key": {"a": 1}, "name": "a_1"}])["note"] == "all indexes already exist"
+    assert db.c.count_documents({}) == 1

@@ -16,7 +16,7 @@ from secantus_server.dispatch.registry import find_command
 from secantus_server.errors import CommandError
 from secantus_server.query.plan import IndexedScan
 from secantus_server.query.plan_cache import plan_cache_keys
-from secantus_server.query.plan_notes import Stage
+from secantus_server.query.plan_notes import ScanName
 from secantus_server.query.point import MeasuredLookup
 from secantus_server.query.query_shapes import SHAPED, query_shape_hash
 from secantus_server.query.stages import PlanStage, stage
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from secantus_server.query.plan_notes import PlanNotes
 
 
-def plan_summary(stages: tuple[Stage, ...]) -> str:
+def plan_summary(stages: tuple[ScanName, ...]) -> str:
     """Return scans as text, such as `IXSCAN { a: 1 }`."""
     return ", ".join(name if key is None else f"{name} {document_text(key)}" for name, key in stages)
 

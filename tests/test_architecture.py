@@ -73,8 +73,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "net": {"wire", "dispatch", "storage", "settings"},
     "console_process": {"net", "settings"},
 }
-# The composition root and the programs that start it may import everything.
-ROOTS = {"__init__", "__main__", "server", "cli", "tools"}
+# The server with its composition root, and the programs that start it may import everything.
+ROOTS = {"__init__", "__main__", "server", "assembly", "cli", "tools"}
 
 # Sources of the build, and directories that builds leave behind.
 SOURCES = {".py", ".pyx", ".pxd", ".so", ".c"}

@@ -122,22 +122,43 @@ def test_a_time_series_dropped_and_created_with_other_fields(
     assert {one["_id"]: (one["m"], one["a"]) for one in db.c.find({"u": TIME})} == left
 
 
-def test_an_index_of_a_collection_dropped_after_it_was_found(
-    server: SecantusDBServer, db: Documents, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    db.c.insert_one({"_id": 1})
-    other, work = db.client[db.name], server.services.work
+def before_change(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch, run: Callable[[], Any]) -> None:
+    """Run something once before the next change of the catalog."""
+    work = server.services.work
     change_catalog = work.change_catalog
 
     def interposed(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.setattr(work, "change_catalog", change_catalog)
-        other.c.drop()
+        run()
         return change_catalog(*args, **kwargs)
 
     monkeypatch.setattr(work, "change_catalog", interposed)
+
+
+def test_an_index_of_a_collection_dropped_after_it_was_found(
+    server: SecantusDBServer, db: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.c.insert_one({"_id": 1})
+    other = db.client[db.name]
+    before_change(server, monkeypatch, other.c.drop)
     reply = db.command("createIndexes", "c", indexes=[{"key": {"a": 1}, "name": "a"}])
     assert (reply["createdCollectionAutomatically"], reply["numIndexesBefore"], reply["numIndexesAfter"]) == (True, 1, 2)
     assert db.c.count_documents({}) == 0
+
+
+def test_an_index_of_a_time_series_created_with_other_fields(
+    server: SecantusDBServer, db: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.create_collection("c", timeseries={"timeField": "t", "metaField": "a"})
+    other = db.client[db.name]
+
+    def replace() -> None:
+        other.c.drop()
+        other.create_collection("c", timeseries={"timeField": "t", "metaField": "m"})
+
+    before_change(server, monkeypatch, replace)
+    db.c.create_index("a")
+    assert {"control.min.a": 1, "control.max.a": 1} in [index["key"] for index in db["system.buckets.c"].list_indexes()]
 
 
 def test_an_existing_index_does_not_wait_for_a_transaction(db: Documents) -> None:

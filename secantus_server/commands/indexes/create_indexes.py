@@ -10,6 +10,7 @@ from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
 from secantus_server.diagnostics.crash_points import reach
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
@@ -65,12 +66,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
         given = list(map(known_options, given))
     specs = [check_requested(spec, request.services.release) for spec in given]
     check_commit_quorum(args["commitQuorum"])
-    collection = recall(request.services, request.db, name)
-    if collection is not None and collection.is_timeseries:
-        specs = [bucket_index(collection, spec) for spec in specs]
-        name = collection.options["viewOn"]
-    else:
-        check_not_view(collection)
+    recall(request.services, request.db, name)
     reply = _create(request, name, specs)
     if request.services.settings.replica_set:
         reply["commitQuorum"] = args["commitQuorum"] if args["commitQuorum"] is not None else "votingMembers"
@@ -87,22 +83,37 @@ def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
     is_created, in_session = False, request.transaction is not None
 
     def body(transaction: CatalogTransaction) -> Reply | None:
-        collection = transaction.catalog.find(request.db, name)
-        return None if collection is None else _create_new(request, transaction, collection, specs, is_created=is_created)
+        collection, own_specs = _stored(transaction.catalog, request.db, name, specs)
+        return None if collection is None else _create_new(request, transaction, collection, own_specs, is_created=is_created)
 
     while True:
         with request.work.reading() as transaction:
-            found = transaction.catalog.find(request.db, name)
+            found, own_specs = _stored(transaction.catalog, request.db, name, specs)
         if found is None:
             is_created = True
             create_collection(request.services, request.db, name, {}, if_missing=True, work=request.work if in_session else None)
-        elif not choose_new(found, specs):
+        elif not choose_new(found, own_specs):
             return _reply(found, 0, is_created=is_created)
-        namespaces = [(request.db, name)]
+        namespaces = [(request.db, name if found is None else found.name)]
         reply = request.work.change_catalog(body, request.operation.check, exclusive=not in_session, namespaces=namespaces)
         # The collection may have been dropped since it was found or created.
         if reply is not None:
             return reply
+
+
+def _stored(catalog: CatalogView, db: str, name: str, specs: list[dict[str, Any]]) -> tuple[Collection | None, list[dict[str, Any]]]:
+    """Return the collection that stores the indexes, or None if it does not exist, and their definitions in it.
+
+    Raises:
+        CommandError: 166 CommandNotSupportedOnView, and the errors of `bucket_index`.
+    """
+    collection = catalog.find(db, name)
+    if collection is None or not collection.is_timeseries:
+        check_not_view(collection)
+        return collection, specs
+    buckets = catalog.find(db, collection.options["viewOn"])
+    assert buckets is not None, "a time series has buckets"
+    return buckets, [bucket_index(collection, spec) for spec in specs]
 
 
 def _create_new(

@@ -100,11 +100,17 @@ def assemble(
     services.history = SnapshotHistory(services)
     engine.call_when_crowded(partial(_free_memory, services))
     services.open_transaction = partial(SessionWork, services)
-    if settings.require_auth:
+    return services, _install_interceptors(services)
+
+
+def _install_interceptors(services: Services) -> Gate:
+    """Install the interceptors of all commands; return the one that can refuse all commands."""
+    interceptors = services.interceptors
+    if services.settings.require_auth:
         services.access = AccessControl(services)
         interceptors.install(AccessCheck(services.access))
     gate = Gate(interceptors)
     interceptors.install(gate)
     observing = SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), QuerySettingsCheck(services)
     interceptors.install(*observing, RoleCheck(services), WriteBlock(services), FsyncWait(services))
-    return services, gate
+    return gate

@@ -54,7 +54,7 @@ INI_TEXTS: Final = {
     "secantus_storage": "as --secantus-storage",
     "secantus_uri": "as --secantus-uri",
     "secantus_process": "as --secantus-process",
-    "secantus_transport": "how pymongo clients of this process reach the server: tcp (default), direct (without sockets)",
+    "secantus_transport": "how pymongo clients of this process reach the server: direct (default, without sockets), tcp",
     "secantus_shadow": "as --secantus-shadow",
     "secantus_tls": "as --secantus-tls",
     "secantus_keep_definitions": "keep the definitions of collections and indexes that tests create: yes, no",
@@ -454,7 +454,7 @@ def read_process(text: str) -> Process:
 
 def read_transport(text: str) -> Transport:
     """Return how clients of this process reach the server."""
-    transport = text or "tcp"
+    transport = text or "direct"
     if transport not in TRANSPORTS:
         raise pytest.UsageError(f"secantus_transport is {text!r}; it must be one of {', '.join(TRANSPORTS)}")
     return transport

@@ -1,4 +1,4 @@
-"""Raw BSON: the Python types of its values, and code to walk, build, compare and order it.
+"""Raw BSON: the Python types of BSON values, and code to walk, build, compare and order raw BSON.
 
 https://bsonspec.org/spec.html
 """

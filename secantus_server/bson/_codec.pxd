@@ -15,12 +15,12 @@ cdef int write_decimal(char* out, Py_ssize_t n) noexcept
 
 
 cdef class Writer:
-    """A growing buffer of BSON bytes; a document is written between `open` and `close`."""
+    """A growing buffer of BSON bytes. A document is written between `open` and `close`."""
 
     cdef uint8_t* buffer
     cdef size_t size
     cdef size_t capacity
-    # Keeps the bytes of a field name that is not valid UTF-8 alive until they are written.
+    # The bytes of the last field name that was not valid UTF-8; kept alive until they are written.
     cdef bytes escaped_name
 
     cdef int reserve(self, size_t more) except -1

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Lossless conversion between BSON bytes and values: decode and encode.
 
-Both are in one file because they share one table of types: a type is added to both at once.
+Both are in one file because they handle the same types. A new type must be added to both.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -49,7 +49,7 @@ cdef inline str decode_text(const char* text, Py_ssize_t length):
 
 
 cdef object decode_object_id(const uint8_t* value):
-    # A valid 12-byte id needs none of the checks in ObjectId's constructor.
+    # Bypasses the constructor's checks, which a 12-byte id does not need.
     cdef bytes data = PyBytes_FromStringAndSize(<const char*>value, 12)
     if set_object_id is None:
         return ObjectId(data)
@@ -65,7 +65,7 @@ cdef object decode_date(int64_t ms):
 
 
 cdef object decode_binary(const uint8_t* value):
-    # Bypasses the constructor, whose checks cost more than the rest of the work.
+    # Bypasses the constructor's checks, which take longer than the rest of the decoding.
     cdef bytes data = PyBytes_FromStringAndSize(<const char*>(value + 5), read_int32(value))
     if not sets_subtype:
         return Binary(data, value[4])
@@ -79,7 +79,7 @@ cdef object decode_timestamp(const uint8_t* value):
 
 
 def make_timestamp(uint32_t seconds, uint32_t increment):
-    """Return a Timestamp of two valid numbers without the constructor's checks, which cost more than the rest of the work."""
+    """Return a Timestamp of two valid numbers. This bypasses the constructor's checks, which take longer than the rest of the work."""
     if set_time is None:
         return Timestamp(seconds, increment)
     timestamp = new_timestamp(Timestamp)
@@ -160,12 +160,12 @@ cdef enum:
     MEMO_SIZE = 512
     MEMO_LONGEST = 32
 
-# Recently decoded field names, indexed by a hash of their bytes: commands repeat the same few names. Guarded by the GIL.
+# A cache of recently decoded field names, indexed by a hash of their bytes. Commands repeat the same few names. Guarded by the GIL.
 cdef list remembered_names = [""] * MEMO_SIZE
 
 
 cdef str decode_name(const char* name, Py_ssize_t length):
-    """Return a field's name, from the cache if it is short and was decoded recently."""
+    """Return a field's name. Short names are cached."""
     cdef uint32_t place = <uint32_t>length
     cdef Py_ssize_t i
     cdef str known
@@ -183,12 +183,13 @@ cdef str decode_name(const char* name, Py_ssize_t length):
     return known
 
 
-# Set when a decoded document has duplicate field names; the `decode_unique` functions reset and check it. Guarded by the GIL.
+# Set when a decoded document has duplicate field names. `decode_unique_document` and
+# `decode_command` reset and check it. Guarded by the GIL.
 cdef bint met_duplicate = False
 
 
 cdef dict decode_document(const uint8_t* doc):
-    """Return a document's fields; of duplicate fields the last one wins."""
+    """Return a document's fields. If a field name occurs several times, the last value wins."""
     global met_duplicate
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
@@ -221,7 +222,7 @@ def decode(bytes data not None):
 
 
 cdef dict decode_unique_document(const uint8_t* doc):
-    """Return a document's fields; raise if it or a nested document has duplicate field names."""
+    """Return a document's fields; raise an error if the document or a nested document has duplicate field names."""
     global met_duplicate
     met_duplicate = False
     cdef dict out = decode_document(doc)
@@ -233,7 +234,7 @@ cdef dict decode_unique_document(const uint8_t* doc):
 cdef dict decode_command(const uint8_t* doc):
     """Decode a command and refuse duplicate field names.
 
-    `$clusterTime` and `lsid` stay RawDocuments: drivers send them with every command, but few commands read them.
+    `$clusterTime` and `lsid` are returned as RawDocuments, because drivers send them with every command but few commands read them.
     """
     global met_duplicate
     met_duplicate = False
@@ -257,13 +258,13 @@ cdef dict decode_command(const uint8_t* doc):
 
 
 def decode_unique(bytes data not None):
-    """Decode a document from a client and refuse duplicate field names, since decoding would silently drop one of the values.
+    """Decode a document from a client, and refuse duplicate field names, because `decode` would silently drop values.
 
     Arguments:
         data: BSON that `validate` accepted.
 
     Raises:
-        CommandError: 40413 for a duplicate field at the top level, the stage's own code in a stage that refuses duplicates, 238 elsewhere.
+        CommandError: 40413 for a duplicate field at the top level, a stage-specific code in some stages, 238 elsewhere.
     """
     return decode_unique_document(<const uint8_t*>PyBytes_AS_STRING(data))
 
@@ -281,7 +282,7 @@ cdef class Writer:
         PyMem_Free(self.buffer)
 
     cdef int reserve(self, size_t more) except -1:
-        """Make room for this many more bytes."""
+        """Grow the buffer if necessary, so that `more` bytes can be appended."""
         cdef size_t wanted = self.size + more
         cdef void* grown
         if wanted <= self.capacity:
@@ -315,7 +316,7 @@ cdef class Writer:
         return self.put_bytes(&n, 8)
 
     cdef int put_name(self, uint8_t type, const char* name, size_t name_len) except -1:
-        """Write the head of an element: its type and name."""
+        """Write the head of an element, which consists of its type and its name."""
         self.reserve(name_len + 2)
         self.buffer[self.size] = type
         memcpy(self.buffer + self.size + 1, name, name_len)
@@ -324,11 +325,11 @@ cdef class Writer:
         return 0
 
     cdef int put_raw_element(self, const Element* element) except -1:
-        """Copy an element of another document unchanged."""
+        """Append an unchanged copy of an element of another document."""
         return self.put_bytes(element.start, element.value + element.value_len - element.start)
 
     cdef size_t open(self) except? 0:
-        """Begin a document; return the mark for `close`."""
+        """Begin a document, and return the mark to pass to `close`."""
         cdef size_t mark = self.size
         self.put_int32(0)
         return mark
@@ -373,7 +374,7 @@ cdef class Writer:
         return self.close(mark)
 
     cdef int put_value(self, const char* name, size_t name_len, object value, int depth) except -1:
-        """Write an element with this name and value; MISSING writes nothing."""
+        """Write an element with the given name and value. Write nothing if the value is MISSING."""
         cdef object kind = type(value)
         cdef double number
         if kind is str:
@@ -411,7 +412,7 @@ cdef class Writer:
 
 
 cdef int write_decimal(char* out, Py_ssize_t n) noexcept:
-    """Write the decimal digits of a small number, NUL-terminated; return their count."""
+    """Write the decimal digits of a small number and a terminating NUL; return the number of digits."""
     cdef char[24] reversed_digits
     cdef int length = 0
     cdef int i
@@ -428,7 +429,7 @@ cdef int write_decimal(char* out, Py_ssize_t n) noexcept:
 
 
 cdef const char* field_name(Writer writer, object key, Py_ssize_t* length) except NULL:
-    """Return the bytes of a field name; a name that was decoded from invalid UTF-8 is encoded to the same bytes."""
+    """Return the bytes of a field name. A name that was decoded from invalid UTF-8 is encoded to the original bytes."""
     cdef const char* name
     try:
         name = PyUnicode_AsUTF8AndSize(key, length)
@@ -448,7 +449,7 @@ cdef int put_text(Writer writer, str text) except -1:
     try:
         data = PyUnicode_AsUTF8AndSize(text, &length)
     except UnicodeEncodeError:
-        # Text that was decoded from invalid UTF-8 is encoded to the same bytes.
+        # The text was decoded from invalid UTF-8; encode it to the original bytes.
         escaped = text.encode("utf-8", "surrogateescape")
         data = PyBytes_AS_STRING(escaped)
         length = PyBytes_GET_SIZE(escaped)
@@ -460,7 +461,7 @@ cdef int put_int(Writer writer, const char* name, size_t name_len, object value)
     if -0x80000000 <= value <= 0x7FFFFFFF:
         writer.put_name(16, name, name_len)
         return writer.put_int32(value)
-    # Only the server's own counters exceed an int32 here: values of the query language beyond int32 are Int64.
+    # Only the server's own counters get here: in the query language, values beyond int32 are Int64.
     writer.put_name(18, name, name_len)
     return writer.put_int64(value)
 
@@ -552,7 +553,7 @@ cdef int put_raw_array(Writer writer, list documents) except -1:
 
 
 cdef class RawDocument:
-    """A document passed to `encode` in its encoded form."""
+    """A document in encoded form, as a value for `encode`."""
 
     cdef readonly bytes data
 
@@ -561,14 +562,14 @@ cdef class RawDocument:
 
 
 cdef class RawArray:
-    """An array of encoded documents passed to `encode`, such as a cursor's batch."""
+    """An array of encoded documents, such as a cursor's batch, as a value for `encode`."""
 
     def __init__(self, list documents not None):
         self.documents = documents
 
 
 def encode(dict document not None):
-    """Encode a document; a field whose value is MISSING is omitted.
+    """Encode a document. Fields whose value is MISSING are omitted.
 
     Raises:
         CommandError: a field name contains a NUL, or the document is nested too deeply.

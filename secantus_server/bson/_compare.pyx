@@ -26,7 +26,7 @@ cdef inline int compare_longs(int64_t a, int64_t b) noexcept nogil:
 
 
 cdef inline int compare_doubles(double a, double b) noexcept nogil:
-    """Compare two doubles; NaN equals NaN and is less than every number."""
+    """Compare two doubles. NaN equals NaN and is less than every number."""
     if a == b:
         return 0
     if a != a:
@@ -69,7 +69,7 @@ cdef int compare_numbers(uint8_t a_type, const uint8_t* a, uint8_t b_type, const
 
 
 cdef int compare_keys(uint8_t a_type, const uint8_t* a, uint8_t b_type, const uint8_t* b) except -2:
-    """Compare by key strings: slow, but correct for every type."""
+    """Compare the key strings of two values, which is slow but correct for every type."""
     cdef Writer left = Writer()
     cdef Writer right = Writer()
     put_key(left, a_type, a, None)
@@ -85,7 +85,10 @@ cdef int compare_bytes(const uint8_t* a, size_t a_len, const uint8_t* b, size_t 
 
 
 cdef int compare_objects(const uint8_t* a, const uint8_t* b, bint named) except -2:
-    """Compare documents element by element: by type, name, then value; a prefix of the other document is less."""
+    """Compare two documents, or two arrays if not `named`.
+
+    The elements are compared in pairs, each by type, then name, then value. If one document is a prefix of the other, it is less.
+    """
     cdef Element x
     cdef Element y
     cdef const uint8_t* a_cursor = first_element(a)
@@ -142,12 +145,12 @@ cdef int compare_raw(uint8_t a_type, const uint8_t* a, uint8_t b_type, const uin
 
 
 cdef int compare_elements(const Element* a, const Element* b) except -2:
-    """Return the order of two elements' values: -1, 0 or 1; their names are ignored."""
+    """Return the order of two elements' values (-1, 0 or 1). The names are ignored."""
     return compare_raw(a.type, a.value, b.type, b.value)
 
 
 def compare_values(a, b):
-    """Return MongoDB's order of two values: -1, 0 or 1; MISSING is less than null.
+    """Return the order of two values in MongoDB (-1, 0 or 1). MISSING is less than null.
 
     Arguments:
         a, b: any values.
@@ -178,5 +181,5 @@ cdef int compare_missing(a, b) except -2:
 
 
 def values_equal(a, b):
-    """Return whether two values are equal in MongoDB's order: numbers by value, documents including their field order."""
+    """Return whether two values are equal in MongoDB's order. Numbers are compared by value, and the order of fields matters."""
     return compare_values(a, b) == 0

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The search for duplicate field names, for other compiled modules."""
+"""The check for duplicate field names, for other compiled modules."""
 
 from libc.stdint cimport uint8_t
 

@@ -1,1 +1,1 @@
-# Only compiled modules use it.
+# Only compiled modules use this module.

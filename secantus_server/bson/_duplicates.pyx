@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Duplicate field names in the documents of a command, which are errors."""
+"""The check for duplicate field names in a command, which are errors."""
 
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t
@@ -8,15 +8,16 @@ from secantus_server.bson._raw cimport Element, first_element, next_element
 
 from secantus_server.errors import CommandError, not_supported
 
-# The error codes of the stages that refuse duplicate fields with a code of their own, by stage name.
+# By stage name: the error code for a duplicate field, for stages with a specific code.
 cdef dict DUPLICATE_CODES = {"$lookup": 40413, "$out": 40413, "$merge": 40413, "$planCacheStats": 9, "$sort": 7472500}
 
 
 cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array, bint is_item=False, str owner="") except -1:
-    """Raise for the first duplicate field.
+    """Raise CommandError for the first duplicate field.
 
-    `is_item` says that the document is an item of an array, such as a stage in a pipeline. `owner` is the name of the field whose value
-    is this document, if the field belongs to such an item; for a stage's argument, it is the stage's name.
+    `is_item` tells whether the document is an item of an array, such as a stage in a pipeline. `owner` is the name of the stage if the
+    document is a stage's argument. More generally, it is the name of the field whose value is this document if the field belongs to an item
+    of an array.
     """
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)

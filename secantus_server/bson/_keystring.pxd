@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Key strings: bytes whose memcmp order is MongoDB's comparison order."""
+"""Key strings, which are bytes whose memcmp order is MongoDB's comparison order."""
 
 from libc.stdint cimport uint8_t
 from libc.stddef cimport size_t

@@ -1,13 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Key strings: bytes whose memcmp order is MongoDB's comparison order. Equal numbers of different types have equal keys.
+"""Key strings, which are bytes whose memcmp order is MongoDB's comparison order. Equal numbers of different types have equal keys.
 
-Each value is a rank byte (the canonical type) and a self-terminating payload, so the keys of several fields are simply
-concatenated. For a descending field all bits are inverted.
+The key of a value consists of a rank byte (the canonical type) and a self-terminating payload, so the keys of several fields are simply
+concatenated. For a descending field, all bits are inverted.
 
-Numbers: a class byte (NaN, negative, zero, positive), the bits of the largest double not above the magnitude, and a
-byte that says whether a remainder follows. Only longs beyond 2^53 and decimals that no double represents have a remainder. It is
-written as a decimal exponent and digits, so that a long and a decimal of equal value have equal keys. Negative magnitudes are
-inverted.
+The payload of a number consists of a class byte (NaN, negative, zero, positive), the bits of the largest double not above the magnitude,
+and a byte that tells whether a remainder follows. Only longs beyond 2^53 and decimals that no double represents have a remainder. The
+remainder is written as a decimal exponent and digits, so that a long and a decimal of equal value have equal keys. The bits of negative
+magnitudes are inverted.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -64,7 +64,7 @@ cdef int put_magnitude(Writer out, double magnitude, object remainder) except -1
 
 
 cdef int put_remainder(Writer out, object remainder) except -1:
-    """Write the positive decimal by which a magnitude exceeds its double."""
+    """Write the remainder, a positive decimal by which a magnitude exceeds its double."""
     cdef int biased = remainder.adjusted() + EXPONENT_BIAS
     out.put_byte(<uint8_t>(biased >> 8))
     out.put_byte(<uint8_t>(biased & 255))
@@ -135,7 +135,7 @@ cdef int put_decimal(Writer out, const uint8_t* value) except -1:
 
 
 cdef int put_text(Writer out, const uint8_t* text, size_t length) except -1:
-    """Write bytes that may contain NULs: a NUL becomes 00 FF, the end is 00 01."""
+    """Write bytes that may contain NULs. A NUL is escaped as 00 FF, and 00 01 marks the end."""
     cdef size_t i
     if memchr(text, 0, length) == NULL:
         out.put_bytes(text, length)
@@ -158,7 +158,7 @@ cdef int put_string(Writer out, const uint8_t* value, object collation) except -
 
 
 cdef int put_object(Writer out, const uint8_t* doc, object collation) except -1:
-    """Write field by field: type, name, value; a prefix of another document sorts first."""
+    """Write the type, name and value of each field. A document that is a prefix of another document sorts first."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
     while next_element(&cursor, &element):
@@ -177,7 +177,7 @@ cdef int put_array(Writer out, const uint8_t* doc, object collation) except -1:
 
 
 cdef int put_binary(Writer out, const uint8_t* value) except -1:
-    """Write length, subtype, then bytes, in comparison order."""
+    """Write the length, the subtype and the bytes, in the order in which MongoDB compares them."""
     cdef uint32_t length = <uint32_t>read_int32(value)
     cdef int shift
     for shift in (24, 16, 8, 0):
@@ -238,17 +238,17 @@ cdef int put_key(Writer out, uint8_t type, const uint8_t* value, object collatio
 
 
 cdef int put_missing_key(Writer out) except -1:
-    """Write the key of a missing value in an expression: less than null."""
+    """Write the key of a missing value in an expression, which is less than null."""
     return out.put_byte(MISSING_RANK)
 
 
 cdef int put_null_key(Writer out) except -1:
-    """Write the key of a missing field in an index or a sort: null."""
+    """Write the key of a missing field in an index or a sort, which is the key of null."""
     return out.put_byte(<uint8_t>canonical_rank(10))
 
 
 cdef int put_empty_array_key(Writer out) except -1:
-    """Write the key of an empty array in an index or a sort: undefined, which is less than null."""
+    """Write the key of an empty array in an index or a sort, which is the key of undefined and less than null."""
     return out.put_byte(<uint8_t>canonical_rank(6))
 
 
@@ -256,8 +256,8 @@ def key_string(value, collation=None):
     """Return the key of one value.
 
     Arguments:
-        value: any value, MISSING included.
-        collation: defines the order of strings; None compares their UTF-8 bytes.
+        value: any value, including MISSING.
+        collation: defines the order of strings; with None, strings are compared by their UTF-8 bytes.
     """
     cdef Writer raw
     cdef Writer out = Writer()

@@ -1,8 +1,8 @@
 # cython: language_level=3
 """Functions that walk BSON bytes without creating Python objects.
 
-Every document that compiled code reads was validated on receipt (`validate`), so these functions trust its lengths.
-They are read-only and stateless, and may run without the GIL.
+Every document that compiled code reads was validated on receipt (`validate`), so these functions trust the lengths in a document. The
+functions are read-only and stateless, and may run without the GIL.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
@@ -126,7 +126,7 @@ cdef inline bint next_element(const uint8_t** cursor, Element* out) noexcept nog
 
 
 cdef inline bint find_field(const uint8_t* doc, const char* name, uint32_t name_len, Element* out) noexcept nogil:
-    """Read the first element of this name; return false if there is none."""
+    """Read the first element with this name; return false if no element has it."""
     cdef const uint8_t* cursor = doc + 4
     while next_element(&cursor, out):
         if out.name_len == name_len and memcmp(out.name, name, name_len) == 0:

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Validation, for other compiled modules."""
+"""The validation of documents, for other compiled modules."""
 
 from libc.stdint cimport uint8_t
 

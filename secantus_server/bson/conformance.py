@@ -1,4 +1,4 @@
-"""The rules of the BSON specification that a document may break though its lengths are right.
+"""Checks the rules of the BSON specification that `validate` does not check.
 
 https://bsonspec.org/spec.html
 """
@@ -11,15 +11,15 @@ from struct import unpack_from
 _SIZES = {0x01: 8, 0x06: 0, 0x07: 12, 0x08: 1, 0x09: 8, 0x0A: 0, 0x10: 4, 0x11: 8, 0x12: 8, 0x13: 16, 0x7F: 0, 0xFF: 0}
 _STRINGS = (0x02, 0x0D, 0x0E)
 _DOCUMENT, _ARRAY, _BINARY, _REGEX, _POINTER, _CODE_WITH_SCOPE = 0x03, 0x04, 0x05, 0x0B, 0x0C, 0x0F
-# UUIDs, old and new, and MD5 sums.
+# The subtypes of old UUIDs, UUIDs and MD5 sums.
 _SUBTYPES_OF_16_BYTES = (3, 4, 5)
 
 
 def nonconformity(document: bytes) -> str | None:
-    """Return what in a valid document is against the BSON specification; None if nothing is.
+    """Return a description of the first violation of the BSON specification in a document that `validate` accepts, or None.
 
-    The names of a document's fields are unique and those of an array count its items; names and strings are UTF-8; the options of a
-    regular expression are in alphabetical order; a UUID and an MD5 sum have 16 bytes.
+    The rules are: field names in a document are unique; field names in an array number its items; names and strings are UTF-8; the options
+    of a regular expression are in alphabetical order; UUIDs and MD5 sums have 16 bytes.
     """
     return next(_findings(document, 0, is_array=False), None)
 

@@ -1,4 +1,4 @@
-"""Numeric conversions: the BSON types that results of arithmetic have."""
+"""Numeric conversions, which determine the BSON types of arithmetic results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bson.int64 import Int64
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
-# The arithmetic of decimal128: 34 digits, round half to even.
+# The arithmetic of decimal128, which has 34 digits and rounds half to even.
 DECIMAL_CONTEXT: decimal.Context = create_decimal128_context()
 
 
@@ -26,7 +26,7 @@ def int_value(number: int) -> int | Int64 | float:
 
 
 def to_decimal(number: Any) -> decimal.Decimal:
-    """Convert a number to a decimal for arithmetic; like MongoDB, round a double to 15 significant digits first.
+    """Convert a number to a decimal for arithmetic. Like MongoDB, round a double to 15 significant digits first.
 
     Arguments:
         number: an int, long, double or decimal value.

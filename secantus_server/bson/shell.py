@@ -14,7 +14,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symbol, Undefined
 
-# MongoDB counts the terminating NUL, so the longest text that it prints in full has 159 bytes.
+# MongoDB's limit counts the terminating NUL, so the longest text that is printed in full has 159 bytes.
 MAX_TEXT_BYTES = 160
 SHORTENED_BYTES = 150
 MAX_BINARY_BYTES = 80
@@ -22,7 +22,7 @@ SHORTENED_BINARY_BYTES = 70
 
 
 def shell_text(value: Any) -> str:
-    """Return the text of a value in a message."""
+    """Return the text of a value for a message."""
     if type(value) is dict:
         return document_text(value)
     if type(value) is list:
@@ -39,13 +39,13 @@ def shell_text(value: Any) -> str:
 
 
 def document_text(document: dict[str, Any]) -> str:
-    """Return the text of a document in a message."""
+    """Return the text of a document for a message."""
     inner = ", ".join(f"{name}: {shell_text(value)}" for name, value in document.items())
     return f"{{ {inner} }}" if inner else "{}"
 
 
 def _shortened(text: str) -> str:
-    """Cut a text of 160 bytes or more to its first 150 without splitting a character."""
+    """Shorten a text of 160 or more bytes to its first 150 bytes, without splitting a character."""
     if len(text) * 4 < MAX_TEXT_BYTES:
         return text
     data = text.encode("utf-8", "surrogateescape")

@@ -20,7 +20,7 @@ Getter = Callable[[Any], Any]
 
 
 def object_id_setter() -> Setter | None:
-    """Return the function that sets the 12 bytes of an ObjectId made by `__new__`, or None."""
+    """Return a function that sets the 12 bytes of an ObjectId created by `__new__`, or None if the shortcut is disabled."""
     slot = getattr(ObjectId, "_ObjectId__id", None)
     if slot is None:
         return None
@@ -29,7 +29,7 @@ def object_id_setter() -> Setter | None:
 
 
 def timestamp_setters() -> tuple[Setter, Setter] | None:
-    """Return the functions that set the seconds and the increment of a Timestamp made by `__new__`, or None."""
+    """Return functions that set the seconds and the increment of a Timestamp created by `__new__`, or None if the shortcut is disabled."""
     seconds, increment = getattr(Timestamp, "_Timestamp__time", None), getattr(Timestamp, "_Timestamp__inc", None)
     if seconds is None or increment is None:
         return None
@@ -39,7 +39,7 @@ def timestamp_setters() -> tuple[Setter, Setter] | None:
 
 
 def timestamp_getters() -> tuple[Getter, Getter]:
-    """Return the functions that read the seconds and the increment of a Timestamp, from its slots or public properties."""
+    """Return functions that read the seconds and the increment of a Timestamp, from its slots or from its public properties."""
     if timestamp_setters() is None:
         return attrgetter("time"), attrgetter("inc")
     private: Any = Timestamp
@@ -47,7 +47,7 @@ def timestamp_getters() -> tuple[Getter, Getter]:
 
 
 def takes_binary_subtype() -> bool:
-    """Return whether a Binary made by `bytes.__new__` is complete once `_Binary__subtype` is set."""
+    """Return whether a Binary created by `bytes.__new__` is complete when `_Binary__subtype` has been set."""
 
     def make() -> Binary:
         binary = bytes.__new__(Binary, b"\x00\xff")
@@ -58,7 +58,7 @@ def takes_binary_subtype() -> bool:
 
 
 def _with(kind: Any, values: list[tuple[Any, Any]]) -> Any:
-    """Return an instance made without its constructor, with these slots set."""
+    """Return an instance created without the constructor, with the given slots set."""
     made = kind.__new__(kind)
     for slot, value in values:
         slot.__set__(made, value)

@@ -6,7 +6,7 @@ from secantus_server.errors import CommandError
 
 #: The maximum size of a stored document.
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
-#: The maximum size of a result document. As for commands and replies, MongoDB allows 16 KB more than for a stored document.
+#: The maximum size of a result document. As for commands and replies, MongoDB allows 16 KB more than for stored documents.
 MAX_RESULT_BYTES = MAX_DOCUMENT_BYTES + 16 * 1024
 
 
@@ -17,7 +17,7 @@ def too_large(size: int) -> CommandError:
 
 
 def check_result_size(document: bytes) -> bytes:
-    """Return the document if it is small enough to be a result.
+    """Check the size of a result document, and return the document.
 
     Raises:
         CommandError: 10334 BSONObjectTooLarge.

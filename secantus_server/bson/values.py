@@ -1,7 +1,7 @@
-"""Python types of the BSON values for which pymongo's `bson` has no lossless class, and the names of all types.
+"""Python types for BSON values for which pymongo's `bson` has no lossless class, and the names of all types.
 
-pymongo decodes dates to datetimes, which have a smaller range, regular expressions to `re` flags, and symbol, undefined and
-dbPointer to other types. A server must return exactly the values that it received.
+A server must return exactly the values that it received. pymongo decodes dates to datetimes, which have a smaller range. It converts the
+options of regular expressions to `re` flags, and symbol, undefined and dbPointer to other types.
 """
 
 from __future__ import annotations
@@ -40,29 +40,29 @@ MAX_SECONDS = 2**32 - 1
 
 
 def stamp_of(time: Timestamp) -> int:
-    """Return a timestamp as a 64-bit number."""
+    """Convert a timestamp to a 64-bit number."""
     return int(time.time) << 32 | int(time.inc)
 
 
 def timestamp_of(stamp: int) -> Timestamp:
-    """Return the timestamp of a 64-bit number."""
+    """Convert a 64-bit number to a timestamp."""
     return Timestamp(stamp >> 32, stamp & 0xFFFFFFFF)
 
 
 def timestamp_seconds(ms: int) -> int:
-    """Convert milliseconds since the epoch to a timestamp's seconds; clamp them to what a timestamp can represent."""
+    """Convert milliseconds since the epoch to a timestamp's seconds. Clamp the result to the range of timestamps."""
     return min(max(ms // 1000, 0), MAX_SECONDS)
 
 
 class Regex(NamedTuple):
-    """A BSON regular expression; `options` are its letters in stored order."""
+    """A BSON regular expression. `options` are the option letters in stored order."""
 
     pattern: str
     options: str = ""
 
 
 class JavaScript(NamedTuple):
-    """BSON JavaScript code; `scope` is None for the type without scope."""
+    """BSON JavaScript code. `scope` is None for the BSON type without scope."""
 
     code: str
     scope: dict[str, Any] | None = None
@@ -82,7 +82,7 @@ class DBPointer(NamedTuple):
 
 
 class Undefined:
-    """The deprecated BSON undefined; `UNDEFINED` is its only instance."""
+    """The deprecated BSON type undefined. `UNDEFINED` is its only instance."""
 
     __slots__ = ()
 
@@ -91,7 +91,7 @@ class Undefined:
 
 
 class Missing:
-    """The absence of a value: the result of a path to a field that does not exist. `MISSING` is its only instance."""
+    """The type of `MISSING`, which is the value of a path to a field that does not exist."""
 
     __slots__ = ()
 
@@ -152,7 +152,7 @@ TYPE_NAMES: dict[int, str] = {
     127: "maxKey",
 }
 
-# MongoDB's comparison order of types; types of the same rank compare by value.
+# The ranks of types in MongoDB's comparison order. Values whose types have the same rank are compared by value.
 # https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
 CANONICAL_TYPES: dict[int, int] = {
     255: 10,  # minKey
@@ -192,7 +192,7 @@ def type_code(value: Any) -> int:
 
 
 def type_name(value: Any) -> str:
-    """Return MongoDB's alias of a value's type; "missing" for MISSING."""
+    """Return MongoDB's alias of a value's type, or "missing" for MISSING."""
     return "missing" if value is MISSING else TYPE_NAMES[type_code(value)]
 
 

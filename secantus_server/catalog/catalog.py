@@ -1,7 +1,7 @@
 """The catalog of collections, views and indexes.
 
-The rows of the catalog table are mirrored in memory. A unit of work writes rows in its transaction and applies the change to memory after
-the commit. After a snapshot is restored, the rows that changed are reloaded.
+The rows of the catalog table are mirrored in memory. A unit of work writes rows in its transaction, and applies the change in memory after
+the commit. After a restore of a snapshot, the changed rows are reloaded.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from secantus_server.system._threads import Lock
 class Catalog:
     """All collections of a server.
 
-    `keeps_definitions`: whether a restore keeps the definitions of the collections it removes; see `definitions.py`.
+    `keeps_definitions`: whether a restore keeps the definitions of the collections that it removes; see `definitions.py`.
 
-    `outdated`: the database, collection and name of each index whose entries must be rebuilt, because they have another version than
-    this program writes.
+    `outdated`: the database, collection and name of each index that must be rebuilt, because its entries have a different version than
+    those that this program writes.
 
-    `_settled`: `view`, or None while a change may be in the store and is not in `view` yet.
+    `_settled`: the same as `view`, or None while a change may already be committed in the store but is not applied to `view` yet.
 
-    Threads: `view` is replaced whole, so that readers need no lock. `change_lock` is held by the one thread that changes the catalog; it
-    guards `_definitions`, too. `_lock` guards the replacement of `view`. `_applying` is held while `_settled` is None; its owner waits for
-    nothing but the oplog and the store's commit.
+    Threads: `view` is replaced as a whole, so that readers need no lock. The thread that changes the catalog holds `change_lock`, which
+    also guards `_definitions`. `_lock` guards the replacement of `view`. `_applying` is held while `_settled` is None; its owner only waits
+    for the oplog and for the store's commit.
     """
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
@@ -70,31 +70,31 @@ class Catalog:
         return ""
 
     def find(self, db: str, name: str) -> Collection | None:
-        """Return the collection or view of this namespace as it is now, or None."""
+        """Return the current collection or view of this namespace, or None."""
         return self.view.find(db, name)
 
     def collections(self, db: str) -> list[Collection]:
-        """Return the collections and views that a database has now, by name."""
+        """Return the current collections and views of a database, sorted by name."""
         return self.view.collections(db)
 
     def databases(self) -> list[str]:
-        """Return the names of the databases that have a collection or view now."""
+        """Return the names of the databases that currently have a collection or view."""
         return self.view.databases()
 
     def find_uuid(self, db: str, uuid: Binary) -> Collection | None:
-        """Return the collection that has this UUID in a database now, or None."""
+        """Return the current collection of a database with this UUID, or None."""
         return self.view.find_uuid(db, uuid)
 
     def kept_definition(self, db: str, name: str) -> KeptDefinition | None:
-        """Return the definition kept for a namespace that has no collection, or None."""
+        """Return the definition that was kept for a namespace, or None if there is none or the namespace has a collection again."""
         kept = self._definitions.of(db, name)
         return kept if kept is None or self.view.is_missing(db, name) else None
 
     def begin(self, unit: RecoveryUnit) -> CatalogView:
-        """Begin the unit's transaction and return the catalog as this transaction sees it.
+        """Begin the unit's transaction, and return the view of the catalog that matches the transaction's snapshot.
 
-        A change is committed to the store first and then applied to `view`. A transaction that begins in between, or that may have begun
-        before a change which is applied already, begins again.
+        A change is first committed to the store and then applied to `view`. If a transaction begins between these steps, or if it may have
+        begun before a change that has been applied since, it is rolled back and begun again.
         """
         while True:
             view = self._settled
@@ -106,10 +106,10 @@ class Catalog:
             self._applying.release()
 
     def commit(self, changes: CatalogChanges, commit: Callable[[], object]) -> None:
-        """Commit changes and apply them in memory; the caller holds `change_lock`.
+        """Commit changes and apply them in memory. The caller holds `change_lock`.
 
         Arguments:
-            commit: commits them to the store.
+            commit: a function that commits the changes to the store.
         """
         with self._applying:
             self._settled = None
@@ -121,7 +121,7 @@ class Catalog:
                 self._settled = self.view
 
     def apply(self, changes: CatalogChanges) -> None:
-        """Apply changes in memory after their transaction has committed; the caller holds `change_lock`."""
+        """Apply changes in memory after their transaction has been committed. The caller holds `change_lock`."""
         for index in changes.dropped:
             index.dropped = True
         for db, name in changes.removed:
@@ -137,14 +137,14 @@ class Catalog:
     def mark_multikey(self, collection: Collection, indexes: Sequence[Index]) -> None:
         """Mark indexes of a collection as multikey, in a separate transaction.
 
-        Called before the commit of the documents that make them multikey, so that a reader who sees the entries also sees the flag. The
-        flag is set in memory only after its row is committed: an index with a flag in memory needs no row any more. If the documents are
-        not committed, the flag is superfluous but harmless.
+        Call this before committing the documents that make the indexes multikey, so that a reader that sees the entries also sees the flag.
+        The flag is set in memory only after the catalog row with the flag is committed, because no row is written for an index that already
+        has the flag in memory. If the documents are not committed, the flag is superfluous but harmless.
 
-        The caller has passed the gate and holds no lock.
+        The caller has entered the storage engine's gate and holds no lock.
 
         Raises:
-            WriteConflict: the collection was replaced or dropped; the caller's transaction does not see that.
+            WriteConflict: the collection was replaced or dropped after the caller's transaction began.
         """
         self._engine.acquire_lock(self.change_lock)
         try:
@@ -163,13 +163,13 @@ class Catalog:
         return identity
 
     def kept_definitions(self) -> dict[tuple[str, str], KeptDefinition]:
-        """Return the definitions of collections that restores have removed and that come back, by database and name."""
+        """Return the kept definitions of collections that restores removed, by database and name."""
         return self._definitions.all()
 
     def keep_definitions(self, restored: Restored) -> list[LostIndexes]:
-        """Keep the definitions that a restored snapshot removed. Must be called before `reload`, while memory still has them.
+        """Keep the definitions that a restore removed. Call this before `reload`, while the definitions are still in memory.
 
-        Return the indexes that were removed from surviving collections; the caller rebuilds them.
+        Return the indexes that the restore removed from surviving collections; the caller rebuilds these indexes.
         """
         if not (self.keeps_definitions and restored.touched_catalog_keys):
             return []
@@ -188,7 +188,7 @@ class Catalog:
         return lost
 
     def reload(self, restored: Restored) -> None:
-        """Reload the rows that a restored snapshot changed."""
+        """Reload the catalog rows that a restore changed."""
         if not restored.wrote:
             return
         with self._engine.transaction() as unit:

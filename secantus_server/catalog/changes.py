@@ -1,4 +1,4 @@
-"""The catalog changes of one transaction."""
+"""Collects the catalog changes of one transaction."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from secantus_server.storage.lifetime import Lifetime
 
 @dataclass
 class CatalogChanges:
-    """Catalog rows written in a transaction, and the changes to apply in memory after its commit.
+    """The catalog changes of one transaction. The rows are written in the transaction; memory is updated after the commit.
 
     Arguments:
         unit: the transaction's recovery unit.
-        databases: the databases to drop.
-        ended: the lifetimes of the collections to drop.
+        put: the created and replaced collections.
+        removed: the namespaces whose rows were removed.
+        dropped: the dropped indexes.
+        databases: the dropped databases.
+        ended: the lifetimes of the dropped collections.
     """
 
     unit: RecoveryUnit
@@ -31,24 +34,25 @@ class CatalogChanges:
     ended: list[Lifetime] = field(default_factory=list)
 
     def save(self, collection: Collection) -> None:
-        """Write a collection's current row; the commit applies it in memory."""
+        """Write a collection's current row. The collection is replaced in memory after the commit."""
         save_row(self.unit, collection)
         self.put.append(collection)
 
     def remove(self, collection: Collection) -> None:
-        """Remove a collection's row, and drop its documents and indexes."""
+        """Remove a collection's row, and drop the collection's documents and indexes."""
         self.remove_row(collection)
         self.ended.append(collection.lifetime)
         if not collection.is_view:
             self.unit.drop_ident(RECORDS, collection.ident)
         if collection.is_capped or collection.holds_buckets:
-            # The row of its size, or those of buckets with room; see `work/writers/cap.py` and `buckets.py`.
+            # Under the collection's ident, this table stores the size of a capped collection, or the list of buckets with free space; see
+            # `work/writers/cap.py` and `buckets.py`.
             self.unit.drop_ident(INDEX_ENTRIES, collection.ident)
         for index in collection.indexes:
             self.drop_index(index)
 
     def remove_row(self, collection: Collection) -> None:
-        """Remove a collection's row, but keep its documents for another row."""
+        """Remove a collection's row, but keep the documents, because another row refers to them."""
         self.unit.remove(CATALOG, row_key(collection.db, collection.name))
         reach("catalog-write")
         self.removed.append((collection.db, collection.name))
@@ -59,7 +63,7 @@ class CatalogChanges:
         return [*((one.db, one.name) for one in self.put), *self.removed]
 
     def add(self, later: CatalogChanges) -> None:
-        """Append the changes of a later statement of the same transaction."""
+        """Add the changes of a later statement of the same transaction."""
         self.put += later.put
         self.removed += later.removed
         self.dropped += later.dropped
@@ -67,19 +71,19 @@ class CatalogChanges:
         self.ended += later.ended
 
     def drop_index(self, index: Index) -> None:
-        """Drop an index's entries; after the commit, scans of the index fail."""
+        """Drop an index's entries. After the commit, scans of the index fail."""
         self.dropped.append(index)
         self.unit.drop_ident(INDEX_ENTRIES, index.ident)
 
 
 def save_row(unit: RecoveryUnit, collection: Collection, multikey: Sequence[Index] = ()) -> None:
-    """Write a collection's current row without a change to apply in memory.
+    """Write a collection's current row, without changing the catalog in memory.
 
     Arguments:
         multikey: see `encode_row`.
 
     Raises:
-        WriteConflict: if another transaction has replaced the row.
+        WriteConflict: another transaction has replaced the row.
     """
     unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection, multikey))
     reach("catalog-write")

@@ -1,4 +1,4 @@
-"""A collection or view as held in memory."""
+"""Collections and views in memory."""
 
 from __future__ import annotations
 
@@ -21,25 +21,29 @@ _NO_IMAGES: dict[str, Any] = {}
 
 
 class Collection:
-    """One collection or view.
+    """One version of a collection or view in the catalog.
 
     Arguments:
-        db, name: its namespace.
-        uuid: its UUID, which survives a rename.
-        ident: its key prefix in the table of records; 0 for a view.
-        options: the options of `create`, as listCollections reports them.
-        indexes: all its indexes, the one on `_id` first.
-        search_indexes: its search indexes, as `{id, name, type, definition}`. They hold no entries; a search reads the documents.
+        db, name: the namespace.
+        uuid: the UUID, which survives a rename.
+        ident: the prefix of the documents' keys in the table of records; 0 for a view.
+        options: the options of `create`, in the form that listCollections reports.
+        indexes: all indexes; the index on `_id` is the first.
+        search_indexes: the search indexes, as `{id, name, type, definition}`. They store no entries; a search reads the documents.
 
-    `is_view`: it has no documents of its own. `is_timeseries`: it is a view over the buckets of a time-series collection. `is_capped`:
-    old documents make room for new ones. `is_clustered`: documents are kept in the order of their `_id`s. `keeps_images`: the oplog
-    keeps documents as they were before a change. `identity` is how the oplog names it: a BSON document of its namespace and UUID.
-    `cached_plans`: the entries of the plan cache, by shape (see `query.plan_cache`).
-    `lifetime`: whether it still exists.
-    `expanded_indexes`: the wildcard indexes for the paths of recent queries (see `query.wildcard`).
+    Attributes:
+        is_view: whether this is a view.
+        is_timeseries: whether this is the view over the buckets of a time-series collection.
+        is_capped: whether the oldest documents are removed when the size limit is exceeded.
+        is_clustered: whether documents are stored in the order of their `_id`s.
+        keeps_images: whether the oplog stores the version of a document before each change.
+        identity: a BSON document of the namespace and the UUID, by which oplog entries refer to the collection.
+        cached_plans: the entries of the plan cache, by shape (see `query.plan_cache`).
+        lifetime: tells whether the collection still exists.
+        expanded_indexes: a cache of wildcard indexes expanded for the paths of recent queries (see `query.wildcard`).
 
-    Threads: `_lock` guards the creation of the RecordId counter, whose increments are atomic. `indexes` and `options` are replaced whole,
-    either while no transaction runs or inside a catalog change.
+    Threads: `_lock` guards the creation of the RecordId counter, whose increments are atomic. `indexes` and `options` are replaced as a
+    whole, either while no transaction runs or as part of a catalog change.
     """
 
     def __init__(
@@ -80,12 +84,12 @@ class Collection:
 
     @property
     def holds_buckets(self) -> bool:
-        """Whether its documents are the buckets of a time-series collection."""
+        """Whether the documents of this collection are the buckets of a time-series collection."""
         return not self.is_view and "timeseries" in self.options
 
     @property
     def counted_indexes(self) -> list[Index]:
-        """The indexes that index counts include: a clustered collection has no separate index on `_id`."""
+        """The indexes that index counts include. They exclude a clustered collection's index on `_id`, which MongoDB does not have."""
         return self.indexes[1:] if self.is_clustered else self.indexes
 
     @property
@@ -98,10 +102,12 @@ class Collection:
         return next((index for index in self.indexes if index.name == name), None)
 
     def text_definition(self) -> TextContents:
-        """Return what the text index contains. For a view, return a placeholder: its pipeline is parsed again for its collection.
+        """Return the definition of the text index.
+
+        For a view, return a placeholder, because the pipeline is parsed again for the view's collection.
 
         Raises:
-            CommandError: 27 IndexNotFound without a text index, 291 if it is hidden.
+            CommandError: 27 IndexNotFound if the collection has no text index, 291 if the text index is hidden.
         """
         if self.is_view:
             return any_text()
@@ -113,7 +119,7 @@ class Collection:
         return text_definition(texts[0].spec)
 
     def record_ids(self, newest: Callable[[], int]) -> Iterator[int]:
-        """Return an iterator of new RecordIds, safe to share between threads.
+        """Return an iterator of new RecordIds, which threads can share safely.
 
         Arguments:
             newest: returns the highest stored RecordId; called once per collection object.
@@ -126,7 +132,7 @@ class Collection:
         return self._record_ids
 
     def begin_record_ids(self) -> None:
-        """Note that the collection is empty: the first document gets RecordId 1."""
+        """Note that the collection is empty, so that the first document gets RecordId 1."""
         with self._lock:
             self._record_ids = itertools.count(1)
 
@@ -135,15 +141,15 @@ class Collection:
         return self.document_count.value
 
     def remember_count(self, count: int, serial: int) -> None:
-        """Store a count obtained by a scan, unless the scan may have missed a commit.
+        """Store the number of documents that a scan counted, unless the scan may have missed a commit.
 
         Arguments:
-            serial: the serial of the scan's transaction.
+            serial: the `RecoveryUnit.serial` of the scan's transaction.
         """
         self.document_count.remember(count, serial)
 
     def documents_changed(self, difference: int) -> None:
-        """Record that the number of documents has changed."""
+        """Add a difference to the number of documents."""
         self.document_count.change(difference)
 
     def replaced(
@@ -153,7 +159,7 @@ class Collection:
         indexes: list[Index] | None = None,
         search_indexes: Sequence[dict[str, Any]] | None = None,
     ) -> Collection:
-        """Return the collection with other options or indexes, for the catalog change that puts it in this one's place."""
+        """Return a copy of the collection with other options or indexes. A catalog change then replaces this version with the copy."""
         kept_options = self.options if options is None else options
         kept_indexes = self.indexes if indexes is None else indexes
         kept_searches = self.search_indexes if search_indexes is None else search_indexes
@@ -162,7 +168,7 @@ class Collection:
         return collection
 
     def continue_from(self, other: Collection) -> None:
-        """Share the lifetime, document count and search contents with the version that this one replaces in the catalog."""
+        """Take over the lifetime, the document count and the search contents of the version that this one replaces in the catalog."""
         self.lifetime = other.lifetime
         self.document_count = other.document_count
         self.search_contents = other.search_contents

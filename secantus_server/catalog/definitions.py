@@ -1,8 +1,8 @@
-"""Definitions of collections that a restored snapshot removed: options and indexes, without documents.
+"""Keeps the definitions of collections that a restore removed. A definition consists of options and indexes.
 
-A library that creates a collection's indexes once per process expects them to survive a restore. A test harness can therefore let the
-catalog keep such definitions. Listings do not show these collections; they come back, empty, when a command writes to them or looks them
-up.
+A library that creates a collection's indexes once per process expects the indexes to survive a restore. Therefore a test harness can tell
+the catalog to keep such definitions. Listings do not show these collections. A collection is recreated without documents when a command
+writes to it or looks it up.
 
 https://www.mongodb.com/docs/manual/reference/method/db.createCollection/
 """
@@ -42,7 +42,7 @@ class LostIndexes(NamedTuple):
 class KeptDefinitions:
     """The kept definitions, by database and name.
 
-    Threads: the caller holds the catalog's change lock or has exclusive access to the store; `of` only reads one entry of a dict.
+    Threads: the caller holds the catalog's change lock or has exclusive access to the store. Only `of` needs neither.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class KeptDefinitions:
         return Collection(db, name, kept.uuid, 0, kept.options, []) if kept is not None and kept.is_view else None
 
     def keep(self, collection: Collection) -> None:
-        """Keep a collection's definition, replacing an older one; the server's internal collections are skipped."""
+        """Keep a collection's definition, and replace an older one. Skip the server's internal collections."""
         is_internal = collection.name.startswith("system.") and not collection.holds_buckets
         if collection.db not in _OWN_DATABASES and not is_internal:
             specs = [index.spec for index in collection.indexes]

@@ -1,4 +1,4 @@
-"""The number of documents in a collection: counted once, then updated by writes."""
+"""The number of documents in a collection, which is counted once and then updated by writes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class DocumentCount:
     Successive catalog objects of one collection share the same count, because a write may finish after its collection's definition was
     replaced. Once known, the number stays known.
 
-    Until then, a scan's result is kept only if the scan saw every commit: no commit is under way, and the latest one ended before the
-    scan's transaction began. `RecoveryUnit.serial` gives the order of transactions.
+    Until then, a scan's result is stored only if the scan saw every commit. This is the case if no commit is in progress, and the latest
+    commit ended before the scan's transaction began. `RecoveryUnit.serial` defines the order of transactions.
 
     Threads: `_lock` guards all fields; `value` may be read without it.
     """
@@ -36,7 +36,7 @@ class DocumentCount:
                 self.value = value
 
     def begin_change(self) -> None:
-        """Note that a commit begins while the number is unknown: a concurrent scan may or may not see its documents."""
+        """Note that a commit begins while the number is unknown. A concurrent scan may or may not see the commit."""
         with self._lock:
             self._pending += 1
 
@@ -46,10 +46,10 @@ class DocumentCount:
             self._pending -= 1
 
     def end_change(self, difference: int, newest: int) -> None:
-        """Note that the commit announced by `begin_change` changed the number of documents by `difference`.
+        """Note that the commit announced by `begin_change` succeeded and changed the number of documents by `difference`.
 
         Arguments:
-            newest: the serial of the newest transaction, read after the commit: this one and earlier ones may have missed the commit.
+            newest: the serial of the newest transaction, read after the commit. That transaction and older ones may have missed the commit.
         """
         with self._lock:
             self._pending -= 1
@@ -58,7 +58,7 @@ class DocumentCount:
                 self.value += difference
 
     def change(self, difference: int) -> None:
-        """Add the difference that a commit made. The number was known when the commit began."""
+        """Add the difference made by a commit that began when the number was known."""
         with self._lock:
             if self.value is not None:
                 self.value += difference

@@ -1,7 +1,7 @@
-"""The check that the collection of an open cursor or a running statement still exists.
+"""Checks that the collection of an open cursor or a running statement still exists.
 
-MongoDB closes a cursor whose collection was dropped or renamed at the next getMore, and reports the reason. It ends an update or delete of
-many documents in the same way.
+If a cursor's collection was dropped or renamed, MongoDB closes the cursor at the next getMore and reports the reason. It ends an update or
+delete of many documents in the same way.
 https://www.mongodb.com/docs/manual/reference/command/getMore/
 """
 
@@ -15,14 +15,14 @@ from secantus_server.errors import CommandError
 
 
 def check_still_there(catalog: CatalogView, collection: Collection) -> None:
-    """Check that a namespace is still the collection that the cursor or statement began with.
+    """Check that a namespace still refers to the collection with which the cursor or statement began.
 
     Arguments:
         catalog: the catalog as the current transaction sees it.
         collection: the collection when the cursor was opened or the statement began.
 
     Raises:
-        CommandError: 175 QueryPlanKilled, the collection was renamed or dropped, even if another one has its name now.
+        CommandError: 175 QueryPlanKilled if the collection was renamed or dropped, even if another collection now has its name.
     """
     current = catalog.find(collection.db, collection.name)
     if current is not None and current.ident == collection.ident:

@@ -1,4 +1,4 @@
-"""Encoding of a collection's row in the catalog table."""
+"""The encoding of the catalog table's rows. Each row describes a collection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from secantus_server.index.kinds.kind import kind_of
 
 
 def row_key(db: str, name: str) -> bytes:
-    """Return the key of a namespace's row; the rows of a database are adjacent."""
+    """Return the key of a namespace's row. The rows of a database are adjacent."""
     return db.encode("utf-8", "surrogateescape") + b"\0" + name.encode("utf-8", "surrogateescape")
 
 
@@ -30,10 +30,10 @@ def split_key(key: bytes) -> tuple[str, str]:
 
 
 def encode_row(collection: Collection, multikey: Sequence[Index] = ()) -> bytes:
-    """Return the row of a collection as it is now.
+    """Return the row of a collection in its current state.
 
     Arguments:
-        multikey: indexes to store as multikey although the flag is not set in memory yet.
+        multikey: indexes to store as multikey although their flags are not set in memory yet.
     """
     indexes = [
         {
@@ -60,7 +60,7 @@ def decode_row(key: bytes, row: bytes) -> Collection:
 
 
 def outdated_indexes(row: bytes) -> list[str]:
-    """Return the names of the indexes whose stored entries have another version than this program writes."""
+    """Return the names of the indexes whose stored entries have a different version than those that this program writes."""
     return [
         entry["spec"]["name"]
         for entry in decode(row)["indexes"]

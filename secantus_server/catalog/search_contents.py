@@ -1,4 +1,4 @@
-"""Values that searches have derived from a collection's documents, kept until a commit changes the collection."""
+"""A cache of values that searches derive from all documents of a collection. A commit that changes the collection clears it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from secantus_server.system._threads import Lock
 
 
 class SearchContents:
-    """Values derived from all documents of a collection, such as its packed vectors.
+    """A cache of values derived from all documents of a collection, such as its packed vectors.
 
-    Successive catalog objects of one collection share it. A value is kept only if the scan that made it saw every commit, and is returned
-    only to transactions that see the same documents: no commit is under way, and the latest one ended before the transaction began.
-    `RecoveryUnit.serial` gives the order of transactions. A transaction that has written must not call `find`.
+    Successive catalog objects of one collection share the cache. A value is stored only if the scan that computed it saw every commit, and
+    is returned only to transactions that see the same documents. Both are the case if no commit is in progress, and the latest commit ended
+    before the transaction began. `RecoveryUnit.serial` defines the order of transactions. A
+    transaction that has written must not call `find`.
 
     Threads: `_lock` guards all fields.
     """
@@ -27,7 +28,7 @@ class SearchContents:
         self._values: dict[Hashable, Any] = {}
 
     def find(self, key: Hashable, serial: int) -> Any:
-        """Return a kept value, or None.
+        """Return a cached value, or None.
 
         Arguments:
             serial: the serial of the reader's transaction.
@@ -36,7 +37,7 @@ class SearchContents:
             return self._values.get(key) if self._is_current(serial) else None
 
     def keep(self, key: Hashable, value: Any, serial: int) -> None:
-        """Keep a value, unless the scan that made it may have missed a commit.
+        """Store a value, unless the scan that computed it may have missed a commit.
 
         Arguments:
             serial: the serial of the scan's transaction.
@@ -46,7 +47,7 @@ class SearchContents:
                 self._values[key] = value
 
     def begin_change(self) -> None:
-        """Note that a commit begins: a concurrent transaction may or may not see it."""
+        """Note that a commit begins. A concurrent transaction may or may not see the commit."""
         with self._lock:
             self._pending += 1
             self._values.clear()
@@ -55,7 +56,7 @@ class SearchContents:
         """Note that the commit announced by `begin_change` has ended or failed.
 
         Arguments:
-            newest: the serial of the newest transaction, read after the commit: this one and earlier ones may have missed the commit.
+            newest: the serial of the newest transaction, read after the commit. That transaction and older ones may have missed the commit.
         """
         with self._lock:
             self._pending -= 1

@@ -1,8 +1,8 @@
-"""Time-series collections in the catalog: their options, and the two rows that make one.
+"""Time-series collections in the catalog: their options, and the two rows of each collection.
 
-A time-series collection `X` is a view over the collection `system.buckets.X`, as in MongoDB 8.2. The row of `X` has the options
-`viewOn` and `pipeline` of a view and `timeseries` in addition, which is how the server recognises it; the row of the buckets has the
-same `timeseries`.
+As in MongoDB 8.2, a time-series collection `X` is a view over the collection `system.buckets.X`. The row of `X` has the options `viewOn`
+and `pipeline` of a view and the additional option `timeseries`, by which the server recognises time-series collections. The row of the
+buckets has the same option `timeseries`.
 
 https://www.mongodb.com/docs/manual/core/timeseries-collections/
 """
@@ -17,21 +17,21 @@ from secantus_server.reserved_names import BUCKETS
 
 UNPACK = "$_internalUnpackBucket"
 GRANULARITIES = ("seconds", "minutes", "hours")
-#: The longest time between the first and the last measurement of a bucket, by granularity.
+#: The maximum time between the first and the last measurement of a bucket, by granularity.
 SPANS_S = {"seconds": 3600, "minutes": 86_400, "hours": 2_592_000}
 #: The unit to which the start of a bucket is rounded down, by granularity.
 ROUNDING_S = {"seconds": 60, "minutes": 3600, "hours": 86_400}
 
-# The options that both rows have.
+# The options that are copied to both rows.
 _SHARED = ("collation", "expireAfterSeconds", "storageEngine", "indexOptionDefaults")
 
 
 @dataclass(frozen=True, slots=True)
 class Bucketing:
-    """How the measurements of a time-series collection are put into buckets.
+    """The rules by which the measurements of a time-series collection are divided into buckets.
 
     Arguments:
-        time_field: the field of a measurement's time.
+        time_field: the field with a measurement's time.
         meta_field: the field that identifies the series, or None.
         span_ms: upper bound (exclusive) on the time between two measurements of a bucket.
         rounding_ms: the start of a bucket is rounded down to a multiple of this.
@@ -44,21 +44,21 @@ class Bucketing:
 
     @classmethod
     def of(cls, timeseries: dict[str, Any]) -> Bucketing:
-        """Return the bucketing of the option `timeseries` of a collection."""
+        """Return the bucketing that a collection's option `timeseries` defines."""
         span = int(timeseries["bucketMaxSpanSeconds"])
         rounding = timeseries.get("bucketRoundingSeconds") or ROUNDING_S[timeseries["granularity"]]
         return cls(timeseries["timeField"], timeseries.get("metaField"), span * 1000, int(rounding) * 1000)
 
     def start(self, time_ms: int) -> int:
-        """Return the start of a new bucket whose first measurement has this time."""
+        """Return the start time of a new bucket whose first measurement has the given time."""
         return time_ms // self.rounding_ms * self.rounding_ms
 
 
 def complete_options(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the option `timeseries` as the catalog keeps it.
+    """Return the option `timeseries` in the form that the catalog stores.
 
     Arguments:
-        given: validated arguments of create; those that are None are absent.
+        given: validated arguments of create; an argument that is None counts as absent.
     """
     found = {name: given[name] for name in ("timeField", "metaField") if given.get(name) is not None}
     span, rounding = given.get("bucketMaxSpanSeconds"), given.get("bucketRoundingSeconds")
@@ -69,11 +69,11 @@ def complete_options(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def view_options(name: str, timeseries: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of the row of a time-series collection.
+    """Return the options of a time-series collection's row.
 
     Arguments:
         name: the collection's name.
-        timeseries: complete.
+        timeseries: the complete option `timeseries`.
         options: the other options of create.
     """
     shared = {option: options[option] for option in _SHARED if option in options}
@@ -90,10 +90,10 @@ def unpack_spec(timeseries: dict[str, Any]) -> dict[str, Any]:
 
 
 def bucket_options(view: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of the row of the buckets.
+    """Return the options of the row of a time-series collection's buckets.
 
     Arguments:
-        view: the options of the row of the time-series collection.
+        view: the options of the time-series collection's row.
     """
     timeseries = view["timeseries"]
     shared = {option: view[option] for option in _SHARED if option in view}
@@ -101,12 +101,12 @@ def bucket_options(view: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown_options(view: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a time-series collection as listCollections shows them."""
+    """Return the options of a time-series collection in the form that listCollections shows."""
     return {name: value for name, value in view.items() if name not in ("viewOn", "pipeline")}
 
 
 def default_index(timeseries: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the index that a new collection's buckets have, on the series and the time; None without a metaField."""
+    """Return the index on series and time that a new collection's buckets get, or None without a metaField."""
     meta, time = timeseries.get("metaField"), timeseries["timeField"]
     if meta is None:
         return None

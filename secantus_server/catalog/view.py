@@ -1,4 +1,4 @@
-"""The catalog as one transaction sees it."""
+"""Immutable views of the catalog, which match the snapshots of transactions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Databases = Mapping[str, Mapping[str, Collection]]
 
 
 class CatalogView:
-    """All collections and views at one moment, immutable.
+    """An immutable view of all collections and views at one moment.
 
     Arguments:
-        databases: the collections by database and name; not modified afterwards.
-        kept: the definitions kept by a restore; a kept view can be read although no listing contains it.
+        databases: the collections by database and name. The caller must not modify the mapping afterwards.
+        kept: the definitions kept by restores. A view that is kept can be read, although no listing contains it.
     """
 
     __slots__ = ("_databases", "_kept")
@@ -34,10 +34,12 @@ class CatalogView:
         return self._kept.view(db, name) if found is None and self._kept else found
 
     def resolve(self, db: str, name: str, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
-        """Return stages over a view, or a chain of views, as stages over the collection at its end, and that collection's name.
+        """Translate stages over a view, or over a chain of views, to stages over the collection at the end of the chain.
 
         Arguments:
-            name: the view; of a collection, or a name that does not exist, the stages are returned as they are.
+            name: the view's name. If it is the name of a collection or does not exist, the stages are returned unchanged.
+            Returns:
+                the translated stages, and the collection's name.
         """
         while (found := self.find(db, name)) is not None and found.is_view:
             stages = [*found.options["pipeline"], *stages]
@@ -45,11 +47,11 @@ class CatalogView:
         return stages, name
 
     def has_created(self, collection: Collection) -> bool:
-        """Return whether the transaction of this view has created the collection, which other transactions then do not see."""
+        """Return whether this view's own transaction has created the collection. Other transactions do not see such a collection."""
         return False
 
     def is_missing(self, db: str, name: str) -> bool:
-        """Return whether the catalog has no row for a namespace; kept views have none."""
+        """Return whether the catalog has no row for a namespace. Kept views have no row."""
         return name not in self._databases.get(db, {})
 
     def all(self) -> Iterator[Collection]:
@@ -58,7 +60,7 @@ class CatalogView:
             yield from collections.values()
 
     def collections(self, db: str) -> list[Collection]:
-        """Return the collections and views of a database, by name."""
+        """Return the collections and views of a database, sorted by name."""
         return [collection for _, collection in sorted(self._databases.get(db, {}).items())]
 
     def databases(self) -> list[str]:
@@ -66,11 +68,11 @@ class CatalogView:
         return sorted(self._databases)
 
     def find_uuid(self, db: str, uuid: Binary) -> Collection | None:
-        """Return the collection of this UUID in a database, or None."""
+        """Return the collection of a database with this UUID, or None."""
         return next((collection for collection in self.collections(db) if collection.uuid == uuid), None)
 
     def changed(self, put: Iterable[Collection], removed: Iterable[tuple[str, str]]) -> CatalogView:
-        """Return a new view with changes applied.
+        """Return a copy of this view with changes applied.
 
         Arguments:
             put: the created and replaced collections.

@@ -1,1 +1,1 @@
-"""Open cursors: their batches, and their registry."""
+"""Open cursors, which return results in batches, and the registry of cursors."""

@@ -9,11 +9,11 @@ cdef Py_ssize_t LIMIT = MAX_RESULT_BYTES
 
 
 def pull(documents not None, list batch not None, Py_ssize_t size, Py_ssize_t room):
-    """Append documents to a batch until it reaches its size or byte limit. A batch can always contain one document.
+    """Append documents to a batch until the batch reaches its size or byte limit. An empty batch accepts a document of any valid size.
 
     Arguments:
-        documents: an iterator.
-        batch: the batch; documents already in it count towards `size`.
+        documents: an iterator over documents.
+        batch: the batch. Documents that it already contains count towards `size`.
         size: the maximum number of documents.
         room: the number of bytes that may still be appended.
 

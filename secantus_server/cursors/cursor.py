@@ -1,4 +1,4 @@
-"""A cursor: the remainder of a command's result, returned in batches.
+"""A cursor, which returns the remainder of a command's result in batches.
 
 https://www.mongodb.com/docs/manual/reference/command/getMore/
 """
@@ -15,20 +15,21 @@ from secantus_server.storage import RecoveryUnit
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 DEFAULT_FIRST_BATCH = 101
-# A scan stops this far below the byte limit, because its last document may exceed the limit and is then held back for the next batch.
+# A scan stops this far below the byte limit, because its last document may exceed the limit.
+# Such a document is held back for the next batch.
 _ROOM = 64 * 1024
 
 
 class Watch(Protocol):
-    """The signal that wakes a cursor's getMore after a write; see `oplog.write_signal.Watch`."""
+    """The interface of a signal that wakes a cursor's getMore after a write; see `oplog.write_signal.Watch`."""
 
     stale: bool
 
     def arm(self) -> None:
-        """Watch for the commits that follow."""
+        """Start watching for commits."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a commit after the call of `arm`; return whether there was one before the timeout."""
+        """Wait for a commit since the call of `arm`; return False on timeout."""
 
     def wake(self) -> None:
         """End the wait of another thread."""
@@ -38,7 +39,7 @@ class Watch(Protocol):
 
 
 class Cursor:
-    """The remainder of a result.
+    """An open cursor on the remainder of a command's result.
 
     Only one command at a time uses a cursor; it borrows the cursor from the registry.
 
@@ -47,13 +48,13 @@ class Cursor:
         documents: the documents to return.
         scope: the scans that produce the documents.
         limit: the maximum number of documents over all batches; 0 means no limit.
-        session: the logical session that owns it, or None.
+        session: the logical session that owns the cursor, or None.
         tailable: whether the cursor stays open at the end of the data.
         await_data: whether getMore waits for more data at the end of the data.
         watch: the signal of the writes that getMore waits for.
     """
 
-    #: Whether the last read reached the end of the data, so that there is nothing to read before the watch reports a commit.
+    #: Whether the last read reached the end of the data, so that no data can be read before the watch reports a commit.
     at_end = False
     #: Whether the documents are the events of a change stream.
     is_change_stream = False
@@ -86,13 +87,13 @@ class Cursor:
         self.no_timeout = False
         self.last_used = 0.0
         self.in_use = False
-        # The operations of the command that opened the cursor, and of the last one that read from it.
+        # The operation of the command that opened the cursor, and the operation of the last command that read from it.
         self.operation: Any = None
         self.last_operation: Any = None
-        # The multi-document transaction or the held snapshot that it reads in, or None.
+        # The multi-document transaction or the held snapshot in which the cursor reads, or None.
         self.transaction: Any = None
         self.snapshot: Any = None
-        # The collection whose drop ends the cursor, even after its scans have read all of it.
+        # The collection whose drop ends the cursor, even after the scans have read the whole collection.
         self.collection: Any = None
         self.given = 0
         self.batches = 0
@@ -124,20 +125,20 @@ class Cursor:
     ) -> list[bytes]:
         """Return the next batch, read in another transaction.
 
-        A batch that is smaller than requested because of the cursor's limit exhausts the cursor. If a batch has the requested size and
-        reaches the limit, the cursor stays open, as in MongoDB since 5.0, until the next (empty) batch. Drivers that know the limit send
-        killCursors instead.
+        If the cursor's limit makes a batch smaller than requested, the cursor is exhausted. If a batch of the requested size reaches the
+        limit, the cursor stays open until the next (empty) batch, as in MongoDB since 5.0. Drivers
+        that know the limit send killCursors instead.
         https://github.com/mongodb/specifications/blob/master/source/find_getmore_killcursors_commands/find_getmore_killcursors_commands.md
 
         Arguments:
             unit: the recovery unit; its transaction has begun.
             size: the maximum number of documents; with None, only the byte limit ends the batch.
-            verify: raises if a collection that the cursor still reads was dropped.
+            verify: raises an error if a collection that the cursor still reads was dropped.
             check: the interrupt check of the current operation; None keeps the check of the previous operation.
             catalog: the catalog as the transaction of `unit` sees it.
 
         Raises:
-            CommandError: as `first_batch`, and the errors of `verify`.
+            CommandError: the errors of `first_batch` and of `verify`.
         """
         if verify is not None and self.collection is not None:
             verify(self.collection)
@@ -152,7 +153,7 @@ class Cursor:
         self._scope.detach()
 
     def kill(self) -> None:
-        """Make the command that is using the cursor fail, and end its wait."""
+        """Make the command that is using the cursor fail, and end the command's wait."""
         self.killed = CommandError(237, f"cursor id {self.id} was killed")
         if self.watch is not None:
             self.watch.wake()
@@ -162,7 +163,7 @@ class Cursor:
         return {}
 
     def pass_over(self, newest: int) -> None:
-        """Record that there is nothing to read up to a cluster time, given as a 64-bit number."""
+        """Record that the cursor has nothing to read up to a cluster time, given as a 64-bit number. Only change streams use this."""
 
     def close(self) -> None:
         """Close the cursor and its scans."""
@@ -197,7 +198,7 @@ class Cursor:
         return batch
 
     def _hold_back_excess(self, batch: list[bytes]) -> None:
-        """If the last document exceeds the byte limit, hold it back for the next batch."""
+        """Hold the last document back for the next batch if it makes the batch exceed the byte limit."""
         if len(batch) > 1 and sum(map(len, batch)) > MAX_BATCH_BYTES:
             self._held_back = batch.pop()
             self.exhausted = False

@@ -1,4 +1,4 @@
-"""The registry of a server's open cursors. It lends a cursor to one command at a time and closes cursors after an idle timeout."""
+"""The registry of a server's open cursors. It lends each cursor to one command at a time, and closes cursors after an idle timeout."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CursorRegistry:
 
     @contextmanager
     def lend(self, cursor_id: int) -> Iterator[Cursor]:
-        """Lend the cursor with this id for the duration of the block; close it afterwards if it is exhausted or an error occurred.
+        """Lend the cursor with this id for a block. Close the cursor afterwards if it is exhausted or an error occurred.
 
         Raises:
             CommandError: 43 CursorNotFound, or 12051 CursorInUse.
@@ -70,7 +70,7 @@ class CursorRegistry:
             return self._cursors.get(cursor_id)
 
     def kill(self, cursor_id: int) -> bool:
-        """Remove and close a cursor; return whether it existed. If a command is using it, make the command fail first."""
+        """Remove and close a cursor; return whether the cursor existed. If a command is using the cursor, make the command fail first."""
         with self._lock:
             cursor = self._cursors.pop(cursor_id, None)
             in_use = cursor is not None and cursor.in_use

@@ -13,7 +13,7 @@ cdef void put_record_id(uint8_t* out, int64_t record_id) noexcept nogil
 cdef int64_t read_record_id(const uint8_t* data) noexcept nogil
 
 
-# A document's entries in an index: none, one, or possibly several, which needs a Generation to decide.
+# The number of a document's entries in an index. SOME_ENTRIES: unknown until a Generation has been made.
 cdef enum Entries:
     NO_ENTRY
     ONE_ENTRY
@@ -21,7 +21,7 @@ cdef enum Entries:
 
 
 cdef class Extraction(Generation):
-    # The values of each key for covered queries.
+    # The stored values by key, for covered queries.
     cdef dict values
     cdef list marks
 

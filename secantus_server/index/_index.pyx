@@ -2,7 +2,7 @@
 """An index and its entries.
 
 The key of an entry is the index's ident and the key string, followed by the RecordId unless the index is unique. The value of an entry
-is the RecordId, if the index is unique, followed by the indexed values, from which a covered query is answered.
+consists of the RecordId, if the index is unique, and the indexed values, which answer covered queries.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -45,7 +45,7 @@ def ident_prefix(int ident):
 
 
 cdef class Extraction(Generation):
-    """The keys that the extractor of an index has made."""
+    """The keys that the extractor of an index returned for one document."""
 
 
 cdef bytes covered_of(Generation entries, bytes key):
@@ -59,17 +59,17 @@ cdef class Index:
     """One index of a collection.
 
     Arguments:
-        spec: its definition as listIndexes shows it.
-        ident: its key prefix in the table of index entries.
-        kind: its IndexKind.
-        generator: makes the keys from the values at the index's paths; None for a kind whose keys are not made from these values.
-        partial_filter: a match expression for the documents that are in the index, or None for all.
+        spec: the index definition as listIndexes shows it.
+        ident: the prefix of the index's keys in the table of index entries.
+        kind: the IndexKind.
+        generator: makes the keys from the values at the index's paths; None for a kind whose keys are made differently.
+        partial_filter: the match expression that a document must match to be indexed, or None.
         multikey: whether some document has several keys.
-        guard: raises for a document that cannot be indexed; None accepts all.
-        extract: returns the keys of a document, if there is no generator; None for a kind that stores no entries.
+        guard: raises an error for a document that cannot be indexed; None accepts all documents.
+        extract: returns the keys of a document if `generator` is None; None for a kind that stores no entries.
 
-    `marks`: for a wildcard index, the keys that name the paths with arrays; writers add to it before they commit, and nothing is removed.
-    `knows_marks`: whether `marks` is complete; an index that is read from the store as multikey needs `read_marks`.
+    `marks`: the keys of a wildcard index that name the paths with arrays. Writers add marks before they commit; marks are never removed.
+    `knows_marks`: whether `marks` is complete. An index that is loaded from the store as multikey needs `read_marks`.
     """
 
     def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None, extract=None):
@@ -94,14 +94,14 @@ cdef class Index:
         self.point_path = self.parts[0][0] if self.finds_points() else None
 
     def finds_points(self):
-        """Return whether the index has at most one entry for a value of its only field, under the key string of that value."""
+        """Return whether the index has one field, and at most one entry for each value of the field, keyed by the value's key string."""
         if not self.unique or not self.kind.is_ordered or self.partial_filter is not None or self.generator.collation is not None:
             return False
         return self.generator.directions == (1,)
 
     @property
     def stores_entries(self):
-        """Whether the index has entries; without them it is only a definition."""
+        """Whether the index stores entries. An index without entries is only a definition."""
         return self.generator is not None or self.extract is not None
 
     @property
@@ -110,7 +110,7 @@ cdef class Index:
         return bool(self.spec.get("hidden"))
 
     cdef Generation entries_of(self, bytes doc):
-        """Return the keys of a document, or None if it is not in the index."""
+        """Return the keys of a document, or None if the document is not in the index."""
         cdef Generation entries
         if self.partial_filter is not None and not self.partial_filter.matches(doc):
             return None
@@ -122,7 +122,7 @@ cdef class Index:
         if self.sparse and entries.all_absent:
             return None
         if len(entries.keys) > 1:
-            # Sorted, so that the error names the least of several duplicate keys.
+            # Sorted, so that the error names the smallest of several duplicate keys.
             entries.keys = sorted(set(entries.keys))
         return entries
 
@@ -136,7 +136,7 @@ cdef class Index:
         return entries
 
     cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *:
-        """Write key and value of a document's only entry into buffers, which creates no objects."""
+        """Write the key and the value of a document's only entry into buffers, without creating Python objects."""
         cdef Slot[32] slots
         cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(doc)
         if self.generator is None or self.guards_elements or "prepareUnique" in self.spec:
@@ -173,7 +173,7 @@ cdef class Index:
         return read_record_id(<const uint8_t*>PyBytes_AS_STRING(rid))
 
     cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1:
-        """Raise DuplicateKey if a unique index has one of the keys already; keys in `but_not`, the document's own, are allowed."""
+        """Raise DuplicateKey if a unique index already has one of the keys. `but_not` lists the document's own keys, which are allowed."""
         cdef const uint8_t* value
         cdef size_t size
         cdef bytes key
@@ -193,7 +193,7 @@ cdef class Index:
         return 0
 
     def check_prepared(self, RecoveryUnit ru not None, list keys not None, bytes doc not None, list but_not):
-        """Raise DuplicateKey for an index with prepareUnique, whose entries still end with RecordIds."""
+        """Raise DuplicateKey if an index with prepareUnique already has one of the keys; the keys of its entries end with RecordIds."""
         for key in keys:
             if but_not is not None and key in but_not:
                 continue
@@ -228,7 +228,7 @@ cdef class Index:
 
         Arguments:
             doc: the document that cannot be stored.
-            key: the duplicate key; None if the document has only one.
+            key: the duplicate key; None if the document has only one key.
 
         Raises:
             DuplicateKey: always.
@@ -243,7 +243,7 @@ cdef class Index:
         raise DuplicateKey(self.name, self.spec["key"], values, self.spec.get("collation"), key)
 
     def values(self, bytes doc not None):
-        """Return the values in a document's only key, None for an absent field; they are shown in errors and by `returnKey`."""
+        """Return the values in a document's only key, for errors and `returnKey`. The value of an absent field is None."""
         if self.generator is None:
             return self.kind.key_values(self.spec, doc, next(iter(self.extract(doc))))
         return [value_at(decode_document(<const uint8_t*>PyBytes_AS_STRING(doc)), path.split(".")) for path in self.generator.paths]
@@ -261,7 +261,7 @@ def in_hexadecimal(value, collation):
 
 
 def value_at(value, list path):
-    """Return the value at a path; in an array, return the value of the first element that has one."""
+    """Return the value at a path. In an array, return the first element's value that is not None."""
     if not path:
         return value
     if type(value) is dict:

@@ -12,11 +12,11 @@ from secantus_server.mql.match import parse_match
 
 
 def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Index:
-    """Return the index of a definition that was checked when the index was created.
+    """Return an index made from its stored definition, which was checked when the index was created.
 
     Arguments:
         spec: the definition as listIndexes shows it.
-        ident: its key prefix in the table of index entries.
+        ident: the prefix of the index's keys in the table of index entries.
         multikey: whether some document has several keys.
     """
     kind = kind_of(spec["key"])

@@ -14,8 +14,8 @@ class DuplicateKey(Exception):
     Arguments:
         index: the index's name.
         pattern: its key pattern.
-        values: the values of the document that could not be written, in the pattern's order; if the index has a collation, strings are
-            replaced by their sort keys in hexadecimal digits.
+        values: the values of the document that could not be written, in the pattern's order. If the index has a collation, each string
+            is replaced by its sort key in hexadecimal digits.
         collation: the index's complete collation, or None.
         key: the duplicate key string.
     """
@@ -31,7 +31,7 @@ class DuplicateKey(Exception):
         self.key = key
 
     def as_command_error(self, namespace: str) -> CommandError:
-        """Return the user's error, 11000 DuplicateKey.
+        """Return the error for the user, 11000 DuplicateKey.
 
         Arguments:
             namespace: the collection's full name.

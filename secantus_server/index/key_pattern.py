@@ -1,4 +1,4 @@
-"""The fields of a key pattern, `{path: direction}`."""
+"""Helpers for the fields of a key pattern, `{path: direction}`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from secantus_server.bson.numbers import python_number
 
 
 def direction(value: Any) -> int:
-    """Return 1 or -1 for the direction of a field; a field that names an index kind is ascending."""
+    """Return 1 or -1 for the direction of a field. A field whose value names an index kind is ascending."""
     return -1 if type(value) is not str and python_number(value) < 0 else 1
 
 

@@ -1,4 +1,4 @@
-"""The marks of wildcard indexes, read from their entries when a store is opened or restored."""
+"""Reads the marks of wildcard indexes from their entries when a store is opened or restored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _RECORD_ID_BYTES = 8
 
 
 def read_marks(unit: RecoveryUnit, index: Index) -> None:
-    """Read the marks of an index from its entries, if marks may be missing in memory. No other thread may write to the index.
+    """Read the marks of an index from its entries if the set in memory may be incomplete. No other thread may write to the index meanwhile.
 
     Arguments:
         unit: a recovery unit with an open transaction.
@@ -26,6 +26,6 @@ def read_marks(unit: RecoveryUnit, index: Index) -> None:
             break
         mark = found[0][len(index.prefix) : -_RECORD_ID_BYTES]
         index.marks.add(mark)
-        # After the entries of the other documents with this path.
+        # Skip the entries of other documents with the same mark.
         low = index.prefix + mark + b"\xff" * (_RECORD_ID_BYTES + 1)
     index.knows_marks = True

@@ -1,4 +1,4 @@
-"""The filters that partial indexes may have.
+"""Validates the filters of partial indexes.
 
 https://www.mongodb.com/docs/manual/core/index-partial/
 """

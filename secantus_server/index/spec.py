@@ -1,4 +1,4 @@
-"""Index definitions: validated, and completed to the form that is stored.
+"""Validates index definitions and completes them to the stored form.
 
 https://www.mongodb.com/docs/manual/reference/command/createIndexes/
 """
@@ -35,7 +35,7 @@ _OPTIONS: dict[str, str] = {
 # The only options of an index on `_id`: not even `unique` is allowed, though the index is unique.
 _ID_OPTIONS = frozenset(["key", "name", "v", "ns", "collation"])
 _NOT_KEPT = frozenset(["ns", "dropDups", "safe", "originalSpec"])
-# InvalidIndexSpecificationOption, whose text quotes the definition already.
+# InvalidIndexSpecificationOption: its text already quotes the definition.
 _QUOTES_ITSELF = frozenset([197])
 
 
@@ -45,7 +45,7 @@ def known_options(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition of an index that is the same in all releases as it is stored.
+    """Return the stored form of an index definition that does not depend on the MongoDB release.
 
     Raises:
         CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14.
@@ -56,13 +56,13 @@ def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_requested(spec: dict[str, Any], release: Release) -> dict[str, Any]:
-    """Return a definition of createIndexes as it is stored.
+    """Return the stored form of a definition from createIndexes.
 
     Arguments:
         release: determines the default versions of the kinds.
 
     Raises:
-        CommandError: as `check_spec`, with a text that quotes the definition.
+        CommandError: the errors of `check_spec`, with a text that quotes the definition.
     """
     with _quoting(spec):
         kind = _check_form(spec)
@@ -73,7 +73,7 @@ def check_requested(spec: dict[str, Any], release: Release) -> dict[str, Any]:
 
 @contextmanager
 def _quoting(spec: dict[str, Any]) -> Iterator[None]:
-    """Quote the definition in the errors of a block, unless an error quotes it already."""
+    """Prefix the errors raised in a block with the definition, unless they already quote it."""
     try:
         yield
     except CommandError as error:
@@ -105,7 +105,7 @@ def _complete(spec: dict[str, Any], kind: IndexKind, release: Release) -> dict[s
 
 
 def is_on_id(key: dict[str, Any]) -> bool:
-    """Return whether a key pattern is that of a B-tree index on `_id`, not a hashed or geospatial one."""
+    """Return whether a key pattern defines a B-tree index on `_id`, not a hashed or geospatial one."""
     return list(key) == ["_id"] and kind_of(key).is_ordered
 
 
@@ -260,7 +260,7 @@ def _check_exclusive_options(spec: dict[str, Any], kind: IndexKind) -> None:
 
 
 def _complete_collation(given: dict[str, Any], kind: IndexKind) -> dict[str, Any]:
-    """Return a collation with all its fields. The simple collation is kept: it overrides the collection's."""
+    """Return a collation with all fields. The simple collation is kept because it overrides the collection's collation."""
     if not given:
         raise CommandError(2, "The field 'collation' cannot be an empty object.")
     collation = parse_collation(given)
@@ -281,7 +281,7 @@ def check_kind_has_collations(kind: IndexKind, collation: dict[str, Any]) -> Non
 
 
 def _ttl_seconds(seconds: Any, key: dict[str, Any], kind: IndexKind) -> int:
-    """Check `expireAfterSeconds` and return it as an int, as MongoDB stores it whatever its type was."""
+    """Check `expireAfterSeconds` and convert it to an int, the type that MongoDB stores."""
     if len(key) != 1 or not kind.may_expire:
         raise CommandError(
             67, f"TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: {document_text(key)}"

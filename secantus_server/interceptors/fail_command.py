@@ -25,6 +25,8 @@ _FIELDS = frozenset(
     failInternalCommands namespace threadName writeConcernError
     """.split()
 )
+# Fields without an effect. Drivers' tests set them, and MongoDB ignores them.
+_IGNORED = frozenset(["codeName", "errmsg"])
 # The error codes that tell a driver that the server is no longer the primary or is shutting down.
 ROLE_CODES = frozenset([91, 189, 10107, 11600, 11602, 13435, 13436])
 # The commands that configure fail points are never affected by failCommand.
@@ -80,7 +82,7 @@ def parse_failure(data: dict[str, Any]) -> Failure:
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue, 72 InvalidOptions if `blockTimeMS` is missing, 238 for an unknown field.
     """
-    fields.check_fields(NAME, data, _FIELDS)
+    fields.check_fields(NAME, data, _FIELDS | _IGNORED)
     every = fields.flag(data, "failAllCommands")
     # As in MongoDB, a fail point without command names is valid and acts on no command.
     commands = fields.texts(data, "failCommands") or ()

@@ -210,31 +210,39 @@ class DirectConnection:
         """
         if self._transport.is_over:
             raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        services = self._services
+        is_nested = is_in_server(services)
+        self._nested_until = monotonic() + NESTED_S if is_nested else None
+        waits = is_nested or self._transport.is_busy
+        # The express lane runs only commands that do not wait.
+        if not (waits or is_limited) and len(data) <= _BRIEF_BYTES and self._run(data, None, in_loop):
+            return
         try:
-            header = parse_header(data)
-            message = parse_message(header, data)
+            message = parse_message(parse_header(data), data)
         except ENDING as error:
             self.connection.note_end(error)
             self.close()
             return
-        services = self._services
-        is_nested = is_in_server(services)
-        self._nested_until = monotonic() + NESTED_S if is_nested else None
-        waits = is_nested or self._transport.is_busy or _may_wait(message, services, is_limited)
-        waits = waits or (in_loop and _holds_up(message, data, services))
-        if waits or not self._running.acquire(blocking=False):
+        waits = waits or _may_wait(message, services, is_limited) or (in_loop and _holds_up(message, data, services))
+        if waits or not self._run(data, message, in_loop):
             self._hand_over(data, on_reply)
-        else:
-            self._run(message, header.length, in_loop)
 
-    def _run(self, message: Message, size: int, in_loop: bool) -> None:
-        """Run a command in this thread, which holds `_running`, and release `_running`."""
+    def _run(self, data: bytes, message: Message | None, in_loop: bool) -> bool:
+        """Run a command in this thread, and return whether it was run.
+
+        Arguments:
+            message: the parsed message, or None to run the command only if the express lane can.
+        """
+        if not self._running.acquire(blocking=False):
+            return False
         self._runner = get_ident()
         try:
             # An event loop never waits for its turn.
             if not in_loop:
                 self._caller.begin()
-            self.connection.answer(message, size)
+            if message is None:
+                return self.connection.answer_express(data)
+            self.connection.answer(message, len(data))
         except ENDING as error:
             self.connection.note_end(error)
             self.close()
@@ -247,6 +255,7 @@ class DirectConnection:
             self._running.release()
             if self._transport.is_over:
                 self._on_end(self)
+        return True
 
     def _hand_over(self, data: bytes, on_reply: Callable[[], None] | None) -> None:
         """Pass a message to the connection's thread, which runs its command."""

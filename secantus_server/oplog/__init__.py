@@ -1,1 +1,1 @@
-"""The oplog: a record of every write, written in the write's own transaction."""
+"""The oplog, which records every write in the transaction of that write."""

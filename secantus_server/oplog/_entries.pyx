@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Encoding of oplog entries; compiled because it runs once per written document.
+"""Encodes oplog entries. Compiled because it runs once per written document.
 
-Each command, and each part of a transaction, has its own row, whose key is the timestamp of the entry. `_rows` encodes the entries of
-documents.
+The entry of each command, and of each part of a transaction, has its own row, whose key is the entry's timestamp. `_rows` encodes the
+entries for changes of documents.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -22,7 +22,7 @@ cdef object LONG = Int64
 
 
 cdef int put_row(RecoveryUnit unit, Writer out, uint64_t stamp) except -1:
-    """Write the buffered entries under the timestamp of the first, and clear the buffer."""
+    """Write the buffer as a row whose key is the given timestamp, and clear the buffer."""
     cdef uint8_t[8] key
     cdef int i
     for i in range(8):
@@ -64,7 +64,7 @@ def append(RecoveryUnit unit not None, list entries not None, uint64_t stamp, in
 
 
 cdef int put_command(Writer out, entry) except -1:
-    """Append the fields of a command's entry that describe its effect."""
+    """Append the fields of a command's entry that describe the command's effect."""
     cdef bytes o
     cdef bytes o2
     op, namespace, uuid, o, o2 = entry
@@ -81,7 +81,7 @@ cdef int put_command(Writer out, entry) except -1:
 
 
 cdef uint8_t letter_of(str op) except 0:
-    """Return the letter of `op` for a change of a document."""
+    """Return the letter `op` of a document's change as a byte."""
     return <uint8_t><Py_UCS4>op[0]
 
 
@@ -109,7 +109,7 @@ cdef int put_change(Writer out, tuple change) except -1:
 
 
 cdef int put_image(Writer out, tuple change) except -1:
-    """Append the document before its change (the pre-image), if it is recorded."""
+    """Append the pre-image (the document before its change), if it is recorded."""
     cdef bytes image
     if len(change) < 4:
         return 0
@@ -119,7 +119,7 @@ cdef int put_image(Writer out, tuple change) except -1:
 
 
 cdef int put_id(Writer out, const uint8_t* document) except -1:
-    """Append `{_id: ...}` of a document."""
+    """Append a document that only contains the `_id` of the given document."""
     cdef Element element
     cdef size_t mark = out.open()
     if find_field(document, "_id", 3, &element):
@@ -131,7 +131,7 @@ def transaction_operations(list entries not None, writes not None, Py_ssize_t li
     """Encode the changes of a transaction as the `o` of one or several `applyOps` entries.
 
     Arguments:
-        entries: the changes of collections, which come first; see `append`.
+        entries: the changes of collections, which precede the changes of documents; see `append`.
         writes: the changes of documents, as pairs of the arguments `identity` and `changes` of `append_changes`.
         limit: the maximum size of the operations in one entry; a single operation may exceed it.
 
@@ -200,7 +200,7 @@ cdef class Operations:
         return 0
 
     cdef int end_part(self, bytes name, value) except -1:
-        """Finish the `o` of a part; append the given field last unless its value is None."""
+        """Finish the `o` of a part. Append the given field at the end unless its value is None."""
         cdef Writer document = Writer()
         cdef size_t mark = document.open()
         cdef size_t array

@@ -13,14 +13,17 @@ from secantus_server.bson._codec import RawDocument
 
 
 def select(bytes row not None, uint64_t first, uint64_t after, tuple names not None, bytes prefix):
-    """Return a row's entries of the selected namespaces, as pairs of timestamp and BSON bytes, and the timestamp of the last entry.
+    """Return the entries of a row that belong to the selected namespaces, and the timestamp of the row's last entry.
 
     Arguments:
         row: a row of the table.
-        first: the timestamp of its first entry, as a 64-bit number; each further entry has the next one.
+        first: the timestamp of the row's first entry, as a 64-bit number. The timestamps of the entries are consecutive.
         after: skip the entries up to this timestamp.
         names: the namespaces to select.
         prefix: also select every namespace with this prefix; None adds no namespace.
+
+        Returns:
+            the selected entries, as pairs of timestamp and BSON bytes; and the timestamp of the last entry.
     """
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(row)
     cdef Py_ssize_t size
@@ -70,7 +73,7 @@ cdef bint concerns(const uint8_t* entry, tuple names, bytes prefix) except -1:
 
 
 def fields_of(bytes document not None):
-    """Return a document's fields; embedded documents stay encoded, as RawDocuments."""
+    """Return a document's decoded fields. Embedded documents are returned as RawDocuments."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(<const uint8_t*>PyBytes_AS_STRING(document))
     cdef dict fields = {}
@@ -84,7 +87,7 @@ def fields_of(bytes document not None):
 
 
 def embedded(bytes document not None, bytes name not None):
-    """Return a field's embedded document as BSON bytes; None if the field is missing or not a document."""
+    """Return a field's embedded document as BSON bytes, or None if the field is missing or not a document."""
     cdef Element element
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(document)
     if find_field(data, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &element) and element.type == 3:
@@ -93,7 +96,7 @@ def embedded(bytes document not None, bytes name not None):
 
 
 def documents_of(bytes document not None, bytes name not None):
-    """Return the documents in an array field as BSON bytes; None if the field is missing or not an array."""
+    """Return the documents in an array field as BSON bytes, or None if the field is missing or not an array."""
     cdef Element array
     cdef Element element
     cdef const uint8_t* cursor
@@ -118,7 +121,7 @@ def value_of(bytes document not None, bytes name not None):
 
 
 def shown(bytes entry not None):
-    """Return an entry in the form that clients see: without the fields whose names begin with `$`."""
+    """Return an entry without its private fields, whose names begin with `$`. Clients see this form."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(<const uint8_t*>PyBytes_AS_STRING(entry))
     cdef Writer out

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Reading the rows of the oplog's table, for other compiled modules."""
+"""Functions that read the rows of the oplog's table, for other compiled modules."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 

@@ -1,22 +1,22 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The rows of the oplog's table that contain changes of documents. Compiled because it runs once per written document.
 
-A row contains the changes of one commit; a large commit writes several rows. Each change has its own timestamp, and the timestamps are
-consecutive. Usually each change has its own entry, and the key of the row is the timestamp of the first one. Consecutive inserts share one
-entry, an `applyOps`, and the key of their row is the timestamp of the last insert.
+A row contains the changes of one commit. A large commit writes several rows. Each change has its own timestamp, and the timestamps are
+consecutive. Usually each change has its own entry, and the key of the row is the timestamp of the first change. Consecutive inserts share
+one entry, an `applyOps`, and the key of their row is the timestamp of the last insert.
 
-Since most entries are never read, a row is *packed*: data shared by its changes is stored once, and a reader encodes the entries. All
+Because most entries are never read, a row is *packed*: data that its changes share is stored once, and a reader encodes the entries. All
 numbers are little-endian:
 
-    int32   0 if each change has an entry, -1 for inserts that share one. No BSON document begins with these numbers: a row without them
-            is a plain sequence of entries, as of commands
+    int32   0 if each change has an entry, -1 for inserts that share one. No BSON document begins with these numbers: a row that begins
+            otherwise is a plain sequence of entries, such as those of commands
     int32   the number of changes
     int64   the wall clock time in milliseconds since the epoch
     document  the collection's `ns` and `ui`
     document  the `lsid` of a retryable write, or int32 0. After a document:
       int64   its `txnNumber`
       int32   the statement id of the first change
-      int32   the id of the last statement; all further changes belong to it
+      int32   the id of the last statement, to which all further changes belong
       uint64  the timestamp of the write's previous entry, or 0
     and for each change:
       uint8   the letter of its `op`
@@ -55,14 +55,14 @@ cdef enum:
 
 
 cdef class Chain:
-    """The fields that the entries of a retryable write have in addition: session, number, statements and the optime of the previous entry.
+    """The additional fields of a retryable write's entries: session, number, statement id and the optime of the previous entry.
 
     Arguments:
         lsid: the session's id, an encoded document of `id` and `uid`.
         number: the `txnNumber`.
         statement: the id of the first statement.
-        last: the id of the last statement; all further changes belong to it.
-        previous: the timestamp of the write's previous entry, None if there is none.
+        last: the id of the last statement, to which all further changes belong.
+        previous: the timestamp of the write's previous entry, or None.
     """
 
     cdef bytes lsid
@@ -79,7 +79,7 @@ cdef class Chain:
         self.previous = 0 if previous is None else <uint64_t>previous.time << 32 | <uint64_t>previous.inc
 
     cdef int put(self, Writer out) except -1:
-        """Append the part of a packed row about the retryable write."""
+        """Append the part of a packed row that describes the retryable write."""
         out.put_bytes(PyBytes_AS_STRING(self.lsid), PyBytes_GET_SIZE(self.lsid))
         out.put_int64(self.number)
         out.put_int32(self.statement)
@@ -87,7 +87,7 @@ cdef class Chain:
         return out.put_int64(<int64_t>self.previous)
 
     cdef int advance(self, Py_ssize_t changes, uint64_t stamp) noexcept:
-        """Advance past a number of changes, the last of which has this timestamp."""
+        """Advance past a number of changes. `stamp` is the timestamp of the last of them."""
         self.previous = stamp
         self.statement = <int>min(<Py_ssize_t>self.statement + changes, <Py_ssize_t>self.last)
         return 0
@@ -96,7 +96,7 @@ cdef class Chain:
 def append_changes(
     RecoveryUnit unit not None, bytes identity not None, list changes not None, uint64_t stamp, int64_t wall_ms, Chain chain=None
 ):
-    """Write the entries of changed documents of one collection; return the bytes written.
+    """Write the entries for changes of one collection's documents; return the number of bytes written.
 
     Each change has its own timestamp. Consecutive inserts share one entry, which has the timestamp of the last insert.
 
@@ -143,7 +143,7 @@ def append_changes(
 
 
 cdef Py_ssize_t count_inserts(list changes, Py_ssize_t start) except -1:
-    """Return the number of inserts from `start` on that share an entry; 0 if the change at `start` is not an insert."""
+    """Return the number of inserts that share an entry, beginning at `start`; 0 if the change at `start` is not an insert."""
     cdef Py_ssize_t position = start
     cdef Py_ssize_t end = min(<Py_ssize_t>len(changes), start + <Py_ssize_t>MOST_INSERTS)
     cdef Py_ssize_t size = 0
@@ -160,7 +160,7 @@ cdef Py_ssize_t count_inserts(list changes, Py_ssize_t start) except -1:
 
 
 cdef int64_t put_run(Writer out, list changes, Py_ssize_t start, Py_ssize_t end, int64_t last_pause) except -1:
-    """Append the changes at [start, end) to a packed row; return the time when the thread last paused for others."""
+    """Append the changes at [start, end) to a packed row; return the time of the thread's last pause (see `pause_when_due`)."""
     cdef Py_ssize_t position
     for position in range(start, end):
         put_packed(out, changes[position])
@@ -200,7 +200,7 @@ cdef int put_packed(Writer out, tuple change) except -1:
 
 
 cdef Py_ssize_t end_row(RecoveryUnit unit, Writer out, uint64_t stamp, Py_ssize_t changes) except -1:
-    """Write a packed row, clear the buffer, and return the row's bytes."""
+    """Write a packed row, clear the buffer, and return the row's size in bytes."""
     cdef Py_ssize_t size = out.size
     cdef uint32_t count = <uint32_t>changes
     memcpy(out.buffer + COUNT_AT, &count, 4)
@@ -239,7 +239,7 @@ cdef class Unpacking:
     cdef Writer out
 
     cdef int begin(self, const uint8_t* row, uint64_t stamp) except -1:
-        """Read the header."""
+        """Read the header of the row."""
         self.out = Writer.__new__(Writer)
         self.stamp = stamp
         self.wall_ms = read_int64(row + WALL_AT)
@@ -314,7 +314,7 @@ cdef class Unpacking:
         return self.out.close(mark)
 
     cdef int put_shared(self, uint32_t count) except -1:
-        """Encode several inserts as one entry, as MongoDB logs the documents of an insert command."""
+        """Encode several inserts as one entry, like MongoDB's entry for an insert command."""
         cdef Writer out = self.out
         cdef size_t mark = out.open()
         cdef size_t command
@@ -347,7 +347,7 @@ cdef bytes plain_row(bytes row, uint64_t stamp):
     """Return a row as a plain sequence of entries.
 
     Arguments:
-        stamp: the timestamp of its first entry, as a 64-bit number.
+        stamp: the timestamp in the row's key, as a 64-bit number.
     """
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(row)
     cdef Unpacking unpacking
@@ -368,7 +368,7 @@ def entries_of(bytes row not None, uint64_t stamp):
     """Return the entries of a row as BSON bytes.
 
     Arguments:
-        stamp: the timestamp of the first entry, as a 64-bit number; each further entry has the next timestamp.
+        stamp: the timestamp of the first entry, as a 64-bit number. The timestamps of the entries are consecutive.
     """
     cdef bytes plain = plain_row(row, stamp)
     cdef const char* data = PyBytes_AS_STRING(plain)

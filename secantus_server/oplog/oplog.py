@@ -1,4 +1,4 @@
-"""The oplog: each write adds an entry in its own transaction, and readers see the entries in timestamp order without gaps.
+"""The oplog. Each write adds an entry in its own transaction, and readers see the entries in timestamp order without gaps.
 
 One lock covers taking a timestamp and committing, so a reader that sees an entry also sees all earlier entries.
 """
@@ -31,11 +31,11 @@ from secantus_server.storage.lifetime import Lifetime, check_alive, end_all
 from secantus_server.system._threads import Lock
 
 SECONDS_PER_HOUR = 3600
-# The row of `meta` that records that old entries were removed: the oldest entry is then not the first one ever written.
+# The row of `meta` that records that old entries were removed, so that the oldest entry is not the first one ever written.
 TRIMMED = b"oplog.trimmed"
-# The row of `meta` with the newest timestamp, for a store whose newest entries were removed by a restore.
+# The row of `meta` that records the newest timestamp of a store whose newest entries were removed by a restore.
 NEWEST = b"oplog.newest"
-# The row of `meta` with `Oplog.complete_since`.
+# The row of `meta` that stores `Oplog.complete_since`.
 COMPLETE_SINCE = b"oplog.complete"
 # The maximum size of the operations in one `applyOps` entry.
 MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
@@ -77,25 +77,26 @@ class Origin(NamedTuple):
         return b"\x03lsid\0" + self.lsid + b"\x12txnNumber\0" + self.txn_number.to_bytes(8, "little", signed=True)
 
 
-# A change of a document: "i", "u" or "d", and the new document (for "d" the removed one). Two optional items follow: the entry's `o` (a
-# diff for an update), and the document before the change if pre-images are recorded.
+# A change of a document: "i", "u" or "d", and the new document (for "d" the removed document). Two optional items follow: the `o` of the
+# entry (a diff for an update), and the document before the change if pre-images are recorded.
 Change = tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, bytes, bytes, bytes]
-# The changes of one collection's documents, with the BSON document of `ns` and `ui` that each of their entries contains.
+# The changes of one collection's documents. The first item is a BSON document of the collection's `ns` and `ui`, which each entry contains.
 Writes = tuple[bytes, list[Change]]
 
 
 class Oplog:
     """The oplog of one server.
 
-    `newest` is the timestamp of the newest entry: the server's operation time. `cluster_time` is at least `newest`. It is later if a client
-    has sent a later time; the next entry then follows that time. `cluster_stamp` is `cluster_time` as a 64-bit number.
+    `newest` is the timestamp of the newest entry, which is the server's operation time. `cluster_time` is at least `newest`. It is later if
+    a client has sent a later time; the timestamp of the next entry then follows that time.
+    `cluster_stamp` is `cluster_time` as a 64-bit number.
 
     Threads: `_lock` guards the newest timestamp and the order of commits. Readers of `newest` and `seconds` need no lock because these
     values are replaced as a whole.
     `_trimming` prevents two threads from removing the same rows.
 
-    `signal` is notified of each commit before `newest` advances to it. A reader that was not notified has therefore missed no entry up to
-    `newest`.
+    `signal` is notified of each commit before `newest` advances to the commit's timestamp. A reader that was not notified has therefore
+    missed no entry up to `newest`.
 
     Arguments:
         enabled: False for a standalone server, which has no oplog.
@@ -108,7 +109,7 @@ class Oplog:
             saved = saved_retention(unit)
             self._undone = undone.load(unit)
             complete_since = unit.get(META, COMPLETE_SINCE)
-        #: The limits of the oplog; always replaced as a whole.
+        #: The limits of the oplog. The tuple is always replaced as a whole.
         self.retention = saved or retention or retention_of(0, 0, in_memory=engine.in_memory)
         self._clock = clock
         self._enabled = enabled
@@ -119,7 +120,7 @@ class Oplog:
         self.newest = self.cluster_time = Timestamp(self.seconds, self._increment)
         self.cluster_stamp = self.seconds << 32 | self._increment
         self._untrimmed_bytes = 0
-        #: The timestamp of the newest removed entry, as a 64-bit number; a reader with an earlier position has missed entries.
+        #: The timestamp of the newest removed entry, as a 64-bit number. A reader with an earlier position has missed entries.
         self.trimmed_to = 0
         #: The time, as a 64-bit number, since which every change of a document has an entry.
         self.complete_since = 0 if complete_since is None else int.from_bytes(complete_since, "big")
@@ -138,7 +139,7 @@ class Oplog:
         return stamp in self._undone
 
     def settled_stamp(self) -> int:
-        """Return the newest timestamp as a 64-bit number; block until a commit in progress has published its own.
+        """Return the newest timestamp as a 64-bit number, after any commit in progress has published its timestamp.
 
         The caller has exclusive access to the store.
         """
@@ -146,7 +147,7 @@ class Oplog:
             return self.newest_stamp
 
     def note_restore(self, kept: int) -> None:
-        """Note that all writes after a time were undone. The clock is not reset: the next entry gets a later timestamp than any before.
+        """Note that all writes after a time were undone. The clock is not reset: timestamps continue after the undone ones.
 
         Arguments:
             kept: the timestamp of the newest write that remains, as a 64-bit number.
@@ -160,12 +161,12 @@ class Oplog:
             self.restores += 1
             if not self._engine.in_memory:
                 with self._engine.transaction() as unit:
-                    # The newest entry in the directory is now older than the newest timestamp.
+                    # Store the newest timestamp, because the newest entry in the directory is now older.
                     unit.put(META, NEWEST, self.newest_stamp.to_bytes(8, "big"))
                     undone.save(unit, kept, undone_to)
 
     def note_unlogged_writes(self) -> None:
-        """Note that documents were changed without entries."""
+        """Note that documents were changed without oplog entries."""
         self.complete_since = self.newest_stamp
         if not self._engine.in_memory:
             with self._engine.transaction() as unit:
@@ -207,9 +208,9 @@ class Oplog:
         Arguments:
             entries: changes of collections; they precede the changes of documents.
             writes: the changes of documents, by collection.
-            chain: the entries of the retryable write that made the changes, or None.
+            chain: the additional fields of a retryable write's entries, or None for any other write.
             written: the lifetimes of the collections whose documents the transaction has changed.
-            ended: those of the collections that it drops.
+            ended: the lifetimes of the collections that the transaction drops.
 
         Returns:
             the timestamp of the last entry.
@@ -283,7 +284,7 @@ class Oplog:
             self._publish_time(seconds, increment + len(parts) - 1)
 
     def _next(self) -> tuple[int, int]:
-        """Return the seconds and increment of the next timestamp; a mocked clock does not affect it. The caller holds the lock."""
+        """Return the seconds and increment of the next timestamp. A mocked clock does not affect them. The caller holds the lock."""
         now_ms = self._clock.system_ms()
         if now_ms // 1000 > self.seconds and self.seconds < MAX_SECONDS:
             return timestamp_seconds(now_ms), 1
@@ -335,7 +336,7 @@ class Oplog:
         return self.retention.max_bytes
 
     def keep_for_readers(self) -> None:
-        """Raise the default limit of an in-memory store's oplog for a change stream or snapshot read; a configured size is kept."""
+        """Raise an in-memory store's default oplog size for a change stream or snapshot read. A configured size is kept."""
         if self.retention.max_bytes == DEFAULT_BYTES_IN_MEMORY and self.retention.max_rows is not None:
             self.retention = self.retention._replace(max_bytes=READER_BYTES_IN_MEMORY)
 
@@ -364,7 +365,7 @@ class Oplog:
     def trim(self) -> None:
         """Remove the oldest rows beyond the limits, unless another thread is doing so.
 
-        The periodic thread calls it, and writers do when the store is almost full.
+        The periodic thread calls this. Writers call it too when the store is almost full.
         """
         if not self._trimming.acquire(blocking=False):
             return

@@ -1,4 +1,4 @@
-"""Reads the oplog from a point in time: its entries in commit order, with transactions split into their operations.
+"""Reads the oplog's entries in commit order from a point in time. Transactions are split into their operations.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 """
@@ -36,7 +36,7 @@ TRANSACTIONS = b"admin.$cmd"
 
 
 class Operation(NamedTuple):
-    """A single change: an oplog entry, or one operation of a transaction's entry.
+    """A single change, which is an oplog entry or one operation of a transaction's entry.
 
     Arguments:
         stamp: the commit timestamp, as a 64-bit number.
@@ -61,14 +61,14 @@ class Rows:
     `position` is the timestamp up to which all entries have been read, as a 64-bit number.
 
     Arguments:
-        position: begin after this timestamp.
+        position: the timestamp after which to begin.
         selection: the entries to return.
     """
 
     def __init__(self, position: int, selection: Selection) -> None:
         self.position = position
         self._selection = selection
-        # Whether the position is the end of a row; the next row then begins after it.
+        # Whether the position is the last timestamp of a row, so that the next row begins after it.
         self._at_row_end = False
 
     def read(self, unit: RecoveryUnit, check: Callable[[], None]) -> Iterator[list[tuple[int, bytes]]]:
@@ -76,7 +76,7 @@ class Rows:
 
         Arguments:
             unit: the recovery unit; its transaction has begun.
-            check: called for each row; it raises if the operation was interrupted.
+            check: called for each row; it raises an error if the operation was interrupted.
         """
         names, prefix = self._selection
         next_stamp = self.position + 1
@@ -95,12 +95,15 @@ class Rows:
 
 
 def first_key(unit: RecoveryUnit, stamp: int) -> bytes:
-    """Return the key of the last row at or before a timestamp, which may contain it; without such a row, the timestamp's own key."""
+    """Return the key of the last row at or before a timestamp, which may contain its entry.
+
+    Return the timestamp's own key if no such row exists.
+    """
     key = _KEY.pack(stamp)
     before = unit.scan(OPLOG, b"", key + b"\0", reverse=True)
     found = next(before, None)
     before.close()
-    # This row may end before the timestamp; reading it again is cheap.
+    # The row may end before the timestamp. An unnecessary read is cheap.
     return key if found is None else found[0]
 
 
@@ -114,10 +117,10 @@ def entry_at(unit: RecoveryUnit, stamp: int) -> bytes | None:
 
 
 def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selection) -> Iterator[Operation]:
-    """Return the operations of an entry: the entry itself, or the operations of the transaction that it commits.
+    """Yield the operations of an entry, which are the entry itself or the operations of the transaction that the entry commits.
 
     Arguments:
-        unit: reads the earlier entries of a large transaction.
+        unit: a recovery unit, for reading the earlier entries of a large transaction.
         stamp: the entry's timestamp.
         selection: the namespaces of the operations to return.
 
@@ -133,7 +136,7 @@ def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selec
     if value_of(command, b"partialTxn"):
         return  # the entry that commits the transaction refers to this one
     earlier = _earlier_parts(unit, entry) if value_of(command, b"count") is not None else []
-    # Several inserts of one statement are also logged as applyOps, without being a transaction.
+    # Several inserts of one statement are also logged as applyOps although they are not a transaction.
     is_transaction = "txnNumber" in fields and "multiOpType" not in fields
     lsid, number = (fields.get("lsid"), fields["txnNumber"]) if is_transaction else (None, None)
     index = 0
@@ -145,7 +148,7 @@ def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selec
 
 
 def _earlier_parts(unit: RecoveryUnit, entry: bytes) -> list[list[bytes]]:
-    """Return the operations of a large transaction's entries before the one that commits it, oldest entry first.
+    """Return the operations of a large transaction's entries before the committing entry. The oldest entry comes first.
 
     Raises:
         CommandError: 286 ChangeStreamHistoryLost if an entry was removed.

@@ -1,4 +1,4 @@
-"""Resume tokens of change streams, in MongoDB's format: a key string in hexadecimal digits. Tokens sort like their events.
+"""Resume tokens of change streams in MongoDB's format, which is a key string in hexadecimal digits. Tokens sort like their events.
 
 https://www.mongodb.com/docs/manual/changeStreams/#resume-tokens
 
@@ -26,14 +26,14 @@ from secantus_server.errors import CommandError
 # The only supported version of tokens.
 _VERSION = 2
 _END = b"\4"
-# The ends of the last value of an identity and of the identity, which are documents.
+# The terminators of the last value of an identity and of the identity itself, which are both documents.
 _IDENTITY_END = b"\0\0"
 # The canonical types of key strings.
 _MIN, _UNDEFINED, _NULL, _NUMBER, _STRING, _OBJECT, _ARRAY, _BINARY, _OID, _FALSE, _DATE, _TIMESTAMP, _REGEX, _POINTER, _CODE, _SCOPE = (
     10, 15, 20, 30, 60, 70, 80, 90, 100, 110, 120, 130, 140, 150, 160, 170,
 )  # fmt: skip
 _MAX = 240
-# The type bytes of encoded numbers: NaN, and those of integers around zero, which depend on sign and magnitude.
+# The type bytes of encoded numbers, which depend on the sign and the magnitude. NaN has the type byte _NUMBER.
 _NEGATIVE_LARGE, _NEGATIVE_SMALL, _ZERO, _POSITIVE_SMALL, _POSITIVE_LARGE = 31, 40, 41, 42, 51
 _EVENT = 128
 # The first bytes of an encoded collection UUID: the type, length and subtype of a binary value.
@@ -69,11 +69,11 @@ class Token(NamedTuple):
     rest: bytes
 
     def means(self, event: Token) -> bool:
-        """Return whether a client's token is that of an event; it may have one more byte at its end."""
+        """Return whether a client's token identifies an event. The client's token may have one additional byte at its end."""
         return self == event or (self.rest.startswith(event.rest + _END) and self._replace(rest=b"") == event._replace(rest=b""))
 
     def text(self) -> str:
-        """Return the hexadecimal digits."""
+        """Return the token as hexadecimal digits."""
         kind = _EVENT_DIGITS if self.is_event else _MARK_DIGITS
         place = _ORDINARY
         if self.txn_index or self.from_invalidate:
@@ -93,7 +93,7 @@ def event_identity(uuid: bytes | None, kind: str, detail_name: str, detail: Any)
         uuid: the collection's UUID, or None.
         kind: the operation type.
         detail_name: the second field of the identifier, `documentKey` or `operationDescription`.
-        detail: its value; None leaves it out.
+        detail: the value of the second field, or None to omit the field.
     """
     # Use plain bytes as the cache key: a Binary is compared and hashed by slower Python code.
     head = _identity_head(None if uuid is None else bytes(uuid), kind)
@@ -127,10 +127,10 @@ def fragment_of(token: Token, event: Token) -> int | None:
 def parse_token(data: str) -> Token:
     """Parse the hexadecimal digits of a token.
 
-    As in MongoDB, the last byte may be missing, and one more may follow it.
+    As in MongoDB, the last byte may be missing, or may be followed by one additional byte.
 
     Raises:
-        CommandError: 50811 if the digits are not a valid token, 15 Overflow if they end within the identity of the event.
+        CommandError: 50811 if the digits are not a valid token, 15 Overflow if the digits end within the identity of the event.
     """
     raw = bytes.fromhex(data)
     try:
@@ -271,6 +271,6 @@ _ENCODERS: dict[type, Any] = {
 
 
 def value(one: Any) -> bytes:
-    """Return the key string of a BSON value, with its type."""
+    """Return the key string of a BSON value, including the type byte."""
     encoder = _ENCODERS.get(type(one))
     return bytes([_UNDEFINED]) if encoder is None else encoder(one)

@@ -1,4 +1,4 @@
-"""The limits of the oplog: a maximum size, and a minimum age below which entries are kept even beyond the size.
+"""The limits of the oplog: a maximum size, and a minimum age below which entries are kept even beyond the maximum size.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/#minimum-oplog-retention-period
 """

@@ -1,4 +1,4 @@
-"""The times of writes that a restored snapshot has undone. A restore does not reset the clock, so a time never has two states."""
+"""The times of writes that restores of snapshots have undone. A restore does not reset the clock, so no time has two states."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from bisect import bisect_left
 
 from secantus_server.storage import META, RecoveryUnit
 
-# The rows of `meta`, for a store in a directory: the key contains the start of an interval, the value its end.
+# The rows of `meta` for a store in a directory. The key contains the start of an interval, and the value its end.
 _PREFIX = b"oplog.undone."
 _END = b"oplog.undone/"
 
 
 class UndoneTimes:
-    """Intervals of cluster times, as 64-bit numbers, in ascending order. Each excludes its start and includes its end.
+    """Intervals of cluster times (64-bit numbers) in ascending order. Each interval excludes its start and includes its end.
 
-    Threads: the caller serializes additions. A reader sees either both old lists or both new ones, which are replaced together.
+    Threads: the caller serializes additions. A reader sees either both old lists or both new lists, because they are replaced together.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ def load(unit: RecoveryUnit) -> UndoneTimes:
 
 
 def save(unit: RecoveryUnit, begin: int, end: int) -> None:
-    """Store the newest interval; remove the stored intervals that it covers."""
+    """Store the newest interval, and remove the stored intervals that it covers."""
     unit.truncate(META, _key(begin), _END)
     unit.put(META, _key(begin), end.to_bytes(8, "big"))
 

@@ -1,4 +1,4 @@
-"""The changes of a `$v: 2` diff from the oplog: described as in change events, or applied to a document.
+"""Describes the changes of a `$v: 2` diff from the oplog in the format of change events, or applies them to a document.
 
 https://www.mongodb.com/docs/manual/reference/change-events/update/
 """
@@ -14,7 +14,7 @@ class UpdateDescription:
     """The changes of a diff, as the `updateDescription` of a change event.
 
     Arguments:
-        diff: the diff, decoded.
+        diff: the decoded diff.
     """
 
     def __init__(self, diff: dict[str, Any]) -> None:
@@ -28,7 +28,7 @@ class UpdateDescription:
         """Return the event's `updateDescription`.
 
         Arguments:
-            expanded: include `disambiguatedPaths`.
+            expanded: whether to include `disambiguatedPaths`.
         """
         shown = {"updatedFields": self._updated, "removedFields": self._removed, "truncatedArrays": self._truncated}
         return {**shown, "disambiguatedPaths": self._ambiguous} if expanded else shown

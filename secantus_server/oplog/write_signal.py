@@ -1,7 +1,8 @@
-"""Notifies readers of the oplog and of capped collections of commits on the namespaces that they read.
+"""Notifies readers of the oplog and readers of capped collections about commits on the namespaces that they read.
 
-A reader has a `Watch` on a namespace. It arms the watch, reads, and waits if it has found nothing. A commit on the namespace after the
-arming ends the wait. Writers do not pay for idle readers: a commit looks only at armed watches that match its namespace.
+A reader has a `Watch` on a namespace. The reader arms the watch, reads, and waits if it has found nothing. Any commit on the namespace
+after the watch was armed ends the wait. Idle readers do not slow down writers, because a commit only looks at armed watches that match
+its namespace.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ _MAX_NAMES = 4096
 class Watch:
     """A reader's interest in the commits of one namespace. One thread at a time uses it.
 
-    Threads: the signal's lock guards `stale`. `_woken` is locked while the watch is armed and nothing was written; releasing it ends a
-    wait.
+    Threads: the signal's lock guards `stale`. The lock `_woken` is held while the watch is armed and nothing was written; releasing it
+    ends a wait.
 
     Arguments:
         signal: the signal to register with.
@@ -39,11 +40,11 @@ class Watch:
         self.stale = True
 
     def arm(self) -> None:
-        """Arm the watch for later commits; call it before reading."""
+        """Arm the watch for later commits. Call this before reading."""
         self._signal.arm(self)
 
     def wait(self, timeout_s: float) -> bool:
-        """Block until a commit since the arming, or a call of `wake`; return False if the time limit passed first."""
+        """Block until a commit has happened since the watch was armed, or `wake` is called; return False on timeout."""
         if not self._woken.acquire(timeout=max(timeout_s, 0)):
             return False
         self._woken.release()
@@ -56,13 +57,13 @@ class Watch:
     close = wake
 
     def hold(self) -> None:
-        """Clear the note of earlier commits. The caller holds the signal's lock."""
+        """Mark the watch as armed and not notified. The caller holds the signal's lock."""
         if self.stale:
             self._woken.acquire(blocking=False)
             self.stale = False
 
     def spring(self) -> None:
-        """Note a commit and end a wait. The caller holds the signal's lock."""
+        """Mark the watch as notified of a commit, and end a wait. The caller holds the signal's lock."""
         if not self.stale:
             self.stale = True
             self._woken.release()
@@ -71,8 +72,8 @@ class Watch:
 class WriteSignal:
     """The armed watches of one server.
 
-    Threads: `_lock` guards `_armed` and the watches in it. Writers check without the lock whether `_armed` is empty: if a watch is armed
-    after the check, its reader sees the commit.
+    Threads: `_lock` guards `_armed` and the watches in it. Writers check without the lock whether `_armed` is empty. If a watch is armed
+    after this check, its reader reads after the commit and so sees it.
     """
 
     def __init__(self) -> None:
@@ -101,7 +102,7 @@ class WriteSignal:
             self._armed.setdefault(watch.db, {}).setdefault(watch.name, {})[watch] = None
 
     def disarm(self, watch: Watch) -> None:
-        """Remove a watch and end its wait."""
+        """Remove an armed watch and end its wait."""
         with self._lock:
             names = self._armed.get(watch.db, {})
             names.get(watch.name, {}).pop(watch, None)
@@ -109,11 +110,11 @@ class WriteSignal:
             watch.spring()
 
     def publish(self, commands: Iterable[Any], writes: Sequence[tuple[bytes, Any]]) -> None:
-        """Notify the watches of a commit. Call it after the commit, and before its timestamp becomes the newest one.
+        """Notify the watches of a commit. Call this after the commit, and before the commit's timestamp becomes the newest one.
 
         Arguments:
-            commands: the changes of collections and databases, with their `namespace` "db.$cmd".
-            writes: the changes of documents, by the BSON document of a collection's `ns` and `ui`.
+            commands: the changes of collections and databases; their `namespace` is "db.$cmd".
+            writes: the changes of documents, each with the BSON document of the collection's `ns` and `ui`.
         """
         armed = self._armed
         if not armed:
@@ -127,12 +128,12 @@ class WriteSignal:
             self._spring_database(command.namespace.partition(".")[0])
 
     def publish_all(self) -> None:
-        """Notify all watches, for a commit that may concern every namespace."""
+        """Notify all watches, because a commit may concern every namespace."""
         with self._lock:
             self._spring_everything()
 
     def close(self) -> None:
-        """Wake all waiting threads; later waits return at once."""
+        """Wake all waiting threads. Later waits return at once."""
         with self._lock:
             self._closed = True
             self._spring_everything()

@@ -1,1 +1,1 @@
-"""Queries: canonical queries, index bounds, the planner, plans and explain."""
+"""Query planning: canonical queries, index bounds, the planner, plans and explain."""

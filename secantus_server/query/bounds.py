@@ -1,7 +1,7 @@
-"""Index bounds: the part of an index that a query reads.
+"""Index bounds, which describe the part of an index that a query reads.
 
-A predicate on one path becomes intervals of key strings; the intervals of an index's fields become ranges of its
-entries. Bounds never exclude a match. They are exact if they include nothing but matches.
+A predicate on one path is translated to intervals of key strings. The intervals of an index's fields are combined into ranges of the
+index's entries. Bounds never exclude a match. Bounds are exact if they include only matches.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from secantus_server.bson.shell import shell_text
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
 
-# The most ranges that the product of several fields' points (long $in lists) may have; further fields are left unbounded.
+# Upper bound on the number of ranges. The number is the product of the numbers of points of the leading fields, such as long $in lists.
+# Fields that would exceed the bound are left unbounded.
 MAX_RANGES = 2000
 _LOWEST, _HIGHEST = b"\0", b"\xff"
 
 
 class End:
-    """One end of an interval as explain shows it. The text is only computed when it is needed.
+    """One end of an interval, for explain. The text is only computed on demand.
 
     Arguments:
         value: the value at this end.
-        collation: the index's, or None.
+        collation: the index's collation, or None.
     """
 
     __slots__ = ("_collation", "value")
@@ -56,21 +57,21 @@ class FieldInterval(NamedTuple):
 
     @property
     def is_point(self) -> bool:
-        """Whether it contains a single key."""
+        """Whether the interval contains a single key."""
         return self.low == self.high and self.low_included and self.high_included
 
     @property
     def text(self) -> str:
-        """The interval as explain shows it."""
+        """The interval in explain's format."""
         return f"{'[' if self.low_included else '('}{self.low_end}, {self.high_end}{']' if self.high_included else ')'}"
 
     def reversed(self) -> FieldInterval:
-        """Return the interval with its ends swapped, as explain shows it for a descending field."""
+        """Return the interval with its ends swapped, which is the form that explain shows for a descending field."""
         return FieldInterval(self.high, self.high_included, self.low, self.low_included, self.high_end, self.low_end)
 
     @property
     def backward_text(self) -> str:
-        """The interval as explain shows it for a scan in the other direction."""
+        """The interval in explain's format for a scan in the opposite direction."""
         return f"{'[' if self.high_included else '('}{self.high_end}, {self.low_end}{']' if self.low_included else ')'}"
 
 
@@ -135,13 +136,13 @@ def _intersect_two(x: FieldInterval, y: FieldInterval) -> FieldInterval | None:
 
 @dataclass
 class IndexBounds:
-    """The ranges of an index's entries for the intervals of its fields.
+    """The ranges of index entries that the intervals of an index's fields define.
 
-    `intervals` are the ranges; `depth` is the number of leading fields whose intervals they enforce.
+    Attributes: `intervals` lists the ranges. `depth` is the number of leading fields whose intervals the ranges enforce.
 
     Arguments:
         parts: the index's (path, direction) pairs.
-        fields: the intervals of each field, EVERYTHING for an unbounded one.
+        fields: the intervals of each field; EVERYTHING for an unbounded field.
     """
 
     parts: list[tuple[str, int]]
@@ -152,7 +153,10 @@ class IndexBounds:
         self.intervals = self._ranges()
 
     def _ranges(self) -> list[tuple[bytes, bytes]]:
-        """Return [low, high) pairs in the index's order: the product of all leading points, each with the intervals of the next field."""
+        """Return [low, high) pairs in the index's order.
+
+        The pairs are the product of the points of the leading fields and the intervals of the field after them.
+        """
         leading: list[list[bytes]] = []
         last: list[FieldInterval] = [EVERYTHING]
         last_direction = 1
@@ -171,11 +175,11 @@ class IndexBounds:
         return sorted(ranges) if len(ranges) > 1 else ranges
 
     def restrict(self, low: list[Any] | None, high: list[Any] | None, collation: Collation | None) -> None:
-        """Restrict the range to the entries from one complete key (inclusive) to another (exclusive), in the index's order.
+        """Replace the ranges by one range between two complete keys: `low` (inclusive) and `high` (exclusive), in the index's order.
 
         Arguments:
-            low, high: values of all the index's fields, or None.
-            collation: the index's.
+            low, high: the values of all fields of the index, or None for no limit.
+            collation: the index's collation.
         """
         start = b"" if low is None else self._key(low, collation)
         end = b"\xff" * 9 if high is None else self._key(high, collation)
@@ -187,7 +191,7 @@ class IndexBounds:
 
     @property
     def sorted_prefix(self) -> int:
-        """The number of leading fields that are fixed to one value, so that the entries are ordered by the fields after them."""
+        """The number of leading fields that are fixed to one value. The entries are sorted by the fields after these."""
         for number, intervals in enumerate(self.fields):
             if len(intervals) != 1 or not intervals[0].is_point:
                 return number
@@ -195,13 +199,13 @@ class IndexBounds:
 
     @property
     def single_range(self) -> bool:
-        """Whether the bounds are one range between two keys: points, then one interval, then unbounded fields."""
+        """Whether the bounds are one range between two keys: leading points, then one interval, then unbounded fields."""
         if any(len(intervals) != 1 for intervals in self.fields):
             return False
         return all(is_everything(intervals) for intervals in self.fields[self.sorted_prefix + 1 :])
 
     def explain_range(self) -> dict[str, Any]:
-        """Return `indexBounds` of a `COUNT_SCAN`: the two keys of a single range."""
+        """Return the `indexBounds` of a `COUNT_SCAN` stage, which are the two keys of a single range."""
         ends = {
             path: interval if direction > 0 else interval.reversed()
             for (path, direction), (interval,) in zip(self.parts, self.fields, strict=True)
@@ -214,7 +218,7 @@ class IndexBounds:
         }
 
     def explain(self, reverse: bool) -> dict[str, list[str]]:
-        """Return `indexBounds` of a scan."""
+        """Return the `indexBounds` of an index scan stage."""
         shown = {}
         for (path, direction), intervals in zip(self.parts, self.fields, strict=True):
             backward = (direction < 0) != reverse
@@ -224,12 +228,12 @@ class IndexBounds:
 
 
 def directed(key: bytes, direction: int) -> bytes:
-    """Return the key of a value as it is stored for a direction: the bytes of a descending field are inverted."""
+    """Return the stored form of a value's key: the bytes of a descending field are inverted."""
     return key if direction > 0 else bytes(255 - byte for byte in key)
 
 
 def _range(prefix: bytes, interval: FieldInterval, direction: int) -> tuple[bytes, bytes]:
-    """Return the range of the entries that start with the prefix, followed by a key of the interval."""
+    """Return the range of the entries whose keys start with the prefix, followed by a key of the interval."""
     if interval is EVERYTHING:
         return prefix, end_of_prefix(prefix)
     if direction > 0:
@@ -243,5 +247,5 @@ def _range(prefix: bytes, interval: FieldInterval, direction: int) -> tuple[byte
 
 
 def end_of_prefix(prefix: bytes) -> bytes:
-    """Return the least key greater than all keys with the prefix; no key string starts with the byte 255."""
+    """Return a key greater than all keys with the prefix. No key string starts with the byte 255, so such a key always exists."""
     return next_prefix(prefix) or b"\xff" * 9

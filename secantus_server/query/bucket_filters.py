@@ -1,6 +1,6 @@
-"""Filters of measurements as filters of the buckets that may contain them.
+"""Translates filters on measurements to filters on the buckets that may contain matching measurements.
 
-A time-series collection's query on the metadata or the time also selects buckets, which the planner can find by an index.
+A query on the metadata or the time of a time-series collection also selects buckets, which the planner can find by an index.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -14,17 +14,17 @@ from secantus_server.bson.values import Date
 
 META = "meta"
 _LOGICAL = ("$and", "$or", "$nor")
-# The bounds of a bucket that a comparison of the time limits, by operator.
+# By comparison operator: which of a bucket's bounds (`control.min`, `control.max`) the comparison restricts.
 _BOUNDS = {"$gt": ("max",), "$gte": ("max",), "$lt": ("min",), "$lte": ("min",), "$eq": ("min", "max")}
 _OPERATORS = {("$eq", "min"): "$lte", ("$eq", "max"): "$gte"}
 
 
 class SplitFilter(NamedTuple):
-    """A filter of measurements in parts.
+    """A filter on measurements, split into two parts.
 
     Arguments:
-        buckets: a filter of buckets that each bucket with a matching measurement matches; empty for all of them.
-        rest: the filter of their measurements; empty if every measurement of a matching bucket matches.
+        buckets: a filter on buckets that every bucket with a matching measurement matches; empty if all buckets may have matches.
+        rest: the filter on the measurements of these buckets; empty if every measurement of a matching bucket matches.
     """
 
     buckets: dict[str, Any]
@@ -32,7 +32,7 @@ class SplitFilter(NamedTuple):
 
 
 def split_filter(filter: dict[str, Any], time_field: str, meta_field: str | None) -> SplitFilter:
-    """Split a valid filter of measurements."""
+    """Split a valid filter on measurements."""
     buckets: list[dict[str, Any]] = []
     rest: list[dict[str, Any]] = []
     for clause in _clauses(filter):
@@ -42,13 +42,13 @@ def split_filter(filter: dict[str, Any], time_field: str, meta_field: str | None
             continue
         rest.append(clause)
         if time_field in clause:
-            # Each measurement has a date there, so the bounds of a bucket are dates.
+            # Each measurement has a date in the time field, so a bucket's bounds of that field are dates.
             buckets += bounds_of(time_field, clause[time_field], only=Date)
     return SplitFilter(_all_of(buckets), _all_of(rest))
 
 
 def renamed(clause: dict[str, Any], meta_field: str) -> dict[str, Any] | None:
-    """Return a filter with the metadata's paths as buckets have them, or None if it reads other fields."""
+    """Return a filter on the metadata with the paths that buckets use, or None if the filter reads other fields."""
     found: dict[str, Any] = {}
     for name, value in clause.items():
         if name in _LOGICAL:
@@ -65,7 +65,7 @@ def renamed(clause: dict[str, Any], meta_field: str) -> dict[str, Any] | None:
 
 
 def renamed_path(path: str, meta_field: str) -> str | None:
-    """Return the path of a part of the metadata in buckets; None for another path."""
+    """Return the path in buckets of the metadata or a part of it; None for any other path."""
     if path == meta_field:
         return META
     return META + path[len(meta_field) :] if path.startswith(f"{meta_field}.") else None
@@ -81,10 +81,10 @@ def _clauses(filter: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def bounds_of(path: str, value: Any, *, only: type | None = None) -> list[dict[str, Any]]:
-    """Return the conditions of a bucket's smallest and greatest value for a condition of a field.
+    """Return the conditions on a bucket's minimum and maximum that follow from a condition on a field.
 
     Arguments:
-        only: the type of the operands that are looked at; None for all types.
+        only: the only type of operands to consider; None for all types.
     """
     conditions = value if type(value) is dict and next(iter(value), "").startswith("$") else {"$eq": value}
     found = []

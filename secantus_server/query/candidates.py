@@ -1,4 +1,4 @@
-"""Candidates: how each index could serve a query, with its bounds, the residual filter and whether it provides the sort order."""
+"""Candidates describe how each index could serve a query: the bounds, the residual filter and whether the index provides the sort order."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Candidate:
         residual: the filter that documents must still match, or None.
         key_filter: a filter that entries must match before their documents are read, or None.
         fixed: the number of leading fields that are bounded to points.
-        bounded: whether the field after them has bounds.
-        selective: whether those bounds are likely to exclude most of the entries that the leading fields include.
+        bounded: whether the first field after the fixed ones has bounds.
+        selective: whether that field's bounds are likely to exclude most of the entries that the fixed fields include.
         sorts: 1 or -1 if a scan in that direction provides the sort order, else 0.
-        covers: whether the entries hold all required fields.
+        covers: whether the entries contain all required fields.
     """
 
     index: Index
@@ -60,10 +60,10 @@ class Candidate:
 
     @property
     def score(self) -> tuple[int, int, int]:
-        """A sort key: the better of two candidates has the greater one.
+        """A sort key; the better candidate has the greater score.
 
-        A field that is fixed to points counts most, then a range, then the sort order, since it saves a sort. What a covered query or a
-        filter of entries saves only breaks ties. A unique index with all its fields fixed is better than any other.
+        A field that is fixed to points counts most, then a range, then providing the sort order, which saves a sort. A covered query and a
+        filter on entries only break ties. A unique index with all its fields fixed is better than any other candidate.
         """
         bounded = (6 if self.selective else 2) * self.bounded
         value = 10 * self.fixed + bounded + 4 * bool(self.sorts) + 1 * self.covers + 1 * (self.key_filter is not None)
@@ -73,7 +73,7 @@ class Candidate:
 
 
 class Conditions:
-    """The predicates of a query's filter by path. Those for indexes without a collation are computed once for all of them."""
+    """The predicates of a query's filter by path. The predicates for indexes without a collation are computed once and shared."""
 
     def __init__(self, query: CanonicalQuery) -> None:
         self.query = query
@@ -91,16 +91,19 @@ class Conditions:
         return self._simple
 
     def is_relevant(self, index: Index, by_path: dict[str, Used]) -> bool:
-        """Return whether an index may help: there is a predicate on its first field, or a sort, or it is sparse and excludes documents."""
+        """Return whether an index may help the query.
+
+        It may help if its first field has a predicate or is a sort field, or if it is sparse and excludes documents that cannot match.
+        """
         first = index.parts[0][0]
         return first in by_path or first in self._sorted_paths or (index.sparse and self.demands_a_field)
 
 
 def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Candidate | None:
-    """Return how the index could serve the query, or None if it is no better than a collection scan or would miss matches.
+    """Return the candidate for an index, or None if the index is no better than a collection scan or would miss matches.
 
     Arguments:
-        forced: the index is hinted, so that it is used even if it misses matches.
+        forced: whether the index is hinted and therefore used even if it misses matches.
     """
     query, nodes = conditions.query, conditions.nodes
     collation = index.generator.collation if index.generator else None
@@ -129,10 +132,10 @@ def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Can
 
 
 def explicit_candidate(index: Index, query: CanonicalQuery) -> Candidate:
-    """Return the candidate for `min` and `max` of a find.
+    """Return the candidate for a find with `min` or `max`.
 
     Raises:
-        CommandError: 51174, they are not keys of this index.
+        CommandError: 51174 if `min` or `max` is not a key of this index.
     """
     low = _explicit_key(index, query.min, "min")
     high = _explicit_key(index, query.max, "max")
@@ -155,7 +158,7 @@ def _explicit_key(index: Index, key: dict[str, Any] | None, option: str) -> list
 
 def _holds_all_matches(index: Index, nodes: list[Any], same_collation: bool) -> bool:
     """Return whether every matching document is in the index."""
-    # Implication compares key strings without a collation.
+    # `implies` compares key strings without a collation.
     simple = same_collation and (index.generator is None or index.generator.collation is None)
     if index.partial_filter is not None and not simple and any(map(mentions_text, nodes)):
         return False
@@ -167,7 +170,7 @@ def _holds_all_matches(index: Index, nodes: list[Any], same_collation: bool) -> 
 
 
 def _demands_value(node: Any, path: str) -> bool:
-    """Return whether a document without the path cannot match."""
+    """Return whether the node can only match documents that have the path."""
     if type(node) is Exists:
         return bool(node.path == path)
     predicate = predicate_of(node, None)
@@ -187,7 +190,7 @@ def _predicates_by_path(nodes: list[Any], collation: Any, same_collation: bool) 
 
 
 def _add_inner(node: Any, found: dict[str, Used], collation: Any, same_collation: bool) -> None:
-    """Add the predicates of an `$elemMatch` on its elements' fields: they bound an index on those fields, but are never exact."""
+    """Add the predicates of an `$elemMatch` on the elements' fields. They bound an index on those fields, but are never exact."""
     for child in conjuncts(node.child):
         inner = predicate_of(child, collation)
         if inner is None or not inner.demands_value or has_index_component(inner.path):
@@ -198,10 +201,10 @@ def _add_inner(node: Any, found: dict[str, Used], collation: Any, same_collation
 
 
 def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[FieldInterval]], list[Used]]:
-    """Return the intervals of each field, and the predicates behind them.
+    """Return the intervals of each field, and the predicates from which they were computed.
 
-    In a multikey index different elements of an array may satisfy two predicates: only one of them can bound a field, and
-    fields of the same array cannot be bounded together.
+    In a multikey index, different elements of an array may satisfy two predicates. Therefore only one predicate can bound a field, and
+    two fields of the same array cannot both be bounded.
     """
     fields: list[list[FieldInterval]] = []
     used: list[Used] = []
@@ -225,7 +228,7 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
 
 
 def _transformed(index: Index, used: tuple[Predicate, Any]) -> tuple[Predicate, Any]:
-    """Return the points of a predicate on a transformed field. They are not exact: other values may have the same transform."""
+    """Return a predicate on a transformed field. Its points are not exact, because other values may have the same transformed value."""
     predicate, node = used
     points = []
     for interval in predicate.intervals:
@@ -235,7 +238,7 @@ def _transformed(index: Index, used: tuple[Predicate, Any]) -> tuple[Predicate, 
 
 
 def points_first(predicate: tuple[Predicate, Any]) -> int:
-    """Return a sort key that puts points before ranges."""
+    """Return a sort key that orders points before ranges."""
     return sum(1 if interval.is_point else 1000 for interval in predicate[0].intervals)
 
 
@@ -247,7 +250,7 @@ def _leading_points(fields: list[list[FieldInterval]]) -> int:
 
 
 def _split(index: Index, match: Any, left: list[Any]) -> tuple[Any, Any]:
-    """Return the residual filter for documents and the one for index entries.
+    """Return the residual filter for documents and the filter for index entries.
 
     Arguments:
         left: the conjuncts of the filter that the bounds do not enforce exactly.
@@ -266,7 +269,7 @@ _CHEAP = (Comparison, In, Exists, TypeMatch)
 
 
 def cheap_first(match: Any) -> Any:
-    """Return the filter with its cheap predicates first."""
+    """Return the filter with its cheapest predicates first."""
     if type(match) is not And or len(match.children) < 2:
         return match
     ordered = sorted(match.children, key=_cost)
@@ -278,12 +281,12 @@ def _cost(node: Any) -> int:
 
 
 def _nested(paths: set[str]) -> bool:
-    """Return whether one path is a prefix of another; then no document can be built from the values at the paths."""
+    """Return whether one path is a prefix of another. If so, the values at the paths cannot be combined into a document."""
     return any(other.startswith(f"{path}.") for path in paths for other in paths)
 
 
 def _reads_only(node: Any, paths: set[str]) -> bool:
-    """Return whether a node depends only on the values at these paths, provided that no array is on the way."""
+    """Return whether a node depends only on the values at these paths, provided that no path passes through an array."""
     if isinstance(node, And | Or | Nor):
         return all(_reads_only(child, paths) for child in node.children)
     if type(node) is Not:
@@ -294,7 +297,7 @@ def _reads_only(node: Any, paths: set[str]) -> bool:
 
 
 def _sort_direction(index: Index, query: CanonicalQuery, bounds: IndexBounds, same_collation: bool, explicit: bool = False) -> int:
-    """Return the direction, 1 or -1, in which a scan of the index provides the sort order, or 0."""
+    """Return the direction (1 or -1) in which a scan of the index provides the sort order, or 0 if neither does."""
     if query.sort is None or query.sort.has_metadata or not same_collation or not index.kind.is_ordered:
         return 0
     if index.multikey and (explicit or not all(map(is_everything, bounds.fields))):
@@ -307,7 +310,7 @@ def _sort_direction(index: Index, query: CanonicalQuery, bounds: IndexBounds, sa
 
 
 def _common_direction(have: list[tuple[str, int]], wanted: list[tuple[str, int]]) -> int:
-    """Return the direction, 1 or -1, in which a scan of these fields provides the order, or 0."""
+    """Return the direction (1 or -1) in which a scan of the fields `have` provides the order `wanted`, or 0 if neither does."""
     if len(have) < len(wanted):
         return 0
     directions = {mine * theirs if path == other else 0 for (path, mine), (other, theirs) in zip(have, wanted, strict=True)}
@@ -315,7 +318,7 @@ def _common_direction(have: list[tuple[str, int]], wanted: list[tuple[str, int]]
 
 
 def _covers(index: Index, query: CanonicalQuery) -> bool:
-    """Return whether the entries hold all required fields."""
+    """Return whether the index entries contain all fields that the query requires."""
     wanted = query.required_fields
     if wanted is None or index.multikey or not index.kind.is_ordered:
         return False

@@ -1,4 +1,4 @@
-"""The canonical query: the parsed query of find, count, distinct, update, delete and of a pipeline's leading stages."""
+"""The canonical query, which is the parsed query of a find, count, distinct, update, delete or a pipeline's leading stages."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class CanonicalQuery:
     """A parsed query.
 
     Arguments:
-        filter: as the user wrote it.
-        match: its match expression, or None if every document matches.
+        filter: the filter as the user wrote it.
+        match: the filter's match expression, or None if every document matches.
         context: the parse context of the filter.
         sort: the sort pattern, or None.
-        natural: 1 or -1 if the user asked for the natural order, else 0.
+        natural: 1 or -1 if the user requested the natural order in that direction, else 0.
         required_fields: the top-level fields that the result needs, or None for whole documents.
         hint: an index's name or key pattern, or None.
         skip, limit: 0 means none. The planner may use the limit; the caller applies both.
-        min, max: the bounds of the hinted index's scan as values of its fields, or None.
-        tailing: the cursor is tailable.
-        return_key, show_record_id: find's options.
-        sort_bytes: the memory limit of a sort that may not use the disk, else None.
-        projection: find's projection, which is a part of the query's shape.
-        rivals: how many plans the planner has chosen from, if more than one.
-        is_cached: whether its plan enters the plan cache.
+        min, max: the bounds of the scan of the hinted index, as values of the index's fields, or None.
+        tailing: whether the cursor is tailable.
+        return_key, show_record_id: the options of find.
+        sort_bytes: the memory limit of a sort that may not use the disk, or None for no limit.
+        projection: the projection of find, which is a part of the query's shape.
+        rivals: the number of plans from which the planner chose, or 0 if there was only one.
+        is_cached: whether the query's plan enters the plan cache.
     """
 
     filter: dict[str, Any]
@@ -61,17 +61,17 @@ class CanonicalQuery:
 
     @property
     def wanted_metadata(self) -> Metadata | None:
-        """The metadata of the documents if some of it is wanted, else None."""
+        """The document metadata that the query needs, or None if it needs none."""
         metadata = self.context.metadata
         return metadata if metadata is not None and metadata.wanted else None
 
 
-# Types whose values match by equality alone, unlike arrays, regular expressions and null.
+# Types whose values match only by equality, unlike arrays, regular expressions and null.
 _PLAIN_TYPES = frozenset([int, Int64, float, str, ObjectId, bool, Date, Binary])
 
 
 class PointQuery(CanonicalQuery):
-    """A query for equality of one field with a plain value. Its match expression is only parsed when it is needed.
+    """A query for equality of one field with a plain value. The match expression is only parsed on demand.
 
     Arguments:
         path: the top-level field.
@@ -119,7 +119,7 @@ def parse_query(
     """Parse a filter and a sort.
 
     Raises:
-        CommandError: one of them is invalid.
+        CommandError: the filter or the sort is invalid.
     """
     point = None if sort or hint or min or max or tailing else _point_query(filter, ctx)
     if point is not None:
@@ -144,19 +144,19 @@ def parse_query(
 
 
 def follow_metadata(ctx: ParseContext, *specs: dict[str, Any] | None) -> None:
-    """Prepare a context for projections and sorts that may contain `$meta`. Only the top level of each is looked at, which is fast.
+    """Prepare a context for projections and sorts that may contain `$meta`. Only their top levels are examined, which is fast.
 
-    Call this before the filter is parsed, since `$text` and `$near` tell the context what metadata they produce.
+    Call this before parsing the filter, because `$text` and `$near` register in the context which metadata they produce.
     """
     if ctx.metadata is None and any(dict in map(type, spec.values()) for spec in specs if spec):
         ctx.metadata = Metadata()
 
 
 def natural_direction(spec: dict[str, Any], option: str) -> int:
-    """Return 1 or -1 if a sort or a hint is `{$natural: direction}`, else 0.
+    """Return the direction (1 or -1) of a sort or a hint `{$natural: direction}`, or 0 for any other sort or hint.
 
     Raises:
-        CommandError: 2 BadValue, $natural is combined with other fields or has no direction.
+        CommandError: 2 BadValue if $natural is combined with other fields or its direction is invalid.
     """
     if "$natural" not in spec:
         return 0

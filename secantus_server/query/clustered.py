@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/core/clustered-collections/
 
-Its natural order is the order of its index on `_id`, so every scan of the collection is a scan of that index.
+The natural order of such a collection is the order of its index on `_id`, so every scan of the collection scans that index.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ClusteredScan(Plan):
     """A scan of a clustered collection within bounds of `_id`, in the order of `_id`.
 
     Arguments:
-        bounds: the bounds, or None for the whole collection.
+        bounds: the bounds of `_id`, or None for the whole collection.
         match: the filter of the documents, or None.
     """
 
@@ -38,7 +38,7 @@ class ClusteredScan(Plan):
     scan: IndexScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         index = self.collection.id_index
         assert index is not None, "a clustered collection has an index on _id"
         bounds = self.bounds or IndexBounds(index.parts, [[EVERYTHING]])
@@ -62,7 +62,7 @@ class ClusteredScan(Plan):
 
     @staticmethod
     def _records(bounds: IndexBounds) -> dict[str, Any]:
-        """Return minRecord and maxRecord: the ends of the bounds. An unbounded end is omitted, and both if nothing is within the bounds."""
+        """Return the ends of the bounds as minRecord and maxRecord. An unbounded end is omitted; empty bounds have neither."""
         intervals = bounds.fields[0]
         if not intervals:
             return {}

@@ -1,10 +1,11 @@
-"""Sorts that compete with an index in the sort's order, for a query with a limit.
+"""Sorts that compete with the scan of an index in sort order, for queries with a limit.
 
 MongoDB runs such plans side by side for a while and keeps the one that returns documents first
-(https://www.mongodb.com/docs/manual/core/query-plans/). Here the scan below the sort runs first. If it has found FIRST_LOOK documents, the
-scan in the order of the sort is tried: it may examine as many keys as the other scan has returned documents. If that suffices to
-reach the limit, its documents are the result. Otherwise the sort goes on, and the other scan is tried again when four times as many
-documents have been read. So a query takes at most a few times as long as with the better plan, and one with few matches takes no longer.
+(https://www.mongodb.com/docs/manual/core/query-plans/). Secantus first runs the scan below the sort. When that scan has returned FIRST_LOOK
+documents, the rival is tried, which is the scan in sort order. It may examine as many keys as the first scan has returned documents. If
+the rival reaches the limit, its documents are the result. Otherwise the first scan continues, and the rival is tried again when FACTOR
+times as many documents have been read. So a query takes at most a few times as long as with the better plan, and a query with few
+matches takes no longer.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ class _Exceeded(Exception):
 
 @dataclass
 class ContestedSort(Sort):
-    """A sort of an index scan, which gives way to a scan in the order of the sort if that reaches the limit soon.
+    """A sort of an index scan that is replaced by its rival, a scan in sort order, if the rival reaches the limit soon.
 
     Arguments:
-        make_rival: returns the plan of that scan.
-        rival: the plan of that scan, once it was tried.
-        gave_way: whether the documents are the rival's.
+        make_rival: returns the rival plan.
+        rival: the rival plan after its last trial, or None before the first trial.
+        gave_way: whether the rival returned the documents.
     """
 
     make_rival: Callable[[], Plan] = field(kw_only=True, compare=False)
@@ -45,7 +46,7 @@ class ContestedSort(Sort):
     gave_way: bool = field(default=False, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         documents = self.child.open(scope)
         self.source = Measured(documents) if self.measured else None
         self.rival, self.gave_way = None, False
@@ -62,12 +63,12 @@ class ContestedSort(Sort):
 
     @property
     def sort(self) -> Sort:
-        """The sort alone, which has not run."""
+        """The sort without its competition and without execution statistics, for explain."""
         child: Any = self.child
         return Sort(replace(child, scan=None), self.pattern, self.limit)
 
     def attempt(self, scope: ReadScope, keys: int) -> list[Row] | None:
-        """Return the rows of the rival, or None if it examines more than this many keys."""
+        """Return the rows of the rival, or None if the rival examines more than `keys` keys."""
         self.rival = self.make_rival()
         trial = _Trial(scope, self.rival, keys)
         try:
@@ -80,12 +81,12 @@ class ContestedSort(Sort):
 
 
 class _Trial:
-    """The part of a `ReadScope` in which a plan opens its scan, with a limit of keys.
+    """A wrapper of a `ReadScope` that limits the number of keys which a plan may examine.
 
     Arguments:
-        scope: the scope of the query.
+        scope: the wrapped scope of the query.
         plan: the plan that is tried.
-        keys: the keys that it may examine.
+        keys: the maximum number of keys.
     """
 
     def __init__(self, scope: ReadScope, plan: Any, keys: int) -> None:
@@ -95,7 +96,7 @@ class _Trial:
 
     @property
     def unit(self) -> RecoveryUnit:
-        """The recovery unit whose transaction is read in."""
+        """The recovery unit whose transaction the scan reads in."""
         return self._scope.unit
 
     def open(self, scan: AnyReader) -> AnyReader:
@@ -103,7 +104,7 @@ class _Trial:
         return self._scope.open(scan)
 
     def check(self) -> None:
-        """Raise if the operation was interrupted, or the trial has used up its keys. Scans call it every few keys."""
+        """Raise an error if the operation was interrupted or the trial has exceeded its keys. Scans call this regularly."""
         self._scope.check()
         scan = self._plan.scan
         if scan is not None and scan.keys_examined > self._keys:
@@ -135,17 +136,18 @@ class ContestedDocuments(SortedDocuments):
             read, look = look, look * FACTOR
 
     def _best(self, kept: list[Row], documents: Iterator[bytes]) -> list[Row]:
-        """Return the best rows among the present rows and further documents."""
+        """Return the best rows among the rows kept so far and further documents."""
         keys = [row[0] for row in kept]
         self.keep_best(documents, keys, kept)
         return kept
 
 
 def contested(plan: Plan, query: CanonicalQuery, make_rival: Callable[[], Plan]) -> Plan:
-    """Return a plan that gives way to a rival with the order of the sort if that is faster, or the plan itself if it cannot.
+    """Return the plan as a ContestedSort, which uses the rival if that is faster; return the plan unchanged if it cannot be contested.
 
     Arguments:
-        plan: the plan of a query with a sort and a limit; a sort of an index scan may give way.
+        plan: the plan of a query with a sort and a limit. Only a sort of an index scan can be contested.
+        make_rival: returns the plan of the scan in sort order.
     """
     simple = query.wanted_metadata is None and query.sort_bytes is None and not query.return_key
     if type(plan) is not Sort or not simple or not 0 < plan.limit <= LONGEST_TOP:

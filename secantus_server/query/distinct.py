@@ -1,4 +1,4 @@
-"""distinct by an index whose first field is the requested one: the scan skips from value to value and reads no document."""
+"""distinct by an index whose first field is the requested field. The scan skips from value to value without reading documents."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def plan_distinct(collection: Collection | None, query: CanonicalQuery, path: st
     """Return the plan for the distinct values of a path.
 
     Raises:
-        CommandError: as `plan_query`.
+        CommandError: the errors of `plan_query`.
     """
     plan = plan_query(collection, query)
     if collection is None or query.context.collation is not None or query.natural or has_index_component(path):
@@ -75,7 +75,7 @@ def _candidate(index: Index, query: CanonicalQuery, path: str) -> Candidate | No
     if index.hidden or index.multikey or index.parts[0][0] != path:
         return None
     if index.sparse and len(index.parts) == 1 and query.match is None:
-        # The index lacks only the documents without the field, which have no value.
+        # The index omits only documents without the field, which contribute no value.
         return make_candidate(index, Conditions(query), forced=True)
     if query.match is None and index.partial_filter is not None:
         return None

@@ -19,7 +19,7 @@ EqualityFinder = Callable[[Any], Iterator[bytes]]
 
 
 class RepeatedLookup:
-    """The counts of what one stage's index lookups have examined, for the command log."""
+    """Counts the keys and documents that the index lookups of one stage examined, for the command log."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
@@ -27,16 +27,16 @@ class RepeatedLookup:
         self.docs_examined = 0
 
     def count(self, keys: int, docs: int) -> None:
-        """Add what one lookup has examined."""
+        """Add the keys and documents that one lookup examined."""
         self.keys_examined += keys
         self.docs_examined += docs
 
 
 def equality_finder(collection: Collection, path: str, ctx: ParseContext, scope: ReadScope) -> EqualityFinder | None:
-    """Return a function that finds the documents matching `{path: value}` by an index, or None if no index can.
+    """Return a function that finds the documents matching `{path: value}` by an index, or None if no index is suitable.
 
     Arguments:
-        ctx: the collation; its `note_plan` is called with the `RepeatedLookup`, and with the plans of values that no single key finds.
+        ctx: has the collation. Its `note_plan` is called with the `RepeatedLookup`, and with the plan for each array or null.
     """
     for index in collection.indexes:
         same_collation = index.generator is not None and index.generator.collation == ctx.collation
@@ -66,7 +66,7 @@ def _finder(
     def find(value: Any) -> Iterator[bytes]:
         query = parse_query({path: {"$eq": value}}, ctx)
         if type(value) is list or value is None:
-            # An array matches as a whole and by its elements; null also matches an absent field.
+            # Several keys may match: an array matches as a whole and by its elements, and null also matches an absent field.
             yield from matching_documents(collection, query, scope)
             return
         bounds = IndexBounds(index.parts, [[point(value, ctx.collation)], *([EVERYTHING] for _ in index.parts[1:])])

@@ -1,4 +1,4 @@
-"""`queryPlanner` and `executionStats` of explain.
+"""The sections `queryPlanner` and `executionStats` of explain.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """
@@ -35,13 +35,13 @@ VERBOSITIES = ("queryPlanner", "executionStats", "allPlansExecution")
 
 @dataclass
 class Runner:
-    """An explain in progress, which runs plans unless its verbosity is `queryPlanner`.
+    """The execution of one explain command. It runs plans unless the verbosity is `queryPlanner`.
 
     Arguments:
         scope: the scope to read in.
         verbosity: one of `VERBOSITIES`.
         elapsed_ms: returns the milliseconds since the command began.
-        settings: the settings of the query shape, or None.
+        settings: the query settings of the query's shape, or None.
     """
 
     scope: ReadScope
@@ -57,12 +57,12 @@ class Runner:
     def result(
         self, namespace: str, collection: Collection | None, query: CanonicalQuery, root: PlanStage, *, whole_pipeline: bool = False
     ) -> dict[str, Any]:
-        """Return the sections of the reply for the stages of a plan.
+        """Return the sections of explain's reply for the stages of a plan.
 
         Arguments:
             namespace: the full name of the collection.
             collection: the collection, or None if it does not exist.
-            root: the top stage, taken after the plan ran.
+            root: the plan's top stage, created after the plan ran.
             whole_pipeline: whether the plan does the work of a whole pipeline.
         """
         show_array_paths([root, *root.rejected], collection, self.scope)
@@ -89,7 +89,7 @@ class Runner:
 def query_planner(
     namespace: str, query: CanonicalQuery, root: PlanStage, collection: Collection | None, *, whole_pipeline: bool
 ) -> dict[str, Any]:
-    """Return the section `queryPlanner`.
+    """Return the section `queryPlanner` of explain's reply.
 
     Arguments:
         (as in Runner.result)
@@ -124,12 +124,12 @@ def run_find(
     runner: Runner,
     computed: Plan | None = None,
 ) -> PlanStage:
-    """Plan and run a find; return its stages.
+    """Plan and run a find, and return its stages.
 
     Arguments:
-        projection: as the user wrote it, or None.
+        projection: the projection as the user wrote it, or None.
         parsed: the parsed projection.
-        computed: the plan for a collection that is not stored, or None.
+        computed: the plan for a collection whose documents are computed instead of stored, or None.
     """
     plan = computed or plan_query(collection, query)
     if isinstance(plan, Sort):
@@ -140,7 +140,7 @@ def run_find(
         documents = plan.open(runner.scope)
         drain(islice(documents, min(query.skip + query.limit, sys.maxsize) if query.limit else None))
     elif isinstance(plan, ContestedSort):
-        # The plan is only decided when its first document is read.
+        # A contested sort only chooses its plan when the first document is read.
         drain(islice(plan.open(runner.scope), 1))
     contested = plan if isinstance(plan, ContestedSort) else None
     chosen = plan if contested is None else contested.chosen
@@ -154,12 +154,12 @@ def run_find(
 
 
 def drain(documents: Iterable[Any]) -> int:
-    """Read all items and return how many there were."""
+    """Read all items and return their number."""
     return sum(1 for _ in documents)
 
 
 def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None) -> PlanStage:
-    """Return a plan's stages with skip, projection and limit on top."""
+    """Return a plan's stages with the stages of skip, projection and limit on top."""
     root = plan.explain()
     if isinstance(plan, EmptyScan | ExpressScan):
         return root
@@ -174,7 +174,7 @@ def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | Non
 
 
 def subplanned(root: PlanStage, query: CanonicalQuery) -> PlanStage:
-    """Put the plan of a filter that is one `$or` below a SUBPLAN stage."""
+    """Return a SUBPLAN stage above the plan if the filter is a single `$or`, else the plan's stages unchanged."""
     rooted = type(query.match) is Or and len(query.match.children) > 1
     if not rooted or root.name == "EOF" or query.hint or query.natural or query.min or query.max or query.tailing:
         return root
@@ -191,7 +191,7 @@ def _on(below: PlanStage, name: str, shape: dict[str, Any], returned: int | None
 
 
 def projection_name(projection: dict[str, Any], parsed: Projection) -> str:
-    """Return the name of the stage of a projection that is not covered."""
+    """Return the stage name of a projection that is not covered."""
     return "PROJECTION_SIMPLE" if is_simple(projection, parsed) else "PROJECTION_DEFAULT"
 
 
@@ -207,7 +207,7 @@ def _is_flag(value: Any) -> bool:
 
 
 def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner, computed: Plan | None = None) -> PlanStage:
-    """Plan and run a count; return its stages. For `computed` see `run_find`."""
+    """Plan and run a count, and return its stages. For `computed` see `run_find`."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
         known = _counts(count_all(collection, runner.scope), query) if runner.runs else {}
         return stage("RECORD_STORE_FAST_COUNT", {}, returned=0, works=1, counts=known)
@@ -223,14 +223,14 @@ def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runn
 
 
 def _counts(found: int, query: CanonicalQuery) -> dict[str, Any]:
-    """Return the counters of a COUNT stage, to which skip and limit are applied."""
+    """Return the counters of a COUNT stage after skip and limit."""
     skipped = min(found, query.skip)
     rest = found - skipped
     return {"nCounted": min(rest, query.limit) if query.limit else rest, "nSkipped": skipped}
 
 
 def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner, computed: Plan | None = None) -> PlanStage:
-    """Plan and run a distinct; return its stages. For `computed` see `run_find`."""
+    """Plan and run a distinct, and return its stages. For `computed` see `run_find`."""
     plan = computed or plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):
         if runner.runs:

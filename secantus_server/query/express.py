@@ -1,16 +1,16 @@
-"""Express plans: the plans that MongoDB 8 shows for an equality with at most one matching document.
+"""Express plans, which MongoDB 8 shows in explain for an equality with at most one result.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 
-The manual names the stages; the rest is known from recorded outputs of 8.x servers. The stage is the only one of the plan, includes a
-limit and a simple projection, and has three statistics. It is the plan of
+The manual names the stages; the other facts come from recorded outputs of 8.x servers. An express plan has a single stage, which includes
+a limit and a simple projection and shows three statistics. These queries have an express plan:
 
 - an equality on `_id`;
 - an equality on the field of a unique index of one field, which may be partial or sparse if it holds all matches;
 - an equality on the first field of any index, with a limit of one.
 
-The plan is an ordinary one with a skip, a hint, `min`, `max`, a tailable cursor, `returnKey`, `showRecordId`, a collation other than the
-index's, a computed projection, or a sort, except for an equality on `_id`, where a sort has no effect.
+A query has an ordinary plan if it has a skip, a hint, `min`, `max`, a tailable cursor, `returnKey`, `showRecordId`, a collation that
+differs from the index's, a computed projection, or a sort. A sort does not matter for an equality on `_id`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ExpressScan(Plan):
     projection: dict[str, Any] | None = None
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         return self.scan.open(scope)
 
     def explain(self) -> PlanStage:
@@ -59,12 +59,12 @@ class ExpressScan(Plan):
 
 @dataclass
 class IdHack(Plan):
-    """The IDHACK plan: a lookup by `_id` that is not an express plan."""
+    """The IDHACK plan, which is a lookup by `_id` that is not an express plan."""
 
     scan: IndexedScan
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         return self.scan.open(scope)
 
     def explain(self) -> PlanStage:
@@ -81,7 +81,7 @@ def _statistics(plan: PointScan) -> dict[str, Any]:
 
 
 def express_plan(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None = None) -> Plan:
-    """Return the express plan that replaces the planner's plan, or the planner's plan.
+    """Return the express plan that replaces the planner's plan, or the planner's plan if the query has no express plan.
 
     Arguments:
         plan: the planner's plan.
@@ -98,7 +98,7 @@ def express_plan(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] |
 
 
 def express_by_id(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None = None) -> ExpressScan | None:
-    """Return the express plan of a query by `_id`, or None for any other query.
+    """Return the express plan of an equality on `_id`, or None for any other query.
 
     Arguments:
         (as in express_plan)
@@ -111,7 +111,7 @@ def express_by_id(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] 
 
 
 def id_plan(plan: Plan, query: CanonicalQuery) -> Plan:
-    """Return the IDHACK plan of a query by `_id`, or the planner's plan for any other query."""
+    """Return the IDHACK plan of an equality on `_id`, or the planner's plan for any other query."""
     found = point_scan(plan, query)
     if found is None or not _is_by_id(found) or not isinstance(found, IndexedScan):
         return plan
@@ -120,7 +120,7 @@ def id_plan(plan: Plan, query: CanonicalQuery) -> Plan:
 
 
 def point_scan(plan: Plan, query: CanonicalQuery) -> PointScan | None:
-    """Return the plan's scan if it reads only the entries for one value of an index's first field, else None."""
+    """Return the plan's scan if it only reads the entries with one value of the index's first field, else None."""
     if query.skip or query.hint or query.natural or query.min or query.max or query.tailing or query.return_key or query.show_record_id:
         return None
     path = equality_path(query.match)
@@ -135,7 +135,7 @@ def point_scan(plan: Plan, query: CanonicalQuery) -> PointScan | None:
 
 
 def equality_path(match: Any) -> str | None:
-    """Return the path of a filter that is a single equality, or None. `$in` of one value and `$and` of one condition count as one."""
+    """Return the path of a filter that is a single equality, else None. `$in` of one value and `$and` of one equality also count."""
     while type(match) is And and len(match.children) == 1:
         match = match.children[0]
     if type(match) is In and len(match.operands) == 1 and not match.regexes:
@@ -148,6 +148,6 @@ def _is_by_id(plan: PointScan) -> bool:
 
 
 def _fetch(plan: PointScan) -> None:
-    """Make the plan read documents: a lookup by `_id` is not covered in MongoDB."""
+    """Make the plan read documents, because MongoDB never covers a lookup by `_id`."""
     if isinstance(plan, IndexedScan):
         plan.covered = False

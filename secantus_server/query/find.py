@@ -1,4 +1,4 @@
-"""The documents of a query, or their number. `plan_of` decides how they are read."""
+"""Finds or counts the documents of a query. `plan_of` decides how the documents are read."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from secantus_server.query.point import MeasuredLookup, point_lookup
 
 
 def plan_of(collection: Collection | None, query: CanonicalQuery, *, noted: bool = False) -> Source:
-    """Return the source of a query's documents: a point lookup if a unique index answers it, else the planner's plan.
+    """Return the source of a query's documents: a point lookup if a unique index answers the query, else the planner's plan.
 
     Arguments:
-        noted: whether a point lookup is noted, too, even if the context does not ask for it. Commands that read a single document count
-            it themselves, since notes would take a noticeable part of their time.
+        noted: whether to note a point lookup even if the context does not request it. Commands that read a single document count it
+            themselves, because a note would take a noticeable part of their time.
 
     Raises:
-        CommandError: as `plan_query`.
+        CommandError: the errors of `plan_query`.
     """
     if query.wanted_metadata is not None:
-        # A point lookup does not know the metadata of what it finds.
+        # A point lookup does not provide the metadata of the document that it finds.
         return WithMetadata(_cached(collection, query), query)
     lookup = point_lookup(collection, query) if type(query) is PointQuery and _is_unlisted(query) else None
     if lookup is None:
@@ -51,16 +51,16 @@ def _cached(collection: Collection | None, query: CanonicalQuery) -> Plan:
 
 
 def _is_unlisted(query: CanonicalQuery) -> bool:
-    """Return whether no index filter or query settings may concern a query."""
+    """Return whether neither index filters nor query settings can apply to a query."""
     return query.context.index_filters is None and query.context.allowed_indexes is None
 
 
 class WithMetadata(Source):
-    """A plan whose documents set the metadata that their query wants.
+    """A plan whose documents set the metadata that the query needs when they are read.
 
     Arguments:
         plan: the query's plan.
-        query: the query, which needs some metadata.
+        query: the query, which must need some metadata.
     """
 
     def __init__(self, plan: Plan, query: CanonicalQuery) -> None:
@@ -68,7 +68,7 @@ class WithMetadata(Source):
         self._query = query
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         plan, query, metadata = self.plan, self._query, self._query.wanted_metadata
         assert metadata is not None, "the query wants some metadata"
         documents = plan.open(scope)
@@ -80,14 +80,14 @@ class WithMetadata(Source):
 
 
 def matching_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope) -> Documents:
-    """Return the documents of a query in its order, without skip and limit."""
+    """Return the documents of a query in the query's order. Skip and limit are not applied."""
     return plan_of(collection, query, noted=True).open(scope)
 
 
 def find_documents(
     plan: Source, collection: Collection | None, query: CanonicalQuery, projection: Projection | None, scope: ReadScope
 ) -> Iterator[bytes]:
-    """Return the documents of a find: matched, sorted, skipped and projected. The caller applies the limit."""
+    """Return the documents of a find, with filter, sort, skip and projection applied. The caller applies the limit."""
     project = keys_of(plan) if query.return_key else None if projection is None else projection.apply
     documents: Iterator[bytes] = plan.open(scope)
     if query.skip:
@@ -104,7 +104,9 @@ def _whole(document: bytes) -> bytes:
 
 
 def keys_of(plan: Source) -> Callable[[bytes], bytes]:
-    """Return what `returnKey` shows of a document: its key in the index that the plan reads, or an empty document.
+    """Return the function that implements `returnKey`.
+
+    It maps a document to its key in the index that the plan reads, or to an empty document if the plan reads no index.
 
     Raises:
         CommandError: 238 NotImplemented for a multikey index.
@@ -121,7 +123,7 @@ def keys_of(plan: Source) -> Callable[[bytes], bytes]:
 
 
 def count_documents(plan: Source, collection: Collection | None, query: CanonicalQuery, scope: ReadScope) -> int:
-    """Return the number of documents of a plan. The caller applies skip and limit."""
+    """Return the number of documents that a plan finds. The caller applies skip and limit."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
         return count_all(collection, scope)
     documents = plan.open(scope)
@@ -130,7 +132,7 @@ def count_documents(plan: Source, collection: Collection | None, query: Canonica
 
 
 def count_all(collection: Collection, scope: ReadScope) -> int:
-    """Return the number of documents in a collection: counted once, then kept up to date by the writes."""
+    """Return the number of documents in a collection. It is counted once; afterwards each write updates it."""
     known = collection.count()
     if known is not None:
         return known

@@ -1,8 +1,8 @@
-"""Candidates of geospatial indexes: `$geoWithin` and `$geoIntersects` as ranges of cells.
+"""Candidates for geospatial indexes, which translate `$geoWithin` and `$geoIntersects` to ranges of cells.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2dsphere/
 
-The cells cover the region, so that no match is missed; the filter decides on the documents.
+The cells cover the region, so no match is missed. The filter is then applied to the documents.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from secantus_server.query.predicates import has_index_component, mentions_text
 
 
 class CellEnd(End):
-    """One end of a range of cells, with its text."""
+    """One end of a range of cells, with the text that explain shows."""
 
     __slots__ = ("text",)
 
@@ -34,10 +34,10 @@ class CellEnd(End):
 
 
 def geo_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Candidate | None:
-    """Return how a geospatial index could serve a query without `$near`, or None if it cannot.
+    """Return the candidate for a geospatial index and a query without `$near`, or None if the index cannot serve the query.
 
     Arguments:
-        forced: the index is hinted, so that it is used even if it misses matches.
+        forced: whether the index is hinted and therefore used even if it misses matches.
     """
     if not forced and not holds_all_matches(index, conditions):
         return None
@@ -56,7 +56,7 @@ def is_geospatial(index: Index) -> bool:
 
 
 def holds_all_matches(index: Index, conditions: Conditions) -> bool:
-    """Return whether every document that matches a query with a predicate on its geometries is in the index."""
+    """Return whether every document that matches the query is in the index. The query must have a geospatial predicate on the index."""
     if index.partial_filter is None:
         return True
     collation = parse_collation(index.spec.get("collation"))
@@ -82,11 +82,11 @@ def field_intervals(index: Index, conditions: Conditions) -> tuple[list[list[Fie
 
 
 def _located(index: Index, path: str, nodes: list[Any]) -> list[FieldInterval] | None:
-    """Return the intervals of the cells of a region, or None if no region bounds the field."""
+    """Return the intervals of the cells that cover a predicate's region, or None if no region bounds the field."""
     kind = index.kind
     assert isinstance(kind, GeoKind), "the field holds geometries"
     for node in nodes:
-        # `a.0` is an element of an array for a predicate, and the field "0" for the index.
+        # A predicate interprets `a.0` as an element of an array, but the index interprets it as the field "0".
         if type(node) is GeoMatch and node.path == path and not has_index_component(path):
             ranges = kind.cover(index.spec, node)
             if ranges is not None:
@@ -95,7 +95,7 @@ def _located(index: Index, path: str, nodes: list[Any]) -> list[FieldInterval] |
 
 
 def cell_intervals(index: Index, ranges: list[Range]) -> list[FieldInterval]:
-    """Return the intervals of the keys of cells."""
+    """Return the intervals of cell keys for ranges of cells."""
     kind = index.kind
     assert isinstance(kind, GeoKind), "the index has cells"
     found = []
@@ -109,7 +109,10 @@ def cell_intervals(index: Index, ranges: list[Range]) -> list[FieldInterval]:
 
 
 def _ordinary(index: Index, used: Used) -> list[FieldInterval]:
-    """Return the intervals of a field that holds no geometries. Different elements of an array may satisfy two predicates."""
+    """Return the intervals of a field without geometries.
+
+    A multikey index uses only one predicate, because different elements of an array may satisfy two predicates.
+    """
     found: list[FieldInterval] = [EVERYTHING]
     for number, (predicate, _) in enumerate(sorted(used, key=points_first)[:1] if index.multikey else used):
         found = predicate.intervals if number == 0 else intersect(found, predicate.intervals)

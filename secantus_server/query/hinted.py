@@ -1,4 +1,4 @@
-"""Hinted indexes that provide no bounds: the queries that they cannot serve and the documents that they contain.
+"""Helpers for hinted indexes that provide no bounds: which queries an index could serve, and which documents it contains.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/
 """
@@ -25,7 +25,7 @@ def _serves_node(index: Index, node: Any) -> bool:
 
 
 def _required_path(node: Any) -> str | None:
-    """Return the path of a predicate that no document without a value there matches, or None for any other node."""
+    """Return the path of a predicate that only matches documents with a value at the path, or None for any other node."""
     if type(node) is Not and type(node.child) is Comparison and node.child.operand is None:
         return str(node.child.path)
     predicate = None if type(node) is Exists else predicate_of(node, None)
@@ -35,7 +35,7 @@ def _required_path(node: Any) -> str | None:
 
 
 def restricted(index: Index, match: MatchExpression | None) -> MatchExpression | None:
-    """Return the filter restricted to the documents in the index, which are all that a query with a hint for it may return."""
+    """Return the filter restricted to documents in the index. A query that hints the index may only return these documents."""
     conditions: list[Any] = [match, index.partial_filter, index.kind.membership(index.spec)]
     given = [condition for condition in conditions if condition is not None]
     return And(given) if len(given) > 1 else given[0] if given else None

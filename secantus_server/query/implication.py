@@ -1,4 +1,4 @@
-"""Implication of a partial index's filter by a query's filter: only then does the index hold every match."""
+"""Tests whether a query's filter implies a partial index's filter. Only then does the index contain every match."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def implies(nodes: list[Any], partial: Any) -> bool:
 
 
 def _sees_null_through_arrays(node: Any) -> bool:
-    """Return whether a node matches null where an index's filter does not: those are parsed as MongoDB 8.2 reads them."""
+    """Return whether a node matches null where an index's filter would not. Index filters are parsed by the rules of MongoDB 8.2."""
     parts = [*getattr(node, "children", ()), *([node.child] if hasattr(node, "child") else ())]
     return getattr(node, "null_through_arrays", False) or any(map(_sees_null_through_arrays, parts))
 

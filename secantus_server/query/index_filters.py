@@ -1,8 +1,8 @@
-"""Index filters: the indexes that queries of a shape may use.
+"""Index filters, which restrict the indexes that queries of a shape may use.
 
-Query settings allow indexes in the same way, and replace index filters.
+Query settings can also restrict the indexes; they take precedence over index filters.
 
-A query of such a shape uses one of the listed indexes or scans the collection, whatever its hint says. A query for one `_id` is exempt.
+A query of a restricted shape uses one of the listed indexes or scans the collection. Its hint is ignored. A query for one `_id` is exempt.
 
 https://www.mongodb.com/docs/manual/core/index-filters/
 """
@@ -23,9 +23,9 @@ def plan_cache_shape(filter: dict[str, Any], sort: SortPattern | None, projectio
     """Return the hash of a plan cache shape.
 
     Arguments:
-        filter, projection: as the user wrote them; they are valid.
+        filter, projection: valid, in the form that the user wrote.
         sort: the sort pattern, or None.
-        collation: the collation, None for the simple one.
+        collation: the collation, or None for the simple collation.
     """
     parts = [] if sort is None else [list(part) for part in sort.shown.items()]
     collated = {"collation": collation.document()} if isinstance(collation, Collation) else {}
@@ -38,7 +38,7 @@ def query_shape(query: CanonicalQuery) -> str:
 
 
 def listed_indexes(collection: Collection | None, query: CanonicalQuery) -> list[Any] | None:
-    """Return the names and key patterns of the query settings or the index filter for a query, or None if neither exists."""
+    """Return the index names and key patterns that query settings or an index filter list for a query, or None without such a list."""
     allowed = query.context.allowed_indexes
     if allowed is not None and collection is not None and collection.namespace in allowed:
         return [one for one in allowed[collection.namespace] if type(one) is str or "$natural" not in one]

@@ -1,4 +1,4 @@
-"""Documents that the server computes when they are read, such as those of `system.views`."""
+"""Collections whose documents are computed when they are read, such as `system.views`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ListedSource(Plan):
         compute: returns all documents; it is called when the first document is read.
 
     Raises:
-        CommandError: 238 NotImplemented, the query has `min` or `max`.
+        CommandError: 238 NotImplemented if the query has `min` or `max`.
     """
 
     compute: Callable[[], list[bytes]]
@@ -33,7 +33,7 @@ class ListedSource(Plan):
             raise not_supported("min and max over a system collection", "use a filter")
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         self.documents = ListedDocuments(self.compute, self.query)
         return self.documents
 
@@ -44,12 +44,12 @@ class ListedSource(Plan):
 
 
 def scan_stage(query: CanonicalQuery, examined: int | None, returned: int, bounds: dict[str, Any] | None = None) -> PlanStage:
-    """Return the stages of a query over documents that are computed when they are read.
+    """Return the stages of a query over computed documents.
 
     Arguments:
         examined: the number of documents read; None before execution.
         returned: the number of documents returned.
-        bounds: further fields of the scan.
+        bounds: additional fields of the COLLSCAN stage, or None.
     """
     shape = {"direction": "backward" if query.natural < 0 else "forward", **(bounds or {})}
     counts, done, works = ({}, None, 0) if examined is None else ({"docsExamined": examined}, returned, examined)
@@ -61,14 +61,14 @@ def scan_stage(query: CanonicalQuery, examined: int | None, returned: int, bound
 
 
 class ListedDocuments(Iterator[bytes]):
-    """An iterator over the matching documents of a list, in the query's order. A document's position is its RecordId."""
+    """An iterator over the matching documents of a list, in the query's order. The RecordId of a document is its position in the list."""
 
     def __init__(self, compute: Callable[[], list[bytes]], query: CanonicalQuery) -> None:
         self.record_id = 0
         self._compute = compute
         self._query = query
         self._found: Iterator[Found] | None = None
-        # The numbers of documents read and returned.
+        # The number of documents read, and the number returned.
         self.examined = self.advanced = 0
 
     def __next__(self) -> bytes:

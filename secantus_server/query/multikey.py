@@ -1,8 +1,8 @@
-"""`multiKeyPaths` of explain: the prefixes of an index's paths that hold arrays.
+"""Computes `multiKeyPaths` of explain, which are the prefixes of an index's paths that hold arrays.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/
 
-An index only stores whether any document has an array. Explain finds the path by reading the documents.
+An index only stores whether any document has an array. Explain finds the array paths by reading the documents.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from secantus_server.query.stages import PlanStage
 
 
 def show_array_paths(roots: Iterable[PlanStage], collection: Collection | None, scope: ReadScope) -> None:
-    """Complete `multiKeyPaths` in all stages that scan a multikey index.
+    """Fill in `multiKeyPaths` in all stages that scan a multikey index.
 
     Arguments:
         roots: the top stages of the plans.
-        collection: the collection that they read.
+        collection: the collection that the plans read, or None.
         scope: the scope to read the documents in.
     """
     known: dict[str, dict[str, list[str]]] = {}
     for stage in (found for root in roots for found in root.stages()):
-        # A wildcard index knows its paths with arrays.
+        # The stages of a wildcard index already show its paths with arrays.
         if stage.shape.get("isMultiKey") and "$_path" not in stage.shape["keyPattern"] and collection is not None:
             name = stage.shape["indexName"]
             if name not in known:
@@ -45,11 +45,11 @@ def _array_paths(collection: Collection, name: str, scope: ReadScope) -> dict[st
 
 
 def array_prefixes(paths: list[str], documents: Iterable[bytes]) -> dict[str, list[str]]:
-    """Return, for each path, its prefixes at which some document has an array, the shortest first.
+    """Return the prefixes of each path at which some document has an array, sorted by length.
 
     Arguments:
         paths: dotted paths.
-        documents: the documents, which are read until every prefix is found.
+        documents: the documents; reading stops early if every prefix has been found.
     """
     names = {path: path.split(".") for path in paths}
     found: dict[str, set[int]] = {path: set() for path in paths}
@@ -64,7 +64,7 @@ def array_prefixes(paths: list[str], documents: Iterable[bytes]) -> dict[str, li
 
 
 def _array_depths(value: Any, names: list[str], depth: int) -> Iterator[int]:
-    """Yield the positions of the path's components whose value is an array."""
+    """Yield the positions of the path components whose value is an array."""
     if depth == len(names) or type(value) is not dict or names[depth] not in value:
         return
     inner = value[names[depth]]

@@ -2,7 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/query/near/
 
-The index is searched in growing rings around the point. The first one is estimated from the density of the entries around it.
+The index is searched in rings of growing radius around the point. The width of the first ring is estimated from the density of the index
+entries around the point.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ from secantus_server.query.predicates import conjuncts, has_index_component
 
 NearKind: TypeAlias = IndexKind
 
-# More than the rounding errors of distances in radians, relative to half the circumference.
+# Added to both limits of a ring, in radians; greater than the rounding errors of distances.
 _SLACK = 1e-7
-# The documents that the first ring of a search without a limit should hold.
+# The number of documents that the first ring should contain if the query has no limit.
 _FIRST = 100
 
 
 def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: Index | None) -> Near:
-    """Return the plan of a `$near` query, in the order of distance unless the query has a sort.
+    """Return the plan of a `$near` query. Its documents are sorted by distance unless the query has a sort.
 
     Raises:
-        CommandError: 2 BadValue for the natural order, 291 NoQueryExecutionPlans if no index measures such distances.
+        CommandError: 2 BadValue for the natural order, 291 NoQueryExecutionPlans if no index supports this type of distance.
     """
     if query.natural:
         raise CommandError(2, f"error processing query: ns={collection.namespace}: $near needs an index and cannot run with $natural")
@@ -61,7 +62,7 @@ def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: 
 
 
 def near_plan(collection: Collection, query: CanonicalQuery, near: Any, index: Index) -> Near:
-    """Return the plan of a `$near` query by an index that measures its distances."""
+    """Return the plan of a `$near` query for a given index, which must support the query's type of distance."""
     others = [node for node in conjuncts(query.match) if node is not near]
     match = And(others) if len(others) > 1 else others[0] if others else None
     limit = min(query.skip + query.limit, INT64_MAX) if query.limit else 0
@@ -69,17 +70,20 @@ def near_plan(collection: Collection, query: CanonicalQuery, near: Any, index: I
 
 
 def is_near_geojson(near: Any) -> bool:
-    """Return whether the point of a `$near` is GeoJSON."""
+    """Return whether the point of a `$near` is a GeoJSON point."""
     return is_geojson(next((value for name, value in near.spec.items() if name in NEAR), None))
 
 
 def near_kinds() -> list[NearKind]:
-    """Return the kinds of index that measure distances, in the order in which `$geoNear` prefers them."""
+    """Return the kinds of index that support `$near`, in the order in which `$geoNear` prefers them."""
     return sorted((kind for kind in all_kinds() if kind.near_stage is not None), key=lambda kind: not kind.is_flat)
 
 
 def _search(index: Index, query: CanonicalQuery, near: Any, limit: int) -> Callable[[], GrowingRings] | None:
-    """Return a function that begins a search, or None if the entries around the point are not adjacent in the index."""
+    """Return a function that starts a search in rings, or None if the index cannot be read by rings.
+
+    It cannot if the fields before the geometry field are not all bounded to points, or if the path has an array index.
+    """
     if has_index_component(near.path):
         return None
     fields, _ = field_intervals(index, Conditions(query))
@@ -91,12 +95,12 @@ def _search(index: Index, query: CanonicalQuery, near: Any, limit: int) -> Calla
 
 @dataclass
 class GrowingRings:
-    """The rings of a search. They grow faster while they find little.
+    """The rings of a search. The rings grow faster while they contain few documents.
 
     Arguments:
         fields: the intervals of the index's fields.
-        place: the number of the field that holds the geometries.
-        wanted: the number of documents that the first ring should find.
+        place: the position of the geometry field in the index.
+        wanted: the number of documents that the first ring should contain.
     """
 
     index: Index
@@ -115,11 +119,16 @@ class GrowingRings:
 
     @property
     def scale(self) -> float:
-        """The unit of the documents' distances, in that of the index: metres for a GeoJSON point."""
+        """The number of distance units per index unit: for a GeoJSON point, distances are in metres and the index uses radians."""
         return EARTH_RADIUS if is_near_geojson(self.near) else 1.0
 
     def next(self, count: Callable[[Intervals, int], int], found: int) -> Ring:
-        """Return the next ring."""
+        """Return the next ring.
+
+        Arguments:
+            count: a function of some intervals and a maximum; it returns the number of index entries in the intervals, up to the maximum.
+            found: the number of documents that the previous ring contained.
+        """
         spec, near, scale = self.index.spec, self.near, self.scale
         slack = _SLACK if near.spherical else 0.0
         if self.width == 0.0:
@@ -136,14 +145,17 @@ class GrowingRings:
         return Ring(bounds, bounds.intervals, inner * scale, self.outer * scale, is_last)
 
     def _first_width(self, count: Callable[[Intervals, int], int]) -> float:
-        """Return the radius of a cap that holds the wanted documents, if they are as dense as in the smallest cells with enough of them."""
+        """Return the radius of a circle that should contain the wanted number of documents.
+
+        The density of the documents is taken from the smallest cells that contain enough of them.
+        """
         most = 8 * self.wanted
         radius, found = 1.0, self.wanted
         for nearby in self.kind.nearby(self.index.spec, self.near):
             radius, found = nearby.radius, count(self._bounds(nearby.ranges).intervals, most)
             if found >= self.wanted:
                 break
-        # A square whose corners have this distance from its middle has twice the area of the radius' square.
+        # The area of a square is 2 * radius**2 if `radius` is the distance from its center to its corners.
         return radius * math.sqrt(2 * self.wanted / (math.pi * max(found, self.wanted)))
 
     def _bounds(self, ranges: list[tuple[int, int]]) -> IndexBounds:

@@ -1,7 +1,7 @@
 """The nodes of a query's plan.
 
-A plan is a tree. `open` returns an iterator over documents that also has the RecordId of the last one; the iterators of a cursor share a
-ReadScope. `explain` returns the node as explain shows it, with execution statistics if it was opened.
+A plan is a tree of nodes. `open` returns an iterator over documents that also has the RecordId of the last document. All iterators of a
+cursor share a ReadScope. `explain` returns the node as explain shows it, with execution statistics if the node was opened.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Found = tuple[int, bytes]  # RecordId, document
 
 
 class Documents(Protocol):
-    """An iterator over documents that also has the RecordId of the last one."""
+    """An iterator over documents that also has the RecordId of the last document."""
 
     @property
     def record_id(self) -> int:
@@ -49,20 +49,20 @@ class Documents(Protocol):
 
 
 class Source(Protocol):
-    """The source of a query's documents: a plan, or something simpler."""
+    """The source of a query's documents, which is a plan or a point lookup."""
 
-    #: Whether there is at most one document, which `first` reads without a scan.
+    #: Whether the source has at most one document, which `first` reads without a scan.
     is_lookup: bool = False
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         ...
 
     def first(self, unit: RecoveryUnit, check: Callable[[], None]) -> Found | None:
         """Return the first document with its RecordId, or None.
 
         Arguments:
-            check: called regularly; it raises if the operation was interrupted.
+            check: called regularly; it raises an error if the operation was interrupted.
         """
         scope = ReadScope(unit, check)
         try:
@@ -84,7 +84,7 @@ class Plan(Source, Protocol):
 
 @dataclass
 class CollectionScan(Plan):
-    """A scan of the whole collection; with `tailing`, it continues with documents that are written later."""
+    """A scan of the whole collection. With `tailing`, the scan continues with documents that are written later."""
 
     collection: Collection
     match: Any
@@ -93,7 +93,7 @@ class CollectionScan(Plan):
     scan: RecordScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         self.scan = RecordScan(self.collection.ident, self.match, scope.check, self.reverse, self.tailing, self.collection.is_capped)
         self.scan.collection = self.collection
         return scope.open(self.scan)
@@ -108,10 +108,10 @@ class CollectionScan(Plan):
 
 
 class EmptyScan(Plan):
-    """A plan without documents: the collection does not exist, or the filter cannot match."""
+    """A plan without documents, used if the collection does not exist or the filter cannot match."""
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         return NoDocuments()
 
     def explain(self) -> PlanStage:
@@ -130,13 +130,13 @@ class NoDocuments(Iterator[bytes]):
 
 @dataclass
 class IndexedScan(Plan):
-    """A scan of an index within bounds, and the fetch of the documents.
+    """A scan of an index within bounds, followed by the fetch of the documents.
 
     Arguments:
-        match: the residual filter of the documents, or None.
+        match: the residual filter for the documents, or None.
         key_filter: a filter that entries must match before their documents are read, or None.
-        covered: whether the documents are built from the entries, so that none is read.
-        seen: the RecordIds that other scans of a union have returned.
+        covered: whether documents are built from the index entries instead of being read.
+        seen: the RecordIds that the other scans of a union have already returned, or None outside a union.
     """
 
     collection: Collection
@@ -150,7 +150,7 @@ class IndexedScan(Plan):
     scan: IndexScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         index, intervals, paths = self.stored()
         index.uses += 1
         self.scan = IndexScan(
@@ -169,7 +169,7 @@ class IndexedScan(Plan):
         return scope.open(self.scan)
 
     def stored(self) -> tuple[Index, list[tuple[bytes, bytes]], list[str]]:
-        """Return the index that has the entries, the keys to read, and the paths whose values an entry contains."""
+        """Return the index that stores the entries, the ranges of keys to read, and the paths whose values an entry contains."""
         return self.index, self.bounds.intervals, [path for path, _ in self.index.parts]
 
     def entries(self) -> PlanStage:
@@ -185,7 +185,7 @@ class IndexedScan(Plan):
         return stage("IXSCAN", shape, filter=self.key_filter, returned=returned, works=scan.keys_examined, counts=counts)
 
     def counted(self) -> PlanStage:
-        """Return the stage of a count, which needs only the number of entries: a COUNT_SCAN if the bounds are a single range."""
+        """Return the stage for a count of the entries, which is a COUNT_SCAN if the bounds are a single range."""
         scan = self.scan
         if self.key_filter is None and self.bounds.single_range:
             shape = count_shape(self.index, self.bounds)
@@ -223,7 +223,7 @@ class Union(Plan):
     children: list[Any]
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         seen: set[int] = set()
         for child in self.children:
             child.seen = seen
@@ -241,13 +241,13 @@ class Union(Plan):
 
 @dataclass
 class Near(Plan):
-    """The documents of a `$near` in the order of distance.
+    """The documents of a `$near`, sorted by distance.
 
     Arguments:
-        match: the rest of the filter, or None.
-        near: the node of the filter that measures distances.
-        ordered: False if the query has its own sort.
-        search: begins a search by the index; None to read all documents.
+        match: the filter without the `$near`, or None.
+        near: the `$near` node of the filter, which computes distances.
+        ordered: whether to sort by distance; False if the query has its own sort.
+        search: starts a search of the index; None to read all documents.
     """
 
     collection: Collection
@@ -260,7 +260,7 @@ class Near(Plan):
     scan: Any = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         self.index.uses += 1
         if self.search is not None:
             self.scan = NearestDocuments(self.index, self.collection, self.match, self.near.distance, self.search(), scope.check)
@@ -301,13 +301,13 @@ class Near(Plan):
 
 @dataclass
 class Sort(Plan):
-    """A sort of the child's documents.
+    """A sort of the child plan's documents.
 
     Arguments:
         limit: the number of documents to return; 0 means all.
         max_bytes: the memory limit in bytes, or None.
-        metadata: the documents' metadata if the query needs it, else None.
-        measured: whether the sorted bytes are counted.
+        metadata: the document metadata that the query needs, or None.
+        measured: whether to count the sorted bytes.
     """
 
     child: Plan
@@ -319,7 +319,7 @@ class Sort(Plan):
     source: Measured | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         documents = self.child.open(scope)
         if self.metadata is not None:
             documents = with_metadata(self.child, documents, self.metadata)
@@ -345,7 +345,7 @@ class Sort(Plan):
 
 
 def with_metadata(plan: Plan, documents: Documents, metadata: Metadata) -> Documents:
-    """Return the documents of a plan other than a sort. Reading a document sets its metadata.
+    """Return the documents of a plan that is not a sort. Reading a document sets its metadata.
 
     Raises:
         CommandError: 238 NotImplemented for `indexKey` with a multikey index, or `geoNearPoint`.
@@ -365,7 +365,7 @@ def with_metadata(plan: Plan, documents: Documents, metadata: Metadata) -> Docum
 
 
 def _text_score(plan: Any, documents: Any) -> Callable[[bytes], Any]:
-    """Return a function from a document to its score. A union of scans, which does not add up scores, computes it."""
+    """Return a function from a document to its text score. For a union, whose scans compute no scores, the function computes the score."""
     if not isinstance(plan, Union):
         return lambda document: documents.score
     node = next(child.node for child in plan.children if hasattr(child, "node"))
@@ -373,7 +373,7 @@ def _text_score(plan: Any, documents: Any) -> Callable[[bytes], Any]:
 
 
 def index_key(plan: IndexedScan) -> Callable[[bytes], dict[str, Any]]:
-    """Return a function from a document to its key in the index that a plan reads. The plan reads documents then.
+    """Return a function from a document to its key in the index that a plan scans. The plan is changed to read documents.
 
     Raises:
         CommandError: 238 NotImplemented for a multikey index.

@@ -1,11 +1,11 @@
-"""The plan cache: the plans of queries that several indexes could serve, by plan cache shape.
+"""The plan cache. It maps plan cache shapes to plans, for queries that several indexes could serve.
 
 https://www.mongodb.com/docs/manual/core/query-plans/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/planCacheStats/
 
-The planner chooses by rules, which takes less time than a look into a cache. So nothing is read from here; the entries are what
-`$planCacheStats` shows. As in MongoDB, an entry becomes active when its shape runs again, and the entries of a collection end with a
-change of its indexes, which replaces the collection.
+The planner chooses by rules, which is faster than a cache lookup. So the planner never reads the cache; its entries are only shown by
+`$planCacheStats`. As in MongoDB, an entry becomes active when a query of its shape runs again. A change of a collection's indexes discards
+the collection's entries, because it replaces the collection object.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from secantus_server.query.index_filters import listed_indexes, query_shape
 from secantus_server.query.plan import Plan
 from secantus_server.query.shapes import shape_hash
 
-# The most entries of a collection; the oldest ones are dropped.
+# Upper bound on the entries of a collection; the oldest entries are dropped.
 MAX_ENTRIES = 200
-# A larger query gets no entry, since the entry would keep the query in memory.
+# Larger queries are not cached, because the entry would keep the query in memory.
 MAX_QUERY_BYTES = 100_000
 
 
 @dataclass
 class CachedPlan:
-    """One entry.
+    """One entry of the plan cache.
 
     Arguments:
         shown: the entry as `$planCacheStats` shows it, without `isActive` and `host`.
-        is_active: whether the shape has run again.
+        is_active: whether a query of the shape has run again.
     """
 
     shown: dict[str, Any]
@@ -43,7 +43,7 @@ class CachedPlan:
 
 
 def cache_plan(collection: Collection, query: CanonicalQuery, plan: Plan) -> None:
-    """Note that a query is about to run with a plan that was chosen from several."""
+    """Enter or activate the plan of a query that is about to run. The plan was chosen from several."""
     shape = query_shape(query)
     cached = collection.cached_plans
     known = cached.get(shape)
@@ -60,7 +60,7 @@ def cache_plan(collection: Collection, query: CanonicalQuery, plan: Plan) -> Non
     cached[shape] = CachedPlan(
         {
             **plan_cache_keys(collection.namespace, query, planned),
-            # No trial was run.
+            # Zero, because the planner runs no trials.
             "works": Int64(0),
             "timeOfCreation": query.context.now,
             "createdFromQuery": created_from,
@@ -92,7 +92,7 @@ def _created_from(query: CanonicalQuery) -> dict[str, Any]:
 
 
 def plan_cache_keys(namespace: str, query: CanonicalQuery, planned: dict[str, Any]) -> dict[str, str]:
-    """Return the hashes of a query's plan cache shape and of its entry.
+    """Return the hashes of a query's plan cache shape and of its cache entry.
 
     Arguments:
         namespace: the full name of the collection.

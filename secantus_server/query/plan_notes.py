@@ -1,6 +1,6 @@
-"""The plans that one command executes and what they examine, for serverStatus, the profiler, the log and the command log.
+"""Records the plans that a command executes and counts what they examine, for serverStatus, the profiler, the log and the command log.
 
-A parse context carries `Operation.note_plan`, so that each query of the command, also inside a pipeline, notes its plan.
+The parse context contains `Operation.note_plan`, so that every query of the command notes its plan, including queries in pipelines.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from secantus_server.query.wildcard import WildcardScan
 #: The name of a scan in explain, and the key pattern of its index or None.
 ScanName = tuple[str, dict[str, Any] | None]
 
-# A pipeline may run a sub-pipeline per document. The totals of finished plans replace the plans once there are this many.
+# A pipeline may run a sub-pipeline per document. Above this number of plans, finished plans are replaced by their totals.
 MOST_PLANS = 64
 
 
-#: What plans have examined so far: the index keys; the documents; the documents examined by scans of a whole collection with a filter
-#: that an index could serve; those of them that did not match; the documents sorted in memory because no index has their order.
+#: The counts of what plans have examined so far:
+#: - index keys
+#: - documents
+#: - documents read by scans of a whole collection with a filter, which an index could serve
+#: - documents of these scans that did not match
+#: - documents sorted in memory because no index has their order
 Examined = tuple[int, int, int, int, int]
 
 NONE_EXAMINED: Examined = (0, 0, 0, 0, 0)
@@ -34,28 +38,28 @@ _WHOLE_SCAN: tuple[ScanName, ...] = (("COLLSCAN", None),)
 
 
 def added(one: Examined, other: Examined) -> Examined:
-    """Return the sum."""
+    """Return the sum of two counts."""
     return one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3], one[4] + other[4]
 
 
 def subtracted(one: Examined, other: Examined) -> Examined:
-    """Return the difference."""
+    """Return the difference between two counts."""
     return one[0] - other[0], one[1] - other[1], one[2] - other[2], one[3] - other[3], one[4] - other[4]
 
 
 class _Further:
-    """The notes on the plans after the first one, and on earlier commands of their cursor."""
+    """Notes on all plans after the first one, and on the earlier commands of the same cursor."""
 
     def __init__(self) -> None:
-        #: The plans after the first one that may not have read everything.
+        #: The plans after the first one that may not be finished.
         self.plans: list[Any] = []
-        #: The totals and the scans of the plans that have read everything.
+        #: The totals and the scans of the finished plans.
         self.seen = NONE_EXAMINED
         self.stages: dict[str, ScanName] = {}
-        #: What the plans had examined when the present command began, and whether the first plan was noted before.
+        #: The counts when the current command began, and whether the first plan was noted by an earlier command.
         self.before = NONE_EXAMINED
         self.resumed = False
-        #: The whole scans, tailing scans and sorts of the plans that the present command has begun.
+        #: The numbers of whole scans, tailing scans and sorts that the current command started.
         self.begun = (0, 0, 0)
 
     def fold(self) -> None:
@@ -69,15 +73,15 @@ class _Further:
 
 
 class PlanNotes:
-    """The plans of one command.
+    """Notes on the plans of one command.
 
-    Every command with a plan creates notes, so most of the work is deferred until the result is requested.
+    Every command with a plan creates an instance, so most of the work is deferred until the result is requested.
 
     Attributes:
         first: the first plan, or None.
-        query: its canonical query, or None.
+        query: the canonical query of the first plan, or None.
 
-    Threads: only the thread of the command adds plans; a cursor's next command continues after the one before has ended.
+    Threads: only the thread of the command adds plans. A cursor's next command only continues the notes after the previous one has ended.
     """
 
     __slots__ = ("_further", "first", "query")
@@ -104,7 +108,7 @@ class PlanNotes:
         return self._further
 
     def count(self, usage: Any) -> None:
-        """Add what the present command has examined to the usage of its connection (`dispatch.usage.Usage`)."""
+        """Add the current command's counts to the usage of its connection (`dispatch.usage.Usage`)."""
         first = self.first
         if self._further is None and type(first) is IndexedScan:
             scan = first.scan
@@ -124,20 +128,20 @@ class PlanNotes:
         usage.sorts += sorts
 
     def resume(self) -> None:
-        """Begin the next command on the cursor of the plans."""
+        """Start counting for the next command of the cursor."""
         further = self._further_plans()
         further.before = self.result()[0]
         further.begun, further.resumed = (0, 0, 0), True
 
     @property
     def sorts(self) -> bool:
-        """Whether one of the plans sorts in memory."""
+        """Whether any of the plans sorts in memory."""
         plans = [self.first, *([] if self._further is None else self._further.plans)]
         return any(_sorts(plan) for plan in plans)
 
     @property
     def latest(self) -> Examined:
-        """What the present command has examined."""
+        """The counts of the current command."""
         total = self.result()[0]
         return total if self._further is None or self._further.before is NONE_EXAMINED else subtracted(total, self._further.before)
 
@@ -147,7 +151,7 @@ class PlanNotes:
         return self.result()[1]
 
     def result(self) -> tuple[Examined, tuple[ScanName, ...]]:
-        """Return what the plans have examined so far, and the distinct scans among them."""
+        """Return the counts of all plans so far, and their distinct scans."""
         further = self._further
         if further is None or not (further.plans or further.stages):
             return _result_of(self.first)
@@ -167,7 +171,7 @@ def _sorts(plan: Any) -> bool:
 
 
 def _begun(plan: Any) -> tuple[int, int, int]:
-    """Return the whole scans, the tailing ones among them, and the sorts in memory of a plan."""
+    """Return the numbers of a plan's whole scans, of the tailing scans among them, and of its sorts in memory."""
     sorts = isinstance(plan, Sort)
     scan = plan.child if sorts else plan
     if type(scan) is CollectionScan:
@@ -180,7 +184,7 @@ def _sum(one: tuple[int, int, int], other: tuple[int, int, int]) -> tuple[int, i
 
 
 def _result_of(plan: Any) -> tuple[Examined, tuple[ScanName, ...]]:
-    """Return the result of a single plan, the path of most commands: it costs about 2 us less than the general one."""
+    """Return the result of a single plan. Most commands take this path, which is about 2 us faster than the general one."""
     if plan is None:
         return NONE_EXAMINED, ()
     if type(plan) is MeasuredLookup:
@@ -201,7 +205,7 @@ def _note_stages(stages: dict[str, ScanName], plan: Any) -> None:
 
 
 def is_finished(plan: Any) -> bool:
-    """Return whether a plan has read everything that it will read."""
+    """Return whether a plan will read nothing more."""
     if type(plan) is MeasuredLookup:
         return True
     if type(plan) is ContestedSort:
@@ -212,13 +216,13 @@ def is_finished(plan: Any) -> bool:
 
 
 def measure(plan: Any) -> Examined:
-    """Return what a plan has examined so far."""
+    """Return the counts of a plan so far."""
     if type(plan) is MeasuredLookup:
         return plan.found, plan.found, 0, 0, 0
     if type(plan) is RepeatedLookup:
         return plan.keys_examined, plan.docs_examined, 0, 0, 0
     if type(plan) is ContestedSort:
-        # A rival plan that was tried and rejected has examined keys, too.
+        # A rival plan that was tried and rejected has also examined keys.
         tried = NONE_EXAMINED if plan.rival is None else measure(plan.rival)
         return added(tried, _scanned(plan.child, sorts=not plan.gave_way))
     sorts = type(plan) is Sort
@@ -248,7 +252,7 @@ def _scanned(plan: Any, *, sorts: bool) -> Examined:
 
 
 def scans_of(plan: Any) -> Iterator[ScanName]:
-    """Yield the name and the index of each scan of a plan, none for a plan that was not executed."""
+    """Yield the stage name and the index key pattern of each scan of a plan; yield nothing for a plan that was not executed."""
     plan = plan.chosen if type(plan) is ContestedSort else plan
     plan = plan.child if isinstance(plan, Sort) else plan
     kind = type(plan)

@@ -1,8 +1,8 @@
-"""The planner: it chooses between the indexes and a collection scan.
+"""The planner, which chooses between the indexes and a collection scan.
 
-The choice follows rules (see `Candidate.score`); only a sort with a limit competes with an index in its order (see `contested`). Two
-invariants keep the result correct whatever is chosen: bounds never exclude a match, and unless they are exact, the filter is applied to
-the documents.
+The choice follows rules (see `Candidate.score`). Only a sort with a limit competes at run time with an index in sort order (see
+`contested`). Two invariants make the result independent of the choice: bounds never exclude a match, and the filter is applied to the
+documents unless the bounds are exact.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
         collection: the collection, or None if it does not exist.
 
     Raises:
-        CommandError: 2 BadValue, the hint names no index; 291 NoQueryExecutionPlans, no index can serve the query.
+        CommandError: 2 BadValue if the hint names no index, 291 NoQueryExecutionPlans if no index can serve the query.
     """
     plan = _plan(collection, query)
     note = query.context.note_plan
@@ -63,7 +63,7 @@ def _plan(collection: Collection | None, query: CanonicalQuery) -> Plan:
 
 
 def _special_node(match: Any) -> Any:
-    """Return the conjunct of a filter that is a `$near` or contains a `$text`, or None."""
+    """Return the first conjunct of a filter that is a `$near` or contains a `$text`, or None."""
     for node in conjuncts(match):
         kind = type(node)
         if kind is GeoNear or kind is TextMatch or (kind is Or and has_text_search(node)):
@@ -72,7 +72,7 @@ def _special_node(match: Any) -> Any:
 
 
 def _by_text(collection: Collection, query: CanonicalQuery) -> Plan:
-    """Return the plan of a filter with a `$text`, which only its index can serve.
+    """Return the plan of a filter with a `$text`, which only the text index can serve.
 
     Raises:
         CommandError: 2 BadValue for a hint or the natural order, 291 NoQueryExecutionPlans.
@@ -110,7 +110,7 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
 
 
 def _contested(collection: Collection, query: CanonicalQuery, plan: Plan, candidates: list[Candidate]) -> Plan:
-    """Return the plan of a query with a limit, which gives way to the best candidate with the order of its sort, if there is one."""
+    """Return the plan as a contested sort if a candidate provides the sort order; the best such candidate is the rival."""
     ordered = [candidate for candidate in candidates if candidate.sorts]
     if not ordered:
         return plan
@@ -119,7 +119,7 @@ def _contested(collection: Collection, query: CanonicalQuery, plan: Plan, candid
 
 
 def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Plan]:
-    """Return the plans that `plan_query` rejected, the best first."""
+    """Return the plans that `plan_query` rejected, best first."""
     chosen = query.hint or query.natural or query.tailing or query.min or query.max or _special_node(query.match) is not None
     if collection is None or chosen or type(query.match) is AlwaysFalse:
         return []
@@ -193,17 +193,17 @@ def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) 
 
 
 def _fetching(plan: IndexedScan, query: CanonicalQuery) -> IndexedScan:
-    """Make a covered plan read documents if the sort needs a field that its index does not have."""
+    """Make a covered plan read documents if the sort needs a field that is not in the index."""
     if query.sort is not None and not {path for path, _ in query.sort.parts} <= {path for path, _ in plan.index.parts}:
         plan.covered = False
     return plan
 
 
 def _union(collection: Collection, query: CanonicalQuery, usable: list[Index], instead: Candidate | None) -> Union | None:
-    """Return a union of index scans if the filter, or a conjunct of it, is an `$or` with an index for every branch, else None.
+    """Return a union of index scans for an `$or` among the filter's conjuncts whose branches all have an index, else None.
 
     Arguments:
-        instead: the best candidate otherwise, a loose one, or None. If there is one, no branch may be loose.
+        instead: the best candidate for a plan without the union, which is loose, or None. If given, no branch of the union may be loose.
     """
     for node in conjuncts(query.match):
         if type(node) is Or:

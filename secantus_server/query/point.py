@@ -1,6 +1,6 @@
-"""Point lookups: at most one document, found by its key in a unique index.
+"""Point lookups, which find at most one document by its key in a unique index.
 
-They need no planner. explain shows them as express plans (see `query.express`).
+Point lookups need no planner. explain shows them as express plans (see `query.express`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from secantus_server.storage import RecoveryUnit
 
 
 class PointLookup(Source):
-    """The document under one key of a unique index.
+    """A lookup of the document with a given key in a unique index.
 
     Arguments:
-        key: the key string of all the index's fields.
+        key: the key string of all fields of the index.
     """
 
     is_lookup = True
@@ -40,12 +40,12 @@ class PointLookup(Source):
         return find_by_key(unit, self.index, self.key, self.collection.ident)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         return PointDocuments(self, scope)
 
 
 class MeasuredLookup(PointLookup):
-    """A point lookup that counts the documents that it has found."""
+    """A point lookup that counts the documents it has found."""
 
     def __init__(self, lookup: PointLookup) -> None:
         self.collection = lookup.collection
@@ -61,7 +61,7 @@ class MeasuredLookup(PointLookup):
 
 
 class PointDocuments(Iterator[bytes]):
-    """The document of a point lookup, read on first use in the scope's current transaction."""
+    """An iterator over the document of a point lookup. It reads on first use, in the scope's current transaction."""
 
     def __init__(self, lookup: PointLookup, scope: ReadScope) -> None:
         self.record_id = 0
@@ -82,7 +82,7 @@ class PointDocuments(Iterator[bytes]):
 
 
 def point_lookup(collection: Collection | None, query: PointQuery) -> PointLookup | None:
-    """Return the lookup that answers a query, or None if no index can."""
+    """Return the lookup that answers a query, or None if no index is suitable."""
     if collection is None or query.return_key:
         return None
     index = point_index(collection, query.path)
@@ -90,10 +90,10 @@ def point_lookup(collection: Collection | None, query: PointQuery) -> PointLooku
 
 
 def value_lookup(collection: Collection, path: str, value: Any, collation: Collation | None) -> PointLookup | None:
-    """Return the lookup of the document that has a value at a path, or None if no unique index can find it by the value's key.
+    """Return the lookup of the document with a value at a path, or None if no unique index can find the document by one key.
 
     Arguments:
-        value: of any type; null and arrays have other keys too.
+        value: a value of any type. The result is None for null and arrays, because documents with several keys could match.
         collation: the collation of the comparison.
     """
     if value is None or type(value) is list:
@@ -108,7 +108,7 @@ def value_lookup(collection: Collection, path: str, value: Any, collation: Colla
 
 
 def point_index(collection: Collection, path: str) -> Index | None:
-    """Return the unique index that has at most one entry for a value at a path, or None."""
+    """Return a unique index with at most one entry per value at a path, or None."""
     for index in collection.indexes:
         if index.point_path == path and not index.hidden:
             return index
@@ -116,7 +116,7 @@ def point_index(collection: Collection, path: str) -> Index | None:
 
 
 def id_lookup(collection: Collection, value: Any) -> PointLookup:
-    """Return the lookup of an `_id`, of any type, under the collation of the collection."""
+    """Return the lookup of an `_id` of any type, with the collection's collation."""
     index = collection.id_index
     assert index is not None, "a collection with documents has an index on _id"
     assert index.generator is not None, "the index on _id stores entries"

@@ -1,4 +1,4 @@
-"""Predicates: the nodes of a match expression as intervals of an index field's key strings."""
+"""Translates the nodes of a match expression to predicates, which are intervals of an index field's key strings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STRING_RANK = 50
 _REGEX_SPECIAL = frozenset("^$.|?*+()[]{}\\")
 _NULL_KEY = key_string(None)
 
-# The intervals of a predicate and, by position, its other fields: exact, exact_alone, selective.
+# The first fields of a Predicate after `path`: intervals, exact, and possibly exact_alone and selective.
 Bounds = tuple[list[FieldInterval], bool] | tuple[list[FieldInterval], bool, bool, bool]
 
 
@@ -30,12 +30,12 @@ class Predicate(NamedTuple):
     """The bounds of one node on one path.
 
     Arguments:
-        intervals: ascending and disjoint; no document outside them matches.
-        exact: whether every document inside them matches.
-        exact_alone: the same for an index that is not multikey.
-        selective: whether they are likely to exclude most documents.
-        escapes: whether a document may match although its key in a multikey index is outside: `{"a.b": {$ne: null}}` matches `{a: []}`,
-            which has no value there and the key null.
+        intervals: ascending and disjoint intervals; no document outside the intervals matches (but see `escapes`).
+        exact: whether every document inside the intervals matches.
+        exact_alone: whether `exact` is true for an index that is not multikey.
+        selective: whether the intervals are likely to exclude most documents.
+        escapes: whether a document may match although its key in a multikey index is outside the intervals. For example,
+            `{"a.b": {$ne: null}}` matches `{a: []}`, which has no value at the path and therefore the key null.
     """
 
     path: str
@@ -47,7 +47,7 @@ class Predicate(NamedTuple):
 
     @property
     def demands_value(self) -> bool:
-        """Whether a document without the path cannot match: an index stores null for an absent field."""
+        """Whether only documents with the path can match. An index stores null for an absent field, so the intervals must exclude null."""
         return not self.escapes and not _has_null(self.intervals)
 
 
@@ -62,7 +62,7 @@ def _contains_null(interval: FieldInterval) -> bool:
 
 
 def conjuncts(match: Any) -> list[Any]:
-    """Return the conjuncts of a match expression; None has none."""
+    """Return the conjuncts of a match expression; an empty list for None."""
     if match is None:
         return []
     if type(match) is And:
@@ -91,7 +91,7 @@ def predicate_of(node: Any, collation: Collation | None) -> Predicate | None:
     if not has_index_component(path):
         predicate = Predicate(path, *found)
         return predicate._replace(escapes=True) if escapes else predicate
-    # `a.0` is an element of an array and also the field "0" of its documents, so that one document has several values there.
+    # `a.0` may be an element of an array and also the field "0" of an array's documents, so one document may have several values there.
     predicate = Predicate(path, found[0], False, escapes=escapes)
     return predicate if predicate.demands_value else None
 
@@ -112,7 +112,10 @@ def _intervals(node: Any, collation: Collation | None) -> Bounds | None:
 
 
 def _negation(child: Any, collation: Collation | None) -> Bounds | None:
-    """Return the complement of the child's keys. It is exact only if the index is not multikey: one of several keys may be outside."""
+    """Return the complement of the child's intervals.
+
+    The complement is only exact for an index that is not multikey: one of several keys may be in the complement although another is not.
+    """
     if type(child) is Exists:
         return [point(None, collation)], False
     if type(child) not in (Comparison, In):
@@ -150,7 +153,10 @@ def _equality(operand: Any, collation: Collation | None) -> Bounds | None:
 
 
 def _array_points(operand: list[Any], collation: Collation | None) -> list[FieldInterval]:
-    """Return the points of an array operand. An index has keys of its elements and, if it is nested in an array, of the array itself."""
+    """Return the points of an array operand.
+
+    An index has keys of the elements of an array. If the array is nested in another array, the index has a key of the array itself.
+    """
     first = operand[0] if operand else UNDEFINED
     return union_of([point(operand, collation), point(first, collation)])
 
@@ -173,7 +179,7 @@ def _membership(node: Any, collation: Collation | None) -> Bounds | None:
 
 
 def _elements(node: Any, collation: Collation | None) -> Bounds | None:
-    """Return the intersection of an `$elemMatch`'s conditions. It is not exact, because an index also has keys of values outside arrays."""
+    """Return the intersection of an `$elemMatch`'s conditions. It is inexact, because an index also has keys of values outside arrays."""
     found: list[FieldInterval] | None = None
     for child in node.children:
         own = _intervals(child, collation) if type(child) in (Comparison, In, RegexMatch) else None
@@ -206,7 +212,7 @@ def _ends(low: Any, high: Any) -> FieldInterval:
     return FieldInterval(key_string(low), True, key_string(high), True, End(low), End(high))
 
 
-# The ends of the type brackets that have a least and a greatest value; no range matches NaN.
+# The type brackets that have a least and a greatest value. NaN is outside, because no range matches NaN.
 _ENDS = {
     canonical_type(low): _ends(low, high)
     for low, high in [
@@ -220,7 +226,7 @@ _ENDS = {
 
 
 def _prefix(pattern: str, options: str) -> Bounds:
-    """Return the interval of strings with the regular expression's literal prefix, and the point of the regular expression itself."""
+    """Return the interval of strings with the regular expression's literal prefix, and the point of the regular expression as a value."""
     literal = _literal_prefix(pattern, options)
     itself = point(Regex(pattern, options), None)
     if not literal:
@@ -232,7 +238,7 @@ def _prefix(pattern: str, options: str) -> Bounds:
 
 
 def _literal_prefix(pattern: str, options: str) -> str:
-    """Return the literal prefix of all strings that match, which may be empty."""
+    """Return the literal prefix that all matching strings have in common, which may be empty."""
     if not pattern.startswith("^") or "|" in pattern or set(options) & set("imx"):
         return ""
     literal = ""
@@ -246,6 +252,6 @@ def _literal_prefix(pattern: str, options: str) -> str:
 
 
 def _following(literal: str) -> str:
-    """Return the upper bound of a prefix for explain: its last character is replaced by the next one, if there is one."""
+    """Return explain's upper bound for strings with a prefix. The last character is replaced by the next code point if one exists."""
     last = ord(literal[-1]) + 1
     return literal if last > 0x10FFFF or 0xD800 <= last < 0xE000 else literal[:-1] + chr(last)

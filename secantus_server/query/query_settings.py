@@ -1,4 +1,4 @@
-"""Query settings: the indexes that queries of a shape may use, or the rejection of such queries.
+"""Query settings, which restrict the indexes that queries of a shape may use, or reject such queries.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -20,8 +20,8 @@ class QuerySettings:
 
     Arguments:
         hash: the hash of the shape.
-        settings: as `$querySettings` shows them.
-        representative: the command that the shape was taken from; None if only the hash is known.
+        settings: the settings in the form that `$querySettings` shows.
+        representative: the command from which the shape was taken; None if only the hash is known.
     """
 
     hash: str
@@ -29,12 +29,12 @@ class QuerySettings:
     representative: dict[str, Any] | None = None
 
     def allowed_indexes(self) -> dict[str, list[Any]]:
-        """Return the names and key patterns of the indexes that queries may use, by namespace."""
+        """Return the names and key patterns of the allowed indexes, by namespace."""
         hints = self.settings.get("indexHints", [])
         return {f"{hint['ns']['db']}.{hint['ns']['coll']}": hint["allowedIndexes"] for hint in hints}
 
     def check(self) -> None:
-        """Raise if the queries of the shape are rejected.
+        """Raise an error if queries of the shape are rejected.
 
         Raises:
             CommandError: 411 QueryRejectedBySettings.
@@ -46,7 +46,7 @@ class QuerySettings:
         """Return the document of `$querySettings`.
 
         Arguments:
-            debug: whether it contains the query shape.
+            debug: whether to include the query shape.
         """
         document: dict[str, Any] = {"queryShapeHash": self.hash, "settings": self.settings}
         if self.representative is not None:
@@ -60,14 +60,14 @@ def settings_of(known: dict[str, QuerySettings], db: str, name: str, body: dict[
     """Return the settings of a command's query shape, or None.
 
     Arguments:
-        known: the settings by the hash of their shape.
+        known: all settings, by the hash of their shape.
         name: the command's name.
     """
     return known.get(query_shape_hash(db, name, body)) if known and name in SHAPED else None
 
 
 def _debug_shape(representative: dict[str, Any]) -> dict[str, Any]:
-    """Return a representative query with the types of its constants in their place."""
+    """Return a representative query in which the constants are replaced by their types."""
     name = next(iter(representative))
     shape = {"cmdNs": {"db": representative["$db"], "coll": representative[name]}, "command": name}
     return shape | {field: _types(value) for field, value in representative.items() if field not in (name, "$db")}

@@ -1,9 +1,9 @@
-"""The query shapes of find, distinct and aggregate: what query settings refer to.
+"""The query shapes of find, distinct and aggregate, to which query settings refer.
 
 https://www.mongodb.com/docs/manual/core/query-shapes/
 
-A shape has the command's namespace, fields, operators and options, but not its constants. Stages of a pipeline keep the names of
-collections and fields. The hash differs from MongoDB's; hashes are only useful to test two shapes for equality.
+A shape contains the command's namespace, fields, operators and options, but not its constants. The shape of a pipeline keeps the names of
+collections and fields. The hash of a shape differs from MongoDB's; it is only useful to test two shapes for equality.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from secantus_server.bson.values import is_number
 from secantus_server.query.shapes import expression_shape, filter_shape, projection_shape, shape_hash, shape_of
 
-#: The commands that have a query shape, with the field of their filter.
+#: The commands that have a query shape, with the field that contains the filter or the pipeline.
 SHAPED = {"find": "filter", "distinct": "query", "aggregate": "pipeline"}
 
-# Arguments that are not part of a shape: those of every command, and those that only concern the cursor or the plan.
+# Arguments that are not part of a shape: generic arguments of all commands, and arguments that only affect the cursor or the plan.
 _APART = frozenset(
     """
     batchSize comment cursor explain hint maxTimeMS readConcern writeConcern lsid txnNumber autocommit startTransaction apiVersion apiStrict
@@ -36,9 +36,9 @@ def query_shape_hash(db: str, name: str, body: dict[str, Any]) -> str:
     """Return the hash of a command's query shape.
 
     Arguments:
-        db: its database.
-        name: the name of a command in `SHAPED`, or of another that explain shows the hash of.
-        body: its document, which is valid.
+        db: the command's database.
+        name: the name of a command in `SHAPED`, or of another command for which explain shows the hash.
+        body: the command document, which must be valid.
     """
     shape: dict[str, Any] = {}
     for field, value in body.items():

@@ -1,9 +1,10 @@
-"""The shapes of queries, which are the queries without their values, and the hashes of shapes that explain shows.
+"""Shapes of queries, which are queries without their values, and the hashes of shapes that explain shows.
 
 https://www.mongodb.com/docs/manual/reference/glossary/#std-term-plan-cache-query-shape
 
-Queries of one plan cache shape share a cached plan: neither the order of conditions nor the operators in `$expr` matter. A query shape,
-which query settings and statistics refer to, keeps the order and the types of values, but not the number of values in `$in`.
+There are two kinds of shape. Queries of one plan cache shape share a cached plan; this shape ignores the order of conditions and the
+contents of `$expr`. Query settings and statistics refer to the query shape, which keeps the order of conditions and the types of values,
+but ignores the number of values in `$in`.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ def filter_shape(filter: dict[str, Any], *, cached: bool) -> list[Any]:
     """Return the shape of a filter.
 
     Arguments:
-        filter: as the user wrote it; it is valid.
-        cached: whether it is for the plan cache.
+        filter: a valid filter in the form that the user wrote.
+        cached: whether to return the plan cache shape instead of the query shape.
     """
     return _ordered(_conjuncts(filter, cached), cached)
 
 
 def projection_shape(projection: dict[str, Any] | None, *, cached: bool) -> list[Any] | None:
-    """Return the shape of a find's projection; None without one."""
+    """Return the shape of a find's projection, or None without a projection."""
     if not projection:
         return None
     return _ordered([[path, _projected(value, cached)] for path, value in projection.items()], cached)
@@ -109,11 +110,14 @@ def _operand(name: str, operand: Any, cached: bool) -> Any:
 
 
 def _literal(value: Any, cached: bool) -> Any:
-    """Return the shape of a constant: for the plan cache, whether it is null, a document or an array; otherwise its type."""
+    """Return the shape of a constant.
+
+    The plan cache shape only distinguishes null, documents, arrays and other values. The query shape is the constant's type.
+    """
     if cached:
         return type_name(value) if value is None or type(value) in (dict, list) else "value"
     if type(value) is list:
-        # Nested shapes are hashed: text that is quoted again at each level would grow exponentially with the depth.
+        # Nested shapes are hashed, because text that is quoted again at each level would grow exponentially with the depth.
         return ["array", *sorted({shape_hash(_literal(item, cached)) for item in value})]
     if type(value) is dict:
         return {name: _literal(inner, cached) for name, inner in value.items()}

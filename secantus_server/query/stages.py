@@ -1,4 +1,4 @@
-"""The stages of a plan as explain shows them, before and after execution.
+"""The stages of a plan in explain's format, before and after execution.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """
@@ -15,10 +15,10 @@ from secantus_server.query.bounds import IndexBounds
 
 @dataclass
 class PlanStage:
-    """One stage.
+    """One stage of a plan in explain's format.
 
     Arguments:
-        name: such as `IXSCAN`.
+        name: the stage's name, such as `IXSCAN`.
         filter: the filter as a document, or None.
         shape: the fields that are known before execution.
         returned: the number of documents or entries returned; None before execution.
@@ -26,7 +26,7 @@ class PlanStage:
         counts: further counters.
         inputs: the stages below.
         brief: whether the execution statistics are only `counts` and `nReturned`.
-        rejected: the rejected plans, of a plan's top stage.
+        rejected: the rejected plans; only set in a plan's top stage.
     """
 
     name: str
@@ -40,11 +40,11 @@ class PlanStage:
     rejected: list[PlanStage] = field(default_factory=list)
 
     def planned(self) -> dict[str, Any]:
-        """Return the stage as in `winningPlan`."""
+        """Return the stage in the format of `winningPlan`."""
         return {**self._head(), **self.shape, **self._below([below.planned() for below in self.inputs])}
 
     def executed(self) -> dict[str, Any]:
-        """Return the stage as in `executionStages`."""
+        """Return the stage in the format of `executionStages`."""
         returned = self.returned or 0
         below = self._below([below.executed() for below in self.inputs])
         if self.brief:
@@ -105,12 +105,12 @@ def stage(
 
 
 def index_shape(index: Index, bounds: IndexBounds, reverse: bool) -> dict[str, Any]:
-    """Return the fields of an IXSCAN."""
+    """Return the fields of an IXSCAN stage."""
     return {**_index_flags(index), "direction": "backward" if reverse else "forward", "indexBounds": bounds.explain(reverse)}
 
 
 def count_shape(index: Index, bounds: IndexBounds) -> dict[str, Any]:
-    """Return the fields of a COUNT_SCAN stage; explain shows its bounds as a start key and an end key."""
+    """Return the fields of a COUNT_SCAN stage, which shows the bounds as a start key and an end key."""
     return {**_index_flags(index), "indexBounds": bounds.explain_range()}
 
 

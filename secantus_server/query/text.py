@@ -29,22 +29,22 @@ def text_of(match: Any) -> Any:
 
 
 def has_text_search(match: Any) -> bool:
-    """Return whether a filter has a `$text` anywhere."""
+    """Return whether a filter contains a `$text` at any depth."""
     return any(type(node) is TextMatch or (type(node) is Or and any(map(has_text_search, node.children))) for node in conjuncts(match))
 
 
 @dataclass
 class TextSearchPlan(Plan):
-    """The documents that have one of the terms, by the text index, and satisfy the rest of the filter.
+    """A plan that finds documents with any of the terms by the text index, and applies the rest of the filter.
 
     Arguments:
-        node: the `$text`.
-        prefix: the fields before the text fields with their values.
-        start: the beginning of the keys that have these values.
-        residual: the part of the `$text` that the index does not decide, or None.
+        node: the `$text` node.
+        prefix: the values that the filter requires for the fields before the text fields.
+        start: the start of all keys with these values.
+        residual: the part of the `$text` that the index cannot decide, or None.
         others: the rest of the filter, or None.
-        scored: whether the documents' scores are wanted.
-        seen: the RecordIds that other scans of a union have returned.
+        scored: whether the query needs the documents' scores.
+        seen: the RecordIds that the other scans of a union have already returned, or None outside a union.
     """
 
     collection: Collection
@@ -60,7 +60,7 @@ class TextSearchPlan(Plan):
 
     @property
     def is_loose(self) -> bool:
-        """Whether the plan is likely to read most of the index. Always False."""
+        """Always False: the plan is not likely to read most of the index."""
         return False
 
     @property
@@ -71,19 +71,19 @@ class TextSearchPlan(Plan):
 
     @property
     def intervals(self) -> list[tuple[bytes, bytes]]:
-        """The keys of each term, as [lower, upper)."""
+        """The range of keys of each term, as [lower, upper)."""
         starts = [self.start + term_key(term) for term in self.node.search.terms]
         return [(low, _next(low)) for low in starts]
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         self.index.uses += 1
         if self.scored:
             read = unique_score_and_owner if self.index.unique else score_and_owner
             self.scan = ScoredDocuments(self.index, self.intervals, self.collection, self.match, self.node, read, scope.check)
         else:
             dedupe: Any = self.index.multikey if self.seen is None else self.seen
-            # Backwards, so that the best matches of a single term come first.
+            # Scan backwards, so that the best matches of a single term come first.
             self.scan = IndexScan(self.index, self.intervals[::-1], self.collection.ident, self.match, scope.check, True, dedupe)
             self.scan.collection = self.collection
         documents: Documents = scope.open(self.scan)
@@ -113,7 +113,7 @@ class TextSearchPlan(Plan):
         }
         if self.scan is None:
             return stage("IXSCAN", shape)
-        # The scan counts the keys of all terms together.
+        # The scan only has one count for the keys of all terms; show it for the first term.
         examined = self.scan.keys_examined if number == 0 else 0
         counts = {"keysExamined": examined, "seeks": 1, "dupsTested": examined, "dupsDropped": self.scan.duplicates if number == 0 else 0}
         return stage("IXSCAN", shape, returned=examined, works=examined, counts=counts)
@@ -150,11 +150,12 @@ def plan_text(collection: Collection, query: CanonicalQuery, node: Any) -> TextS
     """Return the plan of a filter that has a `$text` among its conjuncts.
 
     Arguments:
-        query: `match` is the filter; `context` tells whether scores are wanted.
-        node: the `$text`.
+        query: the query; only its `match` and `context` are used.
+        node: the `$text` node.
 
     Raises:
-        CommandError: 291 NoQueryExecutionPlans, the index is hidden, partial, or has fields before the text that the filter does not fix.
+        CommandError: 291 NoQueryExecutionPlans if the index is hidden, if it is partial and may miss matches, or if the filter does not fix
+            all fields before the text fields.
     """
     index = next((index for index in collection.indexes if index.kind.serves_text), None)
     assert index is not None, "the parser has found the text index"
@@ -171,7 +172,7 @@ def plan_text(collection: Collection, query: CanonicalQuery, node: Any) -> TextS
 
 
 def _prefix(index: Index, others: list[Any], namespace: str) -> tuple[dict[str, Any], bytes]:
-    """Return the values of the fields before the text fields, and their keys."""
+    """Return the values that the filter requires for the fields before the text fields, and the concatenated keys of these values."""
     values: dict[str, Any] = {}
     start = b""
     for path in prefix_of(index.spec):
@@ -185,7 +186,7 @@ def _prefix(index: Index, others: list[Any], namespace: str) -> tuple[dict[str, 
 
 
 def no_text_plan(namespace: str) -> CommandError:
-    """Return the error of a `$text` that the index cannot serve."""
+    """Return the error for a `$text` that the index cannot serve."""
     return CommandError(
         291,
         f"error processing query: ns={namespace}: planner returned error :: caused by :: failed to use text index to satisfy $text query "

@@ -3,9 +3,10 @@
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
 https://www.mongodb.com/docs/manual/reference/index-wildcard-restrictions/
 
-For one path of a query, a wildcard index is an ordinary compound index in which the wildcard is replaced by `$_path` and that path: an
-*expanded* index. Its bounds fix `$_path`. A predicate that any value satisfies also reads the paths below, because a document has no entry
-of its own. A compound index without a predicate for its wildcard is expanded by `$_path` alone, over all paths.
+For one path of a query, a wildcard index acts like an ordinary compound index in which the wildcard is replaced by two fields: `$_path`
+and the path. This is the *expanded* index. Its bounds fix `$_path`. A predicate that any value satisfies, such as `$exists`, also reads the
+paths below, because an embedded document has no entry except those of its fields. If a query has no predicate for the wildcard of a
+compound index, the wildcard is replaced by `$_path` only, which is bounded to all paths.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from secantus_server.query.predicates import Predicate, conjuncts, has_index_com
 from secantus_server.query.stages import PlanStage
 
 PATH = "$_path"
-# The most expanded indexes that a collection keeps; making one takes some 10 us.
+# Upper bound on the expanded indexes that a collection caches; creating one takes about 10 us.
 MAX_EXPANDED = 100
 
 
@@ -43,12 +44,12 @@ class _Expanded(IndexKind):
 
 
 class ExpandedIndex(Index):
-    """A wildcard index for one path.
+    """A wildcard index expanded for one path.
 
     Arguments:
         base: the wildcard index.
         path: the path, or None if the wildcard is not bounded.
-        several: whether a document may have several entries although it has no array there.
+        several: whether a document without arrays may have several entries within the bounds.
     """
 
     def __init__(self, base: Index, path: str | None, several: bool) -> None:
@@ -69,13 +70,13 @@ class ExpandedIndex(Index):
         super().__init__(spec, base.ident, _Expanded(), generator, base.partial_filter, several or bool(self.array_paths))
 
     def values(self, doc: bytes) -> list[Any]:
-        """Return a document's values at the index's paths, None for an absent field."""
+        """Return a document's values at the index's paths. The value of an absent field is None."""
         found = super().values(doc)
         return [self.path if path == PATH else value for (path, _), value in zip(self.parts, found, strict=True)]
 
 
 def _expanded(collection: Collection, base: Index, path: str | None, several: bool) -> ExpandedIndex:
-    """Return the expanded index, which the collection keeps as long as no further path gets arrays."""
+    """Return the expanded index, which is cached in the collection. An array at a new path makes the cached object obsolete."""
     key = (base.ident, path, several, base.multikey, len(base.marks))
     known = collection.expanded_indexes
     found: ExpandedIndex | None = known.get(key)
@@ -109,16 +110,16 @@ class _PathConditions(Conditions):
         return self._used
 
     def is_relevant(self, index: Index, by_path: dict[str, Used]) -> bool:
-        """Return True: only relevant indexes are expanded."""
+        """Return True, because only relevant indexes are expanded."""
         return True
 
 
 def wildcard_candidates(collection: Collection, index: Index, conditions: Conditions, *, forced: bool) -> list[Candidate]:
-    """Return how a wildcard index could serve the query, one candidate for each path, or none.
+    """Return the candidates for a wildcard index, one for each path that it could serve.
 
     Arguments:
         collection: the collection of the index.
-        forced: the index is hinted, so that it is used even if it misses matches of a partial index's filter.
+        forced: whether the index is hinted and therefore used even if it is partial and misses matches.
     """
     collation = parse_collation(index.spec.get("collation"))
     same_collation: bool = collation == conditions.query.context.collation
@@ -139,7 +140,7 @@ def wildcard_candidates(collection: Collection, index: Index, conditions: Condit
 
 
 def _by_path(index: Index, conditions: Conditions, collation: Any, *, same_collation: bool) -> dict[str, Used]:
-    """Return the predicates that the wildcard of the index may serve, by path."""
+    """Return the predicates that the index's wildcard may serve, by path."""
     found: dict[str, Used] = {}
     for node in conditions.nodes:
         inner = type(node) is ElemMatchObject
@@ -149,7 +150,7 @@ def _by_path(index: Index, conditions: Conditions, collation: Any, *, same_colla
                 continue
             if inner:
                 predicate = predicate._replace(path=f"{node.path}.{predicate.path}", exact=False, exact_alone=False)
-            # The fields of an element demand a value there: the element may differ from the one that has the entry.
+            # A predicate inside `$elemMatch` must demand a value: the matching element may differ from the element with the entry.
             demands = predicate.demands_value or demands_any_value(child)
             if predicate.escapes and (inner or _array_paths(index, predicate.path.rpartition(".")[0])):
                 continue
@@ -165,7 +166,10 @@ def _predicate(node: Any, collation: Any) -> Predicate | None:
 
 
 def _inexact(predicate: Predicate, node: Any) -> Predicate:
-    """Return the predicate as not exact if the entries do not decide it: `{}` may also be that of a document without indexed fields."""
+    """Return the predicate, marked as inexact if the index entries cannot decide it.
+
+    The entry of `{}` is ambiguous: a document without indexed fields also has it.
+    """
     if type(node) is Comparison and type(node.operand) is not dict:
         return predicate
     return predicate._replace(exact=False, exact_alone=False)
@@ -174,7 +178,7 @@ def _inexact(predicate: Predicate, node: Any) -> Predicate:
 def _candidate(
     collection: Collection, index: Index, conditions: Conditions, path: str | None, used: Used, plain: dict[str, Used], *, forced: bool
 ) -> Candidate | None:
-    """Return how the index serves the query by one path, or None if it does not contain all matches.
+    """Return the candidate for one path of a wildcard index, or None if the index does not contain all matches.
 
     Arguments:
         path: the path, or None if only the other fields are bounded.
@@ -189,7 +193,7 @@ def _candidate(
         by_path[path] = bounding
     candidate = make_candidate(_expanded(collection, index, path, several), _PathConditions(conditions, by_path), forced=forced)
     if candidate is not None and not several:
-        # An ordinary index would not need a field that fixes the path.
+        # Do not count `$_path`, so that the score is comparable with that of an ordinary index.
         candidate.fixed -= candidate.fixed > list(candidate.index.spec["key"]).index(PATH)
     return candidate
 
@@ -201,7 +205,7 @@ def _paths_below(path: str) -> list[FieldInterval]:
 
 
 def _all_paths() -> list[FieldInterval]:
-    """Return the intervals of all paths, and of the documents without any."""
+    """Return the intervals of all paths, and of the documents without any path."""
     low, high = point("", None), point({}, None)
     return [point(MinKey(), None), FieldInterval(low.low, True, high.low[:1], False, low.low_end, high.low_end)]
 
@@ -211,7 +215,7 @@ class WildcardScan(IndexedScan):
     """A scan of a wildcard index within the bounds of an expanded one."""
 
     def stored(self) -> tuple[Index, list[tuple[bytes, bytes]], list[str]]:
-        """See `IndexedScan.stored`; the entries are before the marks."""
+        """Return the values of `IndexedScan.stored`; the ranges are cut off before the marks, which sort after all entries."""
         index = self.index
         assert isinstance(index, ExpandedIndex), "the planner chose an expanded index"
         intervals = [(low, min(high, MARK)) for low, high in self.bounds.intervals]

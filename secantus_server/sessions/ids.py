@@ -1,4 +1,4 @@
-"""The ids of logical sessions, as the oplog and other collections store them.
+"""The ids of logical sessions, in the forms that the oplog and other collections store.
 
 https://www.mongodb.com/docs/manual/reference/server-sessions/
 """
@@ -30,10 +30,10 @@ def user_digest(user: str, db: str) -> bytes:
 
 
 def session_document(session: bytes) -> dict[str, Any]:
-    """Return a session's id as the oplog and `$listSessions` show it.
+    """Return a session's id in the form that the oplog and `$listSessions` show.
 
     Arguments:
-        session: the bytes of the session's UUID, followed by the digest of its user if it has one.
+        session: the bytes of the session's UUID, followed by the digest of its user if the session has a user.
     """
     return {"id": Binary(session[:UUID_BYTES], 4), "uid": Binary(session[UUID_BYTES:] or NOBODY, 0)}
 

@@ -28,7 +28,7 @@ class NamespaceLocks:
 
     `waiting` contains the ids of the threads that wait for one of these locks.
 
-    Threads: `_changed` guards all attributes, and is notified when a transaction or a change ends. Only lookups in `waiting` do without it.
+    Threads: `_changed` guards all attributes, and is notified when a transaction or a change ends. Only lookups in `waiting` need no lock.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class NamespaceLocks:
         Arguments:
             user: the transaction.
             timeout_s: how long to wait until no change of the namespace waits or runs.
-            check: raises if the waiting operation was killed or timed out.
+            check: raises an error if the waiting operation was killed or timed out.
 
         Returns:
             False if the timeout expired; the use is then not recorded.
@@ -58,7 +58,7 @@ class NamespaceLocks:
         return True
 
     def _await_changes(self, namespace: Namespace, deadline: float, check: Check) -> bool:
-        """Wait until no change of a namespace waits or runs; return False if the deadline passed. The caller holds `_changed`."""
+        """Wait until no change of a namespace waits or runs; return False if the deadline passes first. The caller holds `_changed`."""
         while namespace in self._claims:
             check()
             left = deadline - monotonic()
@@ -79,7 +79,9 @@ class NamespaceLocks:
             self._changed.notify_all()
 
     def try_change(self, namespaces: Collection[Namespace]) -> bool:
-        """Begin a change, to be ended with `end_change`; return False if a transaction uses or another thread changes a namespace.
+        """Begin a change of namespaces, to be ended with `end_change`.
+
+        Return False, without beginning a change, if a transaction uses one of the namespaces or another thread changes it.
 
         A thread may nest its changes.
         """
@@ -100,10 +102,10 @@ class NamespaceLocks:
 
     @contextmanager
     def change(self, namespaces: Iterable[Namespace], check: Check) -> Iterator[None]:
-        """Return a context manager for a change: it waits until no open transaction uses the namespaces, and blocks others from using them.
+        """Change namespaces for a block: wait until no open transaction uses them, and prevent other threads from using them.
 
         Arguments:
-            check: raises if the waiting operation was killed or timed out.
+            check: raises an error if the waiting operation was killed or timed out.
         """
         wanted, me = list(namespaces), get_ident()
         with self._changed:

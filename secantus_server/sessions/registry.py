@@ -1,4 +1,4 @@
-"""The logical sessions known to the server. A session is known from its first use by a command until it ends or expires.
+"""The registry of logical sessions. A session is known from its first use by a command until it ends or expires.
 
 https://www.mongodb.com/docs/manual/reference/server-sessions/
 """
@@ -21,7 +21,7 @@ MAX_SESSIONS = 1_000_000
 class SessionRegistry:
     """The known sessions, with the time of their last use.
 
-    Threads: each method does single dict operations, which are atomic, or works on a copy. `retries` has its own lock.
+    Threads: each method uses single dict operations, which are atomic, or works on a copy. `retries` has its own lock.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -35,7 +35,7 @@ class SessionRegistry:
         """Record a use of a session. Start an unknown session.
 
         Arguments:
-            session: the bytes of its UUID, followed by the digest of its user if it has one.
+            session: the bytes of the session's UUID, followed by the digest of its user if the session has a user.
 
         Raises:
             CommandError: 261 TooManyLogicalSessions.
@@ -48,7 +48,7 @@ class SessionRegistry:
         used[session] = self._clock.now_ms()
 
     def resume(self, writes: dict[bytes, RetryableWrite]) -> None:
-        """Resume the sessions of an earlier process, as far as they have stored retryable writes.
+        """Resume the sessions of an earlier process that have stored retryable writes.
 
         Arguments:
             writes: the newest write of each session.
@@ -58,25 +58,25 @@ class SessionRegistry:
             self.use(session)
 
     def end(self, sessions: Iterable[bytes]) -> None:
-        """End sessions: remove them and their retryable writes, and abort their transactions."""
+        """End sessions. This removes the sessions and their retryable writes, and aborts their transactions."""
         for session in sessions:
             self._last_used_ms.pop(session, None)
             self.retries.forget(session)
             self.transactions.end(session)
 
     def forget_all_but(self, kept: frozenset[bytes]) -> None:
-        """End all sessions except these."""
+        """End all sessions except the given ones."""
         self.end(self.known() - kept)
 
     def expire(self) -> None:
         """End the sessions that have been idle longer than the timeout."""
         limit = self._clock.now_ms() - TIMEOUT_MINUTES * 60_000
         self.end([session for session, used in self._last_used_ms.copy().items() if used < limit])
-        # If another connection ended a session after a command's `use` but before the command's write began, only the write is left.
+        # Also remove writes without a session: another connection may have ended the session after a command's `use` but before its write.
         self.end(self.retries.newest().keys() - self._last_used_ms.keys())
 
     def follow_clock(self, by_ms: int) -> None:
-        """Shift the times of the last uses after a test has moved the clock, so that no session expires because of it."""
+        """Shift the times of the last uses after a test has moved the clock, so that the move makes no session expire."""
         used = self._last_used_ms
         for session, at in used.copy().items():
             if session in used:

@@ -1,6 +1,6 @@
-"""The stored form of the log of retryable writes: one row for each session and group of executed statements.
+"""The stored form of the log of retryable writes, with one row for each session and group of executed statements.
 
-The transaction that executes the statements also writes their row, so the log and the store always agree.
+The transaction that executes statements also writes their row, so the log and the store always agree.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The log of retryable writes: the results of the statements of each session's newest write, in case the client sends them again.
+"""The log of retryable writes. It keeps the results of the statements of each session's newest write, in case the client retries them.
 
-The log is kept in memory. A server with a data directory stores it as well, so that it recognises a retry after a restart: the transaction
-of each statement also writes the statement's row (see `retry_rows`). A session's log is removed when the session ends.
+The log is kept in memory. A server with a data directory also stores the log, so that it recognises a retry after a restart. The
+transaction of each statement then writes the statement's row (see `retry_rows`). A session's log is removed when the session ends.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
@@ -18,12 +18,12 @@ from secantus_server.system._threads import Lock
 
 
 class Executed(NamedTuple):
-    """Statements that were executed.
+    """A group of executed statements.
 
     Arguments:
         kind: "insert", "update", "delete", "findAndModify", or "transaction" for a committed transaction.
         first: the id of the first statement.
-        last: the id of the last one; only inserts have several.
+        last: the id of the last statement. Only inserts have groups of several statements.
         result: the statement's part of the reply, as BSON values.
     """
 
@@ -33,23 +33,24 @@ class Executed(NamedTuple):
     result: Any = None
 
 
-#: The fields of an `Executed`. The log keeps plain tuples, since they are cheaper to create and most writes are never retried.
+#: The fields of an `Executed`. The log keeps plain tuples, because they are cheaper to create and most writes are never retried.
 ExecutedFields = tuple[str, int, int, Any]
 
 
 class RetryableWrite:
-    """A retryable write, or a transaction; a session numbers both in the same sequence.
+    """A retryable write or a transaction. A session numbers both in the same sequence.
 
     Arguments:
         session: the bytes of the session's UUID.
-        number: its `txnNumber`.
-        is_transaction: whether it is a multi-document transaction.
+        number: the `txnNumber`.
+        is_transaction: whether this is a multi-document transaction.
         earlier: the session's previous write, or None.
 
-    `lsid` is the session's id as the oplog shows it. `last_time` and `last_ms` are the cluster time and the wall clock time of its newest
-    commit. `stored` contains the ids of the statements that have a row, of this write and of the session's earlier writes.
+    `lsid` is the session's id in the oplog's form. `last_time` and `last_ms` are the cluster time and the wall clock time of the write's
+    newest commit. `stored` contains the ids of the statements of this and the session's earlier writes that have a row in the store.
 
-    Threads: all writes of a session share `lock`, which guards everything else. A command holds it while it runs as one of these writes.
+    Threads: all writes of a session share `lock`, which guards all other attributes. A command holds the lock while it executes one of
+    these writes.
     """
 
     __slots__ = (
@@ -60,7 +61,7 @@ class RetryableWrite:
         self.session = session
         self.number = number
         self.is_transaction = is_transaction
-        # By the id of the first statement; None instead of an empty dict, which would take memory for each write.
+        # The executed groups by the id of the first statement. None instead of an empty dict, which would take memory for each write.
         self.executed: dict[int, ExecutedFields] | None = None
         self._has_ranges = False
         self.last_time: Timestamp | None = None
@@ -113,7 +114,7 @@ class RetryLog:
             session: the bytes of the session's UUID.
 
         Returns:
-            the session's newest write, whose number is this or a higher one, and whether this call registered it.
+            the session's newest write, whose number is `number` or higher; and whether this call registered it.
         """
         with self._lock:
             newest = self._newest.get(session)
@@ -128,7 +129,7 @@ class RetryLog:
         return None if newest is None else newest.number
 
     def is_committed(self, session: bytes, number: int) -> bool:
-        """Return whether this is the session's newest number and belongs to a committed transaction."""
+        """Return whether the session's newest write has this number and is a committed transaction."""
         newest = self._newest.get(session)
         return newest is not None and newest.number == number and newest.is_transaction and bool(newest.executed)
 
@@ -143,7 +144,7 @@ class RetryLog:
                 self._forgotten.add(session)
 
     def take_forgotten(self) -> set[bytes]:
-        """Return the sessions whose writes were removed since the last call, to remove their stored rows."""
+        """Return the sessions whose writes were removed since the last call, so that the caller can remove the stored rows."""
         with self._lock:
             forgotten, self._forgotten = self._forgotten, set()
         return forgotten - self._newest.keys()
@@ -159,16 +160,16 @@ class RetryLog:
             self._newest.update(writes)
 
     def restore(self, before: Mapping[bytes, RetryableWrite]) -> set[bytes]:
-        """Set the log back to an earlier state, after the store was restored to that state.
+        """Restore the log to an earlier state, after the store was restored to that state.
 
-        The store no longer contains the writes that were made since, so a retry of such a write must run again. Running writes and sessions
-        that have ended since are not changed.
+        The store no longer contains the writes that were made after that state, so a retry of such a write must run again. Running writes
+        are not changed, and sessions that have ended are not recreated.
 
         Arguments:
             before: an earlier result of `newest`.
 
         Returns:
-            the sessions whose newest write has changed.
+            the sessions whose newest write was changed by this call.
         """
         with self._lock:
             changed = {session for session, write in self._newest.items() if before.get(session) is not write and not write.lock.locked()}

@@ -1,4 +1,4 @@
-"""The multi-document transactions of sessions: their states, and the signal that one has ended.
+"""The multi-document transactions of sessions, with their states and the notification that a transaction has ended.
 
 https://www.mongodb.com/docs/manual/core/transactions/
 """
@@ -24,23 +24,23 @@ class State(Enum):
 
 
 class OpenWork(Protocol):
-    """The open part of a transaction, between its first statement and its end."""
+    """The storage transaction of a multi-document transaction, between the first statement and the end."""
 
     def enter(self) -> None:
         """Continue the transaction for a command.
 
         Raises:
-            WriteConflict: if it was rolled back meanwhile.
+            WriteConflict: the transaction was rolled back while no command used it.
         """
 
     def leave(self) -> None:
         """Leave the transaction open after a command."""
 
     def commit(self) -> None:
-        """Commit; called between `enter` and the end."""
+        """Commit the transaction. Called after `enter`."""
 
     def abort(self) -> None:
-        """Roll back; called between `enter` and the end, or while no command uses the transaction."""
+        """Roll the transaction back. Called after `enter`, or while no command uses the transaction."""
 
 
 class SessionTransaction:
@@ -48,14 +48,14 @@ class SessionTransaction:
 
     Arguments:
         session: the bytes of the session's UUID.
-        number: its `txnNumber`.
-        deadline: the time at which it is aborted, in seconds of `Clock.elapsed`.
+        number: the `txnNumber`.
+        deadline: the time at which the transaction is aborted, in seconds of `Clock.elapsed`.
 
-    `operation` is the running operation of its current statement, `last_operation` that of the newest one. `first_operation` has begun the
-    transaction, and `active_s` is the time spent in finished statements. `is_killed` is set before an abort from outside, which the
-    statement that holds the lock then completes.
+    `operation` is the operation of the running statement, or None. `first_operation` and `last_operation` are the operations of the first
+    and the newest statement. `active_s` is the time spent in finished statements. `is_killed` is set before another thread aborts the
+    transaction. If a statement holds the lock at that time, the statement completes the abort.
 
-    Threads: the thread of a command holds `lock` while it uses the transaction; `lock` guards everything but `is_killed`.
+    Threads: the thread of a command holds `lock` while it uses the transaction. `lock` guards all attributes except `is_killed`.
     """
 
     __slots__ = (
@@ -76,13 +76,13 @@ class SessionTransaction:
         self.is_killed = False
 
     def enter(self, operation: Any) -> None:
-        """Note the operation of a statement; the caller holds the lock."""
+        """Record the operation of a statement that begins. The caller holds the lock."""
         self.operation = self.last_operation = operation
         if self.first_operation is None:
             self.first_operation = operation
 
     def leave(self, now: float) -> None:
-        """Note the end of a statement; the caller holds the lock.
+        """Record the end of a statement. The caller holds the lock.
 
         Arguments:
             now: the time on the monotonic clock.
@@ -93,12 +93,12 @@ class SessionTransaction:
 
 
 def aborted_error(number: int) -> CommandError:
-    """Return the error 251 NoSuchTransaction of a command for an aborted transaction."""
+    """Return the error for a command of an aborted transaction, 251 NoSuchTransaction."""
     return CommandError(251, f"Transaction with {{ txnNumber: {number} }} has been aborted.")
 
 
 def committed_transaction(session: bytes, number: int) -> SessionTransaction:
-    """Return a transaction that has been committed."""
+    """Return a transaction object in the state COMMITTED."""
     transaction = SessionTransaction(session, number, 0)
     transaction.state = State.COMMITTED
     return transaction
@@ -107,9 +107,9 @@ def committed_transaction(session: bytes, number: int) -> SessionTransaction:
 class Transactions:
     """The newest transaction of each session.
 
-    `namespaces` are the locks of open transactions on collections.
+    `namespaces` contains the locks of open transactions on collections.
 
-    Threads: single dict operations are atomic. `_ended` guards the numbers and is notified when a transaction ends.
+    Threads: single dict operations are atomic. `_ended` guards the counters and is notified when a transaction ends.
     """
 
     def __init__(self) -> None:
@@ -121,10 +121,10 @@ class Transactions:
         self.namespaces = NamespaceLocks()
 
     def begin(self, transaction: SessionTransaction) -> SessionTransaction | None:
-        """Record a session's new transaction unless the session has an open one.
+        """Record a session's new transaction, unless the session already has an open transaction.
 
         Returns:
-            the open transaction, which prevented it, or None.
+            the open transaction that prevented the recording, or None on success.
         """
         with self._ended:
             found = self._newest.get(transaction.session)
@@ -144,7 +144,7 @@ class Transactions:
         return self._newest.get(session)
 
     def finish(self, transaction: SessionTransaction, state: State) -> None:
-        """Record the end of a transaction and wake the writers that wait for it; the caller holds its lock."""
+        """Record the end of a transaction, and wake the writers that wait for it. The caller holds the transaction's lock."""
         transaction.state = state
         transaction.work = None
         with self._ended:
@@ -157,21 +157,21 @@ class Transactions:
             self._ended.notify_all()
 
     def abort(self, transaction: SessionTransaction, error: CommandError | None) -> None:
-        """Abort a transaction from outside: an idle one is rolled back at once, and a running statement is woken and fails.
+        """Abort a transaction from another thread. If it is idle, it is rolled back at once. A running statement is woken and fails.
 
         Arguments:
-            error: the error of its running statement; None lets it finish.
+            error: the error for the running statement; None lets the statement finish.
         """
         if error is not None:
             transaction.is_killed = True
             operation = transaction.operation
             if operation is not None:
-                # Each gets its own error, since its labels depend on the command.
+                # Each operation gets its own error object, because the error's labels depend on the command.
                 operation.interrupt(CommandError(error.code, error.message, error.labels, error.info))
         self._abort_idle(transaction)
 
     def _abort_idle(self, transaction: SessionTransaction) -> None:
-        """Abort a transaction unless a command uses it, which `release` makes do the same."""
+        """Abort a transaction unless a command uses it. In that case, `release` aborts the transaction after the command."""
         if transaction.lock.acquire(blocking=False):
             try:
                 self.abort_held(transaction)
@@ -179,16 +179,16 @@ class Transactions:
                 transaction.lock.release()
 
     def abort_held(self, transaction: SessionTransaction) -> None:
-        """Abort a transaction unless it has ended; the caller holds its lock."""
+        """Abort a transaction unless it has ended. The caller holds the transaction's lock."""
         if transaction.state is State.IN_PROGRESS:
             if transaction.work is not None:
                 transaction.work.abort()
             self.finish(transaction, State.ABORTED)
 
     def release(self, transaction: SessionTransaction) -> None:
-        """Release the lock of a transaction after a command; one that was killed meanwhile is aborted."""
+        """Release the lock of a transaction after a command. Abort the transaction if it was killed during the command."""
         transaction.lock.release()
-        # After the release, so that a later kill finds the lock free.
+        # Check after the release, so that a kill that comes after the check finds the lock free.
         if transaction.is_killed:
             self._abort_idle(transaction)
 
@@ -199,20 +199,20 @@ class Transactions:
                 self.abort(transaction, error)
 
     def abort_older(self, session: bytes, acquire: Callable[[Lock], None]) -> None:
-        """Abort a session's open transaction, since the session continues with a newer number. Wait for a statement that runs.
+        """Abort a session's open transaction, because the session continues with a newer number. Wait for any running statement first.
 
         Arguments:
-            acquire: acquires a lock, and raises if the waiting operation was killed or timed out.
+            acquire: acquires a lock, and raises an error if the waiting operation was killed or timed out.
         """
         found = self._newest.get(session)
         if found is not None and found.state is State.IN_PROGRESS:
             self.abort_when_idle(found, acquire)
 
     def abort_when_idle(self, transaction: SessionTransaction, acquire: Callable[[Lock], None]) -> None:
-        """Abort a transaction once the statement that runs in it has ended.
+        """Wait until no statement of a transaction runs, then abort the transaction.
 
         Arguments:
-            acquire: as for `abort_older`.
+            acquire: see `abort_older`.
         """
         acquire(transaction.lock)
         try:
@@ -235,7 +235,7 @@ class Transactions:
         self.abort_where(lambda one: one.deadline <= now, CommandError(290, "The transaction exceeded transactionLifetimeLimitSeconds."))
 
     def wait_for_end(self, timeout_s: float) -> None:
-        """Wait until an open transaction ends, at most `timeout_s`; return at once if none is open."""
+        """Wait until any open transaction ends, for at most `timeout_s`. Return at once if no transaction is open."""
         with self._ended:
             if self.open:
                 ends = self._ends

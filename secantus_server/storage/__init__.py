@@ -1,26 +1,26 @@
 """Storage: five ordered tables of raw bytes with transactions and snapshots. This package does not know about documents.
 
-A table is one of CATALOG, RECORDS, INDEX_ENTRIES, OPLOG, META. Keys of RECORDS and INDEX_ENTRIES begin with the four big-endian bytes
-of an ident (`keys.pack_ident`), the number of one collection or index from `Engine.new_ident()`; keys of the other tables are free,
-except that a key of META never begins with a zero byte.
+The tables are CATALOG, RECORDS, INDEX_ENTRIES, OPLOG and META. An *ident* is the number of one collection or index, from
+`Engine.new_ident()`. Keys of RECORDS and INDEX_ENTRIES begin with an ident in four big-endian bytes (`keys.pack_ident`). Callers choose the
+keys of the other tables freely, except that a key of META must not begin with a zero byte.
 
     engine = Engine.open(":memory:")            # or a directory
     with engine.transaction() as unit:          # or acquire(), begin(), commit() / rollback(), release()
         unit.put(RECORDS, key, value)
         for key, value in unit.scan(RECORDS, lower, upper): ...
 
-- **RecoveryUnit**: `begin commit rollback in_transaction`, `get put insert remove truncate scan`, `drop_ident`. A transaction reads one
-  state of the store. On WriteConflict, roll back and retry. A thread has at most one transaction at a time; a cursor paused between batches
-  has none.
-- **Cursor**, from `scan(table, lower, upper, reverse)`: iterate, `seek_at(key)`, `seek_past(key)`, `close()`. It ends with the transaction;
-  the next one opens a new scan and seeks past the last key. Compiled loops use `next_raw` and `seek` of `_cursor.pxd`, and the `*_raw`
-  methods of `_unit.pxd`.
-- **Snapshots**: `push_snapshot()`, `restore(snapshot)`, `pop_snapshot(snapshot)`; they nest. META is not restored. Like `exclusive()`, they
-  wait until no transaction runs, so the caller must end long transactions first.
-- **Idents**: `unit.drop_ident(table, ident)` drops one when the transaction commits; `purge_orphans(budget_ms)` removes its entries
-  in small batches.
-- **Durability** of a directory: a commit has reached the operating system when `commit()` returns; `flush_log()`, or
-  `sync_on_commit=True`, waits for the disk. Regular calls of `checkpoint()` keep restarts short.
+- **RecoveryUnit**: `begin commit rollback in_transaction`, `get put insert remove truncate scan`, `drop_ident`. A transaction reads from
+  one snapshot of the store. On WriteConflict, roll back and retry. A thread has at most one transaction at a time. A cursor has no open
+  transaction between two batches.
+- **Cursor**, from `scan(table, lower, upper, reverse)`: iterate, `seek_at(key)`, `seek_past(key)`, `close()`. A scan ends with its
+  transaction; to continue, open a new scan in the next transaction and seek past the last key. Compiled loops use `next_raw` and `seek` of
+  `_cursor.pxd`, and the `*_raw` methods of `_unit.pxd`.
+- **Snapshots**: `push_snapshot()`, `restore(snapshot)`, `pop_snapshot(snapshot)`. Snapshots nest. META is not restored. Like
+  `exclusive()`, these methods wait until no transaction runs, so the caller must end long transactions first.
+- **Idents**: `unit.drop_ident(table, ident)` drops an ident when the transaction commits; `purge_orphans(budget_ms)` removes its
+  entries in small batches.
+- **Durability** of a store in a directory: when `commit()` returns, the operating system has the data. `flush_log()` and
+  `sync_on_commit=True` also wait for the disk. Regular calls of `checkpoint()` keep restarts short.
 """
 
 from __future__ import annotations

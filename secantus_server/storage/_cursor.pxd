@@ -5,7 +5,7 @@ from secantus_server.storage.wiredtiger._binding cimport Session
 from secantus_server.storage.wiredtiger.capi cimport WT_CURSOR
 
 cdef enum Seek:
-    # The target of a seek, in scan direction: the key (or the next one after it), or the first one past it.
+    # The target of a seek, in scan direction: the key itself or the next one if absent, or the first key past it.
     SEEK_AT = 0
     SEEK_PAST = 1
 

@@ -15,7 +15,7 @@ class Cursor:
     def __iter__(self) -> Cursor: ...
     def __next__(self) -> tuple[bytes, bytes]: ...
     def seek_at(self, key: bytes) -> None:
-        """Position the scan at a key, or at the next one in scan direction."""
+        """Position the scan at a key, or at the next key in scan direction if the key does not exist."""
     def seek_past(self, key: bytes) -> None:
         """Position the scan after a key, in scan direction."""
     def close(self) -> None:

@@ -1,8 +1,8 @@
 # cython: language_level=3
 """Ordered scans of a table between two bounds, in either direction.
 
-The bounds are enforced by WiredTiger, which stops at them even among deleted keys; a check of our own would first have to reach a live key.
-A seek moves the bound from which the scan starts.
+WiredTiger enforces the bounds, because it stops at a bound even among deleted keys. A check in this module could only stop at the first
+live key after the bound. A seek moves the bound from which the scan starts.
 """
 
 cimport cython
@@ -15,7 +15,7 @@ from secantus_server.storage.wiredtiger.capi cimport WT_ERROR, WT_ITEM, WT_NOTFO
 
 
 cdef int compare(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) noexcept nogil:
-    """Compare two keys."""
+    """Return a number less than, equal to or greater than 0 for the order of two keys."""
     cdef int order = memcmp(a, b, min(a_size, b_size))
     if order:
         return order
@@ -53,7 +53,7 @@ cdef class Cursor:
         self.done = True
 
     cdef int rewind(self) except -1:
-        """Return to the scan's first entry."""
+        """Position the scan at its first entry again."""
         cdef const uint8_t *high = NULL
         cdef size_t high_size = 0
         if self.upper is not None:
@@ -62,7 +62,7 @@ cdef class Cursor:
         return self.place(<const uint8_t *>PyBytes_AS_STRING(self.lower), PyBytes_GET_SIZE(self.lower), True, high, high_size, False)
 
     cdef int seek(self, const uint8_t *key, size_t size, int mode) except -1:
-        """Position the scan at a key, in scan direction; a key outside the bounds means the bound."""
+        """Position the scan at or past a key (see `Seek`). If the key precedes the range, the scan starts at the beginning of the range."""
         cdef const uint8_t *low = <const uint8_t *>PyBytes_AS_STRING(self.lower)
         cdef size_t low_size = PyBytes_GET_SIZE(self.lower)
         cdef const uint8_t *high = NULL
@@ -79,7 +79,7 @@ cdef class Cursor:
 
     cdef int place(self, const uint8_t *low, size_t low_size, bint low_included, const uint8_t *high, size_t high_size,
                    bint high_included) except -1:
-        """Set both bounds; the next entry is the first one between them."""
+        """Set both bounds. The next entry is the first one between them in scan direction."""
         cdef WT_ITEM item
         cdef int order
         assert self.handle != NULL, "the scan is closed"
@@ -105,7 +105,9 @@ cdef class Cursor:
         return 0
 
     cdef int next_raw(self, const uint8_t **key, size_t *key_size, const uint8_t **value, size_t *value_size) noexcept nogil:
-        """Advance to the next entry; return 0 and its bytes, which are valid until the next step, or SCAN_END, or a code for fail()."""
+        """Advance to the next entry. Return 0 and set its key and value, which are valid until the next step; or return SCAN_END, or an
+        error code for fail().
+        """
         cdef WT_ITEM key_item, value_item
         cdef int code
         if self.generation != self.session.generation:
@@ -125,14 +127,14 @@ cdef class Cursor:
         return 0
 
     cdef int fail(self, int code) except -1:
-        """Raise the error of a code returned by next_raw(); 0 and SCAN_END are not errors."""
+        """Raise the error for a code that next_raw() returned. 0 and SCAN_END are not errors."""
         assert self.generation == self.session.generation, "the scan's transaction has ended"
         if code and code != SCAN_END:
             return self.session.fail_at(code, self.table, <const uint8_t *>PyBytes_AS_STRING(self.lower), PyBytes_GET_SIZE(self.lower))
         return 0
 
     def seek_at(self, bytes key):
-        """Position the scan at a key, or at the next one in scan direction."""
+        """Position the scan at a key, or at the next key in scan direction if the key does not exist."""
         self.seek(<const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), SEEK_AT)
 
     def seek_past(self, bytes key):

@@ -1,4 +1,4 @@
-# The gate that transactions pass: see _gate.pyx.
+# The gate that transactions pass when they begin and end: see _gate.pyx.
 
 cdef class Gate:
     cdef readonly Py_ssize_t running
@@ -7,7 +7,7 @@ cdef class Gate:
     cdef object waits
     cdef object holder
     cdef readonly list units
-    # Units whose transaction is open while no command uses it.
+    # Units whose open transaction is not in use by a command.
     cdef readonly list idle
     # Approximate bytes written and removed by committed transactions.
     cdef readonly size_t changed

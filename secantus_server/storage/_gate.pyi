@@ -18,7 +18,7 @@ class Gate:
     changed: int
     def __new__(cls, waits: Waits) -> Self: ...
     def wake_at(self, changed: int, wake: Callable[[], object]) -> None:
-        """Call `wake` once when `changed` reaches a value, in the committing thread."""
+        """Register a function that is called once, in the committing thread, when `changed` reaches a value."""
     def is_held(self) -> bool:
         """Return whether this thread has an open transaction."""
     def is_closed_here(self) -> bool:
@@ -26,7 +26,7 @@ class Gate:
     def close(self, timeout: float | None) -> None:
         """Block new transactions and wait for the running ones to end."""
     def abort_idle(self) -> None:
-        """Roll back the transactions that are open while no command uses them."""
+        """Roll back the open transactions that no command is using."""
 
     def open(self) -> None:
         """Let new transactions begin."""

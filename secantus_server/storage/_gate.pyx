@@ -1,12 +1,13 @@
 # cython: language_level=3
 """The gate between transactions and threads that need exclusive access to the store (snapshot, restore, close).
 
-A transaction passes the gate when it begins and leaves it when it ends: an addition and a comparison, atomic because this code holds the
-GIL throughout. `waits` is only touched while the gate is closed. Locking:
+A transaction enters the gate when it begins and leaves it when it ends. Each costs an addition and a comparison, which are atomic because
+this code holds the GIL throughout. `waits` is only used while the gate is closed. Locking:
 
 - the GIL guards `running`, `entered` (the number of transactions ever begun), `idle`, `changed` and `closed`;
-- `waits` blocks the threads that wait for `running` or `closed` to change, until their operation is interrupted (see `waiting`);
-- Engine.exclusive() has a lock, so that only one thread at a time closes the gate.
+- `waits` blocks the threads that wait for `running` or `closed` to change; the wait also ends if
+  their operation is interrupted (see `waiting`);
+- Engine.exclusive() holds a lock, so that only one thread at a time closes the gate.
 """
 
 from secantus_server.storage.errors import StorageError
@@ -33,7 +34,7 @@ cdef class Gate:
         self._wake = None
 
     cdef int enter(self) except -1:
-        """Enter at the beginning of a transaction; wait while the gate is closed."""
+        """Enter the gate at the beginning of a transaction; wait while the gate is closed."""
         while self.closed and not self._may_pass():
             self.waits.wait_for(lambda: not self.closed)
         self.running += 1
@@ -41,14 +42,14 @@ cdef class Gate:
         return 0
 
     cdef int enter_again(self) except -1:
-        """Enter with an idle transaction; wait while the gate is closed."""
+        """Enter the gate with an idle transaction; wait while the gate is closed."""
         while self.closed and not self._may_pass():
             self.waits.wait_for(lambda: not self.closed)
         self.running += 1
         return 0
 
     cdef int leave(self) except -1:
-        """Leave at the end of a transaction."""
+        """Leave the gate, when a transaction ends or becomes idle."""
         self.running -= 1
         if self.closed:
             self.waits.notify_all()
@@ -63,7 +64,7 @@ cdef class Gate:
         return 0
 
     def wake_at(self, size_t changed, wake):
-        """Call `wake` once when `changed` reaches a value, in the committing thread.
+        """Register a function that is called once, in the committing thread, when `changed` reaches a value.
 
         Arguments:
             wake: the callback; it must not raise.
@@ -72,7 +73,10 @@ cdef class Gate:
         self._wake_at = changed
 
     def _may_pass(self):
-        """Return whether this thread must not block: it closed the gate itself, or has a transaction that the closing thread waits for."""
+        """Return whether this thread may pass the closed gate.
+
+        It may if it closed the gate itself, or if it has a transaction, because the closing thread waits for that transaction to end.
+        """
         return self.holder == get_ident() or self.is_held()
 
     def is_held(self):
@@ -85,7 +89,7 @@ cdef class Gate:
         return bool(self.closed) and self.holder == get_ident()
 
     def close(self, timeout):
-        """Block new transactions and wait for the running ones to end or to be left; those that are left stay open.
+        """Block new transactions and wait until no transaction runs. Idle transactions, which were left with leave(), stay open.
 
         Arguments:
             timeout: seconds to wait, or None to wait indefinitely.
@@ -107,7 +111,7 @@ cdef class Gate:
                 f"{timeout:g} s.", 262)
 
     def abort_idle(self):
-        """Roll back the transactions that are open while no command uses them; for the thread that has closed the gate."""
+        """Roll back all idle transactions. Only the thread that has closed the gate may call this."""
         for unit in self.idle[:]:
             unit.abort()
 

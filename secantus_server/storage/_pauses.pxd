@@ -1,4 +1,4 @@
-# Pauses in long compiled loops that let other threads run, and the number of steps between two clock reads.
+# Pauses that let other threads run during long compiled loops, and the adaptive number of loop steps between two clock reads.
 
 from libc.stdint cimport int64_t
 
@@ -16,8 +16,9 @@ cdef enum:
 
 
 cdef inline int64_t pause_when_due(int64_t last) noexcept:
-    # Pause if a millisecond has passed since the last pause; return the time of the last pause. 0 marks the start of a loop. The pause is a
-    # sleep of minimal length: a thread that only releases the GIL gets it back before a waiting thread has woken up.
+    # Pause if a millisecond has passed since the last pause. Return the time of the last pause; the caller passes 0 at the start of a loop.
+    # The pause is a sleep of minimal length. Releasing the GIL would not suffice: this thread would take it again before a waiting thread
+    # has woken up.
     cdef int64_t now = monotonic_ns()
     cdef timespec shortest
     if last and now - last <= PAUSE_NS:
@@ -40,7 +41,7 @@ cdef struct Pace:
 
 
 cdef inline void look(Pace *pace, long longest) noexcept:
-    # Read the clock and pause if due. The interval doubles up to `longest`, and shrinks if the steps took long.
+    # Read the clock and pause if due. The interval between clock reads doubles up to `longest`, and shrinks if the steps took long.
     cdef int64_t now = monotonic_ns()
     if now - pace.last_look > LONG_NS and pace.last_look:
         pace.interval = max(pace.interval // 4, 1)

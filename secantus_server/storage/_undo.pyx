@@ -1,9 +1,9 @@
 # cython: language_level=3
-"""The undo log of the innermost open snapshot: for each key written since, its value at the snapshot.
+"""The undo log of the innermost open snapshot. It maps each key written since the snapshot to its value at the snapshot.
 
-A value is recorded before the key is first written. It stays valid if that transaction rolls back, and if another transaction is writing
-the same key: no transaction runs while a snapshot is taken, so an unrecorded key has not been written since, and every transaction sees its
-old value.
+A transaction records the value of a key before it first writes the key. The record is correct even if the transaction rolls back, and even
+if another transaction is writing the same key. No transaction runs while a snapshot is taken. Therefore a key without a record has not been
+committed since the snapshot, and every transaction still reads its old value.
 """
 
 from libc.stdint cimport uint8_t, uint32_t
@@ -12,7 +12,7 @@ from secantus_server.storage.wiredtiger._binding cimport CATALOG, META, OPLOG
 
 
 cdef class UndoLog:
-    """The log to which every recovery unit records old values before it writes."""
+    """The log in which every recovery unit records old values before it writes."""
 
     def __cinit__(self):
         self.recording = False
@@ -22,8 +22,9 @@ cdef class UndoLog:
         """Start recording.
 
         Arguments:
-            values: a dict for each table of `tables.WITH_UNDO`.
-            watermark: keys of this ident and later ones are not recorded: a restore drops these idents entirely.
+            values: a dict of old values by key for each table of `tables.WITH_UNDO`.
+            watermark: the first ident created after the snapshot. Keys of this and later idents are not recorded, because a restore drops
+                these idents entirely.
             oplog_written: whether the oplog has been written to since the snapshot.
         """
         self.values = values
@@ -32,7 +33,7 @@ cdef class UndoLog:
         self.recording = True
 
     def stop(self):
-        """Stop recording: no snapshot is open."""
+        """Stop recording, because no snapshot is open."""
         self.recording = False
         self.values = ()
 
@@ -50,10 +51,10 @@ cdef class UndoLog:
         return ident < self.watermark
 
     cdef bint knows(self, int table, bytes key):
-        """Return whether the key's first value has been recorded."""
+        """Return whether a value of the key has already been recorded."""
         return key in <dict>self.values[table]
 
     cdef int remember(self, int table, bytes key, object value) except -1:
-        """Record a key's value, None if it does not exist; only the first record of a key counts."""
+        """Record a key's value (None if the key does not exist), unless the key has already been recorded."""
         (<dict>self.values[table]).setdefault(key, value)
         return 0

@@ -12,13 +12,13 @@ cdef class RecoveryUnit(Session):
     cdef bint sync_on_commit
     # Approximate bytes written by this transaction.
     cdef size_t written
-    # Approximate bytes removed by it.
+    # Approximate bytes removed by this transaction.
     cdef size_t removed
-    # The thread that uses the transaction, or used the last one; 0 while the transaction is idle, see leave().
+    # The thread that uses the transaction or used the last transaction; 0 while the transaction is idle, see leave().
     cdef readonly unsigned long thread
-    # Whether another thread has rolled the transaction back while it was idle. Reset by the owner's next call.
+    # Whether another thread rolled the transaction back while it was idle. Reset by the owner's next call.
     cdef readonly bint aborted
-    # The number of the transaction in the order in which all transactions of the store began.
+    # The transaction's sequence number among all transactions of the store, in the order in which they began.
     cdef readonly long long serial
     cdef list drops
     cdef object on_drop
@@ -28,16 +28,16 @@ cdef class RecoveryUnit(Session):
     cpdef rollback(self)
     cpdef leave(self)
     cpdef enter(self)
-    # Read a value: return 0 and its bytes, valid until the unit's next operation, or WT_NOTFOUND, or a code for fail().
+    # Read a value. Return 0 and set the value, which is valid until the unit's next operation; or return WT_NOTFOUND or a code for fail().
     cdef int find_raw(self, WT_CURSOR *handle, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) noexcept nogil
-    # Read a value: return 1 and its bytes, or 0 if the key does not exist.
+    # Read a value. Return 1 and set the value, or return 0 if the key does not exist.
     cdef int get_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) except -1
-    # Write a value whether or not the key exists. `known_absent` saves the undo log a read of the old value.
+    # Write a value whether or not the key exists. With `known_absent`, the undo log need not read the old value.
     cdef int put_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size,
                      bint known_absent) except -1
-    # Write a new key: return 1, or 0 if it exists.
+    # Write a new key. Return 1, or 0 if the key already exists.
     cdef int insert_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size) except -1
-    # Remove a key: return 1, or 0 if it does not exist.
+    # Remove a key. Return 1, or 0 if the key does not exist.
     cdef int remove_raw(self, int table, const uint8_t *key, size_t key_size) except -1
     cdef int count_change(self, size_t size) except -1
     cdef int require_transaction(self) except -1

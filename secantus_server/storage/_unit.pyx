@@ -1,7 +1,7 @@
 # cython: language_level=3
-"""The recovery unit: one session with at most one transaction; all reads and writes go through it.
+"""The recovery unit, which is one session with at most one transaction. All reads and writes use a recovery unit.
 
-A single-key operation takes one or two microseconds and keeps the GIL; only disk waits and the ends of large transactions release it.
+A single-key operation takes one or two microseconds and keeps the GIL. Only disk waits and the ends of large transactions release the GIL.
 """
 
 cimport cython
@@ -18,13 +18,13 @@ from secantus_server.storage.errors import CacheTooSmall, WriteConflict
 from secantus_server.storage.keys import IdentRange
 from secantus_server.system._threads import get_ident
 
-# A commit of LONG_COMMIT bytes takes about a millisecond; from this size on it releases the GIL. Each key counts KEY_COST bytes, and a
-# removed document DOCUMENT_COST, since its size is unknown.
+# A commit of LONG_COMMIT bytes takes about a millisecond. Larger commits release the GIL. Each written key counts as KEY_COST bytes plus
+# its value. A removed document counts as DOCUMENT_COST bytes, because its size is unknown.
 cdef enum:
     KEY_COST = 128
     DOCUMENT_COST = 1024
     LONG_COMMIT = 131072
-    # The most that a statement which can be split writes in one transaction.
+    # Upper bound on the bytes that a statement writes in one transaction if the statement can be split.
     LARGE = 33554432
 
 
@@ -56,9 +56,9 @@ cdef class RecoveryUnit(Session):
             raise
 
     cpdef commit(self):
-        """Commit. For a directory, the log record has then been passed to the operating system, or synced to disk if so configured.
+        """Commit the transaction. In a directory, its log record is passed to the operating system, or synced to disk if so configured.
 
-        Raises WriteConflict or another storage error; nothing has been written in that case.
+        Raises WriteConflict or another storage error; in both cases nothing was committed.
         """
         assert not self.is_idle(), "enter() comes first"
         cdef bint wrote = self.written > 0
@@ -69,10 +69,10 @@ cdef class RecoveryUnit(Session):
             self.flush_log()
 
     cpdef rollback(self):
-        """Undo the transaction's writes and end it, even if it was left; do nothing if it was aborted meanwhile."""
+        """Roll the transaction back, even if it is idle. Do nothing if another thread has aborted it."""
         if self.is_idle():
             self.gate.enter_again()
-            # While this thread waited, the one that had closed the gate may have aborted the transaction.
+            # While this thread waited for the gate, the thread that had closed the gate may have aborted the transaction.
             if self.aborted:
                 self.gate.leave()
             else:
@@ -83,9 +83,9 @@ cdef class RecoveryUnit(Session):
             self._end(False)
 
     cpdef leave(self):
-        """Leave the transaction open after a command; it no longer counts as running, and any thread may enter it.
+        """Leave the transaction open but idle after a command. It no longer counts as running, and any thread may enter it.
 
-        A thread with exclusive access to the store may abort it meanwhile.
+        A thread with exclusive access to the store may abort an idle transaction.
         """
         assert self.in_transaction and not self.is_idle(), "only an open transaction can be left"
         self.thread = 0
@@ -93,9 +93,9 @@ cdef class RecoveryUnit(Session):
         self.gate.leave()
 
     cpdef enter(self):
-        """Continue a transaction that was left; waits while a thread has exclusive access to the store.
+        """Continue an idle transaction. Wait while another thread has exclusive access to the store.
 
-        Raises WriteConflict if it was aborted meanwhile; it has ended then.
+        Raises WriteConflict if the transaction was aborted while it was idle.
         """
         assert self.is_idle() or self.aborted, "only a transaction that was left can be continued"
         self.gate.enter_again()
@@ -106,17 +106,17 @@ cdef class RecoveryUnit(Session):
         self._take_up()
 
     cdef bint is_idle(self) noexcept:
-        """Return whether the transaction was left and has not been entered again."""
+        """Return whether the transaction was left with leave() and has not been entered again."""
         return self.in_transaction and self.thread == 0
 
     cdef int _take_up(self) except -1:
-        """Assign an idle transaction, which has passed the gate already, to this thread."""
+        """Assign an idle transaction to this thread. The caller has already entered the gate."""
         self.thread = get_ident()
         self.gate.idle.remove(self)
         return 0
 
     def abort(self):
-        """Roll back an idle transaction; for the thread that has closed the gate."""
+        """Roll back an idle transaction. Only the thread that has closed the gate may call this."""
         assert self.is_idle(), "only an idle transaction can be aborted"
         self.gate.idle.remove(self)
         self.aborted = True
@@ -125,7 +125,7 @@ cdef class RecoveryUnit(Session):
         self._end(False)
 
     def _end(self, bint keep):
-        """End the transaction; return the idents it dropped."""
+        """Commit the transaction if `keep`, else roll it back. Return the idents that it dropped."""
         assert self.in_transaction, "there is no transaction to end"
         cdef bint is_long = self.written > LONG_COMMIT
         cdef size_t changed = self.written + self.removed
@@ -150,7 +150,10 @@ cdef class RecoveryUnit(Session):
         self.end_session()
 
     cdef int count_change(self, size_t size) except -1:
-        """Count written bytes. Raise before the transaction fills the cache: WiredTiger would wait for room that no eviction can make."""
+        """Count written bytes, and raise CacheTooSmall before the transaction fills the cache.
+
+        Otherwise WiredTiger would wait for free space that eviction cannot provide.
+        """
         self.written += size
         if self.written > self.connection.change_limit:
             raise CacheTooSmall()
@@ -158,15 +161,18 @@ cdef class RecoveryUnit(Session):
 
     @property
     def is_large(self):
-        """Whether a statement that can be split should continue in a new transaction.
+        """Whether a statement that can be split should continue in a new transaction, because this one is large.
 
-        The oplog doubles the written bytes at commit.
+        The limit leaves room for the oplog, which doubles the written bytes at commit.
         """
         cdef size_t most = self.connection.change_limit // 4
         return self.written >= (most if most < LARGE else <size_t>LARGE)
 
     cdef int require_transaction(self) except -1:
-        """Assert that a transaction is open. Otherwise WiredTiger would auto-commit each operation, bypassing gate and snapshots."""
+        """Assert that a transaction is open.
+
+        Otherwise WiredTiger would auto-commit each operation and bypass the gate and the snapshots.
+        """
         assert self.in_transaction, "begin() comes first"
         return 0
 
@@ -183,14 +189,15 @@ cdef class RecoveryUnit(Session):
         """Write a value whether or not the key exists.
 
         Arguments:
-            known_absent: the key cannot exist yet (a new RecordId), so the undo log need not read the old value.
+            known_absent: whether the key cannot exist yet (such as a new RecordId), so that the undo log need not read the old value.
         """
         self.put_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key),
                      <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), known_absent)
 
     def insert(self, int table, bytes key, bytes value):
-        """Write a value unless the key exists; return whether it was written. Raises WriteConflict if another transaction has written the
-        key.
+        """Write a value unless the key exists, and return whether it was written.
+
+        Raises WriteConflict if another transaction has written the key.
         """
         return bool(self.insert_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key),
                                     <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)))
@@ -227,7 +234,7 @@ cdef class RecoveryUnit(Session):
     def purge(self, int table, bytes lower, bytes upper, int limit):
         """Remove at most `limit` keys of [lower, upper), without the GIL and without undo records; return the number removed.
 
-        Only for idents that are no longer reachable.
+        Use it only for idents that are no longer reachable.
         """
         cdef Cursor scan = Cursor(self, table, lower, upper, False)
         cdef const uint8_t *key
@@ -252,14 +259,14 @@ cdef class RecoveryUnit(Session):
         return count
 
     def rewrite_left_pages(self):
-        """Make WiredTiger evict each page that this unit leaves, which drops removed keys from it; for sweep()."""
+        """Configure the session for sweep(): WiredTiger evicts each page that the session leaves, which frees the page's removed keys."""
         self.fail(self.handle.reconfigure(self.handle, b"debug=(release_evict_page=true)"))
 
     def sweep(self, int table, bytes lower, bytes upper, int limit):
-        """Walk over the first `limit` entries of [lower, upper), without the GIL.
+        """Visit the first `limit` entries of [lower, upper), without the GIL. WiredTiger rewrites their pages; see rewrite_left_pages().
 
-        It bypasses the gate, since it reads and changes nothing. Returns the last key visited, to continue from (None at the end), and the
-        bytes of the visited entries.
+        This bypasses the gate, because it neither returns nor changes data. Returns the last key visited, after which to continue (None at
+        the end of the range), and the size of the visited entries in bytes.
         """
         cdef Cursor scan
         cdef const uint8_t *key
@@ -287,7 +294,10 @@ cdef class RecoveryUnit(Session):
         return last, met
 
     def scan(self, int table, bytes lower, bytes upper, bint reverse=False):
-        """Return a scan of [lower, upper) in key order, or in reverse; None as `upper` means the end of the table."""
+        """Return a scan of [lower, upper) in key order or in reverse order.
+
+        If `upper` is None, the range extends to the end of the table.
+        """
         return Cursor(self, table, lower, upper, reverse)
 
     def drop_ident(self, int table, int ident):
@@ -297,13 +307,13 @@ cdef class RecoveryUnit(Session):
         self.drops.append(dropped)
 
     def restore_value(self, int table, bytes key, bytes value, bint counted=False):
-        """Write a key's value, or remove the key for None, without an undo record.
+        """Write a key's value, or remove the key if the value is None, without an undo record.
 
         Arguments:
-            counted: determine whether the key existed, which costs a search.
+            counted: whether to find out if the key existed, which costs a search.
 
         Returns:
-            the change in the number of keys if `counted`: 1, 0 or -1.
+            the change in the number of keys (1, 0 or -1); only meaningful if `counted`.
         """
         cdef WT_CURSOR *handle = self.writer(table)
         cdef WT_ITEM item
@@ -384,12 +394,12 @@ cdef class RecoveryUnit(Session):
         handle.set_value(handle, &item)
         code = handle.insert(handle)
         if code == WT_DUPLICATE_KEY:
-            # The cursor is positioned on the existing key; see Session.let_go.
+            # The failed insert positioned the cursor on the existing key and so pins a page; see Session.let_go.
             handle.reset(handle)
             return 0
         self.fail_at(code, table, key, key_size)
         self.count_change(KEY_COST + value_size)
-        # The successful insert proves that the key had no value; no other transaction can write it until this one ends.
+        # The successful insert proves that the key had no value. No other transaction can write the key until this one ends.
         if self.undo.recording and self.undo.wants(table, key, key_size):
             self.undo.remember(table, PyBytes_FromStringAndSize(<const char *>key, key_size), None)
         return 1
@@ -414,7 +424,7 @@ cdef class RecoveryUnit(Session):
         return 1
 
     cdef int _note(self, int table, const uint8_t *key, size_t key_size, bint known_absent) except -1:
-        """Record a key's value for the open snapshot unless it has been recorded."""
+        """Record a key's value for the open snapshot unless the key has already been recorded."""
         cdef bytes copy = PyBytes_FromStringAndSize(<const char *>key, key_size)
         if self.undo.knows(table, copy):
             return 0

@@ -11,9 +11,9 @@ from secantus_server.storage.tables import INDEX_ENTRIES, NAMES, RECORDS
 #: The path of an in-memory store.
 MEMORY_PATH: Final = ":memory:"
 MEGABYTE: Final = 1 << 20
-#: Bytes written to a directory after which a checkpoint is due; this bounds the log that a restart has to read.
+#: A checkpoint is due after this number of bytes has been written to a directory. This bounds the log that a restart reads.
 CHECKPOINT_AFTER: Final = 64 * MEGABYTE
-#: Default of the maximum number of recovery units: one for each running command and for each open transaction.
+#: Default of the maximum number of recovery units. Each running command and each open transaction uses one.
 SESSION_MAX: Final = 5000
 _COMMON: Final = "create,use_environment=false,config_base=false"
 _TABLE: Final = b"key_format=u,value_format=u,leaf_page_max=32KB,memory_page_max=5MB"
@@ -21,7 +21,7 @@ _CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup
 
 
 def machine_memory_mb() -> int:
-    """Return the memory available to this process in megabytes: the machine's, or the container's limit if lower."""
+    """Return the memory available to this process in megabytes, which is the machine's memory or the container's limit if lower."""
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for limit in _CGROUP_LIMITS:
         try:
@@ -32,7 +32,7 @@ def machine_memory_mb() -> int:
 
 
 def memory_size_mb(cache_size_mb: int | None) -> int:
-    """Return the capacity of an in-memory store: by default half of the machine's memory, allocated as needed."""
+    """Return the capacity of an in-memory store in megabytes. The default is half of the machine's memory, allocated as needed."""
     return cache_size_mb or machine_memory_mb() // 2
 
 
@@ -45,25 +45,25 @@ def memory_config(size_mb: int, session_max: int = SESSION_MAX) -> bytes:
 
 
 def cache_config(size_mb: int) -> str:
-    """Return the cache size setting; for an in-memory store this is its capacity."""
+    """Return the cache size setting, which is the capacity of an in-memory store."""
     return f"cache_size={size_mb}MB"
 
 
 def path_size_mb(cache_size_mb: int | None) -> int:
-    """Return the cache size of a store in a directory: by default a quarter of the machine's memory, within bounds."""
+    """Return the cache size of a store in a directory. The default is a quarter of the machine's memory, between 256 and 1024 MB."""
     return cache_size_mb or min(1024, max(256, machine_memory_mb() // 4))
 
 
 def change_limit(cache_size_mb: int | None) -> int:
-    """Return the maximum bytes that one transaction of a store in a directory may write: uncommitted data stays in the cache."""
+    """Return the maximum bytes that one transaction of a store in a directory may write. Uncommitted data must stay in the cache."""
     return path_size_mb(cache_size_mb) * MEGABYTE // 2
 
 
 def path_config(cache_size_mb: int | None, session_max: int = SESSION_MAX) -> bytes:
-    """Return the configuration of a store in a directory: each commit passes its log record to the operating system before it returns.
+    """Return the configuration of a store in a directory. Each commit passes its log record to the operating system before it returns.
 
-    Changes of a running transaction cannot be evicted. With WiredTiger's default triggers (updates a tenth of the cache, dirty pages a
-    fifth), a transaction of a few hundred thousand documents would be rolled back; here it may use most of the cache.
+    Changes of a running transaction cannot be evicted. WiredTiger's default triggers limit updates to a tenth of the cache and dirty pages
+    to a fifth, so a transaction of a few hundred thousand documents would be rolled back. These triggers allow most of the cache.
     """
     size = cache_size_mb or min(1024, max(256, machine_memory_mb() // 4))
     return (
@@ -75,7 +75,7 @@ def path_config(cache_size_mb: int | None, session_max: int = SESSION_MAX) -> by
 def table_configs(in_memory: bool) -> list[bytes]:
     """Return the configuration of each table.
 
-    A full in-memory store refuses documents and index entries only: removals also write to the other tables.
+    A full in-memory store only refuses documents and index entries. The other tables have no limit, because removals also write to them.
     """
     limited = {RECORDS, INDEX_ENTRIES} if in_memory else range(len(NAMES))
     return [_TABLE if table in limited else _TABLE + b",ignore_in_memory_cache_size=true" for table in range(len(NAMES))]

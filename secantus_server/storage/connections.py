@@ -1,4 +1,4 @@
-"""Opening WiredTiger in a directory."""
+"""Opens WiredTiger in a directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def connect(directory: Path, cache_size_mb: int | None, session_max: int, *, exi
     """Open WiredTiger in a directory, or create its files.
 
     Arguments:
-        cache_size_mb, session_max: as for `Engine.open`.
+        cache_size_mb, session_max: as in `Engine.open`.
         exists: whether the directory contains a store.
 
     Raises:
@@ -36,7 +36,7 @@ def connect(directory: Path, cache_size_mb: int | None, session_max: int, *, exi
 
 @contextmanager
 def closed_on_error(connection: Connection) -> Iterator[None]:
-    """Close a connection if a block fails, because its threads would otherwise go on writing to the files."""
+    """Close a connection if a block fails, because WiredTiger's threads would otherwise continue to write to the files."""
     try:
         yield
     except CheckpointRefused:

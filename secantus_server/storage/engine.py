@@ -1,4 +1,4 @@
-"""The storage engine: opens the store, lends recovery units, and manages snapshots, idents and dropped entries."""
+"""The storage engine, which opens the store, lends recovery units, and manages snapshots, idents and the entries of dropped idents."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ if TYPE_CHECKING:
     from secantus_server.storage.hot_backup import HotBackup
 
 _OUT_OF_SPACE: Final = 14031
-#: The seconds that close() waits for running transactions.
+#: How many seconds close() waits for running transactions.
 _CLOSE_TIMEOUT: Final = 10.0
-#: The seconds that make_room() waits for a purge in another thread, which takes a few milliseconds.
+#: How many seconds make_room() waits for a purge in another thread, which takes a few milliseconds.
 _PURGE_TIMEOUT: Final = 0.2
-#: The milliseconds after which relieve() releases the purge lock to other threads.
+#: How many milliseconds relieve() works before it releases the purge lock to other threads.
 _RELIEF_MS: Final = 20.0
-#: The seconds that relieve() waits for transactions that prevent orphans from being purged.
+#: How many seconds relieve() waits for transactions that prevent the purge of orphans.
 _PURGE_PATIENCE: Final = 1.0
-#: After each run make_room() pauses for this multiple of the run's duration.
+#: After each run, make_room() does not run again for this multiple of the run's duration.
 _SWEEP_PAUSE: Final = 5.0
 
 
 def _wait_on() -> None:
-    """Do nothing: the default interruption check, which never interrupts a wait."""
+    """Do nothing. This is the default interruption check, which never interrupts a wait."""
 
 
 class Engine:
-    """An open store, created by Engine.open(). `in_memory` is whether it ends with the process.
+    """An open store, created by Engine.open(). `in_memory` tells whether the store ends with the process.
 
-    Locking: the gate (see `_gate`) separates transactions from a thread with exclusive access; the exclusive lock lets one thread at a time
-    close the gate, and guards the snapshots; the ident lock guards the idents; the purge lock excludes purges from each other and from
-    closing. The pool is a list and the orphans are a deque, whose single operations are atomic.
+    Locking: the gate (see `_gate`) separates transactions from a thread with exclusive access. The exclusive lock lets only one thread at a
+    time close the gate, and guards the snapshots. The ident lock guards the idents. The purge lock prevents a purge during another purge or
+    during close(). The pool (a list) and the orphans (a deque) need no lock, because their single operations are atomic.
     """
 
-    #: The parts of the log that were cut off, and kept, when the store was opened.
+    #: The parts of the log that were cut off and kept when the store was opened.
     log_cuts: tuple[Cut, ...] = ()
 
     def __init__(
@@ -85,13 +85,13 @@ class Engine:
         self._exclusive_lock, self._exclusive_depth = RLock(), 0
         self._purge_lock = Lock()
         self._statistics_lock, self._backup_lock = Lock(), Lock()
-        # Checkpoints written, for serverStatus.
+        # The number of checkpoints written, for serverStatus.
         self.checkpoints = 0
         self._next_sweep = 0.0
         self._when_crowded: Callable[[], object] = _wait_on
         self._closed = False
         self._refused: CheckpointRefused | None = None
-        #: Number of restores; it changes only while no transaction runs.
+        #: The number of restores. It only changes while no transaction runs.
         self.restores = 0
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._checkpoint_due_at = configuration.CHECKPOINT_AFTER
@@ -122,16 +122,16 @@ class Engine:
 
         Arguments:
             path: a directory, created if necessary, or ":memory:".
-            cache_size_mb: the cache size; for an in-memory store this is its capacity. Default: half of the machine's memory
-                for an in-memory store, a quarter and at most 1 GB for a directory. It is allocated as needed.
+            cache_size_mb: the cache size, which is the capacity of an in-memory store. The default is half of the machine's memory for an
+                in-memory store, and a quarter but at most 1 GB for a directory. Memory is allocated as needed.
             session_max: the maximum number of recovery units.
             sync_on_commit: whether each commit syncs to disk.
-            check_waiting: called periodically by a thread that waits for another one; raises to end the wait.
+            check_waiting: a function that a waiting thread calls periodically; it raises an exception to end the wait.
 
         Raises StorageError if the directory is in use by another process or cannot be used; CommandError(14031) if the disk is full.
         """
         if path == configuration.MEMORY_PATH:
-            # WiredTiger opens each name only once per process; for an in-memory store the name has no other meaning.
+            # The name of an in-memory store only needs to be unique, because WiredTiger opens each name only once per process.
             name = f"{configuration.MEMORY_PATH}{secrets.token_hex(8)}".encode()
             size = configuration.memory_size_mb(cache_size_mb)
             connection = Connection(name, configuration.memory_config(size, session_max), True)
@@ -150,7 +150,7 @@ class Engine:
     def _open_directory(
         cls, directory: Path, marks: LogMarks, cache_size_mb: int | None, session_max: int, sync_on_commit: bool, check_waiting: Check
     ) -> Engine:
-        """Open the store in a directory, or create it."""
+        """Open the store in a directory, or create a store there."""
         log = inspect(directory, marks.before)
         marks.note_opening(is_new=log is None)
         connection = connect(directory, cache_size_mb, session_max, exists=log is not None)
@@ -164,9 +164,9 @@ class Engine:
         return engine
 
     def close(self) -> None:
-        """Close the store, after a checkpoint if it is a directory. A second call does nothing.
+        """Close the store. A store in a directory first writes a checkpoint. A second call does nothing.
 
-        The memory of an in-memory store is freed in another thread, so that the caller need not wait.
+        The memory of an in-memory store is freed in another thread, so that the caller does not wait for it.
 
         Raises StorageError if transactions do not end within ten seconds.
         """
@@ -182,7 +182,7 @@ class Engine:
                 self._close_directory()
 
     def _close_directory(self) -> None:
-        """Close WiredTiger, which writes a checkpoint, and mark the log as no longer needed."""
+        """Close WiredTiger, which writes a checkpoint, and record that the log is no longer needed."""
         assert self._marks is not None, "a directory has marks"
         try:
             if self._refused is not None:
@@ -193,21 +193,21 @@ class Engine:
             self._marks.close()
 
     def abandon(self) -> None:
-        """Abandon the store in a forked child: it belongs to the parent, and this copy of its handles is neither used nor closed."""
+        """Abandon the store in a forked child, which neither uses nor closes its copies of the parent's handles."""
         self._closed = True
         self._connection.abandon()
         if self._marks is not None:
             self._marks.close()
 
     def acquire(self) -> RecoveryUnit:
-        """Lend a recovery unit; return it with release()."""
+        """Return a recovery unit for exclusive use. Give it back with release()."""
         try:
             return self._pool.pop()
         except IndexError:
             return self._new_unit()
 
     def release(self, unit: RecoveryUnit) -> None:
-        """Take a recovery unit back, rolling back an open transaction."""
+        """Return a recovery unit to the pool, after rolling back any open transaction."""
         if unit.in_transaction:
             unit.rollback()
         self._pool.append(unit)
@@ -225,14 +225,14 @@ class Engine:
 
     @contextmanager
     def exclusive(self, timeout: float | None = None, *, aborts_idle: bool = False) -> Iterator[None]:
-        """Provide exclusive access for a block: wait until no transaction runs, and block new ones. It nests.
+        """Provide exclusive access to the store for a block: wait until no transaction runs, and block new transactions. Calls nest.
 
         Arguments:
             timeout: seconds to wait, or None to wait indefinitely.
-            aborts_idle: roll back transactions that are open between two commands; otherwise they stay open.
+            aborts_idle: whether to roll back idle transactions, which are open between two commands. Otherwise they stay open.
 
-        Raises StorageError if the running transactions do not end in time; AssertionError if the caller has one; the error of
-        `check_waiting` if this thread's operation is interrupted.
+        Raises StorageError if the running transactions do not end in time, AssertionError if the caller has a transaction, and the error
+        of `check_waiting` if this thread's operation is interrupted.
         """
         with self._waits.hold(self._exclusive_lock):
             if self._exclusive_depth == 0:
@@ -248,12 +248,12 @@ class Engine:
                     self._gate.open()
 
     def acquire_lock(self, lock: Lock) -> None:
-        """Acquire a lock. Like every wait in the store, the wait for it ends if this thread's operation is interrupted."""
+        """Acquire a lock. Like every wait in the store, the wait for the lock ends if this thread's operation is interrupted."""
         if not lock.acquire(blocking=False):
             self._waits.acquire(lock)
 
     def hold(self, lock: Lock | RLock) -> AbstractContextManager[None]:
-        """Hold a lock for a block; like every wait in the store, the wait for it ends if this thread's operation is interrupted."""
+        """Hold a lock for a block. Like every wait in the store, the wait for the lock ends if this thread's operation is interrupted."""
         return self._waits.hold(lock)
 
     def describe_idents(self, describe: Callable[[int, int], str]) -> None:
@@ -261,7 +261,7 @@ class Engine:
         self._connection.describe_idents(describe)
 
     def checkpoint(self) -> None:
-        """Write all committed data to the tables' files, so that a restart has little log to read."""
+        """Write all committed data to the tables' files, so that a restart reads little log."""
         if self._marks is not None:
             self._checkpoint_due_at = self._gate.changed + configuration.CHECKPOINT_AFTER
             end = self._connection.log_end()
@@ -272,7 +272,7 @@ class Engine:
             self.checkpoints += 1
 
     def _write_checkpoint(self) -> None:
-        """Write a checkpoint. After one that the operating system refused there is no other one: WiredTiger would crash."""
+        """Write a checkpoint. If the operating system refused an earlier one, raise that error again, because WiredTiger would crash."""
         if self._refused is None:
             try:
                 return self._with_unit(RecoveryUnit.checkpoint)
@@ -285,7 +285,7 @@ class Engine:
 
     @contextmanager
     def backup(self, note: Callable[[], object] = _wait_on) -> Iterator[HotBackup]:
-        """Provide the files of the store at one moment; writes go on while the block copies them.
+        """Provide the store's files in the state of one moment. Writes continue while the block copies the files.
 
         Arguments:
             note: called at that moment, while no transaction runs.
@@ -311,7 +311,7 @@ class Engine:
             self._backup_lock.release()
 
     def statistics(self) -> dict[str, int]:
-        """Return the storage engine's statistics by description. Only gauges, such as the bytes in the cache, are meaningful."""
+        """Return WiredTiger's statistics by description. Only gauges, such as the bytes in the cache, are meaningful."""
         with self.transaction(), self._statistics_lock:
             return self._connection.statistics()
 
@@ -321,9 +321,10 @@ class Engine:
             self._with_unit(RecoveryUnit.flush_log)
 
     def new_ident(self) -> int:
-        """Return a new number for a collection or an index; numbers are never reused.
+        """Return a new ident for a collection or an index. Idents are never reused.
 
-        Call it in the transaction that creates the collection or index: a restore in between would release the number before it is used.
+        Call this in the transaction that creates the collection or index. Otherwise a restore before that transaction could release the
+        ident before it is used.
         """
         assert self._gate.is_held(), "new_ident() belongs in the transaction that uses the ident"
         return self._idents.take()
@@ -335,7 +336,7 @@ class Engine:
 
     @property
     def is_closed_here(self) -> bool:
-        """Whether this thread has exclusive access."""
+        """Whether this thread has exclusive access to the store."""
         return self._gate.is_closed_here()
 
     @property
@@ -350,26 +351,26 @@ class Engine:
 
     @property
     def is_checkpoint_due(self) -> bool:
-        """Whether enough was written since the last checkpoint to make a restart slow."""
+        """Whether so much was written since the last checkpoint that a restart would be slow."""
         return not self.in_memory and self._gate.changed >= self._checkpoint_due_at
 
     def is_untidy(self, *, idle: bool) -> bool:
         """Return whether an in-memory store's pages hold enough overwritten or removed data for tidy() to be due.
 
         Arguments:
-            idle: the server is idle, so that a smaller amount suffices.
+            idle: whether the server is idle, in which case a smaller amount suffices.
         """
         return self._tidying is not None and self._tidying.is_due(idle=idle)
 
     def call_when_due(self, wake: Callable[[], object]) -> None:
-        """Call `wake` once, in the thread whose commit makes a checkpoint or tidy() due."""
+        """Register a function that is called once, in the thread whose commit makes a checkpoint or tidy() due."""
         self._gate.wake_at(self._checkpoint_due_at if self._tidying is None else self._tidying.due_at, wake)
 
     def tidy(self, budget_ms: float) -> None:
-        """Free memory held by overwritten and removed entries, a part at a time. For the periodic thread.
+        """Free a part of the memory held by overwritten and removed entries. The periodic thread calls this.
 
         Arguments:
-            budget_ms: approximate duration; less while commands run and the memory is not needed.
+            budget_ms: the approximate duration. The call returns sooner if commands run and the memory is not needed.
         """
         assert self._tidying is not None, "only a store in memory is tidied"
         with self._purge_lock:
@@ -377,7 +378,7 @@ class Engine:
                 self._tidying.run(budget_ms, lambda: not self.is_idle)
 
     def is_crowded(self, incoming: int = 0) -> bool:
-        """Whether an in-memory store holds so much overwritten or dropped data that writers must call relieve() first.
+        """Return whether an in-memory store holds so much overwritten or dropped data that writers must call relieve() first.
 
         Arguments:
             incoming: the number of bytes that the caller is about to write; 0 for a small write.
@@ -385,16 +386,17 @@ class Engine:
         return self._tidying is not None and self._connection.cache_bytes + incoming > self._tidying.crowded_at
 
     def call_when_crowded(self, remove: Callable[[], object]) -> None:
-        """Set the function that relieve() calls first, which removes expendable entries."""
+        """Set a function that removes expendable entries. relieve() calls it first."""
         self._when_crowded = remove
 
     def relieve(self, incoming: int = 0) -> None:
-        """Free the memory of overwritten and dropped data. The caller is about to write and has no transaction.
+        """Free the memory of overwritten and dropped data until the store is no longer crowded.
 
         Arguments:
             incoming: see is_crowded().
 
-        The periodic thread cannot keep up with fast writers, so they wait here until the store is no longer crowded.
+        The caller is about to write and must not have a transaction. Fast writers wait here, because the periodic thread cannot keep up
+        with them.
 
         Raises the error of `check_waiting` if this thread's operation is interrupted.
         """
@@ -407,7 +409,7 @@ class Engine:
         going_on = self._take_purge_lock(incoming)
         while going_on:
             try:
-                # The current walk may have begun earlier; only the next one removes all present garbage.
+                # The current walk may have begun earlier. Only the next walk is certain to remove all garbage that exists now.
                 going_on = self._relieve_some(self._tidying, patience) and self._tidying.walks < walks + 2
             finally:
                 self._purge_lock.release()
@@ -415,8 +417,8 @@ class Engine:
             going_on = going_on and self._take_purge_lock(incoming)
 
     def _take_purge_lock(self, incoming: int) -> bool:
-        """Wait for the purge lock while the store is crowded; return whether this thread has it."""
-        # No unlimited wait: the lock's owner may wait for the gate, and the gate's owner for this thread.
+        """Wait for the purge lock while the store is crowded; return whether this thread has the lock."""
+        # Wait with a timeout, to avoid a deadlock: the lock's owner may wait for the gate, and the gate's owner for this thread.
         while self.is_crowded(incoming) and not self._gate.closed:
             if self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
                 if self.is_crowded(incoming):
@@ -426,7 +428,7 @@ class Engine:
         return False
 
     def _relieve_some(self, tidying: Tidying, patience: float) -> bool:
-        """Purge orphans, or rewrite pages, for some milliseconds; return whether to continue. The caller holds the purge lock."""
+        """Purge orphans or rewrite pages for some milliseconds; return whether to continue. The caller holds the purge lock."""
         if self._closed:
             return False
         if not self.has_orphans or monotonic() >= patience or not self._purge(_RELIEF_MS, gives_way=False):
@@ -435,20 +437,20 @@ class Engine:
 
     @property
     def has_orphans(self) -> bool:
-        """Whether entries of dropped idents remain."""
+        """Whether the store still has entries of dropped idents."""
         return bool(self._orphans)
 
     @property
     def orphan_count(self) -> int:
-        """The number of ranges of dropped idents left to purge."""
+        """The number of ranges of dropped idents that are not purged yet."""
         return len(self._orphans)
 
     def purge_orphans(self, budget_ms: float = 10.0, *, gives_way: bool = False) -> bool:
-        """Remove entries of dropped idents; return whether any remain. For the periodic thread.
+        """Remove entries of dropped idents; return whether any remain. The periodic thread calls this.
 
         Arguments:
-            budget_ms: approximate duration.
-            gives_way: stop as soon as another thread's transaction runs.
+            budget_ms: the approximate duration.
+            gives_way: whether to stop as soon as another thread's transaction runs.
         """
         if not self.has_orphans:
             return False
@@ -461,29 +463,28 @@ class Engine:
 
     @property
     def was_full(self) -> bool:
-        """Whether an in-memory store has refused a write since room was last made."""
+        """Whether an in-memory store has refused a write since the last make_room()."""
         return self._connection.was_full
 
     def note_removal(self) -> None:
-        """Note that documents were removed, so that the next make_room() runs without a pause."""
+        """Note that documents were removed, so that the next make_room() runs even if the last run was recent."""
         self._next_sweep = 0.0
 
     def make_room(self, *, at_any_cost: bool = False) -> bool:
         """Free the memory of unreachable data when an in-memory store is full. The caller has no transaction.
 
-        This walks over the whole store. While writes are refused one after the other and nothing is removed, most calls therefore do
-        nothing.
+        A run walks over the whole store. Therefore most calls do nothing while writes are refused repeatedly and nothing is removed.
 
         Arguments:
-            at_any_cost: run even if the last run was a moment ago.
+            at_any_cost: whether to run even if the last run was recent.
 
         Returns:
-            whether it ran.
+            whether the call freed memory instead of doing nothing.
         """
         begun = monotonic()
         if not self.in_memory or not (at_any_cost or self._orphans.hold_memory or begun >= self._next_sweep):
             return False
-        # A purge in another thread may be waiting for the gate that this thread has closed.
+        # Wait with a timeout: a purge in another thread may be waiting for the gate that this thread has closed.
         if not self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
             return False
         try:
@@ -497,12 +498,12 @@ class Engine:
         return True
 
     def push_snapshot(self) -> Snapshot:
-        """Take a snapshot inside the open ones. Waits until no transaction runs, and aborts those open between two commands."""
+        """Take a snapshot nested in the open snapshots. Wait until no transaction runs, and abort idle transactions."""
         with self.exclusive(aborts_idle=True), self.transaction() as unit:
             return self._snapshots.push(unit, self._idents.next)
 
     def pop_snapshot(self, snapshot: Snapshot) -> None:
-        """End a snapshot and keep the store as it is; the outer snapshot inherits its records."""
+        """End a snapshot without changing the store. The enclosing snapshot inherits its undo records."""
         with self.exclusive():
             self._orphans.add(self._snapshots.pop(snapshot))
 
@@ -512,18 +513,18 @@ class Engine:
         return self._snapshots.open
 
     def written_since(self, snapshot: Snapshot) -> bool:
-        """Return whether anything was written since a snapshot. Waits until no transaction runs."""
+        """Return whether anything was written since a snapshot. Wait until no transaction runs."""
         with self.exclusive():
             return self._snapshots.written_since(snapshot, self._idents.next)
 
     def values_at(self, snapshot: Snapshot) -> ValuesAtSnapshot:
-        """Return the keys written since a snapshot, with their values at that time. The caller has exclusive access."""
+        """Return the keys written since a snapshot, with their values at the snapshot. The caller has exclusive access."""
         return self._snapshots.values_at(snapshot)
 
     def restore(self, snapshot: Snapshot) -> Restored:
-        """Restore the store to a snapshot, which stays open; later snapshots end.
+        """Restore the store to a snapshot, which stays open. Later snapshots end.
 
-        Waits until no transaction runs, and aborts those open between two commands.
+        Wait until no transaction runs, and abort idle transactions.
         """
         with self.exclusive(aborts_idle=True):
             self._snapshots.unwind(snapshot)
@@ -544,14 +545,14 @@ class Engine:
             return restored
 
     def _write_back(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
-        """Write the old contents back in one transaction."""
+        """Write the contents at the snapshot back in one transaction."""
         with self.transaction() as unit:
             restored = write_back(unit, snapshot, made)
             reach("restore")
             return restored
 
     def _write_back_when_full(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
-        """Write the old contents back in a full store, with its capacity doubled meanwhile; the restored data fitted before."""
+        """Write the contents at the snapshot back to a full store, with doubled capacity. The restored data fits in the old capacity."""
         self._connection.reconfigure(configuration.cache_config(self._memory_size_mb * 2).encode())
         try:
             return self._write_back(snapshot, made)
@@ -570,7 +571,7 @@ class Engine:
         return Tidying(sweeper, lambda: self._gate.changed, lambda: self._connection.cache_bytes, lambda: self.has_orphans)
 
     def _new_sweeper(self) -> RecoveryUnit:
-        """Return a session for Orphans that bypasses the gate; the purge lock keeps the store from being closed meanwhile."""
+        """Return a session for Orphans that bypasses the gate. The purge lock prevents close() while the session is used."""
         sweeper = RecoveryUnit(self._connection, self._gate, self._undo, False, self._ident_dropped)
         sweeper.rewrite_left_pages()
         return sweeper
@@ -590,7 +591,7 @@ class Engine:
             self.release(unit)
 
     def _ident_dropped(self, dropped: IdentRange) -> None:
-        """Handle the commit of a dropped ident: remove its entries now, or once no snapshot can need them."""
+        """Schedule the removal of a dropped ident's entries after the commit, or defer it until no snapshot can need the entries."""
         innermost = self._snapshots.innermost
         if innermost is not None and dropped.low < innermost.watermark:
             innermost.deferred.append(dropped)

@@ -9,7 +9,7 @@ from secantus_server.errors import CommandError
 
 #: The code of an error about damaged or missing files.
 DAMAGED: Final = 301
-#: The codes of what the operating system refuses: reading and writing, and memory.
+#: The codes for requests that the operating system refuses: input/output, and memory.
 REFUSED: Final = (39, 146)
 #: The operating system's error numbers for a full disk.
 DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -21,16 +21,16 @@ _CONFLICT = (
 
 
 class WriteConflict(CommandError):
-    """Another transaction wrote the same key: roll back and, outside a multi-document transaction, retry."""
+    """The error if another transaction wrote the same key. Roll back and, outside a multi-document transaction, retry."""
 
     def __init__(self, code: int = 112, message: str = _CONFLICT) -> None:
         super().__init__(code, message)
 
 
 class CacheTooSmall(WriteConflict):
-    """The cache cannot hold the changes of the running transactions, and this one had to be rolled back.
+    """The error if the cache cannot hold the changes of the running transactions and this transaction was rolled back.
 
-    A retry may succeed once other transactions have ended, unless this one is too large for the cache.
+    A retry may succeed after other transactions have ended, unless this transaction alone is too large for the cache.
     """
 
     def __init__(self) -> None:
@@ -42,11 +42,11 @@ class CacheTooSmall(WriteConflict):
 
 
 class DamagedData(CommandError):
-    """Part of a data file is unreadable: its checksum is wrong. The rest of the store remains usable.
+    """The error for a block of a data file with a wrong checksum. The rest of the store remains usable.
 
     Arguments:
         file: the data file.
-        subject: what was being read, such as "the collection a.b"; empty if unknown.
+        subject: the collection or index that was read, such as "the collection a.b"; empty if unknown.
     """
 
     def __init__(self, file: str, subject: str) -> None:
@@ -59,10 +59,10 @@ class DamagedData(CommandError):
 
 
 class StorageError(CommandError):
-    """The store cannot be opened or cannot continue; the message is one sentence for the user.
+    """The error for a store that cannot be opened or cannot continue. The message is one sentence for the user.
 
     Arguments:
-        fatal: every later operation fails too, so the server should stop.
+        fatal: whether every later operation will fail too, so that the server should stop.
     """
 
     def __init__(self, message: str, code: int = 1, *, fatal: bool = False) -> None:
@@ -71,15 +71,15 @@ class StorageError(CommandError):
 
 
 def disk_full() -> CommandError:
-    """Return the error 14031 OutOfDiskSpace of a full disk."""
+    """Return the error for a full disk, 14031 OutOfDiskSpace."""
     return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
 
 
 class CheckpointRefused(StorageError):
-    """The operating system refused something during a checkpoint. WiredTiger is left as it is, without the checkpoint of its closing.
+    """The error for a request that the operating system refused during a checkpoint. WiredTiger is abandoned without a final checkpoint.
 
     Arguments:
-        error: what WiredTiger reported.
+        error: the error that WiredTiger reported.
     """
 
     def __init__(self, error: StorageError) -> None:

@@ -1,11 +1,12 @@
-"""The version of the store's format, kept in `meta`, so that no program opens a directory whose format it does not know.
+"""The version of the store's format. It is stored in the table `meta`, so that no program opens a directory with an unknown format.
 
 | Format | What is stored |
 |---|---|
 | none | Directories from before this row, which this version reads. A row of the oplog is one entry, several, or packed. |
 | 1 | The same, with this row. |
 
-Raise VERSION, and extend this table, with each change that makes an older program misread a newer directory or the reverse.
+Increment VERSION and extend this table with each change because of which an older program would misread a newer directory, or a newer
+program an older directory.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ _SIZE: Final = 4
 
 
 def check_version(unit: RecoveryUnit, directory: Path) -> None:
-    """Check that this version reads the store's format, and record the format if the store has none.
+    """Check that this program can read the store's format. Record the current format if the store has no format row.
 
     Arguments:
         directory: the storage directory, for the error.
 
     Raises:
-        StorageError: this version cannot read the format.
+        StorageError: this program cannot read the format.
     """
     row = unit.get(META, _ROW)
     if row is None:

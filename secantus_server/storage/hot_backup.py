@@ -1,7 +1,7 @@
-"""The files of a store in a directory as they are at one moment, while writes go on.
+"""Hot backups, which provide a store's files in the state of one moment while writes continue.
 
-WiredTiger's backup cursor keeps what the files contain of the last checkpoint, and the log files that follow it. The log is cut where it
-ended at that moment, so that a start from a copy restores exactly the commits up to then.
+WiredTiger's backup cursor preserves the last checkpoint in the files, and the log files written since. The copy of the log ends where the
+log ended at the moment of the backup. So a server that starts from a copy restores exactly the commits up to that moment.
 
 https://source.wiredtiger.com/develop/backup.html
 """
@@ -21,9 +21,9 @@ class BackupFile(NamedTuple):
     """A file of a backup.
 
     Arguments:
-        name: its name in the storage directory.
-        path: its path.
-        size: the number of bytes to copy; the file may become longer meanwhile.
+        name: the file's name in the storage directory.
+        path: the file's path.
+        size: the number of bytes to copy. The file may grow during the copy.
     """
 
     name: str
@@ -32,7 +32,7 @@ class BackupFile(NamedTuple):
 
 
 class HotBackup:
-    """An open backup, from `Engine.open_backup()`. Close it, so that WiredTiger can reuse space and remove log files again.
+    """An open backup, created by `Engine.backup()`. Until it is closed, WiredTiger can neither reuse space nor remove log files.
 
     `files` lists the files to copy.
 

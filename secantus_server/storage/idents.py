@@ -1,4 +1,4 @@
-"""The numbers of collections and indexes. A number is never reused, even after a crash."""
+"""Allocates idents, which are the numbers of collections and indexes. An ident is never reused, even after a crash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_server.storage.keys import IDENT_MARK
 from secantus_server.storage.tables import META
 from secantus_server.system._threads import Lock
 
-#: Idents reserved by one write; a restart skips the unused ones.
+#: The number of idents reserved by one write. A restart skips the unused ones.
 _BLOCK: Final = 256
 _FIRST: Final = 1
 
@@ -21,7 +21,7 @@ class Idents:
 
     Arguments:
         transaction: opens a transaction as a context manager.
-        persistent: whether the store outlives the process; `meta` then has an upper bound of the idents in use.
+        persistent: whether the store outlives the process. If so, an upper bound of the idents in use is stored in `meta`.
     """
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[RecoveryUnit]], *, persistent: bool) -> None:
@@ -43,7 +43,7 @@ class Idents:
             return ident
 
     def _reserve(self) -> None:
-        """Reserve a block; this write precedes every use of its idents in the log."""
+        """Reserve a block of idents. In the log, the write precedes every use of these idents."""
         mark = self._reserved_to + _BLOCK
         with self._transaction() as unit:
             unit.put(META, IDENT_MARK, mark.to_bytes(4, "big"))

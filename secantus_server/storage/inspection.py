@@ -1,16 +1,16 @@
-"""The inspection of a storage directory before WiredTiger opens it: are all files present, and is the log intact?
+"""Inspects a storage directory before WiredTiger opens it: checks that all files exist and that the log is intact.
 
-The log is read from the last checkpoint. These faults are detected:
+The log is read from the last checkpoint on. These faults are detected:
 
-- a file is missing before the one that contains the end of the last acknowledged commit;
-- a damaged record is followed by intact ones, in its file or in a later one;
-- a file is shorter than the next one states;
-- the log ends before the last acknowledged commit: it was truncated, or its last records are damaged.
+- a log file is missing before the file that contains the end of the last acknowledged commit;
+- a damaged record is followed by intact records, in the same file or in a later one;
+- a log file is shorter than the next file states;
+- the log ends before the last acknowledged commit, because it was truncated or its last records are damaged.
 
-After the last acknowledged commit - after a power loss, the last that was synced - a crash may leave anything: an incomplete record, with
-intact ones after it, because a disk writes in any order; a log file without its header; a gap in the numbers of the files. Nothing that was
-promised lies there, and WiredTiger would refuse to read some of it, so the log is cut off where it ceases to be intact. After a power loss
-what is cut off is kept: see log_cuts.py.
+The log must be intact up to the last acknowledged commit or, after a power loss, up to the last synced commit. Behind that position a crash
+may leave an incomplete record, which may be followed by intact ones because a disk writes in any order. It may also leave a log file
+without a header, or a gap in the numbers of the log files. WiredTiger would refuse to read some of these remains. They contain no data that
+must survive, so the log is cut off at the end of its intact part. After a power loss the removed bytes are kept: see log_cuts.py.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from secantus_server.storage.tables import NAMES
 from secantus_server.storage.wiredtiger._binding import has_log_record, log_records_end
 
 _LOG: Final = "WiredTigerLog."
-#: The files of a store, besides its log.
+#: The files of a store except its log.
 FILES: Final = ("WiredTiger", TURTLE, "WiredTiger.wt", "WiredTigerHS.wt", *(f"{name}.wt" for name in NAMES))
-#: The file that makes a directory a copy of a backup.
+#: The file by which a directory that was copied from a backup is recognized.
 BACKUP: Final = "WiredTiger.backup"
 _MADE_FROM_BACKUP: Final = (TURTLE, "WiredTiger.wt")
 _HELP: Final = (
@@ -53,12 +53,12 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
     """Check that all files of a store exist; return whether the directory contains a store.
 
     Arguments:
-        marks: the marks of the last opener; None if there are none.
+        marks: the marks of the last opener, or None.
 
-    Raises StorageError if some are missing.
+    Raises StorageError if files are missing.
     """
-    # A restored backup has the descriptions of the tables in one file, from which the storage engine makes its own. In a directory with
-    # marks the same file is left over from a server that was killed during a backup.
+    # A restored backup describes its tables in the file BACKUP, from which WiredTiger creates the files _MADE_FROM_BACKUP. In a directory
+    # with marks, BACKUP was left by a server that was killed during a backup.
     is_restored = marks is None and (directory / BACKUP).exists()
     needed = [name for name in FILES if not (is_restored and name in _MADE_FROM_BACKUP)]
     missing = [name for name in needed if not (directory / name).exists()]
@@ -73,12 +73,12 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
 
 
 class LogState(NamedTuple):
-    """The log of a store that may be opened.
+    """The state of the log of a store that may be opened.
 
     Arguments:
-        needs_checkpoint: the tables may refer to a position in a log file that was missing or was removed; without a checkpoint after
-            the opening, a later start would not read the new log from its start.
-        cuts: what was cut off the log and may contain acknowledged commits.
+        needs_checkpoint: whether the tables may refer to a position in a missing or removed log file. If so, a checkpoint must follow the
+            opening; otherwise a later start would not read the new log from its beginning.
+        cuts: the parts that were cut off the log and may contain acknowledged commits.
     """
 
     needs_checkpoint: bool
@@ -86,12 +86,12 @@ class LogState(NamedTuple):
 
 
 def inspect(directory: Path, marks: Marks | None) -> LogState | None:
-    """Check a storage directory before it is opened; return the state of its log, or None if it contains no store.
+    """Check a storage directory before it is opened; return the state of its log, or None if the directory contains no store.
 
-    The files of an interrupted creation of a store are removed: they contain no data, and WiredTiger cannot always open them.
+    If the creation of a store was interrupted, its files are removed: they contain no data, and WiredTiger cannot always open them.
 
     Arguments:
-        marks: the marks of the last opener; None if there are none.
+        marks: the marks of the last opener, or None.
 
     Raises StorageError if files or acknowledged commits are missing.
     """
@@ -100,7 +100,7 @@ def inspect(directory: Path, marks: Marks | None) -> LogState | None:
             for path in (*directory.glob("WiredTiger*"), *(directory / name for name in FILES)):
                 path.unlink(missing_ok=True)
             return None
-        # Someone has put a store into the directory since.
+        # The tables have data, so the files of another store were copied into the directory after the marks were written.
         marks = None
     if not check_files(directory, marks):
         return None
@@ -114,20 +114,20 @@ def inspect(directory: Path, marks: Marks | None) -> LogState | None:
 
 
 def is_turtle_damaged(directory: Path, marks: Marks) -> bool:
-    """Return whether the turtle file of a closed store has changed since. WiredTiger would believe it, or crash."""
+    """Return whether the turtle file has changed since the store was closed. WiredTiger would trust a damaged file, or crash."""
     return marks.turtle not in (0, turtle_checksum(directory))
 
 
 def _is_unfinished(directory: Path) -> bool:
-    """Return whether there is no backup, and no table has more than the block with which it was created."""
+    """Return whether the creation of a store was interrupted: no table has more than its first block, and there is no backup file."""
     tables = (directory / f"{name}.wt" for name in NAMES)
     return not (directory / BACKUP).exists() and all(table.stat().st_size <= _FIRST_BLOCK for table in tables if table.exists())
 
 
 def check_log(directory: Path, marks: Marks | None) -> LogState:
-    """Check that the log contains every acknowledged commit, and cut off what a crash has left after the last of them.
+    """Check that the log contains every acknowledged commit, and cut off the remains of a crash after the last commit.
 
-    Raises StorageError if it does not.
+    Raises StorageError if acknowledged commits are missing.
     """
     files = log_files(directory)
     if marks is not None and marks.closed:
@@ -158,12 +158,12 @@ def check_log(directory: Path, marks: Marks | None) -> LogState:
 
 
 def _remove_begun(files: dict[int, Path]) -> bool:
-    """Remove the last log files that have no record after the header, because a crash interrupted their creation.
+    """Remove log files from the end of the log that have no record after the header, because a crash interrupted their creation.
 
     WiredTiger refuses a file that ends with its header.
 
     Returns:
-        whether a file was removed.
+        whether any file was removed.
     """
     removed = False
     for number in sorted(files, reverse=True):
@@ -175,7 +175,7 @@ def _remove_begun(files: dict[int, Path]) -> bool:
 
 
 def _records_end(path: Path, start: int) -> int:
-    """Return where the intact records of a log file end, from a position on."""
+    """Return the end of the sequence of intact records that starts at a position of a log file."""
     if path.stat().st_size == 0:
         return 0
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -183,10 +183,12 @@ def _records_end(path: Path, start: int) -> int:
 
 
 def _intact_end(files: dict[int, Path], start: LogPosition, required: LogPosition, *, to_last_byte: bool) -> LogPosition | None:
-    """Return where a log file ceases to be intact, from a position on; None if it is intact to its end.
+    """Return the position from which a log file is not intact, or None if it is intact from `start` to its end.
 
     Arguments:
-        to_last_byte: whether an incomplete or damaged last record counts, which WiredTiger would ignore.
+        start: the position at which to begin, which includes the file's number.
+        required: the position that the log must reach.
+        to_last_byte: whether an incomplete or damaged last record counts as a fault. WiredTiger would ignore such a record.
     """
     path = files[start.file]
     with path.open("rb") as file:
@@ -203,7 +205,12 @@ def _intact_end(files: dict[int, Path], start: LogPosition, required: LogPositio
 
 
 def _end_before(path: Path, number: int) -> int:
-    """Return where the log file with this number ended according to the next one; 0 if that does not state it."""
+    """Return the end of a log file as stated by the next log file, or 0 if the next file does not state it.
+
+    Arguments:
+        path: the next log file.
+        number: the number of the log file whose end is returned.
+    """
     with path.open("rb") as file:
         content = file.read(2 * _SECOND_RECORD)
     if log_records_end(content, 0) < _SECOND_RECORD or content[_SECOND_RECORD:].count(0) == len(content) - _SECOND_RECORD:
@@ -221,7 +228,7 @@ def _end_before(path: Path, number: int) -> int:
 
 
 def _unpack(content: bytes, at: int) -> tuple[int, int]:
-    """Return one of WiredTiger's packed unsigned integers, and the position after it."""
+    """Return the unsigned integer in WiredTiger's packed format at a position, and the position after it."""
     mark = content[at]
     if mark < 0xC0:
         return mark & 0x3F, at + 1

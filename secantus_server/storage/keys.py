@@ -1,4 +1,4 @@
-"""The engine's own rows in the `meta` table; only their keys begin with a zero byte."""
+"""The rows in the `meta` table that the engine itself uses. Only the keys of these rows begin with a zero byte."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _RANGE: Final = struct.Struct(">BII")
 
 
 class IdentRange(NamedTuple):
-    """The idents [low, high) of a table, whose entries are unreachable."""
+    """A range of dropped idents [low, high) of a table, whose entries are unreachable."""
 
     table: int
     low: int
     high: int
 
     def meta_key(self) -> bytes:
-        """Return the key of the row that lists this range until its entries are removed."""
+        """Return the key of the `meta` row that lists this range until its entries are removed."""
         return _ORPHAN + _RANGE.pack(self.table, self.low, self.high)
 
     def bounds(self) -> tuple[bytes, bytes]:
-        """Return the bounds of the range's keys."""
+        """Return the bounds of the keys of all entries in this range."""
         return pack_ident(self.low), pack_ident(self.high)
 
 
@@ -32,7 +32,7 @@ def pack_ident(ident: int) -> bytes:
 
 
 def unpack_range(key: bytes) -> IdentRange:
-    """Parse a row of `orphan_bounds()`."""
+    """Parse the key of a row within `orphan_bounds()`."""
     return IdentRange(*_RANGE.unpack(key[len(_ORPHAN) :]))
 
 

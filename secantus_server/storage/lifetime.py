@@ -1,4 +1,4 @@
-"""The lifetime of a collection."""
+"""The lifetime of a collection, by which a transaction detects that the collection was dropped."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from secantus_server.storage.errors import WriteConflict
 
 
 class Lifetime:
-    """Whether a collection still exists. The versions of a collection that follow each other in the catalog share one.
+    """Tells whether a collection still exists. All successive versions of a collection in the catalog share one instance.
 
-    A transaction that writes does not see that the collection was dropped since the transaction began. Its commit therefore checks the
-    lifetime, so that all writes of a collection precede the drop in the oplog, and a dropped collection gets no more documents.
+    A writing transaction does not see a drop of the collection that was committed after the transaction began. Its commit therefore checks
+    the lifetime. So all writes to a collection precede its drop in the oplog, and no documents are added to a dropped collection.
 
     Threads: the oplog's lock, which orders commits, guards `is_over`.
     """
@@ -23,10 +23,10 @@ class Lifetime:
 
 
 def check_alive(written: Iterable[Lifetime]) -> None:
-    """Check that no collection with changed documents was dropped; the caller holds the oplog's lock.
+    """Check that none of the collections to which a transaction wrote was dropped. The caller holds the oplog's lock.
 
     Raises:
-        WriteConflict: if one was; the transaction must begin again.
+        WriteConflict: a collection was dropped; the transaction must be retried.
     """
     for lifetime in written:
         if lifetime.is_over:
@@ -34,6 +34,6 @@ def check_alive(written: Iterable[Lifetime]) -> None:
 
 
 def end_all(lifetimes: Iterable[Lifetime]) -> None:
-    """End the lifetimes of dropped collections after the commit that drops them; the caller holds the oplog's lock."""
+    """End the lifetimes of dropped collections after the commit of the drop. The caller holds the oplog's lock."""
     for lifetime in lifetimes:
         lifetime.is_over = True

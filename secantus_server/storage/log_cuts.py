@@ -1,7 +1,7 @@
-"""Cutting the log off where it ceases to be intact, without losing what is cut off.
+"""Cuts the log off at the end of its intact part, and keeps the removed bytes.
 
-After a power loss the log may end in an incomplete record. It looks the same if one bit of a complete record was flipped, and then the
-records after it are acknowledged commits. So the bytes that are cut off are kept in files next to the log.
+After a power loss, the log may end in an incomplete record. A complete record with a flipped bit looks the same, but the records behind it
+are acknowledged commits. Therefore the removed bytes are kept in files next to the log.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from secantus_server.storage.log_marks import LogPosition
 from secantus_server.storage.numbered_files import numbered_files
 from secantus_server.system.syncing import sync_path
 
-#: The prefix of the names of the files that contain the cut-off bytes; a number follows it.
+#: The files that contain removed bytes are named by this prefix and a number.
 PREFIX: Final = "SecantusLog.cut-"
-#: A log file's first record describes it; it fills one unit of the log.
+#: The size of a log file's first record, which describes the file and fills one unit of the log.
 HEADER_BYTES: Final = 128
-#: What the lost bytes mean for users.
+#: The consequence of a cut for users, as part of a sentence.
 MAY_BE_LOST: Final = "writes that were acknowledged without being synced to disk may be lost."
 
 
@@ -29,8 +29,8 @@ class Cut(NamedTuple):
     Arguments:
         log_file: the name of the log file.
         offset: the position in that file at which the cut begins.
-        size: the number of bytes, without trailing zeros.
-        kept: the file that contains them now.
+        size: the number of removed bytes, without trailing zeros.
+        kept: the file that contains the removed bytes now.
     """
 
     log_file: str
@@ -39,7 +39,7 @@ class Cut(NamedTuple):
     kept: Path
 
     def described(self) -> str:
-        """Return a sentence about what may be lost."""
+        """Return a sentence for users about the writes that may be lost."""
         return (
             f"The log file {self.log_file} was not intact from byte {self.offset} on, so the {self.size} bytes after it were not applied: "
             f"{MAY_BE_LOST}"
@@ -47,23 +47,24 @@ class Cut(NamedTuple):
 
 
 def earlier_cuts(directory: Path) -> list[Path]:
-    """Return the files with what was cut off the log of a directory, in order."""
+    """Return the files that keep the bytes of earlier cuts in a directory, in order."""
     return [path for _, path in sorted(numbered_files(directory, PREFIX).items())]
 
 
 def cut_off(directory: Path, files: dict[int, Path], end: LogPosition, *, keep: bool) -> list[Cut]:
-    """Remove the log after a position, the last files first. A file is deleted if only its header would remain.
+    """Remove the part of the log after a position, from the last file to the first. Delete a file if only its header would remain.
 
     Arguments:
         directory: the storage directory.
-        files: its log files by number.
-        keep: whether to keep what is cut off, because it may contain acknowledged commits.
+        files: the log files by number.
+        end: the position after which the log is removed.
+        keep: whether to keep the removed bytes, because they may contain acknowledged commits.
 
     Returns:
-        what was kept.
+        the cuts whose bytes were kept.
 
     Raises:
-        StorageError: what is cut off cannot be kept; the log is unchanged.
+        StorageError: the bytes to remove cannot be kept; the log is unchanged.
     """
     offsets = {number: end.offset if number == end.file else 0 for number in sorted(files, reverse=True) if number >= end.file}
     cuts = [cut for number, offset in offsets.items() for cut in _keep(files[number], offset)] if keep else []
@@ -73,13 +74,17 @@ def cut_off(directory: Path, files: dict[int, Path], end: LogPosition, *, keep: 
         else:
             os.truncate(files[number], offset)
             sync_path(files[number])
-    # Before anything is appended: another power loss must not bring back what was cut off.
+    # Sync before anything is appended, so that another power loss cannot bring the removed bytes back.
     sync_path(directory)
     return cuts
 
 
 def _keep(path: Path, offset: int) -> list[Cut]:
-    """Copy the bytes of a log file after a position to a new file, and sync it; return nothing if there are only zeros."""
+    """Copy the bytes of a log file after a position to a new file, and sync the new file.
+
+    Returns:
+        the cut in a list; an empty list if there are only zeros or only the header after the position.
+    """
     with path.open("rb") as file:
         file.seek(offset)
         content = file.read().rstrip(b"\0")

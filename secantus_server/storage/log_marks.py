@@ -1,9 +1,10 @@
-"""The file `SecantusLog.marks` in a storage directory: how far WiredTiger's log must reach at the next start.
+"""The file `SecantusLog.marks` in a storage directory. It records how far WiredTiger's log must reach at the next start.
 
-WiredTiger treats an unreadable log record as the end of the log. The marks distinguish the two. The file is mapped into memory: recording
-the end after each commit costs a few nanoseconds, and survives the end of the process, as the log itself does.
+WiredTiger treats an unreadable log record as the end of the log. The marks distinguish damage from the end. The file is mapped into memory,
+so recording the log's end after each commit costs a few nanoseconds. Like the log itself, the record survives the end of the process.
 
-The file also shows that the directory is in use: its opener holds a lock on it (flock), which ends with the process.
+The file also reserves the directory: the process that has opened the directory holds a lock on
+the file (flock), which ends with the process.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _AT_BOOT: Final = _AT_STATE + 1
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_SIZE: Final = 36
 _TURTLE: Final = struct.Struct("=I")
-#: After the boot id, at a multiple of its size.
+#: Behind the boot id, and aligned to a multiple of the checksum's size.
 _AT_TURTLE: Final = 104
-#: The file with which WiredTiger begins to read a store. It has no checksum of its own.
+#: The first file that WiredTiger reads when it opens a store. The file contains no checksum.
 TURTLE: Final = "WiredTiger.turtle"
 _MADE: Final = b"m"
 _IN_USE: Final = b"u"
@@ -55,10 +56,10 @@ class Marks(NamedTuple):
         end: the end of the last acknowledged commit in the log.
         on_disk: the end of the last commit known to be on disk.
         checkpoint: the position from which a start reads the log.
-        complete: the tables had been created.
-        closed: the store was closed, so that the tables contain everything.
-        same_boot: the machine has not been restarted since.
-        turtle: the checksum of WiredTiger's turtle file when the store was closed; 0 if it is not known.
+        complete: whether the tables had been created.
+        closed: whether the store was closed, so that the tables contain all data.
+        same_boot: whether the machine has not been restarted since the marks were written.
+        turtle: the checksum of WiredTiger's turtle file when the store was closed; 0 if unknown.
     """
 
     end: LogPosition
@@ -71,12 +72,12 @@ class Marks(NamedTuple):
 
     @property
     def required_end(self) -> LogPosition:
-        """The position that the log must reach. A machine that stops may lose data that was not synced to disk."""
+        """The position that the log must reach. After a restart of the machine, data that was not synced to disk may be lost."""
         return self.end if self.same_boot else self.on_disk
 
 
 class LogMarks:
-    """The open file, created by Engine.open(); it reserves the directory until it is closed.
+    """The open marks file, created by Engine.open(). It reserves the directory until it is closed.
 
     Arguments:
         directory: the storage directory.
@@ -88,7 +89,8 @@ class LogMarks:
         self.directory = directory
         path = directory / NAME
         try:
-            # The mapping duplicates its descriptor. The lock has a separate one, which a forked child can close.
+            # The mapping uses a duplicate of another descriptor. The lock has this separate
+            # descriptor, so that a forked child can close it.
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise _unusable(error) from error
@@ -104,7 +106,7 @@ class LogMarks:
             raise
 
     def _lock(self) -> None:
-        """Lock the directory; on a file system without locks, WiredTiger's own lock must suffice."""
+        """Lock the directory. On a file system without flock, only WiredTiger's own lock protects the directory."""
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -113,13 +115,13 @@ class LogMarks:
             return
 
     def _read(self) -> Marks | None:
-        """Return the marks of the last opener; None if nothing is readable."""
+        """Return the marks of the last opener, or None if the file contains no readable marks."""
         content = os.pread(self._fd, _SIZE, 0)
         state = content[_AT_STATE : _AT_STATE + 1]
         if len(content) < _SIZE or not content.startswith(_MAGIC) or state not in (_MADE, _IN_USE, _CLOSED):
             return None
         words = _WORDS.unpack_from(content, _AT_WORDS)
-        # Each position is stored twice. A crash between the two writes, or damage, makes them differ; then only the lower one is certain.
+        # Each position is stored twice. After damage, or a crash between the two writes, they differ, and only the lower one is certain.
         end, on_disk, checkpoint = (_position(min(pair)) for pair in (words[0:2], words[2:4], words[4:6]))
         boot = content[_AT_BOOT : _AT_BOOT + _BOOT_SIZE]
         (turtle,) = _TURTLE.unpack_from(content, _AT_TURTLE)
@@ -127,10 +129,10 @@ class LogMarks:
         return Marks(end, on_disk, checkpoint, state != _MADE, closed, boot == _boot_id(), turtle if closed else 0)
 
     def _prepare(self, path: Path) -> mmap.mmap:
-        """Map the file after writing all its blocks: a page without a block could not be written once the disk is full."""
+        """Write all blocks of the file, then map it. Without a block on disk, a mapped page could not be written once the disk is full."""
         try:
             if len(os.pread(self._fd, _SIZE, 0)) < _SIZE:
-                # At the process's file size limit the first write is short, and only the next one fails.
+                # At the process's file size limit, the first write is short and only the second write fails.
                 written = os.pwrite(self._fd, b"\0" * _SIZE, 0)
                 os.pwrite(self._fd, b"\0" * (_SIZE - written), written)
             with path.open("r+b") as file:
@@ -139,7 +141,7 @@ class LogMarks:
             raise disk_full() from error
 
     def begin(self) -> memoryview:
-        """Start new marks once the store is open and has its tables; return the memory for the positions of the log's end."""
+        """Start new marks after the store was opened and its tables exist; return the memory for the positions of the log's end."""
         self._map[:] = b"\0" * _SIZE
         self._map[: len(_MAGIC)] = _MAGIC
         self._map[_AT_BOOT : _AT_BOOT + _BOOT_SIZE] = _boot_id()
@@ -148,10 +150,10 @@ class LogMarks:
         return memoryview(self._map)[_AT_WORDS : _AT_WORDS + 32]
 
     def note_opening(self, *, is_new: bool) -> None:
-        """Record that WiredTiger is about to open the directory. From now on it changes its turtle file.
+        """Record that WiredTiger is about to open the directory. From then on, WiredTiger changes its turtle file.
 
         Arguments:
-            is_new: the tables are about to be created: until then the directory contains nothing that could be lost.
+            is_new: whether the tables are about to be created. Until then, the directory contains no data that could be lost.
         """
         if is_new:
             self._map[: len(_MAGIC)] = _MAGIC
@@ -162,11 +164,11 @@ class LogMarks:
         self._sync()
 
     def note_checkpoint(self, end: int) -> None:
-        """Record a checkpoint that began when the log ended at this position."""
+        """Record a checkpoint, given the end of the log when the checkpoint began."""
         _CHECKPOINT.pack_into(self._map, _AT_CHECKPOINT, end, end)
 
     def note_closed(self) -> None:
-        """Record that the store has been closed: the log is no longer needed."""
+        """Record that the store has been closed, so that the log is no longer needed."""
         _TURTLE.pack_into(self._map, _AT_TURTLE, turtle_checksum(self.directory))
         self._set_state(_CLOSED)
 
@@ -187,7 +189,7 @@ class LogMarks:
 
 
 def turtle_checksum(directory: Path) -> int:
-    """Return the checksum of WiredTiger's turtle file; 0 if it cannot be read."""
+    """Return the checksum of WiredTiger's turtle file, or 0 if the file cannot be read."""
     try:
         return crc32((directory / TURTLE).read_bytes())
     except OSError:
@@ -195,7 +197,7 @@ def turtle_checksum(directory: Path) -> int:
 
 
 def _unusable(error: OSError) -> CommandError:
-    """Return the error for what the operating system refuses."""
+    """Return the error for a failed write to the marks file."""
     if error.errno in DISK_FULL:
         return disk_full()
     return StorageError(f"The storage directory cannot be written: {(error.strerror or str(error)).lower()}.")
@@ -217,8 +219,8 @@ def reserve(path: str) -> tuple[Path, LogMarks]:
     """Create a storage directory if necessary, and reserve it for this process.
 
     Arguments:
-        path: the directory; a relative path is resolved now, because WiredTiger reopens files by path, and a test may change the working
-            directory.
+        path: the directory. A relative path is resolved immediately, because WiredTiger reopens files by path and a test may change the
+            working directory.
 
     Raises:
         StorageError: the directory cannot be created, or another process uses it.

@@ -1,4 +1,4 @@
-"""Unreachable entries - of dropped collections and indexes - and their removal in small batches."""
+"""Removes the unreachable entries of dropped collections and indexes ("orphans") in small batches."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from secantus_server.storage.keys import IdentRange, orphan_bounds, unpack_range
 from secantus_server.storage.tables import META, OPLOG, WITH_IDENTS
 from secantus_server.system._clock import monotonic
 
-#: Keys removed in one transaction: about a quarter of a millisecond, for which a restore may have to wait.
+#: The number of keys removed in one transaction, which takes about a quarter of a millisecond. A restore may wait that long.
 _BATCH: Final = 256
-#: Keys removed before their pages are rewritten, which also walks over about as many live entries: about a millisecond.
+#: The number of keys removed before their pages are rewritten. Rewriting also reads about as
+#: many live entries, and takes about a millisecond.
 _SWEEP_AFTER: Final = 2048
 _NO_LIMIT: Final = (1 << 31) - 1
 
 
 class Orphans:
-    """The idents to remove. The list is also stored in `meta`, to survive a restart.
+    """The ranges of idents to purge. They are also listed in `meta`, to survive a restart.
 
     Arguments:
-        sweeper: a unit that rewrites the pages it leaves. A removed key occupies memory, and slows down scans, until its page is
-            rewritten; in an in-memory store nothing else does that before the cache is full. It is None for a directory.
+        sweeper: a unit that rewrites the pages it leaves, or None for a store in a directory. A removed key occupies memory and slows down
+            scans until its page is rewritten. In an in-memory store, WiredTiger rewrites pages only when the cache is nearly full.
     """
 
     def __init__(self, sweeper: RecoveryUnit | None) -> None:
@@ -40,15 +41,15 @@ class Orphans:
 
     @property
     def hold_memory(self) -> bool:
-        """Whether there are entries to remove, or pages to rewrite after a removal."""
+        """Whether entries remain to be removed, or pages to be rewritten after a removal."""
         return bool(self._ranges or self._unswept)
 
     def load(self, unit: RecoveryUnit) -> None:
-        """Load the list stored by an earlier process."""
+        """Load the ranges that an earlier process listed in `meta`."""
         self.add(unpack_range(key) for key, _ in unit.scan(META, *orphan_bounds()))
 
     def add(self, ranges: Iterable[IdentRange]) -> None:
-        """Add idents whose rows in `meta` are committed."""
+        """Add ranges whose rows in `meta` are committed."""
         self._ranges.extend(ranges)
 
     def purge(self, unit: RecoveryUnit, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> bool:
@@ -71,7 +72,7 @@ class Orphans:
             self._forget_swept()
 
     def _purge_batch(self, unit: RecoveryUnit, orphan: IdentRange) -> None:
-        """Remove one batch in one transaction; the range's row is removed with its last entry."""
+        """Remove one batch of entries in one transaction. The range's row in `meta` is removed with the last entry."""
         unit.begin()
         try:
             removed = unit.purge(orphan.table, *orphan.bounds(), _BATCH)
@@ -80,12 +81,12 @@ class Orphans:
             reach("purge")
             unit.commit()
         except DamagedData:
-            # Entries after the damage stay; their row in `meta` makes the next start try again.
+            # The entries after the damage stay. The row in `meta` also stays, so the next start tries again.
             unit.rollback()
             self._ranges.popleft()
             return
         except WriteConflict:
-            # A straggler may still write to an ident dropped under it; the next turn removes what it writes.
+            # A transaction that began before the drop may still write to the ident. The next batch removes its entries.
             if unit.in_transaction:
                 unit.rollback()
             self._ranges.rotate(-1)
@@ -95,7 +96,7 @@ class Orphans:
             self._ranges.popleft()
 
     def _note(self, orphan: IdentRange, removed: int) -> None:
-        """Record where keys were removed."""
+        """Record where and how many keys were removed, for the next sweep."""
         self._removed += removed
         before = self._unswept.get(orphan.table, orphan)
         self._unswept[orphan.table] = IdentRange(orphan.table, min(before.low, orphan.low), max(before.high, orphan.high))

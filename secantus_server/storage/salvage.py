@@ -1,4 +1,4 @@
-"""The repair of a copy of a damaged storage directory: blocks that can be read become readable tables again.
+"""Repairs a copy of a damaged storage directory, so that the readable blocks form readable tables again.
 
 https://source.wiredtiger.com/develop/command_line.html
 """
@@ -23,7 +23,7 @@ _LATER_WRITES: Final = "what was written after that is lost"
 
 
 def make_readable(directory: Path) -> list[str]:
-    """Repair the files of a store, so that `Engine.open` can open it; return what was lost, in sentences.
+    """Repair the files of a store, so that `Engine.open` can open it. Return sentences that describe the lost data.
 
     Arguments:
         directory: a copy of the damaged directory; its files are rewritten and removed.
@@ -40,21 +40,21 @@ def make_readable(directory: Path) -> list[str]:
         session.checkpoint()
     finally:
         connection.close()
-    # The tables contain what could be read of the log.
+    # The readable part of the log has been applied to the tables.
     for path in log_files(directory).values():
         path.unlink()
     return lost
 
 
 def _look_at_log(directory: Path) -> list[str]:
-    """Return what is wrong with the log, and remove what keeps the storage engine from reading it up to the first damage."""
+    """Return sentences about faults of the log. Remove everything that prevents WiredTiger from reading the log up to the first damage."""
     lost = [
         f"The file {path.name} contains {path.stat().st_size} bytes that an earlier start cut off the log: {MAY_BE_LOST}"
         for path in earlier_cuts(directory)
     ]
     marks = LogMarks(directory)
     if marks.before is not None and is_turtle_damaged(directory, marks.before):
-        # The storage engine makes a missing one anew.
+        # WiredTiger recreates the file if it is missing.
         (directory / TURTLE).unlink(missing_ok=True)
     try:
         lost += [cut.described() for cut in check_log(directory, marks.before).cuts]
@@ -67,7 +67,7 @@ def _look_at_log(directory: Path) -> list[str]:
 
 
 def _open(directory: Path, lost: list[str]) -> Connection:
-    """Open the database with fewer of its files at each attempt: with the log, without it, without the table descriptions."""
+    """Open the database. Each attempt uses fewer files: first all, then without the log, then also without the table descriptions."""
     config = configuration.path_config(None)
     try:
         return Connection(bytes(directory), config + b",salvage=true", False)
@@ -87,7 +87,7 @@ def _open(directory: Path, lost: list[str]) -> Connection:
 
 
 def _repair_table(directory: Path, session: Session, table: int) -> list[str]:
-    """Make one table readable; return what was lost."""
+    """Make one table readable; return sentences that describe the lost data."""
     name = f"{NAMES[table]}.wt"
     config = configuration.table_configs(in_memory=False)[table]
     if not (directory / name).exists():
@@ -98,7 +98,7 @@ def _repair_table(directory: Path, session: Session, table: int) -> list[str]:
     try:
         if not session.has_table(table):
             session.import_table(table, config)
-            # What was imported is in use until then.
+            # The imported table is in use until the checkpoint.
             session.checkpoint()
         session.verify_table(table)
     except CommandError:

@@ -1,8 +1,8 @@
-"""Snapshots: states of the store that can be restored. They nest, and exist in this process only.
+"""Snapshots, which are states of the store that can be restored. Snapshots nest, and exist in this process only.
 
-While a snapshot is open, the undo log records the first value of each written key in the innermost one. A restore writes these values back
-in one transaction, drops idents created since, and truncates the oplog after the newest entry of that time. An ident dropped while a
-snapshot is open keeps its entries until no snapshot can need them.
+While snapshots are open, the undo log records the old value of each written key in the innermost snapshot. A restore writes these values
+back in one transaction, drops the idents created since the snapshot, and truncates the oplog after the entry that was the newest at the
+snapshot. The entries of an ident that was dropped while a snapshot was open are kept until no snapshot can need them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Values = dict[bytes, bytes | None]
 class Restored(NamedTuple):
     """The changes made by a restore, for code that caches parts of the store.
 
-    `touched_catalog_keys` are the catalog rows that were restored or removed, `touched_idents` the older collections and indexes with
-    changed entries, and `dropped_idents` those created since the snapshot. `more_records` maps idents of older collections to the change in
-    their number of records.
+    `touched_catalog_keys` are the catalog rows that were restored or removed. `touched_idents` are the collections and indexes that existed
+    at the snapshot and whose entries changed. `dropped_idents` are the collections and indexes created since the snapshot. `more_records`
+    maps idents of collections that existed at the snapshot to the change in their number of records.
     """
 
     touched_catalog_keys: tuple[bytes, ...]
@@ -40,7 +40,7 @@ NOTHING_RESTORED = Restored((), frozenset(), range(0), False)
 
 
 class ValuesAtSnapshot(NamedTuple):
-    """The keys written since a snapshot with their values at the snapshot, without those of idents created since."""
+    """The keys written since a snapshot, with their values at the snapshot. Keys of idents created since the snapshot are omitted."""
 
     catalog: Values
     records: Values
@@ -57,7 +57,7 @@ class Snapshot:
     oplog_written: bool = False
 
     def take_over(self, inner: Snapshot) -> list[IdentRange]:
-        """Merge a later snapshot, which ends; return its dropped idents that this snapshot does not need."""
+        """Merge a nested snapshot that ends; return the idents dropped since then whose entries this snapshot does not need."""
         for mine, later in zip(self.values, inner.values, strict=True):
             for key, value in later.items():
                 mine.setdefault(key, value)
@@ -79,7 +79,7 @@ class SnapshotStack:
 
     @property
     def innermost(self) -> Snapshot | None:
-        """The snapshot that records writes."""
+        """The snapshot in which writes are recorded, or None."""
         return self._open[-1] if self._open else None
 
     @property
@@ -93,20 +93,20 @@ class SnapshotStack:
         return any(not later.is_clean(next_ident) for later in self._open[self._level(snapshot) :])
 
     def values_at(self, snapshot: Snapshot) -> ValuesAtSnapshot:
-        """Return the keys written since a snapshot, with their values at that time, also if later snapshots are open."""
+        """Return the keys written since a snapshot, with their values at the snapshot. Later snapshots may be open."""
         catalog: Values = {}
         records: Values = {}
         for later in self._open[self._level(snapshot) :]:
             catalog = later.values[CATALOG] | catalog
             records = later.values[RECORDS] | records
-        # Later snapshots have recorded values of idents that did not exist at this one.
+        # Later snapshots may have recorded values of idents that did not exist at this snapshot.
         return ValuesAtSnapshot(catalog, {key: old for key, old in records.items() if int.from_bytes(key[:4], "big") < snapshot.watermark})
 
     def push(self, unit: RecoveryUnit, next_ident: int) -> Snapshot:
         """Take a snapshot.
 
         Arguments:
-            unit: a recovery unit with a transaction, to read with.
+            unit: a recovery unit with an open transaction, for reading.
             next_ident: the lowest unused ident.
         """
         self._keep_oplog_flag()
@@ -117,7 +117,7 @@ class SnapshotStack:
         return snapshot
 
     def pop(self, snapshot: Snapshot) -> list[IdentRange]:
-        """End a snapshot and all later ones; return the dropped idents that no snapshot needs any more."""
+        """End a snapshot and all later ones; return the dropped idents whose entries no snapshot needs any more."""
         self._keep_oplog_flag()
         level = self._level(snapshot)
         unneeded: list[IdentRange] = []
@@ -128,17 +128,18 @@ class SnapshotStack:
         return unneeded
 
     def unwind(self, snapshot: Snapshot) -> None:
-        """End the snapshots taken after this one, which inherits their records."""
+        """End the snapshots taken after this one. This snapshot inherits their records."""
         self._keep_oplog_flag()
         level = self._level(snapshot)
         while len(self._open) > level + 1:
             ended = self._open.pop()
-            # Idents created since the outer snapshot are dropped as a range, and their rows in `meta` with them.
+            # The returned idents were created since the enclosing snapshot. The restore drops these as one range, but must also remove
+            # their rows in `meta`.
             self._open[-1].deferred += self._open[-1].take_over(ended)
         self._record()
 
     def settle(self, snapshot: Snapshot, next_ident: int) -> None:
-        """Note that the store is back in the state of the snapshot, which stays open."""
+        """Reset the records of a snapshot after the store was restored to it. The snapshot stays open."""
         for values in snapshot.values:
             values.clear()
         snapshot.deferred.clear()
@@ -147,7 +148,7 @@ class SnapshotStack:
         self._record()
 
     def _level(self, snapshot: Snapshot) -> int:
-        """Return the snapshot's index; raise if it has ended."""
+        """Return the snapshot's nesting level; raise StorageError if the snapshot has ended."""
         if snapshot not in self._open:
             raise StorageError("This snapshot has ended: it was popped, or an outer one was restored.")
         return self._open.index(snapshot)
@@ -170,7 +171,7 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
     """Restore the store to a snapshot, in the unit's transaction.
 
     Arguments:
-        made: the idents created since, as ranges to remove later.
+        made: the idents created since the snapshot, as ranges to remove later.
     """
     more_records: Counter[int] = Counter()
     for table, values in zip(WITH_UNDO, snapshot.values, strict=True):

@@ -1,4 +1,4 @@
-"""The fixed set of tables that contain everything a server stores."""
+"""The fixed set of tables that contain all data of a server."""
 
 from __future__ import annotations
 
@@ -14,5 +14,6 @@ META: Final = 4
 NAMES: Final = ("catalog", "records", "index_entries", "oplog", "meta")
 #: The tables whose keys begin with the ident of a collection or an index.
 WITH_IDENTS: Final = (RECORDS, INDEX_ENTRIES)
-#: The tables that a restore rewrites key by key. The oplog is truncated, and `meta` belongs to the store, not to its contents.
+#: The tables that a restore rewrites key by key. A restore truncates the oplog, and does not
+#: change `meta`, which describes the store.
 WITH_UNDO: Final = (CATALOG, RECORDS, INDEX_ENTRIES)

@@ -1,11 +1,11 @@
-"""Freeing the memory of an in-memory store: its pages are rewritten without overwritten and removed data.
+"""Frees the memory of an in-memory store by rewriting its pages without overwritten and removed data.
 
-WiredTiger keeps what it has replaced on a page until the page is rewritten, and in memory it rewrites pages only when the store is
-nearly full. Therefore a walk over all tables rewrites the changed pages once enough bytes have
-changed. At intervals the C library returns the freed memory to the system.
+WiredTiger keeps replaced data on a page until the page is rewritten. In an in-memory store, it rewrites pages only when the store is nearly
+full. Therefore a *walk* over all tables rewrites the changed pages whenever enough bytes have changed. At intervals, the C library is made
+to return the freed memory to the system.
 
-The periodic thread walks, and yields to running commands. If writers leave garbage faster than it removes it, the store is crowded, and the
-next writer walks before it writes (`Engine.relieve`). This bounds the memory under load.
+The periodic thread performs the walks and yields to running commands. If writers leave garbage faster than the walks remove it, the store
+is *crowded*, and each writer performs a part of the walk before it writes (`Engine.relieve`). This bounds the memory under load.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from secantus_server.storage.configuration import MEGABYTE
 from secantus_server.storage.tables import NAMES
 from secantus_server.system._clock import monotonic
 
-#: The number of changed bytes that make a walk due; a quarter of the store if that is more.
+#: A walk is due when this number of bytes has changed, or a quarter of the store if that is more.
 CHANGED_ENOUGH: Final = 4 * MEGABYTE
-#: The number of changed bytes that make a walk due while no transaction runs; a thirty-second of the store if that is more.
+#: The same limit while no transaction runs; a thirty-second of the store if that is more.
 CHANGED_ENOUGH_WHEN_IDLE: Final = MEGABYTE // 4
 #: The store is crowded once its memory exceeds the memory after the last walk by a quarter plus this number of bytes.
 ROOM: Final = 16 * MEGABYTE
-#: The number of bytes walked over after which free memory is returned to the system; an eighth of the store if that is more.
+#: Free memory is returned to the system each time a walk has passed this number of bytes, or an eighth of the store if that is more.
 GIVE_BACK_AFTER: Final = 4 * MEGABYTE
-#: The number of entries in a step, which takes half a millisecond, or two milliseconds if the pages are rewritten.
+#: The number of entries in one step of a walk. A step takes half a millisecond, or two milliseconds if the pages are rewritten.
 _STEP: Final = 1024
 
 
 class Tidying:
-    """A walk over the tables of an in-memory store, one step at a time.
+    """Walks over the tables of an in-memory store, one step at a time.
 
     Arguments:
         sweeper: a unit that rewrites the pages it leaves.
-        changed: returns the bytes changed since the store was opened.
-        memory: returns the bytes of memory used by the store.
+        changed: returns the number of bytes changed since the store was opened.
+        memory: returns the number of bytes of memory used by the store.
         has_orphans: returns whether entries of dropped collections and indexes remain.
     """
 
@@ -72,7 +72,7 @@ class Tidying:
         """Return whether `run` should be called.
 
         Arguments:
-            idle: no transaction runs, so that a smaller amount suffices.
+            idle: whether no transaction runs, in which case a smaller amount suffices.
         """
         due_at = self._changed_before + max(CHANGED_ENOUGH_WHEN_IDLE, self._size // 32) if idle else self.due_at
         return self._place is not None or self._changed() >= due_at
@@ -80,12 +80,12 @@ class Tidying:
     def run(self, budget_ms: float, others_work: Callable[[], bool]) -> None:
         """Walk for about `budget_ms`, or until another transaction runs.
 
-        A reader blocks while the page that it needs is rewritten, and while it holds the GIL all other threads block, too. Therefore a walk
-        yields to transactions, unless another walk has become due since it began: then the memory is needed.
+        A reader blocks while the page that it needs is rewritten. If the reader holds the GIL, all other threads block too. Therefore a
+        walk yields to transactions. It does not yield if the next walk has already become due, because then the memory is needed.
 
         Arguments:
             budget_ms: the approximate duration.
-            others_work: returns whether a transaction runs.
+            others_work: returns whether another transaction runs.
         """
         deadline = monotonic() + budget_ms / 1000
         if self._place is None:
@@ -101,17 +101,17 @@ class Tidying:
             give_back_memory()
 
     def _note_what_is_left(self) -> None:
-        """Set the limit beyond which the store is crowded after a walk.
+        """Set the memory limit beyond which the store is crowded, after a walk.
 
-        Changes during the walk may be on pages that it had already passed. They do not count as left: the next walk can remove them.
-        Orphans do not count either, because relieve() purges them.
+        The limit is derived from the memory that the walk could not free. Changes during the walk do not count, because they may be on
+        pages that the walk had already passed; the next walk can free them. Orphans do not count either, because relieve() purges them.
         """
         left = max(self._met, self._memory() - (self._changed() - self._changed_before))
         crowded_at = left + left // 4 + ROOM
         self.crowded_at = min(self.crowded_at, crowded_at) if self._has_orphans() else crowded_at
 
     def _step(self, table: int, lower: bytes) -> tuple[int, bytes] | None:
-        """Walk over some entries; return where the next step begins, or None at the end."""
+        """Walk over some entries; return the position of the next step, or None at the end of the walk."""
         last, met = self._sweeper.sweep(table, lower, None, _STEP)
         self._met += met
         if self._met - self._given_back_at > max(GIVE_BACK_AFTER, self._size // 8):
@@ -124,7 +124,7 @@ class Tidying:
 
 def give_back_memory() -> None:
     """Make the C library return free memory to the system. Only glibc has a call for this."""
-    # Imported here, because an import costs each start.
+    # Imported here, because a module-level import would slow down each start.
     import ctypes
 
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

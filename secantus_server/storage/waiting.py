@@ -1,4 +1,4 @@
-"""Waits that end when the waiting thread's operation is killed or times out."""
+"""Waits that also end when the waiting thread's operation is killed or times out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, RLock
 from secantus_server.system.conditions import Condition
 
-#: The interval between two checks grows from the first value to the second, so that many waiting threads cost little.
+#: The interval between two checks grows from _FIRST_PAUSE_S to _LONGEST_PAUSE_S, so that many waiting threads cost little.
 _FIRST_PAUSE_S: Final = 0.002
 _LONGEST_PAUSE_S: Final = 0.05
 
@@ -21,7 +21,7 @@ class Waits:
     """The waits of one store.
 
     Arguments:
-        check: raises if the calling thread's operation is interrupted; does nothing for a thread without an operation.
+        check: raises an error if the calling thread's operation is interrupted; does nothing in a thread without an operation.
 
     Threads: `_condition` guards the threads that wait for a predicate.
     """
@@ -31,7 +31,7 @@ class Waits:
         self._condition = Condition()
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Wait until the predicate is true; `notify_all` makes every waiting thread test it again.
+        """Wait until the predicate is true. `notify_all` makes every waiting thread test its predicate again.
 
         Arguments:
             timeout: seconds to wait, or None to wait indefinitely.

@@ -1,7 +1,7 @@
-"""A checkpoint of every table, changed or not.
+"""Writes a checkpoint of every table, changed or not.
 
-Each table's last checkpoint names the position from which the log applies to it. If log files are missing, a new log may begin before these
-positions, and a start would pass over its records. WiredTiger's option `force` does not renew the positions of unchanged tables.
+Each table's last checkpoint records the position from which the log applies to the table. If log files are missing, a new log may begin
+before these positions, and a start would skip its records. WiredTiger's option `force` does not update the positions of unchanged tables.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _UNUSED_KEY: Final = b"\0\0\0\0\0"
 
 
 def checkpoint_all(engine: Engine) -> None:
-    """Write a checkpoint of every table of a store without other users."""
+    """Write a checkpoint of every table of a store. No other thread may use the store meanwhile."""
     with engine.transaction() as unit:
         for table in range(len(NAMES)):
             unit.put(table, _UNUSED_KEY, b"\0")

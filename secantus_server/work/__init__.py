@@ -1,1 +1,1 @@
-"""The services that commands share above dispatch: reads, writes, batches, pipelines over collections, validation, TTL."""
+"""Services above dispatch that commands share: reads, writes, batches, pipelines over collections, validation, TTL."""

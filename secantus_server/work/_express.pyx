@@ -1,11 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The express lane: runs the most common commands in their simplest form, from message bytes to reply bytes.
+"""The express lane, which runs the most common commands in their simplest form, from message bytes to reply bytes.
 
 The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, and an insert of a few documents. The
 command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor, fail point, access control or
-profiler. All other commands, and all that fail, take the general path (`dispatch/dispatcher.py`). `Express.answer` returns None for them
-without having changed anything, and the general path runs the command from the beginning. Replies of the lane therefore equal those of the
-general path; tests compare the two.
+profiler. All other commands take the general path (`dispatch/dispatcher.py`), as do commands that fail. `Express.answer` returns None for
+such a command without having changed anything, and the general path runs the command from the beginning. So the lane's replies are equal
+to those of the general path; tests compare the two.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -39,7 +39,7 @@ from secantus_server.work.retried import note_retried, store_retried
 
 cdef enum:
     REPLY_AT = 21  # header 16, flags 4, kind 1
-    MOST_KEPT = 65536  # a connection does not keep a larger buffer
+    MOST_KEPT = 65536  # larger buffers are not kept after a reply
 
 cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify")
 cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command")
@@ -55,7 +55,7 @@ class Unusual(Exception):
 
 
 def _never():
-    """Take the place of functions that only the general path may call: for new timestamps and for the first RecordId.
+    """A stand-in for functions that only the general path may call, which return new timestamps and the first RecordId.
 
     Raises:
         Unusual: always.
@@ -94,9 +94,9 @@ cdef class Express:
     cdef PlainMessage message
     # The error that interrupted the last command; the general path raises it.
     cdef public object killed
-    # The index whose use the running command has counted.
+    # The index whose `uses` counter the running command has incremented.
     cdef Index index
-    # Whether the running command has committed. After that, the general path cannot run it again.
+    # Whether the running command has committed. If so, the general path must not run it again.
     cdef bint committed
     # The number of statements that the command adds to the counters.
     cdef int statements
@@ -143,8 +143,8 @@ cdef class Express:
         self.running[operation.opid] = operation
         self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
         try:
-            # Check again now that the command is registered: code that blocks commands first sets its condition and then looks for running
-            # commands, so it may have missed this one.
+            # Check again after the registration: code that blocks commands first sets its condition and then looks for running commands, so
+            # it may have missed this command.
             if not self.is_clear():
                 return None
             self.run(operation, name)
@@ -162,7 +162,7 @@ cdef class Express:
         return self.framed(raw, next(request_ids))
 
     cdef bint is_clear(self) except -1:
-        """Return whether nothing watches, restricts or delays commands."""
+        """Return whether nothing watches, restricts or delays commands, so that the lane may run them."""
         services = self.services
         interceptors = self.interceptors
         if interceptors.before or interceptors.threshold_s <= 0 or services.access is not None or services.fail_points.active:
@@ -176,7 +176,7 @@ cdef class Express:
         """Run the command and write its reply.
 
         Raises:
-            Unusual, CommandError, DuplicateKey: if the general path must run the command.
+            Unusual, CommandError, DuplicateKey: the general path must run the command.
         """
         cdef RecoveryUnit unit
         write = None
@@ -227,7 +227,7 @@ cdef class Express:
         return self.end_reply()
 
     cdef list documents(self):
-        """Return the documents of an insert in the form that the general path passes to the writer."""
+        """Return the documents of an insert, in the form in which the general path passes them to the writer."""
         cdef list documents = []
         cdef Element element
         cdef const uint8_t* p = self.message.parts.documents
@@ -238,12 +238,12 @@ cdef class Express:
             return documents
         p = first_element(self.message.parts.query.value)
         while next_element(&p, &element):
-            # The general path decodes the body of a command, unlike a sequence, and encodes its documents again.
+            # Decode and encode the documents, because the general path does so with documents in the body (but not in a sequence).
             documents.append(encode(decode_unique(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))))
         return documents
 
     cdef Index point_index(self, collection):
-        """Return the unique index that the query uses, as `query.point.point_index` does."""
+        """Return the unique index that the query uses, like `query.point.point_index`. Write the lookup key to `self.key`."""
         cdef Element field
         cdef const uint8_t* cursor = first_element(self.message.parts.query.value)
         cdef Index index
@@ -329,7 +329,7 @@ cdef class Express:
         return self.modify_reply(new if self.message.parts.returns_new else old)
 
     cdef tuple updated(self, bytes old, bytes new):
-        """Return the record of an update that has changed a document, for the log of retryable writes."""
+        """Return the entry for the log of retryable writes of an update that has changed a document."""
         if self.message.parts.kind == UPDATE:
             return "update", 0, 0, [1, 1]
         shown = new if self.message.parts.returns_new else old
@@ -339,7 +339,7 @@ cdef class Express:
         """Return the parsed update.
 
         Raises:
-            Unusual: if the update depends on more than the document, or on the array position that the query has matched.
+            Unusual: the result of the update depends on more than the document, or on the array position that the query matched.
         """
         cdef Element* update = &self.message.parts.update
         cdef dict operators = decode_unique(PyBytes_FromStringAndSize(<const char*>update.value, update.value_len))
@@ -356,7 +356,7 @@ cdef class Express:
         return parsed
 
     cdef int commit(self, RecoveryUnit unit, collection, writer, list changes, int difference, write, tuple executed) except -1:
-        """Commit the changes of a collection as `work.auto_commit` does for a writer."""
+        """Commit the changes of a collection, like `work.auto_commit`."""
         chain = None
         count = collection.document_count
         cdef bint is_uncounted
@@ -386,13 +386,13 @@ cdef class Express:
         return 0
 
     cdef object chain_of(self, RecoveryUnit unit, write, tuple executed):
-        """Return the oplog fields of a retryable write; for a store in a directory, also store its record."""
+        """Return the oplog fields of a retryable write. For a store in a directory, also store the write's log row."""
         if not self.engine.in_memory:
             return store_retried(self.services, unit, (write, executed))
         return Chain(write.lsid, write.number, executed[1], executed[2], None)
 
     cdef int finish(self, Operation operation, str name, bytes raw) except -1:
-        """Count the finished command."""
+        """Count the finished command, and record it if it was slow."""
         cdef double seconds = self.clock.monotonic() - operation.started - operation.waited
         cdef int kind = self.message.parts.kind
         self.usage.record((operation.db, name, NAMES[kind]), COUNTERS[kind], seconds, self.statements)
@@ -402,7 +402,7 @@ cdef class Express:
         return 0
 
     cdef int begin_reply(self) except -1:
-        """Begin the reply, leaving room for the header of its message."""
+        """Begin the reply, and leave room for the message header."""
         cdef char[REPLY_AT] header
         memset(header, 0, REPLY_AT)
         self.out.clear()
@@ -456,7 +456,7 @@ cdef class Express:
         return self.end_reply()
 
     cdef int put_optime(self) except -1:
-        """Append the common fields of a write's reply, as `work.writing.finish_write` does."""
+        """Append the common fields of replies to writes, like `work.writing.finish_write`."""
         cdef Writer out = self.out
         cdef size_t mark
         election_id = self.topology.election_id
@@ -471,7 +471,7 @@ cdef class Express:
         return out.close(mark)
 
     cdef int end_reply(self) except -1:
-        """Append the fields of every reply, as `dispatch.dispatcher.finish_reply` does."""
+        """Append the common fields of all replies, like `dispatch.dispatcher.finish_reply`."""
         cdef Writer out = self.out
         cdef size_t mark, inner
         cdef double ok = 1.0

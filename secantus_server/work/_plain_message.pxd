@@ -40,7 +40,7 @@ cdef struct Parts:
     Element update
     int64_t number_value
     bint returns_new
-    # One bit for each field that was read and has no element here.
+    # One bit for each field that was read and has no Element in this struct.
     uint32_t seen
     # The document sequence.
     const char* sequence
@@ -52,7 +52,7 @@ cdef struct Parts:
 cdef class PlainMessage:
     cdef Parts parts
 
-    # Read a message; return 0 unless it is a plain command whose cluster time is not later than the given one.
+    # Read a message; return 0 unless it is a plain command whose cluster time is not later than `newest`.
     cdef bint read(self, bytes raw, uint64_t newest) except -1
     cdef bint read_sequence(self, const uint8_t* p, const uint8_t* end) except -1
     cdef bint read_body(self, const uint8_t* body, uint64_t newest) noexcept

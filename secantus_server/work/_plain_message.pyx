@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Reads the most common commands in their simplest form: a few fields of the usual types, each at most once.
+"""Reads the most common commands in their simplest form, which has only the usual fields and types, and each field at most once.
 
-It creates no Python objects. It reads a find, update, delete or findAndModify with an equality on one field, and an insert of a few
-documents.
+The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, and an insert of a
+few documents.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -54,7 +54,7 @@ cdef bint is_plain_name(const Element* element) noexcept nogil:
 
 
 cdef bint is_own_database(const Element* element) noexcept nogil:
-    """Return whether a database belongs to users: it is not admin, config or local."""
+    """Return whether a database is not one of the server's databases (admin, config and local)."""
     cdef uint32_t length = <uint32_t>read_int32(element.value) - 1
     cdef const uint8_t* text = element.value + 4
     if length > 63:
@@ -65,7 +65,7 @@ cdef bint is_own_database(const Element* element) noexcept nogil:
 
 
 cdef bint is_session(const Element* element) noexcept nogil:
-    """Return whether a field is a session document with a UUID and nothing else."""
+    """Return whether a field is a session document that contains only a UUID."""
     cdef const uint8_t* p = element.value
     if element.type != DOCUMENT or element.value_len != 30:
         return False
@@ -93,7 +93,7 @@ cdef bint is_false(const Element* element) noexcept nogil:
 
 
 cdef bint is_point(const Element* query) noexcept nogil:
-    """Return whether a filter is an equality of one plain field with a value that matches by equality alone."""
+    """Return whether a filter is an equality of one plain field with a value that matches only by equality."""
     cdef Element field
     cdef Element more
     cdef const uint8_t* cursor
@@ -116,7 +116,7 @@ cdef bint is_point(const Element* query) noexcept nogil:
 
 
 cdef bint is_array_of_documents(const Element* array) noexcept nogil:
-    """Return whether an array contains only documents, at least one and not too many."""
+    """Return whether an array contains only documents, and between one and MOST_DOCUMENTS of them."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(array.value)
     cdef int count = 0
@@ -138,14 +138,14 @@ cdef int count_of(const uint8_t* document) noexcept nogil:
 
 
 cdef bint is_first(Parts* parts, uint32_t bit) noexcept nogil:
-    """Note a field; return 0 if it occurs a second time."""
+    """Record that a field was read; return 0 if the field occurs a second time."""
     cdef bint is_new = not parts.seen & bit
     parts.seen |= bit
     return is_new
 
 
 cdef bint keep(Element* place, const Element* element, uint8_t type) noexcept nogil:
-    """Keep a field; return 0 if it has an unexpected type or occurs a second time."""
+    """Store a field; return 0 if the field has an unexpected type or occurs a second time."""
     if element.type != type or place.start != NULL:
         return False
     place[0] = element[0]
@@ -153,13 +153,13 @@ cdef bint keep(Element* place, const Element* element, uint8_t type) noexcept no
 
 
 cdef class PlainMessage:
-    """A command in its simplest form, as the positions of its parts in the bytes of the message.
+    """A command in its simplest form, represented by the positions of its parts in the message bytes.
 
     The documents of an insert are in the document sequence, or in the array that `query` refers to.
     """
 
     cdef bint read(self, bytes raw, uint64_t newest) except -1:
-        """Read a message into `parts`; return 0 unless it is a command of the express lane in its simple form."""
+        """Read a message into `parts`; return 0 unless it is a command that the express lane can run."""
         cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(raw)
         cdef const uint8_t* end = start + PyBytes_GET_SIZE(raw)
         cdef const uint8_t* p = start + BODY_AT
@@ -181,7 +181,7 @@ cdef class PlainMessage:
         return self.read_body(p, newest) and self.is_complete()
 
     cdef bint read_sequence(self, const uint8_t* p, const uint8_t* end) except -1:
-        """Read the only document sequence."""
+        """Read the message's only document sequence; return 0 if it is unusual."""
         cdef const uint8_t* documents
         cdef int32_t size
         cdef int count = 0
@@ -271,7 +271,7 @@ cdef class PlainMessage:
         return named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BOOL
 
     cdef bint is_complete(self) noexcept:
-        """Read the statement of an update or delete; return whether the command has all parts that the lane needs."""
+        """Read the statement of an update or delete, and return whether the command has all parts that the lane needs."""
         cdef Parts* parts = &self.parts
         if parts.db.start == NULL or not is_plain_name(&parts.db) or not is_own_database(&parts.db) or not is_plain_name(&parts.name):
             return False
@@ -295,7 +295,7 @@ cdef class PlainMessage:
         return is_point(&parts.query)
 
     cdef bint read_statement(self) noexcept:
-        """Read the only statement of an update or delete."""
+        """Read the only statement of an update or delete; return 0 if it is unusual."""
         cdef Parts* parts = &self.parts
         cdef const uint8_t* cursor = first_element(parts.documents)
         cdef Element element

@@ -1,8 +1,8 @@
 # cython: language_level=3
-"""The privileges that the stages of a pipeline require. Compiled, since it runs for every aggregation of a server with access control.
+"""The privileges that the stages of a pipeline require. Compiled because it runs for every aggregation if access control is enabled.
 
-A stage's function appends requirements to a list. Its arguments are the list, the stage's specification, the database, the collection (""
-without one), and whether the validation of documents is bypassed.
+Each stage has a function that appends the stage's requirements to a list. Its arguments are the list, the stage's specification, the
+database, the collection ("" if the pipeline has none), and whether document validation is bypassed.
 
 https://www.mongodb.com/docs/manual/reference/command/aggregate/
 """
@@ -21,7 +21,10 @@ _MERGE_ACTIONS = {
 
 
 cpdef add_pipeline(list required, stages, str db, str collection, bint bypasses):
-    """Add the requirements of a pipeline: those of its stages, and reading the collection unless the first stage has another source."""
+    """Add the requirements of a pipeline.
+
+    These are the requirements of the stages, and of reading the collection unless the first stage has another source.
+    """
     _add_stages(required, stages, db, collection, bypasses)
     first = stages[0] if type(stages) is list and stages else None
     if type(first) is not dict or _IS_SOURCE.isdisjoint(first):
@@ -29,7 +32,7 @@ cpdef add_pipeline(list required, stages, str db, str collection, bint bypasses)
 
 
 cdef _add_stages(list required, stages, str db, str collection, bint bypasses):
-    """Add the requirements of stages, without reading their input."""
+    """Add the requirements of stages, without the requirement of reading their input."""
     if type(stages) is not list:
         return
     for document in <list> stages:
@@ -55,7 +58,7 @@ def _on_cluster(*actions):
 
 
 def _joins(list required not None, spec, str db, str _collection, bint bypasses):
-    """Add the requirements of `$lookup`, `$graphLookup` and `$unionWith`: reading the other collection, and its stages' requirements."""
+    """Add the requirements of `$lookup`, `$graphLookup` and `$unionWith`: those of reading the other collection and of the inner stages."""
     if type(spec) is not dict:
         if type(spec) is str:
             required.append((_FIND, db, spec))
@@ -139,7 +142,7 @@ _IS_SOURCE = frozenset(
     """.split()
 )
 
-#: The function that adds the requirements of each stage; None if a stage only reads its input.
+#: By stage: the function that adds the stage's requirements; None for a stage that only reads its input.
 STAGES = {
     **dict.fromkeys(
         """

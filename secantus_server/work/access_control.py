@@ -1,4 +1,4 @@
-"""Access control: the privileges of authenticated users, from the documents of `admin.system.users` and `admin.system.roles`.
+"""Access control, based on the documents of `admin.system.users` and `admin.system.roles`.
 
 https://www.mongodb.com/docs/manual/core/authorization/
 """
@@ -17,7 +17,7 @@ from secantus_server.system._threads import Lock
 from secantus_server.work.authorization import ROLES, USERS, find_user, has_documents, read_documents
 from secantus_server.work.user_roles import effective_roles, role_privileges
 
-# https://www.mongodb.com/docs/manual/core/localhost-exception/
+# The grants of a local client before the first user exists: https://www.mongodb.com/docs/manual/core/localhost-exception/
 _FIRST_USER = Grants(
     [
         {"resource": {"db": "admin", "collection": ""}, "actions": ["createUser", "createRole", "grantRole"]},
@@ -30,11 +30,12 @@ _FIRST_USER = Grants(
 class AccessControl:
     """Implements `dispatch.access.Access`.
 
-    A client's grants are cached together with a generation number of the users and roles. A commit that writes to these collections makes a
-    watch stale. The next command of any client then begins a new generation, and cached grants of older generations are computed again.
+    A client's grants are cached together with the generation number of the users and roles at that time. A commit that writes to these
+    collections makes a watch stale. The next command of any client then begins a new generation. Cached grants of older generations are
+    computed again.
 
-    Threads: `_lock` serializes the beginning of generations. `generation` is read without the lock: it changes before and after the watches
-    are armed, so grants computed in between are computed again.
+    Threads: `_lock` serializes the beginning of generations. `generation` can be read without the lock. It changes both before and after
+    the watches are armed, so grants that are computed in between are computed again.
     """
 
     def __init__(self, services: Services) -> None:
@@ -74,7 +75,8 @@ class AccessControl:
             user = find_user(self._services, db, name)
             if user is None or user.get("userId") != user_id or not self.log_in(client, user):
                 self.log_out(client)
-                # Only a restored snapshot can make a dropped user valid again: a user created again by a command has a new id.
+                # Remember the user: the restore of a snapshot may make it valid again. A user
+                # that is created again by a command has a new id.
                 client.lost_user = known
         if not client.users:
             is_first = is_loopback(client.address[0]) and not any(has_documents(self._services, one) for one in (USERS, ROLES))

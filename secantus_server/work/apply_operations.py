@@ -1,8 +1,8 @@
-"""Applies oplog entries: changes of documents, and commands that change collections.
+"""Applies oplog entries, which are changes of documents or commands that change collections.
 
 An entry can be applied again to a state that already contains its change. An insert then replaces the document with the same `_id`. The
-removal of a document that no longer exists does nothing. An update of one is an error, except where all entries are applied again: a later
-entry has removed the document.
+removal of a document that no longer exists does nothing. The update of such a document is an error, unless all entries are applied again
+(`is_repeated`): then a later entry has removed the document.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 """
@@ -38,15 +38,15 @@ _INDEX_NOT_FOUND = 27
 
 
 def apply_operation(request: Request, entry: Any, *, is_repeated: bool = False) -> bool:
-    """Apply an oplog entry; return False for one without an operation.
+    """Apply an oplog entry; return False if the entry is a no-op.
 
     Arguments:
         request: the command that applies the entry.
-        entry: `op`, `ns`, `o`, and for an update `o2`.
-        is_repeated: whether the documents may already have the changes of later entries.
+        entry: the entry with `op`, `ns`, `o`, and `o2` for an update.
+        is_repeated: whether the documents may already contain the changes of later entries.
 
     Raises:
-        CommandError: if the entry is malformed or cannot be applied.
+        CommandError: the entry is malformed or cannot be applied.
     """
     if type(entry) is not dict:
         raise CommandError(14, f"applyOps must contain operations, not {type_name(entry)}")
@@ -87,7 +87,7 @@ def _granted(request: Request, name: str) -> AbstractSet[str]:
 
 
 def _check_allowed(request: Request, is_allowed: bool, target: str) -> None:
-    """Raise unless the user may perform an entry's change; the privilege for applyOps alone is not enough.
+    """Raise an error unless the user may make an entry's change. The privilege for applyOps alone is not enough.
 
     Raises:
         CommandError: 13 Unauthorized.
@@ -173,7 +173,7 @@ def _apply_command(request: Request, entry: dict[str, Any], *, is_repeated: bool
         inner = request.with_command(name, o)
         _check_allowed(request, grants is not None and is_authorized(find_command(name).privileges, inner, grants), request.db)
     if name in ("drop", "renameCollection") and _is_of_buckets(o[name] if name == "drop" else o[name].partition(".")[2]):
-        # The entry of the time series, which follows, is about its buckets, too.
+        # The following entry, of the time series, also applies to the buckets.
         return
     if name == "applyOps":
         for one in o[name]:
@@ -201,7 +201,7 @@ def _create(request: Request, o: dict[str, Any], uuid: Any) -> None:
     if _is_of_buckets(o["create"]) and "timeseries" in o:
         create_series(request.services, request.work, request.db, o["create"].removeprefix(BUCKETS), options, uuid)
         return
-    # The entry of the buckets has created the time series.
+    # The preceding entry, of the buckets, has created the time series.
     is_series = "timeseries" in options
     create_collection(request.services, request.db, o["create"], options, if_missing=is_series, uuid=uuid)
 

@@ -22,22 +22,22 @@ from secantus_server.system.conditions import Event
 from secantus_server.work.authorization import find_login, find_user
 
 CONVERSATION_ID = 1
-# The messages of SCRAM are much smaller, even with long names and nonces.
+# Larger payloads are refused. SCRAM messages are much smaller, even with long names and nonces.
 _MAX_PAYLOAD = 16 * 1024
 # Longer user names are truncated in the log.
 _MAX_NAME = 200
-# The mechanisms of MongoDB that this server does not support.
+# MongoDB's mechanisms that this server does not support.
 _OTHERS = ("MONGODB-AWS", "MONGODB-OIDC", "GSSAPI", "PLAIN")
 
 
 def start_login(request: Request, db: str, mechanism: str, payload: Any, options: dict[str, Any], *, is_speculative: bool = False) -> Reply:
-    """Start a SASL conversation and return the reply. An earlier conversation of the connection ends.
+    """Start a SASL conversation and return the reply. This ends any earlier conversation of the connection.
 
     Arguments:
         db: the user's database.
         payload: the client's first message.
         options: the `options` document of saslStart.
-        is_speculative: whether the login is part of hello, sent before the client knows the user's mechanisms.
+        is_speculative: whether the login is part of hello, which a client sends before it knows the user's mechanisms.
 
     Raises:
         CommandError: 334 MechanismUnavailable, 18 AuthenticationFailed.
@@ -73,7 +73,7 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
 
 
 def log_in_by_certificate(request: Request, db: str, name: str | None) -> Reply:
-    """Authenticate the connection as the user that the client's certificate identifies, and return the reply of `authenticate`.
+    """Authenticate the connection as the user identified by the client's certificate, and return the reply of `authenticate`.
 
     Arguments:
         db: the database of the login.
@@ -105,7 +105,7 @@ def _first_message(request: Request, payload: Any) -> ClientFirst:
 
 
 def _credentials_of(user: dict[str, Any], mechanism: str) -> dict[str, Any] | None:
-    """Return the credentials of a user; None if they are missing or malformed, as in a document that a client has written itself."""
+    """Return the credentials of a user, or None if they are missing or malformed, as they may be in a document written by a client."""
     stored = (user.get("credentials") or {}).get(mechanism)
     if type(stored) is not dict or not {"salt", "iterationCount", "storedKey", "serverKey"} <= stored.keys():
         return None
@@ -142,7 +142,7 @@ def continue_login(request: Request, conversation_id: Any, payload: Any) -> Repl
 
 
 def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
-    """Authenticate the connection after its client has proved that it knows the password.
+    """Authenticate the connection after the client has proved that it knows the password.
 
     Raises:
         CommandError: 18 AuthenticationFailed if the user was dropped during the login or may not connect from the client's address.
@@ -158,7 +158,7 @@ def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
 
 
 def log_in(request: Request, user: dict[str, Any]) -> bool:
-    """Authenticate the connection as a user; return False if the user may not connect from its address.
+    """Authenticate the connection as a user; return False if the user may not connect from the client's address.
 
     Arguments:
         user: the user's document.
@@ -171,7 +171,7 @@ def log_in(request: Request, user: dict[str, Any]) -> bool:
 
 
 def _fail(request: Request, why: str, conversation: Conversation | None = None) -> None:
-    """Log and count a failed login. Of the data that the client sent, only the name is logged."""
+    """Log and count a failed login. The log line contains the user name, but no other data from the client."""
     who = "a client" if conversation is None else _printable(f"{conversation.user}@{conversation.db}")
     host = request.client.address[0]
     request.services.log.warning(f"Authentication of {who} failed: {why} (from {host}, conn{request.client.connection_id}).")
@@ -184,10 +184,11 @@ def _printable(name: str) -> str:
 
 
 def _wait(request: Request, user: str = "") -> None:
-    """Delay a login if many logins of its user or from its address have failed.
+    """Delay a login if many logins of the same user or from the same address have failed.
 
     Raises:
-        CommandError: 18 AuthenticationFailed if too many logins are already waiting; the operation's error if it is interrupted.
+        CommandError: 18 AuthenticationFailed if too many logins are already waiting; the
+            interruption's error if the operation is interrupted.
     """
     delay_s = request.services.throttle.take_turn(request.client.address[0], user)
     if delay_s is None:

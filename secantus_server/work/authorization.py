@@ -25,7 +25,7 @@ from secantus_server.work.writers import open_writer
 
 USERS = "system.users"
 ROLES = "system.roles"
-# An `_id` that no user has: the `_id` of a user contains a dot.
+# An `_id` that no user can have, because the `_id` of a user contains a dot.
 _NOBODY = "nobody"
 
 T = TypeVar("T")
@@ -69,10 +69,10 @@ def find_user(services: Services, db: str, name: str) -> dict[str, Any] | None:
 
 
 def find_login(services: Services, db: str, name: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Return the document of the user who logs in, or None, and a second document that keeps the work the same for unknown users.
+    """Return the document of the user who logs in, or None, and a second document.
 
-    The second document is the first user's document if the user does not exist, and empty otherwise. In both cases the function makes two
-    look-ups, one of which finds a document. The time of a login therefore does not show whether the user exists.
+    The second document is the first stored user's document if the user does not exist, and empty otherwise. In both cases the function
+    makes two lookups, one of which finds a document. Therefore the duration of a login does not reveal whether the user exists.
     """
     with services.work.reading() as transaction:
         found = transaction.catalog.find("admin", USERS)
@@ -90,12 +90,12 @@ def _by_id(transaction: ReadTransaction, found: Collection, key: str) -> dict[st
 
 
 def _checked(user: dict[str, Any] | None, db: str, name: str) -> dict[str, Any] | None:
-    """Return a document if its name and database match its `_id`; a document that a client has written itself may not match."""
+    """Return a user's document if its name and database match its `_id`, else None. They may differ in a document written by a client."""
     return user if user is not None and (user.get("user"), user.get("db")) == (name, db) else None
 
 
 def has_documents(services: Services, collection: str) -> bool:
-    """Return whether any user, or any role, is stored."""
+    """Return whether a collection of users or roles has documents."""
     return bool(read_documents(services, collection))
 
 
@@ -108,8 +108,8 @@ def change_together(request: Request, collections: tuple[str, ...], change: Call
     """Change users and roles in one transaction.
 
     Arguments:
-        change: receives the documents of each collection by `_id`, and adds, replaces or removes entries of these dicts; it must not
-            modify a document in place. May be called several times.
+        change: receives a dict of documents by `_id` for each collection, and adds, replaces or removes entries of these dicts. It must not
+            modify a document in place, and may be called several times.
 
     Raises:
         CommandError: the error of `change`; nothing is written in that case.
@@ -128,7 +128,7 @@ def change_together(request: Request, collections: tuple[str, ...], change: Call
 
 
 def _write(services: Services, transaction: Transaction, name: str, stored: Stored, documents: Documents) -> None:
-    """Write the differences between the stored documents and the changed ones."""
+    """Write the differences between the stored documents and the changed documents."""
     if all(documents.get(key) is document for key, (document, _) in stored.items()) and len(documents) == len(stored):
         return
     target = transaction.catalog.find("admin", name)
@@ -146,7 +146,7 @@ def _write(services: Services, transaction: Transaction, name: str, stored: Stor
 
 
 def parse_name(kind: str, value: Any, db: str) -> tuple[str, str]:
-    """Parse the name of a user or role; return the name and its database.
+    """Parse the name of a user or role; return the name and the database.
 
     Arguments:
         kind: "user" or "role".

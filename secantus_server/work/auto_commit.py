@@ -1,4 +1,4 @@
-"""The unit of work outside multi-document transactions: every write commits immediately.
+"""The unit of work outside multi-document transactions. Every write commits immediately.
 
 As in MongoDB, the writes of earlier statements remain if a statement fails, and clients never see a write conflict.
 """
@@ -35,17 +35,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AnyTransaction = TypeVar("AnyTransaction", bound=Transaction)
 
-# The number of attempts of a write that does not fit into the cache, which other transactions may have filled.
+# The number of attempts of a write that does not fit into the cache. Other transactions may have filled the cache.
 CACHE_TRIES = 3
-# The first and the longest wait before a conflicting write is retried. The end of a session's transaction ends the wait earlier. The time
-# limit is needed because the conflicting transaction may not belong to a session.
+# The first and the longest wait before a conflicting write is retried. The end of any session's transaction ends the wait earlier. The
+# wait is limited because the conflicting transaction may not belong to a session.
 FIRST_WAIT_S = 0.001
 LONGEST_WAIT_S = 0.1
 MOST_DOUBLINGS = 7
 
 
 class _Conflict(Exception):
-    """Raised if a catalog change conflicts with an open transaction; it must release its locks and wait for that transaction's end."""
+    """Raised if a catalog change conflicts with an open transaction.
+
+    The change must release its locks and wait for the transaction's end.
+    """
 
 
 class _InUse(Exception):
@@ -61,7 +64,7 @@ class _InUse(Exception):
 
 
 class Reading:
-    """A `dispatch.unit_of_work.ReadTransaction` that begins its transaction on entry."""
+    """A `dispatch.unit_of_work.ReadTransaction` as a context manager, which begins the transaction on entry."""
 
     __slots__ = ("_catalog", "_engine", "catalog", "unit")
 
@@ -82,7 +85,7 @@ class Reading:
         self._engine.release(self.unit)
 
     def pause(self) -> None:
-        """End the transaction so that this thread can write."""
+        """End the transaction, so that this thread can write."""
         self.unit.rollback()
 
     def resume(self) -> None:
@@ -93,7 +96,7 @@ class Reading:
 class AutoCommit:
     """Implements `dispatch.unit_of_work.UnitOfWork` for one server.
 
-    Threads: it is stateless; each call borrows a recovery unit.
+    Threads: the class is stateless; each call borrows a recovery unit.
     """
 
     def __init__(self, services: Services) -> None:
@@ -125,7 +128,7 @@ class AutoCommit:
                     if exclusive:
                         held.enter_context(self._engine.exclusive())
                     return self._change_catalog(body, check)
-            # Wait for open transactions without the locks and without exclusive access: they need both to end.
+            # Wait for open transactions only after releasing the locks and exclusive access, without which they could not end.
             except _InUse as used:
                 wanted = list({*wanted, *used.namespaces})
             except _Conflict:
@@ -136,8 +139,8 @@ class AutoCommit:
         """Change the catalog unless an open transaction uses one of the collections.
 
         Raises:
-            _InUse: if an open transaction uses one of them.
-            _Conflict: if an open transaction has written the same part of the catalog.
+            _InUse: an open transaction uses one of the collections.
+            _Conflict: an open transaction has written the same part of the catalog.
         """
         if self._engine.was_full:
             self._engine.make_room()
@@ -145,7 +148,7 @@ class AutoCommit:
             self._engine.relieve()
         passage = self._engine.acquire()
         try:
-            # Lock order: gate, then catalog. A thread that holds the catalog lock has passed the gate, so it never waits for the gate.
+            # Lock order: gate, then catalog. A thread that holds the catalog lock has already entered the gate, so it never waits for it.
             passage.begin()
             self._engine.acquire_lock(self._catalog.change_lock)
             try:
@@ -156,7 +159,7 @@ class AutoCommit:
             self._engine.release(passage)
 
     def _run(self, make: Callable[[RecoveryUnit, CatalogView], AnyTransaction], body: Callable[[AnyTransaction], T], check: Check) -> T:
-        """Run a body, retrying until it commits or fails."""
+        """Run a body in a transaction, and retry until the transaction commits or the body fails."""
         too_large, conflicts, has_made_room = 0, 0, False
         unit = self._engine.acquire()
         try:
@@ -191,7 +194,7 @@ class AutoCommit:
             self._engine.release(unit)
 
     def _wait(self, conflicts: int) -> None:
-        """Wait after a write conflict if a session has an open transaction, which may have written the document."""
+        """Wait after a write conflict if any session has an open transaction, which may be the cause of the conflict."""
         transactions = self._services.sessions.transactions
         if transactions.open:
             transactions.wait_for_end(min(FIRST_WAIT_S * 2 ** min(conflicts, MOST_DOUBLINGS), LONGEST_WAIT_S))
@@ -203,7 +206,7 @@ class AutoCommit:
         return self._engine.make_room()
 
     def _commit(self, transaction: Transaction) -> None:
-        """Commit a transaction's staged writes; without any, only end the transaction."""
+        """Commit a transaction's staged writes. If nothing was staged, leave the transaction for the caller to roll back."""
         writes, changes = transaction.writes, transaction.changes
         if len(writes) != 1 or not writes[0].changes:
             writes = [one for one in writes if one.changes]

@@ -1,7 +1,7 @@
-"""Batches of a statement that matches many documents. Each batch is written in its own transaction.
+"""Divides the documents that a statement matches into batches. Each batch is written in its own transaction.
 
-MongoDB writes each document of such a statement separately. Documents already written remain if a later one fails or the operation is
-interrupted. A document that another client changes before it is written is matched against the filter again.
+MongoDB writes each document of such a statement separately. If a document fails or the operation is interrupted, the documents written
+earlier remain. If another client changes a document before the statement writes it, the document is matched against the filter again.
 https://www.mongodb.com/docs/manual/core/write-operations-atomicity/
 """
 
@@ -39,10 +39,10 @@ QUERY_PLAN_KILLED = 175
 
 
 class Pace:
-    """The number of documents between two interruption checks, adapted to their speed: fewer if documents are slow.
+    """Adapts the number of documents between two interruption checks to the speed at which documents are processed.
 
     Arguments:
-        check: raises if the operation was killed or timed out.
+        check: raises an error if the operation was killed or timed out.
     """
 
     def __init__(self, check: Callable[[], None]) -> None:
@@ -51,7 +51,7 @@ class Pace:
         self._looked = monotonic()
 
     def look(self) -> int:
-        """Call `check` and return the number of documents before the next call.
+        """Call `check`, and return the number of documents to process before the next call.
 
         Raises:
             CommandError: the error of `check`.
@@ -67,16 +67,16 @@ class Pace:
 
 
 class Targets:
-    """The documents matched by one statement, in batches. Each document is read in the transaction that writes it.
+    """The documents that one statement matches, in batches. Each document is read in the transaction that writes it.
 
-    An attempt at a batch calls `read`, writes, commits, and calls `done`. After a write conflict the next `read` reads the same documents
-    again and returns them.
+    For each batch, the caller calls `read`, writes, commits, and calls `done`. After a write conflict, the caller calls `read` again
+    without `done`, which reads the same documents again.
 
     Arguments:
         query: a query without sort, skip and limit.
-        check: raises if the operation was killed or timed out.
-        stay: whether written documents remain in the collection; an index scan may then find such a document again at its new key.
-        accepts: returns whether the statement still applies to the collection; called in each transaction. Default: always true.
+        check: raises an error if the operation was killed or timed out.
+        stay: whether written documents remain in the collection, so that an index scan may find such a document again at its new key.
+        accepts: called in each transaction; returns whether the statement still applies to the collection. None accepts all collections.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Targets:
         self._scope = ReadScope(check=check)
         self._documents: Documents | None = None
         self._seen: set[int] = set()
-        # Documents that were found in an earlier transaction and are not written yet.
+        # The RecordIds of documents that were found in an earlier transaction and are not written yet.
         self._pending: deque[int] = deque()
         self._batch: list[Target] = []
         self._taken: list[int] = []
@@ -122,12 +122,12 @@ class Targets:
         return self._begun
 
     def read(self, transaction: Transaction) -> list[Target]:
-        """Read the next batch, or after a conflict the same one again; set `collection` to the transaction's collection, or None.
+        """Read the next batch, or the same batch again after a conflict. Set `collection` to the transaction's collection, or None.
 
         Raises:
             CommandError: 175 QueryPlanKilled if the collection or the scanned index was dropped since the first batch, or the statement no
                 longer applies to the collection.
-            WriteConflict: if the transaction must be retried.
+            WriteConflict: the transaction must be retried.
         """
         self._retry()
         unit = transaction.unit
@@ -142,7 +142,7 @@ class Targets:
         return self._batch
 
     def done(self, count: int) -> None:
-        """Mark the first `count` documents of the batch as committed; the next batch begins with the remaining ones."""
+        """Mark the first `count` documents of the batch as committed. The next batch begins with the remaining documents."""
         self._begun = True
         self._pending.extendleft(record_id for record_id, _ in reversed(self._batch[count:]))
         self._batch, self._taken = [], []
@@ -186,7 +186,7 @@ class Targets:
             self._fill(found, documents)
         except CommandError as error:
             if collection.lifetime.is_over:
-                # The scan has noticed that its index was dropped. The next attempt sees that the collection was.
+                # The scan failed because its index was dropped. The retry will see that the whole collection was dropped.
                 raise WriteConflict() from error
             if isinstance(error, WriteConflict):
                 self._resume_scan(found)
@@ -218,14 +218,14 @@ class Targets:
         self._scan_ended = True
 
     def _resume_scan(self, found: list[Target]) -> None:
-        """Prepare to resume after a conflict. A record scan keeps its position; any other scan restarts and skips documents in `_seen`."""
+        """Prepare the scan for a retry. A record scan keeps its position. Any other scan restarts and skips the documents in `_seen`."""
         if isinstance(self._documents, RecordScan):
             self._taken = [record_id for record_id, _ in found]
         else:
             self._close()
 
     def _read_again(self, collection: Collection, unit: RecoveryUnit) -> list[Target]:
-        """Read the pending documents again; return those that still match."""
+        """Read the pending documents again, and return those that still match."""
         match, room = self._query.match, self._room
         found: list[Target] = []
         while self._pending and room >= 0:

@@ -1,4 +1,4 @@
-"""The documents in which listCollections and `$listCatalog` describe collections and views."""
+"""The documents with which listCollections and `$listCatalog` describe collections and views."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from secantus_server.version import Release
 
 
 def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
-    """Return a `$listCatalog` document for each collection and view, of one database or of all."""
+    """Return a `$listCatalog` document for each collection and view of one database, or of all databases."""
     names = services.catalog.databases() if db is None else [db]
     return [{"db": name, "ns": f"{name}.{info['name']}", **info} for name in names for info in collection_infos(services, name)]
 
@@ -34,7 +34,10 @@ def collection_infos(services: Services, db: str) -> list[dict[str, Any]]:
 
 
 def shown_collections(collections: Sequence[Collection], release: Release) -> Sequence[Collection]:
-    """Return the collections and views of a database that a release has. Since 9.0 the buckets of a time series have no name."""
+    """Return the collections and views of a database that a MongoDB release shows.
+
+    Since 9.0, the buckets of a time series are not shown.
+    """
     if not release.has(VIEWLESS_TIMESERIES):
         return collections
     buckets = {collection.options["viewOn"] for collection in collections if collection.is_timeseries}
@@ -42,12 +45,12 @@ def shown_collections(collections: Sequence[Collection], release: Release) -> Se
 
 
 def is_shown_as_view(collection: Collection, release: Release) -> bool:
-    """Return whether a collection is a view in a release; a time series is one until 9.0."""
+    """Return whether a collection is a view in a MongoDB release. Before 9.0, a time series is a view."""
     return collection.is_view and not (collection.is_timeseries and release.has(VIEWLESS_TIMESERIES))
 
 
 def shown_name(collection: Collection, catalog: Catalog | CatalogView, release: Release) -> str:
-    """Return the name of a stored collection in a release: since 9.0 the buckets of a time series have the name of the series."""
+    """Return the name of a stored collection in a MongoDB release. Since 9.0, the buckets of a time series have the name of the series."""
     name = collection.name.removeprefix(BUCKETS)
     if name == collection.name or not release.has(VIEWLESS_TIMESERIES):
         return collection.name
@@ -56,7 +59,7 @@ def shown_name(collection: Collection, catalog: Catalog | CatalogView, release: 
 
 
 def _whole_series(series: Collection, uuid: Binary | None) -> dict[str, Any]:
-    """Return the document of a time series with the UUID of its buckets."""
+    """Return the document of a time series, with the UUID of its buckets."""
     info = _info(series)
     return info if uuid is None else {**info, "info": {**info["info"], "uuid": uuid}}
 

@@ -1,4 +1,4 @@
-"""Storage of the cluster parameters that were set, in `config.clusterParameters`, so that they survive a restart of the server.
+"""Stores changed cluster parameters in `config.clusterParameters`, so that they survive a restart of the server.
 
 https://www.mongodb.com/docs/manual/reference/command/setClusterParameter/
 """
@@ -40,7 +40,7 @@ def save_parameter(request: Request, name: str, value: dict[str, Any]) -> None:
 
 
 def stored_parameters(services: Services) -> dict[str, dict[str, Any]]:
-    """Return the stored documents by parameter name."""
+    """Return the stored values of parameters, by parameter name."""
     with services.work.reading() as transaction:
         collection = transaction.catalog.find(DATABASE, COLLECTION)
         if collection is None or collection.is_view:
@@ -53,5 +53,5 @@ def stored_parameters(services: Services) -> dict[str, dict[str, Any]]:
 
 
 def load_parameters(services: Services) -> dict[str, Any]:
-    """Return the values of the stored cluster parameters, by their names in the server's parameter table."""
+    """Return the values of the stored cluster parameters, by the parameters' names in the server's parameter table."""
     return {setting_name(name): value for name, value in stored_parameters(services).items() if name in CLUSTER_PARAMETERS}

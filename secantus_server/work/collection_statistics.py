@@ -26,7 +26,7 @@ def document_bytes(collection: Collection, scope: ReadScope) -> tuple[int, int]:
 
 
 def index_bytes(index: Index, scope: ReadScope) -> int:
-    """Return the bytes of an index's entries."""
+    """Return the total size of an index's entries in bytes."""
     entries = scope.unit.scan(INDEX_ENTRIES, pack_ident(index.ident), pack_ident(index.ident + 1))
     size = 0
     try:
@@ -43,7 +43,7 @@ def document_sizes(count: int, size: int, scale: int) -> dict[str, Any]:
     """Return the collStats fields for the number and the size of documents.
 
     Arguments:
-        scale: divide the sizes by this number.
+        scale: the number by which sizes are divided.
     """
     return {
         "size": int_value(size // scale),
@@ -80,7 +80,7 @@ def collection_statistics(collection: Collection, scope: ReadScope, scale: int =
 
 
 def timeseries_statistics(buckets: Collection, scope: ReadScope, scale: int = 1) -> dict[str, Any]:
-    """Return the collStats fields of a time-series collection. They describe its buckets.
+    """Return the collStats fields of a time-series collection, which describe the collection's buckets.
 
     https://www.mongodb.com/docs/manual/reference/command/collStats/#mongodb-data-collStats.timeseries
     """
@@ -95,7 +95,7 @@ def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]
     """Return the `$indexStats` documents of a collection.
 
     Arguments:
-        since: the time since which the uses of indexes are counted.
+        since: the time since which the uses of the indexes have been counted.
     """
     return [
         {"name": index.name, "key": index.spec["key"], "accesses": {"ops": Int64(index.uses), "since": since}, "spec": index.spec}

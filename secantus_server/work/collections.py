@@ -1,4 +1,4 @@
-"""Creation and removal of collections and views."""
+"""Creates and removes collections and views."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def create_collection(
     """Create a collection with its index on `_id`, or a view.
 
     Arguments:
-        if_missing: return an existing collection of this name unchanged.
-        work: the unit of work that creates the collection; None means a new unit of work.
-        uuid: its UUID; None means a new one.
+        if_missing: whether to return an existing collection of this name unchanged instead of raising an error.
+        work: the unit of work that creates the collection; None means the server's unit of work.
+        uuid: the UUID of the collection; None means a new UUID.
 
     Raises:
         CommandError: 48 NamespaceExists, 73 InvalidNamespace.
@@ -65,11 +65,11 @@ def create_collection(
 
 
 def create_series(services: Services, work: UnitOfWork, db: str, name: str, options: dict[str, Any], uuid: Binary | None) -> None:
-    """Create a time series unless there is a collection with its name.
+    """Create a time series unless a collection with its name exists.
 
     Arguments:
-        options: those of its buckets.
-        uuid: that of its buckets; None means a new one.
+        options: the options of the buckets' collection.
+        uuid: the UUID of the buckets' collection; None means a new UUID.
     """
 
     def body(transaction: CatalogTransaction) -> None:
@@ -84,7 +84,7 @@ def create_series(services: Services, work: UnitOfWork, db: str, name: str, opti
 
 
 def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> None:
-    """Stage the row of a new collection or view; for a time-series collection, also stage the collection of its buckets.
+    """Stage the row of a new collection or view. For a time-series collection, also stage the collection of its buckets.
 
     Raises:
         CommandError: 48 NamespaceExists if the name of the buckets' collection is taken; 263 in a session's transaction.
@@ -109,8 +109,8 @@ def new_buckets(
 
     Arguments:
         collection: the time-series collection.
-        indexes: the definitions of the indexes in addition to the one on `_id`; None means those of a new collection.
-        uuid: its UUID; None means a new one.
+        indexes: the definitions of the indexes in addition to the index on `_id`; None means the default indexes.
+        uuid: the UUID of the buckets' collection; None means a new UUID.
     """
     options = bucket_options(collection.options)
     if indexes is None:
@@ -125,7 +125,7 @@ def _with_collation(spec: dict[str, Any], options: dict[str, Any]) -> dict[str, 
 
 
 def _check_namespace(services: Services, db: str, name: str) -> None:
-    """Raise if a namespace cannot be created."""
+    """Raise an error if a namespace cannot be created."""
     check_new_collection_name(db, name)
     if name.startswith(BUCKETS):
         raise CommandError(73, f"{db}.{name} is created together with the time-series collection {name.removeprefix(BUCKETS)}")
@@ -138,8 +138,8 @@ def log_creation(transaction: CatalogTransaction, collection: Collection, *, rep
     """Stage the oplog entries of a new collection or view, and of its indexes.
 
     Arguments:
-        replaced: the UUID of an existing collection that the same operation drops, or None. With a UUID, the entries describe a creation
-            under a temporary name and a rename.
+        replaced: the UUID of an existing collection that the same operation replaces, or None. If given, the entries describe the creation
+            of a collection with a temporary name, followed by a rename.
     """
     namespace = f"{collection.db}.$cmd"
     name = collection.name if replaced is None else f"tmp.agg_out.{UUID(bytes=collection.uuid)}"
@@ -155,11 +155,11 @@ def log_creation(transaction: CatalogTransaction, collection: Collection, *, rep
 
 
 def log_rename(transaction: CatalogTransaction, uuid: Binary, source: str, target: str, dropped: Binary | None) -> None:
-    """Stage the oplog entry of a renamed collection.
+    """Stage the oplog entry of a collection's rename.
 
     Arguments:
         uuid: the collection's UUID.
-        source, target: its old and its new namespace.
+        source, target: the old and the new namespace.
         dropped: the UUID of the collection that the rename replaced, or None.
     """
     o: dict[str, Any] = {"renameCollection": source, "to": target, "stayTemp": False}
@@ -169,7 +169,7 @@ def log_rename(transaction: CatalogTransaction, uuid: Binary, source: str, targe
 
 
 def recall(services: Services, db: str, name: str) -> Collection | None:
-    """Return the collection or view of a namespace, or None. If a restore removed it but kept its definition, create it empty."""
+    """Return the collection or view of a namespace, or None. If a restore kept only its definition, recreate it without documents."""
     if services.catalog.kept_definition(db, name) is None:
         return services.catalog.find(db, name)
 
@@ -189,18 +189,18 @@ def recall(services: Services, db: str, name: str) -> Collection | None:
 
 
 def new_collection(services: Services, db: str, name: str, options: dict[str, Any], uuid: Binary | None = None) -> Collection:
-    """Return an empty collection with its index on `_id`, or a view, to be saved by a catalog change."""
+    """Return an empty collection with an index on `_id`, or a view. A catalog change must save it."""
     return empty_collection(services, db, name, options, [] if "viewOn" in options else [id_index_spec(options)], uuid)
 
 
 def empty_collection(
     services: Services, db: str, name: str, options: dict[str, Any], specs: Iterable[dict[str, Any]], uuid: Binary | None = None
 ) -> Collection:
-    """Return an empty collection or view, to be saved by a catalog change.
+    """Return an empty collection or view. A catalog change must save it.
 
     Arguments:
-        specs: the definitions of its indexes, the one on `_id` first; none for a view.
-        uuid: its UUID; None means a new one.
+        specs: the definitions of the indexes, beginning with the index on `_id`; empty for a view.
+        uuid: the UUID of the collection; None means a new UUID.
     """
     new_ident = services.engine.new_ident
     ident = 0 if "viewOn" in options else new_ident()
@@ -212,7 +212,7 @@ def empty_collection(
 
 
 def id_index_spec(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition of the index on `_id` of a collection with these options."""
+    """Return the definition of the index on `_id` for a collection with the given options."""
     spec: dict[str, Any] = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
     if options.get("clusteredIndex") is True:
         spec = {**spec, "unique": True, "clustered": True}
@@ -222,7 +222,7 @@ def id_index_spec(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_database_case(catalog: Catalog, db: str) -> None:
-    """Raise if a database name differs from an existing one only in case.
+    """Raise an error if a database name differs from an existing name only in case.
 
     Raises:
         CommandError: 13297 DatabaseDifferCase.
@@ -233,7 +233,7 @@ def check_database_case(catalog: Catalog, db: str) -> None:
 
 
 def _check_same(existing: Collection, options: dict[str, Any]) -> None:
-    """Raise unless the existing collection has the same options; creating it again is then a no-op."""
+    """Raise an error unless the existing collection has the same options, in which case creating it again is a no-op."""
     if encode(existing.options) != encode(options):
         if existing.is_view:
             raise CommandError(48, f"A view already exists. NS: {existing.namespace}")
@@ -246,7 +246,7 @@ def drop_collection(transaction: CatalogTransaction, collection: Collection) -> 
     transaction.changes.remove(collection)
     # The oplog entry of a dropped view has no UUID.
     uuid = None if collection.is_view else collection.uuid
-    # The number of documents is unknown if they were not counted since the server's start.
+    # The number of documents is unknown if they have not been counted since the server started.
     count = None if collection.is_view else collection.document_count.value
     removed = None if count is None else encode({"numRecords": Int64(count)})
     transaction.log(Entry(f"{collection.db}.$cmd", uuid, encode({"drop": collection.name}), removed))

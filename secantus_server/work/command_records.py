@@ -1,7 +1,7 @@
-"""The data that the command log keeps of each command that has run.
+"""The data that the command log keeps for each executed command.
 
-`CommandEntry` is filled while the command runs. Readers of the log get a `CommandRecord`, which computes its texts on first access, or when
-it is sent to another process.
+A `CommandEntry` is filled when the command has run. Readers of the log get a `CommandRecord`, which computes its texts on first access, or
+when it is sent to another process.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
 #: The maximum number of a command's documents that an entry keeps.
 KEPT_STATEMENTS = 20
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
-#: The maximum length of a message that an entry keeps whole. Of a longer message it keeps the body and the first documents.
+#: The maximum length of a message that an entry keeps as a whole. For a longer message, it keeps the decoded body and the first documents.
 LONGEST_KEPT = 1 << 14
-#: The shape of a getMore is this text, followed by the shape of the command that opened the cursor.
+#: The shape of a getMore consists of this text and the shape of the command that opened the cursor.
 CONTINUED = "getMore of "
 _NO_PLANS: tuple[Examined, tuple[ScanName, ...]] = (NONE_EXAMINED, ())
 _NO_STATEMENTS: tuple[list[Any], int] = ([], 0)
 
 
 class CommandEntry:
-    """A command that has run, as the server notes it.
+    """The command log's entry for an executed command.
 
-    A short command is kept as its encoded message and decoded on access. The garbage collector would visit the values of a decoded body
-    repeatedly, which cost more than the rest of the log.
+    A short command is kept as an encoded message and decoded on access. The garbage collector would repeatedly visit the values of a
+    decoded body, which cost more than the rest of the log.
 
     Arguments:
-        notes: the command's plans, or None. The numbers are taken from them at once, and the plans are not kept, for the same reason.
+        notes: notes on the command's plans, or None. The entry copies the counts and does not keep the plans, for the same reason.
         opener: for a getMore, the entry of the command that opened the cursor.
 
     Attributes:
         target: the value of the command's first field, usually the name of its collection.
-        examined: the numbers of index keys and documents that the command itself has examined.
-        stages: the scans of its plans.
+        examined: the counts of what this command has examined, without other commands of its cursor.
+        stages: the scans of the command's plans.
         results: the number of documents that the command's cursor has returned so far, including those of later getMore commands.
     """
 
@@ -132,7 +132,7 @@ def _statements_of(name: str, body: dict[str, Any], sequences: dict[str, list[by
 
 
 def _names_documents(body: dict[str, Any]) -> bool:
-    """Return whether the filter of a find lists documents by `_id`, which bounds the number of results."""
+    """Return whether the filter of a find lists `_id`s, which bounds the number of results."""
     query = plain(body.get("filter"))
     wanted = query.get("_id") if type(query) is dict else None
     operators = {name for name in wanted if name.startswith("$")} if type(wanted) is dict else set()
@@ -140,35 +140,37 @@ def _names_documents(body: dict[str, Any]) -> bool:
 
 
 class CommandRecord:
-    """A command that has run, as readers of the log see it.
+    """A record of an executed command, for readers of the command log.
 
     Arguments:
         number: the command's position in the log.
-        entry: the entry that was filled while the command ran.
+        entry: the log's entry for the command.
 
     Attributes:
         name: the command's name.
         namespace: `database.collection`, or `database.$cmd`.
-        shape: the command with `?` for its constants.
+        shape: the command with `?` in place of its constants.
         text: the command in mongosh syntax.
-        plan_summary: the scans of its plans, such as `IXSCAN { a: 1 }`; empty for a command without a plan.
-        keys_examined, docs_examined: the numbers of index keys and documents that it has examined.
-        scanned: the number of documents examined by full collection scans with a filter that an index could support.
+        plan_summary: the scans of the command's plans, such as `IXSCAN { a: 1 }`; empty for a command without a plan.
+        keys_examined, docs_examined: the numbers of index keys and documents that the command examined.
+        scanned: the number of documents read by full collection scans with a filter, which an index could serve.
         rejected: the number of scanned documents that did not match.
         sorted: the number of documents sorted in memory because no index provides the order.
-        n_returned: the number of documents in its reply.
-        results: the number of documents that its cursor has returned so far, including those of later getMore commands.
-        reply_bytes: the size of the documents in its reply, in bytes.
-        is_unbounded: whether it is a find without a limit whose filter does not list documents by `_id`.
+        n_returned: the number of documents in the reply.
+        results: the number of documents that the command's cursor has returned so far, including those of later getMore commands.
+        reply_bytes: the size of the documents in the reply, in bytes.
+        is_unbounded: whether the command is a find without a limit whose filter does not list `_id`s.
         advice: the mongosh lines that create indexes for the command.
         duration_ms: the server's working time in milliseconds.
         error: the name of the command's error, or None if it succeeded.
         request_id: the id of the client's message.
-        source: the line of the test that sent it, as `file:line`; None if it is not known. The reader of the log sets it.
-        stack: the lines of the call stack outside of libraries, innermost first. The reader of the log sets it.
-        thread: the id of the client's thread, or 0. The reader of the log sets it.
-        task: the id of the client's asyncio task, or 0. The reader of the log sets it.
-        part: the number of the example or subtest that sent the command, or 0. The reader of the log sets it.
+        source: the line of the test that sent the command, as `file:line`; None if unknown.
+        stack: the lines of the call stack outside of libraries, innermost first.
+        thread: the id of the client's thread, or 0.
+        task: the id of the client's asyncio task, or 0.
+        part: the number of the example or subtest that sent the command, or 0.
+
+        The reader of the log sets `source`, `stack`, `thread`, `task` and `part`.
     """
 
     _COMPUTED = ("namespace", "shape", "text", "plan_summary", "advice")
@@ -217,7 +219,7 @@ class CommandRecord:
 
     @cached_property
     def shape(self) -> str:
-        """The command with `?` for its constants."""
+        """The command with `?` in place of its constants."""
         opener = self._of.opener
         if opener is not None:
             return CONTINUED + command_shape(opener.name, plain_body(opener.body), opener.statements)
@@ -230,7 +232,7 @@ class CommandRecord:
 
     @cached_property
     def plan_summary(self) -> str:
-        """The scans of its plans."""
+        """The scans of the command's plans."""
         return plan_summary(self._of.stages)
 
     @cached_property
@@ -244,7 +246,7 @@ class CommandRecord:
         return tuple(advice_text(target, key) for key in advised_indexes(entry.name, entry.body, statements))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the record with its computed attributes instead of the entry."""
+        """Return the record's attributes, with all texts computed and without the entry."""
         for name in self._COMPUTED:
             getattr(self, name)
         return {name: value for name, value in vars(self).items() if name != "_body"} | {"_entry": None}

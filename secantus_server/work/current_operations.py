@@ -1,4 +1,4 @@
-"""The documents of `$currentOp` and currentOp: running commands, idle connections, and idle cursors.
+"""The documents of `$currentOp` and currentOp for running commands, idle connections, and idle cursors.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
 """
@@ -28,12 +28,12 @@ from secantus_server.work.inactive_transactions import (
 )
 from secantus_server.work.profile_entries import operation_name
 
-# With `truncateOps`, a larger command is reported as a string truncated to this length.
+# With `truncateOps`, a longer command is reported as a string truncated to this length.
 MAX_COMMAND_BYTES = 1000
 
 
 def current_operations(services: Services, options: Mapping[str, Any], users: Users | None = None) -> list[dict[str, Any]]:
-    """Return a document for each running command and inactive transaction, and for idle connections and cursors if requested.
+    """Return a document for each running command and inactive transaction, and for idle connections and idle cursors if requested.
 
     Arguments:
         options: the options of `$currentOp`. `localOps` and `targetAllNodes` have no effect because there is only one node.
@@ -88,7 +88,7 @@ def _running(services: Services, operation: Operation, *, truncate: bool) -> dic
 
 
 def _waits(services: Services, operation: Operation) -> bool:
-    """Return whether an operation waits for fsyncUnlock, or for the end of a transaction or of a collection change."""
+    """Return whether an operation waits for fsyncUnlock, or for the end of a transaction or a collection change."""
     return operation.thread in services.fsync_lock.waiting or operation.thread in services.sessions.transactions.namespaces.waiting
 
 
@@ -98,7 +98,7 @@ def _shortened(command: dict[str, Any]) -> dict[str, Any]:
 
 
 def _connection(services: Services, client: ClientInfo | None, connection_id: int) -> dict[str, Any]:
-    """Return the fields of a connection; the connection may close while its command runs."""
+    """Return the fields that describe a connection. `client` is None if the connection closed while its command runs."""
     shown = {"type": "op", "host": services.topology.address, "desc": f"conn{connection_id}", "connectionId": connection_id}
     return {**shown, **client_fields(client)}
 

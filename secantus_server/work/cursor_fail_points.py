@@ -27,7 +27,7 @@ class Failure:
     Arguments:
         closes: whether to close the connection instead of replying.
         code: the error code of the reply.
-        labels: the error labels; None means those that the server adds for this code.
+        labels: the error labels; None means the labels that the server adds for this code.
     """
 
     closes: bool
@@ -39,7 +39,7 @@ class Failure:
 def parse_failure(data: dict[str, Any]) -> Failure:
     """Parse the data of failGetMoreAfterCursorCheckout.
 
-    As in MongoDB, `failCommands` and `errmsg` are ignored; tests of drivers set them here as for failCommand.
+    As in MongoDB, `failCommands` and `errmsg` are ignored. Driver tests set them because failCommand has them.
 
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue, 72 InvalidOptions without an error code, 238 for an unknown field.
@@ -66,10 +66,10 @@ for _name in (WAIT_IN_FIND, WAIT_IN_GET_MORE):
 
 
 def enter_find(request: Request, namespace: str) -> None:
-    """Block a find before it reads, while waitInFindBeforeMakingBatch is set.
+    """Block a find before it reads, as long as waitInFindBeforeMakingBatch is set.
 
     Raises:
-        CommandError: if the find was interrupted.
+        CommandError: the find was interrupted.
     """
     _hold(request, WAIT_IN_FIND, namespace)
 
@@ -78,8 +78,8 @@ def enter_get_more(request: Request, namespace: str) -> None:
     """Block or fail a getMore that has checked out its cursor, before it reads.
 
     Raises:
-        CommandError: if the getMore must fail or was interrupted.
-        CloseConnection: if failGetMoreAfterCursorCheckout closes the connection.
+        CommandError: the getMore must fail or was interrupted.
+        CloseConnection: failGetMoreAfterCursorCheckout closes the connection.
     """
     points = request.services.fail_points
     apply_to_limit(points, request.operation)

@@ -1,4 +1,4 @@
-"""Deletion of documents, for the delete commands and for TTL indexes."""
+"""Deletes documents, for the delete commands and for TTL indexes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
     """Parse a delete statement and run it; return the number of deleted documents.
 
     Raises:
-        CommandError: the statement is not valid, or the operation was interrupted; documents that are already deleted stay deleted.
+        CommandError: the statement is not valid, or the operation was interrupted. Documents that are already deleted stay deleted.
     """
     services, check = request.services, request.operation.check
     if request.retry is not None and executed_before(request, request.statement, "delete") is not None:
@@ -62,7 +62,7 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         if query.limit:
             found = _first(request, transaction, collection, query)
         else:
-            # The statement is parsed for the collection from which its first batch is read.
+            # Read the first batch in this transaction, because the statement was parsed for the collection of this transaction.
             targets = Targets(services, request.db, name, query, check, stay=False)
             found = targets.read(transaction)
         outcome = delete_documents(services, transaction, collection, found, check)
@@ -82,7 +82,7 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
 
 
 def _first(request: Request, transaction: Transaction, collection: Collection, query: CanonicalQuery) -> list[Found]:
-    """Return the first matching document in a list; an empty list if no document matches."""
+    """Return a list with the first matching document, or an empty list if no document matches."""
     source = plan_of(collection, query)
     first = source.first(transaction.unit, request.operation.check)
     if first is None:
@@ -116,10 +116,10 @@ def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check
     """Delete every document that a statement matches, in batches; return the number of deleted documents.
 
     Arguments:
-        first: the outcome of the first batch if that is already committed.
+        first: the outcome of the first batch if it is already committed, or None.
 
     Raises:
-        CommandError: the error of `check`, or 175 QueryPlanKilled; documents that are already deleted stay deleted.
+        CommandError: the error of `check`, or 175 QueryPlanKilled. Documents that are already deleted stay deleted.
     """
 
     def body(transaction: Transaction) -> Deleted:
@@ -148,10 +148,10 @@ class Deleted(NamedTuple):
 def delete_documents(
     services: Services, transaction: Transaction, collection: Collection, documents: list[Target], check: Callable[[], None]
 ) -> Deleted:
-    """Delete documents until the transaction is large; always delete at least the first one.
+    """Delete documents until the transaction is large, but at least one.
 
     Arguments:
-        check: raises to interrupt the operation; documents that are already deleted stay deleted.
+        check: raises an error to interrupt the operation. Documents that are already deleted stay deleted.
     """
     writer = open_writer(services, transaction, collection)
     # A single document, the usual case, needs no interruption check.

@@ -1,7 +1,8 @@
-"""Validation of a `$v: 2` diff that a client sends in an oplog entry, before the diff is applied.
+"""Validates a `$v: 2` diff that a client sends in an oplog entry, before the diff is applied.
 
 A diff has the sections `d` (removed fields), `u` (new values), `i` (new fields, appended) and `s<field>` (the diff of an embedded document
-or array). The diff of an array has `a: true`, the new length `l`, and `u<index>` and `s<index>`. `mql/update/_diff.pyx` creates diffs.
+or array). The diff of an array has `a: true`, the new length `l`, and the sections `u<index>` and `s<index>`. `mql/update/_diff.pyx`
+creates diffs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Document validation: checks written documents against a collection's validator.
+"""Document validation, which checks written documents against a collection's validator.
 
 https://www.mongodb.com/docs/manual/core/schema-validation/
 """
@@ -25,7 +25,7 @@ class DocumentValidator:
 
     Arguments:
         collection: a collection that has a validator.
-        services: the clock for `$$NOW`, and the log for warnings.
+        services: provides the clock for `$$NOW`, and the log for warnings.
     """
 
     def __init__(self, collection: Collection, services: Services) -> None:
@@ -72,7 +72,7 @@ class DocumentValidator:
 
 
 class EncryptedFields:
-    """The validation of a collection's encrypted fields: their values must be encrypted by the client.
+    """Validates a collection's encrypted fields, whose values the client must encrypt.
 
     Arguments:
         config: the collection's `encryptedFields` option.
@@ -96,14 +96,14 @@ class EncryptedFields:
             self._others.check(document, old)
 
 
-# The first byte of values that a server stores in encrypted fields: unindexed, and indexed for equality, ranges and text.
+# The first bytes of the values that a server stores in encrypted fields, for fields without an index and for each kind of index.
 # https://github.com/mongodb/specifications/blob/master/source/bson-binary-encrypted/binary-encrypted.md
 _STORED_KINDS = frozenset([6, 7, 9, 14, 15, 16, 17])
 _ENCRYPTED_SUBTYPE = 6
 
 
 def _is_encrypted(value: Any, path: list[str]) -> bool:
-    """Return whether the value at a path is encrypted or missing; False if the path leads through an array."""
+    """Return whether the value at a path is encrypted or missing. Return False if the path leads through an array."""
     for name in path:
         if type(value) is not dict:
             return type(value) is not list
@@ -114,7 +114,7 @@ def _is_encrypted(value: Any, path: list[str]) -> bool:
 
 
 def validation_of(collection: Collection, services: Services) -> DocumentValidator | EncryptedFields | None:
-    """Return the validator of a collection's documents, or None if it has none."""
+    """Return the validator of a collection's documents, or None if the collection has no validator."""
     options = collection.options
     encrypted = options.get("encryptedFields")
     if not options.get("validator") or options.get("validationLevel") == "off":

@@ -1,6 +1,6 @@
-"""Dumps of a server's contents and their differences from a snapshot, for a test harness that shows what a test has changed.
+"""Dumps of a server's contents, and differences from a snapshot, for a test harness that shows what a test has changed.
 
-They are read from the store directly and not by commands, so that fail points set by a test have no effect on them.
+The dumps are read directly from the store and not by commands, so that fail points set by a test do not affect them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def dump(services: Services, with_kept: bool = False) -> list[DumpedCollection]:
     """Return the committed state of all user collections and views, without system collections.
 
     Arguments:
-        with_kept: include collections that a restore has removed but that are created again, empty, on their next use.
+        with_kept: whether to include collections that a restore has removed but whose kept definitions recreate them on their next use.
     """
     found = _dump_stored(services)
     if with_kept:
@@ -75,7 +75,7 @@ def measurements(collection: Collection, buckets: list[bytes]) -> list[bytes]:
 
 
 def differences(services: Services, snapshot: Snapshot) -> list[Difference]:
-    """Return the collections and views that differ from a snapshot. The caller has exclusive access to the store."""
+    """Return the differences of all collections and views that differ from a snapshot. The caller has exclusive access to the store."""
     written = services.engine.values_at(snapshot)
     with services.engine.transaction() as unit:
         before: dict[tuple[str, str], Collection | None] = {}
@@ -109,8 +109,8 @@ def difference(
     """Return the difference of one namespace.
 
     Arguments:
-        old, new: the collection or view at the time of the snapshot, and now.
-        records: the records written since the snapshot, by ident, with their values at the snapshot.
+        old, new: the collection or view at the snapshot, and the current one; None if absent.
+        records: the keys of the records written since the snapshot with their values at the snapshot, by ident.
     """
     if old is not None and new is not None and old.ident == new.ident:
         written = records.get(new.ident, {})
@@ -129,7 +129,7 @@ def of_measurements(collection: Collection, own: Difference, buckets: Difference
 
     Arguments:
         own: the difference of the collection's own row.
-        buckets: the difference of its buckets.
+        buckets: the difference of the collection of its buckets.
     """
     old = measurements(collection, [*buckets.removed, *(before for before, _ in buckets.changed)])
     new = measurements(collection, [*buckets.added, *(after for _, after in buckets.changed)])
@@ -170,7 +170,7 @@ def by_ident(records: dict[bytes, bytes | None]) -> dict[int, dict[bytes, bytes 
 
 
 def documents_of(unit: RecoveryUnit, ident: int) -> list[bytes]:
-    """Return the documents of a collection in natural order; an empty list for a view."""
+    """Return the documents of a collection in natural order, or an empty list for a view."""
     scan = RecordScan(ident, None, never_interrupt)
     scan.attach(unit)
     try:
@@ -180,10 +180,10 @@ def documents_of(unit: RecoveryUnit, ident: int) -> list[bytes]:
 
 
 def documents_at(unit: RecoveryUnit, ident: int, written: dict[bytes, bytes | None]) -> list[bytes]:
-    """Return a collection's documents at a snapshot. If it was dropped since, the store keeps them while the snapshot is open.
+    """Return a collection's documents at a snapshot. The store keeps the documents of a dropped collection while the snapshot is open.
 
     Arguments:
-        written: the records of the collection written since the snapshot, with their values at the snapshot.
+        written: the keys of the collection's records written since the snapshot, with their values at the snapshot.
     """
     prefix = ident.to_bytes(4, "big")
     kept: dict[bytes, bytes | None] = dict(unit.scan(RECORDS, prefix, (ident + 1).to_bytes(4, "big")))

@@ -1,4 +1,4 @@
-"""explain, for the command and for aggregate's `explain` option. Reads are executed; writes only find their documents.
+"""explain, as a command and as aggregate's option `explain`. Reads are executed; writes only find their documents.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """
@@ -17,7 +17,7 @@ from secantus_server.query.query_shapes import query_shape_hash
 from secantus_server.work.collections import recall
 from secantus_server.work.query_settings import FIELD, use_own_settings
 
-# The limits that affect plans, shown in the reply with MongoDB's default values.
+# The limits that affect plans. The reply shows them with MongoDB's default values.
 _PARAMETERS = {
     "internalQueryFacetBufferSizeBytes": 104857600,
     "internalQueryFacetMaxOutputDocSizeBytes": 104857600,
@@ -33,13 +33,13 @@ _PARAMETERS = {
 
 
 def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> Reply:
-    """Return the reply that explains a command.
+    """Return the reply of explain for a command.
 
     Arguments:
-        body: the command's document.
+        body: the document of the explained command.
 
     Raises:
-        CommandError: if the command is not valid; 20 IllegalOperation if it cannot be explained.
+        CommandError: the command is not valid; 20 IllegalOperation if it cannot be explained.
     """
     name = next(iter(body))
     found = find_command(name)
@@ -65,7 +65,7 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
 
 
 def _recall(request: Request, target: Any) -> None:
-    """Create a collection of which a restore kept only the definition, so that the plan shows its indexes."""
+    """Recreate the command's collection if a restore kept only its definition, so that the plan shows the collection's indexes."""
     while type(target) is str and (found := recall(request.services, request.db, target)) is not None:
         target = found.options.get("viewOn")
 

@@ -1,4 +1,4 @@
-"""explain for pipelines: aggregate, and every read of a view."""
+"""explain for pipelines, for aggregate and for every read of a view."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from secantus_server.work.system_collections import computed_source
 def explain_view(
     request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any], transaction: ReadTransaction, runner: Runner
 ) -> Reply:
-    """Return the explain sections for a read of a view: those of the equivalent pipeline.
+    """Return the explain sections for a read of a view, which are the sections of the equivalent pipeline.
 
     Arguments:
         stages, args: see `view_arguments`.
@@ -36,7 +36,9 @@ def explain_view(
 
 
 def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
-    """Return the explain sections of a pipeline: a query's sections if the whole pipeline is a query, otherwise the stages.
+    """Return the explain sections of a pipeline.
+
+    They are a query's sections if the planner runs the whole pipeline as a query, and otherwise the list of stages.
 
     Arguments:
         name: the collection or view that the pipeline reads, or None.
@@ -80,7 +82,7 @@ def _explain_near(
     """Return the explain sections of a pipeline that begins with `$geoNear`, which the planner runs."""
     collection = transaction.catalog.find(request.db, source)
     root = run_find(collection, query, None, None, runner)
-    # The limit is shown as a stage of the pipeline.
+    # Skip the LIMIT stage of the plan, because the limit is shown as a stage of the pipeline.
     root = root.inputs[0] if root.name == "LIMIT" else root
     cursor = runner.result(f"{request.db}.{source}", collection, query, root)
     rest = pipeline.stages[1:]
@@ -112,7 +114,7 @@ def _counts(returned: int) -> dict[str, Any]:
 
 
 def _run_stages(stages: list[Stage], source: Iterable[bytes], runner: Runner) -> list[dict[str, Any]]:
-    """Run the stages in order and return their explain output. A stage that writes is not run."""
+    """Run the stages in order, and return their explain output. Stages that write are not run."""
     counters: list[_Counted] = []
     for stage in stages:
         if runner.runs and not stage.writes:

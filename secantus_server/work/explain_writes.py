@@ -1,4 +1,4 @@
-"""explain for write statements. It finds the documents but does not change them."""
+"""explain for write statements, which finds the documents but does not change them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def only_statement(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def update_stage(collection: Collection | None, statement: UpdateStatement, runner: Runner, *, shown: bool = False) -> PlanStage:
-    """Return the explain stages of an update. If `runner` executes plans, compute the new documents without storing them.
+    """Return the explain stages of an update. If `runner` executes plans, the new documents are computed but not stored.
 
     Arguments:
         shown: whether the command returns a projection of the document, which an express plan does not support.
@@ -51,7 +51,7 @@ def update_stage(collection: Collection | None, statement: UpdateStatement, runn
 
 
 def delete_stage(collection: Collection | None, query: CanonicalQuery, runner: Runner, *, shown: bool = False) -> PlanStage:
-    """Return the explain stages of a delete. If `runner` executes plans, count the documents.
+    """Return the explain stages of a delete. If `runner` executes plans, the documents to delete are counted.
 
     Arguments:
         shown: see `update_stage`.

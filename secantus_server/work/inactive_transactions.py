@@ -1,4 +1,4 @@
-"""The documents of `$currentOp` about multi-document transactions.
+"""The documents with which `$currentOp` describes multi-document transactions.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
 """
@@ -88,7 +88,7 @@ def time_text(ms: int) -> str:
 
 
 def client_fields(client: ClientInfo | None) -> dict[str, Any]:
-    """Return the currentOp fields of a client; None means that it has disconnected."""
+    """Return the currentOp fields that describe a client. `client` is None if it has disconnected."""
     if client is None:
         return {}
     host, port = client.address[:2]

@@ -1,4 +1,4 @@
-"""Suggests an index for a command. Its keys are the fields of equality conditions, then of the sort, then of ranges.
+"""Suggests an index for a command. The fields of the index are those of equality conditions, then of the sort, then of ranges.
 
 https://www.mongodb.com/docs/manual/tutorial/equality-sort-range-guideline/
 """
@@ -21,12 +21,14 @@ Key = dict[str, int]
 
 
 def advised_indexes(name: str, body: Mapping[str, Any], statements: Sequence[Any]) -> list[Key]:
-    """Return the keys of the indexes to suggest for a command: one index, or one for each branch of an `$or`; none if none helps.
+    """Return the keys of the indexes to suggest for a command.
+
+    This is one index, or one index for each branch of an `$or`, or no index if none would help.
 
     Arguments:
         name: the command's name.
         body: the command document.
-        statements: its updates or deletes.
+        statements: the command's updates or deletes.
     """
     keys: list[Key] = []
     for query, sort in _queries(name, body, statements):
@@ -56,7 +58,7 @@ def keys_of(query: dict[str, Any], sort: dict[str, Any]) -> list[Key]:
 
 
 def _split(query: dict[str, Any], prefix: str, equal: dict[str, None], ranges: dict[str, None]) -> list[dict[str, Any]]:
-    """Add the paths of a filter to the equality paths or the range paths; return the branches of an `$or`."""
+    """Add each path of a filter to the equality paths or the range paths; return the branches of an `$or`."""
     either: list[dict[str, Any]] = []
     for name, value in query.items():
         if name == "$and" and type(value) is list:

@@ -13,10 +13,11 @@ class IndexUsage(NamedTuple):
     """The usage of an index since it was created or loaded from the store.
 
     Arguments:
-        namespace: the full name of its collection.
+        namespace: the full name of the index's collection.
         key: the key pattern as text.
         uses: how often a plan has read the index.
-        serves_otherwise: whether it is needed even if no plan reads it: it is unique, a TTL index, or stores no entries yet.
+        serves_otherwise: whether the index may be needed even if no plan reads it, because it is
+            unique, is a TTL index, or stores no entries.
     """
 
     namespace: str
@@ -27,7 +28,7 @@ class IndexUsage(NamedTuple):
 
 
 def index_usage(catalog: CatalogView, namespaces: Iterable[str]) -> list[IndexUsage]:
-    """Return the usage of the indexes of some collections, except those on `_id`."""
+    """Return the usage of some collections' indexes, except the indexes on `_id`."""
     found: list[IndexUsage] = []
     for namespace in namespaces:
         collection = catalog.find(*namespace.split(".", 1))

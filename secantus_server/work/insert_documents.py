@@ -1,4 +1,4 @@
-"""Inserts, for insert and bulkWrite."""
+"""Inserts documents, for insert and bulkWrite."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def insert_documents(
     """Insert documents into a collection, which is created if it does not exist.
 
     Arguments:
-        documents: valid BSON, as the client sent it.
-        ordered: stop at the first error.
+        documents: the documents as valid BSON, unchanged since the client sent them.
+        ordered: whether to stop at the first error.
 
     Returns:
         the number of inserted documents, and the write errors.
@@ -36,7 +36,7 @@ def insert_documents(
 def _insert_remaining(
     request: Request, name: str, documents: list[bytes], ordered: bool, bypass_validation: bool
 ) -> tuple[int, WriteErrors]:
-    """Retry a retryable insert: insert the documents that the earlier attempt did not insert, and count the others as inserted."""
+    """Retry a retryable insert. Insert the documents that the earlier attempt did not insert, and count the others as inserted."""
     total, position = 0, 0
     errors: WriteErrors = []
     while position < len(documents) and not (errors and ordered):
@@ -69,7 +69,7 @@ def _insert_run(
             total += request.work.write(chunk.run, request.operation.check)
             errors += chunk.errors
         except CommandError as error:
-            # A StorageError (the disk is full) has stopped the store, so it fails the whole command.
+            # If the error is a StorageError (the disk is full), the store has stopped, so the whole command fails.
             if error.code != OUT_OF_SPACE or isinstance(error, StorageError):
                 raise
             errors += chunk.refused(error)
@@ -80,7 +80,7 @@ def _insert_run(
 
 
 class _Chunk:
-    """The documents of one transaction; `reached` is the index of the first document after them."""
+    """The documents to insert in one transaction. `reached` is the index of the first document after them."""
 
     __slots__ = (
         "_bypass_validation", "_documents", "_ends_at_error", "_name", "_ordered", "_request", "_start", "_stop", "_timestamps", "errors",
@@ -94,19 +94,19 @@ class _Chunk:
         self._name = name
         self._documents = documents
         self._start = self.reached = start
-        # A retryable write ends its transaction after a failed document, since the log records consecutive statements.
+        # A retryable write ends its transaction after a failed document, because a log record covers consecutive statements.
         has_ids = request.retry is not None and request.body.get("stmtIds") is not None
         self._stop = start + 1 if has_ids else min(start + CHUNK, stop)
         self._ends_at_error = ordered or request.retry is not None
         self._ordered = ordered
         self._bypass_validation = bypass_validation
         self.errors: WriteErrors = []
-        # The error that interrupted the command; documents inserted before it stay.
+        # The error that interrupted the command, or None. Documents inserted before the interruption stay.
         self.interruption: CommandError | None = None
         self._timestamps = 0
 
     def run(self, transaction: Transaction) -> int:
-        """Insert the documents and return how many were inserted."""
+        """Insert the documents, and return how many were inserted."""
         services = self._request.services
         collection = writable(transaction, self._request.db, self._name)
         writer = open_writer(services, transaction, collection, bypass_validation=self._bypass_validation)
@@ -132,20 +132,20 @@ class _Chunk:
         self.reached = position
         write = self._request.retry
         if write is not None and count:
-            # With a list of statement ids, each document has its own transaction.
+            # If the client sent statement ids, each document has its own transaction, so consecutive ids are not needed.
             first = self._request.statement_id(self._request.statement + self._start)
             transaction.retried = (write, ("insert", first, first + count - 1, None))
         return count
 
     def refused(self, error: CommandError) -> WriteErrors:
-        """Return the write errors after the store ran out of space, when no document of the chunk was inserted."""
+        """Return the chunk's write errors after the store ran out of space, so that none of its documents was inserted."""
         stop = self.reached = self._stop
         return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
 
     def _timestamp(self) -> int:
         """Return the value that replaces an empty timestamp, or 0 with `bypassEmptyTsReplacement`.
 
-        The value is unique. It is later than the newest oplog entry unless a test has moved the clock.
+        The value is unique. It is later than the newest oplog entry, unless a test has moved the clock.
         """
         if self._request.body.get("bypassEmptyTsReplacement"):
             return 0
@@ -158,7 +158,7 @@ class _Chunk:
 
 
 def _interruption(operation: Operation) -> CommandError | None:
-    """Return the error if the operation was interrupted, or None."""
+    """Return the error of an interrupted operation, or None."""
     try:
         operation.check()
     except CommandError as error:

@@ -1,4 +1,4 @@
-"""The collection that `$merge` writes to, within one transaction.
+"""The target collection of `$merge`, within one transaction.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/merge/
 """
@@ -27,7 +27,7 @@ class MergeTarget:
     """Implements `pipeline.host.WriteTarget`.
 
     Arguments:
-        transaction: the transaction in which it reads and writes.
+        transaction: the transaction in which the target is read and written.
         collation: the collation of `find`.
     """
 
@@ -43,7 +43,7 @@ class MergeTarget:
             self.writer = open_writer(request.services, transaction, self._collection, bypass_validation=bypass)
 
     def find(self, values: dict[str, Any]) -> Found | None:
-        """Return the document that has these values at these paths, or None if absent."""
+        """Return the document that has the given values at the given paths, or None if absent."""
         collection = self._collection
         if collection is None:
             return None
@@ -57,11 +57,11 @@ class MergeTarget:
         return plan_of(collection, query).first(self._unit, self._request.operation.check)
 
     def insert(self, document: bytes) -> None:
-        """Insert a document, creating the collection if needed.
+        """Insert a document. Create the collection if it does not exist.
 
         Raises:
             CommandError: 11000, 121, or another error of the write.
-            WriteConflict: if the transaction must be retried.
+            WriteConflict: the transaction must be retried.
         """
         if self.writer is None:
             raise MissingCollection(*self._namespace)
@@ -71,11 +71,11 @@ class MergeTarget:
         """Replace a document returned by `find`.
 
         Arguments:
-            entry: the update as the oplog records it.
+            entry: the `o` of the update's oplog entry.
 
         Raises:
             CommandError: 11000, 121, or another error of the write.
-            WriteConflict: if the transaction must be retried.
+            WriteConflict: the transaction must be retried.
         """
         assert self.writer is not None, "it was found in a collection"
         self.writer.update(found[1], new, found[0], entry)
@@ -88,13 +88,13 @@ def merge_documents(
 
     Arguments:
         make_target: returns the target for a transaction.
-        merge: merges one document atomically; called again after a write conflict.
+        merge: merges one document atomically. It is called again after a write conflict.
 
     Returns:
-        the first error of a document, or None; the other documents are still written.
+        the first error of a document, or None. The other documents are written in any case.
 
     Raises:
-        CommandError: if the operation was interrupted; documents already written remain.
+        CommandError: the operation was interrupted. Documents that are already written remain.
     """
     failure: CommandError | None = None
     position = 0

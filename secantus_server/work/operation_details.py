@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 
 def plan_summary(stages: tuple[ScanName, ...]) -> str:
-    """Return scans as text, such as `IXSCAN { a: 1 }`."""
+    """Return the text for scans, such as `IXSCAN { a: 1 }`."""
     return ", ".join(name if key is None else f"{name} {document_text(key)}" for name, key in stages)
 
 
 def plan_details(call: Call) -> dict[str, Any]:
-    """Return the details of a command's plans; empty for a command without a plan."""
+    """Return the details of a command's plans; an empty dict for a command without a plan."""
     notes = call.operation.notes
     if notes is None or notes.first is None:
         return {}
@@ -61,7 +61,10 @@ def _hashes(call: Call, notes: PlanNotes) -> dict[str, Any]:
 
 
 def execution_stages(call: Call) -> dict[str, Any]:
-    """Return the `execStats` of a command's first plan, or nothing for a command without a plan, or with a filter that may not be shown."""
+    """Return the `execStats` of a command's first plan.
+
+    The result is an empty dict for a command without a plan and for a command whose filter must not be shown.
+    """
     notes = call.operation.notes
     if notes is None or notes.first is None or not notes.stages or call.is_concealed:
         return {}
@@ -84,13 +87,13 @@ def namespace_of(call: Call) -> str:
 
 
 def lock_counts(call: Call) -> dict[str, Any]:
-    """Return `locks`. As in serverStatus, each command counts as one acquisition of the global lock."""
+    """Return the field `locks`. As in serverStatus, each command counts as one acquisition of the global lock."""
     command = find_command(call.name)
     return {"Global": {"acquireCount": {"w" if command.is_write and not command.is_read else "r": Int64(1)}}}
 
 
 def cursor_details(outcome: Outcome) -> dict[str, Any]:
-    """Return the details about the cursor of a reply and its documents."""
+    """Return the details about a reply's cursor and the number of its documents."""
     if isinstance(outcome, CommandError):
         return {}
     cursor = outcome.get("cursor")

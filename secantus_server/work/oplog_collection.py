@@ -1,4 +1,4 @@
-"""`local.oplog.rs`, which can be read like a capped collection: in time order, forwards or backwards, and with tailable cursors.
+"""`local.oplog.rs`, which can be read like a capped collection, in both directions and with tailable cursors.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 """
@@ -38,7 +38,7 @@ def is_oplog(db: str, name: str) -> bool:
 
 
 def check_not_oplog(db: str, name: str) -> None:
-    """Raise if a write targets the oplog.
+    """Raise an error if a write targets the oplog.
 
     Raises:
         CommandError: 73 InvalidNamespace.
@@ -48,7 +48,7 @@ def check_not_oplog(db: str, name: str) -> None:
 
 
 class Times(NamedTuple):
-    """The range of entries that a query reads: the timestamps from `first` to `last`, both included, as 64-bit numbers."""
+    """A range of timestamps from `first` to `last`, both included, as 64-bit numbers."""
 
     first: int = 0
     last: int = _NO_LIMIT
@@ -78,7 +78,7 @@ class OplogSource(Plan):
     """The source of a query over the oplog.
 
     Raises:
-        CommandError: 2 for an index hint, `min` or `max`, since the oplog has no index.
+        CommandError: 2 for an index hint, `min` or `max`, because the oplog has no index.
     """
 
     query: CanonicalQuery
@@ -89,7 +89,7 @@ class OplogSource(Plan):
             raise CommandError(2, "error processing query: planner returned error: bad hint: the oplog has no index")
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator that reads in a scope's transactions."""
+        """Return an iterator over the documents, which reads in the scope's transactions."""
         self.entries = scope.open(OplogDocuments(self.query, scope.check))
         return self.entries if self.query.sort is None else SortedEntries(self.entries, self.query)
 
@@ -104,11 +104,11 @@ class OplogSource(Plan):
 
 
 class OplogDocuments(Iterator[bytes]):
-    """An iterator over the matching entries of the oplog. After its end, it can be read again for entries written since.
+    """An iterator over the matching entries of the oplog. After the end, it can be read again for entries written later.
 
     Arguments:
         query: the query.
-        check: called for each row; it raises if the operation was interrupted.
+        check: called for each row; it raises an error if the operation was interrupted.
     """
 
     #: The oplog is never dropped.
@@ -124,7 +124,7 @@ class OplogDocuments(Iterator[bytes]):
         self._unit: RecoveryUnit | None = None
         self._rows: Iterator[tuple[bytes, bytes]] | None = None
         self._entries: list[tuple[int, bytes]] = []
-        # The numbers of entries read and returned.
+        # The number of entries read, and the number returned.
         self.examined = self.advanced = 0
 
     def __next__(self) -> bytes:
@@ -155,7 +155,7 @@ class OplogDocuments(Iterator[bytes]):
         begin = _KEY.unpack(found[0])[0]
         entries, end = select(found[1], begin, max(self._first - 1, 0), *EVERYTHING)
         entries = [one for one in entries if one[0] <= self._last]
-        # Ordered such that pop() removes the next entry to return.
+        # Sorted so that pop() removes the next entry to return.
         self._entries = entries if self._reverse else entries[::-1]
         if self._reverse:
             self._last = min(self._last, begin - 1)
@@ -181,7 +181,7 @@ class OplogDocuments(Iterator[bytes]):
 
 
 class SortedEntries(Iterator[bytes]):
-    """An iterator over the matching entries in sort order; it reads all entries before it returns the first one."""
+    """An iterator over the matching entries in sort order. It reads all entries before it returns the first one."""
 
     def __init__(self, documents: OplogDocuments, query: CanonicalQuery) -> None:
         self.record_id = 0
@@ -204,9 +204,9 @@ def oplog_statistics(unit: RecoveryUnit, max_bytes: int, scale: int = 1) -> dict
     """Return the collStats fields of the oplog.
 
     Arguments:
-        unit: its transaction has begun.
+        unit: a recovery unit with an open transaction.
         max_bytes: the size above which old entries are removed.
-        scale: divide the sizes by this number.
+        scale: the number by which sizes are divided.
     """
     count = size = 0
     for key, row in unit.scan(OPLOG, b"", None):

@@ -1,6 +1,6 @@
-"""Rebuilds indexes whose entries were written by another version, when a store is opened.
+"""Rebuilds indexes whose entries were written by a different version of the program, when a store is opened.
 
-Text indexes of early releases have no entries. The entries of later releases depend on the version of the stemmers.
+Text indexes of early Secantus releases have no entries. The entries of later releases depend on the version of the stemmers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def build_outdated_indexes(services: Services) -> None:
     """Rebuild the outdated indexes of a store that is not in use yet.
 
     Raises:
-        StorageError: if a document cannot be indexed.
+        StorageError: a document cannot be indexed.
     """
     catalog = services.catalog
     for db, name, index in catalog.outdated:

@@ -30,18 +30,18 @@ _RUN = 128
 class PastCatalog(CatalogView):
     """A `CatalogView` of a past state.
 
-    If the requested time is earlier than that of the recovery unit, a collection that has changed in between is rebuilt in its past state,
-    under its own idents, on its first lookup. The unit's transaction writes the rebuilt collection and never commits. Other transactions
-    therefore do not see it and do not conflict with it. `built_bytes` is the size of the rebuilt documents.
+    If the requested time is earlier than the recovery unit's snapshot, a collection that has changed in between is rebuilt in its past
+    state on its first lookup. The copy has new idents. It is written in the unit's transaction, which never commits, so other transactions
+    neither see the copy nor conflict with it. `built_bytes` is the total size of the rebuilt documents.
 
     Arguments:
         services: the server.
         unit: the recovery unit that reads; its transaction has begun.
-        view: the catalog that the transaction sees.
+        view: the catalog as of the unit's transaction.
         stamp: the requested time, as a 64-bit number.
-        changes: the changes between the requested time and that of the recovery unit; None if the times are equal.
+        changes: the changes between the requested time and the unit's snapshot; None if the times are equal.
 
-    Threads: one command at a time uses it, under the lock of the `HeldSnapshot`.
+    Threads: one command at a time uses an instance, under the lock of the `HeldSnapshot`.
     """
 
     __slots__ = ("_changes", "_found", "_services", "_stamp", "_unit", "built_bytes")
@@ -59,8 +59,8 @@ class PastCatalog(CatalogView):
         """Return the collection or view of this namespace, or None.
 
         Raises:
-            CommandError: 239 SnapshotTooOld if its documents were changed since and the oplog does not have the old versions, 246
-                SnapshotUnavailable if its definition was changed since and the oplog does not have the old one.
+            CommandError: 239 SnapshotTooOld if documents were changed later and the oplog does not contain the old versions, 246
+                SnapshotUnavailable if the definition was changed later and the oplog does not contain the old one.
         """
         namespace = f"{db}.{name}"
         if namespace not in self._found:
@@ -90,14 +90,14 @@ class PastCatalog(CatalogView):
         """Rebuild a collection as of the requested time.
 
         Arguments:
-            present: the current collection with this UUID; None if it was dropped.
+            present: the current collection with this UUID, or None if it was dropped.
         """
         services, namespace = self._services, f"{db}.{name}"
         changed = changes.documents.get(uuid, {})
         earlier = EarlierDocuments(services, self._unit, uuid, self._stamp, None if present is None else changed)
         if present is not None:
             options = present.options
-            # Leave out indexes that may be newer, and those that were dropped: indexes do not change the documents.
+            # If indexes have changed, keep only the index on `_id`. The results do not depend on indexes.
             specs = [index.spec for index in present.indexes if index.is_id or uuid not in changes.redefined]
         elif earlier.created is None:
             raise snapshot_unavailable(namespace)

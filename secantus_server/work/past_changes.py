@@ -1,4 +1,4 @@
-"""The changes since a time, from the oplog: changed documents, and the collection that each changed namespace referred to.
+"""Reads the changes since a time from the oplog: the changed documents, and the collections of changed namespaces.
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 """
@@ -24,7 +24,7 @@ WINDOW = "minSnapshotHistoryWindowInSeconds"
 SNAPSHOT_TOO_OLD = 239
 SNAPSHOT_UNAVAILABLE = 246
 _HISTORY_LOST = 286
-#: Stands for the UUID of a namespace whose definition at the time is unknown.
+#: The value in place of a UUID for a namespace whose definition at the time is unknown.
 UNKNOWN = b""
 
 
@@ -35,7 +35,7 @@ class DocumentChange:
         first: the first operation since the time: "i", "u" or "d".
         image: the document before that operation, or None if the oplog does not contain it.
 
-    `died` is True if the document was deleted since; a current document with the same `_id` was then inserted later.
+    `died` tells whether the document was deleted since. If so, any current document with the same `_id` was inserted later.
     """
 
     __slots__ = ("died", "first", "image")
@@ -49,9 +49,9 @@ class DocumentChange:
 class Changes:
     """The changes of all collections since a time.
 
-    `documents` contains the changed documents, by collection UUID and the key string of `_id`. `namespaces` maps each namespace that was
-    created, dropped or renamed since to the UUID of its collection at the time, or to None if it did not exist. `redefined` contains the
-    UUIDs of collections whose options or indexes have changed.
+    `documents` contains the changed documents, by collection UUID and by the key string of `_id`. `namespaces` maps each namespace that was
+    created, dropped or renamed since the time to the UUID of its collection at the time, or to None if it did not exist. `redefined`
+    contains the UUIDs of collections whose options or indexes have changed.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Changes:
         change.died = change.died or op == "d"
 
     def undo_command(self, fields: dict[str, Any]) -> None:
-        """Undo a catalog change in `namespaces` and `redefined`; call it for the newest change first."""
+        """Undo a catalog change in `namespaces` and `redefined`. Call this for each change, from the newest to the oldest."""
         db = fields["ns"].partition(".")[0]
         command = decode(fields["o"].data)
         name, target = next(iter(command.items()))
@@ -99,12 +99,12 @@ def document_key(fields: dict[str, Any]) -> bytes:
 
 
 def operations(services: Services, unit: RecoveryUnit, after: int, uuid: bytes = b"") -> Iterator[Operation]:
-    """Return an iterator over the operations after a time.
+    """Yield the operations after a time.
 
     Arguments:
         unit: the recovery unit that reads; its transaction has begun.
         after: the time, as a 64-bit number.
-        uuid: return only operations on the collection with this UUID; empty means all.
+        uuid: yield only operations on the collection with this UUID; empty means all operations.
 
     Raises:
         CommandError: 239 SnapshotTooOld if a part of a transaction was removed.
@@ -145,7 +145,7 @@ def changes_since(services: Services, unit: RecoveryUnit, stamp: int) -> Changes
 
     Raises:
         CommandError: 239 SnapshotTooOld if the oplog does not go back to the time, 246 SnapshotUnavailable if a restore has undone the
-            state of that time or has changed the store since.
+            state at that time, or documents were changed since without oplog entries.
     """
     oplog = services.oplog
     if oplog.is_undone(stamp) or stamp < oplog.complete_since:
@@ -169,7 +169,7 @@ def snapshot_too_old(reason: str) -> CommandError:
 
 
 def snapshot_unavailable(namespace: str) -> CommandError:
-    """Return the error for a read or transaction whose collection was changed since the time it reads."""
+    """Return the error for a read or transaction whose collection was changed after the time of the read."""
     return CommandError(
         SNAPSHOT_UNAVAILABLE,
         f"Unable to read from a snapshot due to pending collection catalog changes to '{namespace}'; please retry the operation.",

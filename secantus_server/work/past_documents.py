@@ -1,4 +1,4 @@
-"""The documents of a collection at a past time. They are the current documents, with later changes undone using the oplog."""
+"""The documents of a collection at a past time. They are the current documents with later changes undone, based on the oplog."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.storage import RecoveryUnit
 
-# The last complete version of a document, as BSON bytes, and the diffs that followed.
+# The last complete version of a document as BSON bytes, followed by the diffs of later updates.
 _Versions = list[bytes]
 
 
 class EarlierDocuments:
-    """The documents of a collection up to a time, as far as the oplog contains them.
+    """The documents of a collection at a time, if the oplog contains them.
 
-    `created` contains the options with which the collection was created, or None if the oplog does not go back to its creation. Changes by
-    collMod are ignored because they do not affect reads. `specs` contains the definitions of the indexes that existed at the time and were
-    created within the oplog.
+    `created` contains the options with which the collection was created, or None if the oplog does not go back to the creation. Changes by
+    collMod are ignored, because they do not affect reads. `specs` contains the definitions of the indexes that existed at the time and
+    whose creation is in the oplog.
 
     Arguments:
         services: the server.
@@ -77,14 +77,14 @@ class EarlierDocuments:
             self.specs = [spec for spec in self.specs if spec["name"] != command["index"]]
 
     def documents(self) -> Iterator[bytes]:
-        """Return an iterator over all documents that existed at the time, in insertion order."""
+        """Yield all documents that existed at the time, in insertion order."""
         for key in sorted(self._versions, key=lambda key: self._births.get(key, 0)):
             version = self.version(key)
             assert version is not None, "it has versions"
             yield version
 
     def birth(self, key: bytes) -> int | None:
-        """Return a document's rank in insertion order; None if it was inserted before the oplog begins."""
+        """Return a document's rank in insertion order, or None if it was inserted before the oplog begins."""
         return self._births.get(key)
 
     def version(self, key: bytes) -> bytes | None:
@@ -104,7 +104,7 @@ class EarlierDocuments:
 def documents_before(
     present: Iterator[bytes], changed: dict[bytes, DocumentChange], earlier: EarlierDocuments, namespace: str
 ) -> Iterator[bytes]:
-    """Return an iterator over the documents of a collection before later changes, in natural order.
+    """Yield the documents of a collection before later changes, in natural order.
 
     Arguments:
         present: the current documents in natural order.
@@ -116,7 +116,8 @@ def documents_before(
         CommandError: 239 SnapshotTooOld if the oplog does not contain the earlier version of a changed document.
     """
     births = {key: earlier.birth(key) or 0 for key, change in changed.items() if change.died and change.first != "i"}
-    # Deleted documents, last one first. Those inserted before the oplog begins are returned first, in the order of their deletion.
+    # The deleted documents, from the last one to the first. Those inserted before the oplog begins are yielded first, in the order of
+    # their deletion.
     dead = sorted(births, key=births.__getitem__)[::-1]
     while dead and not births[dead[-1]]:
         yield _version(dead.pop(), changed, earlier, namespace)

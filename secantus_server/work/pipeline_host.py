@@ -1,4 +1,4 @@
-"""The interface of the server for pipeline stages: other collections, writes and statistics."""
+"""The server's interface for pipeline stages, which gives access to other collections, writes and statistics."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ServerHost:
     """Implements `pipeline.host.PipelineHost` for one command.
 
     Arguments:
-        scope: the scans of the command's cursor; reads use its transaction and catalog view.
+        scope: the scans of the command's cursor. Reads use the scope's transaction and catalog view.
         transaction: the command's transaction; None if the pipeline is parsed but not run.
         parse: the context of the pipeline's expressions.
         hint: the command's hint, for the first collection that is read.
@@ -68,7 +68,7 @@ class ServerHost:
         self._hint = hint
         self._is_first_read = True
         self.caches_plans = True
-        # A cache by index ident: a sub-pipeline that runs for each outer document requests the same finder each time.
+        # A cache by index ident, because a sub-pipeline that runs for each outer document requests the same finder each time.
         self._point_finders: dict[int, PointFinder] = {}
         self._tied: set[int] = set()
         self.searches: bool = request.services.settings.search
@@ -84,7 +84,7 @@ class ServerHost:
         """Return the definition of the collection's text index.
 
         Raises:
-            CommandError: 27 IndexNotFound without a text index, 291 if it is hidden.
+            CommandError: 27 IndexNotFound if the collection has no text index, 291 if the text index is hidden.
         """
         found = None if collection is None else self._collection(db, collection)
         if found is None:
@@ -92,15 +92,16 @@ class ServerHost:
         return found.text_definition()
 
     def check(self) -> None:
-        """Raise if the operation was killed or timed out."""
+        """Raise an error if the operation was killed or timed out."""
         self._scope.check()
 
     def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
-        """Return the documents of `$listSearchIndexes`; none for a collection that does not exist."""
+        """Return the documents of `$listSearchIndexes`; an empty list if the collection does not exist."""
         found = self._collection(db, collection)
         if found is None or not found.search_indexes:
             return []
-        # The search modules are imported on first use, here and below: few servers need them, and an import would slow every start.
+        # Here and below, the search modules are imported on first use: few servers need them, and
+        # a module-level import would slow every start.
         shown_search_index = import_late("secantus_server.work.search.indexes").shown_index
         return [shown_search_index(index) for index in found.search_indexes]
 
@@ -119,7 +120,7 @@ class ServerHost:
         return documents
 
     def resolve(self, db: str, collection: str) -> Resolved:
-        """Return the collection that a name refers to, and the stages of the views on the way to it.
+        """Return the collection below a view or a chain of views, and the stages of these views. A collection's name is returned unchanged.
 
         Raises:
             CommandError: 167 OptionNotSupportedOnView if a view's collation differs from the pipeline's.
@@ -132,7 +133,7 @@ class ServerHost:
         return Resolved(collection, stages)
 
     def documents(self, db: str, collection: str, pipeline: Pipeline) -> Iterator[bytes]:
-        """Return the output of a parsed pipeline over a collection; the planner executes its leading stages."""
+        """Return the output of a parsed pipeline over a collection. The planner executes the leading stages."""
         source, rest = self.leading(db, collection, pipeline)
         return rest.run(source)
 
@@ -159,14 +160,14 @@ class ServerHost:
         found = self._collection(db, collection)
         documents: Iterator[bytes] = source_of(self._services, db, collection, found, query).open(self._scope)
         if isinstance(documents, SortedDocuments) and self._is_first_read:
-            # Dropping the collection ends the cursor even while it returns sorted documents.
+            # Register the documents, so that dropping the collection ends the cursor even after the sort has read all documents.
             documents.collection = found
             self._scope.open(documents)
         self._is_first_read = False
         return documents
 
     def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> EqualityFinder | None:
-        """Return a function that finds the documents matching `{path: value}` through an index, or None if no index can."""
+        """Return a function that finds the documents matching `{path: value}` by an index, or None if no index is suitable."""
         found = self._collection(db, collection)
         if found is None:
             return None
@@ -177,7 +178,7 @@ class ServerHost:
         return finder
 
     def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> PointFinder | None:
-        """Return a function that finds a document by key string, or None without a unique single-field index on this path."""
+        """Return a function that finds a document by key string, or None if the path has no unique single-field index."""
         found = self._collection(db, collection)
         if found is None or collation is not None:
             return None
@@ -196,7 +197,7 @@ class ServerHost:
             self._scope.open(Tie(collection))
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
-        """Return the properties of the target collection of a write; None if it does not exist."""
+        """Return the properties of the target collection of a write, or None if the collection does not exist."""
         if self._is_oplog(db, collection):
             return TargetInfo("collection", capped=True)
         found = recall(self._services, db, collection)
@@ -220,7 +221,7 @@ class ServerHost:
     def merge_documents(
         self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
     ) -> CommandError | None:
-        """Merge documents, many per transaction; return the first error, or None. The other documents are still written."""
+        """Merge documents, many per transaction; return the first error, or None. The other documents are written in any case."""
 
         def make_target(transaction: Transaction) -> MergeTarget:
             return MergeTarget(self._request, transaction, db, collection, self._parse.collation, bypass_validation)
@@ -228,7 +229,7 @@ class ServerHost:
         return self._between_reads(lambda: merge_documents(self._request, make_target, documents, merge))
 
     def _between_reads(self, write: Callable[[], R]) -> R:
-        """Run a write while the read transaction is paused, because a thread has one transaction at a time."""
+        """Run a write while the read transaction is paused, because a thread can have only one transaction at a time."""
         transaction = self._transaction
         assert transaction is not None, "only a running pipeline writes"
         self._scope.detach()
@@ -242,16 +243,16 @@ class ServerHost:
     def replace_collection(
         self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool, timeseries: dict[str, Any] | None = None
     ) -> None:
-        """Replace a collection's documents atomically; keep its indexes and options.
+        """Replace a collection's documents atomically, and keep the indexes and options.
 
         Arguments:
-            timeseries: the options if the target is a time-series collection, else None.
+            timeseries: the time-series options if the target is a time-series collection, else None.
         """
         prepared = [prepare_made_document(document, self._services.clock) for document in documents]
         self._between_reads(lambda: replace_collection(self._request, db, collection, prepared, bypass_validation, timeseries))
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
-        """Return the fields of `storageStats`; None if the collection does not exist."""
+        """Return the fields of `storageStats`, or None if the collection does not exist."""
         if self._is_oplog(db, collection):
             return oplog_statistics(self._scope.unit, self._services.oplog.max_bytes)
         found = recall(self._services, db, collection)
@@ -267,7 +268,7 @@ class ServerHost:
         return self._services.connections.usage().latencies(db, collection)
 
     def collection_count(self, db: str, collection: str) -> int | None:
-        """Return the number of documents in a collection; None if it does not exist."""
+        """Return the number of documents in a collection, or None if the collection does not exist."""
         if self._is_oplog(db, collection):
             return int(oplog_statistics(self._scope.unit, 0)["count"])
         found = recall(self._services, db, collection)
@@ -293,7 +294,7 @@ class ServerHost:
         return [{**one, "key": spec["key"], "spec": spec} for one, spec in specs if spec is not None]
 
     def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
-        """Return the plan cache's entries; None if the collection does not exist."""
+        """Return the plan cache's entries, or None if the collection does not exist."""
         found = self._collection(db, collection)
         return None if found is None else cached_plans(found, self._services.topology.address)
 
@@ -307,7 +308,7 @@ class ServerHost:
         return current_operations(self._services, options, self._request.client.users if own_only else None)
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the documents of `$listLocalSessions`: the sessions of the chosen users, or of the current user if none is chosen.
+        """Return the documents of `$listLocalSessions` for the sessions of the requested users, by default the current user.
 
         Without access control, sessions have no user.
         """
@@ -322,7 +323,7 @@ class ServerHost:
         ]
 
     def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
-        """Return the documents of `$listCatalog` for one database or all."""
+        """Return the documents of `$listCatalog` for one database, or for all databases."""
         return catalog_entries(self._services, db)
 
     def address(self) -> str:
@@ -334,7 +335,7 @@ def near_query(pipeline: Pipeline, hint: Any) -> CanonicalQuery | None:
     """Return the query of a pipeline that begins with `$geoNear`, or None.
 
     Raises:
-        CommandError: as `GeoNear.search`.
+        CommandError: the errors of `GeoNear.search`.
     """
     first = pipeline.stages[0] if pipeline.stages else None
     if not isinstance(first, GeoNear):
@@ -342,7 +343,7 @@ def near_query(pipeline: Pipeline, hint: Any) -> CanonicalQuery | None:
     condition, match = first.search()
     follower = pipeline.stages[1] if len(pipeline.stages) > 1 else None
     limit = follower.count if isinstance(follower, Limit) and follower.count <= MAX_COUNT else 0
-    # The stage sets the metadata.
+    # The query needs no metadata, because the stage sets it.
     return CanonicalQuery(condition, match, replace(first.ctx.parse, metadata=None), hint=hint, limit=limit)
 
 

@@ -1,4 +1,4 @@
-"""The privileges that an aggregation pipeline requires. For a view's pipeline they are checked at creation, not for each read.
+"""The privileges that an aggregation pipeline requires. A view's pipeline is checked when the view is created, not at each read.
 
 https://www.mongodb.com/docs/manual/reference/command/aggregate/
 """
@@ -13,7 +13,7 @@ from secantus_server.work._stage_privileges import add_pipeline
 
 
 def pipeline_requirements(db: str, collection: str, stages: Any, *, bypasses_validation: bool = False) -> list[Requirement]:
-    """Return the privileges that a pipeline requires. Malformed stages are ignored; the parser raises their errors.
+    """Return the privileges that a pipeline requires. Malformed stages are ignored, because the parser raises their errors.
 
     Arguments:
         collection: the collection that the pipeline reads; "" if it reads none.
@@ -25,7 +25,7 @@ def pipeline_requirements(db: str, collection: str, stages: Any, *, bypasses_val
 
 
 def may_read_view(call: Authorized, grants: Grants, view_on: Any, stages: Any) -> bool:
-    """Return whether the creator of a view may read its source collections; also True if the creator may not read the view.
+    """Return whether a user may create a view, which requires reading its source collections unless the user may not read the view.
 
     https://www.mongodb.com/docs/manual/reference/command/create/#access-control
     """

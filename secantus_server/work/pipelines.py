@@ -70,9 +70,9 @@ class OpenPipeline:
     """An open pipeline.
 
     Arguments:
-        pipeline: its stages.
-        documents: its output.
-        scope: its open scans.
+        pipeline: the parsed pipeline.
+        documents: the pipeline's output.
+        scope: the pipeline's open scans.
     """
 
     pipeline: Pipeline
@@ -82,10 +82,10 @@ class OpenPipeline:
 
 @contextmanager
 def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> Iterator[OpenPipeline]:
-    """Open a pipeline over a collection, a view or no collection. It reads one snapshot of the store until the block ends.
+    """Open a pipeline over a collection, a view or no collection. The pipeline reads from one snapshot of the store until the block ends.
 
     Raises:
-        CommandError: if the pipeline is invalid.
+        CommandError: the pipeline is invalid.
     """
     with request.work.reading() as transaction:
         scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
@@ -104,11 +104,11 @@ def prepare_pipeline(
     """Parse a pipeline over a collection, a view or no collection.
 
     Arguments:
-        args: `pipeline`, `let`, `collation`, `hint`, and optionally aggregate's other options.
+        args: `pipeline`, `let`, `collation`, `hint`, and optionally the other options of aggregate.
         scope: the read scope of the pipeline.
 
     Returns:
-        the context, the pipeline with the stages of the views prepended, and the collection that it reads.
+        the context, the pipeline with the stages of any views prepended, and the collection that the pipeline reads.
 
     Raises:
         CommandError: the pipeline is not valid.
@@ -121,7 +121,7 @@ def prepare_pipeline(
     if name is not None and not _is_statistics(collection, stages):
         stages, source = transaction.catalog.resolve(request.db, name, stages)
     if stages is not args["pipeline"] and ctx.parse.metadata is not None:
-        # The view may produce this metadata. The whole pipeline, which is parsed below, checks it.
+        # Accept this metadata here, because the view may produce it. Parsing the whole pipeline below checks it.
         ctx.parse.metadata.available |= OF_VIEWS
     pipeline = parse_pipeline(args["pipeline"], ctx)
     if request.transaction is not None:
@@ -141,14 +141,14 @@ def prepare_pipeline(
 
 
 def _is_statistics(collection: Collection | None, stages: list[Any]) -> bool:
-    """Return whether a pipeline over a time-series collection shows its statistics and therefore must not unpack buckets."""
+    """Return whether a pipeline shows statistics of a time-series collection and therefore must not unpack buckets."""
     if collection is None or not collection.is_timeseries or not stages or type(stages[0]) is not dict:
         return False
     return "$collStats" in stages[0] or "$indexStats" in stages[0]
 
 
 def _check_near_hint(request: Request, transaction: ReadTransaction, pipeline: Pipeline, source: str | None, args: dict[str, Any]) -> None:
-    """Raise if the hint of a `$geoNear` names an index that is not geospatial. The planner rejects a hint without an index.
+    """Raise an error if the hint of a `$geoNear` names an index that is not geospatial. The planner rejects a hint that names no index.
 
     Raises:
         CommandError: 2 BadValue for `$natural`, 291 NoQueryExecutionPlans.
@@ -168,13 +168,13 @@ def _check_near_hint(request: Request, transaction: ReadTransaction, pipeline: P
 
 
 def _check_in_transaction(pipeline: Pipeline) -> None:
-    """Raise if a stage is not allowed in a multi-document transaction.
+    """Raise an error if a stage is not allowed in a multi-document transaction.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction.
     """
     for stage in pipeline.stages:
-        # MongoDB runs all input pipelines of a fusion stage except the first one by $unionWith.
+        # MongoDB runs a fusion stage's input pipelines, except the first one, by $unionWith.
         is_fusion = stage.name in ("$rankFusion", "$scoreFusion")
         name = "$unionWith" if is_fusion and cast("FusionStage", stage).several() else stage.name
         if name in _NOT_IN_TRANSACTION:
@@ -186,7 +186,7 @@ def _check_in_transaction(pipeline: Pipeline) -> None:
 
 
 def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batch_size: int | None) -> Reply:
-    """Run a pipeline over a collection, a view or no collection, and return its first batch."""
+    """Run a pipeline over a collection, a view or no collection, and return the reply with the first batch."""
     with open_pipeline(request, name, args) as opened:
         if _opens_stream(opened.pipeline):
             open_change_stream = import_late("secantus_server.work.change_streams.opening").open_change_stream
@@ -201,7 +201,7 @@ def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batc
 
 
 def _run_writing(request: Request, cursor: Cursor) -> Reply:
-    """Run a pipeline that ends with `$out` or `$merge`; its output is empty."""
+    """Run a pipeline that ends with `$out` or `$merge`, and return the reply with an empty batch."""
     while not cursor.exhausted:
         cursor.first_batch(1 << 60)
     cursor.close()
@@ -214,12 +214,12 @@ def _run_writing(request: Request, cursor: Cursor) -> Reply:
 
 
 def run_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
-    """Run a view read of another command as a pipeline."""
+    """Run another command's read of a view as a pipeline."""
     return run_aggregate(request, name, view_arguments(stages, args), args["batchSize"])
 
 
 def view_arguments(stages: list[dict[str, Any]], args: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the pipeline for a view read of another command.
+    """Return the arguments of the pipeline for another command's read of a view.
 
     Arguments:
         stages: the read, expressed as pipeline stages.
@@ -232,11 +232,11 @@ def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]
     """Check the pipeline of a view definition.
 
     Raises:
-        CommandError: if it is invalid, or writes.
+        CommandError: the pipeline is invalid or writes.
     """
     arguments: dict[str, Any] = {"let": {}, "collation": None}
     ctx = make_context(request, name, None, arguments, ReadScope())
-    # As in MongoDB, the text index may be created after the view.
+    # As in MongoDB, the text index need not exist yet when the view is created.
     ctx.parse.text_definition = any_text
     pipeline: Pipeline = parse_pipeline(stages, ctx)
     if pipeline.writes or any(stage.name == "$changeStream" for stage in pipeline.stages):
@@ -247,5 +247,5 @@ def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]
 
 
 def _opens_stream(pipeline: Pipeline) -> bool:
-    """Return whether a pipeline begins with `$changeStream`; its modules are imported only for such pipelines."""
+    """Return whether a pipeline begins with `$changeStream`. This needs no import of the change stream modules."""
     return bool(pipeline.stages) and pipeline.stages[0].name == "$changeStream"

@@ -1,4 +1,4 @@
-"""Documents prepared for storage: `_id` is the first field, and empty timestamps are replaced."""
+"""Prepares documents for storage: `_id` becomes the first field, and empty timestamps are replaced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def prepare_made_document(document: bytes, clock: Clock) -> bytes:
     """Prepare a document produced by a pipeline for storage.
 
     Raises:
-        CommandError: as `prepare_document`.
+        CommandError: the errors of `prepare_document`.
     """
     return prepare_document(document, clock.object_id, lambda: timestamp_seconds(clock.now_ms()) << 32 | 1)
 

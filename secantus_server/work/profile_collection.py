@@ -26,7 +26,7 @@ def make_profile_collection(services: Services, db: str) -> None:
 
 
 def write_profile_entry(services: Services, db: str, entry: dict[str, Any]) -> None:
-    """Store a document of the profiler. An error is only logged, because the profiled command itself has ended."""
+    """Store a document of the profiler. An error that is not fatal is only logged, because the profiled command has already ended."""
     document = encode({"_id": services.clock.object_id(), **entry})
 
     def body(transaction: Transaction) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.interceptors import Call, Outcome
     from secantus_server.wire.message import Message
 
-# A larger command is reported as a string truncated to this length.
+# A longer command is reported as a string truncated to this length.
 MAX_COMMAND_BYTES = 50 * 1024
 
 _OPERATIONS = {"find": "query", "getMore": "getmore", "insert": "insert", "update": "update", "delete": "remove"}
@@ -36,7 +36,7 @@ def operation_name(command: str) -> str:
 
 
 def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str, Any]]:
-    """Return the profiler's documents for a command: one, or one for each statement of an update or delete."""
+    """Return the profiler's documents for a command: one document, or one for each statement of an update or delete."""
     name, operation, client = call.name, call.operation, call.client
     head: dict[str, Any] = {"op": operation_name(name), "ns": namespace_of(call)}
     origin = {} if operation.origin is None else {"originatingCommand": _shortened(operation.origin.body)}
@@ -61,7 +61,7 @@ def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str,
     tail["user"] = "@".join(client.users[0]) if client.users else ""
     statements = [operation.body] if call.is_concealed else _statements(name, call.message)
     if len(statements) > 1:
-        # Only the sums over all statements are known, not the values of each statement.
+        # Omit values that are only known as sums over all statements.
         unknown = (*_COUNTS[name].values(), *_OF_UPSERTS, *plan, "planSummary", "execStats", "responseLength")
         tail = {field: value for field, value in tail.items() if field not in unknown}
     return [{**head, "command": _shortened(statement), **tail} for statement in statements]
@@ -80,7 +80,7 @@ def _statements(name: str, message: Message) -> list[dict[str, Any]]:
 
 
 def _with_parsed_hint(statement: dict[str, Any]) -> dict[str, Any]:
-    """Return a statement whose hint, if it is an index name, has MongoDB's document format."""
+    """Return a statement in which a hint that is an index name is converted to MongoDB's document form."""
     return {**statement, "hint": {"$hint": statement["hint"]}} if type(statement.get("hint")) is str else statement
 
 
@@ -98,7 +98,7 @@ def _outcome(name: str, result: Outcome) -> dict[str, Any]:
         outcome[shown] = result.get(field, 0)
     upserted = len(result.get("upserted", ()))
     if upserted:
-        # The `n` of a reply includes upserts.
+        # In the reply, `n` includes upserts.
         outcome |= {"nMatched": outcome["nMatched"] - upserted, "nUpserted": upserted, "upsert": True}
     if "writeErrors" in result:
         first = result["writeErrors"][0]

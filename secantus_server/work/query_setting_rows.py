@@ -1,4 +1,4 @@
-"""Storage of the query settings, in one document of `config.clusterParameters`, so that they survive a restart of the server.
+"""Stores the query settings in one document of `config.clusterParameters`, so that they survive a restart of the server.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -14,7 +14,7 @@ _NAME, _LIST = "querySettings", "settingsArray"
 
 
 def save_settings(request: Request, settings: dict[str, QuerySettings]) -> None:
-    """Store all query settings, replacing the stored ones.
+    """Store all query settings, and replace the settings stored before.
 
     Arguments:
         settings: the query settings by query shape hash.

@@ -1,4 +1,4 @@
-"""The settings of queries as commands give them: those of setQuerySettings, and those of a single find, distinct or aggregate.
+"""Parses query settings in commands: in setQuerySettings, and in a find, distinct or aggregate that carries its own settings.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -36,7 +36,7 @@ _NAMESPACE = a.Arguments("setQuerySettings.settings.indexHints.ns", {"db": a.str
 
 
 def use_own_settings(request: Request, *, is_explained: bool = False) -> None:
-    """Apply the settings that a command carries; where its shape has settings too, those take precedence.
+    """Apply the settings that a command carries. The settings of the command's query shape take precedence.
 
     https://www.mongodb.com/docs/manual/release-notes/9.0/
 
@@ -61,10 +61,10 @@ def use_own_settings(request: Request, *, is_explained: bool = False) -> None:
 
 
 def checked_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the given settings; `indexHints` as a list.
+    """Check settings, and return them with `indexHints` as a list.
 
     Raises:
-        CommandError: 14, 40414 and 40415 for fields, 2 BadValue, 8727502 for no settings, 7746608, 8727500, 8727501.
+        CommandError: 14, 40414 or 40415 for an invalid field, 2 BadValue, 8727502 if there are no settings, 7746608, 8727500, 8727501.
     """
     parsed = _SETTINGS.parse(settings)
     framework = parsed["queryFramework"]

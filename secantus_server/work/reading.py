@@ -1,4 +1,4 @@
-"""Shared parts of read commands: the context of expressions and the cursor document of replies."""
+"""Parts that read commands share: the context of expressions, and the cursor document of replies."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def command_context(
     """Return the context for a command's filters and expressions.
 
     Arguments:
-        let: the command's `let` document; its expressions are evaluated here.
-        collation: the command's collation; if absent or empty, the collection's default applies.
+        let: the command's `let` document. Its expressions are evaluated immediately.
+        collation: the command's collation. If absent or empty, the collection's default collation applies.
         collection: the command's collection, or None.
 
     Raises:
-        CommandError: if a variable or the collation is invalid; 4890500 if a variable's value depends on a document; 167
-            OptionNotSupportedOnView for a view with another collation.
+        CommandError: a variable or the collation is invalid; 4890500 if a variable's value depends on a document; 167
+            OptionNotSupportedOnView if the collation differs from a view's collation.
     """
     own = collection.options.get("collation") if collection is not None else None
     wanted = collation or own
@@ -70,13 +70,16 @@ def command_context(
 
 
 def timeless_context(request: Request, *, collation: dict[str, Any] | None, collection: Collection | None) -> ParseContext:
-    """Return the context of count and distinct. It lacks `$$NOW` and `$$CLUSTER_TIME`, except for a view, whose read is a pipeline."""
+    """Return the context of count and distinct.
+
+    The context does not provide `$$NOW` and `$$CLUSTER_TIME`, except for a view, which is read by a pipeline.
+    """
     ctx = command_context(request, collation=collation, collection=collection)
     return ctx if collection is not None and collection.is_view else ctx.changed(knows_time=False)
 
 
 def count_lookup(request: Request, source: Source) -> None:
-    """Count the examined document of a lookup by key, unless the plan's notes count it."""
+    """Count the index key and the document that a point lookup examined, unless the plan notes count them."""
     if type(source) is PointLookup:
         usage = request.client.usage
         usage.keys += 1
@@ -84,7 +87,7 @@ def count_lookup(request: Request, source: Source) -> None:
 
 
 def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
-    """Return the reply with a cursor's first batch; register the cursor if it is not exhausted."""
+    """Return the reply with a cursor's first batch. Register the cursor if it is not exhausted."""
     cursor_id = 0
     if cursor.exhausted:
         cursor.close()

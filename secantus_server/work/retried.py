@@ -1,4 +1,4 @@
-"""The records of executed statements of retryable writes, which are written with the statements' commit.
+"""Records the executed statements of retryable writes. A record is written in the statements' transaction.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
@@ -32,10 +32,10 @@ def stage_retried(request: Request, transaction: Transaction, kind: str, result:
 
 
 def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> Chain:
-    """Write the record to the store in the statements' transaction. An in-memory store does not need it.
+    """Write the record to the store, in the statements' transaction. An in-memory store needs no stored record.
 
     Returns:
-        the fields of the retryable write for its oplog entries.
+        the additional fields of the retryable write's oplog entries.
     """
     write, executed = retried
     if not services.engine.in_memory:
@@ -47,7 +47,7 @@ def note_retried(services: Services, retried: Retried, time: Timestamp | None = 
     """Add the record to the in-memory log after the commit.
 
     Arguments:
-        time: the timestamp of the commit's last entry; None for the newest one.
+        time: the timestamp of the commit's last oplog entry; None means the newest timestamp.
     """
     write, executed = retried
     write.note(executed)

@@ -1,4 +1,4 @@
-"""The catalog that a multi-document transaction sees: the state at its start, with the transaction's own changes."""
+"""The catalog of a multi-document transaction, which is the state at its start with the transaction's own changes applied."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LOCK_TIMEOUT = 24
 
 
 class SessionCatalog(CatalogView):
-    """A `CatalogView` for one transaction. It locks each collection on first use.
+    """A `CatalogView` for one transaction. It locks each collection on the first use.
 
     Arguments:
         catalog: the server's catalog.
         view: the catalog at the transaction's start.
-        lock: locks a namespace until the transaction ends; returns False if it cannot be locked in time.
+        lock: locks a namespace until the transaction ends; returns False on timeout.
     """
 
     __slots__ = ("_catalog", "_lock", "created", "used")
@@ -37,8 +37,8 @@ class SessionCatalog(CatalogView):
     def close(self) -> None:
         """Drop the reference to the lock function at the end of the transaction.
 
-        The function belongs to the unit of work that owns this catalog, so both objects form a reference cycle. Breaking it here spares the
-        garbage collector the work.
+        The function belongs to the unit of work that owns this catalog, so the two objects form a reference cycle. Breaking the cycle here
+        saves work for the garbage collector.
         """
         del self._lock
 
@@ -46,8 +46,8 @@ class SessionCatalog(CatalogView):
         """Return the collection or view of this namespace, or None.
 
         Raises:
-            CommandError: 24 LockTimeout while another client changes the collection, 246 SnapshotUnavailable if it was changed
-                since the transaction began.
+            CommandError: 24 LockTimeout if another client is changing the collection, 246 SnapshotUnavailable if the collection was changed
+                after the transaction began.
         """
         found = super().find(db, name)
         if found is not None and (db, name) not in self.used:
@@ -68,7 +68,7 @@ class SessionCatalog(CatalogView):
             raise snapshot_unavailable(found.namespace)
 
     def apply(self, changes: CatalogChanges) -> None:
-        """Make the transaction's own catalog changes visible to it."""
+        """Make the transaction's own catalog changes visible in this view."""
         changed = self.changed(changes.put, changes.removed)
         self._databases = changed._databases
         self.created.update(one.ident for one in changes.put)

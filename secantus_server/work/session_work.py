@@ -1,4 +1,4 @@
-"""The unit of work of a session's multi-document transaction. All statements write into one recovery unit, which is committed once.
+"""The unit of work of a session's multi-document transaction. All statements write in one recovery unit, which is committed once.
 
 Any error aborts the transaction, as in MongoDB, so a failed statement does not need to be undone separately.
 https://www.mongodb.com/docs/manual/core/transactions/
@@ -42,7 +42,7 @@ TRANSACTION_TOO_LARGE_FOR_CACHE = 313
 
 
 class _InSession:
-    """The properties of a session transaction's statements that differ from other transactions."""
+    """Mixin with the properties in which statements of a session's transaction differ from other transactions."""
 
     __slots__ = ()
 
@@ -60,19 +60,19 @@ class _InSession:
 
 
 class _Statement(_InSession, Transaction):
-    """The writes of one statement in the transaction."""
+    """The staged writes of one statement in a session's transaction."""
 
     __slots__ = ()
 
 
 class _CatalogStatement(_InSession, CatalogTransaction):
-    """The writes of one statement that changes the catalog."""
+    """The staged writes of one statement that changes the catalog."""
 
     __slots__ = ()
 
 
 class _Reading:
-    """Implements `dispatch.unit_of_work.ReadTransaction` for a statement of the transaction."""
+    """Implements `dispatch.unit_of_work.ReadTransaction` for a statement of a session's transaction."""
 
     __slots__ = ("catalog", "unit")
 
@@ -90,7 +90,7 @@ class _Reading:
         """Keep the transaction open."""
 
     def pause(self) -> None:
-        """Raise: stages that pause a read are not allowed in a transaction."""
+        """Raise AssertionError, because stages that pause a read are not allowed in a transaction."""
         raise AssertionError("a transaction's reads do not pause")
 
     resume = pause
@@ -102,7 +102,7 @@ class SessionWork:
     Arguments:
         transaction: the session's transaction; its first statement is running.
 
-    Threads: one command at a time uses it, under the transaction's lock.
+    Threads: one command at a time uses an instance, under the transaction's lock.
     """
 
     def __init__(self, services: Services, transaction: SessionTransaction) -> None:
@@ -120,17 +120,17 @@ class SessionWork:
             raise
         self._entries: list[Entry] = []
         self._logged: list[tuple[bytes, list[Change]]] = []
-        # The first writer of each collection; it absorbs the counts of later writers.
+        # The first writer of each collection, which absorbs the counts of later writers.
         self._writers: dict[bytes, StagedWrites] = {}
         self._changes: CatalogChanges | None = None
 
     def _lock(self, namespace: Namespace) -> bool:
-        """Lock a collection until the transaction ends; return False if the lock was not free within the time limit."""
+        """Lock a collection until the transaction ends; return False on timeout."""
         check = self._services.operations.check_waiting
         if self._locks.use(self._transaction, namespace, 0, check):
             return True
         timeout_ms = parameter_value(self._services, "maxTransactionLockRequestTimeoutMillis")
-        # The thread that changes the collection may be waiting until no command runs.
+        # Leave the transaction during the wait, because the thread that changes the collection may be waiting until no transaction runs.
         self.leave()
         try:
             return self._locks.use(self._transaction, namespace, math.inf if timeout_ms < 0 else timeout_ms / 1000, check)
@@ -141,7 +141,8 @@ class SessionWork:
         """Check that the transaction, which has just begun, reads the state at a given time.
 
         Raises:
-            CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 238 if something was written since; the errors of `changes_since`.
+            CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 238 if data was written
+                after the time; the errors of `changes_since`.
         """
         check_snapshot_time(self._services, wanted)
         if changes_since(self._services, self._unit, stamp_of(wanted)):
@@ -152,7 +153,7 @@ class SessionWork:
         return _Reading(self._unit, self._catalog)
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """See `UnitOfWork.write`. A conflict is not retried, and the writes are committed with the transaction.
+        """See `UnitOfWork.write`. A conflict is not retried. The writes are committed when the transaction commits.
 
         Raises:
             CommandError: 112 WriteConflict, 313 TransactionTooLargeForCache, or the body's error.
@@ -168,7 +169,7 @@ class SessionWork:
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """See `UnitOfWork.change_catalog`; only new collections and their indexes can be created in a transaction."""
+        """See `UnitOfWork.change_catalog`. A transaction can only create collections and their indexes."""
         assert not exclusive, "a transaction does not change collections of others"
         check()
         statement = _CatalogStatement(self._unit, self._catalog)
@@ -180,11 +181,11 @@ class SessionWork:
         return result
 
     def _run(self, statement: Transaction, body: Callable[..., T]) -> T:
-        """Run the body of a statement and keep what it has staged."""
+        """Run the body of a statement, and keep its staged writes for the commit."""
         try:
             result = body(statement)
             for writer in statement.writes:
-                # Save the flags before the next statement, which may read the index.
+                # Save the flags now, because the next statement may read the index.
                 writer.save_multikey_flags()
         except CacheTooSmall:
             raise CommandError(
@@ -199,7 +200,7 @@ class SessionWork:
         return result
 
     def _keep(self, writer: StagedWrites) -> None:
-        """Keep what a statement wrote to one collection."""
+        """Keep a statement's writes to one collection for the commit."""
         if not writer.changes:
             return
         if writer.replicated:
@@ -245,7 +246,7 @@ class SessionWork:
             note_retried(self._services, retried)
 
     def _retried(self) -> Retried | None:
-        """Return the record of the commit for the log of retryable writes, or None if nothing was written."""
+        """Return the commit's record for the log of retryable writes, or None if nothing was written."""
         write = self._services.sessions.retries.of(self._transaction.session)
         if write is None or write.number != self._transaction.number or not (self._logged or self._entries):
             return None
@@ -272,7 +273,7 @@ class SessionWork:
         self._release()
 
     def _release(self) -> None:
-        """Roll back a transaction that is still open, give back the recovery unit, unlock the collections, and close the cursors."""
+        """Release the recovery unit (which rolls back an open transaction), unlock the collections, and close the cursors."""
         self._engine.release(self._unit)
         self._catalog.close()
         self._locks.release(self._transaction, self._catalog.used)

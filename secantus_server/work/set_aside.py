@@ -1,8 +1,8 @@
 """Sets aside the writes since a snapshot, and applies them later to another state.
 
 This is used if a fixture of a wider scope is set up during a test. The test's writes are set aside, the fixture writes, and the test's
-writes are put back. They are kept as documents and definitions, not as rows, and are put back by ordinary writes. They therefore merge with
-the fixture's writes in the same collections and indexes. If both wrote the same document, the test's version wins.
+writes are put back. The test's writes are kept as documents and definitions, not as rows, and are put back by ordinary writes. Therefore
+they merge with the fixture's writes to the same collections and indexes. If both wrote the same document, the test's version wins.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Definition(NamedTuple):
 
 
 class NamespaceChange(NamedTuple):
-    """The changes of one namespace: its definition before and after, and its changed documents."""
+    """The changes of one namespace, consisting of the definition before and after, and the changed documents."""
 
     db: str
     name: str
@@ -127,10 +127,12 @@ def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
 
 
 def put_back(services: Services, changes: list[NamespaceChange]) -> None:
-    """Apply changes that were set aside to the current state. Write no oplog entries: readers of the oplog have seen the changes.
+    """Apply changes that were set aside to the current state.
+
+    No oplog entries are written, because the oplog's readers have seen the changes.
 
     Raises:
-        CommandError: 11000 if a restored document has a duplicate key in a unique index.
+        CommandError: 11000 if a document has a duplicate key in a unique index.
     """
     for change in changes:
         reach("put-back")
@@ -158,7 +160,7 @@ def remove(transaction: CatalogTransaction, collection: Collection) -> None:
 
 
 def create(services: Services, db: str, name: str, definition: Definition) -> Collection:
-    """Create a collection or view again, with its old UUID and empty indexes."""
+    """Recreate a collection or view with its old UUID and empty indexes."""
 
     def body(transaction: CatalogTransaction) -> Collection:
         collection = empty_collection(services, db, name, definition.options, definition.indexes, definition.uuid)
@@ -169,7 +171,7 @@ def create(services: Services, db: str, name: str, definition: Definition) -> Co
 
 
 def merge(services: Services, current: Collection, change: NamespaceChange) -> Collection:
-    """Restore the options and indexes of an existing collection; keep indexes created since."""
+    """Restore the options and indexes of an existing collection, and keep indexes that were created meanwhile."""
     assert change.after is not None
     names_before = {spec["name"] for spec in change.before.indexes} if change.before else set()
     names_after = {spec["name"] for spec in change.after.indexes}
@@ -202,7 +204,7 @@ def save_merged(
     missing: list[dict[str, Any]],
     transaction: CatalogTransaction,
 ) -> Collection:
-    """Write a collection's row with these options and indexes, and build the missing indexes."""
+    """Write a collection's row with the given options and indexes, and build the missing indexes."""
     made = [make_index(spec, services.engine.new_ident()) for spec in missing]
     writer = CollectionWriter(transaction.unit, current.ident, [index for index in current.indexes if index.is_id])
     scan = RecordScan(current.ident, None, never_interrupt)

@@ -1,4 +1,4 @@
-"""Conversion of commands into mongosh syntax and into query shapes.
+"""Converts commands to mongosh syntax and to query shapes.
 
 https://www.mongodb.com/docs/manual/reference/mongosh-methods/
 """
@@ -16,7 +16,7 @@ _OF_DRIVERS = frozenset(["$db", "lsid", "$clusterTime", "txnNumber", "$readPrefe
 #: The maximum number of a command's statements that are shown.
 MAX_STATEMENTS = 5
 
-# The arguments of findAndModify and of other commands that contain values rather than options.
+# The arguments of findAndModify that contain values rather than options.
 _WITH_CONSTANTS = frozenset(["query", "update", "arrayFilters", "let", "maxTimeMS", "comment"])
 
 Body = Mapping[str, Any]
@@ -28,20 +28,20 @@ def command_text(name: str, body: Body, statements: Sequence[Any], count: int) -
 
     Arguments:
         name: the command's name.
-        body: the command document as `plain_body` returns it.
-        statements: the first of its documents or statements.
-        count: the number of all its documents or statements.
+        body: the command document in the form that `plain_body` returns.
+        statements: the command's first documents or statements.
+        count: the total number of the command's documents or statements.
     """
     return _text(name, body, statements, count, typed)
 
 
 def command_shape(name: str, body: Body, statements: Sequence[Any]) -> str:
-    """Return a command with `?` for its constants. Commands of one shape differ only in values. Arguments: as `command_text`."""
+    """Return a command with `?` in place of its constants. For the arguments see `command_text`."""
     return _text(name, body, statements[:1], 1, hidden)
 
 
 def plain_body(body: Body) -> dict[str, Any]:
-    """Return a command document with decoded arguments, without the fields that drivers add to every command."""
+    """Return a command document with decoded arguments and without the fields that drivers add to every command."""
     return {key: plain(value) for key, value in body.items() if key not in _OF_DRIVERS}
 
 

@@ -1,4 +1,4 @@
-"""Conversion of values into mongosh syntax, with their constants shown, or hidden for the shapes of commands.
+"""Converts values to mongosh syntax. Constants are shown, or hidden for the shapes of commands.
 
 https://www.mongodb.com/docs/mongodb-shell/reference/data-types/
 """
@@ -26,19 +26,19 @@ from secantus_server.bson.values import Date, JavaScript, Regex
 Text = Callable[[Any], str]
 
 HIDDEN = "?"
-#: The maximum length of texts and arrays, which are truncated to keep the log readable.
+#: The maximum length of texts and arrays. Longer ones are truncated to keep the log readable.
 MAX_STRING = 200
 MAX_ITEMS = 20
-# The constants in these fields are part of a command's shape: a sort order or a projection.
+# Fields whose constants are part of a command's shape, such as a sort order or a projection.
 _STRUCTURE = frozenset(["$sort", "$project", "$unset", "$count", "$natural"])
-# Strings in these stages are names of collections and fields.
+# Stages whose strings are names of collections and fields.
 _NAMING = frozenset(["$lookup", "$graphLookup", "$unwind", "$unionWith", "$out", "$merge"])
 _FIRST, _LAST = -62135596800000, 253402300799999  # the milliseconds of the years 1 and 9999
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def plain(value: Any) -> Any:
-    """Return a value with all raw documents in it decoded."""
+    """Return a value, decoded if it is a raw document or a raw array."""
     if type(value) is RawDocument:
         return decode(value.data)
     if type(value) is RawArray:
@@ -64,7 +64,7 @@ def typed(value: Any) -> str:
 
 
 def hidden(value: Any) -> str:
-    """Return a value with `?` for each constant. Field names, operators and paths such as `$total` are kept."""
+    """Return a value with `?` in place of each constant. Field names, operators and paths such as `$total` are kept."""
     value = plain(value)
     if type(value) is dict:
         return _document(value, hidden)

@@ -1,10 +1,10 @@
-"""Past states of the store for reads with read concern "snapshot", each held by an open recovery unit.
+"""Past states of the store for reads with read concern "snapshot". Each state is held by an open recovery unit.
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 
 A state is held from its first read until the history window has passed, and is shared by all sessions that read at its time. Any other past
-state is derived from the current one: the oplog shows which collections have changed since, and each of them is rebuilt when a command
-looks it up (see `past_catalog`). Writes therefore have no extra cost for past states.
+state is derived from the current state. The oplog shows which collections have changed since the past state, and each of these collections
+is rebuilt when a command looks it up (see `past_catalog`). Therefore writes have no extra cost for past states.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import ReadTransaction
 
-#: The maximum number of held states; the least recently used one makes room for a new one.
+#: The maximum number of held states. The least recently used state is released for a new one.
 MAX_HELD = 64
-#: The maximum total size of collections rebuilt for held states, in bytes, without those of the state being read.
+#: The maximum total size in bytes of the collections rebuilt for held states. The collections of the state being read do not count.
 MAX_BUILT_BYTES = 64 * 1024 * 1024
 
 
@@ -45,7 +45,7 @@ class HeldSnapshot:
 
     Arguments:
         at: the cluster time of the state.
-        unit: its recovery unit; the transaction has begun.
+        unit: the state's recovery unit, with an open transaction.
         catalog: the catalog at that time.
         now: the current time on the monotonic clock.
 
@@ -71,11 +71,11 @@ class HeldSnapshot:
         return self._past.built_bytes
 
     def pause(self) -> None:
-        """Leave the transaction open so that this thread can write."""
+        """Leave the transaction open but idle, so that this thread can write."""
         self.unit.leave()
 
     def resume(self) -> None:
-        """Continue in the same state.
+        """Continue to read the same state.
 
         Raises:
             CommandError: 246 SnapshotUnavailable if a restore has ended the transaction.
@@ -134,7 +134,7 @@ class SnapshotHistory:
             self._drop([oldest])
 
     def newest(self) -> HeldSnapshot:
-        """Return the current state and hold it from now on."""
+        """Return the current state, which is held from now on."""
         newest = self._services.oplog.newest
         with self._lock:
             held = self._held.get(newest)
@@ -160,7 +160,8 @@ class SnapshotHistory:
         """
         services = self._services
         services.oplog.keep_for_readers()
-        # A transaction that begins now sees everything up to this time. A restore advances the time without writing an entry.
+        # A transaction that begins now sees all commits up to this time. The newest entry may be older, because a restore advances the time
+        # without writing an entry.
         least = services.oplog.newest
         unit = services.engine.acquire()
         try:
@@ -195,7 +196,7 @@ class SnapshotHistory:
         self._drop([held for held in self.all() if held.since <= oldest])
 
     def clear(self) -> None:
-        """Release all states that no command is reading: the store needs the memory, or a restore has ended their transactions."""
+        """Release all states that no command is reading, because the store needs the memory or a restore has ended their transactions."""
         self._drop(self.all())
 
     def _drop(self, found: list[HeldSnapshot]) -> None:

@@ -1,4 +1,4 @@
-"""Commands with read concern "snapshot" outside of transactions: all their batches read one state of the store.
+"""Runs commands with read concern "snapshot" outside of transactions. All batches of such a command read one state of the store.
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 """
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class SnapshotWork:
-    """A `dispatch.unit_of_work.UnitOfWork` that reads one held state and writes through another unit of work.
+    """A `dispatch.unit_of_work.UnitOfWork` that reads one held state and delegates writes to another unit of work.
 
     Arguments:
         held: the state that the command's thread reads.
@@ -39,13 +39,13 @@ class SnapshotWork:
         return nullcontext(self._held)
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """See `UnitOfWork.write`; the command has paused its read."""
+        """See `UnitOfWork.write`. The command must have paused its read."""
         return self._work.write(body, check)
 
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """See `UnitOfWork.change_catalog`; the command has paused its read."""
+        """See `UnitOfWork.change_catalog`. The command must have paused its read."""
         return self._work.change_catalog(body, check, exclusive=exclusive, namespaces=namespaces)
 
 
@@ -55,7 +55,7 @@ def run_in_snapshot(
     """Run a command with read concern "snapshot".
 
     Arguments:
-        run: runs the command.
+        run: the function that runs the command.
 
     Raises:
         CommandError: 72 for a null or future `atClusterTime`, 239 SnapshotTooOld, 246 SnapshotUnavailable; and the command's errors.

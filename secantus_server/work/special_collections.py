@@ -1,4 +1,4 @@
-"""Validation of the options of clustered and time-series collections.
+"""Validates the options of clustered and time-series collections.
 
 https://www.mongodb.com/docs/manual/core/clustered-collections/ and .../timeseries-collections/
 """
@@ -60,7 +60,7 @@ _BUCKETS = a.Arguments(
 
 
 def check_buckets(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the validated `timeseries` argument of collMod; absent options are None.
+    """Validate the `timeseries` argument of collMod and return it. Absent options are None.
 
     Raises:
         CommandError: 14, 2, 40415.
@@ -69,7 +69,7 @@ def check_buckets(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def change_expiry(options: dict[str, Any], seconds: int | str, now: Date) -> None:
-    """Set when the documents of a clustered or time-series collection expire; `"off"` means never.
+    """Set or remove the expiry of a clustered or time-series collection in its options. `"off"` removes the expiry.
 
     Arguments:
         now: the current time.
@@ -86,13 +86,13 @@ def change_expiry(options: dict[str, Any], seconds: int | str, now: Date) -> Non
 
 
 def parse_timeseries(name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the validated `timeseries` argument of create or `$out`; absent options are None.
+    """Validate the `timeseries` argument of create or `$out` and return it. Absent options are None.
 
     Arguments:
         name: the argument's name for messages, such as `create.timeseries`.
 
     Raises:
-        CommandError: 40414, 40415, 14 for names and types, 2 for values, 72 InvalidOptions for a wrong combination.
+        CommandError: 40414, 40415 or 14 for invalid names and types, 2 for invalid values, 72 InvalidOptions for an invalid combination.
     """
     parsed = a.Arguments(name, _TIMESERIES.fields, generic=False).parse(spec)
     if "." in parsed["timeField"] or "." in (parsed["metaField"] or ""):
@@ -149,12 +149,12 @@ def check_clustered(args: dict[str, Any], now: Date) -> None:
 
 
 def clustered_index(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return a validated `clusteredIndex` in stored form."""
+    """Return the stored form of a validated `clusteredIndex`."""
     return {"v": 2, "key": spec["key"], "name": spec.get("name", "_id_"), "unique": True}
 
 
 def check_printable(values: list[Any]) -> None:
-    """Raise MongoDB's error for a duplicate NaN or infinite `_id` in a clustered collection; MongoDB cannot print such a key.
+    """Raise MongoDB's error for a duplicate NaN or infinite `_id` in a clustered collection, which MongoDB cannot print.
 
     Raises:
         CommandError: 50819, 50826.
@@ -188,7 +188,7 @@ def check_timeseries(args: dict[str, Any], now: Date) -> None:
 
 
 def check_expiry(seconds: int | None, now: Date) -> None:
-    """Validate a collection's `expireAfterSeconds`: the expiry time, counted back from now, must not be before 1970.
+    """Validate a collection's `expireAfterSeconds`, which must not be greater than the seconds since 1970.
 
     Arguments:
         now: the current time.

@@ -1,8 +1,8 @@
-"""System collections that are not stored. Their documents are computed, because reading them as empty would be wrong.
+"""System collections that are not stored. Their documents are computed, because clients expect to read them.
 
 https://www.mongodb.com/docs/manual/reference/system-collections/
 
-`system.views` is computed from the catalog, `local.system.replset` from the configuration; `local.oplog.rs` is the oplog's table.
+`system.views` is computed from the catalog, and `local.system.replset` from the configuration. `local.oplog.rs` reads the oplog's table.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ ID_INDEX = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
 
 
 def source_of(services: Services, db: str, name: str, collection: Collection | None, query: CanonicalQuery) -> Source:
-    """Return the source of a query's documents, for a stored or a computed collection.
+    """Return the source of a query over a stored or computed collection.
 
     Arguments:
-        collection: the collection of that name in the catalog, or None.
+        collection: the collection with this name in the catalog, or None.
 
     Raises:
-        CommandError: as `plan_of`.
+        CommandError: the errors of `plan_of`.
     """
     return computed_source(services, db, name, collection, query) or plan_of(collection, query)
 
 
 def computed_source(services: Services, db: str, name: str, collection: Collection | None, query: CanonicalQuery) -> Plan | None:
-    """Return the source of a query over a system collection that is not stored; None for any other collection.
+    """Return the source of a query over a system collection that is not stored, or None for any other collection.
 
     Arguments:
         (as for `source_of`)
@@ -57,7 +57,7 @@ def computed_source(services: Services, db: str, name: str, collection: Collecti
 
 
 def system_documents(services: Services, db: str, name: str) -> Callable[[], list[bytes]] | None:
-    """Return a function that computes the documents of a system collection that is not stored; None for any other name."""
+    """Return a function that computes the documents of a system collection that is not stored, or None for any other name."""
     if db == "local" and name == "system.replset" and services.settings.replica_set:
         return lambda: [encode(services.topology.config())]
     if db == "config" and name == "transactions" and services.settings.replica_set:
@@ -68,12 +68,12 @@ def system_documents(services: Services, db: str, name: str) -> Callable[[], lis
 
 
 def _sessions(services: Services) -> list[bytes]:
-    """Return the documents of `config.system.sessions`, where MongoDB stores the current sessions every five minutes."""
+    """Return the documents of `config.system.sessions`, in which MongoDB stores the current sessions every five minutes."""
     return [encode({"_id": session_document(session), "lastUse": Date(used)}) for session, used in services.sessions.last_uses()]
 
 
 def _session_records(services: Services) -> list[bytes]:
-    """Return the documents of `config.transactions`: the latest retryable write or transaction of each session."""
+    """Return the documents of `config.transactions`, which describe the latest retryable write or transaction of each session."""
     return [
         encode(
             {
@@ -90,7 +90,7 @@ def _session_records(services: Services) -> list[bytes]:
 
 
 def views_statistics(services: Services, db: str, name: str, scale: int = 1) -> dict[str, Any] | None:
-    """Return the collStats fields of `system.views`; None for another name, or if the database has no view."""
+    """Return the collStats fields of `system.views`, or None for any other name or if the database has no view."""
     documents = _views(services, db) if name == VIEWS else []
     if not documents:
         return None
@@ -121,7 +121,7 @@ def _views(services: Services, db: str) -> list[bytes]:
 
 
 def _definition(view: Collection) -> dict[str, Any]:
-    """Return the `system.views` document of a view. For a time-series collection it has the options of the buckets."""
+    """Return the definition in a view's `system.views` document."""
     if not view.is_timeseries:
         return view.options
     return {name: view.options[name] for name in ("viewOn", "pipeline", "collation") if name in view.options}

@@ -1,4 +1,4 @@
-"""Shared parts of statements on time-series collections: access to the buckets, and translation of index keys and hints.
+"""Parts that statements on time-series collections share: access to the buckets, and translation of index keys and hints.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -16,7 +16,7 @@ from secantus_server.version import Release
 
 
 def check_outside_transaction(request: Request, collection: Collection, name: str) -> None:
-    """Raise if a session's transaction writes to a time-series collection.
+    """Raise an error if a session's transaction writes to a time-series collection.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction.
@@ -27,9 +27,9 @@ def check_outside_transaction(request: Request, collection: Collection, name: st
 
 
 def bucket_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str, Any]:
-    """Return the key pattern of the index on the buckets for an index on the measurements.
+    """Return the key pattern of the index on the buckets that implements an index on the measurements.
 
-    Metadata fields are mapped to the metadata of the bucket; the time and measured fields are mapped to their bounds in the bucket.
+    Metadata fields are mapped to the bucket's metadata. The time and measured fields are mapped to their bounds in the bucket.
     """
     found: dict[str, Any] = {}
     for path, direction in key.items():
@@ -46,7 +46,7 @@ def bucket_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str, Any
 
 
 def measurement_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the key pattern from which `bucket_key` made this one; None for an index created on the buckets directly."""
+    """Return the key pattern for which `bucket_key` returns `key`, or None for an index that was created directly on the buckets."""
     found: dict[str, Any] = {}
     for path, direction in key.items():
         if path == "meta" or path.startswith("meta."):
@@ -63,7 +63,7 @@ def measurement_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str
 
 
 def measurement_hint(collection: Collection, hint: Any, release: Release) -> Any:
-    """Return the hint of a statement on the measurements as a hint for the buckets.
+    """Translate the hint of a statement on the measurements to a hint for the buckets.
 
     Raises:
         CommandError: 2 BadValue since MongoDB 8.3 for the name `_id_`, which no index of a time series has.
@@ -74,7 +74,7 @@ def measurement_hint(collection: Collection, hint: Any, release: Release) -> Any
 
 
 def bucket_hint(collection: Collection, hint: Any) -> Any:
-    """Return a hint for the buckets. An index name stays the same."""
+    """Translate a hint to a hint for the buckets. An index name is returned unchanged."""
     if type(hint) is not dict or "$natural" in hint:
         return hint
     return bucket_key(collection.options["timeseries"], hint)

@@ -1,4 +1,4 @@
-"""Deletion of measurements, which changes or removes their buckets.
+"""Deletes measurements, which changes or removes their buckets.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#updates-and-deletes
 """

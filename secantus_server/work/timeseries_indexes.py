@@ -1,4 +1,4 @@
-"""Secondary indexes of time-series collections. Each is stored as an index on the buckets and shown as one on the measurements.
+"""Secondary indexes of time-series collections. Each is stored as an index on the buckets and shown as an index on the measurements.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -16,7 +16,7 @@ from secantus_server.work.timeseries_buckets import bucket_key, measurement_key
 
 
 def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition of the index on the buckets for a validated definition of an index on the measurements.
+    """Return the definition of the index on the buckets that implements an index on the measurements, given its validated definition.
 
     Arguments:
         collection: the time-series collection.
@@ -39,7 +39,7 @@ def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]
 
 
 def shown_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the definition of an index on the measurements; None for an index created on the buckets directly.
+    """Return the definition of an index on the measurements, or None for an index that was created directly on the buckets.
 
     Arguments:
         collection: the time-series collection.
@@ -58,7 +58,7 @@ def _check_options(spec: dict[str, Any]) -> None:
 
 
 def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Raise if an index has a kind that is not supported on buckets."""
+    """Raise an error if a field or the kind of an index is not supported on buckets."""
     for path, direction in spec["key"].items():
         if path == "_id":
             raise CommandError(72, "Indexes on _id are not supported on time-series collections")
@@ -71,7 +71,7 @@ def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
 
 
 def _check_collation(collection: Collection, spec: dict[str, Any]) -> None:
-    """Check that a partial index has the collection's collation, with which its filter is evaluated."""
+    """Check that a partial index has the collection's collation, because the index's filter is evaluated with it."""
     if "collation" in spec and parse_collation(spec["collation"]) != parse_collation(collection.options.get("collation")):
         raise CommandError(85, "A partial index on a time-series collection must have the collation of the collection")
 
@@ -87,7 +87,7 @@ def _check_expiry(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
 
 
 def _bucket_condition(timeseries: dict[str, Any], partial: dict[str, Any]) -> dict[str, Any]:
-    """Return the filter on buckets for a partial filter on measurements. Queries never imply a filter on measured fields."""
+    """Return the filter on buckets for a partial index's filter on measurements."""
     clauses: list[dict[str, Any]] = []
     meta = timeseries.get("metaField")
     for path, value in partial.items():

@@ -1,4 +1,4 @@
-"""Updates of time-series collections. They can change only the metadata, and for all measurements of a series at once.
+"""Updates of time-series collections. An update can only change metadata, and only for all measurements of a series together.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#updates-and-deletes
 """
@@ -20,11 +20,12 @@ def update_of_buckets(request: Request, collection: Collection | None, spec: dic
     """Return the name of the buckets' collection and the statement that updates the buckets.
 
     Arguments:
-        collection: the time-series collection; None if it was dropped in the meantime.
+        collection: the time-series collection, or None if it was dropped meanwhile.
         spec: the validated statement.
 
     Raises:
-        CommandError: 72 InvalidOptions for an update of more than the metadata; 263 in a session's transaction; 26 NamespaceNotFound.
+        CommandError: 72 InvalidOptions if the statement involves more than the metadata, 263 in
+            a session's transaction, 26 NamespaceNotFound.
     """
     if collection is None or not collection.is_timeseries:
         raise CommandError(26, "the time-series collection was dropped during an update")

@@ -1,4 +1,4 @@
-"""Deletion of expired documents, for TTL indexes and for collections with an expiry.
+"""Deletes expired documents, for TTL indexes and for collections with an expiry.
 
 https://www.mongodb.com/docs/manual/core/index-ttl/
 """
@@ -28,7 +28,7 @@ def delete_expired(services: Services, check: Callable[[], None] = never_interru
     """Run one pass over all TTL indexes and clustered collections with an expiry; return the number of deleted documents.
 
     Arguments:
-        check: raises to stop the pass; documents already deleted stay deleted.
+        check: raises an error to stop the pass. Documents that are already deleted stay deleted.
     """
     if not parameter_value(services, "ttlMonitorEnabled"):
         return 0
@@ -46,9 +46,10 @@ class Expiry(NamedTuple):
     """An expiry rule of a collection.
 
     Arguments:
-        index_ident: the ident of the TTL index; None for the expiry of a clustered collection.
+        index_ident: the ident of the TTL index, or None for the expiry of a collection.
         path: the path of the date in the documents.
-        partial: the filter of a partial TTL index.
+        seconds: the age at which a document expires.
+        partial: the filter of a partial TTL index, or None.
     """
 
     index_ident: int | None
@@ -72,7 +73,7 @@ def _expiries(collection: Collection) -> list[Expiry]:
 
 
 def _bucket_expiries(collection: Collection) -> list[Expiry]:
-    """Return the expiry rules of a time-series collection's buckets: a bucket expires when the latest possible measurement has expired.
+    """Return the expiry rules of a time-series collection's buckets. A bucket expires when its latest possible measurement has expired.
 
     https://www.mongodb.com/docs/manual/core/timeseries/timeseries-automatic-removal/
     """
@@ -88,15 +89,15 @@ def _bucket_expiries(collection: Collection) -> list[Expiry]:
 
 
 def _expires(index: Index) -> bool:
-    """Return whether an index expires documents; False for special kinds of indexes and for `expireAfterSeconds: NaN`."""
+    """Return whether an index expires documents. Special kinds of index and `expireAfterSeconds: NaN` do not."""
     seconds = index.spec.get("expireAfterSeconds")
     return index.kind.is_ordered and seconds is not None and not math.isnan(float(str(seconds)))
 
 
 def _delete_expired(services: Services, check: Callable[[], None], collection: Collection, expiry: Expiry) -> int:
-    """Delete the documents of a collection whose earliest date at the path is at least `seconds` old.
+    """Delete the documents of a collection that have expired by a rule; return their number.
 
-    Each transaction looks the expiry up again, because the collection may be dropped or its expiry changed at any time.
+    Each transaction checks that the rule still exists, because the collection may be dropped or its expiry changed at any time.
     """
     limit = Date(services.clock.now_ms() - expiry.seconds * 1000)
     query = parse_query({"$and": [{expiry.path: {"$lte": limit}}, expiry.partial or {}]}, ParseContext())

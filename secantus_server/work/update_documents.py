@@ -1,4 +1,4 @@
-"""Update statements and their execution, for update, bulkWrite and findAndModify."""
+"""Parses and runs update statements, for update, bulkWrite and findAndModify."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class UpdateStatement:
     """A parsed update statement.
 
     Arguments:
-        sole: whether it changes at most one document.
+        sole: whether the statement changes at most one document.
     """
 
     query: CanonicalQuery
@@ -43,10 +43,10 @@ class UpdateStatement:
 
 @dataclass(slots=True)
 class UpdateOutcome:
-    """The result of a statement, or of one of its batches.
+    """The result of an update statement or of one of its batches.
 
     Arguments:
-        upserted_id: MISSING if nothing was inserted.
+        upserted_id: the `_id` of the inserted document, or MISSING if nothing was inserted.
         failure: the error that stopped a batch.
     """
 
@@ -56,12 +56,12 @@ class UpdateOutcome:
     failure: CommandError | None = None
 
     def recorded(self) -> list[Any]:
-        """Return the outcome of a statement in the form that the log of retryable writes stores."""
+        """Return the outcome in the form that the log of retryable writes stores."""
         return [self.matched, self.modified] if self.upserted_id is MISSING else [self.matched, self.modified, self.upserted_id]
 
     @classmethod
     def of_record(cls, record: list[Any]) -> UpdateOutcome:
-        """Return the outcome from the form that `recorded` returns."""
+        """Return an outcome, given the form that `recorded` returns."""
         return cls(*record)
 
 
@@ -85,7 +85,7 @@ def parse_statement(request: Request, collection: Collection | None, spec: dict[
 
 
 def make_statement(spec: dict[str, Any], ctx: ParseContext) -> UpdateStatement:
-    """Return the statement for validated arguments (`q`, `u`, `arrayFilters`, `multi`, `upsert`, `sort`, `hint`)."""
+    """Return the parsed statement for validated arguments (`q`, `u`, `arrayFilters`, `multi`, `upsert`, `sort`, `hint`)."""
     if type(spec["u"]) not in (dict, list):
         raise CommandError(9, f"Update argument must be either an object or an array, not {type_name(spec['u'])}")
     changes = parse_update(spec["u"], ctx, array_filters=spec["arrayFilters"], multi=spec["multi"])
@@ -99,8 +99,8 @@ def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str,
     """Parse an update statement and run it.
 
     Raises:
-        CommandError: if the statement is not valid, a document could not be updated, or the operation was interrupted; documents already
-            updated stay updated.
+        CommandError: the statement is not valid, a document could not be updated, or the operation was interrupted. Documents that are
+            already updated stay updated.
     """
     if request.retry is not None and request.retry.executed:
         before = executed_before(request, request.statement, "update")
@@ -150,10 +150,10 @@ class _OneUpdate:
         return outcome
 
     def _without_collection(self, statement: UpdateStatement) -> UpdateOutcome:
-        """Return the outcome if the collection does not exist: nothing matched.
+        """Return the outcome of a statement whose collection does not exist, so that nothing matches.
 
         Raises:
-            MissingCollection: if the statement is an upsert, which needs the collection.
+            MissingCollection: the statement is an upsert, which needs the collection.
         """
         if statement.upsert:
             raise MissingCollection(self._request.db, self._name)
@@ -208,9 +208,9 @@ class _ManyUpdates(_OneUpdate):
         return outcome
 
     def _begun(self, transaction: Transaction) -> Targets:
-        """Parse the statement and return its targets.
+        """Parse the statement if necessary, and return its targets.
 
-        The statement is parsed before the first batch. It is parsed again if that batch conflicted and the collection was replaced.
+        The statement is parsed before the first batch. It is parsed again if the first batch conflicted and the collection was replaced.
         """
         collection = transaction.catalog.find(self._request.db, self._name)
         if self._targets is None or (not self._targets.has_begun and collection is not self._collection):
@@ -239,10 +239,10 @@ class _SeriesUpdates(_ManyUpdates):
 
 
 def change_documents(writer: Writer, statement: UpdateStatement, documents: list[Target], check: Callable[[], None]) -> UpdateOutcome:
-    """Update documents until the transaction is large; always update at least the first one.
+    """Update documents until the transaction is large, but at least one.
 
     Arguments:
-        check: raises to interrupt the operation.
+        check: raises an error to interrupt the operation.
     """
     query, changes = statement.query, statement.update
     apply = changes.apply
@@ -265,7 +265,7 @@ def change_documents(writer: Writer, statement: UpdateStatement, documents: list
 
 
 def insert_upsert(writer: Writer, statement: UpdateStatement) -> Any:
-    """Insert the document of an upsert and return its `_id`."""
+    """Insert the document of an upsert, and return its `_id`."""
     query = statement.query
     match = query.match if query.match is not None else parse_match({}, query.context)
     document = upsert_document(match, statement.update, query.context)

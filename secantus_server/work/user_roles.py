@@ -27,7 +27,7 @@ def is_privilege(value: Any) -> bool:
 
 
 def effective_roles(known: Documents, user: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the roles of a user and all inherited ones. A role that does not exist grants nothing.
+    """Return the existing roles of a user, and all roles that they inherit.
 
     Arguments:
         known: the user-defined roles.
@@ -37,10 +37,10 @@ def effective_roles(known: Documents, user: dict[str, Any]) -> list[dict[str, An
 
 
 def role_privileges(known: Documents, roles: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the privileges of roles, one document for each resource, without those of inherited roles.
+    """Return the privileges of roles, as one document for each resource. Privileges of inherited roles are not included.
 
     Arguments:
-        known: the user-defined roles. A malformed privilege grants nothing; only a direct write to the collection can store one.
+        known: the user-defined roles. Malformed privileges, which only a direct write to the collection can store, are ignored.
     """
     builtin, found = [], []
     for role in roles:
@@ -55,5 +55,5 @@ def role_privileges(known: Documents, roles: Iterable[dict[str, Any]]) -> list[d
 
 @lru_cache(maxsize=256)
 def _of_builtin_roles(roles: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
-    """Return the combined privileges of built-in roles. They are cached for repeated logins and must not be modified."""
+    """Return the combined privileges of built-in roles. The result is cached for repeated logins and must not be modified."""
     return merged_privileges(privilege for name, db in roles for privilege in builtin_privileges(name, db))

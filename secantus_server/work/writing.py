@@ -1,4 +1,4 @@
-"""Shared parts of write commands: their target collection, statements and replies."""
+"""Parts that write commands share: the target collection, statements and replies."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from secantus_server.work.oplog_collection import DATABASE, check_not_oplog
 WriteErrors = list[dict[str, Any]]
 
 MAX_STATEMENTS = 100_000
-# The error CommandNotSupportedOnView fails the whole command, not one statement.
+# The code of CommandNotSupportedOnView, an error that fails the whole command, not only one statement.
 ON_VIEW = 166
-# The term of every optime. It never changes because a single node never elects another primary.
+# The term of every optime. It never changes, because a single node never elects another primary.
 _TERM = Int64(1)
 
 
 def writable(transaction: Transaction, db: str, name: str) -> Collection:
-    """Return the collection to insert into. A time-series collection is a view in the catalog.
+    """Return the collection to insert into. For a time-series collection, this is the view.
 
     Raises:
-        MissingCollection: if the collection does not exist; the unit of work then creates it.
+        MissingCollection: the collection does not exist; the unit of work then creates it.
         CommandError: 166 CommandNotSupportedOnView, 73 InvalidNamespace.
     """
     collection = transaction.catalog.find(db, name)
@@ -41,7 +41,7 @@ def writable(transaction: Transaction, db: str, name: str) -> Collection:
 
 
 def check_not_view(collection: Collection | None) -> None:
-    """Raise if a write targets a view.
+    """Raise an error if a write targets a view.
 
     Raises:
         CommandError: 166 CommandNotSupportedOnView.
@@ -51,15 +51,15 @@ def check_not_view(collection: Collection | None) -> None:
 
 
 class OverBuckets(Exception):
-    """Raised by an update or delete of a time-series collection, which must run as another statement on the buckets."""
+    """Raised by an update or delete on a time-series collection, which must run as a different statement on the buckets."""
 
 
 def check_stored(collection: Collection | None) -> None:
-    """Raise if an update or delete targets a view.
+    """Raise an error if an update or delete targets a view.
 
     Raises:
         CommandError: 166 CommandNotSupportedOnView.
-        OverBuckets: if the view is a time-series collection.
+        OverBuckets: the view is a time-series collection.
     """
     if collection is not None and collection.is_view:
         if collection.is_timeseries:
@@ -98,7 +98,7 @@ def check_statement_count(count: int) -> None:
 
 
 def stops_at_error(request: Request, ordered: bool) -> bool:
-    """Return whether a write command stops at its first failing statement. In a transaction every command does.
+    """Return whether a write command stops at its first failing statement. In a transaction, every write command does.
 
     Arguments:
         ordered: the command's `ordered` option.
@@ -110,7 +110,7 @@ def note_failure(request: Request, errors: WriteErrors, index: int, error: Comma
     """Append a statement's error to the write errors.
 
     Raises:
-        CommandError: the error, if it fails the whole command.
+        CommandError: the given error, if it fails the whole command.
     """
     if request.operation.is_ended_by(error) or error.code == ON_VIEW or ends_transaction(request, error):
         raise error

@@ -6,9 +6,10 @@ import json
 import os
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
-from secantus_conformance.drivers import c
+from secantus_conformance.drivers import c, java, rust
 from secantus_conformance.drivers.checkout import Checkout, refuse_source
 from secantus_conformance.drivers.each import EachTest, Ended, why
 from secantus_conformance.drivers.outcomes import Outcome, write_junit
@@ -168,3 +169,65 @@ def test_a_recorded_suite_whose_process_ends_early(tmp_path: Path) -> None:
 
 def test_each_recorder_is_packaged() -> None:
     assert sorted(path.name for path in RECORDERS.iterdir() if path.suffix in {".js", ".rb"}) == ["mocha_record.js", "rspec_record.rb"]
+
+
+def test_a_maven_project() -> None:
+    assert java.project(["org.mongodb:bson:5.10.0"]) == (
+        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>tests</groupId>'
+        "<artifactId>tests</artifactId><version>1</version><dependencies><dependency><groupId>org.mongodb</groupId>"
+        "<artifactId>bson</artifactId><version>5.10.0</version></dependency></dependencies></project>"
+    )
+
+
+def test_several_junit_files_become_one(tmp_path: Path) -> None:
+    (tmp_path / "TEST-a.xml").write_text('<testsuite><testcase name="a"/><testcase name="b"/></testsuite>', encoding="utf-8")
+    (tmp_path / "TEST-b.xml").write_text(
+        '<testsuite><testcase name="x[3]"><system-out>\nunique-id: x\ndisplay-name: c\n</system-out></testcase></testsuite>',
+        encoding="utf-8",
+    )
+    java.merge(sorted(tmp_path.glob("TEST-*.xml")), tmp_path / "junit.xml")
+    cases = ElementTree.parse(tmp_path / "junit.xml").getroot().iter("testcase")
+    assert [case.get("name") for case in cases] == ["a", "b", "c"]
+    (tmp_path / "TEST-b.xml").write_text("<testsuite><testcase", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"an incomplete report, TEST-b\.xml"):
+        java.merge(sorted(tmp_path.glob("TEST-*.xml")), tmp_path / "junit.xml")
+    with pytest.raises(UsageError, match="left no report"):
+        java.merge([], tmp_path / "junit.xml")
+
+
+def test_a_cargo_workspace_without_branches(tmp_path: Path) -> None:
+    (tmp_path / "driver").mkdir()
+    (tmp_path / "Cargo.toml").write_text('[workspace]\nmembers = ["driver", "macros", "benchmarks"]\n', encoding="utf-8")
+    (tmp_path / "driver/Cargo.toml").write_text(
+        '[dependencies.bson]\nversion = "3"\ngit = "x"\nbranch = "main"\noptional = true\n', "utf-8"
+    )
+    rust.adapt(tmp_path)
+    assert (tmp_path / "Cargo.toml").read_text("utf-8") == '[workspace]\nmembers = ["driver", "macros"]\n'
+    assert (tmp_path / "driver/Cargo.toml").read_text("utf-8") == '[dependencies.bson]\nversion = "3"\noptional = true\n'
+
+
+def test_the_program_that_cargo_has_built() -> None:
+    other = json.dumps({"executable": None, "target": {"name": "mongodb"}})
+    built = json.dumps({"executable": "/built/mongodb-1", "target": {"name": "mongodb"}})
+    assert rust.program(f"   Compiling x\n{other}\n{built}\n") == "/built/mongodb-1"
+    with pytest.raises(UsageError, match="no test program"):
+        rust.program(other)
+
+
+def test_the_tests_of_a_rust_program() -> None:
+    assert rust.names("a::b: test\na::skip_ci_c: test\na::d: benchmark\n\n2 tests, 1 benchmark\n") == ["a::b"]
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "verdict", "reason"),
+    [
+        (0, "test a ... ok\n", "passed", ""),
+        (0, "test result: ok. 0 passed; 0 failed; 1 ignored;", "skipped", "the driver ignores the test"),
+        (101, "thread 'a' panicked at src/a.rs:1:2:\nassertion failed: x\nnote: run\n", "failed", "assertion failed: x"),
+        (-6, "said", "failed", "The test's process was ended by signal 6: said"),
+        (None, "thread 'a' panicked at src/a.rs:1:2:\nx\n", "failed", "The test took longer than its time limit of 1 seconds."),
+    ],
+)
+def test_outcomes_of_rust(code: int | None, output: str, verdict: str, reason: str) -> None:
+    outcome = rust.judge("a", Ended(code, output, 1.0))
+    assert (outcome.verdict, outcome.reason) == (verdict, reason)

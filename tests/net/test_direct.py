@@ -43,6 +43,26 @@ def test_a_command_runs_in_the_clients_thread(server: SecantusDBServer, monkeypa
     assert [thread == get_ident() for thread in threads] == [True, False]
 
 
+def test_the_express_lane_runs_in_the_clients_thread(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection, answered = connect(server), []
+    answer = connection.connection.answer_express
+    monkeypatch.setattr(
+        connection.connection, "answer_express", lambda raw: (answered.append((answer(raw), get_ident())), answered[-1][0])[1]
+    )
+    assert insert(connection, 1, is_limited=False)["n"] == 1, "makes the collection, which the lane does not"
+    assert insert(connection, 2, is_limited=False)["n"] == 1
+    assert insert(connection, 3, is_limited=True)["n"] == 1
+    assert [is_answered for is_answered, _ in answered] == [False, True, True]
+    assert [thread == get_ident() for _, thread in answered] == [True, True, False]
+
+
+def insert(connection: DirectConnection, number: int, *, is_limited: bool) -> dict[str, object]:
+    connection.send(build_op_msg({"insert": "fruit", "documents": [{"_id": number}], "$db": "shop"}, 1, 0, 0), is_limited=is_limited)
+    reply = connection.receive(30)
+    assert reply is not None
+    return dict(bson.decode(reply[21:]))
+
+
 def test_bytes_that_are_no_message_end_the_connection(server: SecantusDBServer) -> None:
     connection = connect(server)
     connection.send(b"GET / HTTP/1.1\r\n\r\n")

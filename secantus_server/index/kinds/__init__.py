@@ -1,4 +1,4 @@
-"""The kinds of index, one file each; importing this package registers them all."""
+"""The kinds of index, one module each. Importing this package registers all kinds."""
 
 from secantus_server.modules import import_modules
 

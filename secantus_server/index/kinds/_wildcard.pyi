@@ -1,6 +1,6 @@
 from typing import Any
 
-# The first byte of the marks, which are greater than all other keys.
+# The first byte of marks. Marks sort after all other keys.
 MARK: bytes
 
 class WildcardKeys:

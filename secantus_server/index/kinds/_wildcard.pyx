@@ -3,13 +3,14 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
 
-Each value that is no document has a key of its path and itself; a document has the keys of its fields, or one of `{}` if it has none. An
-array has the keys of its elements, under the array's own path; an array inside an array is one value, and an empty array is undefined. The
-other fields of a compound index come before and after, with the same values in all keys of a document. A document without any value for
-the wildcard has no key, or one of MinKey and MinKey in a compound index.
+A key of a value that is not a document consists of the path and the value. An embedded document has the keys of its fields, or one key with
+the value `{}` if it has no fields. An array has the keys of its elements, under the array's own path. An array inside an array is one
+value, and an empty array is indexed as undefined. In a compound index, the values of the other fields precede and follow, and are the same
+in all keys of a document. A document without any value for the wildcard has no key in a simple index, and one key of MinKey and MinKey in
+a compound index.
 
-A path that leads to or through an array also has a *mark*, a key of the path alone. The planner reads the marks to know which paths have
-several keys.
+A path that leads to or through an array also has a *mark*, a key that consists of the path only. The planner reads the marks to know which
+paths may have several keys in one document.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -34,13 +35,14 @@ cdef const uint8_t* EMPTY_DOCUMENT = <const uint8_t*>b"\x05\x00\x00\x00\x00"
 
 
 cdef class WildcardKeys:
-    """A function from a document to its keys: a dict from each key to the values that a covered query needs, empty if the document has to be
-    read, or None for a mark.
+    """A function from a document to its keys.
+
+    It returns a dict that maps each key to the values for covered queries: empty if a query must read the document, None for a mark.
 
     Arguments:
-        fields: the key pattern as pairs of path and direction; the path of the wildcard is None.
-        tree: the fields that the index has, or those that it has not, by name: True, or a tree of the fields below. None stands for all.
-        excludes: whether `tree` has the fields that the index has not.
+        fields: the key pattern as pairs of path and direction; the path is None for the wildcard.
+        tree: the included or excluded fields: maps each name to True, or to a tree of the fields below it. None for all fields.
+        excludes: whether `tree` lists the excluded fields.
         collation: defines the order of strings.
     """
 
@@ -75,7 +77,7 @@ cdef class WildcardKeys:
 
 
 cdef tuple keys_of(list generators, const uint8_t* document):
-    """Return the keys of fields that have no array, and their values."""
+    """Return the concatenated keys of fields without arrays, and their concatenated values."""
     cdef Generation made
     if not generators:
         return b"", b""
@@ -88,7 +90,7 @@ cdef tuple keys_of(list generators, const uint8_t* document):
 
 
 cdef class Run:
-    """The keys of one document, in the making."""
+    """The state while the keys of one document are generated."""
 
     cdef WildcardKeys index
     cdef dict found
@@ -103,7 +105,7 @@ cdef class Run:
     cdef size_t mark
 
     cdef bint add_fields(self, const uint8_t* document, object tree, bint in_array, bint top) except -1:
-        """Add the keys of a document's fields; return whether there are any."""
+        """Add the keys of a document's fields; return whether any key was added."""
         cdef const uint8_t* cursor = first_element(document)
         cdef Element element
         cdef size_t mark = self.path.size
@@ -117,7 +119,7 @@ cdef class Run:
                 if below is True:
                     below = None
             if memchr(element.name, DOT, element.name_len) != NULL:
-                # No path leads to such a field.
+                # No path can address a field whose name contains a dot.
                 continue
             if not top:
                 self.path.put_byte(DOT)
@@ -128,7 +130,7 @@ cdef class Run:
         return some
 
     cdef bint add_value(self, const Element* element, object tree, bint in_array) except -1:
-        """Add the keys of a field's value; return whether there are any."""
+        """Add the keys of a field's value; return whether any key was added."""
         cdef const uint8_t* cursor
         cdef Element item
         cdef bint some = False
@@ -147,7 +149,7 @@ cdef class Run:
         return some
 
     cdef bint add_one(self, const Element* element, object tree, bint in_array) except -1:
-        """Add the keys of a value, or of an element of an array; return whether there are any."""
+        """Add the keys of a value, or of an element of an array; return whether any key was added."""
         cdef bint is_empty
         if element.type == DOCUMENT:
             if self.add_fields(element.value, tree, in_array, False):
@@ -167,7 +169,7 @@ cdef class Run:
         return True
 
     cdef bint is_whole(self, object tree) noexcept:
-        """Return whether a value that is no document belongs to the index."""
+        """Return whether a value that is not a document belongs to the index."""
         return tree is None or self.index.excludes
 
     cdef int add_absent(self) except -1:
@@ -180,7 +182,7 @@ cdef class Run:
         return self.finish(b"")
 
     cdef int start(self) except -1:
-        """Write the key up to the value."""
+        """Write the part of the key that precedes the value."""
         self.out.clear()
         self.out.put_bytes(PyBytes_AS_STRING(self.before), PyBytes_GET_SIZE(self.before))
         self.out.put_byte(STRING_RANK)
@@ -191,7 +193,7 @@ cdef class Run:
         return 0
 
     cdef int finish(self, bytes covered) except -1:
-        """Complete the key after the value, and add it."""
+        """Write the part of the key that follows the value, and add the key."""
         if self.index.descending:
             invert(self.out, self.mark)
         self.out.put_bytes(PyBytes_AS_STRING(self.after), PyBytes_GET_SIZE(self.after))

@@ -21,7 +21,7 @@ class BTree(IndexKind):
     may_expire = True
 
     def claims(self, path: str, direction: Any) -> bool:
-        """Return False: a B-tree is the default for a key pattern that names no kind."""
+        """Return False: a key pattern that names no kind is a B-tree by default."""
         return False
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator:
@@ -30,7 +30,7 @@ class BTree(IndexKind):
 
 
 def value_keys(key: dict[str, Any], collation: Collation | None) -> KeyGenerator:
-    """Return a generator of keys that are the values themselves."""
+    """Return a generator of keys made from the field values, without a transformation."""
     return KeyGenerator([(path, direction(value)) for path, value in key.items()], collation)
 
 

@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-geospatial/
 
-A field of geometries has a key for each cell of its covering: a mark and the number of the cell, 64 bits. The other fields have the keys
-of their values. A document has an entry for each combination of them.
+A geometry is covered by cells. A field with a geometry has one key per cell: the byte CELL and the cell's number in 64 bits. The other
+fields have the keys of their values. A document has an entry for each combination of its fields' keys.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from secantus_server.mql.geo.covering import Range
 from secantus_server.mql.match import Comparison, GeoMatch, GeoNear, MatchExpression, Not, Or
 from secantus_server.mql.walk import values_at
 
-#: Begins the key of a cell; greater than the key of null.
+#: The first byte of a cell's key; sorts after the key of null.
 CELL = b"\x80"
-#: Begins the key that stands for all positions beyond the limits of an index.
+#: The first byte of the one key for all positions beyond the limits of an index.
 ELSEWHERE = b"\x81"
 _NULL = key_string(None)
 
 Part = tuple[str, int]  # a path and a direction
-#: Maps a value of a geometry field, its document and the field's path to the keys of the value's cells.
+#: A function of the value of a geometry field, its document and the field's path. It returns the keys of the value's cells.
 CellKeys = Callable[[Any, dict[str, Any], str], list[bytes]]
 
 
 class Nearby(NamedTuple):
-    """The cells around a point, from which the density of the entries is estimated.
+    """The cells around a point, which are used to estimate the density of the entries.
 
     Arguments:
         ranges: the numbers of the cells.
-        radius: the distance of a cell's corners from its middle, in the unit of the index: radians or that of the plane.
+        radius: the distance from a cell's center to its corners, in radians or, for an index on the plane, in the unit of its coordinates.
     """
 
     ranges: list[Range]
@@ -54,7 +54,7 @@ class GeoKind(IndexKind):
         return Or([Not(Comparison(path, "$eq", None)) for path in self.located(spec["key"])])
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether the predicate is geospatial and its field is of this kind."""
+        """Return whether the predicate is geospatial and the index has a field of this kind at the predicate's path."""
         return type(node) in (GeoMatch, GeoNear) and self.locates(spec["key"], path)
 
     def located(self, key: dict[str, Any]) -> list[str]:
@@ -70,7 +70,7 @@ class GeoKind(IndexKind):
         return "1"
 
     def extractor(self, spec: dict[str, Any]) -> Extractor:
-        """Return a function that makes the keys of a document, and refuses one whose values are not geometries."""
+        """Return a function that returns the keys of a document, and raises an error if a value is not a geometry."""
         key = spec["key"]
         collation = parse_collation(spec.get("collation"))
         cells = self.cell_keys(spec)
@@ -92,7 +92,7 @@ class GeoKind(IndexKind):
         return extract
 
     def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
-        """Return the values of the fields in a key; that of a geometry is the number of the cell."""
+        """Return the values of the fields in a key. A geometry's value is the number of the cell."""
         collation = parse_collation(spec.get("collation"))
         values: list[Any] = []
         for path, turn in self.parts(spec["key"]):
@@ -110,18 +110,18 @@ class GeoKind(IndexKind):
         return values
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function from a value of a field of geometries, its document and the field's path to the distinct keys of its cells.
+        """Return a function of a geometry field's value, the document and the field's path, which returns the distinct keys of the cells.
 
         The function raises CommandError for a value that the index cannot hold.
         """
         raise NotImplementedError
 
     def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:
-        """Return the cells whose entries a region needs, as ascending ranges; None if the index cannot serve the predicate."""
+        """Return the cells that cover a predicate's region, as ascending ranges; None if the index cannot serve the predicate."""
         raise NotImplementedError
 
     def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
-        """Return the cells of the geometries whose distance from a point is within limits, as ascending ranges.
+        """Return the cells that may hold geometries whose distance from a point is within limits, as ascending ranges.
 
         Arguments:
             near: the predicate with the point.
@@ -130,20 +130,20 @@ class GeoKind(IndexKind):
         raise NotImplementedError
 
     def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
-        """Return a distance from the point of a predicate that no geometry in the index exceeds, in the unit of `ring`."""
+        """Return an upper bound on the distance from the predicate's point to any indexed geometry, in the unit of `ring`."""
         raise NotImplementedError
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield growing cells around the point of a predicate."""
+        """Yield larger and larger cells around the point of a predicate."""
         raise NotImplementedError
 
     def shown(self, number: int) -> str:
-        """Return the number of a cell as explain shows it."""
+        """Return the number of a cell in explain's format."""
         return str(as_signed(number))
 
 
 def geometries_at(document: dict[str, Any], path: str) -> Iterator[Any]:
-    """Yield the values at a path; missing and null are not indexed."""
+    """Yield the values at a path except null; missing and null values are not indexed."""
     return (value for value in values_at(document, path.split(".")) if value is not None)
 
 
@@ -153,7 +153,7 @@ def cell_key(number: int) -> bytes:
 
 
 def as_signed(number: int) -> int:
-    """Return 64 bits as a signed number."""
+    """Return the signed value of an unsigned 64-bit number."""
     return number - (1 << 64) if number >> 63 else number
 
 

@@ -1,4 +1,4 @@
-"""The error of a document that a 2dsphere index cannot hold. MongoDB 9.0 has another code, and details.
+"""The error for a document that a 2dsphere index cannot hold. MongoDB 9.0 changed the code and added details.
 
 https://www.mongodb.com/docs/manual/release-notes/9.0/#improved-diagnostics-for-unindexable-documents
 """
@@ -18,7 +18,7 @@ MAX_LATER_MESSAGE = 256
 
 
 class Codes(NamedTuple):
-    """The codes of a value that is not a geometry, before and after a difference."""
+    """The error codes for a value that is not a geometry, before and after a difference between MongoDB releases."""
 
     before: int
     after: int
@@ -26,12 +26,12 @@ class Codes(NamedTuple):
 
 
 PLAIN = Codes(16755, 510, GEO_KEY_ERRORS)
-#: Those of measurements.
+#: The codes for the measurements of a time series.
 MEASURED = Codes(183934, 511, GEO_KEY_ERRORS_OF_SERIES)
 
 
 def key_error(document: dict[str, Any], path: str, value: Any, error: GeometryError, codes: Codes = PLAIN) -> CommandError:
-    """Return the error of a document with a value that is not a geometry, at a path of the index."""
+    """Return the error for a document whose value at an indexed path is not a geometry."""
     message = f"Can't extract geo keys: {document_text(document)}  {error}"
     details = {"failingPath": path, "underlyingCode": 2, "underlyingReason": str(error), "failingElement": {path: value}}
     later = CommandError(codes.after, message[:MAX_LATER_MESSAGE], info={"errInfo": details})

@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-hashed/
 
-Its entries are the values themselves, not their hashes: bounds are computed on the values, and explain shows the hashes.
+The entries store the values, not their hashes. Bounds are computed on the values; explain shows the hashes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Hashed(IndexKind):
         return value_keys(key, collation)
 
     def guard(self, spec: dict[str, Any]) -> Guard:
-        """Return a function that refuses documents with an array on the way to the hashed field."""
+        """Return a function that raises an error for a document with an array at or above the hashed field."""
         hashed = next(path for path, direction in spec["key"].items() if direction == self.name)
         names = hashed.split(".")
         return lambda document: _refuse_arrays(decode(document), names)

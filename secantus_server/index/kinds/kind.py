@@ -2,8 +2,7 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/
 
-A kind without a generator and an extractor of keys stores no entries: its indexes are definitions that refuse invalid documents and
-serve no query yet.
+A kind that has neither a generator nor an extractor of keys stores no entries. Its indexes reject invalid documents but serve no queries.
 """
 
 from __future__ import annotations
@@ -19,45 +18,45 @@ from secantus_server.version import Release
 
 # Raises CommandError for a document that cannot be indexed.
 Guard = Callable[[bytes], None]
-# Returns the distinct keys of a document, or raises CommandError. In a dict, each key has the values that are stored with it, or None if it
-# is a mark (see `_wildcard.pyx`).
+# Returns the distinct keys of a document, or raises CommandError. A dict maps each key to the values that are stored with the key, or to
+# None if the key is a mark (see `_wildcard.pyx`).
 Extractor = Callable[[bytes], Iterable[bytes]]
 
 
 class IndexKind(Protocol):
-    """A kind of index. The defaults are those of a kind that stores no entries and has no restrictions."""
+    """A kind of index. The default implementations describe a kind that stores no entries and has no restrictions."""
 
-    #: The name in the catalog, in error messages and, for most kinds, in place of a direction in key patterns.
+    #: The name in the catalog and in error messages. Most kinds are also selected by this name, in place of a direction in a key pattern.
     name: str
-    #: The options that only this kind of definition has, and their types (see `index.spec`).
+    #: The options that only definitions of this kind have, and the options' types (see `index.spec`).
     options: Mapping[str, str] = MappingProxyType({})
-    #: Those of `options` that are an error in a definition of another kind, with the error's code and text.
+    #: The members of `options` that raise an error in a definition of another kind, with the error's code and text.
     exclusive_options: Mapping[str, tuple[int, str]] = MappingProxyType({})
-    #: The entries hold the values of all fields in the order of those values. Only then can a scan sort, cover a query, list distinct
+    #: Whether the entries hold the values of all fields and are sorted by them. Only then can a scan sort, cover a query, list distinct
     #: values, expire documents, and filter entries before it reads documents.
     is_ordered: bool = False
     has_collations: bool = True
-    #: A definition may have `expireAfterSeconds`.
+    #: Whether a definition may have `expireAfterSeconds`.
     may_expire: bool = False
     in_api_v1: bool = True
     one_per_collection: bool = False
-    #: The index serves any path below its wildcard; see `query.wildcard`.
+    #: Whether the index serves any path below its wildcard; see `query.wildcard`.
     has_wildcard: bool = False
-    #: `$text` needs an index of this kind.
+    #: Whether the index serves `$text`.
     serves_text: bool = False
-    #: Hinting the index is an error if it cannot serve any predicate of the filter.
+    #: Whether hinting the index is an error if the index cannot serve any predicate of the filter.
     needs_predicate: bool = False
-    #: The name of explain's stage for `$near` by this kind of index, or None if it does not serve `$near`.
+    #: The name of the explain stage for a `$near` that uses this kind of index, or None if the kind does not serve `$near`.
     near_stage: str | None = None
-    #: Distances are measured in the plane.
+    #: Whether distances are measured in the plane.
     is_flat: bool = False
 
     def claims(self, path: str, direction: Any) -> bool:
-        """Return whether this field of a key pattern makes the index one of this kind."""
+        """Return whether a key pattern with this field defines an index of this kind."""
         return bool(direction == self.name)
 
     def check_key(self, key: dict[str, Any]) -> None:
-        """Check the fields of this kind in a key pattern, which may have other ones too.
+        """Check the fields of this kind in a key pattern. The pattern may also have other fields.
 
         Raises:
             CommandError: with MongoDB's code.
@@ -65,7 +64,7 @@ class IndexKind(Protocol):
         return
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Check a definition of this kind; the types of its options are checked already.
+        """Check a definition of this kind. The caller has already checked the types of its options.
 
         Raises:
             CommandError: with MongoDB's code.
@@ -84,23 +83,23 @@ class IndexKind(Protocol):
         return
 
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
-        """Return a checked definition as a release of MongoDB stores it.
+        """Return a checked definition in the form that the given MongoDB release stores.
 
         Raises:
-            CommandError: with MongoDB's code, for values of this kind's options.
+            CommandError: with MongoDB's code, if an option of this kind has an invalid value.
         """
         return spec
 
     def listed(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Return a stored definition as listIndexes shows it."""
+        """Return a stored definition in the form that listIndexes shows."""
         return spec
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator | None:
-        """Return the generator of keys from the values at the index's paths, or None if the index has other keys or none."""
+        """Return the generator that makes keys from the values at the index's paths, or None if the kind has other keys or none."""
         return None
 
     def extractor(self, spec: dict[str, Any]) -> Extractor | None:
-        """Return the function that makes the keys of an index without a generator, or None if no entries are stored.
+        """Return the function that extracts a document's keys if the kind has no generator, or None if it stores no entries.
 
         Arguments:
             spec: the definition as it is stored.
@@ -108,20 +107,20 @@ class IndexKind(Protocol):
         return None
 
     def parts(self, key: dict[str, Any]) -> list[tuple[str, int]]:
-        """Return the paths and directions of the fields in the extractor's keys for which the planner makes bounds."""
+        """Return the paths and directions of those fields in the extractor's keys on which the planner computes bounds."""
         return []
 
     def is_multikey(self, keys: list[bytes], marks: list[bytes]) -> bool:
         """Return whether a document with these keys makes the index multikey.
 
         Arguments:
-            keys: all keys that the extractor has made.
-            marks: those that are marks.
+            keys: all keys that the extractor returned.
+            marks: the keys that are marks.
         """
         return len(keys) > 1
 
     def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
-        """Return the values in a key that the extractor has made, in the order of the key pattern; an error shows them.
+        """Return the values in a key that the extractor returned, in the order of the key pattern, for an error message.
 
         Arguments:
             spec: the definition as it is stored.
@@ -131,11 +130,11 @@ class IndexKind(Protocol):
         raise AssertionError(f"an index of the kind {self.name} has a generator")
 
     def entries_version(self) -> str:
-        """Return the version of the entries' format. When a store is opened, indexes with entries of another version are rebuilt."""
+        """Return the version of the entries' format. Opening a store rebuilds the indexes whose entries have another version."""
         return ""
 
     def guard(self, spec: dict[str, Any]) -> Guard | None:
-        """Return a function that refuses documents which the index cannot hold, or None if it holds all.
+        """Return a function that raises an error for a document that the index cannot hold, or None if the index can hold all documents.
 
         Arguments:
             spec: the definition as it is stored.
@@ -143,15 +142,18 @@ class IndexKind(Protocol):
         return None
 
     def is_transformed(self, direction: Any) -> bool:
-        """Return whether the index stores a function of this field's value. Such a field serves only equality, and never exactly."""
+        """Return whether the index stores a function of the field's value, such as a hash.
+
+        Such a field serves only equality, and its bounds are never exact: documents must be checked again.
+        """
         return False
 
     def transformed(self, value: Any) -> Any:
-        """Return the transformed value of a field for which `is_transformed` is true; explain shows it in bounds."""
+        """Return the transformed value of a field for which `is_transformed` is true. Explain shows the transformed value in bounds."""
         return value
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
-        """Return a filter for the documents in the index, in addition to its partial filter, or None if it holds all."""
+        """Return the filter that a document must match to be indexed, in addition to the index's partial filter, or None."""
         return None
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
@@ -159,7 +161,7 @@ class IndexKind(Protocol):
 
         Arguments:
             spec: the definition as it is stored.
-            path: the predicate's field; documents without it do not match.
+            path: the predicate's field; documents without the field do not match.
             node: the predicate.
         """
         return False
@@ -169,11 +171,11 @@ class IndexKind(Protocol):
         return self.near_stage is not None and key.get(path) == self.name
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
-        """Return whether an index of this kind measures the given type of distance.
+        """Return whether an index of this kind measures the requested type of distance.
 
         Arguments:
-            spherical: on the sphere, not in the plane.
-            geojson: from a GeoJSON point, not from a pair of legacy coordinates.
+            spherical: measure on the sphere, not in the plane.
+            geojson: measure from a GeoJSON point, not from a pair of legacy coordinates.
         """
         return False
 
@@ -193,7 +195,7 @@ def all_kinds() -> list[IndexKind]:
 
 
 def kind_of(key: dict[str, Any]) -> IndexKind:
-    """Return the kind of index that a key pattern defines: that of the first field which names one, else a B-tree."""
+    """Return the kind of index that a key pattern defines: the kind of the first field that names one, or a B-tree by default."""
     for path, direction in key.items():
         for kind in _KINDS.values():
             if kind.claims(path, direction):
@@ -202,5 +204,5 @@ def kind_of(key: dict[str, Any]) -> IndexKind:
 
 
 def is_kind_name(direction: str) -> bool:
-    """Return whether a kind of index is named by this text in a key pattern."""
+    """Return whether this text in a key pattern names a kind of index."""
     return any(kind.claims("", direction) for kind in _KINDS.values())

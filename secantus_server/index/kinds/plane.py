@@ -25,7 +25,7 @@ from secantus_server.version import Release
 DEFAULT_BOUND = 180.0
 DEFAULT_BITS = 26
 MAX_BITS = 32
-# The levels of the squares that the density of the entries is estimated from.
+# The levels of the squares that are used to estimate the density of the entries.
 _LEVELS = range(26, -1, -2)
 _ELSEWHERE_KEY = ELSEWHERE + bytes(8)
 
@@ -65,10 +65,10 @@ class Plane(GeoKind):
             raise CommandError(67, "2d indexes are only supported on the metadata of time-series collections")
 
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
-        """Return the definition as it is.
+        """Check the number of bits and the limits, and return the definition unchanged.
 
         Raises:
-            CommandError: 72 InvalidOptions for an impossible number of bits.
+            CommandError: 72 InvalidOptions for an invalid number of bits or limits without an area.
         """
         bits = spec.get("bits", DEFAULT_BITS)
         if not 1 <= python_number(bits) <= MAX_BITS:
@@ -79,45 +79,48 @@ class Plane(GeoKind):
         return spec
 
     def listed(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Return the definition with its limits as doubles."""
+        """Return the definition with `min` and `max` as doubles."""
         return {option: float(python_number(value)) if option in ("min", "max") else value for option, value in spec.items()}
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function from a position, or an array of them, to the keys of its squares; it refuses what is beyond the limits."""
+        """Return a function from a position or an array of positions to the keys of their squares.
+
+        The function raises CommandError for a position beyond the limits.
+        """
         grid = grid_of(spec)
         return lambda value, document, _path: _keys(value, document, grid)
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
-        """Return whether the distances are from a pair of coordinates, in the plane or on the sphere."""
+        """Return whether distances are measured from a pair of coordinates; both the plane and the sphere are supported."""
         return not geojson
 
     def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:
-        """Return the squares of a region; geometries on the sphere have none."""
+        """Return the squares that cover a region, or None for a GeoJSON geometry, which this index cannot serve."""
         return None if isinstance(node.region, Geometry) else grid_of(spec).cover(region_of(node.region), MOST_OF_REGION)
 
     def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
-        """Return the squares of the positions whose distance from a point is within limits."""
+        """Return the squares that may hold positions whose distance from a point is within limits."""
         grid = grid_of(spec)
         if near.spherical:
             return grid.cover(Rectangles([*cap_rectangles(near.point, outer), *off_the_sphere()]), MOST_OF_RING)
         return grid.cover(Ring(near.point, inner, outer), MOST_OF_RING)
 
     def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
-        """Return the greatest distance on the sphere, or the distance to the farthest corner."""
+        """Return the greatest possible distance on the sphere, or the distance to the farthest corner of the plane's limits."""
         if near.spherical:
             return math.pi
         grid = grid_of(spec)
         return max(math.dist(near.point, (x, y)) for x in (grid.low, grid.high) for y in (grid.low, grid.high))
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield growing squares around a point."""
+        """Yield larger and larger squares around a point."""
         grid = grid_of(spec)
         for level in _LEVELS:
             found, radius = grid.around(near.point, level)
             yield Nearby([found], math.radians(radius) if near.spherical else radius)
 
     def shown(self, number: int) -> str:
-        """Return a hash as explain shows it."""
+        """Return the number of a square in explain's format."""
         return f"BinData(128, {number:016X})"
 
 
@@ -133,10 +136,10 @@ def grid_of(spec: dict[str, Any]) -> Grid:
 
 def _keys(value: Any, document: dict[str, Any], grid: Grid) -> list[bytes]:
     if type(value) is list and len(value) == 2 and type(value[0]) in (float, int) and type(value[1]) in (float, int):
-        # Most documents have a pair like this.
+        # The fast path: most documents have a plain pair of numbers.
         return [cell_key(grid.hash_of(_position(value, document, grid)))]
     found = {cell_key(grid.hash_of(_position(pair, document, grid))) for pair in _pairs(value)}
-    # Predicates look at the value and at each element of an array, whether the index refuses them or not.
+    # A predicate also matches the value as a whole and each element of an array, even those that are not indexed as a pair.
     for inner in [value, *value] if type(value) is list else [value]:
         if type(inner) in (list, dict):
             found.update(_seen_by_predicates(inner, grid))
@@ -164,7 +167,7 @@ def _seen_by_predicates(value: Any, grid: Grid) -> list[bytes]:
 
 
 def _pairs(value: Any) -> list[Any]:
-    """Return the pairs in a value, which is one pair or an array of pairs."""
+    """Return the pairs in a value. The value is one pair or an array of pairs."""
     if type(value) is list and value and type(value[0]) in (list, dict):
         return value
     return [] if value == [] else [value]

@@ -26,7 +26,8 @@ from secantus_server.mql.match import GeoMatch, GeoNear, MatchExpression
 from secantus_server.version import Release
 
 LATEST_VERSION = 4
-# The levels of the cells that the density of the entries is estimated from: about 10 m, then four times as long at each step.
+# The levels of the cells that are used to estimate the density of the entries. The first cells measure about 10 m, each later one four
+# times as much.
 _LEVELS = range(20, -1, -2)
 
 
@@ -47,7 +48,7 @@ class Sphere(GeoKind):
         check_wildcard_fields(spec["key"])
 
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
-        """Return the definition with its version.
+        """Return the definition with `2dsphereIndexVersion` set.
 
         Raises:
             CommandError: 67 CannotCreateIndex for an unknown version.
@@ -60,33 +61,33 @@ class Sphere(GeoKind):
         return {**spec, "2dsphereIndexVersion": version}
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
-        """Return a filter for the documents in the index; version 1 holds all unless it is sparse."""
+        """Return a filter for the documents in the index, or None for a version 1 index that is not sparse, which holds all documents."""
         is_full = python_number(spec.get("2dsphereIndexVersion", LATEST_VERSION)) < 2 and not spec.get("sparse")
         return None if is_full else super().membership(spec)
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function from a geometry to the keys of its cells. The function refuses a value that is not a geometry."""
+        """Return a function from a geometry to the keys of its cells. It raises CommandError for a value that is not a geometry."""
         return _keys
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
-        """Return whether the distances are those on the sphere."""
+        """Return whether distances are measured on the sphere."""
         return spherical or geojson
 
     def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:
-        """Return the cells of a region; the shapes in the plane have none."""
+        """Return the cells that cover a region, or None for a shape in the plane, which this index cannot serve."""
         region = node.region
         return ranges_of(region_cells(region)) if isinstance(region, Geometry | Cap) else None
 
     def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
-        """Return the cells of the geometries whose distance from a point is within limits, in radians."""
+        """Return the cells that may hold geometries whose distance from a point is within limits, in radians."""
         return ranges_of(ring_cells(to_vector(near.point), inner, outer))
 
     def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
-        """Return the greatest distance on the sphere."""
+        """Return the greatest possible distance on the sphere."""
         return math.pi
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield growing cells around a point."""
+        """Yield larger and larger cells around a point."""
         leaf = leaf_of(to_vector(near.point))
         for level in _LEVELS:
             cell = parent_of(leaf, level)
@@ -104,27 +105,27 @@ def geometry_keys(value: Any) -> list[bytes]:
     """Return the keys of the cells of a geometry.
 
     Raises:
-        GeometryError: an index cannot hold the value.
+        GeometryError: the index cannot hold the value.
     """
     leaf = _leaf_of_plain_point(value)
     if leaf is not None:
         return [cell_key(leaf)]
     if type(value) is dict and "coordinates" in value and "type" not in value:
-        # Only a query accepts `coordinates` without `type` as a point. An indexed value must then be a legacy pair.
+        # Only queries accept `coordinates` without `type` as a point. Without `type`, an indexed value must be a legacy pair.
         parse_position(value)
     geometry = parse_geometry(value)
     if type(value) is dict and _is_big(value):
         raise GeometryError("big polygons cannot be indexed")
     cells = document_cells(geometry)
     if type(value) is dict and type(value.get("type")) is not str:
-        # Predicates may take the first two fields for a pair of coordinates.
+        # Predicates may interpret the first two fields as a pair of coordinates.
         other = parse_stored(value)
         cells |= document_cells(other) if other is not None else set()
     return [cell_key(cell) for cell in cells]
 
 
 def _leaf_of_plain_point(value: Any) -> int | None:
-    """Return the cell of `{type: "Point", coordinates: [x, y]}`, as most documents have it; None for all else, valid or not."""
+    """Return the cell of `{type: "Point", coordinates: [x, y]}`, the form in most documents, or None for any other value, valid or not."""
     if type(value) is not dict or len(value) != 2 or value.get("type") != "Point":
         return None
     pair = value.get("coordinates")
@@ -137,7 +138,7 @@ def _leaf_of_plain_point(value: Any) -> int | None:
 
 
 def _is_big(geometry: dict[str, Any]) -> bool:
-    """Return whether the order of a parsed polygon's corners determines which side is inside."""
+    """Return whether a parsed geometry is a big polygon, in which the order of the corners determines the inside."""
     return "crs" in geometry and geometry["crs"]["properties"]["name"] == STRICT
 
 

@@ -1,4 +1,6 @@
-"""The index on the buckets of a time series that a 2dsphere index on a measured field becomes. No plan uses it: it checks the measurements.
+"""The index on a time series' buckets that implements a 2dsphere index on a measured field.
+
+No plan uses the index. It only checks that the measurements are geometries.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -17,13 +19,13 @@ from secantus_server.mql.match import MatchExpression
 
 
 class SphereBucket(Sphere):
-    """An index with a field `data.X`: the measurements of X, by their number in the bucket."""
+    """An index with a field `data.X`, which maps a measurement's number in the bucket to its value of X."""
 
     name = "2dsphere_bucket"
     near_stage = None
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse fields that are not those of buckets; a restore creates the indexes of the buckets themselves.
+        """Refuse fields outside a bucket's `data`. A restore may define such fields, because it creates indexes on buckets directly.
 
         Raises:
             CommandError: 67 CannotCreateIndex.
@@ -37,11 +39,11 @@ class SphereBucket(Sphere):
         return bool(key.get(path) == self.name)
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return False: no filter of buckets is about the measured geometries."""
+        """Return False: filters on buckets never contain predicates on measured geometries."""
         return False
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function from the measurements of a field to the keys of all their cells."""
+        """Return a function from the measurements of a field to the keys of their cells."""
         return _keys
 
 

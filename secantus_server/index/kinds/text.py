@@ -1,8 +1,8 @@
-"""The text index: an entry for each term of a document.
+"""The text index, which has an entry for each term of a document.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/
 
-A key consists of the values of the fields before the text fields, the term, and the term's score. The fields behind the text fields are not
+A key consists of the values of the fields before the text fields, the term, and the term's score. The fields after the text fields are not
 stored, because no query reads them from the index.
 """
 
@@ -27,16 +27,16 @@ from secantus_server.version import Release
 VERSION = 3
 _DEFAULTS = {"default_language": "english", "language_override": "language", "textIndexVersion": VERSION}
 MAX_WEIGHT = 1_000_000_000
-# The fields that take the place of all text fields in the stored key pattern.
+# The fields that replace all text fields in the stored key pattern.
 _STORED_FIELDS = ("_fts", "_ftsx")
-# In bytes.
+# The length in bytes above which a term is shortened and completed by a digest.
 _LONGEST_TERM = 128
 # Big-endian bytes of positive doubles sort like the doubles.
 _SCORE = struct.Struct(">d")
 _SCORE_AND_OWNER = struct.Struct(">dq")
 
 
-#: The definition of a text index, for packages that may not import the language.
+#: The definition of a text index, for packages that may not import the package that defines it.
 TextContents: TypeAlias = TextDefinition
 
 
@@ -64,7 +64,7 @@ class Text(IndexKind):
         raise CommandError(72, "Text indexes are not supported on time-series collections")
 
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
-        """Return the definition in the form that MongoDB stores, which names the text fields in `weights` only.
+        """Return the definition in the form that MongoDB stores, in which only `weights` names the text fields.
 
         Raises:
             CommandError: 67 CannotCreateIndex, 14 TypeMismatch for weights that are not a document.
@@ -97,7 +97,7 @@ class Text(IndexKind):
         return [values[path] for path in spec["key"]]
 
     def entries_version(self) -> str:
-        """Return the versions of the keys and of the stemmers."""
+        """Return the version of the keys combined with the version of the stemmers."""
         return f"1, stems {stems_version()}"
 
 
@@ -125,7 +125,10 @@ def _stored_key(key: dict[str, Any]) -> dict[str, Any]:
 
 
 def _weights(key: dict[str, Any], given: Any) -> dict[str, Any]:
-    """Return the weight of each text field; a definition copied from listIndexes names its fields in `given` only."""
+    """Return the weight of each text field, from the key pattern and the option `weights`.
+
+    A definition that was copied from listIndexes names the text fields in the option only.
+    """
     if type(given) in (str, list):
         raise CommandError(67, f"weights must be a document of fields and numbers, not {shell_text(given)}")
     if type(given) is not dict:
@@ -146,7 +149,7 @@ def _weights(key: dict[str, Any], given: Any) -> dict[str, Any]:
 
 
 def text_definition(spec: dict[str, Any]) -> TextDefinition:
-    """Return what an index of this kind holds.
+    """Return the parsed definition of a text index.
 
     Arguments:
         spec: the definition as it is stored.
@@ -155,7 +158,7 @@ def text_definition(spec: dict[str, Any]) -> TextDefinition:
 
 
 def any_text() -> TextDefinition:
-    """Return the definition of an index with the default options on all fields."""
+    """Return the definition of a text index on all fields with the default options."""
     return TextDefinition({**_DEFAULTS, "weights": {EVERY_FIELD: 1}})
 
 
@@ -164,18 +167,18 @@ def term_key(term: str) -> bytes:
     data = term.encode("utf-8", "surrogateescape")
     if len(data) > _LONGEST_TERM:
         data = data[:_LONGEST_TERM] + sha256(data).digest()
-    # A term contains no null character, which separates words.
+    # The terminator is unambiguous: null characters separate words, so no term contains one.
     return data + b"\0"
 
 
 def score_and_owner(key: bytes, _value: bytes) -> tuple[float, int]:
-    """Return the score in the key of an entry, and the RecordId at its end."""
+    """Return the score and the RecordId at the end of an entry's key."""
     found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-16:])
     return found
 
 
 def unique_score_and_owner(key: bytes, value: bytes) -> tuple[float, int]:
-    """Return the score and the RecordId of an entry of a unique index, whose key has no RecordId."""
+    """Return the score and the RecordId of an entry in a unique index, whose value stores the RecordId."""
     found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-8:] + value[:8])
     return found
 
@@ -198,10 +201,10 @@ def _keys(document: bytes, definition: TextDefinition, prefix: list[str], others
 
 
 def _value(value: Any, names: list[str], path: str) -> Any:
-    """Return the value at a path, null if there is none.
+    """Return the value at a path, or None if absent.
 
     Raises:
-        CommandError: 16675 for an array on the way.
+        CommandError: 16675 if the path leads to or through an array.
     """
     for name in names:
         value = value.get(name) if type(value) is dict else None

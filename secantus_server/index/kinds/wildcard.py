@@ -33,7 +33,7 @@ class Wildcard(IndexKind):
     has_wildcard = True
 
     def claims(self, path: str, direction: Any) -> bool:
-        """Return whether the path is a wildcard with a direction; `{"$**": "text"}` is a text index."""
+        """Return whether the path is a wildcard with a direction, unlike `{"$**": "text"}`, which defines a text index."""
         return is_wildcard(path) and type(direction) is not str
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
@@ -45,7 +45,7 @@ class Wildcard(IndexKind):
         raise CommandError(7246201, "Wildcard indexes are not supported on time-series collections")
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Check the fields, the options that the kind does not have, and the projection.
+        """Check the fields and the projection, and refuse the options that this kind does not support.
 
         Raises:
             CommandError: with MongoDB's code.
@@ -65,18 +65,18 @@ class Wildcard(IndexKind):
             _check_compound(key, wildcard, projection)
 
     def guard(self, spec: dict[str, Any]) -> Guard | None:
-        """Return a function that refuses arrays at a compound index's other fields, or None if it has none."""
+        """Return a function that refuses arrays at a compound index's other fields, or None for an index without other fields."""
         plain = [path for path in spec["key"] if not is_wildcard(path)]
         return (lambda document: _refuse_arrays(decode(document), plain)) if plain else None
 
     def extractor(self, spec: dict[str, Any]) -> Extractor:
-        """Return the function that makes the keys of a document."""
+        """Return the function that extracts a document's keys."""
         fields = [(None if is_wildcard(path) else path, direction(value)) for path, value in spec["key"].items()]
         tree, excludes = _tree(spec)
         return WildcardKeys(fields, tree, excludes, parse_collation(spec.get("collation")))
 
     def is_multikey(self, keys: list[bytes], marks: list[bytes]) -> bool:
-        """Return whether the document has an array; several fields do not make the index multikey."""
+        """Return whether the document has an array. Several keys from several fields do not make the index multikey."""
         return bool(marks)
 
     def entries_version(self) -> str:
@@ -84,7 +84,7 @@ class Wildcard(IndexKind):
         return "1"
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether the index contains what the predicate demands, or has the path as one of its other fields."""
+        """Return whether the path is one of the index's other fields, or the wildcard's entries can serve the predicate."""
         if path in spec["key"]:
             return True
         return has_path(spec, path) and (type(node) not in (Comparison, In, ElemMatchValue) or may_serve(node))
@@ -123,7 +123,7 @@ def _included(value: Any, path: str) -> bool:
 
 
 def _check_compound(key: dict[str, Any], wildcard: str, projection: dict[str, Any] | None) -> None:
-    """Check that the wildcard excludes the index's other fields."""
+    """Check that the wildcard excludes the other fields of a compound index."""
     others = [path for path in key if path != wildcard]
     if wildcard != "$**":
         scope = wildcard[: -len(".$**")]
@@ -157,7 +157,7 @@ def has_path(spec: dict[str, Any], path: str) -> bool:
 
 
 def mark_of(path: str) -> bytes:
-    """Return the mark of a path that leads to an array."""
+    """Return the mark of a path that leads to or through an array."""
     return MARK + path.encode("utf-8", "surrogateescape") + b"\0"
 
 
@@ -177,7 +177,7 @@ def may_serve(node: Any) -> bool:
 
 
 def demands_any_value(node: Any) -> bool:
-    """Return whether a predicate only demands that some value exists, such as `$exists: true` and `$ne: null`."""
+    """Return whether a predicate tests the existence or the type of a value, such as `$exists: true` and `$ne: null`."""
     if type(node) is Not:
         return type(node.child) is Comparison and node.child.operator == "$eq" and node.child.operand is None
     return type(node) in (Exists, TypeMatch)
@@ -188,7 +188,7 @@ def _has_entries(operand: Any) -> bool:
 
 
 def _tree(spec: dict[str, Any]) -> tuple[dict[bytes, Any] | None, bool]:
-    """Return the fields that the wildcard stands for, and whether they are those that it leaves out; see `WildcardKeys`."""
+    """Return the `tree` and `excludes` of the wildcard for `WildcardKeys`."""
     wildcard = next(filter(is_wildcard, spec["key"]))
     if wildcard != "$**":
         return _as_tree([wildcard[: -len(".$**")]]), False
@@ -217,7 +217,7 @@ def _within(path: str, parent: str) -> bool:
 
 
 def _flat(projection: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a projection with dotted paths in place of nested documents."""
+    """Return a projection in which dotted paths replace nested documents."""
     found: dict[str, Any] = {}
     for name, value in projection.items():
         found.update(_flat(value, f"{prefix}{name}.") if type(value) is dict else {f"{prefix}{name}": value})

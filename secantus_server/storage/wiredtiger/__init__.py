@@ -1,1 +1,1 @@
-"""The binding to WiredTiger's C API; no other package calls it."""
+"""The binding to WiredTiger's C API. No other package calls the C API."""

@@ -19,7 +19,7 @@ cdef struct Events:
     char text[ERROR_TEXT_SIZE]
     int cause
     bint stopped
-    # The first message since open() or the last error, and the last one that named a damaged file.
+    # The first message since open() or since the last error, and whether a message reported a damaged block.
     char first[ERROR_TEXT_SIZE]
     bint damaged
 
@@ -36,15 +36,15 @@ cdef class Connection:
     cdef const char *lower_bound[2]
     cdef const char *upper_bound[2]
     cdef readonly bint in_memory
-    # The most bytes that one transaction may write.
+    # The maximum number of bytes that one transaction may write.
     cdef size_t change_limit
     cdef bint usable
-    # A write was refused because the in-memory store is full; cleared once room has been made.
+    # Whether a write was refused because the in-memory store is full. Cleared after memory has been freed.
     cdef public bint was_full
-    # Memory of `log_marks` in which the log's end is recorded after each commit, twice; or NULL.
+    # The memory of `log_marks`, in which the log's end is recorded twice after each commit; or NULL.
     cdef uint64_t *log_mark
     cdef object log_marks
-    # Returns the name behind an ident of a table; None until there is a catalog.
+    # A function that returns the collection or index name of an ident; None until the catalog is loaded.
     cdef object describe
     cdef void mark_log(self) noexcept
     cdef int fail(self, int code) except -1
@@ -55,12 +55,12 @@ cdef class Session:
     cdef WT_CURSOR *writers[TABLE_COUNT]
     cdef WT_CURSOR *inserters[TABLE_COUNT]
     cdef Handles spare[TABLE_COUNT]
-    # Bit by table: the writer is positioned on a key it has read, and so pins the key's page.
+    # One bit per table: whether the table's writer is positioned on a key that it has read, and so pins the key's page.
     cdef unsigned int standing
     cdef readonly bint in_transaction
-    # The code of a failed operation in the transaction, after which WiredTiger rolls back instead of committing; or 0.
+    # The error code of a failed operation in the transaction, or 0. After a failure, WiredTiger rolls back instead of committing.
     cdef int failure
-    # Number of transactions, by which a scan detects that its position is no longer valid.
+    # A counter that changes when a transaction begins or ends, by which a scan detects that its position is no longer valid.
     cdef uint64_t generation
 
     cdef void end_session(self) noexcept

@@ -1,4 +1,4 @@
-"""Owners of WiredTiger's handles: Connection, and Session with the cursors opened in it."""
+"""The classes that own WiredTiger's handles: Connection, and Session with its cursors."""
 
 from collections.abc import Callable
 from mmap import mmap
@@ -11,7 +11,7 @@ def log_records_end(data: _Buffer, position: int) -> int:
     """Return the end of the sequence of whole log records that starts at a position of a log file."""
 
 def has_log_record(data: _Buffer, position: int) -> bool:
-    """Return whether a whole log record begins at any unit from a position on; it may be contained in an earlier record."""
+    """Return whether a whole log record begins at or after a position, at any unit. The record may be contained in an earlier record."""
 
 class Connection:
     """An open WiredTiger database."""
@@ -29,18 +29,18 @@ class Connection:
     def log_end(self) -> int:
         """Return the end of the log's last record: the file number in the upper half, the offset in the lower."""
     def describe_idents(self, describe: Callable[[int, int], str]) -> None:
-        """Set the function that returns the name of the collection or index behind an ident, for error messages."""
+        """Set the function that returns the collection or index name of an ident, for error messages."""
     def keep_log_marks(self, marks: _Buffer) -> None:
-        """Record the log's end in this memory, four words of 64 bits."""
+        """Record the log's end in the given memory, which has four words of 64 bits."""
     def retire(self) -> None:
         """Stop all use by sessions, so that close() may run in another thread."""
     def abandon(self) -> None:
-        """Leave the database to the parent process: this process is a forked child, without the threads that serve the database."""
+        """Drop the handle without closing the database. Used in a forked child, which lacks the database's threads."""
     def close(self) -> None:
         """Close the database and its sessions. A second call does nothing."""
 
 class BackupCursor:
-    """An open backup cursor: until it is closed, the listed files keep what they contain of the last checkpoint."""
+    """An open backup cursor. Until it is closed, the last checkpoint is preserved in the listed files."""
 
     files: list[str]
     def __new__(cls, connection: Connection) -> Self: ...
@@ -48,7 +48,7 @@ class BackupCursor:
         """End the backup. A second call does nothing."""
 
 class Session:
-    """A WiredTiger session, its transaction, and its cursors: per table one that overwrites, one that does not, and the scan cursors."""
+    """A WiredTiger session with its transaction and its cursors: one overwriting and one inserting cursor per table, and scan cursors."""
 
     connection: Connection
     in_transaction: bool
@@ -62,14 +62,14 @@ class Session:
     def has_table(self, table: int) -> bool:
         """Return whether the database knows a table, even if its file is missing."""
     def verify_table(self, table: int) -> None:
-        """Read every block of a table's file and check it; no cursor is open."""
+        """Read and check every block of a table's file. No cursor may be open."""
     def salvage_table(self, table: int) -> None:
-        """Rebuild a table's file from its readable blocks; no cursor is open."""
+        """Rebuild a table's file from its readable blocks. No cursor may be open."""
     def drop_table(self, table: int) -> None:
-        """Remove a table, whether or not its file exists; no cursor is open."""
+        """Remove a table, whether or not its file exists. No cursor may be open."""
     def import_table(self, table: int, config: bytes) -> None:
-        """Describe a table's file, which exists, to a database that does not know it."""
+        """Add an existing table file to a database that has no description of the table."""
     def checkpoint(self) -> None:
         """Write a checkpoint, without the GIL."""
     def flush_log(self) -> None:
-        """Wait, without the GIL, until the log is on disk; concurrent callers share one fsync."""
+        """Wait, without the GIL, until the log is on disk. Concurrent callers share one fsync."""

@@ -1,8 +1,8 @@
 # cython: language_level=3
-"""Owners of WiredTiger's handles: Connection, and Session with the cursors opened in it.
+"""The classes that own WiredTiger's handles: Connection, and Session with its cursors.
 
-Each handle belongs to one object, is NULL until it is opened, and is closed once: by `close()` or with its owner. Closing a connection
-closes its sessions, so a Session checks that its connection is usable before it uses its own handle.
+Each handle belongs to one object and is NULL until it is opened. It is closed once, by `close()` or when its owner is deallocated. Closing
+a connection closes its sessions, so a Session checks that its connection is usable before it uses its own handle.
 """
 
 cimport cython
@@ -23,7 +23,7 @@ from secantus_server.storage.tables import NAMES, WITH_IDENTS
 from secantus_server.storage.wiredtiger.explanations import explain
 
 cdef enum:
-    # The unit of the log: all record sizes are multiples of it, and each record begins with a header.
+    # The unit of the log, of which all record sizes are multiples; and the size of the header of each record.
     LOG_UNIT = 128
     LOG_HEADER = 16
 
@@ -31,7 +31,7 @@ cdef bytes URIS = b"".join(b"file:%s.wt\0" % name.encode() for name in NAMES)
 
 
 cdef const char *uri_of(int table) noexcept:
-    """Return the table's URI from the zero-terminated list above."""
+    """Return the table's URI from URIS, a sequence of zero-terminated strings."""
     cdef const char *uri = URIS
     for _ in range(table):
         uri += strlen(uri) + 1
@@ -39,7 +39,7 @@ cdef const char *uri_of(int table) noexcept:
 
 
 cdef int keep_error(WT_EVENT_HANDLER *handler, WT_SESSION *session, int code, const char *text) noexcept nogil:
-    """Keep the text that WiredTiger would print, to complete the message of an unexpected error. Any thread may call it."""
+    """Save the text that WiredTiger would print, for the message of an unexpected error. Any thread may call this."""
     cdef Events *events = <Events *>handler
     strncpy(events.text, text, ERROR_TEXT_SIZE - 1)
     if events.first[0] == 0:
@@ -54,7 +54,7 @@ cdef int keep_error(WT_EVENT_HANDLER *handler, WT_SESSION *session, int code, co
 
 
 cdef int drop_message(WT_EVENT_HANDLER *handler, WT_SESSION *session, const char *text) noexcept nogil:
-    """Drop WiredTiger's progress reports, which are useless to our users."""
+    """Ignore WiredTiger's progress reports, which do not help users."""
     return 0
 
 
@@ -63,10 +63,10 @@ cdef class Connection:
     """An open WiredTiger database.
 
     Arguments:
-        home: its directory; ignored for a store in memory.
+        home: the database's directory; ignored for an in-memory store.
         config: the configuration string for wiredtiger_open.
         in_memory: whether `config` selects an in-memory store.
-        change_limit: the most bytes that one transaction may write; 0 means no limit.
+        change_limit: the maximum number of bytes that one transaction may write; 0 means no limit.
 
     Raises StorageError, or CommandError(14031) if the disk is full.
     """
@@ -93,7 +93,7 @@ cdef class Connection:
         self.usable = True
 
     def _compile_bound(self, bytes bound, bint inclusive):
-        """Compile a setting of WT_CURSOR.bound, because it is used often."""
+        """Compile a configuration string for WT_CURSOR.bound, which is called often."""
         cdef const char *compiled
         cdef bytes text = b"action=set,bound=%s,inclusive=%s" % (bound, b"true" if inclusive else b"false")
         self.fail(self.handle.compile_configuration(self.handle, b"WT_CURSOR.bound", text, &compiled))
@@ -109,7 +109,8 @@ cdef class Connection:
     def statistics(self):
         """Return WiredTiger's database statistics by description ("cache: bytes currently in the cache").
 
-        Statistics are enabled only for this call, because counting would slow down every operation: gauges are correct, counters are 0.
+        Statistics are only enabled during this call, because counting would slow down every operation. Therefore gauges are correct, but
+        counters are 0.
         """
         cdef WT_SESSION *session = NULL
         cdef WT_CURSOR *cursor = NULL
@@ -133,7 +134,10 @@ cdef class Connection:
 
     @property
     def cache_bytes(self):
-        """The bytes in WiredTiger's cache. For an in-memory store this is all its data, including overwritten data not freed yet."""
+        """The number of bytes in WiredTiger's cache.
+
+        For an in-memory store, these are all data, including overwritten data not yet freed.
+        """
         return secantus_cache_bytes(self.handle) if self.usable else 0
 
     def log_end(self):
@@ -144,14 +148,14 @@ cdef class Connection:
         return (<uint64_t>number << 32) | offset
 
     def describe_idents(self, describe):
-        """Set the function that returns the name of the collection or index behind an ident, for error messages."""
+        """Set the function that returns the collection or index name of an ident, for error messages."""
         self.describe = describe
 
     def keep_log_marks(self, unsigned char[::1] marks):
-        """Record the log's end in this memory, four words of 64 bits.
+        """Record the log's end in the given memory, which has four words of 64 bits.
 
-        The first two are both the log's end, recorded now and after each commit that wrote; the last two are both the end of the synced
-        log.
+        The first two words are both the log's end, recorded now and after each commit that wrote. The last two words are both the end of
+        the synced part of the log.
         """
         assert marks.shape[0] >= 32, "the marks are four words"
         self.log_marks = marks
@@ -159,7 +163,7 @@ cdef class Connection:
         self.mark_log()
 
     cdef void mark_log(self) noexcept:
-        """Record the log's end. The GIL excludes other threads; the second word is never ahead of the first."""
+        """Record the log's end in both words. The GIL excludes other threads. The second word is never ahead of the first."""
         cdef uint32_t number = 0
         cdef uint32_t offset = 0
         cdef uint64_t end
@@ -175,7 +179,7 @@ cdef class Connection:
         self.usable = False
 
     def abandon(self):
-        """Leave the database to the parent process: this process is a forked child, without the threads that serve the database."""
+        """Drop the handle without closing the database. Used in a forked child, which lacks the database's threads."""
         self.usable = False
         self.handle = NULL
 
@@ -196,7 +200,7 @@ cdef class Connection:
             self.handle.close(self.handle, NULL)
 
     cdef int fail(self, int code) except -1:
-        """Raise the exception for an error code of WiredTiger; 0 is no error."""
+        """Raise the exception for an error code of WiredTiger. 0 is not an error."""
         if code == 0:
             return 0
         if code == WT_ROLLBACK or code == WT_PREPARE_CONFLICT:
@@ -210,9 +214,9 @@ cdef class Connection:
 
 @cython.no_gc_clear
 cdef class BackupCursor:
-    """An open backup cursor: until it is closed, the listed files keep what they contain of the last checkpoint, and no log file is removed.
+    """An open backup cursor. Until it is closed, the last checkpoint is preserved in the listed files, and no log file is removed.
 
-    `files` lists their names in the directory. WiredTiger allows one backup cursor at a time.
+    `files` lists the names of the files to copy. WiredTiger allows one backup cursor at a time.
     """
 
     cdef Connection connection
@@ -250,8 +254,8 @@ cdef class BackupCursor:
 def log_records_end(const unsigned char[::1] data, size_t position):
     """Return the end of the sequence of whole log records that starts at a position of a log file.
 
-    A record is its length and its checksum (CRC-32C of the record with the checksum set to zero), then its contents, padded to units of 128
-    bytes.
+    A record consists of its length, its checksum (the CRC-32C of the record with the checksum set to zero) and its contents, and is padded
+    to a multiple of 128 bytes.
     """
     cdef size_t size = data.shape[0]
     cdef size_t length
@@ -267,7 +271,7 @@ def log_records_end(const unsigned char[::1] data, size_t position):
 
 
 def has_log_record(const unsigned char[::1] data, size_t position):
-    """Return whether a whole log record begins at any unit from a position on; it may be contained in an earlier record."""
+    """Return whether a whole log record begins at or after a position, at any unit. The record may be contained in an earlier record."""
     cdef size_t size = data.shape[0]
     cdef bint found = False
     if size == 0:
@@ -285,7 +289,7 @@ crc32c = wiredtiger_crc32c_with_seed_func()
 
 
 cdef size_t log_record_length(const uint8_t *data, size_t size, size_t position) noexcept nogil:
-    """Return the length of the whole log record at a position, or 0 if there is none."""
+    """Return the length of the log record at a position, or 0 if no whole record begins there."""
     cdef uint32_t length, checksum
     cdef uint32_t zero = 0
     if position + LOG_HEADER > size:
@@ -301,7 +305,7 @@ cdef size_t log_record_length(const uint8_t *data, size_t size, size_t position)
 
 @cython.no_gc_clear
 cdef class Session:
-    """A WiredTiger session, its transaction, and its cursors: per table one that overwrites, one that does not, and the scan cursors."""
+    """A WiredTiger session with its transaction and its cursors: one overwriting and one inserting cursor per table, and scan cursors."""
 
     def __cinit__(self, Connection connection, *unused):
         self.connection = connection
@@ -328,7 +332,7 @@ cdef class Session:
 
     @cython.final
     cdef void end_session(self) noexcept:
-        """Close the session unless it is closed already, or was closed with its connection."""
+        """Close the session unless it is already closed or was closed with its connection."""
         cdef WT_SESSION *handle = self.handle
         self.handle = NULL
         self.in_transaction = False
@@ -359,7 +363,7 @@ cdef class Session:
         return True
 
     def verify_table(self, int table):
-        """Read every block of a table's file and check it; no cursor is open.
+        """Read and check every block of a table's file. No cursor may be open.
 
         Raises StorageError if a block is damaged.
         """
@@ -370,9 +374,9 @@ cdef class Session:
         self.fail(code)
 
     def salvage_table(self, int table):
-        """Rebuild a table's file from its readable blocks; no cursor is open.
+        """Rebuild a table's file from its readable blocks. No cursor may be open.
 
-        Raises StorageError if nothing can be made of the file.
+        Raises StorageError if the file cannot be salvaged.
         """
         cdef const char *uri = uri_of(table)
         cdef int code
@@ -381,7 +385,7 @@ cdef class Session:
         self.fail(code)
 
     def drop_table(self, int table):
-        """Remove a table, whether or not its file exists; no cursor is open."""
+        """Remove a table, whether or not its file exists. No cursor may be open."""
         cdef const char *uri = uri_of(table)
         cdef int code
         with nogil:
@@ -389,7 +393,7 @@ cdef class Session:
         self.fail(code)
 
     def import_table(self, int table, bytes config):
-        """Describe a table's file, which exists, to a database that does not know it.
+        """Add an existing table file to a database that has no description of the table.
 
         Arguments:
             config: the table's settings.
@@ -404,7 +408,7 @@ cdef class Session:
         self.fail(code)
 
     def flush_log(self):
-        """Wait, without the GIL, until the log is on disk; concurrent callers share one fsync."""
+        """Wait, without the GIL, until the log is on disk. Concurrent callers share one fsync."""
         cdef uint64_t *mark = self.connection.log_mark
         cdef uint64_t end = 0 if mark == NULL else mark[0]
         cdef int code
@@ -416,7 +420,7 @@ cdef class Session:
             mark[3] = end
 
     cdef int fail(self, int code) except -1:
-        """Raise the exception for a code; 0 is no error."""
+        """Raise the exception for an error code. 0 is not an error."""
         cdef const char *reason
         if code == WT_ROLLBACK:
             reason = self.handle.get_rollback_reason(self.handle)
@@ -429,7 +433,7 @@ cdef class Session:
         return 0
 
     cdef int fail_at(self, int code, int table, const uint8_t *key, size_t size) except -1:
-        """Raise the exception for a code; for damaged data, the error names the collection or index of the key."""
+        """Raise the exception for an error code. For damaged data, the exception names the collection or index of the key."""
         cdef Events *events = &self.connection.events
         if code == 0:
             return 0
@@ -441,7 +445,7 @@ cdef class Session:
         return self.fail(code)
 
     cdef WT_CURSOR *open_handle(self, int table, const char *config) except NULL:
-        """Open a cursor, which is closed with the session."""
+        """Open a cursor. It is closed with the session."""
         cdef WT_CURSOR *handle = NULL
         if self.handle == NULL or not self.connection.usable:
             raise StorageError("The storage engine is closed.", 91)
@@ -449,19 +453,19 @@ cdef class Session:
         return handle
 
     cdef WT_CURSOR *writer(self, int table) except NULL:
-        """Return the cursor for point reads and for writes whether or not the key exists."""
+        """Return the table's cursor for point reads, and for writes that do not depend on whether the key exists."""
         if self.writers[table] == NULL:
             self.writers[table] = self.open_handle(table, b"overwrite=true")
         return self.writers[table]
 
     cdef WT_CURSOR *inserter(self, int table) except NULL:
-        """Return the cursor whose inserts fail if the key exists."""
+        """Return the table's cursor whose inserts fail if the key exists."""
         if self.inserters[table] == NULL:
             self.inserters[table] = self.open_handle(table, b"overwrite=false")
         return self.inserters[table]
 
     cdef WT_CURSOR *borrow(self, int table) except NULL:
-        """Lend a scan cursor to the caller, to be returned with give_back()."""
+        """Return a scan cursor for the caller's use. Give it back with give_back()."""
         cdef Handles *spare = &self.spare[table]
         if spare.count == 0:
             return self.open_handle(table, b"overwrite=true")
@@ -469,9 +473,10 @@ cdef class Session:
         return spare.items[spare.count]
 
     cdef void give_back(self, int table, WT_CURSOR *handle) noexcept:
-        """Keep a scan cursor for the next scan.
+        """Return a scan cursor to the pool for the next scan.
 
-        Any thread may call this (such as the garbage collector's), so it does not use the session: the next user resets the cursor.
+        Any thread may call this, for example during garbage collection. Therefore it does not use
+        the session; the next user resets the cursor.
         """
         cdef Handles *spare = &self.spare[table]
         cdef WT_CURSOR **items
@@ -487,10 +492,10 @@ cdef class Session:
         spare.count += 1
 
     cdef void let_go(self) noexcept:
-        """Reset the writers' positions.
+        """Reset the positions of the writers, so that they pin no pages.
 
-        A rollback does that itself, a commit does not. A page on which an idle session is positioned cannot be split: each writer to the
-        page, once it is large, would wait some milliseconds for that without success.
+        A rollback resets them, but a commit does not. A page cannot be split while an idle session is positioned on it. Once the page is
+        large, each writer to it would wait some milliseconds without a split.
         """
         cdef int table
         for table in range(TABLE_COUNT):
@@ -510,12 +515,12 @@ cdef class Session:
         return 0
 
     cdef int finish(self, bint keep, bint is_long) except -1:
-        """End the transaction; if a commit fails, WiredTiger has rolled it back.
+        """Commit the transaction if `keep`, else roll it back. If a commit fails, WiredTiger has rolled the transaction back.
 
         A transaction with a failed operation cannot be committed. It is rolled back, and the operation's error is raised again.
 
         Arguments:
-            is_long: release the GIL, because this takes a while.
+            is_long: whether to release the GIL, because the end of the transaction takes a while.
         """
         cdef int code
         cdef int failure = self.failure if keep else 0
@@ -536,10 +541,10 @@ cdef class Session:
         else:
             code = self.end_transaction(keep)
         if code == 0 and keep and self.connection.events.stopped:
-            # If another thread has met a full disk, a commit may succeed although its log record was not written.
+            # If another thread has encountered a full disk, a commit may succeed although its log record was not written.
             code = WT_PANIC
         return self.fail(code or failure)
 
     cdef int end_transaction(self, bint keep) noexcept nogil:
-        """Commit or roll back; return WiredTiger's code."""
+        """Commit or roll back, and return WiredTiger's code."""
         return self.handle.commit_transaction(self.handle, NULL) if keep else self.handle.rollback_transaction(self.handle, NULL)

@@ -1,4 +1,4 @@
-# The part of wiredtiger.h that the binding uses.
+# Declarations of the part of wiredtiger.h that the binding uses.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 

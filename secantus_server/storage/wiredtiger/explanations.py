@@ -1,4 +1,4 @@
-"""The exceptions for WiredTiger's error codes, each with a sentence for the user."""
+"""Translates WiredTiger's error codes to exceptions with a sentence for the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PANIC: Final = -31804
 _RUN_RECOVERY: Final = -31806
 _CACHE_FULL: Final = -31807
 _TRY_SALVAGE: Final = -31809
-# The files that a message of WiredTiger may name, the prefix of its messages, and its wording for an unreadable version.
+# Patterns for WiredTiger's messages: the file that a message names, the prefix of messages, and the wording for an unreadable version.
 _FILE: Final = re.compile(r"WiredTiger(?:HS)?\.wt|WiredTiger\.turtle|WiredTigerLog\.\d+|(?:" + "|".join(NAMES) + r")\.wt")
 _PREFIX: Final = re.compile(r"^\[.*?\[ERROR\]: (?:__\w+, \d+: )?")
 _VERSION: Final = re.compile(
@@ -23,7 +23,7 @@ _VERSION: Final = re.compile(
 )
 _MISSING: Final = (errno.ENOENT, errno.ENOTDIR)
 _FAILED_IO, _NO_MEMORY = REFUSED
-#: What the operating system can refuse without damage to a file: the code and the wording of the error, and what to do.
+#: By error number, for failures that do not damage files: the code, the reason for the message, and the advice.
 _REFUSALS: Final = {
     errno.EIO: (_FAILED_IO, "an input/output error", "check the disk"),
     errno.ENOMEM: (_NO_MEMORY, "a lack of memory", "free some memory"),
@@ -36,7 +36,8 @@ def explain(code: int, cause: int, first: str, detail: str, name: str) -> Comman
     """Return the exception for an error code, with a one-sentence message.
 
     Arguments:
-        cause: what the operating system last refused, the reason why WiredTiger has stopped.
+        code: WiredTiger's error code or the operating system's error number.
+        cause: the operating system's error number because of which WiredTiger has stopped, or 0.
         first: WiredTiger's first message since the last error.
         detail: WiredTiger's last message.
         name: WiredTiger's name of the code.
@@ -58,7 +59,7 @@ def explain(code: int, cause: int, first: str, detail: str, name: str) -> Comman
 
 
 def _refusal(reason: int, *, fatal: bool) -> StorageError | None:
-    """Return the exception for what the operating system has refused; None if it has not."""
+    """Return the exception for an error of the operating system, or None for any other error."""
     if reason in DISK_FULL:
         return StorageError("The disk is full and the storage engine has stopped: make room and restart the server.", 14031, fatal=True)
     if reason not in _REFUSALS:
@@ -70,7 +71,7 @@ def _refusal(reason: int, *, fatal: bool) -> StorageError | None:
 
 
 def _fault(code: int, first: str, detail: str, name: str, *, fatal: bool) -> StorageError:
-    """Return the exception for what is wrong with the files, or for an error of which nothing is known."""
+    """Return the exception for a fault of the files, or for an unknown error."""
     if _VERSION.search(first) is not None:
         return StorageError(
             "The storage directory was written by another version of the storage engine: use the version of Secantus that wrote it.",

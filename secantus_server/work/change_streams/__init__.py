@@ -1,1 +1,1 @@
-"""Change streams: cursors that return oplog entries as events and wait for new ones."""
+"""Change streams, which are cursors that return oplog entries as events and wait for new entries."""

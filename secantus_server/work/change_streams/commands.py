@@ -16,9 +16,9 @@ class CommandEvent(NamedTuple):
         kind: the operation type.
         db: the database.
         collection: the collection; None for the whole database.
-        details: the event's fields that are specific to its kind.
+        details: the fields that are specific to this kind of event.
         to: the new database and collection of a rename.
-        expanded: whether streams show the event only with `showExpandedEvents`.
+        expanded: whether only streams with `showExpandedEvents` show the event.
     """
 
     kind: str
@@ -34,7 +34,7 @@ def command_event(db: str, o: dict[str, Any], o2: dict[str, Any] | None) -> Comm
 
     Arguments:
         db: the database of the entry's namespace.
-        o: the command, decoded.
+        o: the decoded command.
         o2: the entry's `o2` document, or None.
     """
     name = next(iter(o))

@@ -24,7 +24,7 @@ class ChangeStreamCursor(Cursor):
     Arguments:
         reader: returns the events.
         pipeline: the user's stages after `$changeStream`, which process each event independently.
-        watch: is notified of commits that may concern the stream.
+        watch: the signal that is notified of commits that may concern the stream.
     """
 
     is_change_stream = True
@@ -46,7 +46,7 @@ class ChangeStreamCursor(Cursor):
         self._left_over: tuple[bytes, Token, str] | None = None
         # The remaining fragments of a large event.
         self._split: deque[tuple[bytes, Token]] = deque()
-        # The resume token; None means the reader's high-water mark, which is computed for a reply.
+        # The resume token. None means the reader's high-water mark, which is only computed when a reply needs it.
         self._resume_token: str | None = reader.token_text or reader.high_water_mark
 
     def reply_fields(self) -> dict[str, Any]:
@@ -84,7 +84,10 @@ class ChangeStreamCursor(Cursor):
         return batch
 
     def _advance_token(self) -> None:
-        """Set the token to the last event if it is the newest operation, as MongoDB does, and else to the reader's high-water mark."""
+        """Set the resume token at the end of the oplog, as in MongoDB.
+
+        It is the token of the last event if no later operation was read, and otherwise the reader's high-water mark.
+        """
         if not self._reader.stands_at(self._resume_token):
             self._resume_token = None
 
@@ -94,7 +97,7 @@ class ChangeStreamCursor(Cursor):
         Each batch runs the stages from the beginning, because a generator that has reached the end of the oplog cannot continue.
 
         Raises:
-            CommandError: 280 if the pipeline has changed an event's `_id`, 10334 if an event is larger than the size limit.
+            CommandError: 280 if the pipeline has changed the `_id` of an event, 10334 if an event exceeds the size limit.
         """
         if self._left_over is not None:
             left, self._left_over = self._left_over, None

@@ -1,4 +1,4 @@
-"""Turns oplog entries into change events.
+"""Converts oplog entries to change events.
 
 https://www.mongodb.com/docs/manual/reference/change-events/
 """
@@ -18,9 +18,9 @@ from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
 from secantus_server.work.change_streams.commands import CommandEvent, command_event
 from secantus_server.work.change_streams.scope import StreamScope
 
-# Reads the current version of a document by its collection's UUID and its document key; None if it no longer exists.
+# Reads the current version of a document, given its database, collection, collection UUID and document key. Returns None if it was deleted.
 Lookup = Callable[[str, str, Any, bytes], bytes | None]
-# Returns the document before a change, or None if it was not recorded or has expired.
+# Returns the recorded document before a change, or None if it was not recorded or has expired.
 PreImage = Callable[[Operation], bytes | None]
 
 
@@ -30,7 +30,7 @@ class Event(NamedTuple):
     Arguments:
         token: the event's resume token.
         text: the token as hexadecimal digits.
-        document: encodes the event as BSON bytes; the call reads the document images that the event contains.
+        document: a function that returns the event as BSON bytes. The call reads the document images that the event contains.
     """
 
     token: Token
@@ -39,13 +39,13 @@ class Event(NamedTuple):
 
 
 class EventMaker:
-    """The conversion of oplog operations into the events of one stream.
+    """Converts oplog operations to the events of one stream.
 
     Arguments:
         scope: the collection, database or cluster that the stream watches.
         options: the options of `$changeStream`.
-        lookup: reads current documents.
-        pre_image: reads the recorded documents before a change.
+        lookup: reads the current version of a document.
+        pre_image: reads the recorded document before a change.
     """
 
     def __init__(self, scope: StreamScope, options: ChangeStreamOptions, lookup: Lookup, pre_image: PreImage) -> None:
@@ -55,7 +55,7 @@ class EventMaker:
         self._pre_image = pre_image
 
     def events(self, operation: Operation) -> Iterator[Event]:
-        """Return the events of an operation: none, one, or an event followed by `invalidate`."""
+        """Yield the events of an operation: no event, one event, or an event followed by `invalidate`."""
         fields = operation.fields
         kind, (db, _, name) = fields["op"], fields["ns"].partition(".")
         if kind == "c":
@@ -88,7 +88,7 @@ class EventMaker:
         return Event(token, text, document)
 
     def _head(self, operation: Operation, text: str, kind: str, *, of_view: bool = False) -> dict[str, Any]:
-        """Return the first fields of an event, which all events have."""
+        """Return the first fields of an event, which are common to all events."""
         event: dict[str, Any] = {
             "_id": {"_data": text},
             "operationType": kind,
@@ -138,7 +138,7 @@ class EventMaker:
         change = command_event(db, decode(operation.fields["o"].data), None if second is None else decode(second.data))
         if change is None:
             return
-        # Only a view is dropped without a UUID.
+        # Only the drop of a view is logged without a UUID.
         of_view = change.kind == "drop" and "ui" not in operation.fields
         if ((change.expanded or of_view) and not self._options.expanded) or not self._concerns(change):
             return

@@ -1,4 +1,4 @@
-"""explain for a change stream: the scan of the oplog, the steps that convert entries into events, and the user's stages.
+"""explain for a change stream, which shows the scan of the oplog, the steps that convert entries to events, and the user's stages.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """
@@ -27,15 +27,15 @@ from secantus_server.work.oplog_collection import OplogSource
 def explain_change_stream(
     request: Request, name: str | None, pipeline: Pipeline, ctx: ParseContext, runner: Runner
 ) -> tuple[dict[str, Any], list[dict[str, Any]], ChangeStreamReader]:
-    """Return the explain output for the oplog scan and the steps of `$changeStream`, and the reader of the stream's events.
+    """Return the explain output for a stream's oplog scan and for the steps of `$changeStream`, and the reader of the stream's events.
 
     Arguments:
         name: the collection, or None.
         pipeline: the parsed pipeline.
-        ctx: its parse context.
+        ctx: the pipeline's parse context.
 
     Raises:
-        CommandError: as `open_change_stream`.
+        CommandError: the errors of `open_change_stream`.
     """
     stage = pipeline.stages[0]
     assert isinstance(stage, ChangeStream)
@@ -67,7 +67,7 @@ def _oplog_filter(watched: StreamScope, start: Start) -> dict[str, Any]:
 
 
 def _steps(options: ChangeStreamOptions, start: Start) -> list[dict[str, Any]]:
-    """Return the steps that convert entries into events, under MongoDB's internal stage names."""
+    """Return the steps that convert entries to events, under MongoDB's internal stage names."""
     steps: list[dict[str, Any]] = [
         {"stage": "internalUnwindTransaction"},
         {"stage": "internalTransform"},

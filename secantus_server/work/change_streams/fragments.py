@@ -12,12 +12,12 @@ from secantus_server.bson.sizes import MAX_RESULT_BYTES, too_large
 from secantus_server.oplog._read import fields_of
 from secantus_server.oplog.resume_tokens import Token, fragment_identity
 
-# The bytes of the fields that are added to each fragment: `_id` with the token, and `splitEvent`.
+# Bytes reserved for the fields that are added to each fragment, which are `_id` with the token and `splitEvent`.
 _HEAD_BYTES = 512
 
 
 def fragments_of(event: bytes, token: Token) -> list[tuple[bytes, Token]]:
-    """Return the fragments of an event with their resume tokens. Top-level fields are not split, and small ones come first.
+    """Return the fragments of an event with their resume tokens. Top-level fields are not split; small fields come first.
 
     Raises:
         CommandError: 10334 BSONObjectTooLarge if a single field is too large.

@@ -23,7 +23,7 @@ def is_change_stream(pipeline: Pipeline) -> bool:
 
 
 def open_change_stream(request: Request, name: str | None, pipeline: Pipeline, scope: ReadScope, batch_size: int | None) -> Reply:
-    """Open a change stream and return its first batch, which is empty unless the stream resumes.
+    """Open a change stream and return the reply with its first batch, which is empty unless the stream resumes.
 
     Arguments:
         name: the collection, or None.
@@ -32,7 +32,7 @@ def open_change_stream(request: Request, name: str | None, pipeline: Pipeline, s
         batch_size: the size of the first batch; None means MongoDB's default.
 
     Raises:
-        CommandError: as `start_of`; 72 for a read concern other than "majority".
+        CommandError: the errors of `start_of`; 72 for a read concern other than "majority".
     """
     stage = pipeline.stages[0]
     assert isinstance(stage, ChangeStream)

@@ -1,4 +1,4 @@
-"""The scope of a change stream: a collection, a database, or the cluster.
+"""The scope of a change stream, which is a collection, a database, or the cluster.
 
 https://www.mongodb.com/docs/manual/changeStreams/#watch-a-collection--database--or-deployment
 """
@@ -14,7 +14,7 @@ _INTERNAL = frozenset(["admin", "config", "local"])
 
 
 class StreamScope(NamedTuple):
-    """What a change stream watches.
+    """The collection, database or cluster that a change stream watches.
 
     Arguments:
         db: the database; None means the cluster.
@@ -45,7 +45,7 @@ class StreamScope(NamedTuple):
         return collection is None or not collection.startswith("system.")
 
     def invalidated_by(self, kind: str) -> bool:
-        """Return whether an event of the stream invalidates it."""
+        """Return whether an event of this kind invalidates the stream."""
         if self.collection is not None:
             return kind in ("drop", "rename")
         return self.db is not None and kind == "dropDatabase"

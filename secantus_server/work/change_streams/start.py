@@ -1,4 +1,4 @@
-"""The start of a change stream: the current time, a given time, or a resume token.
+"""The start of a change stream, which is the current time, a given time, or a resume token.
 
 https://www.mongodb.com/docs/manual/changeStreams/#resume-a-change-stream
 """
@@ -32,7 +32,7 @@ def start_of(options: ChangeStreamOptions, oplog: Oplog, unit: RecoveryUnit) -> 
     """Return the start of a change stream.
 
     Arguments:
-        unit: reads the oplog; its transaction has begun.
+        unit: a recovery unit with an open transaction, for reading the oplog.
 
     Raises:
         CommandError: 260 for `resumeAfter` an invalidate event, 286 ChangeStreamHistoryLost, 50811 for a malformed token.
@@ -49,7 +49,7 @@ def start_of(options: ChangeStreamOptions, oplog: Oplog, unit: RecoveryUnit) -> 
 
 
 def _check_history(oplog: Oplog, unit: RecoveryUnit, stamp: int, *, is_event: bool) -> None:
-    """Raise unless the oplog still contains all entries since a time.
+    """Raise an error unless the oplog still contains all entries since a time.
 
     Raises:
         CommandError: 286 ChangeStreamHistoryLost.

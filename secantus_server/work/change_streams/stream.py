@@ -1,4 +1,4 @@
-"""The reader of a change stream: its position in the oplog and the events that follow."""
+"""The reader of a change stream, which reads the events after its position in the oplog."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from secantus_server.work.change_streams.start import Start
 
 
 class ChangeStreamReader:
-    """The events of a change stream, read in a sequence of transactions.
+    """Reads the events of a change stream in a sequence of transactions.
 
-    `token` is the token of the last event, or None before the first one. `ended` is True if the last event invalidated the stream. `at_end`
-    is True if the last transaction has read up to the end of the oplog.
+    `token` is the token of the last event, or None before the first event. `ended` tells whether the last event invalidated the stream.
+    `at_end` tells whether the last transaction has read up to the end of the oplog.
 
     Arguments:
         services: the server.
@@ -54,15 +54,15 @@ class ChangeStreamReader:
 
     @property
     def high_water_mark(self) -> str:
-        """The high-water mark of the stream's position: all earlier events were returned."""
+        """The high-water mark of the stream's position. All earlier events were returned."""
         return high_water_mark(self._rows.position + 1)
 
     def stands_at(self, text: str | None) -> bool:
-        """Return whether a token belongs to the last event and no later oplog entry was read."""
+        """Return whether a token identifies the last event and no later oplog entry was read."""
         return self.token is not None and text == self.token_text and self._rows.position <= self.token.stamp
 
     def pass_over(self, newest: int) -> None:
-        """Advance the position to a time; no operation up to it concerns the stream."""
+        """Advance the position to a time up to which no operation concerns the stream."""
         self._rows.position = max(self._rows.position, newest)
 
     def is_undone(self, token: Token) -> bool:
@@ -70,11 +70,11 @@ class ChangeStreamReader:
         return self._services.oplog.is_undone(token.stamp)
 
     def events(self) -> Iterator[bytes]:
-        """Return an iterator over the events that the current transaction sees, as BSON bytes.
+        """Yield the events that the current transaction sees, as BSON bytes.
 
         Raises:
             CommandError: 280 if the event of the resume token is not found, 286 if entries were removed before they were read, 47 if a
-                required image of a document is missing; the error of an interruption.
+                required document image is missing; the interruption's error if the operation is interrupted.
         """
         self.at_end = False
         if self._rows.position < self._services.oplog.trimmed_to:
@@ -106,7 +106,7 @@ class ChangeStreamReader:
         return True
 
     def _skips(self, event: Event) -> bool:
-        """Return whether an event precedes the resume position."""
+        """Return whether to skip an event because it is not after the resume position."""
         if self._resume is None:
             return False
         if self._resume.means(event.token):
@@ -120,12 +120,14 @@ class ChangeStreamReader:
         raise self._not_found(f"an event at {timestamp_of(event.token.stamp)}")
 
     def take_skipped_fragments(self) -> int:
-        """Return how many fragments of the last event precede the resume position; 0 for all later events."""
+        """Return how many fragments of the last event precede the resume position, and reset the number to 0 for later events."""
         skipped, self._skipped_fragments = self._skipped_fragments, 0
         return skipped
 
     def _check_past(self) -> None:
-        """Raise at the end of the oplog if the resume token is later. An earlier one that is not found is an error at the next event.
+        """Raise an error if the resume token is later than the end of the oplog.
+
+        An earlier token that is not found fails at the next event.
 
         Raises:
             CommandError: 280 ChangeStreamFatalError.
@@ -138,7 +140,7 @@ class ChangeStreamReader:
         return fatal(f'cannot resume stream; the resume token was not found. {{_data: "{text}"}} precedes {at}')
 
     def _drop_undone(self) -> None:
-        """Discard operations that were read but then undone by a restore."""
+        """Discard operations that were read but have been undone by a restore since."""
         oplog = self._services.oplog
         if self._restores != oplog.restores:
             self._restores = oplog.restores
@@ -150,7 +152,7 @@ class ChangeStreamReader:
         return self._reading.catalog or self._services.catalog.view
 
     def _lookup(self, db: str, name: str, uuid: object, key: bytes) -> bytes | None:
-        """Return the current document with a key; None if the document or its collection no longer exists."""
+        """Return the current version of a document, or None if the document or its collection no longer exists."""
         collection = self._catalog.find(db, name)
         if collection is None or collection.is_view or (uuid is not None and collection.uuid != uuid):
             return None
@@ -166,5 +168,5 @@ class ChangeStreamReader:
 
 
 def fatal(message: str) -> CommandError:
-    """Return the error of a stream that cannot continue and must not be resumed."""
+    """Return the error for a stream that cannot continue and must not be resumed."""
     return CommandError(280, message, labels=("NonResumableChangeStreamError",))

@@ -1,1 +1,1 @@
-"""Search indexes and their queries. An index stores no entries; a search reads the documents of its transaction and never lags."""
+"""Search indexes and their queries. An index stores no entries. A search reads the documents in its transaction, so it never lags."""

@@ -69,7 +69,7 @@ def parse_vectors(definition: dict[str, Any]) -> VectorDefinition:
     """Parse the definition of a vectorSearch index.
 
     Raises:
-        CommandError: 8, 238 as `check_definition`.
+        CommandError: 8 or 238, see `check_definition`.
     """
     fields = definition.get("fields")
     if type(fields) is not list or not fields:

@@ -1,4 +1,4 @@
-"""The `$listSearchIndexes` documents of a collection's search indexes.
+"""The documents with which `$listSearchIndexes` describes a collection's search indexes.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/listSearchIndexes/
 """
@@ -33,7 +33,7 @@ def place_of(indexes: list[dict[str, Any]], wanted: dict[str, Any], namespace: s
 
     Arguments:
         wanted: the `id` or the `name` of the index.
-        namespace: for the error message.
+        namespace: the collection's namespace, for the error message.
 
     Raises:
         CommandError: 27 IndexNotFound.

@@ -23,15 +23,17 @@ _KEPT_AS = "contents"
 
 
 def found_texts(collection: Collection | None, query: SearchQuery, scope: ReadScope, *, may_keep: bool) -> list[tuple[bytes, float]]:
-    """Return the keys of the documents that a search finds, with their scores, best first. Equal scores keep natural order.
+    """Return the keys of the documents that a search finds, with their scores, best first.
+
+    Documents with equal scores are in natural order.
 
     As in MongoDB, the result is empty if the collection or the index does not exist.
 
     Arguments:
         collection: the collection, or None.
         query: the arguments of the search.
-        scope: the search reads in its transaction.
-        may_keep: whether the contents may be cached for other transactions, because this transaction has no writes of its own.
+        scope: the scope in whose transaction the search reads.
+        may_keep: whether the contents may be cached for other transactions, because this transaction has no uncommitted writes.
 
     Raises:
         CommandError: 8 for a query that is malformed or does not fit the index, 238 for a view or an unsupported option.
@@ -53,7 +55,7 @@ def found_texts(collection: Collection | None, query: SearchQuery, scope: ReadSc
 
 
 def read_texts(found: list[tuple[bytes, float]], scope: ReadScope) -> Iterator[tuple[bytes, float]]:
-    """Yield the documents that a search has found, with their scores. All are read in one transaction."""
+    """Return an iterator over the documents that a search has found, with their scores. All documents are read immediately."""
     documents = []
     for key, score in found:
         document = scope.unit.get(RECORDS, key)

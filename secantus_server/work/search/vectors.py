@@ -1,4 +1,4 @@
-"""The exact search for the nearest vectors, for `$vectorSearch`.
+"""The exact search for nearest vectors, for `$vectorSearch`.
 
 The vectors of a collection are packed by the first search and cached until the collection changes (`SearchContents`).
 """
@@ -30,8 +30,8 @@ def nearest(collection: Collection | None, query: VectorQuery, scope: ReadScope,
     Arguments:
         collection: the collection, or None.
         query: the arguments of the search.
-        scope: the search reads in its transaction.
-        may_keep: whether packed vectors may be cached for other transactions, because this transaction has no writes of its own.
+        scope: the scope in whose transaction the search reads.
+        may_keep: whether packed vectors may be cached for other transactions, because this transaction has no uncommitted writes.
 
     Raises:
         CommandError: 8 for a query that does not fit the index, 238 for a view.
@@ -51,7 +51,7 @@ def nearest(collection: Collection | None, query: VectorQuery, scope: ReadScope,
 
 
 def _field(definition: VectorDefinition, query: VectorQuery) -> VectorField:
-    """Check that the query fits the index; return the field to search.
+    """Check that the query fits the index, and return the field to search.
 
     Raises:
         CommandError: 8.

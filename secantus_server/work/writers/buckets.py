@@ -1,9 +1,9 @@
-"""The writer of a time-series collection: measurements are stored in buckets.
+"""The writer of a time-series collection, which stores measurements in buckets.
 
-A measurement is added to the latest bucket of its series that begins before the measurement, spans its time and has room. Without such a
-bucket, a new one is created. Each bucket with room has a row among the index entries, under the ident of the buckets' collection: series,
-start, RecordId. The rows are only hints. A bucket is read again before it is extended, so a row may be outdated if the bucket was changed
-or removed otherwise.
+A measurement is added to the latest bucket of its series that begins before the measurement, spans its time and has free space. If no such
+bucket exists, a new bucket is created. Each bucket with free space has a row in the table of index entries, whose key consists of the ident
+of the buckets' collection, the series, the start and the RecordId. The rows are only hints: a row may be outdated if the bucket was changed
+or removed in other ways. Therefore a bucket is read again before it is extended.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-bucketing/
 """
@@ -33,7 +33,7 @@ from secantus_server.storage import INDEX_ENTRIES, pack_ident
 from secantus_server.work.writers.located_fields import located_fields
 from secantus_server.work.writers.plain import PlainWriter
 
-# The start of a bucket, with the sign bit flipped so that the bytes sort like numbers, and the bucket's RecordId.
+# The end of a row's key: the start of a bucket, with the sign bit flipped so that the bytes sort like numbers, and the bucket's RecordId.
 _PLACE: Final = struct.Struct(">Qq")
 _SIGN: Final = 1 << 63
 _SERIES_BYTES: Final = 16
@@ -45,14 +45,14 @@ Measurements = list[tuple[int, bytes]]
 
 
 class _Stored(NamedTuple):
-    """A stored bucket: its RecordId and its document."""
+    """The RecordId and the document of a stored bucket."""
 
     record_id: int
     document: bytes
 
 
 class BucketWriter(PlainWriter):
-    """A `Writer` whose inserts take measurements, and whose updates and deletes take buckets.
+    """A `Writer` that inserts measurements, but updates and deletes whole buckets.
 
     Arguments:
         collection: the collection of the buckets.
@@ -60,7 +60,7 @@ class BucketWriter(PlainWriter):
 
     __slots__ = ("_bucketing", "_located", "_measured", "_reader", "_time_field", "_unpacker")
 
-    # The measurements of a command are sorted by time before they are put into buckets.
+    # Large, because the measurements of one run are sorted by time before they are put into buckets.
     run_length = 1000
 
     def __init__(
@@ -93,7 +93,7 @@ class BucketWriter(PlainWriter):
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """See `Writer.insert_run`. The measurements before the one that fails are stored."""
+        """See `Writer.insert_run`. The measurements before the failing one are stored."""
         series: dict[bytes, Measurements] = {}
         refused = self._first_refused(documents, start, stop) if self._measured or self._located else None
         stop = stop if refused is None else refused[0]
@@ -106,9 +106,9 @@ class BucketWriter(PlainWriter):
         return reached, error
 
     def _first_refused(self, documents: list[bytes], start: int, stop: int) -> tuple[int, CommandError] | None:
-        """Return the index of the first measurement that an index cannot hold, and its error; None if all can be stored.
+        """Return the position and the error of the first measurement that an index cannot hold, or None if all can be stored.
 
-        An indexed field cannot be an array, because bounds cannot describe its items; that of a 2dsphere index must be a geometry.
+        An indexed field cannot be an array, because bounds cannot describe the items. A field of a 2dsphere index must be a geometry.
         """
         for position in range(start, stop):
             measurement = decode(documents[position])
@@ -126,7 +126,7 @@ class BucketWriter(PlainWriter):
         self._forget(document, record_id)
 
     def replace_measurements(self, old: bytes, record_id: int, kept: list[bytes]) -> None:
-        """Replace a bucket's measurements by some of them; remove the bucket if none are left."""
+        """Keep only some of a bucket's measurements; remove the bucket if no measurement is kept."""
         if not kept:
             self.delete(old, record_id)
             return
@@ -155,7 +155,7 @@ class BucketWriter(PlainWriter):
             position = reached
 
     def _open_bucket(self, meta: bytes, time_ms: int) -> tuple[Bucket, _Stored | None]:
-        """Return the bucket for the next measurement of a series, and its stored version, if any."""
+        """Return the bucket for a measurement of a series, and its stored version or None for a new bucket."""
         first, last = time_ms - self._bucketing.span_ms + 1, time_ms + 1
         prefix = self._series(meta)
         rows = self.unit.scan(INDEX_ENTRIES, prefix + _place(first, 0), prefix + _place(last, 0), True)
@@ -178,7 +178,7 @@ class BucketWriter(PlainWriter):
         return Bucket(self._reader, seconds.to_bytes(4, "big") + identity.binary[4:], meta, start)
 
     def _save(self, bucket: Bucket, stored: _Stored | None) -> None:
-        """Write a new or changed bucket; write or remove its row depending on whether it has room."""
+        """Write a new or changed bucket. Write or remove its row in the table of index entries, depending on whether it has free space."""
         document = bucket.document()
         if stored is None:
             record_id = next(self.collection.record_ids(self._newest_record_id))
@@ -199,7 +199,7 @@ class BucketWriter(PlainWriter):
             self.unit.remove(INDEX_ENTRIES, self._row(document, record_id))
 
     def _row(self, document: bytes, record_id: int) -> bytes:
-        """Return the key of the row that lists a bucket as one with room."""
+        """Return the key of the row that lists a bucket with free space."""
         start = bucket_start(document, self._time_field)
         assert start is not None, "a bucket has a start"
         return self._series(bucket_meta(document)) + _place(start, record_id)
@@ -209,7 +209,7 @@ class BucketWriter(PlainWriter):
 
 
 def measured_paths(indexes: list[Index]) -> list[list[str]]:
-    """Return the paths of measured fields, and optionally of the time, that indexes on buckets contain."""
+    """Return the paths of the measured fields, and possibly of the time, that indexes on buckets contain."""
     return [path.split(".")[2:] for index in indexes for path, _ in index.parts if path.startswith(_BOUND)]
 
 
@@ -229,7 +229,7 @@ def _array_error() -> CommandError:
 
 
 def has_array(measurement: dict[str, Any], path: list[str]) -> bool:
-    """Return whether a document has an array at a path or at a prefix of it."""
+    """Return whether a document has an array at a path or at a prefix of the path."""
     value: Any = measurement
     for name in path:
         if type(value) is not dict or name not in value:

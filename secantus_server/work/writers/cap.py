@@ -1,8 +1,8 @@
-"""The size of a capped collection while one transaction writes to it.
+"""The size of a capped collection, for a transaction that writes to the collection.
 
-The size is stored in a row among the index entries, under the collection's own ident, which no index uses. Every transaction that writes to
-the collection writes this row first. Overlapping transactions therefore conflict and run one after the other. The collection never exceeds
-its cap, and documents become visible in RecordId order.
+The size is stored in a row in the table of index entries, under the collection's own ident, which no index uses. Every transaction that
+writes to the collection first writes this row. Overlapping transactions therefore conflict and run one after the other. So the collection
+never exceeds its cap, and documents become visible in RecordId order.
 
 https://www.mongodb.com/docs/manual/core/capped-collections/
 """
@@ -26,10 +26,10 @@ class Cap:
 
     Arguments:
         collection: the capped collection.
-        unit: a recovery unit whose transaction has begun.
+        unit: a recovery unit with an open transaction.
 
     Raises:
-        WriteConflict: if another transaction is writing to the collection.
+        WriteConflict: another transaction is writing to the collection.
     """
 
     def __init__(self, collection: Collection, unit: RecoveryUnit) -> None:
@@ -40,7 +40,7 @@ class Cap:
         row = unit.get(INDEX_ENTRIES, self._key)
         self._count: int
         self._bytes: int
-        # A store written by an earlier version does not have the row.
+        # The row is missing in a store that was written by an earlier version.
         self._count, self._bytes = _measure(collection, unit) if row is None else _SIZE.unpack(row)
         self.save()
 
@@ -50,7 +50,7 @@ class Cap:
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether the oldest document must be removed; the newest is always kept."""
+        """Whether the oldest document must be removed. The newest document is always kept."""
         too_many = 0 < self._most_documents < self._count
         return self._count > 1 and (too_many or 0 < self._most_bytes < self._bytes)
 

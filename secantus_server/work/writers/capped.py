@@ -1,4 +1,4 @@
-"""The writer of a capped collection, which removes the oldest documents to make room for new ones.
+"""The writer of a capped collection, which removes the oldest documents when the collection exceeds its cap.
 
 https://www.mongodb.com/docs/manual/core/capped-collections/
 """
@@ -59,7 +59,7 @@ class CappedWriter(PlainWriter):
         self._cap.removed(document)
 
     def before_commit(self) -> None:
-        """See `StagedWrites.before_commit`; also write the collection's size."""
+        """See `StagedWrites.before_commit`. Also write the collection's size."""
         super().before_commit()
         self._cap.save()
 

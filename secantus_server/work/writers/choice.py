@@ -13,7 +13,7 @@ from secantus_server.work.writers.clustered import ClusteredWriter
 from secantus_server.work.writers.plain import PlainWriter
 from secantus_server.work.writers.writer import Writer
 
-#: The option of a collection that collMod has prepared for the validation level "constraint".
+#: The option that marks a collection which collMod has prepared for the validation level "constraint".
 PREPARED = "prepareConstraintValidationLevel"
 
 
@@ -23,9 +23,11 @@ def open_writer(
     """Return a writer of a collection's documents. Its writes are staged for the transaction's commit.
 
     Arguments:
-        collection: the collection in the transaction's catalog; for a time-series collection, its own row, which is a view.
-        bypass_validation: skip the collection's validator.
-        replicated: whether to write oplog entries. Writes of users never have entries, because the oplog would contain credentials.
+        collection: the collection in the transaction's catalog. For a time-series collection,
+            this is the view, not the buckets' collection.
+        bypass_validation: whether to skip the collection's validator.
+        replicated: whether to write oplog entries. Writes to the collection of users never have
+            entries, because the oplog would contain credentials.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction if a session's transaction writes to a capped collection; 72 if the validator
@@ -50,11 +52,11 @@ def open_bucket_writer(services: Services, transaction: Transaction, collection:
     """Return a writer of a time-series collection.
 
     Arguments:
-        collection: the row of the time-series collection itself in the transaction's catalog.
+        collection: the time-series collection (the view) in the transaction's catalog.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction.
-        MissingCollection: if a restore has removed the buckets and kept the definition of the collection.
+        MissingCollection: a restore has removed the buckets and kept the definition of the collection.
     """
     assert collection.is_timeseries, "other views have no documents"
     if transaction.in_session:

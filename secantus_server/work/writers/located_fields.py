@@ -1,4 +1,4 @@
-"""The fields of measurements that 2dsphere indexes of a time series hold.
+"""The fields of measurements that a time series' 2dsphere indexes contain.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -20,15 +20,15 @@ class LocatedField(NamedTuple):
     """A field of measurements that must be a geometry, null or missing.
 
     Arguments:
-        path: its path in a measurement.
-        codes: those of the error.
+        path: the field's path in a measurement.
+        codes: the codes of the error for an invalid value.
     """
 
     path: str
     codes: Codes
 
     def error_of(self, measurement: dict[str, Any]) -> CommandError | None:
-        """Return the error of a measurement that the index cannot hold, or None."""
+        """Return the error for a measurement that the index cannot hold, or None if it can."""
         for value in geometries_at(measurement, self.path):
             try:
                 geometry_keys(value)
@@ -38,11 +38,11 @@ class LocatedField(NamedTuple):
 
 
 def located_fields(indexes: list[Index], meta_field: str | None) -> list[LocatedField]:
-    """Return the fields of measurements that the 2dsphere indexes of their buckets hold."""
+    """Return the fields of measurements that the 2dsphere indexes on the buckets contain."""
     found = []
     for index in indexes:
         kind = index.kind
-        # A partial index decides by the whole bucket which measurements it holds.
+        # The filter of a partial index applies to the whole bucket, so a single measurement cannot be checked.
         if not isinstance(kind, GeoKind) or kind.is_flat or index.partial_filter is not None:
             continue
         for path in kind.located(index.spec["key"]):

@@ -1,4 +1,4 @@
-"""The writer of an ordinary collection: it validates documents and writes records and index entries."""
+"""The writer of an ordinary collection, which validates documents and writes records and index entries."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PlainWriter:
 
     Arguments:
         collection: the collection in the transaction's catalog.
-        bypass_validation: skip the collection's validator.
+        bypass_validation: whether to skip the collection's validator.
         replicated: whether to write oplog entries.
     """
 
@@ -47,7 +47,7 @@ class PlainWriter:
     ) -> None:
         unit = transaction.unit
         self._services = services
-        # Do not store the transaction itself: it refers to its writers, and only the garbage collector could free such a cycle.
+        # Do not store the transaction itself. It refers to its writers, so only the garbage collector could free the reference cycle.
         self._in_session = transaction.in_session
         self._creates = transaction.creates(collection)
         self.replicated = replicated
@@ -106,7 +106,7 @@ class PlainWriter:
     def _insert_compiled(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
     ) -> tuple[int, CommandError | None]:
-        """Insert documents with one compiled call: the fast path of `insert_run` for a collection without a validator."""
+        """Insert documents by one compiled call. This is the fast path of `insert_run` for a collection without a validator."""
         known = len(self.changes)
         record_ids = self.collection.record_ids(self._newest_record_id)
         try:
@@ -150,7 +150,7 @@ class PlainWriter:
         scope.close()
 
     def before_commit(self) -> None:
-        """Write the multikey flags of indexes, and note the change of a document count that is not cached yet."""
+        """Write the multikey flags of indexes, and announce the commit to the search contents and to an unknown document count."""
         if self._writer.became_multikey:
             self.save_multikey_flags()
         if self.collection.search_indexes:
@@ -175,7 +175,7 @@ class PlainWriter:
             self._services.catalog.mark_multikey(self.collection, indexes)
 
     def commit_failed(self) -> None:
-        """Undo the changes that `before_commit` has noted in memory."""
+        """Withdraw the announcements that `before_commit` made in memory."""
         if self._announced:
             self._announced = False
             self.collection.search_contents.end_change(self._services.engine.begun)
@@ -188,7 +188,7 @@ class PlainWriter:
         self._difference += later._difference
 
     def after_commit(self) -> None:
-        """Update the collection's document count and search state in memory."""
+        """Update the collection's document count and search contents in memory."""
         if self._announced:
             self._announced = False
             self.collection.search_contents.end_change(self._services.engine.begun)

@@ -122,6 +122,12 @@ def test_a_field_that_mongodb_certainly_ignores(admin: Database) -> None:
     assert pings(admin, 2) == [True, False]
 
 
+def test_a_name_and_a_text_have_no_effect(admin: Database) -> None:
+    configure(admin, {"times": 1}, {**PING, "errorCode": 251, "codeName": "BadValue", "errmsg": "as I say"})
+    error = failure(admin, {"ping": 1})
+    assert (error["code"], error["codeName"], error["errmsg"]) == (251, "NoSuchTransaction", "Failing command via 'failCommand' failpoint")
+
+
 def test_names(admin: Database, db: Database) -> None:
     error = failure(admin, {"configureFailPoint": "noSuchPoint", "mode": "alwaysOn"})
     assert (error["code"], error["codeName"]) == (266, "FailPointSetFailed")

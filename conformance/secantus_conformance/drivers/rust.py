@@ -1,0 +1,124 @@
+"""The Rust driver's own tests, from a checkout; cargo builds them. Each test runs in a separate process, as in the driver's own CI."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from secantus_conformance.drivers.base import Environmental
+from secantus_conformance.drivers.checkout import Checkout
+from secantus_conformance.drivers.each import EachTest, Ended, why
+from secantus_conformance.drivers.outcomes import Outcome, write_junit
+from secantus_conformance.drivers.process import call
+from secantus_conformance.environment import discover
+from secantus_conformance.failures import UsageError
+
+_CHECKOUT = Checkout(
+    "mongodb/mongo-rust-driver",
+    "v3.8.1",
+    "driver/Cargo.toml",
+    r'\nversion = "([^"]+)"',
+    ("driver", "macros", "spec", "tests", "Cargo.toml"),
+)
+_FEATURES = "sync,tracing-unstable,zlib-compression,zstd-compression,snappy-compression,error-backtrace"
+#: Tests that the driver's CI leaves out, too.
+_LEFT_OUT = ("skip_ci", "skip_local")
+_TEST_SECONDS = 300.0
+_NOBODY_LISTENS = 9
+
+
+@dataclass
+class RustSuite:
+    """All tests of the library. A test that passes without a server counts as not needing one."""
+
+    name: str = "rust"
+    version: str = _CHECKOUT.number
+    port: int = 0
+    auth: bool = False
+    environmental: Sequence[Environmental] = ()
+    _alone: frozenset[str] = field(default=frozenset(), init=False)
+
+    def prepare(self, cache: Path, source: Path | None) -> Path:
+        """Copy the checkout, build the tests, and find those that need a server. Raises UsageError, for example without cargo."""
+        folder = _CHECKOUT.copy(source, cache, self.name)
+        if not (folder / ".program").exists():
+            adapt(folder)
+            messages = folder / "messages.json"
+            build = ["cargo", "test", "--lib", "--no-run", "--message-format", "json", "--features", _FEATURES]
+            call(build, folder / "driver", 3600, "cargo cannot build the tests", output_file=messages)
+            (folder / ".program").write_text(program(messages.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
+        self._alone = self._without_server(folder)
+        return folder
+
+    def _without_server(self, folder: Path) -> frozenset[str]:
+        """Return the tests that pass without a server."""
+        record = folder / "without-server.txt"
+        if not record.exists():
+            uri = f"mongodb://127.0.0.1:{_NOBODY_LISTENS}/?serverSelectionTimeoutMS=100"
+            passed = [each.name for each in _run(folder, {**os.environ, "MONGODB_URI": uri}, 3 * 3600) if each.verdict == "passed"]
+            record.write_text("\n".join(passed), encoding="utf-8")
+        return frozenset(record.read_text(encoding="utf-8").splitlines())
+
+    def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
+        """Run each test in a separate process, and write JUnit XML. Raises UsageError if they time out."""
+        write_junit(_run(folder, {**os.environ, "MONGODB_URI": discover(uri).uri}, timeout), junit)
+
+    def needs_server(self, test: str) -> bool:
+        """Return whether a test does not pass without a server."""
+        return test.partition("::")[2] not in self._alone
+
+
+def adapt(folder: Path) -> None:
+    """Let cargo take the driver's BSON library from its registry instead of from a branch, and only the members that the tests need."""
+    for name in ("driver/Cargo.toml", "Cargo.toml"):
+        text = (folder / name).read_text(encoding="utf-8")
+        text = re.sub(r'^(git|branch) = ".*"\n', "", text, flags=re.MULTILINE)
+        (folder / name).write_text(re.sub(r"^members = .*$", 'members = ["driver", "macros"]', text, flags=re.MULTILINE), encoding="utf-8")
+
+
+def program(messages: str) -> str:
+    """Return the path of the test program from cargo's messages, one JSON document a line.
+
+    Raises:
+        UsageError: cargo has not built one.
+    """
+    for line in messages.splitlines():
+        if line.startswith("{"):
+            message = json.loads(line)
+            if message.get("executable") and message.get("target", {}).get("name") == "mongodb":
+                return str(message["executable"])
+    raise UsageError("cargo has built no test program.")
+
+
+def _run(folder: Path, environment: Mapping[str, str], timeout: float) -> list[Outcome]:
+    path, listing = (folder / ".program").read_text(encoding="utf-8"), folder / "tests.txt"
+    call([path, "--list", "--format", "terse"], folder / "driver", 60, "The tests cannot be listed", output_file=listing)
+    tests = names(listing.read_text(encoding="utf-8"))
+    environment = {**environment, "CARGO_MANIFEST_DIR": str(folder / "driver"), "LOG_UNCAPTURED": os.devnull}
+    each = EachTest(folder / "driver", environment, lambda test: [path, "--exact", test], judge, _TEST_SECONDS)
+    return list(each.run(tests, timeout))
+
+
+def names(listing: str) -> list[str]:
+    """Return the tests of a listing, without those that the driver's CI leaves out."""
+    tests = [line.removesuffix(": test") for line in listing.splitlines() if line.endswith(": test")]
+    return [test for test in tests if not any(word in test for word in _LEFT_OUT)]
+
+
+def judge(test: str, ended: Ended) -> Outcome:
+    """Return the outcome of a test. It fails if its process does not exit with code 0. A test that skips itself counts as passed."""
+    if ended.code == 0 and "1 ignored" in ended.output:
+        return Outcome("mongodb", test, "skipped", "the driver ignores the test")
+    if ended.code == 0:
+        return Outcome("mongodb", test, "passed", seconds=ended.seconds)
+    return Outcome("mongodb", test, "failed", reason(ended), ended.output, ended.seconds)
+
+
+def reason(ended: Ended) -> str:
+    """Return in one line why a test failed: what it panicked with, if it did."""
+    found = re.search(r"panicked at [^\n]*\n([^\n]*)", ended.output)
+    return found[1] if found and ended.code is not None else why(ended)

@@ -1,7 +1,4 @@
-"""The class SecantusDBServer, which assembles, starts and stops the parts of a server.
-
-This is the composition root, the only module that may import every package.
-"""
+"""The class SecantusDBServer, which starts and stops the parts of a server. It may import every package, as `assembly.py` does."""
 
 from __future__ import annotations
 
@@ -10,60 +7,32 @@ import os
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from secantus_server.catalog.catalog import Catalog
+from secantus_server.assembly import assemble
 from secantus_server.checkpoint import checkpoint
 from secantus_server.clock import Clock
-from secantus_server.commands import all as _commands  # noqa: F401  (makes the commands known; each is imported at first use)
-from secantus_server.cursors.registry import CursorRegistry
-from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
 from secantus_server.diagnostics.log_file import LogFile
 from secantus_server.diagnostics.log_lines import as_json, as_text
 from secantus_server.dispatch.fail_points import Mode
-from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
 from secantus_server.dispatch.registry import is_command
 from secantus_server.dispatch.services import Services
-from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
-from secantus_server.interceptors.access_control import AccessCheck
 from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
-from secantus_server.interceptors.fail_command import FailCommand
-from secantus_server.interceptors.fsync_wait import FsyncWait
 from secantus_server.interceptors.gate import Gate
-from secantus_server.interceptors.profiler import Profiler
-from secantus_server.interceptors.query_settings import QuerySettingsCheck
-from secantus_server.interceptors.role_check import RoleCheck
-from secantus_server.interceptors.slow_log import SlowLog
-from secantus_server.interceptors.time_limits import TimeLimits
-from secantus_server.interceptors.write_block import WriteBlock
 from secantus_server.net.listener import Listener, ListenError, reachable_address
-from secantus_server.oplog.oplog import Oplog
-from secantus_server.oplog.retention import retention_of
 from secantus_server.periodic import Periodic, expire
 from secantus_server.query.plan_notes import PlanNotes
 from secantus_server.recording import Recording
-from secantus_server.sessions.registry import SessionRegistry
-from secantus_server.sessions.retry_rows import load
 from secantus_server.settings import Settings, check_names, tls_settings
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import META, Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.version import RELEASES
-from secantus_server.work._express import Express
-from secantus_server.work.access_control import AccessControl
-from secantus_server.work.auto_commit import AutoCommit
-from secantus_server.work.cluster_parameter_rows import load_parameters
-from secantus_server.work.outdated_indexes import build_outdated_indexes
-from secantus_server.work.query_setting_rows import load_settings
-from secantus_server.work.session_work import SessionWork
-from secantus_server.work.snapshot_history import SnapshotHistory
-from secantus_server.work.snapshot_reads import run_in_snapshot
 
 if TYPE_CHECKING:
     from secantus_server.backup.segments import OplogArchive
@@ -86,12 +55,6 @@ def _abandon_all() -> None:
 
 
 os.register_at_fork(after_in_child=_abandon_all)
-
-
-def _free_memory(services: Services) -> None:
-    """Release the data that a nearly full store does not need."""
-    services.history.clear()
-    services.oplog.trim_if_large()
 
 
 class SecantusDBServer(Recording):
@@ -164,7 +127,7 @@ class SecantusDBServer(Recording):
             check_waiting=operations.check_waiting,
         )
         try:
-            self._services = self._assemble(engine, operations)
+            self._services, self._gate = self._assemble(engine, operations)
             self._listener = Listener(self._services)
             self._snapshots = Snapshots(self._services)
             self._services.topology.address = self._listener.address
@@ -249,46 +212,8 @@ class SecantusDBServer(Recording):
         directory = Path(self.settings.oplog_archive_path).absolute()
         return OplogArchive(services.engine, directory, services.oplog.newest_stamp, oldest)
 
-    def _assemble(self, engine: Engine, operations: Operations) -> Services:
-        settings, clock, interceptors = self.settings, self._clock, Interceptors()
-        services = Services(
-            settings=settings,
-            clock=clock,
-            engine=engine,
-            catalog=Catalog(engine, clock),
-            oplog=Oplog(
-                engine,
-                clock,
-                enabled=bool(settings.replica_set),
-                retention=retention_of(settings.oplog_size_mb, settings.oplog_retention_s / 3600, in_memory=engine.in_memory),
-            ),
-            cursors=CursorRegistry(clock),
-            sessions=SessionRegistry(clock),
-            operations=operations,
-            topology=Topology(settings, clock, interceptors.refresh),
-            interceptors=interceptors,
-            counters=Counters(),
-            log=self._log,
-            request_stop=self.request_stop,
-        )
-        if services.catalog.outdated:
-            build_outdated_indexes(services)
-        services.sessions.resume(load(engine))
-        services.work, services.express = AutoCommit(services), Express
-        services.parameters, services.query_settings = load_parameters(services), load_settings(services)
-        services.run_in_snapshot = run_in_snapshot
-        services.harness = self
-        services.history = SnapshotHistory(services)
-        engine.call_when_crowded(partial(_free_memory, services))
-        services.open_transaction = partial(SessionWork, services)
-        if settings.require_auth:
-            services.access = AccessControl(services)
-            interceptors.install(AccessCheck(services.access))
-        self._gate = Gate(interceptors)
-        interceptors.install(self._gate)
-        observing = SlowLog(services), Profiler(services), QuerySettingsCheck(services), TimeLimits(services), FailCommand(services)
-        interceptors.install(*observing, RoleCheck(services), WriteBlock(services), FsyncWait(services))
-        return services
+    def _assemble(self, engine: Engine, operations: Operations) -> tuple[Services, Gate]:
+        return assemble(self.settings, self._clock, engine, operations, self._log, self, self.request_stop)
 
     @contextmanager
     def offline(self) -> Iterator[Services]:
@@ -300,7 +225,7 @@ class SecantusDBServer(Recording):
         operations = Operations(self._clock, PlanNotes)
         engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
         try:
-            services = self._assemble(engine, operations)
+            services, _ = self._assemble(engine, operations)
             yield services
             services.writes.close()
         finally:

@@ -29,7 +29,7 @@ CONSOLE = ROOT / "secantus_console"
 BOOT_LINE = "from secantus_console.child import main"
 
 # Packages that every package may import.
-FOUNDATION = {"errors", "error_codes", "clock", "system", "bson", "diagnostics", "modules", "version", "differences"}
+FOUNDATION = {"errors", "error_codes", "clock", "system", "bson", "diagnostics", "modules", "version", "differences", "reserved_names"}
 
 # Further imports allowed to each package or top-level module; docs/architecture.md shows the same table.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "modules": set(),
     "version": set(),
     "differences": set(),
+    "reserved_names": set(),
     "javascript": set(),
     "mql": {"javascript"},
     "storage": set(),
@@ -72,8 +73,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "net": {"wire", "dispatch", "storage", "settings"},
     "console_process": {"net", "settings"},
 }
-# The composition root and the programs that start it may import everything.
-ROOTS = {"__init__", "__main__", "server", "cli", "tools"}
+# The server with its composition root, and the programs that start it may import everything.
+ROOTS = {"__init__", "__main__", "server", "assembly", "cli", "tools"}
 
 # Sources of the build, and directories that builds leave behind.
 SOURCES = {".py", ".pyx", ".pxd", ".so", ".c"}

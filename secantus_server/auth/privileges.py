@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from secantus_server.auth._found_actions import FoundActions
+from secantus_server.reserved_names import BUCKETS
 
 #: Required actions on one resource: the actions, the database ("" for all databases, None for the cluster), and the collection ("" for the
 #: database as a whole).
@@ -26,7 +27,6 @@ _CLUSTER: Key = ("cluster",)
 _ANY: Key = ("any",)
 # The server's internal databases. Privileges on "all databases" do not include them.
 _OWN_DATABASES = ("local", "config")
-_BUCKETS = "system.buckets."
 
 
 class _EveryAction(frozenset[str]):
@@ -100,8 +100,8 @@ class Grants(FoundActions):
 def _covering(db: str, collection: str) -> list[Key]:
     """Return the keys of all resources that include a collection or a database."""
     keys = [_ANY, (db, collection)]
-    if collection.startswith(_BUCKETS):
-        name = collection[len(_BUCKETS) :]
+    if collection.startswith(BUCKETS):
+        name = collection[len(BUCKETS) :]
         return [*keys, ("", collection), *(("buckets", of, each) for of in (db, "") for each in (name, ""))]
     if collection and is_system_collection(db, collection):
         return [*keys, ("", collection)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import math
 from typing import Any
 
 from bson.decimal128 import Decimal128, create_decimal128_context
@@ -37,3 +38,18 @@ def to_decimal(number: Any) -> decimal.Decimal:
             return decimal.Decimal(number)
         return decimal.Decimal(f"{number:.14e}")
     return decimal.Decimal(int(number))
+
+
+def python_number(number: Any) -> Any:
+    """Return a BSON number as one that Python can compare: an int, a float or a Decimal."""
+    return number.to_decimal() if type(number) is Decimal128 else number
+
+
+def is_finite(number: Any) -> bool:
+    """Return whether a BSON number is neither infinite nor NaN."""
+    return number.to_decimal().is_finite() if type(number) is Decimal128 else math.isfinite(number)
+
+
+def to_float(number: Any) -> float:
+    """Return a BSON number as a double; a decimal beyond the range of doubles becomes infinite."""
+    return float(number.to_decimal()) if type(number) is Decimal128 else float(number)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.bson import int_value
+from secantus_server.reserved_names import BUCKETS
 
-BUCKETS = "system.buckets."
 UNPACK = "$_internalUnpackBucket"
 GRANULARITIES = ("seconds", "minutes", "hours")
 #: The maximum time between the first and the last measurement of a bucket, by granularity.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 import secantus_server.commands
-from secantus_server.dispatch.registry import MODULES
-from secantus_server.modules import import_late, modules_by_name
+from secantus_server.dispatch.registry import MODULES, import_all_commands
+from secantus_server.modules import modules_by_name
 
 #: The commands that are not in a module of their own name, grouped by module.
 _OTHER_NAMES: Final = {
@@ -67,5 +67,4 @@ MODULES.update(modules_by_name(secantus_server.commands.__name__, secantus_serve
 
 def load_commands() -> None:
     """Register all commands; a second call does nothing."""
-    for module in MODULES.values():
-        import_late(module)
+    import_all_commands()

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import RawDocument, decode
-from secantus_server.dispatch.registry import find_command
 
 if TYPE_CHECKING:
-    from secantus_server.dispatch.interceptors import Call
     from secantus_server.dispatch.registry import Command
     from secantus_server.wire.message import Message
 
@@ -23,7 +21,7 @@ _ENTRIES = {"bulkWrite": "nsInfo", "applyOps": "applyOps"}
 
 
 def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]:
-    """Return the document of a command as it may be shown."""
+    """Return the document of a command as it may be shown: its body, or a changed copy if it contains secrets."""
     body = message.body
     if db == USERS_DB and _names_users(command.name, message):
         return {name: value if index == 0 and type(value) is str else _redacted(value) for index, (name, value) in enumerate(body.items())}
@@ -31,11 +29,6 @@ def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]
         return body
     shown: dict[str, Any] = _without(body, frozenset(name.lower() for name in command.secrets))
     return shown
-
-
-def is_concealed(call: Call) -> bool:
-    """Return whether a command may not be shown as the client has sent it; then its document sequences may not be shown either."""
-    return (call.db == USERS_DB and _names_users(call.name, call.message)) or bool(find_command(call.name).secrets)
 
 
 def _names_users(name: str, message: Message) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 from bson.timestamp import Timestamp
 
+from secantus_server.bson.numbers import python_number
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.dispatch.arguments import whole_number, wrong_type
 from secantus_server.errors import CommandError
@@ -130,7 +131,7 @@ def _check_w(w: Any) -> None:
     if not is_number(w):
         raise CommandError(9, f"w has to be a number, string, or object; found: {type_name(w)}")
     # A double is truncated, a decimal rounded half to even.
-    number = w.to_decimal() if type(w) is Decimal128 else w
+    number = python_number(w)
     if type(w) is Decimal128 and number.is_finite():
         number = number.to_integral_value(ROUND_HALF_EVEN)
     if number != number or not -1 < number < MAX_NODES + 1:

@@ -55,7 +55,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         services.access.admit(name, client)
     shown = shown_command(command, message, db) if command.secrets or db == USERS_DB else body
     operation = services.operations.begin(client.connection_id, db, shown, client.users, message.interruption)
-    request = Request(name, db, message, services, client, operation)
+    request = Request(name, db, message, services, client, operation, shown is not body)
     outcome: Outcome | None = None
     try:
         check_generic(command, request, operation)

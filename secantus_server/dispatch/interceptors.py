@@ -31,6 +31,7 @@ class Call(Protocol):
         injected: fields that a fail point adds to the reply or error.
         seconds: its working time, without waits for data; set when the command has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        is_concealed: whether `operation.body` is without secrets of the client's command, whose documents may not be shown either.
         settings: the query settings of its query shape, or None.
         retried: the ids of its statements that an earlier send executed; None unless this is a retryable write sent again.
         services: the server.
@@ -45,6 +46,7 @@ class Call(Protocol):
     injected: dict[str, Any] | None
     seconds: float
     is_slow: bool | None
+    is_concealed: bool
     retried: dict[int, None] | None
     settings: Any
     services: Services

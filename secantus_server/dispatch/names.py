@@ -12,6 +12,7 @@ from bson.binary import Binary
 
 from secantus_server.bson.values import type_name
 from secantus_server.errors import CommandError
+from secantus_server.reserved_names import BUCKETS, PROFILE, VIEWS
 
 if TYPE_CHECKING:
     from secantus_server.catalog.catalog import Catalog
@@ -104,6 +105,6 @@ def check_collection_uuid(catalog: Catalog | CatalogView, db: str, name: str, uu
 
 
 def _allowed_system(db: str, name: str) -> bool:
-    if name in ("system.views", "system.js", "system.profile", "system.users", "system.roles", "system.version"):
+    if name in (VIEWS, PROFILE, "system.js", "system.users", "system.roles", "system.version"):
         return True
-    return name.startswith("system.buckets.") or db in ("config", "local")
+    return name.startswith(BUCKETS) or db in ("config", "local")

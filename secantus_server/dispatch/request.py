@@ -42,6 +42,7 @@ class Request:
         services: the server.
         client: the connection.
         operation: its entry among the running operations; call its `check` regularly.
+        is_concealed: whether `operation.body` is without secrets of the client's command, whose documents may not be shown either.
         body: the command document.
         work: the unit of work, through which it reads and writes.
         session: the UUID of its logical session, or None.
@@ -51,6 +52,7 @@ class Request:
         statement: the position of the running statement in the command.
         seconds: its working time, without waits for data; set when the command has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        applies_oplog: whether it runs for an oplog entry instead of a client, as a part of applyOps.
         wants_snapshot: whether it has read concern "snapshot" outside of a transaction.
         snapshot: the held state of the store that such a command reads.
         injected: fields that a fail point adds to the reply or error.
@@ -64,6 +66,7 @@ class Request:
     services: Services
     client: ClientInfo
     operation: Operation
+    is_concealed: bool = False
     body: dict[str, Any] = field(init=False)
     work: UnitOfWork = field(init=False)
     session: bytes | None = None
@@ -75,6 +78,7 @@ class Request:
     injected: dict[str, Any] | None = None
     seconds: float = 0.0
     is_slow: bool | None = None
+    applies_oplog: bool = False
     wants_snapshot: bool = False
     snapshot: Any = None
     settings: Any = None

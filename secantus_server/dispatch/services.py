@@ -78,13 +78,13 @@ class Services:
         connections: the connected clients.
         interceptors: the actions before and after commands.
         writes: wakes waiting readers after commits.
-        work: the unit of work outside multi-document transactions; `server.py` sets it.
-        open_transaction: begins a session's transaction with its first statement; `server.py` sets it.
-        harness: the interface by which the command secantusTest controls the server; `server.py` sets it.
-        run_in_snapshot: runs a command with read concern "snapshot"; `server.py` sets it.
-        history: the past states of the store that such commands read; `server.py` sets it.
+        work: the unit of work outside multi-document transactions; `assembly.py` sets it.
+        open_transaction: begins a session's transaction with its first statement; `assembly.py` sets it.
+        harness: the interface by which the command secantusTest controls the server; `assembly.py` sets it.
+        run_in_snapshot: runs a command with read concern "snapshot"; `assembly.py` sets it.
+        history: the past states of the store that such commands read; `assembly.py` sets it.
         observer: selects the commands to profile and log.
-        express: opens the express lane of a connection (`work/_express.pyx`); `server.py` sets it.
+        express: opens the express lane of a connection (`work/_express.pyx`); `assembly.py` sets it.
         fail_points: the fail points that tests set.
         fsync_lock: the lock of fsync, which makes writes wait.
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash; replaced as a whole.

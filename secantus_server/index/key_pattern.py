@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from bson.decimal128 import Decimal128
+from secantus_server.bson.numbers import python_number
 
 
 def direction(value: Any) -> int:
     """Return 1 or -1 for the direction of a field. A field whose value names an index kind is ascending."""
-    return -1 if type(value) is not str and as_number(value) < 0 else 1
+    return -1 if type(value) is not str and python_number(value) < 0 else 1
 
 
 def is_wildcard(path: str) -> bool:
     """Return whether a path is a wildcard: `$**`, or `a.$**`."""
     return path == "$**" or path.endswith(".$**")
-
-
-def as_number(value: Any) -> Any:
-    """Return a BSON number as a number that Python can compare."""
-    return value.to_decimal() if type(value) is Decimal128 else value

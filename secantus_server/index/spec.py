@@ -12,10 +12,10 @@ from typing import Any
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
+from secantus_server.bson.numbers import python_number
 from secantus_server.bson.shell import document_text, shell_text
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.errors import CommandError
-from secantus_server.index.key_pattern import as_number
 from secantus_server.index.kinds.kind import IndexKind, all_kinds, is_kind_name, kind_of
 from secantus_server.index.partial import check_partial
 from secantus_server.mql.collation import parse_collation
@@ -120,7 +120,7 @@ def check_id_options(spec: dict[str, Any]) -> None:
     Raises:
         CommandError: 2 BadValue for the key, 197 InvalidIndexSpecificationOption for the first of the options.
     """
-    if as_number(spec["key"]["_id"]) != 1:
+    if python_number(spec["key"]["_id"]) != 1:
         raise CommandError(2, f"The field 'key' for an _id index must be {{_id: 1}}, but got {document_text(spec['key'])}")
     for option in spec:
         if option not in _ID_OPTIONS:
@@ -212,7 +212,7 @@ def _check_direction(value: Any, key: dict[str, Any]) -> None:
     if type(value) not in (int, Int64, float, Decimal128):
         text = f"Values in v:2 index key pattern cannot be of type {type_name(value)}. "
         raise CommandError(67, text + "Only numbers > 0, numbers < 0, and strings are allowed.")
-    number = as_number(value)
+    number = python_number(value)
     if number == 0 or number != number:
         raise CommandError(67, f"Values in the index key pattern cannot be {'0' if number == 0 else 'NaN'}.")
 
@@ -288,7 +288,7 @@ def _ttl_seconds(seconds: Any, key: dict[str, Any], kind: IndexKind) -> int:
         )
     if not is_number(seconds):
         raise CommandError(67, f"TTL index 'expireAfterSeconds' option must be numeric, but received a type of '{type_name(seconds)}'")
-    number = as_number(seconds)
+    number = python_number(seconds)
     if number != number or not 0 <= number <= MAX_EXPIRE_S:
         raise CommandError(
             67, f"TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number than {seconds}"

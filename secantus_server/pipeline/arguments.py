@@ -13,6 +13,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
 from secantus_server.bson import is_number, type_name
+from secantus_server.bson.numbers import python_number
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.paths import validate_path
 from secantus_server.mql.expressions.value_text import value_text
@@ -75,7 +76,7 @@ def whole_number(value: Any, code: int, subject: str, *, text: str = "") -> int:
     shown = text or value_text(value)
     if not is_number(value):
         raise CommandError(code, f"{subject}Expected a number in: {shown}")
-    number = value.to_decimal() if type(value) is Decimal128 else value
+    number = python_number(value)
     if type(value) is not int and type(value) is not Int64 and not _is_finite(number):
         raise CommandError(code, f"{subject}Expected an integer, but found NaN or infinity in: {shown}")
     if number != int(number):
@@ -91,7 +92,7 @@ def truncated(value: Any) -> int:
     Arguments:
         value: an int, long, double or decimal.
     """
-    number = value.to_decimal() if type(value) is Decimal128 else value
+    number = python_number(value)
     if number != number:
         return 0
     if number >= INT64_MAX:

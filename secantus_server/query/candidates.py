@@ -214,7 +214,7 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
         predicates = by_path.get(path, [])
         if index.multikey:
             within = [used for used in predicates if not used[0].escapes]
-            predicates = [] if root in bounded_roots else sorted(within, key=_points_first)[:1]
+            predicates = [] if root in bounded_roots else sorted(within, key=points_first)[:1]
         if index.kind.is_transformed(index.spec["key"][path]):
             predicates = [_transformed(index, used) for used in predicates if all(interval.is_point for interval in used[0].intervals)]
         intervals: list[FieldInterval] = [EVERYTHING]
@@ -237,7 +237,7 @@ def _transformed(index: Index, used: tuple[Predicate, Any]) -> tuple[Predicate, 
     return predicate._replace(intervals=points, exact=False, exact_alone=False), node
 
 
-def _points_first(predicate: tuple[Predicate, Any]) -> int:
+def points_first(predicate: tuple[Predicate, Any]) -> int:
     """Return a sort key that orders points before ranges."""
     return sum(1 if interval.is_point else 1000 for interval in predicate[0].intervals)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson.binary import Binary
-from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
+from secantus_server.bson.numbers import python_number
 from secantus_server.bson.values import Date, is_number
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
@@ -163,19 +163,14 @@ def natural_direction(spec: dict[str, Any], option: str) -> int:
     if len(spec) > 1:
         raise CommandError(2, f"$natural {option} cannot be set to a value other than -1 or 1, or be combined with other fields.")
     direction = spec["$natural"]
-    if not is_number(direction) or as_python_number(direction) not in (1, -1):
+    if not is_number(direction) or python_number(direction) not in (1, -1):
         raise CommandError(2, f"$natural {option} cannot be set to a value other than -1 or 1.")
-    return int(as_python_number(direction))
-
-
-def as_python_number(number: Any) -> Any:
-    """Return a BSON number as a number that Python can compare."""
-    return number.to_decimal() if type(number) is Decimal128 else number
+    return int(python_number(direction))
 
 
 def same_pattern(key: dict[str, Any], hint: Any) -> bool:
     """Return whether a hint is an index's key pattern."""
     if any(type(value) is bool for value in hint.values()):
         return False
-    mine = [(path, as_python_number(value)) for path, value in key.items()]
-    return mine == [(path, as_python_number(value)) for path, value in hint.items()]
+    mine = [(path, python_number(value)) for path, value in key.items()]
+    return mine == [(path, python_number(value)) for path, value in hint.items()]

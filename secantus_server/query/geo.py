@@ -15,7 +15,7 @@ from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.geo.covering import Range
 from secantus_server.mql.match import GeoMatch
 from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, IndexBounds, intersect, is_everything
-from secantus_server.query.candidates import Candidate, Conditions, Used, cheap_first
+from secantus_server.query.candidates import Candidate, Conditions, Used, cheap_first, points_first
 from secantus_server.query.implication import implies
 from secantus_server.query.predicates import has_index_component, mentions_text
 
@@ -114,10 +114,6 @@ def _ordinary(index: Index, used: Used) -> list[FieldInterval]:
     A multikey index uses only one predicate, because different elements of an array may satisfy two predicates.
     """
     found: list[FieldInterval] = [EVERYTHING]
-    for number, (predicate, _) in enumerate(sorted(used, key=_points_first)[:1] if index.multikey else used):
+    for number, (predicate, _) in enumerate(sorted(used, key=points_first)[:1] if index.multikey else used):
         found = predicate.intervals if number == 0 else intersect(found, predicate.intervals)
     return found
-
-
-def _points_first(used: Any) -> int:
-    return sum(1 if interval.is_point else 1000 for interval in used[0].intervals)

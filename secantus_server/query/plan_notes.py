@@ -17,8 +17,8 @@ from secantus_server.query.point import MeasuredLookup
 from secantus_server.query.text import TextSearchPlan
 from secantus_server.query.wildcard import WildcardScan
 
-#: The name of a stage and the key pattern of its index, or None.
-Stage = tuple[str, dict[str, Any] | None]
+#: The name of a scan in explain, and the key pattern of its index or None.
+ScanName = tuple[str, dict[str, Any] | None]
 
 # A pipeline may run a sub-pipeline per document. Above this number of plans, finished plans are replaced by their totals.
 MOST_PLANS = 64
@@ -32,9 +32,9 @@ MOST_PLANS = 64
 #: - documents sorted in memory because no index has their order
 Examined = tuple[int, int, int, int, int]
 
-NOTHING: Examined = (0, 0, 0, 0, 0)
+NONE_EXAMINED: Examined = (0, 0, 0, 0, 0)
 _ONE_FOUND: Examined = (1, 1, 0, 0, 0)
-_WHOLE_SCAN: tuple[Stage, ...] = (("COLLSCAN", None),)
+_WHOLE_SCAN: tuple[ScanName, ...] = (("COLLSCAN", None),)
 
 
 def added(one: Examined, other: Examined) -> Examined:
@@ -54,10 +54,10 @@ class _Further:
         #: The plans after the first one that may not be finished.
         self.plans: list[Any] = []
         #: The totals and the scans of the finished plans.
-        self.seen = NOTHING
-        self.stages: dict[str, Stage] = {}
+        self.seen = NONE_EXAMINED
+        self.stages: dict[str, ScanName] = {}
         #: The counts when the current command began, and whether the first plan was noted by an earlier command.
-        self.before = NOTHING
+        self.before = NONE_EXAMINED
         self.resumed = False
         #: The numbers of whole scans, tailing scans and sorts that the current command started.
         self.begun = (0, 0, 0)
@@ -143,19 +143,19 @@ class PlanNotes:
     def latest(self) -> Examined:
         """The counts of the current command."""
         total = self.result()[0]
-        return total if self._further is None or self._further.before is NOTHING else subtracted(total, self._further.before)
+        return total if self._further is None or self._further.before is NONE_EXAMINED else subtracted(total, self._further.before)
 
     @property
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[ScanName, ...]:
         """The distinct scans of the plans."""
         return self.result()[1]
 
-    def result(self) -> tuple[Examined, tuple[Stage, ...]]:
+    def result(self) -> tuple[Examined, tuple[ScanName, ...]]:
         """Return the counts of all plans so far, and their distinct scans."""
         further = self._further
         if further is None or not (further.plans or further.stages):
             return _result_of(self.first)
-        total, stages = further.seen, dict[str, Stage]()
+        total, stages = further.seen, dict[str, ScanName]()
         for plan in () if self.first is None else (self.first,):
             total = added(total, measure(plan))
             _note_stages(stages, plan)
@@ -183,10 +183,10 @@ def _sum(one: tuple[int, int, int], other: tuple[int, int, int]) -> tuple[int, i
     return one[0] + other[0], one[1] + other[1], one[2] + other[2]
 
 
-def _result_of(plan: Any) -> tuple[Examined, tuple[Stage, ...]]:
+def _result_of(plan: Any) -> tuple[Examined, tuple[ScanName, ...]]:
     """Return the result of a single plan. Most commands take this path, which is about 2 us faster than the general one."""
     if plan is None:
-        return NOTHING, ()
+        return NONE_EXAMINED, ()
     if type(plan) is MeasuredLookup:
         seen = _ONE_FOUND if plan.found == 1 else (plan.found, plan.found, 0, 0, 0)
         return seen, (("EXPRESS_IXSCAN", plan.index.spec["key"]),)
@@ -194,12 +194,12 @@ def _result_of(plan: Any) -> tuple[Examined, tuple[Stage, ...]]:
         return (plan.scan.keys_examined, plan.scan.docs_examined, 0, 0, 0), (("IXSCAN", plan.index.spec["key"]),)
     if type(plan) is CollectionScan and plan.scan is not None:
         return _scanned(plan, sorts=False), _WHOLE_SCAN
-    stages = dict[str, Stage]()
+    stages = dict[str, ScanName]()
     _note_stages(stages, plan)
     return measure(plan), tuple(stages.values())
 
 
-def _note_stages(stages: dict[str, Stage], plan: Any) -> None:
+def _note_stages(stages: dict[str, ScanName], plan: Any) -> None:
     for name, key in scans_of(plan):
         stages.setdefault(name if key is None else f"{name} {key}", (name, key))
 
@@ -223,12 +223,12 @@ def measure(plan: Any) -> Examined:
         return plan.keys_examined, plan.docs_examined, 0, 0, 0
     if type(plan) is ContestedSort:
         # A rival plan that was tried and rejected has also examined keys.
-        tried = NOTHING if plan.rival is None else measure(plan.rival)
+        tried = NONE_EXAMINED if plan.rival is None else measure(plan.rival)
         return added(tried, _scanned(plan.child, sorts=not plan.gave_way))
     sorts = type(plan) is Sort
     plan = plan.child if sorts else plan
     if type(plan) is Union:
-        total = NOTHING
+        total = NONE_EXAMINED
         for child in plan.children:
             total = added(total, _scanned(child, sorts=sorts))
         return total
@@ -238,7 +238,7 @@ def measure(plan: Any) -> Examined:
 def _scanned(plan: Any, *, sorts: bool) -> Examined:
     scan = getattr(plan, "scan", None)
     if scan is None:
-        return NOTHING
+        return NONE_EXAMINED
     if type(plan) is DistinctPlan:
         return scan.keys_examined, 0, 0, 0, 0
     ordered = scan.advanced if sorts else 0
@@ -251,7 +251,7 @@ def _scanned(plan: Any, *, sorts: bool) -> Examined:
     return 0, docs, docs, docs - scan.advanced, ordered
 
 
-def scans_of(plan: Any) -> Iterator[Stage]:
+def scans_of(plan: Any) -> Iterator[ScanName]:
     """Yield the stage name and the index key pattern of each scan of a plan; yield nothing for a plan that was not executed."""
     plan = plan.chosen if type(plan) is ContestedSort else plan
     plan = plan.child if isinstance(plan, Sort) else plan
@@ -266,10 +266,10 @@ def scans_of(plan: Any) -> Iterator[Stage]:
     elif kind is EmptyScan:
         yield "EOF", None
     elif getattr(plan, "scan", None) is not None:
-        yield _stage(plan)
+        yield _scan_name(plan)
 
 
-def _stage(plan: Any) -> Stage:
+def _scan_name(plan: Any) -> ScanName:
     if type(plan) is ClusteredScan:
         return ("COLLSCAN" if plan.bounds is None else "CLUSTERED_IXSCAN"), None
     if type(plan) is Near:

@@ -17,7 +17,6 @@ from bson.binary import Binary
 
 from secantus_server.bson import decode, encode, type_name
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.dispatch.privileges import is_authorized
 from secantus_server.dispatch.registry import find_command
 from secantus_server.dispatch.request import Request
@@ -26,6 +25,7 @@ from secantus_server.errors import UNAUTHORIZED, CommandError
 from secantus_server.oplog.update_description import apply_diff
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import plan_of
+from secantus_server.reserved_names import BUCKETS
 from secantus_server.work.batches import Target
 from secantus_server.work.collections import create_collection, create_series
 from secantus_server.work.diff_checks import check_diff
@@ -61,6 +61,7 @@ def apply_operation(request: Request, entry: Any, *, is_repeated: bool = False) 
         raise CommandError(14, f"BSON field 'applyOps.o' is the wrong type '{type_name(entry.get('o'))}', expected type 'object'")
     db, _, name = namespace.partition(".")
     inner = request.in_database(db)
+    inner.applies_oplog = True
     if op in _ACTIONS:
         _check_allowed(inner, _ACTIONS[op] <= _granted(inner, name), namespace)
     if op == "c":

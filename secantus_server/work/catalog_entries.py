@@ -9,10 +9,11 @@ from bson.binary import Binary
 
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.timeseries import BUCKETS, shown_options
+from secantus_server.catalog.timeseries import shown_options
 from secantus_server.catalog.view import CatalogView
 from secantus_server.differences import VIEWLESS_TIMESERIES
 from secantus_server.dispatch.services import Services
+from secantus_server.reserved_names import BUCKETS
 from secantus_server.version import Release
 
 

@@ -10,9 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import RawArray, decode
-from secantus_server.dispatch.concealed import is_concealed
 from secantus_server.errors import CommandError
-from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes, Stage
+from secantus_server.query.plan_notes import NONE_EXAMINED, Examined, PlanNotes, ScanName
 from secantus_server.wire.op_msg import sections_of
 from secantus_server.work.index_advice import advice_text, advised_indexes
 from secantus_server.work.operation_details import plan_summary
@@ -29,7 +28,7 @@ _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", 
 LONGEST_KEPT = 1 << 14
 #: The shape of a getMore consists of this text and the shape of the command that opened the cursor.
 CONTINUED = "getMore of "
-_NO_PLANS: tuple[Examined, tuple[Stage, ...]] = (NOTHING, ())
+_NO_PLANS: tuple[Examined, tuple[ScanName, ...]] = (NONE_EXAMINED, ())
 _NO_STATEMENTS: tuple[list[Any], int] = ([], 0)
 
 
@@ -66,13 +65,13 @@ class CommandEntry:
         self._raw = message.raw
         self._body: dict[str, Any] | None = None
         self._statements: tuple[list[Any], int] | None = None
-        if is_concealed(call):
+        if call.is_concealed:
             self._raw, self._body, self._statements = None, call.operation.body, _NO_STATEMENTS
         elif self._raw is None or len(self._raw) > LONGEST_KEPT:
             self._raw, self._body = None, call.body
             self._statements = _statements_of(call.name, call.body, message.sequences)
         self.examined: Examined
-        self.stages: tuple[Stage, ...]
+        self.stages: tuple[ScanName, ...]
         self.examined, self.stages = _NO_PLANS if notes is None else (notes.latest, notes.stages)
         self.error: str | None = None
         self.n_returned = self.results = self.reply_bytes = 0

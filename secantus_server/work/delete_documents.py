@@ -92,11 +92,24 @@ def _first(request: Request, transaction: Transaction, collection: Collection, q
 
 
 def _delete_measurements(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:
-    """Run a delete statement on a time-series collection."""
-    collection = request.services.catalog.find(request.db, name)
-    query = parse_delete(request, collection, spec, let)
-    deletion = MeasurementDeletion(request, name, query)
-    return deletion.delete_one() if query.limit else deletion.delete_all()
+    """Run a delete statement on a time-series collection; return the number of deleted measurements."""
+    deletion: MeasurementDeletion | None = None
+
+    def body(transaction: Transaction) -> int:
+        nonlocal deletion
+        if deletion is None or not deletion.has_begun:
+            # The statement is parsed for the collection from which its first batch is read.
+            series = transaction.catalog.find(request.db, name)
+            if series is None or not series.is_timeseries:
+                raise CommandError(26, f"ns does not exist: {request.db}.{name}")
+            deletion = MeasurementDeletion(request, series, parse_delete(request, series, spec, let))
+        return deletion.delete(transaction)
+
+    total = 0
+    while True:
+        total += request.work.write(body, request.operation.check)
+        if deletion is None or deletion.committed():
+            return total
 
 
 def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check: Callable[[], None], first: Deleted | None = None) -> int:

@@ -11,13 +11,12 @@ from bson.int64 import Int64
 
 from secantus_server.bson import RawArray, encode
 from secantus_server.bson.shell import document_text
-from secantus_server.dispatch.concealed import is_concealed
 from secantus_server.dispatch.dispatcher import error_reply, finish_reply
 from secantus_server.dispatch.registry import find_command
 from secantus_server.errors import CommandError
 from secantus_server.query.plan import IndexedScan
 from secantus_server.query.plan_cache import plan_cache_keys
-from secantus_server.query.plan_notes import Stage
+from secantus_server.query.plan_notes import ScanName
 from secantus_server.query.point import MeasuredLookup
 from secantus_server.query.query_shapes import SHAPED, query_shape_hash
 from secantus_server.query.stages import PlanStage, stage
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from secantus_server.query.plan_notes import PlanNotes
 
 
-def plan_summary(stages: tuple[Stage, ...]) -> str:
+def plan_summary(stages: tuple[ScanName, ...]) -> str:
     """Return the text for scans, such as `IXSCAN { a: 1 }`."""
     return ", ".join(name if key is None else f"{name} {document_text(key)}" for name, key in stages)
 
@@ -67,7 +66,7 @@ def execution_stages(call: Call) -> dict[str, Any]:
     The result is an empty dict for a command without a plan and for a command whose filter must not be shown.
     """
     notes = call.operation.notes
-    if notes is None or notes.first is None or not notes.stages or is_concealed(call):
+    if notes is None or notes.first is None or not notes.stages or call.is_concealed:
         return {}
     return {"execStats": _root(notes.first).executed()}
 

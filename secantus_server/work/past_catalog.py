@@ -14,11 +14,11 @@ from secantus_server.catalog.view import CatalogView
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.index.build import make_index
+from secantus_server.reserved_names import PROFILE
 from secantus_server.storage import CacheTooSmall, RecoveryUnit
 from secantus_server.work.collections import empty_collection, id_index_spec
 from secantus_server.work.past_changes import UNKNOWN, Changes, snapshot_too_old, snapshot_unavailable
 from secantus_server.work.past_documents import EarlierDocuments, documents_before
-from secantus_server.work.profile_collection import PROFILE
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services

@@ -12,11 +12,11 @@ from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.interruption import never_interrupt
+from secantus_server.reserved_names import PROFILE
 from secantus_server.storage import StorageError
 from secantus_server.work.collections import create_collection
 from secantus_server.work.writers import open_writer
 
-PROFILE = "system.profile"
 MAX_BYTES = 1024 * 1024
 
 

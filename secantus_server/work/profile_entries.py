@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from secantus_server.bson import decode, encode
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import Date
-from secantus_server.dispatch.concealed import is_concealed
 from secantus_server.errors import CommandError
 from secantus_server.work.operation_details import cursor_details, execution_stages, lock_counts, namespace_of, plan_details, reply_length
 
@@ -60,7 +59,7 @@ def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str,
         tail["appName"] = client.application
     tail |= {"allUsers": [{"user": user, "db": db} for user, db in client.users]}
     tail["user"] = "@".join(client.users[0]) if client.users else ""
-    statements = [operation.body] if is_concealed(call) else _statements(name, call.message)
+    statements = [operation.body] if call.is_concealed else _statements(name, call.message)
     if len(statements) > 1:
         # Omit values that are only known as sums over all statements.
         unknown = (*_COUNTS[name].values(), *_OF_UPSERTS, *plan, "planSummary", "execStats", "responseLength")

@@ -10,6 +10,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
+from secantus_server.bson.numbers import python_number
 from secantus_server.bson.values import Date, is_number
 from secantus_server.catalog.timeseries import SPANS_S
 from secantus_server.dispatch import arguments as a
@@ -159,7 +160,7 @@ def check_printable(values: list[Any]) -> None:
         CommandError: 50819, 50826.
     """
     for value in values:
-        number = value.to_decimal() if type(value) is Decimal128 else value
+        number = python_number(value)
         if type(number) is float or type(value) is Decimal128:
             if number != number:
                 raise CommandError(50819, "A document with the _id NaN already exists")

@@ -23,12 +23,12 @@ from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.find import plan_of
 from secantus_server.query.listed import ListedSource
 from secantus_server.query.plan import Plan, Source
+from secantus_server.reserved_names import VIEWS
 from secantus_server.sessions.ids import session_document
 from secantus_server.work.catalog_entries import is_shown_as_view
 from secantus_server.work.collection_statistics import document_sizes
 from secantus_server.work.oplog_collection import OplogSource, is_oplog
 
-VIEWS = "system.views"
 ID_INDEX = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.timeseries import BUCKETS, Bucketing
+from secantus_server.catalog.timeseries import Bucketing
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import Transaction
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import not_supported
 from secantus_server.exec._unpack import Unpacker
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.bucket_filters import renamed, split_filter
@@ -20,6 +20,7 @@ from secantus_server.query.find import matching_documents
 from secantus_server.work.batches import Target, Targets
 from secantus_server.work.retried import stage_retried
 from secantus_server.work.timeseries_buckets import check_outside_transaction, measurement_hint
+from secantus_server.work.writers.buckets import BucketWriter
 from secantus_server.work.writers.choice import open_bucket_writer
 
 
@@ -52,30 +53,47 @@ class MeasurementDeletion:
     """A delete statement on a time-series collection.
 
     Arguments:
-        name: the collection's name.
-        query: the parsed query on the measurements.
+        series: the collection as the transaction of the first batch sees it.
+        query: the parsed query on the measurements; its limit is 1 or 0.
 
     Raises:
-        CommandError: 263 OperationNotSupportedInTransaction, 26 NamespaceNotFound.
+        CommandError: 263 OperationNotSupportedInTransaction.
     """
 
-    def __init__(self, request: Request, name: str, query: CanonicalQuery) -> None:
-        collection = request.services.catalog.find(request.db, name)
-        if collection is None or not collection.is_timeseries:
-            raise CommandError(26, f"ns does not exist: {request.db}.{name}")
-        check_outside_transaction(request, collection, "delete from")
+    def __init__(self, request: Request, series: Collection, query: CanonicalQuery) -> None:
+        check_outside_transaction(request, series, "delete from")
         self._request = request
-        self._name = name
+        self._series = series
+        self._limit = query.limit
         self._match = query.match
-        bucketing = Bucketing.of(collection.options["timeseries"])
+        bucketing = Bucketing.of(series.options["timeseries"])
         self._unpacker = Unpacker(bucketing.time_field, bucketing.meta_field)
         split = split_filter(query.filter, bucketing.time_field, bucketing.meta_field)
-        hint = measurement_hint(collection, query.hint, request.services.release)
+        hint = measurement_hint(series, query.hint, request.services.release)
         self._buckets = parse_query(split.buckets, query.context, hint=hint)
+        self._targets: Targets | None = None
+        # The number of buckets of the latest batch.
+        self._done = 0
 
-    def delete_one(self) -> int:
-        """Delete the first matching measurement; return 1, or 0 if no measurement matches."""
-        return self._request.work.write(self._delete_first, self._request.operation.check)
+    @property
+    def has_begun(self) -> bool:
+        """Whether a batch has been committed."""
+        return self._targets is not None and self._targets.has_begun
+
+    def delete(self, transaction: Transaction) -> int:
+        """Delete the first matching measurement or, without a limit, those of the next batch of buckets; return their number.
+
+        Raises:
+            CommandError: if the operation was interrupted; measurements of earlier batches stay deleted.
+        """
+        return self._delete_first(transaction) if self._limit else self._delete_batch(transaction)
+
+    def committed(self) -> bool:
+        """Mark the latest batch as committed; return whether it was the last one."""
+        if self._targets is None:
+            return True
+        self._targets.done(self._done)
+        return self._targets.at_end
 
     def _delete_first(self, transaction: Transaction) -> int:
         found = self.find_first(transaction)
@@ -87,7 +105,7 @@ class MeasurementDeletion:
 
     def find_first(self, transaction: Transaction) -> FoundMeasurement | None:
         """Return the first matching measurement, or None."""
-        buckets = transaction.catalog.find(self._request.db, BUCKETS + self._name)
+        buckets = transaction.catalog.find(self._series.db, self._series.options["viewOn"])
         scope = ReadScope(transaction.unit, self._request.operation.check)
         try:
             scan = matching_documents(buckets, self._buckets, scope)
@@ -104,47 +122,34 @@ class MeasurementDeletion:
         record_id, bucket = found.bucket
         measurements = self._unpacker.unpack(bucket)
         del measurements[found.position]
-        writer = open_bucket_writer(self._request.services, transaction, self._collection(transaction))
-        writer.replace_measurements(bucket, record_id, measurements)
+        self._writer(transaction).replace_measurements(bucket, record_id, measurements)
 
-    def delete_all(self) -> int:
-        """Delete all matching measurements in batches of buckets; return the number of deleted measurements.
-
-        Raises:
-            CommandError: the operation was interrupted. Measurements that are already deleted stay deleted.
-        """
-        request = self._request
-        check = request.operation.check
-        targets = Targets(request.services, request.db, BUCKETS + self._name, self._buckets, check, stay=True)
-        total = 0
-        while True:
-            done, deleted = request.work.write(lambda transaction: self._delete_batch(transaction, targets), check)
-            targets.done(done)
-            total += deleted
-            if targets.at_end:
-                return total
-
-    def _delete_batch(self, transaction: Transaction, targets: Targets) -> tuple[int, int]:
-        """Delete the matching measurements in one batch of buckets; return the numbers of processed buckets and of deleted measurements."""
-        found = targets.read(transaction)
-        if targets.collection is None or not found:
-            return len(found), 0
-        writer = open_bucket_writer(self._request.services, transaction, self._collection(transaction))
-        done = deleted = 0
-        for record_id, bucket in found:
-            if done and transaction.is_large:
+    def _delete_batch(self, transaction: Transaction) -> int:
+        """Delete the matching measurements in one batch of buckets."""
+        check = self._request.operation.check
+        if self._targets is None:
+            place = (self._series.db, self._series.options["viewOn"])
+            self._targets = Targets(self._request.services, *place, self._buckets, check, stay=True)
+        found = self._targets.read(transaction)
+        self._done = len(found)
+        if not found:
+            return 0
+        writer = self._writer(transaction)
+        deleted = 0
+        for number, (record_id, bucket) in enumerate(found):
+            if number and transaction.is_large:
+                self._done = number
                 break
-            self._request.operation.check()
+            check()
             measurements = writer.unpack(bucket)
             kept = [] if self._match is None else [one for one in measurements if not self._match.matches(one)]
             if len(kept) < len(measurements):
                 writer.replace_measurements(bucket, record_id, kept)
                 deleted += len(measurements) - len(kept)
-            done += 1
-        return done, deleted
+        return deleted
 
-    def _collection(self, transaction: Transaction) -> Collection:
-        collection = transaction.catalog.find(self._request.db, self._name)
-        if collection is None or not collection.is_timeseries:
-            raise CommandError(175, f"query plan killed :: collection dropped: {self._request.db}.{self._name}")
-        return collection
+    def _writer(self, transaction: Transaction) -> BucketWriter:
+        """Return the writer of the time series, which a transaction sees whenever it sees the buckets."""
+        series = transaction.catalog.find(self._series.db, self._series.name)
+        assert series is not None, "buckets belong to a time series"
+        return open_bucket_writer(self._request.services, transaction, series)

@@ -9,13 +9,11 @@ from typing import Any
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.index.kinds.kind import kind_of
 from secantus_server.mql.collation import parse_collation
 from secantus_server.query.bucket_expressions import META
 from secantus_server.query.bucket_filters import bounds_of, renamed
 from secantus_server.work.timeseries_buckets import bucket_key, measurement_key
-
-# The kinds of index that are only allowed on the metadata.
-_ONLY_METADATA = {"2d": "2d", "hashed": "Hashed"}
 
 
 def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
@@ -63,15 +61,10 @@ def _check_options(spec: dict[str, Any]) -> None:
 def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
     """Raise an error if a field or the kind of an index is not supported on buckets."""
     for path, direction in spec["key"].items():
-        if path == "$**" or path.endswith(".$**"):
-            raise CommandError(7246201, "Wildcard indexes are not supported on time-series collections")
         if path == "_id":
             raise CommandError(72, "Indexes on _id are not supported on time-series collections")
         is_meta = next(iter(bucket_key(timeseries, {path: 1}))).partition(".")[0] == META
-        if direction == "text":
-            raise CommandError(72, "Text indexes are not supported on time-series collections")
-        if direction in _ONLY_METADATA and not is_meta:
-            raise CommandError(67, f"{_ONLY_METADATA[direction]} indexes are only supported on the metadata of time-series collections")
+        kind_of({path: direction}).check_in_time_series(is_meta=is_meta)
         if spec.get("sparse") and not is_meta:
             raise CommandError(72, "Sparse indexes are only supported on the metadata of time-series collections")
         if type(direction) is str and not is_meta and "." in path:

@@ -110,9 +110,7 @@ def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str,
     try:
         return kind(request, name, spec, let, bypass_validation).run()
     except OverBuckets:
-        collection = request.services.catalog.find(request.db, name)
-        buckets, changed = update_of_buckets(request, collection, spec)
-        return _ManyUpdates(request, buckets, changed, let, True).run()
+        return _SeriesUpdates(request, name, spec, let, True).run()
 
 
 class _OneUpdate:
@@ -221,6 +219,23 @@ class _ManyUpdates(_OneUpdate):
             check, query = self._request.operation.check, self._statement.query
             self._targets = Targets(self._request.services, self._request.db, self._name, query, check, stay=True)
         return self._targets
+
+
+class _SeriesUpdates(_ManyUpdates):
+    """A statement on a time-series collection, which updates the buckets instead."""
+
+    __slots__ = ("_of_series",)
+
+    def __init__(self, request: Request, name: str, spec: dict[str, Any], let: dict[str, Any], bypass_validation: bool) -> None:
+        super().__init__(request, name, spec, let, bypass_validation)
+        self._of_series = (name, spec)
+
+    def _begun(self, transaction: Transaction) -> Targets:
+        if self._targets is None or not self._targets.has_begun:
+            name, spec = self._of_series
+            series = transaction.catalog.find(self._request.db, name)
+            self._name, self._spec = update_of_buckets(self._request, series, spec)
+        return super()._begun(transaction)
 
 
 def change_documents(writer: Writer, statement: UpdateStatement, documents: list[Target], check: Callable[[], None]) -> UpdateOutcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,9 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
 from secantus_server.bson import int_value, to_decimal
+from secantus_server.bson.numbers import is_finite, python_number, to_float
+
+HUGE = Decimal128("1E+6000")
 
 
 @pytest.mark.parametrize(
@@ -53,3 +57,21 @@ def test_decimals(number: Any, expected: str) -> None:
 def test_not_a_number() -> None:
     assert to_decimal(float("nan")).is_nan()
     assert to_decimal(Decimal128("NaN")).is_nan()
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(1, 1), (Int64(2), 2), (0.5, 0.5), (Decimal128("0.10"), Decimal("0.1")), (HUGE, Decimal("1E+6000"))]
+)
+def test_a_number_of_each_type_can_be_compared(number: Any, expected: Any) -> None:
+    assert python_number(number) == expected
+
+
+@pytest.mark.parametrize(("number", "expected"), [(1, 1.0), (Int64(2), 2.0), (0.5, 0.5), (Decimal128("0.5"), 0.5), (HUGE, math.inf)])
+def test_a_number_of_each_type_is_a_double(number: Any, expected: float) -> None:
+    assert to_float(number) == expected
+
+
+def test_which_numbers_are_finite() -> None:
+    finite = [0, Int64(2**63 - 1), 1e308, HUGE]
+    others = [math.inf, -math.inf, math.nan, Decimal128("Infinity"), Decimal128("NaN")]
+    assert [is_finite(number) for number in [*finite, *others]] == [True] * len(finite) + [False] * len(others)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 from pymongo import ReturnDocument
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from secantus_server.server import SecantusDBServer
 
@@ -74,3 +76,94 @@ def test_a_restore_gives_a_dropped_collection_back(server: SecantusDBServer, db:
         db.c.drop()
         server.restore(snapshot)
     assert db.c.update_one({"_id": 1}, {"$set": {"a": 1}}).modified_count == 1
+
+
+TIME = datetime(2026, 11, 29)
+
+
+def code_of(run: Callable[[], Any]) -> int:
+    try:
+        run()
+    except OperationFailure as error:
+        return error.code or -1
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("write", "code", "left"),
+    [
+        (lambda db: db.c.delete_one({"a": 1}), 0, {2: (1, 2)}),
+        (lambda db: db.c.delete_many({"a": 1}), 0, {2: (1, 2)}),
+        (lambda db: db.c.find_one_and_delete({"a": 1}), 0, {2: (1, 2)}),
+        # In the new series, `a` is not metadata, which alone can be changed.
+        (lambda db: db.c.update_many({"a": 1}, {"$set": {"a": 3}}), 72, {1: (1, 1), 2: (1, 2)}),
+    ],
+    ids=["delete", "delete of many", "findAndModify", "update"],
+)
+def test_a_time_series_dropped_and_created_with_other_fields(
+    server: SecantusDBServer,
+    db: Documents,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[Documents], Any],
+    code: int,
+    left: dict[int, Any],
+) -> None:
+    db.create_collection("c", timeseries={"timeField": "t", "metaField": "a"})
+    db.c.insert_one({"t": TIME, "a": 1})
+    other = db.client[db.name]
+
+    def replace() -> None:
+        other.c.drop()
+        other.create_collection("c", timeseries={"timeField": "u", "metaField": "m"})
+        other.c.insert_many([{"u": TIME, "m": 1, "a": value, "_id": value} for value in (1, 2)])
+
+    before_commit(server, monkeypatch, replace)
+    assert code_of(lambda: write(db)) == code
+    assert {one["_id"]: (one["m"], one["a"]) for one in db.c.find({"u": TIME})} == left
+
+
+def before_change(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch, run: Callable[[], Any]) -> None:
+    """Run something once before the next change of the catalog."""
+    work = server.services.work
+    change_catalog = work.change_catalog
+
+    def interposed(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(work, "change_catalog", change_catalog)
+        run()
+        return change_catalog(*args, **kwargs)
+
+    monkeypatch.setattr(work, "change_catalog", interposed)
+
+
+def test_an_index_of_a_collection_dropped_after_it_was_found(
+    server: SecantusDBServer, db: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.c.insert_one({"_id": 1})
+    other = db.client[db.name]
+    before_change(server, monkeypatch, other.c.drop)
+    reply = db.command("createIndexes", "c", indexes=[{"key": {"a": 1}, "name": "a"}])
+    assert (reply["createdCollectionAutomatically"], reply["numIndexesBefore"], reply["numIndexesAfter"]) == (True, 1, 2)
+    assert db.c.count_documents({}) == 0
+
+
+def test_an_index_of_a_time_series_created_with_other_fields(
+    server: SecantusDBServer, db: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.create_collection("c", timeseries={"timeField": "t", "metaField": "a"})
+    other = db.client[db.name]
+
+    def replace() -> None:
+        other.c.drop()
+        other.create_collection("c", timeseries={"timeField": "t", "metaField": "m"})
+
+    before_change(server, monkeypatch, replace)
+    db.c.create_index("a")
+    assert {"control.min.a": 1, "control.max.a": 1} in [index["key"] for index in db["system.buckets.c"].list_indexes()]
+
+
+def test_an_existing_index_does_not_wait_for_a_transaction(db: Documents) -> None:
+    db.c.create_index("a")
+    with db.client.start_session() as session, session.start_transaction():
+        db.c.insert_one({"a": 1}, session=session)
+        assert db.command("createIndexes", "c", indexes=[{"key": {"a": 1}, "name": "a_1"}])["note"] == "all indexes already exist"
+    assert db.c.count_documents({}) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tarfile
 import venv
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from secantus_conformance.drivers.base import Environmental
 from secantus_conformance.drivers.checkout import refuse_source
 from secantus_conformance.drivers.process import call
 from secantus_conformance.drivers.recorded import pytest_suite, write_junit_of_record
+from secantus_conformance.odms.python_suite import python_of
 from secantus_conformance.suites.sources import PYMONGO_VERSION, archive_path, fetch
 
 # The suite runs in a folder without the driver's sources, so that it tests the installed driver.
@@ -57,10 +57,10 @@ class PymongoSuite:
         folder = cache / f"pymongo-{PYMONGO_VERSION}"
         if not (folder / "test").is_dir():
             _unpack(folder)
-        if not _python(folder).exists():
+        if not python_of(folder).exists():
             venv.create(folder / "environment", with_pip=True)
         if not (folder / "installed").exists():
-            call([str(_python(folder)), "-m", "pip", "install", "--quiet", *_REQUIREMENTS], folder, 600, "pip cannot install the driver")
+            call([str(python_of(folder)), "-m", "pip", "install", "--quiet", *_REQUIREMENTS], folder, 600, "pip cannot install the driver")
             (folder / "installed").touch()
         self._alone = self._without_server(folder)
         return folder
@@ -80,7 +80,7 @@ class PymongoSuite:
     def _pytest(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
         host, port = parse_uri(uri)["nodelist"][0]
         options = ["-q", "--override-ini=addopts=", "-m", self.marker, "-p", "no:cacheprovider", "--tb=short"]
-        command = [str(_python(folder)), "-m", "pytest", "test", *options]
+        command = [str(python_of(folder)), "-m", "pytest", "test", *options]
         environment = {**os.environ, "DB_IP": host, "DB_PORT": str(port), "PYTHONPATH": str(folder)}
         record = junit.with_suffix(".jsonl")
         pytest_suite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout)
@@ -100,7 +100,3 @@ def _unpack(folder: Path) -> None:
             if member.isfile() and name.startswith(_KEPT) and ".." not in Path(name).parts:
                 member.name = name
                 archive.extract(member, folder, filter="data")
-
-
-def _python(folder: Path) -> Path:
-    return folder / "environment" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")

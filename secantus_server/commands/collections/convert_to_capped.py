@@ -21,6 +21,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
+from secantus_server.reserved_names import BUCKETS
 from secantus_server.work.collections import log_creation, new_collection, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
@@ -101,7 +102,7 @@ def _size(value: Any) -> int:
 
 
 def _check_buckets(db: str, name: str) -> None:
-    if name.startswith("system.buckets."):
+    if name.startswith(BUCKETS):
         raise CommandError(20, f"cannot make the buckets of a time-series collection capped: {db}.{name}")
 
 

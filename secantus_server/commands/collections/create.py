@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.auth.privileges import Grants
-from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.commands.collections.create_options import FIELDS, collection_options
 from secantus_server.dispatch.names import check_new_collection_name, collection_name
 from secantus_server.dispatch.privileges import Authorized, collection_of, on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.reserved_names import BUCKETS
 from secantus_server.work.collections import create_collection
 from secantus_server.work.pipeline_privileges import may_read_view
 
@@ -42,7 +42,7 @@ def create(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("create", request.db, request.body[request.name])
     check_new_collection_name(request.db, name)
     if name.startswith(BUCKETS) and args["timeseries"] is None:
-        raise CommandError(20, f"Cannot create {request.db}.{name}: names with system.buckets. are reserved for time-series collections")
+        raise CommandError(20, f"Cannot create {request.db}.{name}: names with {BUCKETS} are reserved for time-series collections")
     # The bucket collection of a time-series collection is created together with it.
     name = name.removeprefix(BUCKETS)
     options = collection_options(request, name, args)

@@ -9,7 +9,6 @@ from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection, on_database
@@ -18,10 +17,10 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
+from secantus_server.reserved_names import BUCKETS, PROFILE, VIEWS
 from secantus_server.work.catalog_entries import is_shown_as_view
 from secantus_server.work.collections import drop_collection, recall
 from secantus_server.work.oplog_collection import is_oplog
-from secantus_server.work.system_collections import VIEWS
 
 
 @command("drop", {}, in_api_v1=True, is_write=True, privileges=on_collection("dropCollection"))
@@ -39,9 +38,9 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
         collection = transaction.catalog.find(request.db, name)
         if collection is None:
             return None
-        if name.startswith("system.") and name not in ("system.profile", "system.js"):
+        if name.startswith("system.") and name not in (PROFILE, "system.js"):
             raise CommandError(20, f"can't drop system collection {request.db}.{name}")
-        if name == "system.profile" and request.db in request.services.observer.profiling.levels:
+        if name == PROFILE and request.db in request.services.observer.profiling.levels:
             raise CommandError(20, "turn off profiling before dropping system.profile collection")
         if collection.is_timeseries:
             buckets = transaction.catalog.find(request.db, BUCKETS + name)

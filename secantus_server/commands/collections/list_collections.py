@@ -12,9 +12,10 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
+from secantus_server.reserved_names import VIEWS
 from secantus_server.work.catalog_entries import collection_infos, is_shown_as_view
 from secantus_server.work.reading import cursor_batch_size, list_reply
-from secantus_server.work.system_collections import ID_INDEX, VIEWS, views_uuid
+from secantus_server.work.system_collections import ID_INDEX, views_uuid
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:

@@ -10,7 +10,6 @@ from bson.binary import Binary
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_collection_uuid, check_database_name, collection_name, is_too_long
 from secantus_server.dispatch.privileges import Authorized, on_collection
@@ -19,6 +18,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
+from secantus_server.reserved_names import BUCKETS
 from secantus_server.work.catalog_entries import is_shown_as_view
 from secantus_server.work.collections import check_database_case, drop_collection, empty_collection, log_creation, log_rename, recall
 from secantus_server.work.writers import open_writer
@@ -138,8 +138,8 @@ def _source(request: Request, transaction: CatalogTransaction, place: _Place, ar
 
 
 def _is_view(request: Request, collection: Collection) -> bool:
-    """Return whether a collection is a view; for applyOps, a time series is none: a server that presents 9.0 may have renamed it."""
-    if collection.is_timeseries and "applyOps" in request.operation.body:
+    """Return whether a collection is a view. In an oplog, a time series is none: a server that presents 9.0 may have renamed it."""
+    if collection.is_timeseries and request.applies_oplog:
         return False
     return is_shown_as_view(collection, request.services.release)
 

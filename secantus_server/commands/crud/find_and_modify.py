@@ -135,14 +135,14 @@ def _prepare(
     """Return the collection and the parsed command."""
     collection = catalog.find(request.db, name)
     if collection is not None and collection.is_timeseries:
-        return collection, _timeseries_removal(request, args, name, collection)
+        return collection, _timeseries_removal(request, args, collection)
     check_not_view(collection)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     follow_metadata(ctx, args["fields"])
     return collection, _Remove(request, args, ctx) if args["remove"] else _Modify(request, args, ctx)
 
 
-def _timeseries_removal(request: Request, args: dict[str, Any], name: str, collection: Collection) -> _RemoveMeasurement:
+def _timeseries_removal(request: Request, args: dict[str, Any], collection: Collection) -> _RemoveMeasurement:
     """Return the parsed command on a time-series collection, where findAndModify can only remove a measurement.
 
     Raises:
@@ -154,7 +154,7 @@ def _timeseries_removal(request: Request, args: dict[str, Any], name: str, colle
         raise CommandError(72, f"Cannot perform findAndModify with sort on a time-series collection: {collection.namespace}")
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     follow_metadata(ctx, args["fields"])
-    return _RemoveMeasurement(request, args, ctx, name)
+    return _RemoveMeasurement(request, args, ctx, collection)
 
 
 def _check_arguments(args: dict[str, Any]) -> None:
@@ -248,9 +248,9 @@ class _RemoveMeasurement(_Job):
 
     nothing: Outcome = (None, {"n": 0})
 
-    def __init__(self, request: Request, args: dict[str, Any], ctx: ParseContext, name: str) -> None:
+    def __init__(self, request: Request, args: dict[str, Any], ctx: ParseContext, series: Collection) -> None:
         super().__init__(request, args, parse_query(args["query"], ctx, hint=args["hint"], limit=1))
-        self.deletion = MeasurementDeletion(request, name, self.query)
+        self.deletion = MeasurementDeletion(request, series, self.query)
 
     def run(self, transaction: Transaction, collection: Collection) -> Outcome:
         """Remove the measurement and return it."""

@@ -13,8 +13,9 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.reserved_names import VIEWS
 from secantus_server.work.catalog_entries import shown_name
-from secantus_server.work.system_collections import VIEWS, system_documents, views_uuid
+from secantus_server.work.system_collections import system_documents, views_uuid
 
 
 @command("dbHash", lenient=True, privileges=on_database("dbHash"))

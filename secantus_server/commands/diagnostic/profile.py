@@ -13,6 +13,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.mql.match import parse_match
+from secantus_server.reserved_names import PROFILE
 from secantus_server.work.profile_collection import make_profile_collection
 
 _NOTE = "When a filter expression is set, slowms and sampleRate are not used for profiling and slow-query log lines."
@@ -22,7 +23,7 @@ def _may_profile(call: Authorized, grants: Grants) -> bool:
     """Return whether the user may change the profiler or, if the command only reads the level, may read the profiler's records."""
     level = call.body[call.name]
     if is_number(level) and level == -1 and not call.body.keys() & {"slowms", "sampleRate", "filter"}:
-        return "enableProfiler" in grants.on(call.db) or "find" in grants.on(call.db, "system.profile")
+        return "enableProfiler" in grants.on(call.db) or "find" in grants.on(call.db, PROFILE)
     return "enableProfiler" in grants.on(call.db)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from bson.binary import Binary
@@ -11,13 +10,14 @@ from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
 from secantus_server.diagnostics.crash_points import reach
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.unit_of_work import CatalogTransaction, ReadTransaction
+from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
@@ -32,6 +32,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.oplog.oplog import Entry
 from secantus_server.query.predicates import conjuncts
+from secantus_server.reserved_names import VIEWS
 from secantus_server.work.collections import create_collection, recall
 from secantus_server.work.timeseries_indexes import bucket_index
 from secantus_server.work.writers.buckets import check_bounds, measured_paths
@@ -56,7 +57,7 @@ _IDENTITY = ("unique", "sparse", "collation", "wildcardProjection")
 def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     """Create indexes."""
     name = collection_name("createIndexes", request.db, request.body[request.name])
-    if name == "system.views":
+    if name == VIEWS:
         raise CommandError(67, f"Cannot create an index on the collection {request.db}.{name}")
     if not args["indexes"]:
         raise CommandError(2, "Must specify at least one index to create")
@@ -65,56 +66,80 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
         given = list(map(known_options, given))
     specs = [check_requested(spec, request.services.release) for spec in given]
     check_commit_quorum(args["commitQuorum"])
-    collection = recall(request.services, request.db, name)
-    if collection is not None and collection.is_timeseries:
-        specs = [bucket_index(collection, spec) for spec in specs]
-        name = collection.options["viewOn"]
-    else:
-        check_not_view(collection)
-    create = _create_exclusively if request.transaction is None else _create
-    reply = create(request, name, specs)
+    recall(request.services, request.db, name)
+    reply = _create(request, name, specs)
     if request.services.settings.replica_set:
         reply["commitQuorum"] = args["commitQuorum"] if args["commitQuorum"] is not None else "votingMembers"
     return reply
 
 
-def _create_exclusively(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
-    """Create the indexes with exclusive access. Otherwise a transaction that does not see an index could write without its entries.
-
-    Create a missing collection before taking exclusive access. The creation may wait for a transaction that also creates the collection,
-    and that transaction could not end during exclusive access.
-    """
-    services, missing = request.services, False
-    while True:
-        if services.catalog.find(request.db, name) is None:
-            missing = True
-            create_collection(services, request.db, name, {}, if_missing=True)
-        locks = services.sessions.transactions.namespaces
-        with locks.change([(request.db, name)], request.operation.check), services.engine.exclusive():
-            if services.catalog.find(request.db, name) is not None:
-                return {**_create(request, name, specs), "createdCollectionAutomatically": missing}
-
-
 def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
-    """Create the indexes, and the collection if it does not exist."""
-    services = request.services
-    with request.work.reading() as transaction:
-        before = transaction.catalog.find(request.db, name)
-        taken = before is not None and (not transaction.catalog.has_created(before) or _has_documents(before, transaction))
-    collection = before or create_collection(services, request.db, name, {}, if_missing=True, work=request.work)
-    count = len(collection.counted_indexes)
-    new = choose_new(collection, [_with_collation(collection, spec) for spec in specs])
-    if new and taken and request.transaction is not None:
-        raise CommandError(263, f"Cannot create new indexes on existing collection {collection.namespace} in a multi-document transaction.")
+    """Create the indexes, and the collection if it does not exist.
+
+    Outside a session's transaction this needs exclusive access: a transaction that does not see an index could write without its entries.
+    A missing collection is created before that. The creation may wait for a transaction that also creates the collection, and that
+    transaction could not end during exclusive access.
+    """
+    is_created, in_session = False, request.transaction is not None
+
+    def body(transaction: CatalogTransaction) -> Reply | None:
+        collection, own_specs = _stored(transaction.catalog, request.db, name, specs)
+        return None if collection is None else _create_new(request, transaction, collection, own_specs, is_created=is_created)
+
+    while True:
+        with request.work.reading() as transaction:
+            found, own_specs = _stored(transaction.catalog, request.db, name, specs)
+        if found is None:
+            is_created = True
+            create_collection(request.services, request.db, name, {}, if_missing=True, work=request.work if in_session else None)
+        elif not choose_new(found, own_specs):
+            return _reply(found, 0, is_created=is_created)
+        namespaces = [(request.db, name if found is None else found.name)]
+        reply = request.work.change_catalog(body, request.operation.check, exclusive=not in_session, namespaces=namespaces)
+        # The collection may have been dropped since it was found or created.
+        if reply is not None:
+            return reply
+
+
+def _stored(catalog: CatalogView, db: str, name: str, specs: list[dict[str, Any]]) -> tuple[Collection | None, list[dict[str, Any]]]:
+    """Return the collection that stores the indexes, or None if it does not exist, and their definitions in it.
+
+    Raises:
+        CommandError: 166 CommandNotSupportedOnView, and the errors of `bucket_index`.
+    """
+    collection = catalog.find(db, name)
+    if collection is None or not collection.is_timeseries:
+        check_not_view(collection)
+        return collection, specs
+    buckets = catalog.find(db, collection.options["viewOn"])
+    assert buckets is not None, "a time series has buckets"
+    return buckets, [bucket_index(collection, spec) for spec in specs]
+
+
+def _create_new(
+    request: Request, transaction: CatalogTransaction, collection: Collection, specs: list[dict[str, Any]], *, is_created: bool
+) -> Reply:
+    """Create those of the indexes that a collection does not have.
+
+    Arguments:
+        is_created: whether the command has created the collection.
+    """
+    new = choose_new(collection, specs)
     if new:
-        request.work.change_catalog(partial(build_indexes, request, collection, new), request.operation.check)
-    reply: Reply = {"numIndexesBefore": count, "numIndexesAfter": count + len(new), "createdCollectionAutomatically": before is None}
-    if not new:
-        reply["note"] = "all indexes already exist"
-    return reply
+        if request.transaction is not None and (not transaction.catalog.has_created(collection) or _has_documents(collection, transaction)):
+            text = f"Cannot create new indexes on existing collection {collection.namespace} in a multi-document transaction."
+            raise CommandError(263, text)
+        build_indexes(request, collection, new, transaction)
+    return _reply(collection, len(new), is_created=is_created)
 
 
-def _has_documents(collection: Collection, transaction: ReadTransaction) -> bool:
+def _reply(before: Collection, created: int, *, is_created: bool) -> Reply:
+    count = len(before.counted_indexes)
+    reply: Reply = {"numIndexesBefore": count, "numIndexesAfter": count + created, "createdCollectionAutomatically": is_created}
+    return reply if created else {**reply, "note": "all indexes already exist"}
+
+
+def _has_documents(collection: Collection, transaction: CatalogTransaction) -> bool:
     """Return whether a transaction sees a document in a collection."""
     scan = RecordScan(collection.ident, None, never_interrupt)
     scan.attach(transaction.unit)
@@ -162,11 +187,12 @@ def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, A
 
 
 def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the definitions of the indexes that do not exist yet.
+    """Return the definitions of the indexes that do not exist yet, completed for the collection.
 
     Raises:
-        CommandError: 85 or 86 for a conflict with an existing index, 67 for too many indexes.
+        CommandError: 85 or 86 for a conflict with an existing index, 67 for too many indexes, and the errors of `_with_collation`.
     """
+    specs = [_with_collation(collection, spec) for spec in specs]
     have = [index.spec for index in collection.indexes]
     new: list[dict[str, Any]] = []
     for spec in specs:

@@ -8,7 +8,6 @@ from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import type_name
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.timeseries import BUCKETS
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
@@ -18,6 +17,7 @@ from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.oplog.oplog import Entry
+from secantus_server.reserved_names import BUCKETS
 from secantus_server.work.collections import recall
 from secantus_server.work.timeseries_buckets import bucket_hint
 from secantus_server.work.writing import check_not_view

@@ -13,6 +13,7 @@ from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.reserved_names import PROFILE
 from secantus_server.work.collections import recall
 from secantus_server.work.reading import cursor_batch_size, list_reply
 from secantus_server.work.system_collections import ID_INDEX, views_statistics
@@ -50,7 +51,7 @@ def _specs(request: Request, collection: Collection) -> list[dict[str, Any]]:
         shown = [] if buckets is None else [shown_index(collection, index.spec) for index in buckets.counted_indexes]
         return [spec for spec in shown if spec is not None]
     check_not_view(collection)
-    if collection.name == "system.profile":
+    if collection.name == PROFILE:
         # In MongoDB, the profiler's collection has no `_id` index, so do not list the one that this server keeps.
         return []
     # The bucket collection of a time series is clustered, but its clustered index is not listed.

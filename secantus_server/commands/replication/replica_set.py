@@ -16,7 +16,12 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 
 
-def _check_replica_set(request: Request) -> None:
+def check_replica_set(request: Request) -> None:
+    """Raise unless the server is a replica set.
+
+    Raises:
+        CommandError: 76 NoReplicationEnabled.
+    """
     if not request.services.settings.replica_set:
         raise CommandError(76, "not running with --replSet")
 
@@ -24,7 +29,7 @@ def _check_replica_set(request: Request) -> None:
 @command("replSetGetStatus", lenient=True, admin_only=True, privileges=on_cluster("replSetGetStatus"))
 def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the status of the replica set's only member."""
-    _check_replica_set(request)
+    check_replica_set(request)
     services = request.services
     timestamp = services.oplog.newest
     optime = {"ts": timestamp, "t": Int64(1)}
@@ -67,12 +72,12 @@ def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
 @command("replSetGetConfig", lenient=True, admin_only=True, privileges=on_cluster("replSetGetConfig"))
 def repl_set_get_config(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the replica set's configuration."""
-    _check_replica_set(request)
+    check_replica_set(request)
     return {"config": request.services.topology.config()}
 
 
 @command("replSetInitiate", lenient=True, admin_only=True, privileges=on_cluster("replSetConfigure"))
 def repl_set_initiate(request: Request, _args: dict[str, Any]) -> Reply:
     """Refuse to initiate the replica set, because it was initiated when the server started."""
-    _check_replica_set(request)
+    check_replica_set(request)
     raise CommandError(23, "already initialized")

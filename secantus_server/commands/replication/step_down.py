@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson.values import is_number
+from secantus_server.commands.replication.replica_set import check_replica_set
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.argument_values import whole_number
 from secantus_server.dispatch.privileges import on_cluster
@@ -34,7 +35,7 @@ def repl_set_step_down(request: Request, args: dict[str, Any]) -> Reply:
     Raises:
         CommandError: 76 on a standalone server, 2 for invalid periods, 10107 on a secondary.
     """
-    _check_replica_set(request)
+    check_replica_set(request)
     seconds = _seconds(request, "stepdown period") or DEFAULT_STEP_DOWN_S
     catch_up = args["secondaryCatchUpPeriodSecs"]
     if catch_up is None:
@@ -57,7 +58,7 @@ def repl_set_freeze(request: Request, _args: dict[str, Any]) -> Reply:
     Raises:
         CommandError: 76 on a standalone server, 2 for an invalid period, 95 for a period on the primary.
     """
-    _check_replica_set(request)
+    check_replica_set(request)
     seconds = _seconds(request, "freeze period")
     request.services.topology.check_election()
     if not request.services.topology.freeze(seconds) and seconds:
@@ -68,14 +69,9 @@ def repl_set_freeze(request: Request, _args: dict[str, Any]) -> Reply:
 @command("replSetStepUp", lenient=True, admin_only=True, privileges=on_cluster("replSetStateChange"))
 def repl_set_step_up(request: Request, _args: dict[str, Any]) -> Reply:
     """Elect this node at once."""
-    _check_replica_set(request)
+    check_replica_set(request)
     request.services.topology.elect()
     return {}
-
-
-def _check_replica_set(request: Request) -> None:
-    if not request.services.settings.replica_set:
-        raise CommandError(76, "not running with --replSet")
 
 
 def _seconds(request: Request, what: str) -> int:

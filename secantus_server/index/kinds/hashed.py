@@ -44,6 +44,15 @@ class Hashed(IndexKind):
         if spec.get("unique"):
             raise CommandError(16764, "Currently hashed indexes cannot guarantee uniqueness. Use a regular index.")
 
+    def check_in_time_series(self, *, is_meta: bool) -> None:
+        """Refuse a field of the measurements.
+
+        Raises:
+            CommandError: 67 CannotCreateIndex.
+        """
+        if not is_meta:
+            raise CommandError(67, "Hashed indexes are only supported on the metadata of time-series collections")
+
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator:
         """Return the generator of a document's keys."""
         return value_keys(key, collation)

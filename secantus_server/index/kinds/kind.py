@@ -71,6 +71,17 @@ class IndexKind(Protocol):
         """
         return
 
+    def check_in_time_series(self, *, is_meta: bool) -> None:
+        """Check that an index of a time series may have a field of this kind.
+
+        Arguments:
+            is_meta: whether the field is in the metadata, not in the measurements.
+
+        Raises:
+            CommandError: with MongoDB's code.
+        """
+        return
+
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
         """Return a checked definition in the form that the given MongoDB release stores.
 

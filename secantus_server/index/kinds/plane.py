@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
+from secantus_server.bson.numbers import python_number
 from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
-from secantus_server.index.key_pattern import as_number
 from secantus_server.index.kinds.geo import ELSEWHERE, CellKeys, GeoKind, Nearby, cell_key
 from secantus_server.index.kinds.kind import register
 from secantus_server.index.kinds.wildcard import check_wildcard_fields
@@ -55,6 +55,15 @@ class Plane(GeoKind):
         if spec.get("unique"):
             raise CommandError(67, "Currently 2d indexes cannot guarantee uniqueness. Use a regular index.")
 
+    def check_in_time_series(self, *, is_meta: bool) -> None:
+        """Refuse a field of the measurements.
+
+        Raises:
+            CommandError: 67 CannotCreateIndex.
+        """
+        if not is_meta:
+            raise CommandError(67, "2d indexes are only supported on the metadata of time-series collections")
+
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
         """Check the number of bits and the limits, and return the definition unchanged.
 
@@ -62,16 +71,16 @@ class Plane(GeoKind):
             CommandError: 72 InvalidOptions for an invalid number of bits or limits without an area.
         """
         bits = spec.get("bits", DEFAULT_BITS)
-        if not 1 <= as_number(bits) <= MAX_BITS:
+        if not 1 <= python_number(bits) <= MAX_BITS:
             raise CommandError(72, f"bits for 2d index must be > 0 and <= {MAX_BITS}, but {bits} was specified")
-        low, high = float(as_number(spec.get("min", -DEFAULT_BOUND))), float(as_number(spec.get("max", DEFAULT_BOUND)))
+        low, high = float(python_number(spec.get("min", -DEFAULT_BOUND))), float(python_number(spec.get("max", DEFAULT_BOUND)))
         if not low < high:
             raise CommandError(72, f"region for 2d index must have an area: min {low:g} must be less than max {high:g}")
         return spec
 
     def listed(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Return the definition with `min` and `max` as doubles."""
-        return {option: float(as_number(value)) if option in ("min", "max") else value for option, value in spec.items()}
+        return {option: float(python_number(value)) if option in ("min", "max") else value for option, value in spec.items()}
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
         """Return a function from a position or an array of positions to the keys of their squares.
@@ -121,8 +130,8 @@ def grid_of(spec: dict[str, Any]) -> Grid:
     Arguments:
         spec: the definition as it is stored.
     """
-    low, high = (float(as_number(spec.get(name, bound))) for name, bound in (("min", -DEFAULT_BOUND), ("max", DEFAULT_BOUND)))
-    return Grid(low, high, int(as_number(spec.get("bits", DEFAULT_BITS))))
+    low, high = (float(python_number(spec.get(name, bound))) for name, bound in (("min", -DEFAULT_BOUND), ("max", DEFAULT_BOUND)))
+    return Grid(low, high, int(python_number(spec.get("bits", DEFAULT_BITS))))
 
 
 def _keys(value: Any, document: dict[str, Any], grid: Grid) -> list[bytes]:

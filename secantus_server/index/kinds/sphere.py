@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
+from secantus_server.bson.numbers import python_number
 from secantus_server.differences import SPHERE_INDEX_VERSION
 from secantus_server.errors import CommandError
-from secantus_server.index.key_pattern import as_number
 from secantus_server.index.kinds.geo import CellKeys, GeoKind, Nearby, cell_key
 from secantus_server.index.kinds.geo_errors import key_error
 from secantus_server.index.kinds.kind import register
@@ -55,14 +55,14 @@ class Sphere(GeoKind):
         """
         latest = LATEST_VERSION if release.has(SPHERE_INDEX_VERSION) else LATEST_VERSION - 1
         version = spec.get("2dsphereIndexVersion", latest)
-        if not 1 <= as_number(version) <= latest:
+        if not 1 <= python_number(version) <= latest:
             known = ",".join(map(str, range(1, latest + 1)))
             raise CommandError(67, f"unsupported geo index version {{ 2dsphereIndexVersion: {version} }}, only support versions: [{known}]")
         return {**spec, "2dsphereIndexVersion": version}
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
         """Return a filter for the documents in the index, or None for a version 1 index that is not sparse, which holds all documents."""
-        is_full = as_number(spec.get("2dsphereIndexVersion", LATEST_VERSION)) < 2 and not spec.get("sparse")
+        is_full = python_number(spec.get("2dsphereIndexVersion", LATEST_VERSION)) < 2 and not spec.get("sparse")
         return None if is_full else super().membership(spec)
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:

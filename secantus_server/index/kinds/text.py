@@ -15,10 +15,10 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from secantus_server.bson import decode, key_string
+from secantus_server.bson.numbers import python_number
 from secantus_server.bson.shell import shell_text
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.errors import CommandError
-from secantus_server.index.key_pattern import as_number
 from secantus_server.index.kinds.kind import Extractor, IndexKind, register
 from secantus_server.mql.text.definition import EVERY_FIELD, TextDefinition
 from secantus_server.mql.text.languages import LANGUAGES, stems_version
@@ -54,6 +54,14 @@ class Text(IndexKind):
     one_per_collection = True
     serves_text = True
     needs_predicate = True
+
+    def check_in_time_series(self, *, is_meta: bool) -> None:
+        """Refuse the index.
+
+        Raises:
+            CommandError: 72 InvalidOptions.
+        """
+        raise CommandError(72, "Text indexes are not supported on time-series collections")
 
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
         """Return the definition in the form that MongoDB stores, in which only `weights` names the text fields.
@@ -94,7 +102,7 @@ class Text(IndexKind):
 
 
 def _version(value: Any) -> int:
-    number = as_number(value)
+    number = python_number(value)
     if number not in (1, 2, VERSION):
         raise CommandError(67, f"textIndexVersion {shell_text(value)} is not supported; versions 1, 2 and 3 are")
     return int(number)
@@ -129,7 +137,7 @@ def _weights(key: dict[str, Any], given: Any) -> dict[str, Any]:
     for path, weight in given.items():
         if not is_number(weight):
             raise CommandError(67, f"The weight of '{path}' must be a number, not {type_name(weight)}")
-        number = as_number(weight)
+        number = python_number(weight)
         if not 0 < number < MAX_WEIGHT:
             raise CommandError(67, f"The weight of '{path}' must be in the exclusive interval (0,{MAX_WEIGHT}), not {shell_text(weight)}")
         if not path or (path.startswith("$") and path != "$**") or "" in path.split("."):

@@ -36,6 +36,14 @@ class Wildcard(IndexKind):
         """Return whether the path is a wildcard with a direction, unlike `{"$**": "text"}`, which defines a text index."""
         return is_wildcard(path) and type(direction) is not str
 
+    def check_in_time_series(self, *, is_meta: bool) -> None:
+        """Refuse the index.
+
+        Raises:
+            CommandError: 7246201.
+        """
+        raise CommandError(7246201, "Wildcard indexes are not supported on time-series collections")
+
     def check(self, spec: dict[str, Any]) -> None:
         """Check the fields and the projection, and refuse the options that this kind does not support.
 

@@ -5,20 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bson.decimal128 import Decimal128
-
 from secantus_server.bson import is_number
+from secantus_server.bson.numbers import to_float
 
 Position = tuple[float, float]
 
 
 class GeometryError(Exception):
     """A value is not the expected geometry; the message says why."""
-
-
-def to_float(value: Any) -> float:
-    """Convert a number of any type to a float; a decimal beyond the range of doubles becomes infinite."""
-    return float(value.to_decimal()) if type(value) is Decimal128 else float(value)
 
 
 def parse_position(value: Any, *, exact: bool = False) -> Position:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import is_number
+from secantus_server.bson.numbers import python_number
 from secantus_server.bson.values import TYPE_NAMES, UNDEFINED
 from secantus_server.errors import CommandError
 from secantus_server.mql.match._nodes import MatchExpression, Not
 from secantus_server.mql.match._predicates import Exists, TypeMatch
-from secantus_server.mql.match.numbers import plain_number
 from secantus_server.mql.match.registry import Clause, field_operator
 
 NUMBER_CODES = {1, 16, 18, 19}
@@ -23,7 +23,7 @@ def is_true(value: Any) -> bool:
     """Return whether an argument is truthy: everything except false, zero, null and undefined."""
     if value is None or value is False or value is UNDEFINED:
         return False
-    return not is_number(value) or plain_number(value) != 0
+    return not is_number(value) or python_number(value) != 0
 
 
 @field_operator("$exists")
@@ -57,7 +57,7 @@ def type_codes(item: Any) -> set[int]:
         return CODES_BY_NAME[item]
     if not is_number(item):
         raise CommandError(14, "type must be represented as a number or a string")
-    number = plain_number(item)
+    number = python_number(item)
     if number == 0:
         raise CommandError(2, "Invalid numerical type code: 0. Instead use {$exists:false}.")
     if number == -1:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import is_number
+from secantus_server.bson.numbers import python_number
 from secantus_server.bson.values import JavaScript
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.match._expression import ExprMatch, SampleRate, Where
 from secantus_server.mql.match._nodes import MatchExpression
-from secantus_server.mql.match.numbers import plain_number
 from secantus_server.mql.match.parser import check_top_level
 from secantus_server.mql.match.registry import Clause, field_operator, filter_operator
 from secantus_server.mql.scripts import script_engine, source_of
@@ -54,7 +54,7 @@ def parse_sample_rate(clause: Clause) -> MatchExpression:
     check_top_level(clause)
     if not is_number(clause.argument):
         raise CommandError(2, "argument to $sampleRate must be a numeric type")
-    rate = float(plain_number(clause.argument))
+    rate = float(python_number(clause.argument))
     if not 0 <= rate <= 1:
         raise CommandError(2, "numeric argument to $sampleRate must be in [0, 1]")
     return SampleRate(rate, clause.scope.ctx.random.random)

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.bson import is_number
+from secantus_server.bson.numbers import to_float
 from secantus_server.errors import CommandError
 from secantus_server.mql.describe import describe_document, describe_element
 from secantus_server.mql.geo import Geometry, GeometryError, Position, distance, parse_geometry, parse_position, parse_stored
-from secantus_server.mql.geo.coordinates import check_sphere, to_float
+from secantus_server.mql.geo.coordinates import check_sphere
 from secantus_server.mql.geo.sphere import to_vector
 from secantus_server.mql.match._geo import GeoNear
 from secantus_server.mql.match._nodes import MatchExpression

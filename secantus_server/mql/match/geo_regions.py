@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.bson import is_number
+from secantus_server.bson.numbers import to_float
 from secantus_server.errors import CommandError
 from secantus_server.mql.describe import describe_element, describe_value
 from secantus_server.mql.geo import (
@@ -26,7 +27,7 @@ from secantus_server.mql.geo import (
     parse_stored,
     within,
 )
-from secantus_server.mql.geo.coordinates import check_sphere, to_float
+from secantus_server.mql.geo.coordinates import check_sphere
 from secantus_server.mql.match._geo import GeoMatch
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match.registry import Clause, field_operator

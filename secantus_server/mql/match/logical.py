@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from secantus_server.bson import is_number
+from secantus_server.bson.numbers import python_number
 from secantus_server.bson.values import Regex
 from secantus_server.errors import CommandError
 from secantus_server.mql.match._nodes import AlwaysFalse, AlwaysTrue, MatchExpression, Nor, Not, Or
-from secantus_server.mql.match.numbers import plain_number
 from secantus_server.mql.match.parser import conjunction, parse_conditions, parse_filter
 from secantus_server.mql.match.regex import regex_match
 from secantus_server.mql.match.registry import Clause, field_operator, filter_operator
@@ -65,6 +65,6 @@ def parse_not(clause: Clause) -> MatchExpression:
 @filter_operator("$alwaysTrue", "$alwaysFalse")
 def parse_always(clause: Clause) -> MatchExpression:
     """Parse `$alwaysTrue` or `$alwaysFalse`, whose only valid argument is 1."""
-    if not is_number(clause.argument) or plain_number(clause.argument) != 1:
+    if not is_number(clause.argument) or python_number(clause.argument) != 1:
         raise CommandError(9, f"{clause.name} must be an integer value of 1")
     return AlwaysTrue() if clause.name == "$alwaysTrue" else AlwaysFalse()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bson.decimal128 import Decimal128
-
 from secantus_server.bson import is_number
-from secantus_server.bson.numbers import INT64_MAX, INT64_MIN
+from secantus_server.bson.numbers import INT64_MAX, INT64_MIN, is_finite, python_number
 from secantus_server.errors import CommandError
 from secantus_server.mql.describe import describe_element
 
@@ -27,11 +25,11 @@ def parse_whole(name: str, value: Any, *, code: int, prefix: str = "", bits: int
     """
     if not is_number(value):
         raise _error(code, prefix, "Expected a number in", name, value)
-    if not _is_finite(value):
-        is_nan = plain_number(value) != plain_number(value)
+    if not is_finite(value):
+        is_nan = python_number(value) != python_number(value)
         why = "Expected an integer, but found NaN in" if is_nan else f"Cannot represent as a {bits}-bit integer"
         raise _error(code, prefix, why, name, value)
-    exact = plain_number(value)
+    exact = python_number(value)
     if not -(2 ** (bits - 1)) <= exact <= 2 ** (bits - 1) - 1:
         raise _error(code, prefix, f"Cannot represent as a {bits}-bit integer", name, value)
     number = int(exact)
@@ -58,22 +56,13 @@ def truncate(value: Any, what: str) -> int:
     Raises:
         CommandError: 2 for NaN, infinities and numbers beyond 64 bits.
     """
-    if not _is_finite(value):
+    if not is_finite(value):
         raise CommandError(2, f"{what} :: caused by :: Unable to coerce NaN/Inf to integral type")
-    number: int = math.trunc(plain_number(value))
+    number: int = math.trunc(python_number(value))
     if not INT64_MIN <= number <= INT64_MAX:
         raise CommandError(2, f"{what} :: caused by :: Out of bounds coercing to integral value")
     return number
 
 
-def _is_finite(value: Any) -> bool:
-    return value.to_decimal().is_finite() if type(value) is Decimal128 else math.isfinite(value)
-
-
 def _error(code: int, prefix: str, why: str, name: str, value: Any) -> CommandError:
     return CommandError(code, f"{prefix}{why}: {describe_element(name, value)}")
-
-
-def plain_number(value: Any) -> Any:
-    """Convert a BSON number to one that Python can compare: an int, a float or a Decimal."""
-    return value.to_decimal() if type(value) is Decimal128 else value

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from bson.decimal128 import Decimal128
-
 from secantus_server.bson import to_decimal
+from secantus_server.bson.numbers import is_finite
 
 
 def without_order(value: Any) -> Any:
@@ -23,13 +21,9 @@ def is_multiple(value: Any, divisor: Any) -> bool:
     """Return whether a number is an integer multiple of another. Doubles are first rounded to 15 significant digits."""
     if isinstance(value, int) and isinstance(divisor, int):
         return value % divisor == 0
-    if not _is_finite(value) or not _is_finite(divisor):
+    if not is_finite(value) or not is_finite(divisor):
         return False
     # Imported here, because an import at module level would slow down every start.
     from fractions import Fraction
 
     return Fraction(to_decimal(value)) % Fraction(to_decimal(divisor)) == 0
-
-
-def _is_finite(number: Any) -> bool:
-    return number.to_decimal().is_finite() if type(number) is Decimal128 else math.isfinite(number)

@@ -16,7 +16,7 @@ from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.expressions.value_text import value_text
 from secantus_server.mql.projection import parse_add_fields, parse_projection, parse_unset
 
-Stage = Callable[[bytes], bytes]
+DocumentChange = Callable[[bytes], bytes]
 
 # The aggregation stages that an update must not use. Any other name is unknown.
 _OTHER_STAGES = frozenset(
@@ -66,7 +66,7 @@ _OTHER_STAGES = frozenset(
 )
 
 
-def parse_pipeline(stages: list[Any], ctx: ParseContext) -> list[Stage]:
+def parse_pipeline(stages: list[Any], ctx: ParseContext) -> list[DocumentChange]:
     """Parse the stages into functions from document to document.
 
     Raises:
@@ -92,7 +92,7 @@ def _known_stage(name: str) -> str:
     return name
 
 
-def _parse_stage(stage: Any, ctx: ParseContext) -> Stage:
+def _parse_stage(stage: Any, ctx: ParseContext) -> DocumentChange:
     if type(stage) is not dict:
         raise CommandError(14, "Each element of the 'pipeline' array must be an object")
     if len(stage) != 1:
@@ -104,23 +104,23 @@ def _parse_stage(stage: Any, ctx: ParseContext) -> Stage:
     raise CommandError(72, f"{_known_stage(name)} is not allowed to be used within an update")
 
 
-def _parse_set(name: str, spec: Any, ctx: ParseContext) -> Stage:
+def _parse_set(name: str, spec: Any, ctx: ParseContext) -> DocumentChange:
     if type(spec) is not dict:
         raise CommandError(40272, f"{name} specification stage must be an object, got {type_name(spec)}")
     return parse_add_fields(spec, ctx, stage=name).apply
 
 
-def _parse_project(name: str, spec: Any, ctx: ParseContext) -> Stage:
+def _parse_project(name: str, spec: Any, ctx: ParseContext) -> DocumentChange:
     if type(spec) is not dict:
         raise CommandError(15969, f"{name} specification must be an object")
     return parse_projection(spec, ctx, for_find=False).apply
 
 
-def _parse_unset(_name: str, spec: Any, ctx: ParseContext) -> Stage:
+def _parse_unset(_name: str, spec: Any, ctx: ParseContext) -> DocumentChange:
     return parse_unset(spec, ctx).apply
 
 
-def _parse_replace_root(_name: str, spec: Any, ctx: ParseContext) -> Stage:
+def _parse_replace_root(_name: str, spec: Any, ctx: ParseContext) -> DocumentChange:
     if type(spec) is not dict:
         raise CommandError(40229, f"expected an object as specification for $replaceRoot stage, got {type_name(spec)}")
     for option in spec:
@@ -131,11 +131,11 @@ def _parse_replace_root(_name: str, spec: Any, ctx: ParseContext) -> Stage:
     return _replace_with(spec["newRoot"], "'newRoot' expression ", ctx)
 
 
-def _parse_replace_with(_name: str, spec: Any, ctx: ParseContext) -> Stage:
+def _parse_replace_with(_name: str, spec: Any, ctx: ParseContext) -> DocumentChange:
     return _replace_with(spec, "'replacement document'", ctx)
 
 
-def _replace_with(spec: Any, what: str, ctx: ParseContext) -> Stage:
+def _replace_with(spec: Any, what: str, ctx: ParseContext) -> DocumentChange:
     expression = parse_expression(spec, ctx)
 
     def run(doc: bytes) -> bytes:
@@ -155,7 +155,7 @@ def _not_an_object(what: str, value: Any, doc: bytes) -> str:
     )
 
 
-_STAGES: dict[str, Callable[[str, Any, ParseContext], Stage]] = {
+_STAGES: dict[str, Callable[[str, Any, ParseContext], DocumentChange]] = {
     "$set": _parse_set,
     "$addFields": _parse_set,
     "$project": _parse_project,

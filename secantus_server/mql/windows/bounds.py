@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bson.decimal128 import Decimal128
-
 from secantus_server.bson import compare_values, is_number, key_string, type_name
+from secantus_server.bson.numbers import python_number
 from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.dates.add import Addition, add_units
@@ -147,7 +146,7 @@ def _parse_documents(spec: Any, order: SortOrder) -> Bounds:
 
 
 def _whole(bound: Any) -> int:
-    number = bound.to_decimal() if type(bound) is Decimal128 else bound
+    number = python_number(bound)
     if number != number or abs(number) >= 2**63 or number != int(number):
         raise CommandError(9, "Numeric document-based bounds must be an integer")
     return int(number)

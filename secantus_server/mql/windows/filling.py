@@ -12,17 +12,14 @@ from typing import Any
 
 from secantus_server.bson import is_number, type_name
 from secantus_server.bson.numbers import DECIMAL_CONTEXT
-from secantus_server.bson.values import MISSING, UNDEFINED, Date
+from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.windows.arithmetic import as_value, divided, has_decimal, numeric
 from secantus_server.mql.windows.partition import Partition
 from secantus_server.mql.windows.registry import Call, check_others, window_function
-
-
-def _is_gap(value: Any) -> bool:
-    return value is None or value is MISSING or value is UNDEFINED
 
 
 class LastCarriedForward:
@@ -37,7 +34,7 @@ class LastCarriedForward:
         last = None
         for document in partition.documents:
             value = self.input.evaluate(document)
-            last = last if _is_gap(value) else value
+            last = last if is_nullish(value) else value
             found.append(last)
         return found
 
@@ -56,12 +53,12 @@ class LinearFill:
         """
         values = [self.input.evaluate(document) for document in partition.documents]
         for value in values:
-            if not _is_gap(value) and not is_number(value):
+            if not is_nullish(value) and not is_number(value):
                 raise CommandError(6050201, f"Value to be filled must be numeric or nullish, but found {type_name(value)}")
         positions = [_position(value) for value in partition.positions]
         _check_distinct(partition.keys)
-        known = [index for index, value in enumerate(values) if not _is_gap(value)]
-        found = [None if _is_gap(value) else value for value in values]
+        known = [index for index, value in enumerate(values) if not is_nullish(value)]
+        found = [None if is_nullish(value) else value for value in values]
         for left, right in pairwise(known):
             _fill(found, positions, left, right)
         return found

@@ -22,6 +22,7 @@ from secantus_server.pipeline.parse import stage_name
 from secantus_server.pipeline.registry import find_stage
 from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stages.geo_near import GeoNear
+from secantus_server.reserved_names import BUCKETS
 
 # The stages that a selection pipeline may contain, and the first stages that order its documents by a score.
 SELECTING = frozenset(["$match", "$search", "$vectorSearch", "$sample", "$geoNear", "$sort", "$skip", "$limit"])
@@ -137,7 +138,7 @@ def parse_inputs(rules: Rules, pipelines: Any, weights: Any, ctx: PipelineContex
     if not pipelines:
         raise CommandError(2, f"{rules.stage}.input.pipelines must contain at least one pipeline")
     target = ctx.host.target(ctx.db, ctx.collection)
-    if ctx.collection.startswith("system.buckets.") or (target is not None and target.kind == "timeseries"):
+    if ctx.collection.startswith(BUCKETS) or (target is not None and target.kind == "timeseries"):
         raise CommandError(10557301, f"{rules.stage} is not supported on time-series collections")
     parsed = {name: _parse_input(rules, name, stages, ctx) for name, stages in pipelines.items()}
     numbers = _parse_weights(rules, weights, parsed)

@@ -9,9 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from bson.decimal128 import Decimal128
-
 from secantus_server.bson import is_number, type_name
+from secantus_server.bson.numbers import to_float
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.numbers.powers import sigmoid
 from secantus_server.mql.expressions.value_text import value_text
@@ -48,11 +47,6 @@ def _text(value: Any) -> str:
     if type(value) is list:
         return "[ " + ", ".join(map(_text, value)) + " ]" if value else "[]"
     return value_text(value)
-
-
-def to_float(value: Any) -> float:
-    """Return a number of any type as a double."""
-    return float(value.to_decimal()) if type(value) is Decimal128 else float(value)
 
 
 def parse_normalization(path: str, value: Any) -> str:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bson.decimal128 import Decimal128
-
 from secantus_server.bson import compare_values, encode, is_number, key_string, type_name
-from secantus_server.bson.numbers import INT32_MAX
+from secantus_server.bson.numbers import INT32_MAX, python_number
 from secantus_server.bson.values import MISSING, UNDEFINED
 from secantus_server.errors import CommandError
 from secantus_server.exec.sorting import too_much_to_sort
@@ -164,7 +162,7 @@ def _check_roundable(value: Any) -> None:
         raise CommandError(
             40258, f"$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a value with type: {type_name(value)}"
         )
-    number = value.to_decimal() if type(value) is Decimal128 else value
+    number = python_number(value)
     if number != number:
         raise CommandError(40259, "$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a NaN")
     if number < 0:

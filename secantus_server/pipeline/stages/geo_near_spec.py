@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.bson import encode, is_number, type_name
+from secantus_server.bson.numbers import to_float
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions import Expression, parse_expression, truthy
 from secantus_server.mql.expressions._nodes import Constant, FieldPath, Root
-from secantus_server.mql.geo.coordinates import to_float
 from secantus_server.pipeline.arguments import NUMBERS, check_path, check_type
 from secantus_server.pipeline.context import PipelineContext
 

@@ -133,3 +133,26 @@ def test_these_kinds_take_every_document(key: dict[str, Any]) -> None:
 )
 def test_which_distances_a_kind_measures(kind: str, spherical: bool, geojson: bool, serves: bool) -> None:
     assert kind_of({"a": kind}).serves_near(spherical=spherical, geojson=geojson) == serves
+
+
+@pytest.mark.parametrize(
+    ("key", "is_meta", "code"),
+    [
+        ({"a": 1}, False, 0),
+        ({"a": "2dsphere"}, False, 0),
+        ({"m.a": "hashed"}, True, 0),
+        ({"a": "hashed"}, False, 67),
+        ({"m.a": "2d"}, True, 0),
+        ({"a": "2d"}, False, 67),
+        ({"m": "text"}, True, 72),
+        ({"$**": 1}, False, 7246201),
+    ],
+    ids=str,
+)
+def test_the_kinds_in_a_time_series(key: dict[str, Any], is_meta: bool, code: int) -> None:
+    try:
+        kind_of(key).check_in_time_series(is_meta=is_meta)
+    except CommandError as error:
+        assert error.code == code
+    else:
+        assert code == 0

@@ -9,20 +9,14 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from bson.decimal128 import Decimal128
-
 from secantus_server.bson import is_number, type_name
+from secantus_server.bson.numbers import to_float
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Constant
 from secantus_server.mql.expressions.parser import parse_expression
 
 METHODS = ("approximate", "discrete", "continuous")
-
-
-def as_float(value: Any) -> float:
-    """Convert a number of any type to a double."""
-    return float(value.to_decimal()) if type(value) is Decimal128 else float(value)
 
 
 class Deviation:
@@ -42,7 +36,7 @@ class Deviation:
         """Add a value; a value that is not a number is ignored."""
         if not is_number(value):
             return
-        number = as_float(value)
+        number = to_float(value)
         self.count += 1
         distance = number - self.mean
         self.mean += distance / self.count
@@ -62,7 +56,7 @@ def percentiles(values: Iterable[Any], points: list[float], method: str) -> list
         points: the percentiles, from 0 to 1.
         method: "continuous" interpolates between two numbers; the other methods return one of the numbers.
     """
-    numbers = sorted((as_float(value) for value in values if is_number(value)), key=_nan_first)
+    numbers = sorted((to_float(value) for value in values if is_number(value)), key=_nan_first)
     if not numbers:
         return [None] * len(points)
     at = _interpolated if method == "continuous" else _discrete
@@ -117,6 +111,6 @@ def parse_points(spec: Any, ctx: ParseContext) -> list[float]:
     for point in points:
         if not is_number(point):
             raise CommandError(7750302, f"The $percentile 'p' field must be an array of numbers from [0.0, 1.0], but found: {point}")
-        if not 0 <= as_float(point) <= 1:
+        if not 0 <= to_float(point) <= 1:
             raise CommandError(7750303, f"The $percentile 'p' field must be an array of numbers from [0.0, 1.0], but found: {point}")
-    return [as_float(point) for point in points]
+    return [to_float(point) for point in points]

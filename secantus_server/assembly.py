@@ -1,0 +1,116 @@
+"""Assembles the services of a server: each package declares the interfaces that it needs, and gets their implementations here.
+
+This is the composition root, which may import every package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from secantus_server.catalog.catalog import Catalog
+from secantus_server.clock import Clock
+from secantus_server.commands import all as _commands  # noqa: F401  (makes the commands known; each is imported at first use)
+from secantus_server.cursors.registry import CursorRegistry
+from secantus_server.diagnostics.counters import Counters
+from secantus_server.diagnostics.log import Log
+from secantus_server.dispatch.harness import Harness
+from secantus_server.dispatch.interceptors import Interceptors
+from secantus_server.dispatch.operations import Operations
+from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.topology import Topology
+from secantus_server.interceptors.access_control import AccessCheck
+from secantus_server.interceptors.fail_command import FailCommand
+from secantus_server.interceptors.fsync_wait import FsyncWait
+from secantus_server.interceptors.gate import Gate
+from secantus_server.interceptors.profiler import Profiler
+from secantus_server.interceptors.query_settings import QuerySettingsCheck
+from secantus_server.interceptors.role_check import RoleCheck
+from secantus_server.interceptors.slow_log import SlowLog
+from secantus_server.interceptors.time_limits import TimeLimits
+from secantus_server.interceptors.write_block import WriteBlock
+from secantus_server.oplog.oplog import Oplog
+from secantus_server.oplog.retention import retention_of
+from secantus_server.sessions.registry import SessionRegistry
+from secantus_server.sessions.retry_rows import load
+from secantus_server.settings import Settings
+from secantus_server.storage import Engine
+from secantus_server.work._express import Express
+from secantus_server.work.access_control import AccessControl
+from secantus_server.work.auto_commit import AutoCommit
+from secantus_server.work.cluster_parameter_rows import load_parameters
+from secantus_server.work.outdated_indexes import build_outdated_indexes
+from secantus_server.work.query_setting_rows import load_settings
+from secantus_server.work.session_work import SessionWork
+from secantus_server.work.snapshot_history import SnapshotHistory
+from secantus_server.work.snapshot_reads import run_in_snapshot
+
+
+def _free_memory(services: Services) -> None:
+    """Release the data that a nearly full store does not need."""
+    services.history.clear()
+    services.oplog.trim_if_large()
+
+
+def assemble(
+    settings: Settings,
+    clock: Clock,
+    engine: Engine,
+    operations: Operations,
+    log: Log,
+    harness: Harness,
+    request_stop: Callable[[], None],
+) -> tuple[Services, Gate]:
+    """Return the services of a server, and the interceptor that can refuse all its commands.
+
+    Arguments:
+        engine: the open store.
+        operations: the running operations, which the waits of the store check.
+        harness: controls the server for the command secantusTest.
+        request_stop: makes the server stop soon; for the command shutdown.
+    """
+    interceptors = Interceptors()
+    services = Services(
+        settings=settings,
+        clock=clock,
+        engine=engine,
+        catalog=Catalog(engine, clock),
+        oplog=Oplog(
+            engine,
+            clock,
+            enabled=bool(settings.replica_set),
+            retention=retention_of(settings.oplog_size_mb, settings.oplog_retention_s / 3600, in_memory=engine.in_memory),
+        ),
+        cursors=CursorRegistry(clock),
+        sessions=SessionRegistry(clock),
+        operations=operations,
+        topology=Topology(settings, clock, interceptors.refresh),
+        interceptors=interceptors,
+        counters=Counters(),
+        log=log,
+        request_stop=request_stop,
+    )
+    if services.catalog.outdated:
+        build_outdated_indexes(services)
+    services.sessions.resume(load(engine))
+    services.work, services.express = AutoCommit(services), Express
+    services.parameters, services.query_settings = load_parameters(services), load_settings(services)
+    services.run_in_snapshot = run_in_snapshot
+    services.harness = harness
+    services.history = SnapshotHistory(services)
+    engine.call_when_crowded(partial(_free_memory, services))
+    services.open_transaction = partial(SessionWork, services)
+    return services, _install_interceptors(services)
+
+
+def _install_interceptors(services: Services) -> Gate:
+    """Install the interceptors of all commands; return the one that can refuse all commands."""
+    interceptors = services.interceptors
+    if services.settings.require_auth:
+        services.access = AccessControl(services)
+        interceptors.install(AccessCheck(services.access))
+    gate = Gate(interceptors)
+    interceptors.install(gate)
+    observing = SlowLog(services), Profiler(services), QuerySettingsCheck(services), TimeLimits(services), FailCommand(services)
+    interceptors.install(*observing, RoleCheck(services), WriteBlock(services), FsyncWait(services))
+    return gate

@@ -34,7 +34,7 @@ MOVED_SCRIPTS: dict[str, Move] = {
     **dict.fromkeys("be bg bs_Cyrl kk ky mk ru sr uk".split(), _CYRILLIC_FIRST),
     **dict.fromkeys("az bs hr sr_Latn".split(), _CYRILLIC_AFTER_LATIN),
 }
-"""Locales that move a script forward: its first letter, the first letter after the script, and the letter it is put before."""
+"""Locales that move a script forward: the script's first letter, the first letter after it, and the letter it is put before."""
 
 _NORDIC_D_T = "&D<<đ<<<Đ<<ð<<<Ð &t<<<þ/h &T<<<Þ/H &Y<<ü<<<Ü<<ű<<<Ű"
 _CARON = "&C<č<<<Č &S<š<<<Š &Z<ž<<<Ž"
@@ -123,7 +123,7 @@ RULES: dict[str, str] = {
 
 SHORT_I = frozenset(["\u0438\u0306", "\u0418\u0306"])
 DROPPED_CONTRACTIONS = {"bs_Cyrl": SHORT_I, "mk": SHORT_I, "sr": SHORT_I}
-"""Locales that sort a letter of the root order as another letter with an accent instead."""
+"""Contractions that a locale drops from the root order. It sorts the letter as another letter with an accent instead."""
 
 LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
     "da": {"case_first": "upper"},

@@ -52,7 +52,7 @@ class Metadatum(Expression):
 
 @operator_parser("$meta")
 def parse_meta(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$meta: keyword`; the context knows the metadata that the documents have at this place.
+    """Parse `$meta: keyword`. The context knows which metadata the documents have at this stage.
 
     Raises:
         CommandError: 17307 if the keyword is not a string, 17308 if it is unknown, 40218 if MongoDB reports that the metadata is

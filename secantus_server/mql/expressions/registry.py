@@ -54,7 +54,7 @@ class LaterOperator(NamedTuple):
 OPERATORS: dict[str, PlainOperator | OperatorParser] = {}
 LATER: dict[str, LaterOperator] = {}
 
-#: The modules that register operators. They are imported at the first look-up, since many tests never use an expression.
+#: The modules that register operators. They are imported at the first look-up, because many tests never use an expression.
 MODULES: list[str] = []
 
 
@@ -119,7 +119,7 @@ def find_operator(name: str, release: Release) -> PlainOperator | OperatorParser
 
 
 def _add(name: str, found: PlainOperator | OperatorParser, since: str | None) -> None:
-    """Add an operator to the registry; its name must be new."""
+    """Add an operator to the registry. Its name must not be registered yet."""
     assert name not in OPERATORS, f"{name} is registered twice"
     assert name not in LATER, f"{name} is registered twice"
     assert name not in UNSUPPORTED, f"{name} is listed as unsupported"

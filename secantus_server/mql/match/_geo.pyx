@@ -80,7 +80,7 @@ cdef class GeoNear(PathMatch):
         return self.nearest_distance(<const uint8_t*>PyBytes_AS_STRING(doc))
 
     cdef object nearest_distance(self, const uint8_t* doc):
-        # `matches_element` always returns false, so that the walk visits every geometry.
+        # `matches_element` stores the nearest distance and always returns false, so that the walk visits every geometry.
         self.nearest = None
         self.walk_document(doc, 0, NULL)
         if self.nearest is None or not (self.min_distance <= self.nearest <= self.max_distance):

@@ -78,7 +78,7 @@ cdef class AlwaysFalse(MatchExpression):
 
 
 cdef tuple as_nodes(object children):
-    """Return the children as a tuple after checking their types, because compiled code casts them to nodes without a check."""
+    """Return the children as a tuple. Check their types first, because compiled code casts them to nodes without a check."""
     cdef tuple nodes = tuple(children)
     for child in nodes:
         assert isinstance(child, MatchExpression), child
@@ -230,7 +230,7 @@ cdef class Not(MatchExpression):
 cdef bint ends_path(const uint8_t* array, const PathPart* part) noexcept nogil:
     """Return whether a path ends at an array that it cannot go through.
 
-    This is so if the array has no element at the path's index, and either contains a nested array or contains no document.
+    This is the case if the array has no element at the path's index, and either contains a nested array or contains no document.
     """
     cdef Element element
     cdef const uint8_t* cursor = first_element(array)

@@ -25,7 +25,7 @@ cdef class Rule:
 
 
 cdef tuple as_rules(object children):
-    """Return the children as a tuple after checking their types, because compiled code casts them to rules without a check."""
+    """Return the children as a tuple. Check their types first, because compiled code casts them to rules without a check."""
     cdef tuple rules = tuple(children)
     for child in rules:
         assert isinstance(child, Rule), child

@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#set-expression-operators
 
-Elements are equal if their key strings are; the first of equal elements is kept.
+Two elements are equal if their key strings are equal. The first of several equal elements is kept.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def concat(*values):
             return None
         raise CommandError(16702, f"$concat only supports strings, not {type_name(value)}")
     cdef str text = "".join(values)
-    # The check is a call, and only long strings need it.
+    # checked_string() is called only for long strings, because the call costs more than the comparison.
     return text if len(text) < 4194304 else checked_string(text)
 
 

@@ -1,6 +1,6 @@
 """The modules of the commands. A module registers its commands when it is imported.
 
-A module is imported when a command of it is first used, because importing all of them takes a third of the server's start time.
+A module is imported when one of its commands is first used, because importing all modules takes a third of the server's start time.
 The command `listCollections` is in the module `list_collections`. `_OTHER_NAMES` lists the commands that do not follow this rule.
 """
 

@@ -138,7 +138,7 @@ def _source(request: Request, transaction: CatalogTransaction, place: _Place, ar
 
 
 def _is_view(request: Request, collection: Collection) -> bool:
-    """Return whether a collection is a view; for applyOps, a time series is none: a server that presents 9.0 may have renamed it."""
+    """Return whether a collection is a view. For applyOps, a time series is not: a server that presents 9.0 may have renamed it."""
     if collection.is_timeseries and "applyOps" in request.operation.body:
         return False
     return is_shown_as_view(collection, request.services.release)

@@ -79,7 +79,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _create_exclusively(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
-    """Create the indexes with exclusive access. Otherwise a transaction that does not see an index could write without its entries.
+    """Create the indexes with exclusive access. Otherwise, a transaction that does not see an index could write without adding its entries.
 
     Create a missing collection before taking exclusive access. The creation may wait for a transaction that also creates the collection,
     and that transaction could not end during exclusive access.

@@ -10,7 +10,7 @@ from secantus_server.mql.match._nodes cimport PathMatch
 
 
 cdef class GeoMatch(PathMatch):
-    """Matches if a geometry at the path is within a region or intersects it.
+    """A node that matches if a geometry at the path is within a region or intersects it.
 
     Arguments:
         path: the dotted path.
@@ -41,7 +41,7 @@ cdef class GeoMatch(PathMatch):
 
 
 cdef class GeoNear(PathMatch):
-    """Matches if the distance from a point to a geometry at the path is within limits. The query's executor sorts by `distance`.
+    """A node that matches if the distance from a point to a geometry at the path is within limits. The executor sorts by `distance`.
 
     Arguments:
         path: the dotted path.

@@ -33,7 +33,7 @@ cdef tuple as_rules(object children):
 
 
 cdef class JsonSchema(MatchExpression):
-    """Matches if the document is valid against a schema.
+    """A node that matches if the document is valid against a schema.
 
     Arguments:
         rule: the parsed schema.

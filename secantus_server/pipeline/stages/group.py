@@ -26,7 +26,7 @@ UNKNOWN_ACCUMULATOR = 15952
 
 @stage("$group")
 class Group(Stage):
-    """The group key and the accumulators.
+    """A parsed `$group`: the group key and the accumulators.
 
     Arguments:
         id: the group key.

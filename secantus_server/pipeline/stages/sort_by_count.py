@@ -18,7 +18,7 @@ from secantus_server.pipeline.stages.sort import Sort
 
 @stage("$sortByCount")
 class SortByCount(Stage):
-    """`$sortByCount`, run as a `$group` and a `$sort`."""
+    """A parsed `$sortByCount`. It runs as a `$group` and a `$sort`."""
 
     makes_many = True
 

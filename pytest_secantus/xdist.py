@@ -104,7 +104,7 @@ class RunDirectory:
         shutil.rmtree(self._storage, ignore_errors=True)
 
     def once(self, name: str, build: Callable[[Path], None]) -> Path:
-        """Return the directory `name`. The first process that needs it lets `build` fill it; the others wait.
+        """Return the directory `name`. The first process that needs it fills it with `build`, and the others wait.
 
         An error from `build` is raised in its caller, and the next process tries again.
         """
@@ -128,14 +128,14 @@ def base_lock(base: Path) -> BaseFileLock:
 
 
 def sweep_if_there(base: Path) -> None:
-    """Remove dead runs if the parent directory exists. Otherwise do nothing, at no cost."""
+    """Remove dead runs if the parent directory exists. Otherwise do nothing."""
     if base.exists():
         with base_lock(base):
             sweep(base)
 
 
 def sweep(base: Path) -> list[Path]:
-    """Remove the directories of dead runs, except those with journals; return the journals."""
+    """Remove the directories of dead runs, except those with journals. Return the journals."""
     journals: list[Path] = []
     for run in sorted(base.glob("run-*")):
         journals += sweep_run(run)
@@ -143,7 +143,7 @@ def sweep(base: Path) -> list[Path]:
 
 
 def sweep_run(run: Path) -> list[Path]:
-    """Remove a run's directory if none of its processes is alive and it has no journal; return its journals."""
+    """Remove a run's directory if none of its processes is alive and it has no journal. Return its journals."""
     if any(is_held(path) for path in run.glob(f"*{LOCK}")):
         return []
     journals = sorted(run.glob(f"*{JOURNAL}"))

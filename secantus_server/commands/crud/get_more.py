@@ -211,7 +211,7 @@ def _check_role(request: Request, cursor: Cursor) -> None:
 
 
 def _batch_if_any(request: Request, cursor: Cursor, watch: Watch, size: int | None) -> list[bytes]:
-    """Return the next batch. If nothing was written since the last read, return an empty batch without reading.
+    """Return the next batch. If the cursor is at its end and nothing was written since, return an empty batch without reading.
 
     Raises:
         CommandError: as `_read`.

@@ -27,7 +27,7 @@ class Channel:
         self._sock = sock
 
     def send(self, message: bytes) -> None:
-        """Send a message. Raises OSError if the other end is closed."""
+        """Send a message. Raise OSError if the other end is closed."""
         self._sock.sendall(LENGTH.pack(len(message)) + message)
 
     def receive(self) -> bytes:

@@ -73,7 +73,7 @@ class RunDirectory:
     def open(self) -> list[Path]:
         """Create the directory if necessary, enter it, then remove dead runs.
 
-        Returns the journals of dead runs. They name databases on an external server.
+        Return the journals of dead runs. They name databases on an external server.
         """
         self._base.mkdir(parents=True, exist_ok=True, mode=0o700)
         with base_lock(self._base):

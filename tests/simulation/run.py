@@ -159,7 +159,7 @@ class Simulation:
 
 
 def run(seed: int, rounds: int = ROUNDS) -> Outcome:
-    """Run the simulation of a seed. Raises what `Simulation.run` raises."""
+    """Run the simulation of a seed. Raise what `Simulation.run` raises."""
     directory = Path(tempfile.mkdtemp(prefix="simulation-"))
     gc.collect()
     gc.disable()

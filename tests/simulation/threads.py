@@ -61,7 +61,7 @@ class Lock:
                     self._waiting.remove(me)
 
     def release(self) -> None:
-        """Release the lock. Raises RuntimeError if it is not held."""
+        """Release the lock. Raise RuntimeError if it is not held."""
         if not self._held:
             raise RuntimeError("release unlocked lock")
         self._held = False
@@ -100,7 +100,7 @@ class RLock:
         return True
 
     def release(self) -> None:
-        """Release the lock once. Raises RuntimeError if this task does not hold it."""
+        """Release the lock once. Raise RuntimeError if this task does not hold it."""
         if self._depth == 0 or self._owner != get_ident():
             raise RuntimeError("cannot release un-acquired lock")
         self._depth -= 1

@@ -3,7 +3,7 @@
 A layer is a snapshot of the storage with an owner. Writes made while a layer is the innermost one belong to its owner,
 whichever thread, client or process makes them, and are undone when the layer is closed. Layers are ordered by rank: wider
 scopes are further out. If a fixture is set up while layers of higher rank are open (a session fixture first requested in the
-middle of a test), those layers are set aside meanwhile. The fixture then finds the store as if it had been set up before them.
+middle of a test), those layers are set aside during the setup. The fixture then finds the store as if it had been set up before them.
 
 This module is independent of pytest: an owner is any object, a rank any number.
 """

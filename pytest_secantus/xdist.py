@@ -153,7 +153,7 @@ def sweep_run(run: Path) -> list[Path]:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether a living process holds this lock file."""
+    """Return whether a running process holds this lock file."""
     from filelock import Timeout
 
     try:

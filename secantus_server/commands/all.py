@@ -12,7 +12,7 @@ import secantus_server.commands
 from secantus_server.dispatch.registry import MODULES
 from secantus_server.modules import import_late, modules_by_name
 
-#: The commands that are not in a module of their own name, grouped by module.
+#: The commands whose module has another name, grouped by module.
 _OTHER_NAMES: Final = {
     "append_note": "appendOplogNote",
     "backup_archive": "secantusAdmin.backupArchive",

@@ -1,4 +1,4 @@
-"""A daemon in a forked process. It starts in a tenth of a second, and at its end reports what it has not released."""
+"""A daemon in a forked process. It starts in a tenth of a second. Before it exits, it reports the resources that it has not released."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Many power losses: `python -m tests.power.losses 1000` prints what was tried and what was lost.
 
-Several clients write to a store on our file system. At random calls of the file system, an image is created of what a power loss would
-leave at that moment. An ordinary server opens each image, and the contents are compared with what was acknowledged to the clients by then.
+Several clients write to a store on our file system. At random calls of the file system, an image of the state after a power loss is
+created. An ordinary server opens each image, and the contents are compared with what was acknowledged to the clients by then.
 The next store is one of these images, and its first image may be created during its recovery.
 """
 

@@ -82,7 +82,7 @@ class Expiry:
         assert not early, f"gone before their time: {early}"
 
     def check(self, client: Client) -> None:
-        """Let the TTL monitor run once more, and check the remaining documents."""
+        """Let the TTL monitor run again, and check the remaining documents."""
         # In a restarted process, the monitor has its default interval of one minute.
         client.node.scheduler.sleep(70)
         self._look(client)

@@ -154,7 +154,7 @@ class Follower:
         self._token = token
 
     def check(self, client: Client) -> None:
-        """Compare the model built from the events with the collections. Then read the stream once more, from a random event on."""
+        """Compare the model built from the events with the collections. Then read the stream again, from a random event on."""
         replica = Replica()
         for event in self.events:
             if event["ns"]["db"] == DB:

@@ -35,7 +35,7 @@ def add_suite_options(parser: argparse.ArgumentParser, timeout: float) -> None:
 
 
 def find_suite(suites: Mapping[str, Suite], name: str, kind: str) -> Suite:
-    """Return the suite with a name. Raise UsageError if no suite has it.
+    """Return the suite with the given name. Raise UsageError if no such suite exists.
 
     Arguments:
         kind: the word for the kind of suite in the error message.

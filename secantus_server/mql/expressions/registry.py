@@ -45,7 +45,7 @@ class PlainOperator(NamedTuple):
 
 
 class LaterOperator(NamedTuple):
-    """An operator that exists since a later version than the oldest one that the server can present."""
+    """An operator that MongoDB introduced after the oldest release that the server can emulate."""
 
     since: str
     found: PlainOperator | OperatorParser
@@ -70,7 +70,7 @@ def operator(name: str, *, arguments: int | tuple[int, int | None], since: str |
     Arguments:
         name: the operator with its `$`.
         arguments: the number of arguments: exactly n, or (minimum, maximum) with None for no upper bound.
-        since: the version of MongoDB that introduced it, if the oldest release does not know it.
+        since: the version of MongoDB that introduced the operator; None if the oldest supported release has it.
     """
     minimum, maximum = arguments if isinstance(arguments, tuple) else (arguments, arguments)
 

@@ -42,7 +42,7 @@ cdef bint read_whole_decimal(const Element* element, bint truncate, int64_t* out
 
 
 cdef class Exists(PathMatch):
-    """A node that matches if the field exists, whatever its value."""
+    """A node that matches if the field exists, with any value."""
 
     def __init__(self, str path not None):
         self.set_path(path, False)

@@ -242,7 +242,7 @@ cdef class Pattern:
 
 
 cdef class PatientSearch:
-    """Searches without the GIL."""
+    """A search that runs without the GIL."""
 
     cdef pcre2_match_context* context
     cdef pcre2_match_data* data
@@ -262,7 +262,7 @@ cdef class PatientSearch:
         """Search valid UTF-8 from a position on: return 1 or PCRE2_ERROR_NOMATCH. `data` receives the match, unless it is NULL.
 
         Raises:
-            CommandError: 51156 if the search takes too many steps, too much memory or too long.
+            CommandError: 51156 if the search exceeds its limit of steps, memory or time.
         """
         cdef int found
         pattern.compile_patient()
@@ -357,7 +357,7 @@ cdef bint contains(const uint8_t* text, size_t length, const uint8_t* wanted, si
 
 
 cdef class Matches:
-    """Finds matches in a text and describes them as `{match, idx, captures}`, with positions in code points.
+    """The matches in a text, described as `{match, idx, captures}` with positions in code points.
 
     Arguments:
         pattern: the pattern to find.
@@ -371,7 +371,7 @@ cdef class Matches:
     cdef Py_ssize_t length
     cdef bint is_ascii
     cdef bint is_valid
-    # Borrowed from the pattern. Other searches with the pattern meanwhile allocate their own.
+    # Borrowed from the pattern. During this time, other searches with the pattern allocate their own.
     cdef pcre2_match_data* data
     cdef PatientSearch patient
     # The number of code points before a position in the subject.

@@ -48,7 +48,7 @@ class Combination:
         """Combine the weighted, normalized scores of one document, one for each pipeline.
 
         Raises:
-            CommandError: 14 if the expression does not return a number, and its own errors.
+            CommandError: 14 if the expression does not return a number, and the errors of the expression.
         """
         if self.expression is None:
             return sum(scores) / len(scores)

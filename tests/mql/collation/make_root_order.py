@@ -67,7 +67,7 @@ class Icu:
                 yield chr(code)
 
     def contractions(self) -> Iterator[str]:
-        """Yield the sequences that have collation elements of their own."""
+        """Yield the character sequences that have their own collation elements."""
         found = self._pointer("uset_openEmpty")
         self._function("ucol_getContractionsAndExpansions")(self._collator, found, None, 1, ctypes.byref(self._status))
         buffer, ends = ctypes.create_string_buffer(200), (ctypes.c_int(), ctypes.c_int())
@@ -79,7 +79,7 @@ class Icu:
 
 
 def number_weights(elements: dict[str, list[Element]]) -> dict[str, list[tuple[int, int, int, int]]]:
-    """Renumber the weights; the primary ones get gaps after letters, the space and the last currency sign."""
+    """Renumber the weights. The primary weights get gaps after letters, the space and the last currency sign."""
     levels = [sorted({element[level] for found in elements.values() for element in found} - {0}) for level in (0, 1)]
     first, end, zero, space = (elements[character][0][0] for character in "aⰰ0 ")
     primary, place = {0: 0}, 0x100

@@ -1,6 +1,6 @@
-"""The order of every locale against ICU's C library, where that is installed.
+"""The order of every locale compared with ICU's C library, if it is installed.
 
-SECANTUS_ICU_PAIRS is the number of pairs per locale; 100000 takes a few seconds for each.
+SECANTUS_ICU_PAIRS is the number of pairs per locale; 100000 takes a few seconds for each locale.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class Icu:
 
 
 def letters(locale: str) -> str:
-    """The characters that make the locale different."""
+    """Return the characters that distinguish the locale."""
     if locale in MOVED_SCRIPTS:
         first, _, _ = MOVED_SCRIPTS[locale]
         return "".join(chr(ord(first) + number) for number in range(30)) + "абвгдαβ"
     if locale in HAN_ORDERS:
-        # All ideographs are too many for a few hundred pairs.
+        # A few hundred pairs cannot cover all ideographs.
         return "".join(chr(code) for code in range(0x4E00, 0x9F00, 97)) + "āáǎàēüǖǘÜ〇々⼀㊀ㄅアぁ，"
     return "".join(sorted(set(re.sub(r"\[[^\]]*\]|[&<=/ ]", "", RULES.get(locale, "")))))
 

@@ -78,7 +78,7 @@ def write(collection: MemoryCollection, data: st.DataObject, arrays: bool) -> No
 
 
 def make(engine: Engine, data: st.DataObject, arrays: bool, chosen: Any) -> tuple[MemoryCollection, MemoryCollection]:
-    """Return two collections with the same documents, one with and one without indexes. The indexes are built before or after the writes."""
+    """Return two collections with the same documents, one with and one without indexes. They are built before or after the writes."""
     indexed = MemoryCollection(engine)
     late = data.draw(st.booleans())
     for key, options in [] if late else chosen:

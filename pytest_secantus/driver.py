@@ -143,7 +143,7 @@ def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[N
 
 
 def find_user() -> dict[str, Any]:
-    """Return a command that finds any user. It is in the stable API, because a client may be restricted to that.
+    """Return a command that finds any user. The command is in the stable API, because a client may be restricted to this API.
 
     The comment keeps the command out of the command log.
     """

@@ -114,7 +114,7 @@ _DROP_PATIENCE_MS = 500
 
 
 def _drop(client: MongoClient[dict[str, Any]], name: str) -> None:
-    """Drop a test's database; abort a transaction that the test has left open, which the drop would wait for."""
+    """Drop a test's database. Abort a transaction that the test has left open, because the drop would wait for it."""
     from pymongo.errors import ExecutionTimeout
 
     try:

@@ -30,7 +30,7 @@ class Logins:
         return len(self._unchecked)
 
     def leave_out(self) -> None:
-        """Count a client whose credentials were removed."""
+        """Count a client whose credentials were removed and whose login is therefore not checked."""
         client = object()
         self._unchecked[id(client)] = client
 

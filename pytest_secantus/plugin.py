@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """With ``--secantus``, start the server before the first conftest is imported, since a conftest may already use it."""
+    """With ``--secantus``, start the server before the first conftest is imported, because a conftest may use it."""
     import_plainly(early_config)
     given = early_config.known_args_namespace
     if given.secantus and not (given.help or given.version):

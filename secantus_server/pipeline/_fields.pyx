@@ -36,7 +36,7 @@ cdef class FieldSetter:
         return self.out.finish()
 
     cdef bytes set_found(self, bytes doc, const uint8_t* found, size_t size):
-        """Return the document with a one-element array at the path, which contains the found document; empty if `found` is NULL."""
+        """Return the document with an array at the path. The array contains the found document, or nothing if `found` is NULL."""
         self.found = found
         self.found_size = size
         return self.set(doc, FOUND)

@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 
 
 class Simulation:
-    """One run.
+    """One simulation, to be run once.
 
     Arguments:
         seed: the seed of every choice.

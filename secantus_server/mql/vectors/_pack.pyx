@@ -212,7 +212,7 @@ cdef class Rows:
         return self.data + self.count * self.row_size
 
     cdef int add_row(self, bytes key, bint nonzero) except -1:
-        """Count the row that was written to the memory of `next_row`. Skip a zero vector if the similarity does not allow zero vectors."""
+        """Add the row that was written to the memory of `next_row`. If `nonzero` is true, do not add a zero vector."""
         cdef double length = self.length_of(self.data + self.count * self.row_size)
         if nonzero and length == 0:
             return 0

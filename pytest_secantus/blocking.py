@@ -22,14 +22,14 @@ BLOCKED = (
 
 
 class Blocking:
-    """Blocks a test's access to the server."""
+    """The block of a test's access to the server."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._is_on = False
 
     def begin(self, item: pytest.Item) -> None:
-        """Block a test's access to the server, unless it requests a seed or one of our fixtures, directly or through others."""
+        """Block a test's access to the server, unless the test requests a seed or one of our fixtures, directly or indirectly."""
         if not self._worker.options.block or item.get_closest_marker(f"{PREFIX}seed") is not None:
             return
         if not any(name.startswith(PREFIX) for name in getattr(item, "fixturenames", ())):

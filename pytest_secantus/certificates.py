@@ -1,4 +1,4 @@
-"""Certificates for one pytest process: those of the server and of its clients. Only this module imports trustme, which makes them."""
+"""Certificates for one pytest process: those of the server and of its clients. Only this module imports trustme, which creates them."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Channel:
         self._sock = sock
 
     def send(self, message: bytes) -> None:
-        """Send a message. Raises OSError if the other end is closed."""
+        """Send a message. Raise OSError if the other end is closed."""
         self._sock.sendall(LENGTH.pack(len(message)) + message)
 
     def receive(self) -> bytes:
@@ -59,7 +59,7 @@ class Channel:
 
 
 class Handle:
-    """Stands for an object that stays in the server's process: a snapshot, or writes that `set_aside` removed."""
+    """A reference to an object that stays in the server's process: a snapshot, or writes that `set_aside` removed."""
 
     __slots__ = ("__weakref__", "_forget", "number", "received")
 
@@ -73,7 +73,7 @@ class Handle:
 
 
 class Handles:
-    """The test process's side: the handles in use.
+    """The handles in use in the test process.
 
     `forgotten` lists the handles that were garbage-collected, each with the number of times it had been received.
     """
@@ -114,7 +114,7 @@ class Handles:
 
 
 class Objects:
-    """The server's side: the objects that handles stand for. Each is kept until the test process has forgotten all of its handles.
+    """The objects in the server's process that handles refer to. An object is kept until the test process has forgotten all of its handles.
 
     Arguments:
         types: the types of objects to keep here. Values of other types are pickled into the message.
@@ -142,7 +142,7 @@ class Objects:
         return self._kept[number][0]
 
     def forget(self, forgotten: list[tuple[int, int]]) -> None:
-        """Release the objects of handles that were garbage-collected, unless the objects have been sent again since."""
+        """Release the objects of handles that were garbage-collected, except objects that have been sent again since."""
         for number, received in forgotten:
             value, sent = self._kept.pop(number)
             if sent > received:

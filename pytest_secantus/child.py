@@ -1,6 +1,6 @@
 """A server in a child process, with the interface of the in-process server.
 
-It is started and called without `subprocess`, `threading` and `socket`, so that it works in a process where gevent or eventlet has
+The server is started and called without `subprocess`, `threading` and `socket`, so that it works in a process where gevent or eventlet has
 patched these modules. A fork of the test process may call it too: each process has its own channel.
 """
 
@@ -34,11 +34,11 @@ sys.path[:] = dict.fromkeys([*own, *other] if home in own else [home, *own, *oth
 from pytest_secantus.serve import main
 main()
 """
-#: How long the child process may take to stop the server.
+#: The maximum time that the child process may take to stop the server.
 END_TIMEOUT_S = 10.0
-#: How long the child process may take to exit after its channel is closed.
+#: The maximum time that the child process may take to exit after its channel is closed.
 DEATH_TIMEOUT_S = 5.0
-#: The exit status of a process that other code has already waited for.
+#: Stands for the unknown exit status of a process that other code has already waited for.
 UNKNOWN = -1
 
 
@@ -78,7 +78,7 @@ class ChildServer:
         self.uri = ""
         self.port: int = settings.get("port", 0)
 
-    # The server's methods besides its address. A new method needs one line here.
+    # The server's methods except its address. A new method needs one line here.
     keep_definitions = Verb()
     snapshot = Verb()
     restore = Verb()
@@ -165,7 +165,7 @@ class ChildServer:
             self._end()
 
     def death(self) -> str | None:
-        """Describe how the server's process ended. Return None while it runs, and in a fork, which cannot know."""
+        """Describe how the server's process ended. Return None while the process runs, and in a fork, which cannot find out."""
         if self._status is None and self._pid and os.getpid() == self._owner:
             self._reap(posix.WNOHANG)
         return None if self._status is None else describe_end(self._pid, self._status)
@@ -232,7 +232,7 @@ class ChildServer:
         self._await_end()
 
     def _await_end(self) -> str:
-        """Wait for the exit of the process after its channel closed, take its exit status, and describe how it ended."""
+        """Wait until the process exits after its channel closed, read its exit status, and describe how it ended."""
         if os.getpid() != self._owner:
             return "the server's process has ended"
         deadline, pause = monotonic() + DEATH_TIMEOUT_S, Event()
@@ -246,7 +246,7 @@ class ChildServer:
         return death
 
     def _reap(self, flags: int) -> None:
-        """Take the process's exit status, unless other code has already done so."""
+        """Read the process's exit status, unless other code has already done so."""
         try:
             pid, status = posix.waitpid(self._pid, flags)
         except ChildProcessError:
@@ -259,7 +259,7 @@ class ChildServer:
 def spawn(door: int) -> int:
     """Start the server's process and return its process id.
 
-    It does not run in the terminal's foreground group, so that Ctrl-C and Ctrl-Z reach only the tests.
+    The process does not run in the terminal's foreground group, so that Ctrl-C and Ctrl-Z reach only the tests.
 
     Arguments:
         door: the file descriptor that becomes the process's standard input.

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import pytest
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-#: The last time that an ObjectId or a timestamp can hold: both store seconds in 32 bits.
+#: The latest time that an ObjectId or a timestamp can represent: both store seconds in 32 bits.
 LAST: Final = EPOCH + timedelta(seconds=2**32 - 1)
 MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -24,7 +24,7 @@ class TimedServer(Protocol):
         """Move the time and expire everything that is due at the new time; return the new time."""
 
     def restore_clock(self) -> None:
-        """Set the time back to the system's."""
+        """Set the time back to the system's time."""
 
 
 class ServerClock:
@@ -57,7 +57,7 @@ class ServerClock:
         return as_datetime(self._server.move_clock(None if when is None else as_ms("freeze", when), runs=False))
 
     def set(self, when: datetime) -> datetime:
-        """Set the time, stop the clock there, and return the time. It may lie in the past; moving the clock back expires nothing.
+        """Set the time, stop the clock there, and return the time. The time may be in the past; moving the clock back expires nothing.
 
         Raises:
             pytest.UsageError: as for `freeze`.
@@ -87,11 +87,11 @@ class ServerClock:
         return as_datetime(self._server.move_clock(by_ms=round(seconds * 1000)))
 
     def resume(self) -> datetime:
-        """Let a stopped clock run on from its present time; return that time."""
+        """Let a stopped clock run again from its present time, and return that time."""
         return as_datetime(self._server.move_clock(runs=True))
 
     def restore(self) -> None:
-        """Set the time back to the system's, as the end of the test does."""
+        """Set the time back to the system's time, as is done at the end of the test."""
         self._server.restore_clock()
 
 

@@ -1,4 +1,4 @@
-"""Decides when the server keeps a log of commands, and attributes commands to tests.
+"""The server's log of commands: when it is on, and to which tests its commands belong.
 
 The log is on during tests that request it, by the fixture `secantus_commands` or by a plan check, and always for a report or dumps.
 """
@@ -50,7 +50,7 @@ class CommandWatch:
         self._foreign: list[tuple[int, int]] = []
         # The positions in the log at which the test's examples and subtests begin.
         self._parts: list[int] = []
-        # The position in the log at the end of the test's function, once it has run. The report's page of the test omits its teardown.
+        # The position in the log when the test's function ended; None before. The report's page of the test omits its teardown.
         self._call_end: int | None = None
         self._report: Report | None = None
         worker.when_started.append(self._server_started)
@@ -69,7 +69,7 @@ class CommandWatch:
             self.switch_on()
 
     def finish_test(self) -> None:
-        """End the log of the test, if any."""
+        """End the log of the test, if it has one."""
         item, self._item = self._item, None
         if not self.is_on or item is None:
             return
@@ -305,7 +305,7 @@ class CommandWatch:
         add_usage(self.report, self.server.index_usage(self._begin))
 
     def _checks(self, item: pytest.Item) -> dict[str, int]:
-        """Return the checks of a test with their thresholds."""
+        """Return the plan checks of a test with their thresholds."""
         from pytest_secantus.check_names import checks_of
 
         return checks_of(item, self._worker.options.fail_on)

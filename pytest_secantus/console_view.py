@@ -50,7 +50,7 @@ class ConsoleView:
 
     @property
     def url(self) -> str:
-        """The address of the page: the first time with the token that admits the browser, later without."""
+        """The address of the page. The first time, it contains the token that admits the browser."""
         url = f"{self._process.url}" if self.is_new else self._process.url.partition("/?")[0] + "/test"
         self.is_new = False
         return url
@@ -68,7 +68,7 @@ class ConsoleView:
         self._process.show(test)
 
     def wait(self) -> None:
-        """Wait until the user continues, on the page or by Enter. If the terminal's input has ended, only the page can continue."""
+        """Wait until the user continues, on the page or by Enter. If the terminal's input has ended, only the page remains."""
         sources: list[Any] = [self._read]
         if sys.stdin is not None and sys.stdin.isatty():
             sources.append(sys.stdin)
@@ -102,7 +102,7 @@ def pause_in_console(guard: Guard, node: pytest.Item | pytest.Collector, report:
 
 
 def view_of(config: pytest.Config, uri: str) -> ConsoleView:
-    """Return the console of the run. Start one if none runs, for instance because its process was killed."""
+    """Return the console of the run. Start a console if none is running, for instance because its process was killed."""
     view = config.stash.get(_VIEW, None)
     if view is None or not view.is_running:
         view = config.stash[_VIEW] = ConsoleView(uri)
@@ -130,7 +130,7 @@ def state_of(guard: Guard, node: pytest.Item | pytest.Collector, report: pytest.
 
 
 def _differences(guard: Guard, node: pytest.Item | pytest.Collector) -> tuple[list[dict[str, Any]], str]:
-    """Return the changes made by the test, and the reason if they are unknown."""
+    """Return the changes made by the test, and, if they are unknown, the reason."""
     worker = guard.worker
     snapshot = worker.layers.snapshot_of(node)
     if snapshot is None:

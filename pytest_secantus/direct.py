@@ -1,4 +1,4 @@
-"""Decides which clients of this process reach the server without sockets: see `secantus_server.net.direct`."""
+"""The choice of the clients of this process that reach the server without sockets: see `secantus_server.net.direct`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def installed_version() -> str | None:
     """Return the version of pymongo, or None if it is unknown. Do not import pymongo: the suite may still have to patch the process."""
     if (pymongo := sys.modules.get("pymongo")) is not None:
         return str(pymongo.version)
-    # Not `importlib.util.find_spec`: it would also ask the finders of `imports`, which would take this for the import that they wait for.
+    # Not `importlib.util.find_spec`: it would also ask the finders of `imports`, which would mistake this for an import of pymongo.
     spec = PathFinder.find_spec("pymongo")
     file = Path(spec.origin or "").with_name("_version.py") if spec is not None else None
     found = re.search(r'^__version__ = "([^"]+)"', file.read_text("utf-8"), re.MULTILINE) if file is not None and file.exists() else None
@@ -45,7 +45,7 @@ class DirectClients:
         self._patches = ExitStack()
 
     def connect_all(self) -> None:
-        """Replace the functions of pymongo that open connections, unless this version is unknown. Call this once pymongo is imported."""
+        """Replace the functions of pymongo that open connections, unless this version is unknown. Call this after pymongo is imported."""
         from pytest_secantus.direct_driver import clients_connected
         from pytest_secantus.driver import UnknownDriver
 

@@ -1,7 +1,7 @@
-"""Connect pymongo clients of this process to the server of this process without sockets.
+"""The replacement of sockets in pymongo, so that clients of this process reach the server of this process directly.
 
-This replaces the functions with which pymongo's pools open a connection, send a message and receive a reply. None of them is a public
-interface, so only the versions in `direct.KNOWN` are changed.
+This module replaces the functions with which pymongo's pools open a connection, send a message and receive a reply. None of them is a
+public interface, so only the versions in `direct.KNOWN` are changed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LOOK_S: Final = 0.5
 
 OP_COMPRESSED: Final = 2012
-#: The maximum size of a decompressed reply. The server never exceeds it.
+#: The maximum size of a decompressed reply. The server never exceeds this size.
 MOST_BYTES: Final = 48_000_000
 _HEADER: Final = struct.Struct("<iiii").unpack_from
 _COMPRESSION: Final = struct.Struct("<iiB").unpack_from
@@ -36,7 +36,7 @@ Connect = Callable[[Any, Any], "DirectConnection | None"]
 
 
 class Line:
-    """Replaces the socket of a pymongo connection: it sends and receives whole messages.
+    """The replacement of a pymongo connection's socket. It sends and receives whole messages.
 
     Arguments:
         direct: the connection to the server.
@@ -68,7 +68,7 @@ class Line:
         self.timeout_s = timeout
 
     def fileno(self) -> int:
-        """Raise ValueError, since there is no descriptor.
+        """Raise ValueError, because a Line has no file descriptor.
 
         Raises:
             ValueError: always.
@@ -190,7 +190,7 @@ class Driver:
         return self.unpack[op_code](data)
 
     def seconds_left(self, timeout_s: float | None) -> float | None:
-        """Return the time limit of a command that is about to be sent; None for no limit."""
+        """Return the remaining time limit of a command that is about to be sent; None for no limit."""
         if self.has_deadline():
             return max(self.deadline() - time.monotonic(), 0)
         return timeout_s or None

@@ -48,7 +48,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 class PortOfAlias:
-    """Decides which databases of the settings are on the plugin's server.
+    """The decision which databases of the settings are on the plugin's server.
 
     Arguments:
         port: returns the server's port.
@@ -59,7 +59,7 @@ class PortOfAlias:
         self._answers: dict[tuple[str, int], bool] = {}
 
     def are_ours(self, aliases: Iterable[str]) -> bool:
-        """Return whether all databases are on the server. The answer is kept per alias: a redirected client reports another address."""
+        """Return whether all databases are on the server. Answers are cached, because a redirected client reports another address."""
         return all(self._is_ours(alias) for alias in aliases)
 
     def _is_ours(self, alias: str) -> bool:
@@ -75,7 +75,7 @@ class PortOfAlias:
 
 
 def replace_flush(applies: Callable[[Iterable[str]], bool], restore: Callable[[], object]) -> Callable[[], None]:
-    """Call `restore` instead of the flush after a test; return a function that reverts this.
+    """Call `restore` instead of the flush after a test. Return a function that reverts this.
 
     Arguments:
         applies: returns whether databases with these aliases may be restored instead of flushed.
@@ -114,7 +114,7 @@ def start_server(stack: ExitStack) -> SecantusDBServer:
 
 
 def restore_after_tests(server: SecantusDBServer) -> Callable[[], None]:
-    """Restore the server's present contents after each test; return a function that stops this."""
+    """Restore the server's present contents after each test. Return a function that ends this."""
     base = server.snapshot()
     ours = aliases()
     return replace_flush(lambda names: set(names) <= set(ours), lambda: server.restore(base))

@@ -42,7 +42,7 @@ class Destinations(Protocol):
 
 
 class Acceptance(Protocol):
-    """Decides whether a login is accepted unchecked; see `logins.Logins`."""
+    """The decision whether a login is accepted unchecked; see `logins.Logins`."""
 
     strict: bool
 
@@ -54,7 +54,7 @@ class Acceptance(Protocol):
 
 
 class UnknownDriver(Exception):
-    """This version of pymongo opens connections or logs in by functions that the plugin does not know."""
+    """The installed version of pymongo opens connections or logs in by functions that the plugin does not know."""
 
 
 @contextmanager
@@ -143,9 +143,9 @@ def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[N
 
 
 def find_user() -> dict[str, Any]:
-    """Return a command that finds any user. The command is in the stable API, to which a client may be restricted.
+    """Return a command that finds any user. The command is in the stable API, because a client may be restricted to this API.
 
-    The comment keeps it out of the command log.
+    The comment keeps the command out of the command log.
     """
     return {"find": "system.users", "projection": {"_id": 1}, "limit": 1, "singleBatch": True, "comment": OWN_NAME}
 

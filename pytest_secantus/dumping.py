@@ -1,4 +1,4 @@
-"""``--secantus-dump``: writes the databases as they were when a test failed, and what changed since the test began.
+"""``--secantus-dump``: writes the databases in their state when a test failed, and the changes since the test began.
 
 The directory of a test contains one directory per database, and can be used as a seed. The format is canonical Extended JSON, one array per
 collection, or BSON in mongodump's layout, which mongorestore reads. `difference.ejson` lists the documents that the test added, changed and
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TITLE: Final = "Secantus: what the test changed"
 DIFFERENCE: Final = "difference.ejson"
 COMMANDS: Final = "commands.txt"
-#: How many documents of each kind the terminal shows per collection, how many collections it shows, and how long a line may be.
+#: The maximum number of documents of each kind per collection, of collections, and of characters in a line that the terminal shows.
 SHOWN_DOCUMENTS: Final = 3
 SHOWN_COLLECTIONS: Final = 10
 SHOWN_WIDTH: Final = 120
@@ -47,10 +47,10 @@ class DumpableServer(Protocol):
 
 
 def keep(server: DumpableServer, snapshot: Any, directory: Path, form: DumpFormat, test: str, commands: list[str]) -> str:
-    """Write the databases of a failed test; return a text for the terminal.
+    """Write the databases of a failed test. Return a text for the terminal.
 
     Arguments:
-        snapshot: the snapshot of the test's beginning; None if there is none, because the tests are not isolated by restore.
+        snapshot: the snapshot at the test's beginning; None if the tests are not isolated by restore.
         directory: the directory that contains the directories of all tests.
         test: the test's node id.
         commands: the commands of the test in mongosh syntax.
@@ -142,7 +142,7 @@ def summary(differences: list[Difference]) -> Iterator[str]:
 
 
 def few(sign: str, texts: list[str], count: int) -> Iterator[str]:
-    """Yield a line for each of the first documents, and a line with the number of those not shown."""
+    """Yield a line for each of the first documents, and a line with the number of documents that are not shown."""
     for text in texts[:SHOWN_DOCUMENTS]:
         yield f"  {sign} {text if len(text) <= SHOWN_WIDTH else f'{text[:SHOWN_WIDTH]}...'}"
     if count > SHOWN_DOCUMENTS:

@@ -1,6 +1,7 @@
 """An external server, behind the part of our server's interface that it can support.
 
-It has no snapshots, so tests are isolated by a database per test, or not at all. The plugin touches only databases that it has created.
+An external server has no snapshots, so tests are isolated by a database per test, or not at all. The plugin touches only databases that
+it has created.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Any, Final, NoReturn
 
 from pytest_secantus.errors import CannotStart
 
-#: How long the server may take to reply to the first command.
+#: The maximum time that the server may take to reply to the first command.
 PATIENCE_MS: Final = 5_000
 
 

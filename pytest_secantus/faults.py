@@ -39,12 +39,12 @@ class Fault:
     """A fault that can be set.
 
     Arguments:
-        name: the function that makes faults of this kind.
+        name: the function that creates faults of this kind.
         title: describes the fault in the id of a parametrized test.
-        commands: the commands that it affects; empty for all except those of connections.
+        commands: the commands that the fault affects; empty for all except those of connections.
         arguments: the other arguments, for `repr`.
         data: the data of MongoDB's fail point failCommand.
-        times: the number of commands that it affects; None for all.
+        times: the number of commands that the fault affects; None for all.
         skip: the number of commands to let pass first.
     """
 
@@ -76,7 +76,7 @@ class Limits(TypedDict, total=False):
     """Restrictions of a fault.
 
     Arguments:
-        times: the number of commands that it affects; by default it affects commands until it ends.
+        times: the number of commands that the fault affects; by default, it affects commands until it ends.
         skip: the number of commands to let pass first.
         client: affect only clients with this application name (``appname``).
         namespace: affect only commands on this collection, ``database.collection``.
@@ -126,7 +126,7 @@ def delay(*commands: str, seconds: float, **limits: Unpack[Limits]) -> Fault:
 
     Arguments:
         commands: as for `fail`.
-        seconds: how long they wait.
+        seconds: the duration of the delay.
         limits: see `Limits`.
 
     Raises:
@@ -262,7 +262,7 @@ class SetFault:
 
 
 class Faults:
-    """Sets faults in the test's server, and ends them.
+    """The faults that a test sets in its server.
 
     Arguments:
         server: the server.

@@ -82,7 +82,7 @@ def secantus_client(pytestconfig: pytest.Config, secantus_uri: str) -> Iterator[
 
 @pytest.fixture
 def secantus_client_as(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[ClientsAs]:
-    """Makes clients on a server with users: secantus_client_as("name"), or with roles, as in secantus_client_as("read@shop")."""
+    """A function that returns clients on a server with users: secantus_client_as("name"), or with roles: ("read@shop")."""
     guard = guard_of(request.config)
     if not guard.worker.options.auth:
         raise pytest.UsageError("secantus_client_as needs a server with users; list them in the ini option secantus_auth")
@@ -97,13 +97,13 @@ def secantus_client_as(request: pytest.FixtureRequest, secantus_server: Secantus
 def secantus_db(request: pytest.FixtureRequest) -> Database[dict[str, Any]]:
     """A pymongo Database of `secantus_client` for one test: empty, or with the data that `secantus_seed` (marker or ini) loads."""
     guard = guard_of(request.config)
-    # Requested here, because a declared fixture costs each test about 50 microseconds, and so does each that it needs.
+    # Requested here, because a declared fixture costs each test about 50 microseconds, and each fixture that it needs costs as much.
     secantus_client = guard.client_of(request)
     worker = guard.worker
     if worker.options.isolation != "namespace":
         return secantus_client[worker.options.database]
     name = worker.new_database_name()
-    # A generator would cost each test of the other modes more.
+    # A generator fixture would make the tests of the other isolation modes slower.
     request.addfinalizer(lambda: _drop(worker.client, name) if worker.death() is None else None)  # noqa: PT021
     worker.seeds.fill(guard.sources(request.node), name)
     return secantus_client[name]
@@ -114,7 +114,7 @@ _DROP_PATIENCE_MS = 500
 
 
 def _drop(client: MongoClient[dict[str, Any]], name: str) -> None:
-    """Drop a test's database; abort a transaction that the test has left open, which the drop would wait for."""
+    """Drop a test's database. Abort a transaction that the test has left open, because the drop would wait for it."""
     from pymongo.errors import ExecutionTimeout
 
     try:
@@ -155,7 +155,7 @@ def secantus_async_db(
 
 @pytest.fixture
 def secantus_clock(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[ServerClock]:
-    """The server's time: .freeze(), .set(datetime), .tick(seconds or timedelta). It is that of the system again after the test."""
+    """The server's time: .freeze(), .set(datetime), .tick(seconds or timedelta). After the test, the server uses the system's time."""
     from pytest_secantus.clock import ServerClock
 
     worker = need_own_server(request)
@@ -168,9 +168,9 @@ def secantus_clock(request: pytest.FixtureRequest, secantus_server: SecantusDBSe
 
 @pytest.fixture
 def secantus_faults(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[Faults]:
-    """Inject faults into the server: .fail("insert", code=11600), .drop_connection(), .delay(), .write_concern_error(), .overload().
+    """Injection of faults into the server: .fail("insert", code=11600), .drop_connection(), .delay(), .write_concern_error(), .overload().
 
-    They end with the test, before its fixtures are torn down.
+    The faults end with the test, before its fixtures are torn down.
     """
     from pytest_secantus.faults import Faults
 
@@ -184,7 +184,7 @@ def secantus_faults(request: pytest.FixtureRequest, secantus_server: SecantusDBS
 
 @pytest.fixture
 def secantus_reset(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Callable[[], None]:
-    """A function that undoes all writes since the test function began, which its fixtures have preceded."""
+    """A function that undoes all writes since the test function began. The writes of the test's fixtures stay."""
     guard = guard_of(request.config)
     if guard.worker.options.isolation != "restore":
         raise pytest.UsageError(f"secantus_reset does not work with secantus_isolation = {guard.worker.options.isolation}; use restore")

@@ -35,7 +35,7 @@ CHANGES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 
 
 class Follower:
-    """Moves a server's clock whenever a library moves the test's time.
+    """A follower that moves a server's clock whenever a library moves the test's time.
 
     Arguments:
         server: returns the server, or None if none is running.
@@ -47,7 +47,7 @@ class Follower:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Follow within the block. Following of a library begins with its import."""
+        """Follow the libraries within the block. A library is followed from its import on."""
         with ExitStack() as stack:
             for name in CHANGES:
                 stack.enter_context(when_imported(name, lambda name=name: self._wrap(sys.modules[name], stack)))  # type: ignore[misc]
@@ -85,7 +85,7 @@ class Follower:
 
 
 def library_time() -> Time | None:
-    """Return the time of the library that has stopped or moved the test's time, or None if none has."""
+    """Return the time of the library that has stopped or moved the test's time, or None if no library has done so."""
     freezegun, time_machine = sys.modules.get("freezegun.api"), sys.modules.get("time_machine")
     factories = getattr(freezegun, "freeze_factories", ())
     if factories:
@@ -102,7 +102,7 @@ def frozen_time(factory: Any) -> Time:
 
 
 def travelled_time(traveller: Any) -> Time:
-    """Return time-machine's time. A running time starts at its first use; this read does not start it."""
+    """Return time-machine's time. A running time starts at its first use; this function does not start it."""
     runs = getattr(traveller, "_tick", True)
     is_waiting = runs and not getattr(traveller, "_requested", True)
     return (traveller._destination_timestamp_ns if is_waiting else traveller.time_ns()) // 1_000_000, runs

@@ -1,4 +1,4 @@
-"""The link between pytest and the layers. It tracks the running test, and opens and closes the layers of tests and fixtures.
+"""The link between pytest and the layers. The guard tracks the running test, and opens and closes the layers of tests and fixtures.
 
 Each pytest configuration has one guard, and through it one worker; hooks and fixtures get it from `guard_of`.
 """
@@ -39,7 +39,7 @@ SERVER_FIXTURE = "secantus_server"
 
 
 class Guard:
-    """Tracks the tests and fixtures of one process."""
+    """The tests and fixtures of one process, and their layers."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
@@ -55,7 +55,7 @@ class Guard:
         self._after_call = ExitStack()
         self._cleanup = ExitStack()
         self._is_running = False
-        # The test for whose markers users were created.
+        # The test whose markers' users were created.
         self._has_users: pytest.Item | None = None
         #: Called at the end of each test, before its writes are undone.
         self.before_undo: list[Callable[[], None]] = []
@@ -105,7 +105,7 @@ class Guard:
         self._refusal: str | None = None
 
     def begin_test(self, item: pytest.Item) -> None:
-        """Attribute all writes from now on to this test, except while a fixture of a wider scope is set up."""
+        """Attribute all writes from now on to this test, except while a fixture of a wider scope is being set up."""
         if os.getpid() != self._pid:
             self._pid = os.getpid()
             if not self.worker.serves_forks:
@@ -123,7 +123,7 @@ class Guard:
             pytest.fail(self._refusal, pytrace=False)
 
     def test_is_set_up(self, item: pytest.Item) -> None:
-        """Note that all fixtures are set up and the test function runs next."""
+        """Note that all fixtures are set up and that the test function runs next."""
         self._arm(item)
         self._prepare_seed(item)
         self._is_running = True
@@ -196,7 +196,7 @@ class Guard:
             self._after_call.close()
 
     def begin_teardown(self) -> None:
-        """Run the actions of `at_end_of_call`. End the layer of a test whose setup failed before a fixture could add the finalizer."""
+        """Run the actions of `at_end_of_call`. If the setup failed before a fixture could add the finalizer, end the test's layer."""
         self._is_running = False
         if self._resetting is not None:
             self._resetting.end()
@@ -207,7 +207,7 @@ class Guard:
             self.finish_test()
 
     def finish_test(self) -> None:
-        """Undo the test's writes. Do nothing if this was done already, or if no test has begun."""
+        """Undo the test's writes. Do nothing if they were already undone, or if no test has begun."""
         item, self._item = self._item, None
         self._has_users = None
         if item is not None:
@@ -247,7 +247,7 @@ class Guard:
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> AbstractContextManager[None] | None:
         """Return a context manager that attributes a fixture's writes to the fixture, or None if they belong to the test.
 
-        In the second case, this prepares the test.
+        In the second case, also prepare the test.
         """
         if fixturedef.argname == SERVER_FIXTURE:
             return tried_again(fixturedef, request)
@@ -352,7 +352,7 @@ class Guard:
         return f"Secantus: {death}; its data is lost, and the next test gets a new server"
 
     def _begin_fixture_teardown(self, fixturedef: pytest.FixtureDef[Any]) -> None:
-        """Make sure that the teardown's writes are undone, even if the setup wrote nothing. (pytest runs the last finalizer first.)"""
+        """Make sure that the writes of a teardown are undone, even if the setup wrote nothing. (pytest runs the last finalizer first.)"""
         layers, owner = self.worker.layers, ("teardown", fixturedef)
         teardown = self._teardowns[fixturedef] = ExitStack()
         if not layers.is_innermost(fixturedef):
@@ -360,7 +360,7 @@ class Guard:
             teardown.enter_context(layers.writing(owner, TEARDOWN_RANK))
 
     def _arm(self, item: pytest.Item) -> None:
-        """Add the finalizer that ends the test. It is added before the test's own fixtures, so pytest runs it after their teardown."""
+        """Add the finalizer that ends the test. As it is added before the test's own fixtures, pytest runs it after their teardown."""
         if not self._armed and item is self._item:
             self._armed = True
             item.addfinalizer(self.finish_test)
@@ -414,7 +414,7 @@ def failing(fixturedef: pytest.FixtureDef[Any], error: Exception) -> Generator[N
 
 @contextmanager
 def tried_again(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
-    """Finish a fixture whose setup fails. Otherwise pytest would raise the cached failure, such as a timeout, for every later test."""
+    """Tear down a fixture whose setup fails. Otherwise pytest would raise the cached failure, such as a timeout, for every later test."""
     try:
         yield
     except BaseException:
@@ -455,7 +455,7 @@ def guard_of(config: pytest.Config, given: Namespace | None = None) -> Guard:
     """Return the guard of this configuration. Create it on first use.
 
     Arguments:
-        given: the command-line options, for as long as `config.option` is incomplete.
+        given: the command-line options, to be passed while `config.option` is incomplete.
 
     Raises:
         pytest.UsageError: an option is invalid.

@@ -1,4 +1,4 @@
-"""Hints added to reports about clients that found no server, and about unchecked logins. Does not import pymongo."""
+"""Hints added to reports about clients that found no server, and about unchecked logins. This module does not import pymongo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOGINS = (
 
 
 def hint(error: BaseException, ours: str) -> str | None:
-    """Return a hint if the error says that a client found no server at another address than ours; None for other errors.
+    """Return a hint if the error says that a client found no server at an address other than ours; None for other errors.
 
     Arguments:
         ours: the ``host:port`` of our server, or several separated by commas.

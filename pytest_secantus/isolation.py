@@ -3,7 +3,7 @@
 A layer is a snapshot of the storage with an owner. Writes made while a layer is the innermost one belong to its owner,
 whichever thread, client or process makes them, and are undone when the layer is closed. Layers are ordered by rank: wider
 scopes are further out. If a fixture is set up while layers of higher rank are open (a session fixture first requested in the
-middle of a test), those layers are set aside meanwhile. The fixture then finds the store as if it had been set up before them.
+middle of a test), those layers are set aside during the setup. The fixture then finds the store as if it had been set up before them.
 
 This module is independent of pytest: an owner is any object, a rank any number.
 """
@@ -25,7 +25,7 @@ TEARDOWN_RANK: Final = 5.0
 
 
 class Layer:
-    """One layer: its owner, rank and snapshot. While the layer is set aside, also the data from which it is restored."""
+    """One layer: its owner, rank and snapshot, and, while the layer is set aside, the data from which it is restored."""
 
     def __init__(self, owner: Hashable, rank: float, snapshot: Any) -> None:
         self.owner = owner
@@ -37,13 +37,13 @@ class Layer:
 class Layers:
     """The layers of one server, and the current writers.
 
-    Before `attach`, there is no server and no layer is opened. Writers are recorded all the same, because a fixture that is
+    Before `attach`, there is no server and no layer is opened. Writers are recorded nevertheless, because a fixture that is
     being set up may request the fixture that starts the server.
     """
 
     def __init__(self) -> None:
         self._store: SnapshotStore | None = None
-        # The snapshot of a layer that has ended. The next layer reuses it unless something was written meanwhile.
+        # The snapshot of a layer that has ended. The next layer reuses it if nothing was written since.
         self._spare: Any = None
         self._open: list[Layer] = []
         self._waiting: list[Layer] = []
@@ -69,7 +69,7 @@ class Layers:
         return any(layer.owner == owner for layer in self._open) and not self._has_ended(self._layer_of(owner))
 
     def snapshot_of(self, owner: Hashable) -> Any:
-        """Return the snapshot of the layer of `owner`, or None if `owner` has no layer or its snapshot has ended."""
+        """Return the snapshot of the layer of `owner`. Return None if `owner` has no layer or its snapshot has ended."""
         layer = self._layer_of(owner)
         return None if layer is None or self._has_ended(layer) else layer.snapshot
 
@@ -86,7 +86,7 @@ class Layers:
 
     @contextmanager
     def writing(self, owner: Hashable, rank: float) -> Iterator[None]:
-        """Attribute writes within the block to `owner`. Conflicting layers are set aside meanwhile.
+        """Attribute writes within the block to `owner`. Conflicting layers are set aside until the block ends.
 
         The layer stays open after the block, until `close`, unless nothing was written.
         """
@@ -138,7 +138,7 @@ class Layers:
         return layer
 
     def put_in(self, layer: Layer) -> None:
-        """Replay the writes of a layer that `take_out` removed, below the layers of a higher rank."""
+        """Replay the writes of a layer that `take_out` removed. Layers of a higher rank stay further in."""
         aside = self._set_aside(self._first_in_the_way(layer.owner, layer.rank))
         self._waiting.append(layer)
         self._put_back([layer, *aside])
@@ -163,7 +163,7 @@ class Layers:
             self._open.append(Layer(owner, rank, self._snapshot(self._store)))
 
     def _snapshot(self, store: SnapshotStore) -> Any:
-        """Return a snapshot of the present state: the spare one, if nothing was written since, or a new one."""
+        """Return a snapshot of the present state: the spare one if nothing was written since, otherwise a new one."""
         spare = self._spare
         if spare is not None and store.renew(spare):
             self._spare = None
@@ -181,7 +181,7 @@ class Layers:
             self._store.release(snapshot)
 
     def _end_spare(self) -> None:
-        """Release the spare snapshot, unless it has ended with a snapshot further out, or the test has taken a snapshot inside it."""
+        """Release the spare snapshot, unless it has ended with an outer snapshot, or the test has taken a snapshot inside it."""
         spare, self._spare = self._spare, None
         if spare is not None and self._store is not None and self._store.snapshots[-1:] == (spare,):
             self._store.release(spare)
@@ -202,7 +202,7 @@ class Layers:
         return layer is not None and self._store is not None and layer.snapshot not in self._store.snapshots
 
     def _undo_after_foreign_restore(self) -> None:
-        """Restore the innermost snapshot, after a layer ended because a test restored its own snapshot further out."""
+        """Restore the innermost snapshot, because a layer ended when a test restored its own snapshot further out."""
         assert self._store is not None
         self._end_spare()
         innermost = self._store.snapshots[-1:]
@@ -222,7 +222,7 @@ class Layers:
         return layers
 
     def _put_back(self, layers: list[Layer]) -> None:
-        """Reopen layers that were set aside, except those that were closed meanwhile."""
+        """Reopen layers that were set aside, except those that were closed in the meantime."""
         for layer in layers:
             if self._store is not None and layer in self._waiting:
                 self._waiting.remove(layer)

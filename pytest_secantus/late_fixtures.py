@@ -1,6 +1,7 @@
 """The fixtures that `secantus_db` requests dynamically instead of declaring them.
 
-Each declared fixture costs every test about 50 microseconds. But if the suite parametrizes a fixture, pytest must know it beforehand.
+Each declared fixture costs every test about 50 microseconds. But if the suite parametrizes a fixture, pytest must know about it before the
+test runs.
 """
 
 from __future__ import annotations

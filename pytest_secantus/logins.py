@@ -1,4 +1,4 @@
-"""Decides which logins of redirected clients the server checks. Does not import pymongo.
+"""The decision which logins of redirected clients the server checks. This module does not import pymongo.
 
 A suite with credentials was written for a server that has users. If the suite creates the users itself, our server has them too and
 checks logins as MongoDB does. If the users are created outside the suite, for example by a container's start script, our server has no
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Logins:
-    """The decisions made in one process.
+    """The decisions about logins made in one process.
 
     Arguments:
         strict: check every login, even while the server has no users.
@@ -30,7 +30,7 @@ class Logins:
         return len(self._unchecked)
 
     def leave_out(self) -> None:
-        """Count a client whose credentials were removed."""
+        """Count a client whose credentials were removed and whose login is therefore not checked."""
         client = object()
         self._unchecked[id(client)] = client
 

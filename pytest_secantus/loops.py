@@ -1,4 +1,4 @@
-"""Close an asynchronous client on the loop on which it was used, whether pytest-asyncio, anyio or asyncio.run runs that loop.
+"""Closing an asynchronous client on the loop on which it was used, whether pytest-asyncio, anyio or asyncio.run runs that loop.
 
 A client binds itself to the loop of its first operation and can be closed only there. But that loop may end before the fixture does.
 When a loop shuts down, it closes the asynchronous generators that were started on it. So the client is closed by such a generator,
@@ -33,7 +33,7 @@ class ClosedWithLoop(ConnectionPoolListener):
             start(self._closing)
 
     def close(self) -> None:
-        """Close the client, unless its loop has already closed it, or the client was never used."""
+        """Close the client, unless its loop has already closed it or the client was never used."""
         if self._loop is None or self.client is None or self._loop.is_closed():
             return
         if self._loop.is_running():
@@ -59,7 +59,7 @@ async def close_at_the_end(client: AsyncMongoClient[dict[str, Any]]) -> AsyncGen
 
 
 def start(generator: AsyncGenerator[None]) -> None:
-    """Advance a generator to its first yield without a task. It does not await anything before that yield."""
+    """Advance a generator to its first yield, without a task. This is possible because the generator awaits nothing before that yield."""
     try:
         generator.__anext__().__await__().send(None)
     except StopIteration:

@@ -351,7 +351,7 @@ def check_compat(text: object) -> str:
 
 
 def read_search(text: str, uri: str | None) -> dict[str, Any]:
-    """Return the setting that enables search indexes, if the option asks for it."""
+    """Return the setting that enables search indexes, if the option requests it."""
     return {"search": True} if read_own_truth("secantus_search", text, uri) else {}
 
 

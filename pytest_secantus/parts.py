@@ -40,7 +40,7 @@ def parts_noticed(item: pytest.Item, begin: Begin) -> Generator[None]:
 
 @contextmanager
 def method_noticed(item: pytest.Item, begin: Callable[[], None]) -> Generator[None]:
-    """Call `begin` when the method of a unittest class begins. Its `setUp` has run by then, as part of pytest's test function."""
+    """Call `begin` when the method of a unittest class begins. By then, its `setUp` has run as part of pytest's test function."""
     function: Any = item
     instance = getattr(item, "instance", None)
     method = getattr(item, "obj", None)

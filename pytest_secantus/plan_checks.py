@@ -12,7 +12,7 @@ from pytest_secantus.read_loops import find_loops
 if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord
 
-# The server's own databases.
+# The databases of the server itself.
 _SYSTEM = frozenset(["admin", "config", "local"])
 #: The maximum number of source lines in a finding.
 SHOWN_SOURCES = 3
@@ -26,7 +26,7 @@ class Finding:
         check: the check's name.
         what: what the commands do, in words.
         records: the commands.
-        remedy: how to fix it; may have several lines.
+        remedy: how to fix the problem; may have several lines.
     """
 
     check: str
@@ -65,7 +65,7 @@ def find_problems(records: list[CommandRecord], checks: Mapping[str, int]) -> li
 
 
 def _is_of_the_server(record: CommandRecord) -> bool:
-    """Return whether a command is on one of the server's own databases or collections."""
+    """Return whether a command is on a database or collection of the server itself."""
     return record.database in _SYSTEM or record.namespace.partition(".")[2].startswith("system.")
 
 

@@ -1,4 +1,4 @@
-"""pytest's hooks. Each only delegates to the module that implements its subject."""
+"""pytest's hooks. Each hook only delegates to the module that implements its subject."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """With ``--secantus``, start the server before the first conftest is imported, since a conftest may already use it."""
+    """With ``--secantus``, start the server before the first conftest is imported, because a conftest may use it."""
     import_plainly(early_config)
     given = early_config.known_args_namespace
     if given.secantus and not (given.help or given.version):
@@ -63,7 +63,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Validate the options and declare the markers. Start the server here if the plugin was loaded after the initial conftests."""
+    """Validate the options and declare the markers. If the plugin was loaded after the initial conftests, start the server here."""
     config.addinivalue_line("markers", f"{AUTH_MARKER}(name, password, *roles): create a user for the test (Secantus)")
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
     config.addinivalue_line("markers", f"{COMPAT_MARKER}(release): answer the test like a release of MongoDB (Secantus)")
@@ -116,7 +116,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Return one line with the server's address, or when it starts, and how tests are isolated."""
+    """Return one line with the server's address, or with the event that will start the server, and with the isolation of tests."""
     worker = guard_of(config).worker
     options = worker.options
     if options.active and getattr(config.option, "numprocesses", None):
@@ -168,7 +168,7 @@ def pytest_runtest_setup_checked(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Reset the databases within the test, if the options say so. Fail the test if it passes but a plan check reports something."""
+    """Reset the databases within the test, if the options require it. Fail the test if it passes but a plan check reports something."""
     watch, of_guard = watch_of(item.config), guard_of(item.config).call(item)
     try:
         of_watch = watch.call(item)

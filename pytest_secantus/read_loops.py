@@ -52,8 +52,8 @@ class Loop(NamedTuple):
 
 def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
     """Yield the loops of at least `threshold` reads that a single read could replace."""
-    # Reads are grouped by all project lines on the stack, so that callers of one shared helper stay apart; by thread, since threads that do
-    # the same at the same time are clients, not a loop; and by example or subtest, since the loop over those belongs to the test.
+    # Reads are grouped by all project lines on the stack, so that callers of one shared helper stay apart. They are also grouped by thread,
+    # because threads that do the same at the same time are clients, and by example or subtest, because that loop belongs to the test.
     groups: dict[tuple[tuple[str, ...], str, str], dict[tuple[int, int], list[CommandRecord]]] = {}
     for record in records:
         if record.name in _READS and record.stack:
@@ -68,7 +68,7 @@ def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
 
 
 class _Writes:
-    """The writes of a test, to tell which reads depend on them."""
+    """The writes of a test, used to find the reads that depend on them."""
 
     def __init__(self, records: list[CommandRecord]) -> None:
         self._of: dict[str, list[CommandRecord]] = {}
@@ -81,7 +81,8 @@ class _Writes:
         """Return the reads of one loop that could run before the loop: those that do not depend on what the loop has written."""
         if len(reads) < threshold or not any(name in self._of for name in (reads[0].database, reads[0].namespace)):
             return reads
-        # Per task: several tasks that write and read are clients. The first read of each may then depend on what that task wrote before.
+        # Reads are compared per task, because several tasks that write and read are clients. The first read of a task may then depend on
+        # what the task wrote before.
         before: dict[int, CommandRecord] = {}
         are_clients = len({read.task for read in reads}) > 1
         kept = []
@@ -92,7 +93,7 @@ class _Writes:
         return kept
 
     def _depends(self, read: CommandRecord, before: CommandRecord | None, are_clients: bool) -> bool:
-        """Return whether a read depends on writes since the previous read: it repeats that read, or asks for the written documents."""
+        """Return whether a read depends on writes since the previous read: it repeats that read, or looks up the written documents."""
         if before is None and not are_clients:
             return False
         writes = list(self._between(before, read))
@@ -112,7 +113,7 @@ class _Writes:
 
 
 def wanted_by(read: CommandRecord) -> list[re.Pattern[str]]:
-    """Return a pattern for each field and constant that a read asks for, in mongosh syntax."""
+    """Return a pattern for each field and constant in the query of a read, in mongosh syntax."""
     shape, text = (_POSITION.sub("", one) for one in (read.shape, read.text))
     pieces = shape.split("?")
     match = re.fullmatch("(.+?)".join(map(re.escape, pieces)), text, re.DOTALL)

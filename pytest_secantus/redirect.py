@@ -1,4 +1,4 @@
-"""Redirect pymongo clients of certain addresses to our server.
+"""The redirection of pymongo clients from certain addresses to our server.
 
 With it, a suite written for a mongod on ``localhost:27017`` runs unchanged, and in parallel. A client keeps and reports the options it
 was given: addresses, replica set name, credentials, timeouts and others. Only its connections lead to our server. Options for features that
@@ -47,7 +47,7 @@ class Uri(NamedTuple):
 
 
 def parse_uri(uri: str) -> Uri:
-    """Split a connection string. Its errors are left to the driver."""
+    """Split a connection string. An invalid string is left for the driver to report."""
     scheme, _, rest = uri.partition("://")
     rest, _, options = rest.partition("?")
     place, _, database = rest.partition("/")
@@ -77,8 +77,8 @@ class Redirect:
     Arguments:
         taken: the addresses.
         target: our server's ``host:port``.
-        in_place: clients keep their addresses; only their connections are redirected. Otherwise the address that a client is given is
-            replaced, and its replica set name removed. That is for an external server, which reports its own hosts.
+        in_place: whether clients keep their addresses, and only their connections are redirected. Otherwise the address that a client is
+            given is replaced, and its replica set name removed. That is for an external server, which reports its own hosts.
         checks_logins: check every login, even while the server has no users.
         tls: the client options for a server that requires TLS. They replace the TLS options that a redirected client was given.
 
@@ -106,14 +106,14 @@ class Redirect:
         return self._ours if self.takes(*asked[:2]) else asked
 
     def keeps_login(self, host: str | Sequence[str] | None, options: dict[str, Any]) -> bool:
-        """Return whether a client keeps its credentials, which is so if our server can check them."""
+        """Return whether a client keeps its credentials. It does if our server can check them."""
         given = [value for name, value in options.items() if name.lower() == "authmechanism" and value is not None]
         for entity in [host] if isinstance(host, str) else host or ():
             given += parse_uri(entity).mechanisms() if "://" in entity else ()
         return self.in_place and MECHANISMS.issuperset(given)
 
     def names_ours(self, host: str | Sequence[str] | None, port: int | None) -> bool:
-        """Return whether a client connects to our server's own address and needs no redirect."""
+        """Return whether a client connects to our server's own address and therefore needs no redirect."""
         asked = [host] if isinstance(host, str) else list(host or ())
         hosts = [parse_uri(entity).hosts if "://" in entity else entity for entity in asked]
         return bool(hosts) and all(place == address(*self._ours) for one in hosts for place in addresses(one, port or DEFAULT_PORT))
@@ -163,7 +163,7 @@ class Redirect:
         return is_foreign_option(name, login) or (not self.in_place and name.lower() == "replicaset")
 
     def _without_foreign(self, uri: Uri, login: bool) -> str:
-        """Remove unsupported options from a connection string. If it names a DNS record, replace that by a host of the same name."""
+        """Remove unsupported options from a connection string. If it names a DNS record, replace the record by a host of that name."""
         place = f"{uri.login}@{uri.hosts}" if login and uri.login else uri.hosts
         return join("mongodb" if uri.scheme == "mongodb+srv" else uri.scheme, place, uri.database, uri.kept_options(login))
 

@@ -1,7 +1,7 @@
 """Resets within a test: explicit ones, and those before each Hypothesis example and each subtest.
 
-Each kind has a base, which is a snapshot that later resets restore. For explicit resets it is the state when the test function began, for
-the others the state when the first example or subtest began.
+Each kind has a base: a snapshot that later resets restore. For explicit resets, it is the state in which the test function began. For
+the other kinds, it is the state in which the first example or subtest began.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Resets:
         self._bases: dict[str, Any] = {}
 
     def begin(self, kind: str) -> None:
-        """Take the snapshot that resets of a kind restore, unless it is open. (A restore of an outer snapshot may have ended it.)"""
+        """Take the snapshot that resets of a kind restore, unless it is still open. (A restore of an outer snapshot may have ended it.)"""
         if self._bases.get(kind) not in self._store.snapshots:
             self._bases[kind] = self._store.snapshot()
 
     def begin_again(self, kind: str) -> None:
-        """Take the base of a kind of resets again, if it has one."""
+        """If a kind of resets has a base, take the base again."""
         if kind in self._bases:
             self._bases[kind] = self._store.snapshot()
 
@@ -53,7 +53,7 @@ class Resets:
 
 
 class Resetting:
-    """Tracks the resets of the tests of one process.
+    """The resets of the tests of one process.
 
     Arguments:
         is_running: whether a test function is running.

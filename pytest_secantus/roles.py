@@ -13,7 +13,7 @@ from pytest_secantus.worker import Worker
 
 
 class ClientsAs:
-    """Makes the clients of one test.
+    """A factory of the clients of one test.
 
     Arguments:
         marked: the users of the test's markers.
@@ -38,7 +38,7 @@ class ClientsAs:
         return client
 
     def uri(self, *who: str) -> str:
-        """Return the connection string for a client with these roles, or of this user; the arguments are those of a call."""
+        """Return the connection string for a client as this user or with these roles. The arguments are those of `__call__`."""
         return self._worker.uri_as(self._user(who))
 
     def close(self) -> None:

@@ -233,10 +233,10 @@ def by_collection(data: Any, name: str) -> dict[str, CollectionSeed]:
 
 
 def run_callable(function: Callable[[Database[dict[str, Any]]], object], scratch: Database[dict[str, Any]]) -> Contents:
-    """Let `function` fill an empty database; return the database's contents.
+    """Let `function` fill an empty database, and return the database's contents.
 
     Raises:
-        SeedError: `function` is a coroutine function; no event loop is running when seeds are loaded.
+        SeedError: `function` is a coroutine function, but no event loop is running when seeds are loaded.
     """
     if inspect.iscoroutinefunction(function):
         raise SeedError(f"secantus_seed: {describe(function)} is a coroutine function; use a plain function")
@@ -278,7 +278,7 @@ def write(contents: Contents, client: Client, database: str) -> None:
     """
     for name, collections in contents.items():
         target = client[name or database]
-        # The buckets of a time series come last: they belong to a collection that must be created before.
+        # The buckets of a time series are inserted last, because the series must exist before them.
         for collection, seed in sorted(collections.items(), key=lambda item: item[0].startswith("system.buckets.")):
             try:
                 write_collection(target, collection, seed)

@@ -1,4 +1,4 @@
-"""The seed that the store contains. It is loaded once, kept as a layer, and exchanged when the next test needs another one.
+"""The seed that the store contains. It is loaded once, kept as a layer, and exchanged when the next test needs another seed.
 
 Under xdist, one worker reads a source and shares the contents through the run's directory.
 """
@@ -50,7 +50,7 @@ class Seeds:
         self._loaded: set[Hashable] = set()
 
     def load_base(self) -> None:
-        """Load the seeds of the ini option `secantus_seed` for the session; with a namespace per test, `fill` loads them instead."""
+        """Load the seeds of the ini option `secantus_seed` for the session. With a namespace per test, `fill` does so instead."""
         if self._options.isolation != "namespace":
             for path in self._options.seed:
                 self._write(self.contents(path), self._options.database)
@@ -97,7 +97,7 @@ class Seeds:
         return [source for source in sources if not (isinstance(source, Path) and base & {source.resolve(), *source.resolve().parents})]
 
     def _exchange(self, owner: Hashable, sources: Sequence[Source]) -> None:
-        """Take out the layer of the current seed, and put in the layer of `owner`, or load its sources the first time."""
+        """Remove the layer of the current seed. Restore the layer of `owner`, or load its sources the first time."""
         layers = self._layers
         if owner == self._current and (owner is None or layers.is_open(owner)):
             return

@@ -45,7 +45,7 @@ class Process:
         self._is_over = False
 
     def serve(self, channel: Channel) -> None:
-        """Answer the calls on a channel until it is closed; its first message is the caller's process id."""
+        """Answer the calls on a channel until it is closed. The channel's first message is the caller's process id."""
         try:
             if loads(channel.receive(), self._objects) != self._owner:
                 with self._calls:
@@ -72,7 +72,7 @@ class Process:
                 return self._refuse(error)
 
     def _refuse(self, error: BaseException) -> bytes:
-        """Return the reply that raises an error in the caller; print an unexpected one as well."""
+        """Return the reply that raises an error in the caller. If the error is unexpected, also print it."""
         if self._server is None:
             self._is_over = True
         elif not isinstance(error, CommandError):
@@ -112,7 +112,7 @@ class Process:
         gc.freeze()
 
     def _leave(self, channel: Channel) -> None:
-        """Undo the writes made since the first open snapshot of a closed channel."""
+        """Undo the writes made since the first snapshot that a closed channel left open."""
         opened = self._forks.pop(channel, [])
         if opened and self._server is not None and not self._is_over:
             open_now = self._server.snapshots

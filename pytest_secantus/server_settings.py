@@ -18,7 +18,7 @@ OWN_CERTIFICATE: Final = (
     "clients of the fixtures do not know the authority of tls_cert_file: use secantus_tls = yes, "
     "or tls_mode = preferTLS, with which they connect without TLS"
 )
-#: The variables that xdist sets for its workers.
+#: The environment variables that xdist sets for its workers.
 WORKER: Final = "PYTEST_XDIST_WORKER"
 WORKERS: Final = "PYTEST_XDIST_WORKER_COUNT"
 
@@ -76,8 +76,8 @@ def is_worker(environ: Mapping[str, str] = os.environ) -> bool:
 def settings_of_worker(settings: Mapping[str, Any], in_memory: bool, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Return the settings of this process's server.
 
-    The first worker uses a fixed port itself; the others use the ports after it. The workers share the memory limit of in-memory stores
-    equally, unless `cache_size_mb` sets the limit of each.
+    The first worker uses a fixed port itself, and the others use the ports after it. The workers share the memory limit of in-memory stores
+    equally, unless `cache_size_mb` sets the limit of each worker.
     """
     mine = {"port": 0, **settings}
     workers = int(environ.get(WORKERS, "1"))

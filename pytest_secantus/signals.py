@@ -1,4 +1,4 @@
-"""Keep the exceptions of signal handlers out of the server's code.
+"""The deferral of exceptions that signal handlers raise, to keep them out of the server's code.
 
 A command of a direct client runs in the client's thread. If that is the main thread, a signal handler may raise an exception in the middle
 of the server's code: KeyboardInterrupt on Ctrl-C, or the failure of a test by pytest-timeout. The handler still runs immediately. Its
@@ -71,7 +71,7 @@ class Deferral:
             raise error
 
     def wrapped(self, handler: Any) -> Any:
-        """Return the handler to set in place of another one. Handlers that are not functions are returned unchanged."""
+        """Return the handler to set in place of another one. Return a handler that is not a function unchanged."""
         return Handler(handler, self) if callable(handler) and not isinstance(handler, (Handler, signal.Handlers)) else handler
 
     @contextmanager

@@ -1,7 +1,7 @@
 """The source lines that send commands.
 
-Just before the driver sends a message, the stack of the thread or task that runs the command contains the test's line, whatever
-library lies in between. The message's id links it to the record that the server keeps of the command.
+Just before the driver sends a message, the stack of the thread or task that runs the command contains the test's line, whichever
+libraries are in between. The message's id links it to the record that the server keeps of the command.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OURS: Final = tuple(str(Path(__file__).resolve().parent.parent / name) + os.sep 
 LIBRARIES: Final = tuple(sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 #: The maximum depth of the stack that is searched.
 MAX_DEPTH: Final = 400
-#: How many lines of the project are kept of a stack that does not contain the test.
+#: The maximum number of the project's lines that are kept of a stack that does not contain the test.
 MAX_LINES: Final = 8
 #: The minimum number of innermost frames that belong to the driver.
 DRIVER_DEPTH: Final = 9
@@ -87,7 +87,7 @@ class Sources:
         self._kinds: dict[str, int] = {}
         # The path of each file relative to the root, by its name in code objects.
         self._shown_files: dict[str, str] = {}
-        # By message id: the project's lines on the stack, innermost first; whether the last one is the test's; the thread; the task.
+        # For each message id: the project's lines on the stack, innermost first; whether the last line is the test's; the thread; the task.
         self._found: dict[int, tuple[Sequence[Place], bool, int, int]] = {}
 
     def begin(self, test_file: str) -> None:
@@ -121,7 +121,7 @@ class Sources:
         return Lines(shown, shown[-1 if is_test else 0] if shown else None, thread, task)
 
     def _awaiting(self) -> Place | None:
-        """Return where the test awaits a task that directly runs a coroutine of the driver, for instance through `asyncio.gather`."""
+        """Return the line where the test awaits a task that directly runs a coroutine of the driver, for instance by `asyncio.gather`."""
         asyncio = sys.modules.get("asyncio")
         loop = None if asyncio is None else asyncio._get_running_loop()
         if asyncio is None or loop is None:

@@ -18,7 +18,7 @@ class SnapshotStore(Protocol):
         """Open a snapshot inside the others."""
 
     def renew(self, snapshot: Handle) -> bool:
-        """If a snapshot is the innermost one and nothing was written since, let it stand for the present state. Return whether it does.
+        """Let a snapshot represent the present state, if it is the innermost one and nothing was written since. Return whether it does.
 
         A store may lack this method.
         """
@@ -36,7 +36,7 @@ class SnapshotStore(Protocol):
         """Return whether anything was written since the snapshot was taken."""
 
     def set_aside(self, snapshot: Handle) -> Any:
-        """Undo the writes since a snapshot, end it and those inside it, and return the data from which `put_back` restores them."""
+        """Undo the writes since a snapshot and end it with those inside it. Return the data from which `put_back` restores them."""
 
     def put_back(self, aside: Any) -> None:
-        """Reopen the snapshots that `set_aside` ended, inside those now open, and replay the writes made in each."""
+        """Reopen the snapshots that `set_aside` ended, inside the open ones, and replay the writes made in each."""

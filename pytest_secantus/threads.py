@@ -1,7 +1,7 @@
-"""``secantus_thread_guard``: name the test that left a thread writing.
+"""``secantus_thread_guard``: warns about a thread that still writes after its test has ended, and names that test.
 
 A listener of pymongo is called in the thread that runs a command. At the end of each test, the threads that the test has started and not
-stopped are recorded. When one of them writes later, the test that is running then gets a warning.
+stopped are recorded. If one of them writes later, the test that is running then gets a warning.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class LeftThreadWarning(pytest.PytestWarning):
 
 
 class ThreadGuard:
-    """Records which test left which thread running, and what those threads write.
+    """The threads that each test left running, and what these threads write.
 
     Threads: any thread calls `note_write`; the containers' single operations are atomic.
     """
@@ -76,7 +76,7 @@ class ThreadGuard:
             ] = None
 
     def end_test(self, test: str) -> list[str]:
-        """Record the threads that a test has left running; return messages about writes of threads that earlier tests left.
+        """Record the threads that a test has left running. Return messages about writes of threads that earlier tests left.
 
         Arguments:
             test: the node id.

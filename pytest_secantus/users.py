@@ -1,6 +1,6 @@
 """The users of a server that requires authentication: from the ini option and the marker `secantus_auth`, and for single tests.
 
-Does not import pymongo.
+This module does not import pymongo.
 """
 
 from __future__ import annotations

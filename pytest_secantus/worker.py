@@ -1,4 +1,4 @@
-"""The state of one pytest process: its options, its server and everything that depends on the server. Independent of pytest.
+"""The state of one pytest process: its options, its server and everything that depends on the server. This module is independent of pytest.
 
 The server starts on first use, by a fixture or ``--secantus``. Expensive modules are imported only then.
 """
@@ -136,7 +136,7 @@ class Worker:
             raise
 
     def _connect_directly(self) -> None:
-        """Let the clients of this process reach the server without sockets, if the server runs in it and the options allow it."""
+        """Let the clients of this process reach the server without sockets, if the server runs in this process and the options allow it."""
         options = self.options
         if options.transport == "direct" and not options.auth and options.tls == "no" and self.server_here is not None:
             from pytest_secantus.direct import DirectClients
@@ -169,7 +169,7 @@ class Worker:
 
     @contextmanager
     def answering_like(self, release: str | None) -> Generator[None]:
-        """Emulate a release of MongoDB within the block, even if the server starts in it. None is the release of the run."""
+        """Emulate a release of MongoDB within the block, even if the server starts within the block. None means the release of the run."""
         before, self._release = self._release, release
         try:
             self._present()
@@ -180,7 +180,7 @@ class Worker:
                 self._present()
 
     def _present(self) -> None:
-        """Make a running server emulate the chosen release. A release is chosen only for a server of ours."""
+        """Make a running server emulate the chosen release. Only our own server can emulate a release."""
         if self._server is None or self.is_left_to_parent or (self._release is None and not self._has_other_release):
             return
         from secantus_server.version import MONGODB_8_2
@@ -446,7 +446,7 @@ def seed_error() -> type[Exception]:
 
 
 def start_errors() -> tuple[type[Exception], ...]:
-    """Return the errors of a server that cannot start. Called only on failure: a run against an external server imports none."""
+    """Return the errors of a server that cannot start. Called only on failure, because it imports the server."""
     from secantus_server.server import START_ERRORS
 
     return START_ERRORS

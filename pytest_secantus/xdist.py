@@ -60,7 +60,7 @@ class RunDirectory:
     def open(self) -> list[Path]:
         """Create the directory if necessary, enter it, then remove dead runs.
 
-        Returns the journals of dead runs. They name databases on an external server.
+        Return the journals of dead runs. They name databases on an external server.
         """
         self._base.mkdir(parents=True, exist_ok=True, mode=0o700)
         with base_lock(self._base):
@@ -91,7 +91,7 @@ class RunDirectory:
         shutil.rmtree(self._storage, ignore_errors=True)
 
     def once(self, name: str, build: Callable[[Path], None]) -> Path:
-        """Return the directory `name`. The first process that needs it lets `build` fill it; the others wait.
+        """Return the directory `name`. The first process that needs it fills it with `build`, and the others wait.
 
         An error from `build` is raised in its caller, and the next process tries again.
         """
@@ -115,14 +115,14 @@ def base_lock(base: Path) -> FileLock:
 
 
 def sweep_if_there(base: Path) -> None:
-    """Remove dead runs if the parent directory exists. Otherwise do nothing, at no cost."""
+    """Remove dead runs if the parent directory exists. Otherwise do nothing."""
     if base.exists():
         with base_lock(base):
             sweep(base)
 
 
 def sweep(base: Path) -> list[Path]:
-    """Remove the directories of dead runs, except those with journals; return the journals."""
+    """Remove the directories of dead runs, except those with journals. Return the journals."""
     journals: list[Path] = []
     for run in sorted(base.glob("run-*")):
         journals += sweep_run(run)

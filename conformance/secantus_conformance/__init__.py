@@ -1,1 +1,1 @@
-"""secantus-conformance: run independent test suites against any server with MongoDB's wire protocol, and report which tests pass."""
+"""secantus-conformance: runs independent test suites against any server with MongoDB's wire protocol, and reports which tests pass."""

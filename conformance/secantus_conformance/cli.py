@@ -52,7 +52,7 @@ def _termination_as_interrupt() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. Returns the exit code."""
+    """Run a command. Return the exit code."""
     parsed = build_parser().parse_args(arguments)
     try:
         with _termination_as_interrupt():

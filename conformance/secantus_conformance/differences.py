@@ -21,7 +21,7 @@ _KEYS = {"reason", "says", "tests", "categories", "groups"}
 
 @dataclass(frozen=True)
 class Difference:
-    """One entry: the tests that meet all of its conditions.
+    """One entry of a list, which covers the tests that meet all of its conditions.
 
     Arguments:
         says: phrases. The entry covers a failure only if its message contains one of them.
@@ -46,7 +46,7 @@ class Difference:
 
 
 def read_differences(path: Path) -> list[Difference]:
-    """Return the entries of a file. Raises UsageError if the file is malformed."""
+    """Return the entries of a file. Raise UsageError if the file is malformed."""
     return [_entry(path, index, entry) for index, entry in enumerate(read_toml(path).get("difference", []), 1)]
 
 
@@ -69,7 +69,7 @@ def _tail(unknown: list[str]) -> str:
 
 
 def apply_differences(result: Result, differences: list[Difference]) -> Result:
-    """Reclassify a result: a listed failure becomes a known difference, a listed pass a failure."""
+    """Change the verdict of a result: a listed failure becomes a known difference, and a listed pass becomes a failure."""
     entry = next((difference for difference in differences if difference.covers(result)), None)
     if entry is None or result.verdict in (Verdict.SKIPPED, Verdict.KNOWN):
         return result

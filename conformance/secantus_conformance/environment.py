@@ -65,7 +65,7 @@ class Environment:
 def discover(uri: str, timeout: float = 10.0) -> Environment:
     """Determine the facts about a server.
 
-    Raises UsageError if no server answers or the URI is malformed.
+    Raise UsageError if no server answers or the URI is malformed.
     """
     try:
         parse_uri(uri)

@@ -16,12 +16,12 @@ _SHOW = JSONOptions(json_mode=JSONMode.RELAXED, tz_aware=False, datetime_convers
 
 
 def loads(text: str) -> Any:
-    """Parse Extended JSON. Raises ValueError for text that is not JSON."""
+    """Parse Extended JSON. Raise ValueError for text that is not JSON."""
     return json_util.loads(text, json_options=_PARSE)
 
 
 def show(value: Any, limit: int = 4000) -> str:
-    """Format a value for readers: relaxed Extended JSON where possible, otherwise repr, truncated to `limit` characters."""
+    """Format a value for readers: as relaxed Extended JSON if possible, otherwise as repr. Truncate it to `limit` characters."""
     try:
         text = json_util.dumps(value, json_options=_SHOW, indent=1, ensure_ascii=False)
     except (TypeError, ValueError, OverflowError):

@@ -6,7 +6,7 @@ from secantus_conformance.model import Skip
 
 
 class UsageError(Exception):
-    """A user error in one sentence, printed unchanged; exit code 2."""
+    """An error of the user, described in one sentence, which is printed unchanged. The exit code is 2."""
 
 
 class AssertionFailed(Exception):

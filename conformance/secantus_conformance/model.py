@@ -25,7 +25,7 @@ class Verdict(str, Enum):
 
 
 class Group(str, Enum):
-    """The kind of question a test answers. Groups are reported separately, because they differ in size."""
+    """The subject of a test. Groups are reported separately, because they differ in size."""
 
     SERVER = "server behaviour"
     FAULTS = "fault injection"
@@ -83,7 +83,7 @@ class Result:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Result:
-        """Build a result from JSON values. Raises KeyError or ValueError for data that `to_json` did not write."""
+        """Build a result from JSON values. Raise KeyError or ValueError for data that `to_json` did not write."""
         return cls(**{**data, "group": Group(data["group"]), "verdict": Verdict(data["verdict"])})
 
     def with_verdict(self, verdict: Verdict, reason: str) -> Result:

@@ -16,7 +16,7 @@ _WORDS = {Verdict.SKIPPED: "skipped", Verdict.KNOWN: "a known difference"}
 
 
 def read_ratchet(path: Path) -> list[str]:
-    """Return the names in a file. Raises UsageError if it is unreadable or empty."""
+    """Return the names in a file. Raise UsageError if it is unreadable or empty."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -25,7 +25,7 @@ def read_ratchet(path: Path) -> list[str]:
 
 
 def select_ratchet(tests: Iterable[TestCase], path: Path) -> list[TestCase]:
-    """Return the tests that a file names. Raises UsageError if one does not exist, so that a renamed test cannot be lost."""
+    """Return the tests that a file names. Raise UsageError if one does not exist, so that a renamed test cannot be lost."""
     names = set(read_ratchet(path))
     chosen = [test for test in tests if test.id in names]
     missing = sorted(names - {test.id for test in chosen})
@@ -37,14 +37,14 @@ def select_ratchet(tests: Iterable[TestCase], path: Path) -> list[TestCase]:
 
 
 def demand(result: Result) -> Result:
-    """Apply the ratchet to a result: a skipped test or a known difference counts as no longer passing."""
+    """Apply the ratchet to a result: a skipped test or a known difference counts as a test that no longer passes."""
     if result.verdict not in (Verdict.SKIPPED, Verdict.KNOWN):
         return result
     return result.with_verdict(Verdict.FAILED, f"has passed before and is now {_WORDS[result.verdict]}: {result.reason}")
 
 
 def grow(path: Path, run: Run, slowest: float) -> int:
-    """Add the tests that passed in a run and took at most `slowest` seconds. Returns the number of new ones."""
+    """Add the tests that passed in a run and took at most `slowest` seconds. Return the number of new ones."""
     before = set(read_ratchet(path)) if path.exists() else set()
     passed = {result.id for result in run.results if result.verdict is Verdict.PASSED and result.seconds <= slowest}
     names = sorted(before | passed)

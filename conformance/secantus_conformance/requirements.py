@@ -17,7 +17,7 @@ _TOPOLOGIES = {
 
 
 def unmet(requirements: list[dict[str, Any]], environment: Environment) -> str | None:
-    """Return None if any requirement is met or there are none, otherwise why each is not met."""
+    """Return None if any requirement is met or there are no requirements. Otherwise return why each is not met."""
     if not requirements:
         return None
     reasons = [_unmet(requirement, environment) for requirement in requirements]

@@ -1,4 +1,4 @@
-"""Run tests on servers and collect the results into a `Run`; shared by `run`, `null`, `cases` and the self-check."""
+"""Running tests on servers and collecting the results in a `Run`; shared by `run`, `null`, `cases` and the self-check."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Plan:
 
 
 def execute(plan: Plan, console: Console) -> Run:
-    """Run all tests of a plan and show the progress. Returns the results in the order of the tests. Raises UsageError."""
+    """Run all tests of a plan and show the progress. Return the results in the order of the tests. Raise UsageError on failure."""
     results: dict[str, Result] = {}
     pool = Pool(plan.servers, plan.timeout)
     start = time.monotonic()
@@ -55,7 +55,7 @@ def execute(plan: Plan, console: Console) -> Run:
 
 
 def _run_again(plan: Plan, results: dict[str, Result]) -> tuple[str, ...]:
-    """Run the failed tests again, one after the other on a server started for each. Returns notes on those that now pass."""
+    """Run the failed tests again, one after the other on a server started for each. Return notes on those that now pass."""
     bad = [case for case in plan.cases if results[case.id].verdict.is_bad]
     notes: list[str] = []
 

@@ -15,7 +15,7 @@ else:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file. Raises UsageError if it is malformed or unreadable."""
+    """Read a TOML file. Raise UsageError if it is malformed or unreadable."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:

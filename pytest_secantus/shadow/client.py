@@ -50,10 +50,10 @@ def places_of(uri: str) -> str:
 
 
 class ShadowClient:
-    """Sends commands to the shadow.
+    """A connection that sends commands to the shadow.
 
     Arguments:
-        uri: its connection string.
+        uri: the shadow's connection string.
     """
 
     def __init__(self, uri: str) -> None:

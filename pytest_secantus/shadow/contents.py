@@ -1,4 +1,4 @@
-"""Makes the shadow's contents equal to those of our server at the beginning of a test, or after a restore within the test."""
+"""The contents of the shadow, which are made equal to those of our server when a test begins, and after a restore within the test."""
 
 from __future__ import annotations
 

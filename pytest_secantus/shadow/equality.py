@@ -1,4 +1,4 @@
-"""Compares two answers, disregarding ids and times that each server generated."""
+"""The comparison of two answers, disregarding ids and times that each server generated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import encode
 from secantus_server.bson.values import MISSING, Date
 
-#: How much time may pass between our reading of a clock and the server's.
+#: The maximum time between our reading of a clock and the server's reading.
 _TOLERANCE_MS: Final = 250
 #: A command that contains one of these may produce a date from the server's clock.
 _SOURCES: Final = (b"$currentDate\x00", b"NOW", b"CLUSTER_TIME")
@@ -70,7 +70,7 @@ class Aside:
         return not any(one.binary in data for one in (ours, theirs) for data in self._known())
 
     def is_time_of_server(self, ours: Date, theirs: Date) -> bool:
-        """Return whether two dates come from the servers' clocks: they must differ by as much as the times of the test's commands."""
+        """Return whether two dates come from the servers' clocks: they must differ by as much as the times at which the commands ran."""
         if not self._has_time or not self._least_ms - _TOLERANCE_MS <= theirs.ms - ours.ms <= self._most_ms + _TOLERANCE_MS:
             return False
         value = encode({"": ours})[6:-1]
@@ -94,7 +94,7 @@ def _replaced(data: bytes, ids: dict[ObjectId, ObjectId]) -> bytes:
 
 
 class Comparison:
-    """A comparison of values. Ids that it matches with each other are recorded only by `accept`.
+    """A comparison of values. Only `accept` records the ids that were matched with each other.
 
     Arguments:
         aside: the ids and times that are known so far.

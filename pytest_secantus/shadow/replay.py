@@ -1,4 +1,4 @@
-"""Sends the commands of one test to the shadow, in the order in which they ended on our server, and compares the answers."""
+"""The replay of one test's commands on the shadow, in the order in which they ended on our server, and the comparison of the answers."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ from secantus_server.bson.values import MISSING, Date
 
 #: Stages that preserve the order of the documents, and the fields by which they are sorted.
 _KEEPING: Final = frozenset(["$limit", "$skip", "$match"])
-#: Operators whose arrays have no defined order.
+#: Operators that return arrays without a defined order.
 _LOOSE: Final = (b"$addToSet\x00", b"$setUnion\x00", b"$setIntersection\x00", b"$setDifference\x00")
 
 
 class Order(NamedTuple):
-    """How far the order of results is defined.
+    """The extent to which the order of results is defined.
 
     Arguments:
         keys: the paths of the sort; None if the order is undefined, or the results do not show it.
@@ -35,11 +35,11 @@ UNORDERED: Final = Order()
 
 
 def order_of(name: str, body: dict[str, Any], command: bytes) -> Order:
-    """Return how far the order of a command's results is defined.
+    """Return to which extent the order of a command's results is defined.
 
     Arguments:
         body: the decoded command.
-        command: its BSON.
+        command: the command's BSON.
     """
     if name == "find":
         cut = bool(body.get("limit") or body.get("skip"))
@@ -84,7 +84,7 @@ def compare_results(ours: list[Any], theirs: list[Any], order: Order, aside: Asi
     """Return the first difference between the complete results of a command on both servers, or None.
 
     Arguments:
-        order: how far their order is defined.
+        order: to which extent their order is defined.
         path: the path of the array in the reply.
     """
     comparison = Comparison(aside, order.loose_arrays)
@@ -100,7 +100,7 @@ def compare_results(ours: list[Any], theirs: list[Any], order: Order, aside: Asi
 
 
 def missing_result(ours: list[Any], theirs: list[Any], order: Order, aside: Aside, path: str) -> Mismatch | None:
-    """Return the first of our results that is not among the shadow's. Ours may be only a part; the shadow's must be complete."""
+    """Return the first of our results that is not among the shadow's. Our results may be only a part; the shadow's must be complete."""
     comparison = Comparison(aside, order.loose_arrays)
     left, others = _unmatched(ours, theirs, comparison)
     if not left:
@@ -161,7 +161,7 @@ def _at(document: Any, path: str) -> Any:
 
 
 def _shown(ours: list[Any], theirs: list[Any], left_ours: list[int], left_theirs: list[int], comparison: Comparison, path: str) -> Mismatch:
-    """Return the difference to report. If a differing result has a counterpart, this is the difference within the document."""
+    """Return the difference to report. If a differing result has a counterpart, return the difference within the document."""
     if len(ours) != len(theirs) and not (left_ours and left_theirs):
         return Mismatch(f"{path}.length", len(ours), len(theirs))
     if not left_ours:

@@ -1,4 +1,6 @@
-"""Selects the commands to send to the shadow and rewrites them: with the shadow's database names, and without server-specific fields."""
+"""The selection of the commands to send to the shadow, and their rewriting: with the shadow's database names, and without
+server-specific fields.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ SENT: Final = READS | WRITES | ENDS | {"killCursors"}
 #: Commands that run in the database `admin` and contain the names of user databases.
 _OF_ADMIN: Final = frozenset(["bulkWrite", "renameCollection", *ENDS])
 _SYSTEM: Final = frozenset(["admin", "config", "local"])
-# The session, the time, and the driver's other additions. The shadow's client adds its own.
+# The session, the time, and other fields that the driver adds. The shadow's client adds its own.
 _OF_CLIENT: Final = frozenset(
     """
     $db $clusterTime $readPreference lsid txnNumber stmtId stmtIds startTransaction autocommit maxTimeMS readConcern apiVersion apiStrict
@@ -92,7 +94,7 @@ def _field(document: Any, name: str) -> Any:
 
 
 class Names:
-    """Maps database names to names on the shadow that only this process uses.
+    """The mapping of database names to names on the shadow that only this process uses.
 
     Arguments:
         prefix: the prefix of all these names.
@@ -132,7 +134,7 @@ class Names:
         return sent
 
     def _stage(self, stage: Any) -> Any:
-        """Return a pipeline stage. If it writes to a database, it names the database on the shadow."""
+        """Return a pipeline stage, changed to write to the database on the shadow if it writes to a named database."""
         if not isinstance(stage, RawBSONDocument):
             return stage
         plain = decode(bytes(stage.raw))

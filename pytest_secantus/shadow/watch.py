@@ -1,6 +1,6 @@
-"""The shadow of one process: the commands of each test are recorded, and sent to the shadow before the test's writes are undone.
+"""The shadow of one process. The commands of each test are recorded, and sent to the shadow before the test's writes are undone.
 
-By then the test has received its answers, so the shadow changes neither the answers nor their timing.
+By then, the test has received its answers, so the shadow changes neither the answers nor their timing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The modules of the commands. A module registers its commands when it is imported.
 
-A module is imported when a command of it is first used, because importing all of them takes a third of the server's start time.
+A module is imported when one of its commands is first used, because importing all modules takes a third of the server's start time.
 The command `listCollections` is in the module `list_collections`. `_OTHER_NAMES` lists the commands that do not follow this rule.
 """
 
@@ -12,7 +12,7 @@ import secantus_server.commands
 from secantus_server.dispatch.registry import MODULES, import_all_commands
 from secantus_server.modules import modules_by_name
 
-#: The commands that are not in a module of their own name, grouped by module.
+#: The commands whose module has another name, grouped by module.
 _OTHER_NAMES: Final = {
     "append_note": "appendOplogNote",
     "backup_archive": "secantusAdmin.backupArchive",

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Builds the buckets of time-series collections: measurements become columns.
+"""The construction of time-series buckets, in which measurements are stored as columns.
 
 A bucket is a document `{_id, control: {version, min, max, count}, meta, data}`. `data` has one document per field of the measurements,
 with the values under their positions ("0", "1", ...). `control.min` and `control.max` contain the smallest and the greatest value of each
@@ -45,11 +45,11 @@ def check_version(bytes bucket not None):
 
 
 cdef class MeasurementReader:
-    """Reads the fields that determine the bucket of a measurement.
+    """A reader of the fields that determine the bucket of a measurement.
 
     Arguments:
-        time_field: the field of the time.
-        meta_field: the field of the series, or None.
+        time_field: the name of the time field.
+        meta_field: the name of the field that identifies the series, or None.
     """
 
     cdef bytes time_field
@@ -62,7 +62,7 @@ cdef class MeasurementReader:
         self.buffer = Writer()
 
     def collect(self, list documents not None, Py_ssize_t start, Py_ssize_t stop, make_id, make_timestamp, dict series not None):
-        """Add the measurements in [start, stop) to their series. Return the position and the error of the first that cannot be stored.
+        """Add the measurements in [start, stop) to their series. Return the position and the error of the first one that cannot be stored.
 
         Arguments:
             make_id, make_timestamp: see `prepare_document`.
@@ -95,11 +95,11 @@ cdef class MeasurementReader:
         return find_field(<const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), element)
 
     cdef bytes meta_key(self, const Element* element):
-        """Return the type and the value of the metadata. Its fields are sorted by name, because their order does not matter."""
+        """Return the type and the value of the metadata. Fields are sorted by name, because their order does not distinguish series."""
         if element.type == 3 or element.type == 4:
             self.buffer.clear()
             self.buffer.put_value("", 0, sorted_fields(decode_value(element.type, element.value, element.value_len)), 1)
-            # Cut off the empty field name.
+            # Cut off the type and the empty field name.
             return bytes([element.type]) + self.buffer.finish()[2:]
         return bytes([element.type]) + PyBytes_FromStringAndSize(<const char*>element.value, element.value_len)
 
@@ -114,7 +114,7 @@ def sorted_fields(value):
 
 
 cdef class Column:
-    """One field's values."""
+    """The values of one field."""
 
     cdef bytes name
     cdef Writer values
@@ -237,7 +237,7 @@ cdef class Bucket:
         return bucket
 
     def emptied(self):
-        """Return the bucket without its measurements: the same identity, series and start."""
+        """Return an empty bucket with the same identity, series and start."""
         return Bucket(self.reader, self.identity, self.meta, self.start)
 
     cdef int load_columns(self, const uint8_t* doc) except -1:
@@ -282,7 +282,7 @@ cdef class Bucket:
         return 0
 
     def take(self, list measurements not None, Py_ssize_t position, int64_t span_ms):
-        """Add measurements, from a position on, that belong to this bucket and fit into it. Return the position of the first that does not.
+        """Add measurements, from a position on, that belong to this bucket and fit into it. Return the position of the first one not added.
 
         Arguments:
             measurements: times and documents, in ascending order of time.
@@ -401,7 +401,7 @@ cdef bint same_name(bytes name, const Element* element) noexcept:
 
 
 def bucket_meta(bytes document not None):
-    """Return the type and the bytes of a bucket's metadata; empty if there is none."""
+    """Return the type and the bytes of a bucket's metadata; empty if the bucket has no metadata."""
     cdef Element element
     if find_field(<const uint8_t*>PyBytes_AS_STRING(document), "meta", 4, &element):
         return whole(&element)

@@ -1,8 +1,8 @@
 # cython: language_level=3
-"""Interruption checks for stages that produce documents without reading one input document for each.
+"""Interruption checks for stages that return documents without reading one input document for each of them.
 
 Scans check for interruption themselves. While a stage returns documents from its buffer, or expands one document into many, no scan runs,
-so the check must happen here.
+so the stage itself must check.
 """
 
 from secantus_server.storage._pauses cimport Pace, look

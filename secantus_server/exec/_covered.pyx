@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Documents built from index entries, for covered queries and for filters applied before the document is fetched.
 
-An entry stores the values of its key, each after a type byte (0 for an absent field); it stores none if the document had several keys.
+An entry stores the values of its key, each after a type byte (0 for an absent field). If the document had several keys, the entry
+stores no values.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE

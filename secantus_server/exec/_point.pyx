@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Reads single documents by RecordId or by key in a unique index."""
+"""Reads of single documents by RecordId or by key in a unique index."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
@@ -50,7 +50,7 @@ cpdef bytes fetch(RecoveryUnit unit, int ident, int64_t record_id):
 
 
 def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not None, int records_ident):
-    """Return the RecordId and the document that a unique index has for a complete key string, or None.
+    """Return the RecordId and the document that a unique index has for a complete key string, or None if the key does not exist.
 
     Arguments:
         key: the key string of all the index's fields.
@@ -65,11 +65,11 @@ def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not 
 
 
 cdef class PointFinder:
-    """Finds documents by their keys in a unique index. Like a scan, it is attached to a unit by its read scope.
+    """A reader that finds documents by their keys in a unique index. Like a scan, it is attached to a unit by its read scope.
 
     Arguments:
         index: a unique index of one field.
-        records_ident: the collection's records.
+        records_ident: the collection's key prefix in the table of records.
     """
 
     def __init__(self, Index index not None, int records_ident):
@@ -79,7 +79,7 @@ cdef class PointFinder:
 
     @property
     def collection(self):
-        """Always None: after its collection was dropped, the finder finds nothing, and the cursor can continue."""
+        """Always None, so that a cursor continues after its collection was dropped. The finder then finds no documents."""
         return None
 
     def attach(self, RecoveryUnit unit not None):

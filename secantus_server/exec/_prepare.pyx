@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Prepares a client's document for storage: moves `_id` to the front and fills in empty timestamps."""
+"""The preparation of a client's document for storage: `_id` moves to the front, and empty timestamps are filled in."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
@@ -87,7 +87,7 @@ cdef bytes rebuilt(const uint8_t* data, make_id, make_timestamp):
 
 
 def id_document(bytes doc not None):
-    """Return `{_id: ...}` of a stored document as BSON bytes, the form used by the oplog for deletes."""
+    """Return `{_id: ...}` of a stored document as BSON bytes. The oplog records deletes in this form."""
     cdef Writer out = Writer()
     cdef size_t mark = out.open()
     cdef Element element

@@ -25,19 +25,19 @@ cdef int RECORDS_TABLE = RECORDS
 cdef int ENTRIES_TABLE = INDEX_ENTRIES
 
 cdef enum:
-    # A scan reads the clock after its first few steps, then at growing intervals of up to BREATH steps.
+    # The first interval between two clock reads of a scan. The interval grows up to BREATH steps.
     FIRST_BREATH = 16
 
 
 def next_prefix(bytes prefix not None):
-    """Return the least key that is greater than all keys with this prefix, or None if no key is."""
+    """Return the least key that is greater than all keys with this prefix, or None if no such key exists."""
     cdef bytes trimmed = prefix.rstrip(b"\xff")
     cdef Py_ssize_t last = len(trimmed) - 1   # wraparound=False: no negative indexes
     return trimmed[:last] + bytes([trimmed[last] + 1]) if trimmed else None
 
 
 cdef class Scan:
-    """The base class of both scans: position, explain's counters, and pauses."""
+    """The base class of both scans. It keeps the position and explain's counters, and pauses the scan."""
 
     cdef public object filter
     cdef MatchExpression matcher
@@ -52,7 +52,7 @@ cdef class Scan:
     cdef RecoveryUnit unit
     cdef Cursor cursor
     cdef bytes position
-    # Determines how often the scan reads the clock: more often while the consumer of the documents is slow.
+    # Determines how often the scan reads the clock: more often if the consumer of the documents is slow.
     cdef Pace pace
 
     def __init__(self, filter, check, bint reverse):
@@ -86,14 +86,14 @@ cdef class Scan:
 
 
 cdef class RecordScan(Scan):
-    """The matching documents of a collection, in natural order or in reverse.
+    """A scan of a collection's matching documents, in natural order or in reverse.
 
     Arguments:
         ident: the collection's key prefix in the table of records.
         filter: a match expression, or None for every document.
         check: called regularly; it raises to end the scan.
-        tailing: reaching the last document does not finish the scan; it continues when more documents exist.
-        capped: the collection is capped, so the document at the scan's position may be removed.
+        tailing: whether the scan stays open at the last document and continues when more documents exist.
+        capped: whether the collection is capped, so that the document at the scan's position may be removed.
     """
 
     cdef bytes prefix
@@ -192,7 +192,7 @@ cdef class RecordScan(Scan):
 
 
 cdef class IndexScan(Scan):
-    """The documents of an index's entries within intervals, in index order or in reverse.
+    """A scan of the documents whose index entries are within intervals, in index order or in reverse.
 
     Arguments:
         index: the index.
@@ -268,11 +268,11 @@ cdef class IndexScan(Scan):
         return self.cursor.rewind()
 
     cdef int step(self, bint keep) except -1:
-        """Advance to the next entry whose document was not returned yet; return 1, or 0 at the end. `made` is the document built from the
-        entry.
+        """Advance to the next entry whose document was not returned yet. Return 1, or 0 at the end. `made` is the document built from
+        the entry.
 
         Arguments:
-            keep: record the position, since the scan may be detached after this entry.
+            keep: whether to record the position, because the scan may be detached after this entry.
         """
         cdef const uint8_t* key
         cdef const uint8_t* value
@@ -316,14 +316,14 @@ cdef class IndexScan(Scan):
         return False
 
     cdef int read(self, const uint8_t** value, size_t* size) except -1:
-        """Fetch the entry's document; return 1 if it exists and matches."""
+        """Fetch the entry's document. Return 1 if the document exists and matches."""
         put_record_id(self.record_key + 4, self.record_id)
         if not self.unit.get_raw(RECORDS_TABLE, self.record_key, 12, value, size):
             return 0
         self.docs_examined += 1
         if self.matcher is not None and not self.matcher.matches_raw(value[0]):
             return 0
-        # If the entry was insufficient for the key filter, apply it to the document.
+        # If the entry did not contain enough for the key filter, apply the filter to the document.
         return self.key_matcher is None or self.made is not None or self.key_matcher.matches_raw(value[0])
 
     cdef bytes take(self):

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Unpacks the buckets of time-series collections: columns become measurements."""
+"""The unpacking of time-series buckets: columns are converted to measurements."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -23,11 +23,11 @@ cdef struct Cursor:
 
 
 cdef class Unpacker:
-    """Unpacks buckets one at a time.
+    """A reader that unpacks buckets one at a time.
 
     Arguments:
-        time_field: the field of the time, which each measurement has.
-        meta_field: the field of the metadata, or None.
+        time_field: the name of the time field, which each measurement has.
+        meta_field: the name of the metadata field, or None.
         names: the fields to keep or to drop.
         keeps: whether `names` are the fields to keep.
     """

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Writes the documents of one collection together with their index entries.
+"""Writes of one collection's documents together with their index entries.
 
-Each call applies everything that one document needs, or raises and leaves nothing changed, so that a failing statement leaves the rest of
+Each call writes everything that one document needs, or raises and leaves nothing changed. A failing statement therefore leaves the rest of
 its transaction intact.
 """
 
@@ -29,7 +29,7 @@ cdef enum:
 
 
 cdef class CollectionWriter:
-    """Writes a collection's documents in one recovery unit's transaction.
+    """A writer of a collection's documents in one recovery unit's transaction.
 
     Arguments:
         unit: the recovery unit, with an open transaction.
@@ -103,7 +103,7 @@ cdef class CollectionWriter:
             self.position += 1
 
     cdef int find_entries(self, bytes doc, bytes rid) except -1:
-        """Find a new document's entries in all other indexes. For an index with possibly several entries, also check for duplicate keys."""
+        """Find a new document's entries in all indexes except the `_id` index. Check indexes with several entries for duplicate keys."""
         cdef Py_ssize_t i
         cdef Index index
         for i in range(len(self.others)):
@@ -286,7 +286,7 @@ cdef class CollectionWriter:
         self.put_record(rid, new, False)
 
     cdef bint keeps_entry(self, Py_ssize_t i, bytes old, bytes new, bytes rid) except -1:
-        """Return whether two versions of a document have no entry, or the same single entry, in an index. Creates no objects."""
+        """Return whether both versions of a document have no entry, or the same single entry, in an index. Create no objects."""
         cdef Index index = self.others[i]
         cdef Writer key = self.keys[i]
         cdef Writer value = self.values[i]
@@ -355,7 +355,7 @@ cdef bint same_entries(Generation before, Generation after) except -1:
 
 
 cdef set unchanged(Generation before, Generation after):
-    """Return the keys of an extractor that both versions of a document have with the same values."""
+    """Return the keys that both versions of a document have with the same values."""
     if type(before) is not Extraction or type(after) is not Extraction:
         return set()
     values = (<Extraction>after).values

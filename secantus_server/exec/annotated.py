@@ -38,7 +38,7 @@ class SortKeys(Wrapped):
 
     Arguments:
         documents: sorted documents with metadata.
-        values: returns the values that determine a document's place.
+        values: returns the values that determine a document's position in the sort.
         metadata: the metadata of the query.
     """
 

@@ -31,7 +31,7 @@ class DistinctScan:
         self.keys_examined = 0
 
     def values(self, unit: RecoveryUnit) -> Iterator[Any]:
-        """Yield the values; a missing field contributes no value, although its index key equals that of null."""
+        """Yield the values. A missing field yields no value, although its index key equals that of null."""
         prefix = self._index.prefix
         skip = 8 if self._index.unique else 0
         for low, high in self._intervals:

@@ -10,7 +10,7 @@ from secantus_server.exec.wrapped import Wrapped
 
 
 class Skipping(Wrapped):
-    """The documents after the first few.
+    """The documents that remain after skipping the first ones.
 
     Unlike `itertools.islice`, the iterator reads its source again after reaching the end, because the source of a tailable cursor may grow.
     """

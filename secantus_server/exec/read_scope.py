@@ -36,7 +36,7 @@ class Reader(Protocol):
 
 
 class Tie:
-    """A reader without documents. It ties a cursor to a collection that is looked up repeatedly: if that is dropped, the cursor ends.
+    """A reader without documents. It ties a cursor to a collection that is looked up repeatedly: a drop of the collection ends the cursor.
 
     Arguments:
         collection: the collection.
@@ -61,10 +61,10 @@ AnyReader = TypeVar("AnyReader", bound=Reader)
 
 
 class ReadScope:
-    """All scans of a cursor. They detach from a transaction together and continue together in another one.
+    """All scans of a cursor. They detach from a transaction together and continue together in another transaction.
 
-    All code that reads in the scope calls `check` regularly. It raises if the current operation was interrupted. A getMore replaces it with
-    its own check in `attach`.
+    All code that reads in the scope calls `check` regularly, which raises if the current operation was interrupted. A getMore passes its
+    own check to `attach`.
 
     Arguments:
         unit: the first recovery unit; its transaction has begun.

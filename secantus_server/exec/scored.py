@@ -72,7 +72,7 @@ class ScoredDocuments(IndexReader):
         return self._unit.get(INDEX_ENTRIES, key) is None
 
     def _scores(self) -> dict[int, tuple[float, bytes]]:
-        """Return the RecordIds that have an entry, with the sums of their scores and the key of one entry."""
+        """Return each RecordId that has an entry, with the sum of its scores and the key of one of its entries."""
         assert self._unit is not None, "the reader is attached"
         found: dict[int, tuple[float, bytes]] = {}
         prefix, read, examined = self._index.prefix, self._read, 0

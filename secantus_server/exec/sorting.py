@@ -97,7 +97,7 @@ class SortedDocuments(Iterator[bytes]):
         return rows
 
     def keep_best(self, documents: Iterable[bytes], keys: list[bytes], rows: list[Row]) -> None:
-        """Insert documents into the list of the first documents so far. Most documents are only compared with the last key of the list.
+        """Insert documents into the list of the first documents so far. Most documents are only compared with the list's last key.
 
         Arguments:
             documents: some of the source's documents.
@@ -144,5 +144,5 @@ def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[
 
 
 def too_much_to_sort(_used: int, max_bytes: float) -> CommandError:
-    """Return the error of a sort that exceeds its memory limit and must not use the disk."""
+    """Return the error for a sort that exceeds its memory limit and must not use the disk."""
     return CommandError(292, f"Sort exceeded memory limit of {max_bytes} bytes, but did not opt in to external sorting.")

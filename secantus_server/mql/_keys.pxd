@@ -28,7 +28,7 @@ cdef class Generation:
     cdef KeyGenerator generator
     cdef list keys          # all keys, or None if only the smallest is wanted
     cdef bytes smallest     # the smallest key if `keys` is None
-    cdef bytes covered      # the values of the only key, if the paths meet no array
+    cdef bytes covered      # the values of the single key, if no path meets an array
     cdef bint multikey
     cdef bint all_absent
     cdef Writer out

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The keys of a document under a key pattern, as an index stores them and a sort compares them.
 
-An array on the path produces one key per element; fields that go through the same array take their values from the same
-element. A missing field is null, an empty array is undefined. A pattern cannot go through two different arrays.
+An array on the path produces one key per element. Fields that go through the same array take their values from the same
+element. A missing field is null, an empty array is undefined. Two fields cannot go through different arrays.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -198,7 +198,7 @@ cdef object slot_value(const Slot* slot):
 
 
 cdef bint put_slots(KeyGenerator generator, const Slot* slots, Writer out) except -1:
-    """Write the key of slots that hold no array; return whether all of them are absent."""
+    """Write the key if no slot holds an unexpanded array. Return whether all fields are absent."""
     cdef size_t start
     cdef int i
     cdef bint all_absent = True
@@ -218,7 +218,7 @@ cdef bint put_slots(KeyGenerator generator, const Slot* slots, Writer out) excep
 
 
 cdef int put_values(KeyGenerator generator, const Slot* slots, Writer out) except -1:
-    """Write the values of a key: a type byte and the value for each field, only 0 for an absent one."""
+    """Write a type byte and the value for each field; for an absent field, write a single 0 byte."""
     cdef int i
     for i in range(generator.fields):
         if slots[i].kind == VALUE:
@@ -297,7 +297,7 @@ cdef class KeyGenerator:
         return generate(self, doc, None).smallest
 
     def sort_key(self, bytes doc not None):
-        """Return the smallest of the document's keys, which a sort by this pattern compares.
+        """Return the document's smallest key, by which a sort with this pattern orders the document.
 
         Raises:
             CommandError: 2 if the paths go through two different arrays.

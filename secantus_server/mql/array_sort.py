@@ -1,8 +1,8 @@
-"""The order of an array's elements by fields of documents, as `$push` with `$sort` and `$sortArray` sort them.
+"""Sorting of an array's elements by fields of documents, for `$push` with `$sort` and for `$sortArray`.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/sort/
 
-Unlike the sort of a query, it compares the arrays in a field as wholes, and does not look into the arrays on the way to a field.
+Unlike the sort of a query, this sort compares an array in a field as a whole, and does not traverse arrays on the path to a field.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from secantus_server.bson import key_string
 from secantus_server.mql.context import Collation
 
-# The names of a path, none for the whole element, and whether the order is descending.
+# For each key: the names on the path (none for the whole element), and whether the order is descending.
 SortKeys = Sequence[tuple[tuple[str, ...], bool]]
 
 

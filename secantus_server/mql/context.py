@@ -55,16 +55,16 @@ class ParseContext:
         generate_object_id: generates the `_id` of an upserted document.
         clock_ms: returns the present time in milliseconds, for `$currentDate`; None where expressions are evaluated without a clock.
         metadata: the metadata of the documents of this query or pipeline; None where documents have no metadata.
-        text_definition: returns the definition of the collection's text index, or raises the error of a `$text` without one; None without a
-            collection.
+        text_definition: returns the definition of the collection's text index, or raises the error for a `$text` without such an index;
+            None without a collection.
         limits: the memory limits of stages and accumulators.
-        scripts: returns the command's JavaScript engine, or raises if there is none; it is passed the operator that needs the engine.
+        scripts: returns the command's JavaScript engine, or raises if there is none. Its argument is the operator that needs the engine.
             None where JavaScript is not allowed.
         note_plan: called with the plan of each query and the query, or None.
         index_filters: the index filters by collection UUID and query shape, or None if there are none.
         release: the release of MongoDB whose behaviour the command follows.
-        notes_lookups: whether point lookups are noted as plans, too.
-        allowed_indexes: the indexes that query settings allow, by namespace; None without settings that do.
+        notes_lookups: whether `note_plan` is called for point lookups, too.
+        allowed_indexes: the indexes that query settings allow, by namespace; None if no query settings restrict the indexes.
         forbids_scans: whether a query that needs a collection scan is an error (the parameter notablescan).
     """
 

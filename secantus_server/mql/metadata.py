@@ -9,7 +9,7 @@ from typing import Any
 
 #: The keywords whose values depend on how the documents are read, not on the query.
 ALWAYS_AVAILABLE = frozenset(["indexKey", "recordId", "sortKey"])
-#: The keywords whose value `score` may denote, the most specific one first.
+#: The keywords that `score` may refer to, the most specific one first.
 SCORES = ("score", "textScore", "geoNearDistance")
 #: The keywords that the pipeline of a view may produce.
 OF_VIEWS = frozenset(["textScore", "geoNearDistance", "geoNearPoint"])
@@ -22,10 +22,10 @@ class Metadata:
     While a document is processed, `values` is its metadata. A stage that produces or reorders documents replaces `values` before each one;
     a reader of several documents may therefore keep the old `values`.
 
-    `available`: the keywords that a source of the documents produces. `wanted`: the keywords that some `$meta` reads; without them,
-    `values` need not be set. `reads`: the number of `$meta` parsed so far. `is_lost`: whether the documents at the present place of the
-    pipeline are new ones, without metadata. `is_mixed_up`: whether `values` is not that of the document there, because a stage has read
-    several documents ahead.
+    `available`: the keywords that a source of the documents produces. `wanted`: the keywords that some `$meta` reads; if it is empty,
+    `values` need not be set. `reads`: the number of `$meta` parsed so far. `is_lost`: whether the documents at the current stage of the
+    pipeline are new ones, without metadata. `is_mixed_up`: whether `values` may belong to another document than the current one, because a
+    stage has read several documents ahead.
     """
 
     __slots__ = ("available", "is_lost", "is_mixed_up", "reads", "values", "wanted")

@@ -11,14 +11,14 @@ from secantus_server.mql.context import ParseContext
 
 
 def script_engine(name: str, ctx: ParseContext) -> Engine:
-    """Return the command's engine.
+    """Return the command's JavaScript engine.
 
     Arguments:
-        name: the operator that needs it.
+        name: the operator that needs the engine.
 
     Raises:
-        CommandError: 4660800 where JavaScript is not allowed, such as in a validator; 238 without the engine's package; the error of a
-            server that does not run JavaScript.
+        CommandError: 4660800 where JavaScript is not allowed, such as in a validator; 238 if the engine's package is not installed; the
+            error of a server that does not run JavaScript.
     """
     if ctx.scripts is None:
         raise CommandError(4660800, f"{name} is not allowed in this context")
@@ -26,7 +26,7 @@ def script_engine(name: str, ctx: ParseContext) -> Engine:
 
 
 def source_of(value: Any) -> str | None:
-    """Return the source of a string or of code without scope; None for anything else."""
+    """Return the source code in a string or in a code value without scope; None for any other value."""
     if type(value) is JavaScript and value.scope is None:
         return value.code
     return value if type(value) is str else None

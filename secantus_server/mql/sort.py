@@ -23,15 +23,16 @@ from secantus_server.mql.expressions.paths import validate_path
 from secantus_server.mql.expressions.value_text import value_text
 
 MAX_SORT_KEYS = 32
-# The metadata that MongoDB can sort by, the greatest value first. Scores are accepted, too, where no document has one.
+# The metadata that MongoDB can sort by, in descending order. Scores are accepted even if no document has one.
 META_SORTS = frozenset(["textScore", "randVal", "geoNearDistance", "score", "searchScore", "vectorSearchScore"])
 
 
 class SortPattern:
     """The fields and directions of a sort.
 
-    `key` returns a document's sort key as bytes; `parts` are the (path, direction) pairs, which the planner compares with the
-    indexes. `has_metadata`: the order depends on metadata, too, so that no index has it. `shown` is the pattern as explain shows it.
+    `key` returns a document's sort key as bytes. `parts` are the (path, direction) pairs, which the planner compares with the
+    indexes. `has_metadata`: whether the order also depends on metadata, so that no index can provide it. `shown` is the pattern as explain
+    shows it.
     """
 
     def __init__(self, parts: list[tuple[str, int]], ctx: ParseContext) -> None:
@@ -67,7 +68,7 @@ class SortPattern:
         return pattern
 
     def values(self, document: bytes) -> list[Any]:
-        """Return the values of a document that determine its place, for `{$meta: "sortKey"}`."""
+        """Return the values of a document that determine its position in the sort, for `{$meta: "sortKey"}`."""
         return [value for read in self._readers for value in read(document)]
 
     def _add_metadata(self, spec: dict[str, Any], metadata: dict[str, str], ctx: ParseContext) -> None:
@@ -110,7 +111,7 @@ def _value_of(expression: Expression) -> Callable[[bytes], list[Any]]:
 
 
 def _descending(expression: Expression) -> Callable[[bytes], bytes]:
-    """Return a function that returns the sort key of an expression's value, inverted so that the greatest comes first."""
+    """Return a function that returns the sort key of an expression's value, inverted so that the greatest value comes first."""
     return lambda document: key_string(_or_null(expression.evaluate(document))).translate(_INVERTED)
 
 
@@ -137,7 +138,7 @@ def _direction(path: str, value: Any) -> int:
 
 
 def _whole(value: Any) -> int:
-    """Convert to an integer: a double is truncated, a decimal rounded half to even; a non-finite number becomes 0."""
+    """Convert a number to an integer: a double is truncated, a decimal rounded half to even. A non-finite number becomes 0."""
     if type(value) is Decimal128:
         number = value.to_decimal()
         return round(number) if number.is_finite() else 0

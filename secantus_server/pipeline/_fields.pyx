@@ -13,7 +13,7 @@ cdef object FOUND = object()
 
 
 cdef class FieldSetter:
-    """Sets the field at a path: replaces the field if present, otherwise appends it. Replaces non-documents along the path with documents.
+    """A setter of the field at a path. It replaces or appends the field; values on the path that are not documents become documents.
 
     Arguments:
         path: a dotted path; arrays along it are replaced, as in `$lookup` and `$unwind`.
@@ -36,7 +36,7 @@ cdef class FieldSetter:
         return self.out.finish()
 
     cdef bytes set_found(self, bytes doc, const uint8_t* found, size_t size):
-        """Return the document with a one-element array at the path, that contains the found document, or an empty array if `found` is NULL."""
+        """Return the document with an array at the path. The array contains the found document, or nothing if `found` is NULL."""
         self.found = found
         self.found_size = size
         return self.set(doc, FOUND)

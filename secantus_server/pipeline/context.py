@@ -27,12 +27,12 @@ class PipelineContext:
         host: the server as stages see it.
         collection: the collection, or None for `aggregate: 1`.
         allow_disk_use: if False, a sort or group of more than 100 megabytes is an error.
-        bypass_document_validation: `$out` and `$merge` skip the validator.
+        bypass_document_validation: whether `$out` and `$merge` skip the validator.
         read_concern: the command's read concern level.
-        api_strict: allow only stages of the Stable API.
-        explain: the pipeline is explained, not run.
+        api_strict: whether only stages of the Stable API are allowed.
+        explain: whether the pipeline is explained, not run.
         container: `$facet`, `$lookup` or `$unionWith` for a sub-pipeline, otherwise empty.
-        in_facet: this pipeline or an enclosing one belongs to a `$facet`.
+        in_facet: whether this pipeline or an enclosing one belongs to a `$facet`.
         depth: the nesting depth of sub-pipelines.
     """
 
@@ -50,7 +50,7 @@ class PipelineContext:
     depth: int = 0
 
     def kept_at_most(self, limit: int) -> int | None:
-        """Return the bytes that a stage may hold in memory, or None if it may use the disk.
+        """Return the maximum bytes that a stage may hold in memory, or None if it may use the disk.
 
         Arguments:
             limit: the stage's limit from `parse.limits`.
@@ -61,8 +61,8 @@ class PipelineContext:
         """Return the context of a sub-pipeline.
 
         Arguments:
-            container: the stage that contains it.
-            collection: the collection it reads.
+            container: the stage that contains the sub-pipeline.
+            collection: the collection that it reads.
             cells: additional variables in scope.
 
         Raises:
@@ -97,7 +97,7 @@ class PipelineContext:
         """Return the metadata of the documents of a sub-pipeline."""
         metadata = Metadata()
         if container == "$facet" and self.parse.metadata is not None:
-            # The sub-pipelines run one after the other over documents that were read before.
+            # The sub-pipelines of a `$facet` run one after the other over documents that were already read.
             metadata.available |= self.parse.metadata.available
             metadata.is_mixed_up = True
         return metadata

@@ -4,7 +4,7 @@ https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/#slot
 
 MongoDB runs a leading `$group` in its query engine. If other stages follow, the engine passes its results to them, and some values lose
 their type: MinKey and MaxKey become documents with an empty field name, and code without a scope becomes a string. Stored documents and
-arrays pass unchanged. Documents and arrays that the group itself builds are also converted inside.
+arrays pass unchanged. In documents and arrays that the group itself builds, the nested values are converted, too.
 """
 
 from __future__ import annotations

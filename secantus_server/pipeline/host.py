@@ -70,7 +70,11 @@ class WriteTarget(Protocol):
         ...
 
     def insert(self, document: bytes) -> None:
-        """Insert a document that has an `_id`, creating the collection if needed. Raise 11000 or 121."""
+        """Insert a document that has an `_id`, creating the collection if needed.
+
+        Raises:
+            CommandError: 11000 or 121.
+        """
         ...
 
     def replace(self, found: Found, new: bytes, entry: bytes) -> None:
@@ -85,7 +89,7 @@ class VectorQuery:
     Arguments:
         index: the name of the search index.
         path: the field with the vectors.
-        vector: the query vector, for which the nearest vectors are wanted.
+        vector: the query vector; the search returns the vectors nearest to it.
         limit: the maximum number of documents.
         matches: returns whether a document satisfies the filter; None without a filter.
         filter_paths: the fields that the filter reads.
@@ -162,18 +166,18 @@ class PipelineHost(Protocol):
         ...
 
     def documents(self, db: str, collection: str, pipeline: Any) -> Iterator[bytes]:
-        """Return the output of a parsed pipeline (`run.Pipeline`) over a collection, using an index for its leading stages if one helps.
+        """Return the output of a parsed pipeline (`run.Pipeline`) over a collection. Use an index for its leading stages if one helps.
 
-        Called once per outer document for a correlated `$lookup`, each time with other values bound to the variables.
+        A correlated `$lookup` calls this method once for each outer document, with other values bound to the variables.
         """
         ...
 
     def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
-        """Return a function that finds the documents matching `{path: value}` through an index, or None if no index can."""
+        """Return a function that finds the documents matching `{path: value}` through an index, or None if no index can find them."""
         ...
 
     def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> PointFinder | None:
-        """Return a finder by key string, if a unique single-field index on this path exists; else None."""
+        """Return a finder by key string through a unique single-field index on this path, or None if no such index exists."""
         ...
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
@@ -189,7 +193,7 @@ class PipelineHost(Protocol):
     ) -> CommandError | None:
         """Call `merge` for each document, with many documents per transaction. After a write conflict, retry the transaction's documents.
 
-        Return the first error that `merge` raised, or None. The other documents are written nevertheless.
+        Return the first error that `merge` raised, or None. The documents after an error are still written.
         """
         ...
 

@@ -23,7 +23,7 @@ from secantus_server.query.bucket_filters import split_filter
 # A greater limit is treated as no limit.
 MAX_COUNT = 2**62
 
-# The stages that MongoDB's query engine runs after a query, and the stages that it runs as a group followed by a sort outside the engine.
+# The stages that MongoDB's query engine runs after a query, and those that it runs as a group followed by a sort outside the engine.
 RUN_BY_ENGINE = frozenset(["$group", "$lookup"])
 GROUP_AND_SORT = frozenset(["$bucket", "$sortByCount"])
 
@@ -54,7 +54,7 @@ class LeadingQuery:
 def optimise(stages: list[Stage]) -> list[Stage]:
     """Return the stages in a cheaper order with the same result.
 
-    Filters move before sorts and before stages that change only fields that the filter does not read. `$skip` and `$limit` move before
+    Filters move before sorts, and before stages that do not change the fields that the filter reads. `$skip` and `$limit` move before
     projections. A sort before a limit keeps only as many documents as the limit needs.
     """
     found = filters_of_buckets(stages) if stages and isinstance(stages[0], UnpackBucket) else list(stages)
@@ -110,7 +110,7 @@ def mark_handed_over(stages: list[Stage]) -> None:
 
 
 def leading_query(pipeline: Pipeline) -> LeadingQuery:
-    """Split off the leading stages that the query layer can run. It may leave sort, skip and limit together to the pipeline.
+    """Split off the leading stages that the query layer can run. Sort, skip and limit together may stay in the pipeline.
 
     Arguments:
         pipeline: a parsed pipeline.

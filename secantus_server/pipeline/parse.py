@@ -1,4 +1,4 @@
-"""Parses a user's pipeline into stages; every error that does not depend on documents is raised here.
+"""The parser of pipelines. It converts a user's pipeline into stages and raises every error that does not depend on documents.
 
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline/
 """
@@ -22,7 +22,7 @@ CONTAINER_RULES: dict[str, tuple[str, int, str]] = {
     "$lookup": ("in_lookup", 51047, "{name} is not allowed within a $lookup's sub-pipeline"),
     "$unionWith": ("in_union", 31441, "{name} is not allowed within a $unionWith's sub-pipeline"),
 }
-# The stages that make new documents, which have no metadata.
+# The stages that create new documents, which have no metadata.
 WITHOUT_METADATA = frozenset(["$documents", "$group", "$bucket", "$bucketAuto", "$sortByCount", "$count", "$facet"])
 # The stages after which each document still has its own metadata. They finish one document before they read the next one, or they store
 # each document's metadata.
@@ -149,7 +149,7 @@ def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:
 
 
 def _check_container(stage: Stage, ctx: PipelineContext) -> None:
-    """Raise if a stage is not allowed in this sub-pipeline. The rules of `$facet` also hold for sub-pipelines nested in it."""
+    """Raise if a stage is not allowed in this sub-pipeline. The rules of `$facet` also apply to sub-pipelines nested in it."""
     rule = CONTAINER_RULES.get(ctx.container)
     if rule is not None and not getattr(stage, rule[0]):
         raise CommandError(rule[1], rule[2].format(name=stage.name))

@@ -1,6 +1,6 @@
 """Registration and lookup of stages.
 
-A name is supported, known to MongoDB but not supported yet, or unknown.
+A stage name is supported, known to MongoDB but not supported by Secantus, or unknown.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def find_stage(name: str) -> type[Stage]:
         name: the stage's name, including `$`.
 
     Raises:
-        CommandError: 40324 for an unknown stage, 238 for a stage that only MongoDB has.
+        CommandError: 40324 for an unknown stage, 238 for a stage that MongoDB has but Secantus does not.
     """
     if RUNNING:
         settle()

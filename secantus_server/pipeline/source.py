@@ -42,9 +42,9 @@ class SubPipeline:
         """Parse a sub-pipeline.
 
         Arguments:
-            container: the stage that contains it.
+            container: the stage that contains the sub-pipeline.
             name: the collection or view to read, or None.
-            stages: as the user wrote them.
+            stages: the stages as the user wrote them.
             ctx: the context of the outer pipeline.
             cells: variables that the container binds.
 
@@ -88,7 +88,7 @@ class SubPipeline:
         return self.ctx.host.equality_finder(self.ctx.db, self.collection, path, collation)
 
     def point_finder(self, path: str, collation: Collation | None) -> PointFinder | None:
-        """Return a finder by key string through a unique index, or None under the conditions of `equality_finder`."""
+        """Return a finder by key string through a unique index. Return None under the same conditions as `equality_finder`."""
         if self.view.stages or self.collection is None:
             return None
         return self.ctx.host.point_finder(self.ctx.db, self.collection, path, collation)

@@ -29,17 +29,17 @@ class Stage:
     Class attributes:
         position: the positions at which the stage is allowed.
         misplaced: the stage's own error code and message if it must be first and is not.
-        collectionless: produces documents without a collection, for `aggregate: 1`.
-        in_facet, in_lookup, in_union: allowed in a sub-pipeline of `$facet`, `$lookup`, `$unionWith`.
-        writes: writes to a collection.
-        local_read_concern_only: reads the server's state, not a snapshot of data.
-        stable_api: part of the Stable API, version 1.
-        one_to_one: returns one document for each input document, in the same order.
-        needs_change_stream: allowed only after `$changeStream`.
-        searches: as the first stage, it makes the host search documents by its argument, which may contain variables.
-        reads_itself: as the first stage, reads its collection or view itself instead of the documents of a source.
-        in_view: allowed in the definition of a view.
-        makes_many: returns documents without reading one for each, so `Pipeline.run` checks for interruption between them.
+        collectionless: whether the stage produces documents without a collection, for `aggregate: 1`.
+        in_facet, in_lookup, in_union: whether it is allowed in a sub-pipeline of `$facet`, `$lookup`, `$unionWith`.
+        writes: whether it writes to a collection.
+        local_read_concern_only: whether it reads the server's state, not a snapshot of data.
+        stable_api: whether it is part of the Stable API, version 1.
+        one_to_one: whether it returns one document for each input document, in the same order.
+        needs_change_stream: whether it is allowed only after `$changeStream`.
+        searches: whether, as the first stage, it makes the host search documents by its argument, which may contain variables.
+        reads_itself: whether, as the first stage, it reads its collection or view itself instead of the documents of a source.
+        in_view: whether it is allowed in the definition of a view.
+        makes_many: whether it returns documents without reading one for each, so that `Pipeline.run` checks for interruption between them.
 
     `check` raises if the operation was killed or timed out.
     """
@@ -92,21 +92,21 @@ class Stage:
         raise NotImplementedError
 
     def check_view(self, namespace: str) -> None:
-        """Raise if this stage cannot be the first stage over the view with this namespace. By default, it can.
+        """Raise if this stage cannot be the first stage over the view with this namespace. By default, do nothing.
 
         Raises:
             CommandError: with MongoDB's code.
         """
 
     def check_behind(self) -> None:
-        """Raise if this stage, with its argument, cannot be behind another one; by default it can.
+        """Raise if this stage, with its argument, cannot follow another stage. By default, do nothing.
 
         Raises:
             CommandError: with MongoDB's code.
         """
 
     def check_follower(self, follower: Stage) -> None:
-        """Raise if `follower` must not come anywhere after this stage, which is the first one. By default, every stage may.
+        """Raise if `follower` must not appear anywhere after this stage, which is the first one. By default, do nothing.
 
         Raises:
             CommandError: with MongoDB's code.
@@ -121,7 +121,8 @@ class Stage:
     def changed_fields(self) -> frozenset[str] | None:
         """Return the top-level fields that this stage may change, if it processes each document independently.
 
-        None means all fields, or that the stage processes several documents at once. A filter on other fields may move before the stage.
+        None means all fields, or that the stage processes several documents at once. A filter that reads only other fields may move before
+        the stage.
         """
         return None
 
@@ -131,10 +132,10 @@ class Stage:
 
 
 class ServerStage(Stage):
-    """A stage that returns the server's state instead of a collection's documents and must therefore be first.
+    """A stage that returns the server's state instead of a collection's documents, and must therefore be first.
 
     Arguments:
-        options: the user's options, checked.
+        options: the user's options, already checked.
         ctx: the context of the pipeline.
     """
 

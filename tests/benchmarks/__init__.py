@@ -1,5 +1,5 @@
-"""Benchmarks: a table of ratios against the fastest possible server and against a peer.
+"""Benchmarks: a table of ratios to the fastest possible server and to a peer.
 
-Run ``python -m tests.benchmarks`` from the top of the repository; ``--help`` lists the options and ``README.md`` beside
-this file says what is measured and how.
+Run ``python -m tests.benchmarks`` from the top of the repository. ``--help`` lists the options. ``README.md`` in this directory says what
+is measured and how.
 """

@@ -16,7 +16,7 @@ from tests.benchmarks.table import run_table
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The options; the peer is never guessed, only named."""
+    """Parse the command line. The peer must be named explicitly."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description="Ratios against the floor and a peer, medians of one run."
     )
@@ -42,12 +42,12 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def wanted(name: str, only: list[str]) -> bool:
-    """Whether ``--only`` names this row or probe."""
+    """Return whether ``--only`` selects this row or probe."""
     return not only or any(text.lower() in name.lower() for text in only)
 
 
 def main() -> int:
-    """Measure, print, and write JSON on request; returns the exit status."""
+    """Measure, print, and write JSON if requested. Return the exit status."""
     options = parse_arguments()
     rows = [row for row in ROWS if wanted(row.name, options.only)]
     probes = [] if options.skip_ours else [name for name in PROBES if wanted(name, options.only)]
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def write_json(path: str, results: list[Any]) -> None:
-    """Write every figure; rows and probes are told apart by their keys."""
+    """Write every figure. Rows and probes have different keys."""
     documents = [result.as_json() if hasattr(result, "as_json") else {**vars(result), "holds": result.holds()} for result in results]
     Path(path).write_text(json.dumps(documents, indent=1), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The cost of authorization: the processor time that access control takes for one command, without the command itself."""
+"""The cost of authorization: the processor time of access control for one command, without the command itself."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def measure() -> dict[str, float]:
 
 
 def least_us(server: Any, client: Any, check: Any, body: dict[str, Any]) -> float:
-    """Return the least microseconds of several turns: whatever else runs on the machine only adds to them."""
+    """Return the smallest time of several rounds, in microseconds. Other load on the machine can only increase the time."""
     name = next(iter(body))
     message = SimpleNamespace(sequences={}, body=body)
     db = "admin" if name == "bulkWrite" else "bench"

@@ -1,6 +1,7 @@
-"""`python -m tests.benchmarks.changed_blocks`: which share of a store's blocks differs between two backups.
+"""`python -m tests.benchmarks.changed_blocks`: the share of a store's blocks that differ between two backups.
 
-It tells what incremental archives could save: they contain the blocks that differ, and the archived oplog contains the changes themselves.
+The share shows what incremental archives could save: they contain the blocks that differ. The archived oplog contains the changes
+themselves.
 """
 
 from __future__ import annotations

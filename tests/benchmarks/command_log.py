@@ -1,4 +1,4 @@
-"""The cost of the command log: the processor time of a command in the client's process, with the log and without, in turns."""
+"""The cost of the command log: the processor time of a command in the client's process, alternately with and without the log."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def processor_us(call: Callable[[], Any]) -> float:
 
 
 def measure() -> dict[str, float]:
-    """Measure a read by `_id`, a read by an index through a cursor, and an insert."""
+    """Measure a read by `_id`, a read through a cursor with an index, and an insert."""
     from secantus_server.server import SecantusDBServer
 
     with SecantusDBServer(port=0, storage_path=":memory:") as server, connect(server.port) as client:

@@ -1,4 +1,4 @@
-"""Start the measured servers, each in its own process, and stop them."""
+"""Starting and stopping the measured servers, each in its own process."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ START_SECONDS = 30.0
 
 
 class NotStarted(Exception):
-    """A daemon ended at once, or did not listen in time."""
+    """A daemon exited immediately, or did not listen in time."""
 
 
 def free_port() -> int:
-    """A port nobody listens on at this moment."""
+    """Return a port that is currently unused."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return once `port` takes connections; raises NotStarted if the process ends first or takes too long."""
+    """Wait until `port` accepts connections. Raise NotStarted if the process ends first or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -44,9 +44,9 @@ def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def daemon(command: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run a MongoDB-like daemon with an in-memory store; yields its port and process.
+    """Run a MongoDB-compatible daemon with an in-memory store. Yield its port and process.
 
-    `command` is completed with ``--port N --storage-path :memory:``, which the peer and ours both take.
+    `command` is completed with ``--port N --storage-path :memory:``, which both our server and the peer accept.
     """
     port = free_port()
     words = [*shlex.split(command), "--port", str(port), "--storage-path", ":memory:"]
@@ -64,14 +64,14 @@ def daemon(command: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a server's process: ours, with the repository importable from any directory."""
+    """Return the environment of a server's process: that of this process, with the repository importable from any directory."""
     top = str(Path(__file__).resolve().parents[2])
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [top, os.environ.get("PYTHONPATH", "")]))}
 
 
 @contextmanager
 def floor(recordings: dict[str, replay.Recordings], *, eager: bool = False) -> Iterator[dict[str, int]]:
-    """Run the replay server; yields the port of each row. An eager one looks a while for the next message before it sleeps."""
+    """Run the replay server. Yield the port of each row. An eager server spins for the next message before it blocks."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "recordings.bson")
         replay.save(path, recordings)

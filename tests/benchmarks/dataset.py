@@ -1,4 +1,4 @@
-"""The documents every benchmark works on: 10,000 of about 160 bytes, the same in each run."""
+"""The documents that every benchmark uses: 10,000 documents of about 160 bytes, the same in each run."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""What the bridge to Django saves: tests of Django's MongoDB backend with Django's test runner and with ours.
+"""The time that the Django integration saves: tests of Django's MongoDB backend with Django's test runner and with ours.
 
     python -m tests.benchmarks.django_suite TESTS
 
-TESTS is the directory `tests` of a checkout of the backend, in the version that is installed. Both runners use this project's
-server: Django's one in a daemon, which it flushes after each test. The figures are seconds of processor time of the tests and of
-the server together, since they depend less on what else the machine does. The last two lines name
+TESTS is the directory `tests` of a checkout of the backend, in the version that is installed. Both runners use this project's server. With
+Django's runner, the server runs in a daemon, and the runner flushes the databases after each test. The figures are the seconds of processor
+time of the tests and the server together, which depend less on other load on the machine than elapsed time. The last two lines list
 the tests that failed in all runs, and those that failed only in some.
 """
 
@@ -64,7 +64,7 @@ def run(tests: Path, settings: Path, runner: str, uri: str) -> tuple[str, set[st
 
 
 def measure(tests: Path, settings: Path, runner: str) -> tuple[str, set[str]]:
-    """Return a line about a run with a test runner, and the tests that failed."""
+    """Run the tests with a test runner. Return a line with the time and the outcome, and the tests that failed."""
     before = processor_s()
     if runner == OURS:
         told, failed = run(tests, settings, runner, "mongodb://nowhere.invalid")
@@ -77,7 +77,7 @@ def measure(tests: Path, settings: Path, runner: str) -> tuple[str, set[str]]:
 
 
 def main() -> None:
-    """Run the tests with each runner, twice in turns."""
+    """Run the tests alternately with each runner, twice."""
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "settings.py").write_text(SETTINGS, encoding="utf-8")
         failures = []

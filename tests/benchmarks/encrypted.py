@@ -1,4 +1,4 @@
-"""The probe of TLS: a find by `_id` over an encrypted connection against one over a plain connection."""
+"""The probe of TLS: a find by `_id` over an encrypted connection compared with one over a plain connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CALLS = 100
 
 
 def find_one_over_tls(ours: str) -> dict[str, float]:
-    """The time of `find_one` with pymongo, over TLS against without: two daemons take turns."""
+    """Return the ratio of the times of pymongo's `find_one` with and without TLS. Two daemons take turns."""
     taken: dict[str, list[float]] = {"plain": [], "tls": []}
     with ExitStack() as stack:
         files = Files(Path(stack.enter_context(tempfile.TemporaryDirectory())))
@@ -37,7 +37,7 @@ def find_one_over_tls(ours: str) -> dict[str, float]:
                 for number in range(CALLS):
                     started = time.perf_counter()
                     found = collection.find_one({"_id": number})
-                    if number >= CALLS // 2:  # what comes before warms the caches of a core that did something else
+                    if number >= CALLS // 2:  # the earlier calls warm the caches of the core, which was running other code
                         taken[kind].append(time.perf_counter() - started)
                     assert found is not None
     medians = {kind: statistics.median(times) for kind, times in taken.items()}

@@ -1,8 +1,8 @@
 """The speed that a user perceives: tests per second of generated suites, and the time until the first test ends.
 
-`python -m tests.benchmarks.suites --tests` runs this. The subjects are this build, without sockets ("direct") and with them ("tcp"), an
-earlier build, and the peers that are installed: mongomock, mongomock-ng, nx-27017. In each round, every subject runs every suite once; the
-order alternates. Times are by the clock, since that is what a user feels.
+`python -m tests.benchmarks.suites --tests` runs this module. The subjects are this build, without sockets ("direct") and with them ("tcp"),
+an earlier build, and the installed peers: mongomock, mongomock-ng, nx-27017. In each round, every subject runs every suite once; the
+order alternates. Times are elapsed times, because a user perceives those.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pathlib import Path
 from secantus_server.config.marked import with_part
 from tests.benchmarks.generated_suites import KINDS, Kind, generate
 
-#: A plugin that writes the seconds from the start of the process to the end of the first test, and from there to the end of the last, per
-#: test. (With xdist, its controller does.)
+#: A plugin that writes two times in seconds: from the start of the process to the end of the first test, and the mean time of each
+#: further test. (With xdist, its controller writes them.)
 PER_TEST = """
 import os
 import time
@@ -42,7 +42,7 @@ def pytest_unconfigure(config):
 """
 PEERS = {"mongomock": "mongomock", "mongomock-ng": "mongomock_ng", "nx-27017": "nx_27017"}
 FIRST = "first test, ms"
-#: What is compared: the row, of what, the ratio to what, at most.
+#: The bars: the row, the subject that this build is compared with, and the maximum ratio.
 BARS = (
     ("fixture only", "earlier", 0.3),
     ("insert, count", "earlier", 0.4),
@@ -54,13 +54,13 @@ BARS = (
 
 @dataclass(frozen=True)
 class Subject:
-    """What runs a suite.
+    """A library or build that runs the suites.
 
     Arguments:
-        name: its name in tables.
+        name: the subject's name in tables.
         python: the interpreter.
         arguments: further arguments of pytest.
-        fixtures: what `generate` calls it.
+        fixtures: the subject's name in `generate`.
     """
 
     name: str
@@ -70,13 +70,13 @@ class Subject:
 
     @property
     def has_async(self) -> bool:
-        """Whether it has an asynchronous client."""
+        """Whether the subject has an asynchronous client."""
         return self.fixtures in ("ours", "nx_27017")
 
 
 @dataclass
 class Cell:
-    """The runs of a suite by a subject: the seconds to the end of the first test, and per further test."""
+    """The runs of a suite by a subject: the seconds to the end of the first test, and the seconds per further test."""
 
     place: Path
     is_async: bool
@@ -89,7 +89,7 @@ class Cell:
         times = scratch / "seconds"
         environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TIMES": str(times)}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(scratch), os.environ.get("PYTHONPATH", "")]))
-        # An installed package comes with its bytecode.
+        # An installed package includes its bytecode, so keep the bytecode between the runs.
         environment["PYTHONPYCACHEPREFIX"] = str(scratch / "bytecode")
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         arguments = [*subject.arguments]
@@ -107,17 +107,17 @@ class Cell:
 
     @property
     def median(self) -> float:
-        """The seconds of a test other than the first."""
+        """The median of the seconds per test, without the first test."""
         return statistics.median(self.other)
 
 
-#: The cells by the row (the title of the kind, whether the suite is asynchronous, the workers) and the subject.
+#: The cells by the row (the title of the kind, whether the suite is asynchronous, the number of workers) and the subject.
 Row = tuple[str, bool, int]
 Cells = dict[tuple[Row, str], Cell]
 
 
 def subjects_here(base: str | None) -> list[Subject]:
-    """Return what can run suites here.
+    """Return the subjects that can run suites on this machine.
 
     Arguments:
         base: the interpreter of an environment with the earlier build.
@@ -141,7 +141,7 @@ def other_cores_busy() -> Iterator[None]:
 
 
 def measure(subjects: list[Subject], kinds: list[Kind], turns: int, scratch: Path, *, is_busy: bool) -> Cells:
-    """Run every suite `turns` times by every subject, in turn, after a run that does not count: it compiles the modules."""
+    """Let every subject run every suite `turns` times, in turn. A first run, which is not counted, compiles the modules."""
     (scratch / "per_test.py").write_text(PER_TEST, encoding="utf-8")
     cells: Cells = {}
     for kind in kinds:
@@ -180,7 +180,7 @@ def table(cells: Cells, subjects: list[Subject]) -> list[str]:
 
 
 def ratios(cells: Cells) -> list[str]:
-    """Return a line for each bar whose rows and subjects were measured: the medians of the ratios of each round."""
+    """Return a line for each bar whose rows and subjects were measured. The line has the median of the rounds' ratios."""
     lines = []
     row, first = ("insert, count", False, 0), "first test"
     for transport in ("direct", "tcp"):
@@ -207,10 +207,10 @@ def verdict(title: str, found: list[float], bar: float) -> str:
 
 
 def report(base: str | None, turns: int, scratch: Path, only: list[str], readme: Path | None) -> None:
-    """Print the tables on a quiet machine and on a busy one.
+    """Print the tables on an idle machine and on a busy one.
 
     Arguments:
-        only: the titles of the kinds to run; all if empty. ("empty" is always run: the bars are over it.)
+        only: the titles of the kinds to run; all if empty. ("empty" always runs, because the bars exclude its time.)
         readme: the page in which the tables replace the part between the marks of `suites`, or None.
     """
     subjects = subjects_here(base)

@@ -1,11 +1,11 @@
-"""The suites that `felt` runs: many tests of one kind, on a fixture `db` that each subject has in its own way."""
+"""The suites that `felt` runs: many tests of one kind, which use a fixture `db` that each subject defines differently."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-#: How many documents the seeded store has.
+#: The number of documents in the seeded store.
 SEEDED = 100_000
 
 
@@ -14,10 +14,10 @@ class Kind:
     """One kind of test.
 
     Arguments:
-        title: its name in tables.
-        body: the test. `a`, `w` and `f` stand for what a coroutine has instead of `def`, a call and `for`; `n` for the number of the test.
-        tests: how many of them a suite has.
-        undo: what undoes the writes of a test where nothing else does, and the store is not new.
+        title: the kind's name in tables.
+        body: the test. In a coroutine, `a`, `w` and `f` become what it needs before `def`, calls and `for`; `n` becomes the test's number.
+        tests: the number of tests in a suite.
+        undo: the code that undoes a test's writes, for subjects that neither undo them nor use a new store.
     """
 
     title: str

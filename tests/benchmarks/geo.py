@@ -1,9 +1,4 @@
-"""Geospatial queries over 100,000 points, compared with an earlier build that scans.
-
-``python -m tests.benchmarks.geo --base COMMAND`` prints the best of several times per query in milliseconds, through pymongo, for our
-daemon and for the one that COMMAND starts, and the ratio. The bars are 100 for `$near` with a limit of 10, and 20 for regions that hold 1 %
-of the points.
-"""
+"""% of the points."""
 
 from __future__ import annotations
 
@@ -28,7 +23,7 @@ Query = Callable[[Collection[Any]], int]
 
 
 def load(collection: Collection[Any]) -> float:
-    """Insert points between the latitudes -60 and 60, as GeoJSON and as a pair; return the microseconds per document."""
+    """Insert points between the latitudes -60 and 60, as GeoJSON and as a pair. Return the microseconds per document."""
     collection.create_index([("loc", "2dsphere")])
     collection.create_index([("pair", "2d")])
     source = random.Random(1)
@@ -50,7 +45,7 @@ def finding(filter: dict[str, Any], limit: int = 0) -> Query:
 
 
 POINT = {"type": "Point", "coordinates": [10, 20]}
-# A hundredth of the band that holds the points.
+# A hundredth of the band that contains the points.
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [36, 0], [36, 12], [0, 12], [0, 0]]]}
 CORNERS = [[0, 0], [36, 0], [36, 12], [0, 12]]
 QUERIES: dict[str, tuple[Query, int]] = {
@@ -74,7 +69,7 @@ QUERIES: dict[str, tuple[Query, int]] = {
 
 
 def best_ms(query: Query, collection: Collection[Any], repeats: int) -> tuple[float, int]:
-    """Return the shortest time of a query, and the number of its documents."""
+    """Return the shortest time of a query, and the number of documents that it returns."""
     times, found = [], 0
     for _ in range(repeats):
         start = time.perf_counter()

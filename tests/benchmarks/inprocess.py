@@ -1,7 +1,7 @@
-"""The other bars: start and stop, restore, threads, a long count beside pings, memory.
+"""The other bars: start and stop, restore, threads, latency during a long count, memory.
 
-Each probe runs in a fresh interpreter, ``python -m tests.benchmarks.inprocess NAME``, and prints JSON: what a cold
-start costs can be measured only once per process, and one probe must not warm another's caches.
+Each probe runs in a fresh interpreter, ``python -m tests.benchmarks.inprocess NAME``, and prints JSON. The reason is that a cold
+start can be measured only once per process, and that one probe must not warm another's caches.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REPEATS = {"start": 5, "plugin": 5, "child": 5}
 
 @dataclass(frozen=True)
 class Probe:
-    """One figure and the bar it is held to, if it is not there to compare another with."""
+    """One figure and its bar, if it has one. A figure without a bar is only for comparison."""
 
     name: str
     value: float | None
@@ -44,7 +44,7 @@ class Probe:
     at_most: bool = True
 
     def holds(self) -> bool | None:
-        """Whether the bar holds; None where there is none or the probe could not run."""
+        """Return whether the figure meets its bar; None if there is no bar or the probe could not run."""
         if self.value is None or self.bar is None:
             return None
         return self.value <= self.bar if self.at_most else self.value >= self.bar
@@ -107,7 +107,7 @@ def probe(function: Callable[[], Values]) -> Callable[[], Values]:
 
 
 def milliseconds_since(started: float) -> float:
-    """Milliseconds since a `perf_counter` reading."""
+    """Return the milliseconds since a `perf_counter` reading."""
     return (time.perf_counter() - started) * 1e3
 
 
@@ -122,7 +122,7 @@ def plugin() -> Values:
 
 @probe
 def start() -> Values:
-    """Import and start in a fresh interpreter that has pymongo; then stop, and start again."""
+    """Import and start in a fresh interpreter that has pymongo. Then stop, and start again."""
     started = time.perf_counter()
     from secantus_server.server import SecantusDBServer
 
@@ -175,13 +175,13 @@ def log() -> Values:
 
 @probe
 def authorization() -> Values:
-    """What access control takes for one command."""
+    """Measure the cost of access control for one command."""
     return access.measure()
 
 
 @probe
 def child() -> Values:
-    """Start a server in a process of its own, as `secantus_process = yes` does, from a process that has pymongo; then restore over it."""
+    """Start a server in a child process, as `secantus_process = yes` does, from a process that has pymongo. Then restore."""
     from pytest_secantus.child import ChildServer
 
     started = time.perf_counter()
@@ -203,7 +203,7 @@ def child() -> Values:
 
 
 def servers() -> Iterator[tuple[str, int]]:
-    """A server in this process, then a daemon: yields a suffix for the figure's name, and the port."""
+    """Run a server in this process, then a daemon. Yield a suffix for the figure's name, and the port."""
     from secantus_server.server import SecantusDBServer
 
     with SecantusDBServer(storage_path=":memory:") as server:
@@ -213,7 +213,7 @@ def servers() -> Iterator[tuple[str, int]]:
 
 
 def throughput(client: Any, threads: int, seconds: float = 1.5) -> float:
-    """Finds by `_id` per second that `threads` threads of one client get done together."""
+    """Return the finds by `_id` per second that `threads` threads of one client reach together."""
     deadline = time.perf_counter() + seconds
     counts = [0] * threads
 
@@ -231,7 +231,7 @@ def throughput(client: Any, threads: int, seconds: float = 1.5) -> float:
 
 
 def record_find(port: int) -> replay.Recordings:
-    """What the server at `port` answers to `throughput` and to the client that is made for it."""
+    """Record the replies of the server at `port` to `throughput` and to the handshake of its client."""
     with tap(port) as recorder, connect(recorder.port) as client:
         throughput(client, 1, 0.05)
     return recorder.recordings
@@ -239,14 +239,14 @@ def record_find(port: int) -> replay.Recordings:
 
 @contextmanager
 def floor_in_this_process(recordings: replay.Recordings) -> Iterator[int]:
-    """The replay server in this process; yields its port."""
+    """Run the replay server in this process. Yield its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=replay.accept_forever, args=(listener, recordings), daemon=True).start()
         yield listener.getsockname()[1]
 
 
 def ten_to_one(port: int) -> float:
-    """Ten threads of one client together against one thread alone; the median of turns that alternate."""
+    """Return the ratio of the throughput of ten threads of one client to that of one thread: the median of alternating rounds."""
     with connect(port) as client:
         throughput(client, 10, 0.3)
         return statistics.median(throughput(client, 10) / throughput(client, 1) for _ in range(3))
@@ -254,7 +254,7 @@ def ten_to_one(port: int) -> float:
 
 @probe
 def threads() -> Values:
-    """Ten threads against one, for our servers and for the floor: threads of one process wait for each other at every system call."""
+    """Compare ten threads with one, for our servers and for the floor: threads of one process wait for each other at every system call."""
     values = {}
     for name, port in servers():
         with connect(port) as client:
@@ -271,7 +271,7 @@ def threads() -> Values:
 
 
 def pings_during(client: Any, job: threading.Thread) -> list[float]:
-    """Ping for as long as `job` runs; returns milliseconds of each."""
+    """Ping while `job` runs. Return the milliseconds of each ping."""
     taken = []
     job.start()
     while job.is_alive():
@@ -283,7 +283,7 @@ def pings_during(client: Any, job: threading.Thread) -> list[float]:
 
 
 def count_million(collection: Collection[dict[str, Any]]) -> None:
-    """Count by a filter of two fields that no index helps with, and check the answer."""
+    """Count with a filter on two fields that no index helps with, and check the result."""
     counted = collection.count_documents({"n": {"$gt": 500}, "k": 3})
     assert counted == sum(1 for n in range(1_000_000) if n % 1000 > 500 and n % 7 == 3), counted
 
@@ -306,7 +306,7 @@ def long_count() -> Values:
 
 @probe
 def memory() -> Values:
-    """Resident memory of a daemon that has answered a ping and is idle."""
+    """Measure the resident memory of a daemon that has answered a ping and is idle."""
     with daemons.daemon(sys.argv[2]) as (port, process):
         with connect(port) as client:
             client.admin.command("ping")
@@ -315,7 +315,7 @@ def memory() -> Values:
 
 @probe
 def memory_after() -> Values:
-    """Resident memory of a daemon three seconds after it did what leaves much behind."""
+    """Measure the resident memory of a daemon three seconds after each load that leaves much garbage."""
     values = {}
     work = {
         "memory_updates": loads.update_one_document,
@@ -334,7 +334,7 @@ def memory_after() -> Values:
 
 @probe
 def memory_during() -> Values:
-    """The most memory that a daemon takes, beyond what it takes idle, while it does what leaves much behind."""
+    """Measure how far the memory of a daemon exceeds its idle memory at its peak during each load that leaves much garbage."""
     values = {}
     work = {
         "peak_updates": loads.update_one_document,
@@ -356,7 +356,7 @@ def memory_during() -> Values:
 
 @probe
 def memory_mixed() -> Values:
-    """The memory that a daemon takes beyond what it takes idle: at its peak under six clients, and three seconds later."""
+    """Measure how far the memory of a daemon exceeds its idle memory: at its peak under six clients, and three seconds later."""
     with daemons.daemon(sys.argv[2]) as (port, process), connect(port) as client:
         client.admin.command("ping")
         idle = resident_mib(process.pid)
@@ -368,39 +368,39 @@ def memory_mixed() -> Values:
 
 @probe
 def tls() -> Values:
-    """A find by `_id` over TLS."""
+    """Measure a find by `_id` over TLS."""
     return encrypted.find_one_over_tls(sys.argv[2])
 
 
 @probe
 def idle_streams() -> Values:
-    """A writer beside idle change streams."""
+    """Measure a writer while change streams are idle."""
     return stateful.beside_idle_streams(sys.argv[2])
 
 
 @probe
 def event_latency() -> Values:
-    """The way from a write to its event."""
+    """Measure the time from a write to its event."""
     return stateful.event_latency(sys.argv[2])
 
 
 @probe
 def ten_writers() -> Values:
-    """Writers that do not meet, in transactions."""
+    """Measure concurrent writers to different documents, in transactions."""
     return stateful.ten_writers(sys.argv[2])
 
 
 @probe
 def large_transactions() -> Values:
-    """Transactions of many writes."""
+    """Measure transactions with many writes."""
     return stateful.large_transactions(sys.argv[2])
 
 
 def run_probe(name: str, ours: str, mixed_s: float) -> Values:
-    """Run one probe in fresh interpreters; the median of each figure, and nothing where it failed.
+    """Run one probe in fresh interpreters. Return the median of each figure; nothing if the probe failed.
 
-    What is repeated measures imports. A first run, which is not counted, compiles the modules: an installed package comes with its
-    bytecode, while a checkout under ``PYTHONDONTWRITEBYTECODE`` would show what the compiler takes.
+    Some of the repeated probes measure imports. A first run, which is not counted, compiles the modules: an installed package includes its
+    bytecode, while a checkout under ``PYTHONDONTWRITEBYTECODE`` would measure the compiler.
     """
     repeats = REPEATS.get(name, 0)
     with tempfile.TemporaryDirectory() as bytecode:
@@ -416,7 +416,7 @@ def run_probe(name: str, ours: str, mixed_s: float) -> Values:
 
 
 def run_once(name: str, ours: str, mixed_s: float, environment: dict[str, str]) -> Values:
-    """Run one probe in a fresh interpreter; nothing if it failed, which is reported."""
+    """Run one probe in a fresh interpreter. If it fails, report that and return nothing."""
     words = [sys.executable, "-m", "tests.benchmarks.inprocess", name, ours, str(mixed_s)]
     done = subprocess.run(words, check=False, capture_output=True, text=True, env=environment)
     if done.returncode:
@@ -432,7 +432,7 @@ def run_probes(names: list[str], ours: str, mixed_s: float) -> Iterator[Probe]:
     Arguments:
         names: the probes to run.
         ours: the command that starts our daemon.
-        mixed_s: how long the clients of the probe `memory_mixed` run.
+        mixed_s: the seconds for which the clients of the probe `memory_mixed` run.
     """
     figures_of = {
         "plugin": ("plugin_import",),

@@ -1,14 +1,14 @@
-"""What logins take: of a known and of an unknown user, and of a driver against the derivation of its key.
+"""The time of logins: of a known and of an unknown user, and of a driver compared with the derivation of its key.
 
     python -m tests.benchmarks.logins [--tries N]
 
 The first two lines are about secrecy: an attacker who measures how long a failing login takes must not learn whether the user exists. Known
 and unknown users take turns in random order. The difference of their medians is compared with the noise: the largest difference between the
-halves of 500 random divisions of the same times. If it is larger than the noise, the command exits with 1.
+halves of 500 random divisions of the same times. If it is larger than the noise, the exit status is 1.
 
-The others are about speed, as multiples of the time of PBKDF2 alone, which the protocol prescribes. "A login of pymongo" is the
-processor time of client and server for a connection with a login, less that for one without: it includes the driver's own part of
-SCRAM, in Python. "A login of a raw client" is the time of PBKDF2 and of the server's two replies.
+The other lines are about speed, as multiples of the time of PBKDF2 alone, which the protocol prescribes. "A login of pymongo" is the
+processor time of client and server for a connection with a login, minus the time of a connection without one. It includes the driver's own
+part of SCRAM, in Python. "A login of a raw client" is the time of PBKDF2 plus that of the server's two replies.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.commands.auth.scram_client import ScramClient, go_on
 from tests.net.raw_client import RawClient, connected
 
 PASSWORD = "correct horse"
-# Of the same length, which the client knows.
+# The names have the same length, which the client knows.
 NAMES = {"known": "known", "unknown": "other"}
 DIVISIONS = 500
 LOGINS = 60
@@ -55,7 +55,7 @@ def tried(server: SecantusDBServer, tries: int, seed: int) -> dict[str, list[flo
         for turn in range(tries + 100):
             for kind in choices.sample(["known", "unknown"], 2):
                 taken = failing_login_us(client, NAMES[kind])
-                if turn >= 100:  # the first ones warm the caches
+                if turn >= 100:  # the first tries warm the caches
                     times[kind].append(taken)
     return times
 
@@ -71,7 +71,7 @@ def noise_us(times: list[float], choices: random.Random) -> float:
 
 
 def login_ms(uri: str, **login: Any) -> float:
-    """Return the milliseconds of this process from making a client to its first reply."""
+    """Return the milliseconds of this process from creating a client to its first reply."""
     began = time.process_time()
     with MongoClient[Any](uri, directConnection=True, serverMonitoringMode="poll", **login) as client:
         client.admin.command("ping")

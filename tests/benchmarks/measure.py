@@ -1,4 +1,4 @@
-"""Time a row against several servers, interleaved, and take medians."""
+"""The measurement of a row against several servers, in turns, with medians."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ LEAST_ROUNDS = 5
 
 
 class WrongAnswer(Exception):
-    """A server answered a row with something else than the row's answer."""
+    """A server returned a wrong answer for a row."""
 
 
 def connect(port: int) -> MongoClient[dict[str, Any]]:
-    """A client with the same settings for every server; monitoring by polling keeps the background quiet."""
+    """Return a client with the same settings for every server. Monitoring by polling keeps background activity low."""
     return MongoClient(f"mongodb://127.0.0.1:{port}/?directConnection=true&serverMonitoringMode=poll")
 
 
 @dataclass
 class Subject:
-    """One server in one row: its connection, the calls made so far and the seconds each took."""
+    """One server in one row: its connection, the number of calls so far, and the seconds of each call."""
 
     name: str
     client: MongoClient[dict[str, Any]]
@@ -38,11 +38,11 @@ class Subject:
 
     @property
     def database(self) -> Documents:
-        """The database every row works in."""
+        """The database that every row uses."""
         return self.client["bench"]
 
     def call(self) -> float:
-        """Prepare and make one call; returns the seconds it took and raises WrongAnswer."""
+        """Prepare and make one call. Return its seconds. Raise WrongAnswer if the result is wrong."""
         row, database = self.row, self.database
         prepared = row.prepare(database, self.calls)
         started = time.perf_counter()
@@ -54,16 +54,16 @@ class Subject:
         return elapsed
 
     def warm_up(self) -> None:
-        """Make the first calls, which do not count, and find out how many fit into a batch."""
+        """Make the first calls, which are not counted, and determine how many calls fit into a batch."""
         elapsed = self.call()
         if elapsed < BATCH_SECONDS:
             elapsed = min(self.call() for _ in range(20))
         self.batch = max(1, min(200, int(BATCH_SECONDS / elapsed)))
 
     def sample(self) -> None:
-        """Make one batch of calls that count, after another that does not where calls are short.
+        """Make one batch of calls that are counted. If calls are short, first make a batch that is not counted.
 
-        A core that idled while another server worked, and caches that it filled with other things, take some ten milliseconds to recover.
+        A core that was idle while another server worked, and caches that this server filled, take about ten milliseconds to recover.
         """
         if self.batch > 1:
             for _ in range(self.batch):
@@ -71,12 +71,12 @@ class Subject:
         self.seconds.extend(self.call() for _ in range(self.batch))
 
     def median(self) -> float:
-        """The median of a call, in microseconds per document (or per call where a row has no documents)."""
+        """Return the median of a call, in microseconds per document (or per call if the row has no documents)."""
         return statistics.median(self.seconds) * 1e6 / self.row.per
 
 
 def measure(subjects: list[Subject], seconds: float) -> dict[str, float]:
-    """Sample all subjects in turn for about `seconds` each, the first one changing; returns medians by name."""
+    """Sample all subjects in turn for about `seconds` each, beginning with a different one each time. Return medians by name."""
     for subject in subjects:
         subject.warm_up()
     deadline = time.monotonic() + seconds * len(subjects)

@@ -1,4 +1,4 @@
-"""A client of one connection that sends a command without waiting for the reply: pymongo has threads, which would be measured too."""
+"""A client with one connection that can send a command without waiting for the reply. pymongo's threads would affect the measurement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OP_MSG = 2013
 
 
 class RawConnection:
-    """A connection to the server at a port of this machine."""
+    """A connection to the server at a local port."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
@@ -26,13 +26,13 @@ class RawConnection:
         self._socket.close()
 
     def send(self, document: dict[str, Any]) -> None:
-        """Send a command; `$db` is "bench" unless named."""
+        """Send a command. The default of `$db` is "bench"."""
         # The command's name must come first.
         body = bson.encode({**document, "$db": document.get("$db", "bench")})
         self._socket.sendall(struct.pack("<iiiiIB", 21 + len(body), 1, 0, OP_MSG, 0, 0) + body)
 
     def receive(self) -> dict[str, Any]:
-        """Return the next reply; raises AssertionError if it is an error."""
+        """Return the next reply. Raise AssertionError if it is an error."""
         (length,) = struct.unpack("<i", self._read(4))
         reply: dict[str, Any] = bson.decode(self._read(length - 4)[17:])
         assert reply["ok"], reply

@@ -1,4 +1,4 @@
-"""Record what a real server answers, by standing between it and pymongo for one pass over a row."""
+"""Recording the replies of a real server, by a proxy between the server and pymongo while a row runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.benchmarks.replay import READ_SIZE, Recordings, read_message, shape
 
 
 class Tap:
-    """A listener that passes messages on to `port` and files every reply under its command's shape."""
+    """A proxy that passes messages on to `port` and records every reply under its command's shape."""
 
     def __init__(self, port: int) -> None:
         self.recordings: Recordings = {}
@@ -21,7 +21,7 @@ class Tap:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Take no further connections."""
+        """Accept no further connections."""
         self._listener.close()
 
     def _accept(self) -> None:
@@ -49,7 +49,7 @@ class Tap:
 
 @contextmanager
 def tap(port: int) -> Iterator[Tap]:
-    """A `Tap` in front of the server at `port`, closed at the end."""
+    """Run a `Tap` in front of the server at `port` within the block."""
     recorder = Tap(port)
     try:
         yield recorder

@@ -1,7 +1,7 @@
-"""Regular expressions over 100,000 documents: by machine code, and interpreted, as where memory cannot be made executable.
+"""Regular expressions over 100,000 documents: as machine code, and interpreted, which PCRE2 does if memory cannot be made executable.
 
-``python -m tests.benchmarks.regex`` prints the milliseconds of processor time that a scan takes. The scan is the match alone: no
-storage, no socket.
+``python -m tests.benchmarks.regex`` prints the milliseconds of processor time that a scan takes. The scan consists only of matching,
+without storage and sockets.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def texts(seed: int = 5) -> list[str]:
 
 
 def best_ms(work: Callable[[], object]) -> float:
-    """Return the processor time of the best of some rounds."""
+    """Return the processor time of the fastest of some rounds."""
     found = []
     for _ in range(ROUNDS):
         start = time.process_time()
@@ -49,7 +49,7 @@ def best_ms(work: Callable[[], object]) -> float:
 
 
 def scan(docs: list[bytes], pattern: str, options: str) -> float:
-    """Return how long it takes to match every document."""
+    """Return the time of matching every document."""
     matches = regex_match("a", pattern, options).matches
     return best_ms(lambda: [matches(doc) for doc in docs])
 

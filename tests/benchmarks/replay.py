@@ -1,8 +1,8 @@
-"""The floor: a server that answers with recorded replies and computes nothing, so that no Python server is faster.
+"""The floor: a server that answers with recorded replies and computes nothing, so that no Python server can be faster.
 
-``python -m tests.benchmarks.replay FILE [--eager]`` reads recordings and listens on one port per row of the table; which
-recording answers is so decided when a connection is made and costs nothing per message. Within a row a reply is found
-by the command's shape: its first field, name and value (``find: "bench"``). Only responseTo is patched.
+``python -m tests.benchmarks.replay FILE [--eager]`` reads recordings and listens on one port per row of the table. The port of a connection
+thus determines its recording, at no cost per message. Within a row, a reply is found by the command's shape: its first field's name and
+value (``find: "bench"``). Only responseTo is patched.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ HEADER = struct.Struct("<iiii")
 OP_QUERY = 2004
 FIRST_FIELD = 25  # header 16, flags 4, section kind 1, document length 4
 READ_SIZE = 262_144
-PATIENCE_S = 300e-6  # as long as our server's
+PATIENCE_S = 300e-6  # the same as in our server
 
 
 def shape(message: bytes | bytearray | memoryview) -> bytes:
-    """Return what a reply is filed under: the first field of the command, or a constant for the legacy handshake."""
+    """Return the key under which a reply is recorded: the first field of the command, or a constant for the legacy handshake."""
     if message[12] == OP_QUERY & 0xFF and message[13] == OP_QUERY >> 8:
         return b"OP_QUERY"
     head = bytes(message[FIRST_FIELD : FIRST_FIELD + 200])
@@ -39,7 +39,7 @@ def shape(message: bytes | bytearray | memoryview) -> bytes:
 
 
 def read_message(connection: socket.socket, buffer: bytearray) -> memoryview | None:
-    """Read one message into `buffer`, growing it where needed; None when the other side has closed."""
+    """Read one message into `buffer`, enlarging the buffer if necessary. Return None if the other side has closed the connection."""
     got = connection.recv_into(buffer)
     if not got:
         return None
@@ -57,7 +57,7 @@ def read_message(connection: socket.socket, buffer: bytearray) -> memoryview | N
 
 
 def look(connection: socket.socket) -> None:
-    """Return when there is a message, or when there was none for a while."""
+    """Spin until there is a message, or until the time limit."""
     until = time.perf_counter() + PATIENCE_S
     while time.perf_counter() < until:
         try:
@@ -69,7 +69,7 @@ def look(connection: socket.socket) -> None:
 
 
 def answer(connection: socket.socket, recordings: Recordings, eager: bool = False) -> None:
-    """Serve one connection until it closes; a command that was not recorded ends it, which shows at once."""
+    """Serve one connection until it is closed. A command that was not recorded ends the connection, so that the error is noticed."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     buffer = bytearray(READ_SIZE)
     replies = {key: bytearray(reply) for key, reply in recordings.items()}
@@ -87,26 +87,26 @@ def answer(connection: socket.socket, recordings: Recordings, eager: bool = Fals
 
 
 def accept_forever(listener: socket.socket, recordings: Recordings, eager: bool = False) -> None:
-    """Give each connection its own thread."""
+    """Serve each connection in its own thread."""
     while True:
         connection, _ = listener.accept()
         threading.Thread(target=answer, args=(connection, recordings, eager), daemon=True).start()
 
 
 def load(path: Path) -> dict[str, Recordings]:
-    """Read the recordings of every row; the file is one BSON document of rows, each a list of key and reply."""
+    """Read the recordings of every row. The file is a BSON document of rows, each a list of keys and replies."""
     rows = bson.decode(path.read_bytes())
     return {row: {bytes(pair["key"]): bytes(pair["reply"]) for pair in pairs} for row, pairs in rows.items()}
 
 
 def save(path: Path, rows: dict[str, Recordings]) -> None:
-    """Write what `load` reads."""
+    """Write the file that `load` reads."""
     document = {row: [{"key": key, "reply": reply} for key, reply in pairs.items()] for row, pairs in rows.items()}
     path.write_bytes(bson.encode(document))
 
 
 def main() -> None:
-    """Listen for every row, print ``row<TAB>port`` lines and an empty one, and serve until standard input closes."""
+    """Listen for every row, print ``row<TAB>port`` lines and an empty line, and serve until standard input is closed."""
     eager = "--eager" in sys.argv[2:]
     for row, recordings in load(Path(sys.argv[1])).items():
         listener = socket.create_server(("127.0.0.1", 0))

@@ -1,7 +1,7 @@
-"""The rows of the table: for each operation what is done once, what before each call, and what is timed.
+"""The rows of the table: for each operation, what runs once, what runs before each call, and what is timed.
 
-A row is one pymongo script. It runs unchanged against every server, the replay server included, so nothing
-here may depend on what a reply says: choices are made from the call's number alone.
+A row is one pymongo script. It runs unchanged against every server, including the replay server. It must therefore not depend on the
+contents of replies: all choices depend only on the number of the call.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def nothing(database: Documents) -> None:
 
 
 def number(database: Documents, call: int) -> int:
-    """Prepare a call that needs only some document's number: spread over all of them, in no order."""
+    """Prepare a call that needs only the number of a document: return numbers that cover all documents in a scattered order."""
     return (call * 7919) % COUNT
 
 
@@ -33,9 +33,9 @@ def number(database: Documents, call: int) -> int:
 class Row:
     """One operation of the table.
 
-    `load` runs once per server, `prepare` before each call; neither is timed. `run` gets what `prepare` returned and
-    answers with a number, which must be `answer` where that is given: a fast wrong answer is no result.
-    `per` is how many documents one call stands for.
+    `load` runs once per server, `prepare` before each call; neither is timed. `run` receives the result of `prepare` and returns a number.
+    If `answer` is given, the number must equal it, so that a fast wrong result does not count. `per` is the number of documents that one
+    call processes.
     """
 
     name: str
@@ -49,47 +49,47 @@ class Row:
 
 
 def load_plain(database: Documents) -> None:
-    """The collection `bench`, with the `_id` index only."""
+    """Create the collection `bench` with the `_id` index only."""
     database.bench.drop()
     database.bench.insert_many(documents())
 
 
 def load_indexed(database: Documents) -> None:
-    """The collection `bench` with a unique index on `email` and an index on `rank`."""
+    """Create the collection `bench` with a unique index on `email` and an index on `rank`."""
     load_plain(database)
     database.bench.create_index("email", unique=True)
     database.bench.create_index("rank")
 
 
 def load_lookup(database: Documents) -> None:
-    """The plain collection, and `orders`: 500 documents that point into it."""
+    """Create the plain collection, and `orders`: 500 documents that refer to it."""
     load_plain(database)
     database.orders.drop()
     database.orders.insert_many([{"_id": n, "user": (n * 31) % COUNT, "total": n % 97} for n in range(500)])
 
 
 def fresh(database: Documents, call: int) -> list[dict[str, Any]]:
-    """An empty `bulk` collection, and the documents to put into it."""
+    """Create an empty collection `bulk`, and return the documents to insert."""
     database.bulk.drop()
     database.create_collection("bulk")
     return documents()
 
 
 def fresh_unique(database: Documents, call: int) -> list[dict[str, Any]]:
-    """An empty `bulk` collection with a unique index on `email`, and the documents to put into it."""
+    """Create an empty collection `bulk` with a unique index on `email`, and return the documents to insert."""
     database.bulk.drop()
     database.bulk.create_index("email", unique=True)
     return documents()
 
 
 def refill(database: Documents, call: int) -> None:
-    """Put back the half that `delete_many` took."""
+    """Insert the documents again, half of which `delete_many` has deleted."""
     database.bulk.drop()
     database.bulk.insert_many(documents())
 
 
 def count_of(cursor: Any) -> int:
-    """Drain a cursor and count what came."""
+    """Exhaust a cursor and return the number of its documents."""
     return len(list(cursor))
 
 
@@ -99,14 +99,14 @@ def insert_many(database: Documents, batch: list[dict[str, Any]]) -> int:
 
 
 def transaction(database: Documents, oid: ObjectId) -> None:
-    """Insert two documents in a transaction and commit it: three replies."""
+    """Insert two documents in a transaction and commit it, which takes three replies."""
     with database.client.start_session() as session, session.start_transaction():
         database.single.insert_one({"_id": oid, "name": "someone", "n": 1}, session=session)
         database.single.insert_one({"name": "someone", "n": 2}, session=session)
 
 
 def create_and_drop(database: Documents, call: int) -> None:
-    """Make a collection, use it, remove it."""
+    """Create a collection, insert a document, and drop the collection."""
     database.create_collection("brief")
     database.brief.insert_one({"_id": call})
     database.drop_collection("brief")
@@ -130,7 +130,7 @@ REGEX_AND_ARRAY = {"email": re.compile("7.*@"), "tags": "red"}
 
 
 def expected(matches: Callable[[dict[str, Any]], object]) -> int:
-    """How many of the documents match: the answer a counting row has to give."""
+    """Return the number of documents that match, which a counting row must return."""
     return sum(1 for document in documents() if matches(document))
 
 

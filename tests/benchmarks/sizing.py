@@ -1,8 +1,8 @@
-"""The figures of docs/sizing.md: memory, disk, rates, and how long a start, a backup and a restore take.
+"""The figures of docs/sizing.md: memory, disk, rates, and the times of a start, a backup and a restore.
 
     python -m tests.benchmarks.sizing [--documents 100000]
 
-It starts daemons on a temporary directory and prints the page's table.
+The program starts daemons on a temporary directory and prints the table of that page.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Client = MongoClient[dict[str, Any]]
 
 
 def size_mb(path: Path) -> float:
-    """Return the size of a file, or of the data files in a directory, without the log, which is at most some 100 MB."""
+    """Return the size of a file, or of the data files in a directory. The log is not included; it has at most about 100 MB."""
     files = [path] if path.is_file() else [one for one in path.iterdir() if not one.name.startswith("WiredTigerLog")]
     return sum(one.stat().st_size for one in files) / _MEGABYTE
 
@@ -47,7 +47,7 @@ def timed(action: Callable[[], object]) -> float:
 
 @contextmanager
 def running(path: Path, *flags: str) -> Iterator[tuple[Daemon, Client]]:
-    """Run a daemon; stop it at the end."""
+    """Run a daemon within the block."""
     daemon = Daemon(path, *flags)
     try:
         with daemon.client() as client:
@@ -75,7 +75,7 @@ def writes_per_second(client: Client) -> float:
 
 
 def measure(directory: Path, documents: int) -> Iterator[tuple[str, str]]:
-    """Yield what was measured and the figure."""
+    """Yield the name and the value of each figure."""
     data, numbers = directory / "data", random.Random(1).sample(range(documents), _OPERATIONS)
     with running(data) as (daemon, client):
         client.admin.command("ping")

@@ -29,7 +29,7 @@ BATCH = 1000
 
 @contextmanager
 def idle_streams(port: int, count: int) -> Iterator[None]:
-    """Change streams on a collection that nobody writes to, each with a connection on which it waits for an event."""
+    """Open change streams on a collection without writes, each on its own connection, and let them wait for an event."""
     with ExitStack() as stack:
         for _ in range(count):
             waiting = stack.enter_context(RawConnection(port))
@@ -39,7 +39,7 @@ def idle_streams(port: int, count: int) -> Iterator[None]:
 
 
 def beside_idle_streams(ours: str) -> Values:
-    """The time of a write beside idle change streams against that without any: two daemons take turns."""
+    """Return the ratio of the time of a write with idle change streams to the time without. Two daemons take turns."""
     taken: dict[int, list[float]] = {0: [], IDLE_STREAMS: []}
     with ExitStack() as stack:
         writers = {}
@@ -52,13 +52,13 @@ def beside_idle_streams(ours: str) -> Values:
                 for number in range(200):
                     started = time.perf_counter()
                     writer.run({"insert": "single", "documents": [{"_id": turn * 1000 + number, "n": 1}]})
-                    if number >= 100:  # what comes before warms the caches of a core that did something else
+                    if number >= 100:  # the earlier writes warm the caches of the core, which was running other code
                         taken[count].append(time.perf_counter() - started)
     return {"idle_streams": statistics.median(taken[IDLE_STREAMS]) / statistics.median(taken[0])}
 
 
 def event_latency(ours: str) -> Values:
-    """The time from sending a write to receiving its event against that of a find by `_id`."""
+    """Return the ratio of the time from sending a write to receiving its event to the time of a find by `_id`."""
     events, finds = [], []
     with daemons.daemon(ours) as (port, _), RawConnection(port) as stream, RawConnection(port) as writer:
         cursor = stream.run({"aggregate": "single", "pipeline": [{"$changeStream": {}}], "cursor": {}})["cursor"]["id"]
@@ -77,7 +77,7 @@ def event_latency(ours: str) -> Values:
 
 
 def updates(client: Client, in_transactions: bool, seconds: float = 1.5) -> float:
-    """The updates per second of ten threads, each on a document of its own."""
+    """Return the updates per second of ten threads, each on its own document."""
     deadline = time.perf_counter() + seconds
     counts = [0] * WRITERS
 
@@ -104,7 +104,7 @@ def updates(client: Client, in_transactions: bool, seconds: float = 1.5) -> floa
 
 
 def ten_writers(ours: str) -> Values:
-    """Ten writers on ten documents: their throughput in transactions against that without."""
+    """Return the ratio of the throughput of ten writers on ten documents in transactions to that without transactions."""
     with daemons.daemon(ours) as (port, _), connect(port) as client:
         client.bench.bench.insert_many([{"_id": number, "n": 0} for number in range(WRITERS)])
         updates(client, True, 0.3)
@@ -112,7 +112,7 @@ def ten_writers(ours: str) -> Values:
 
 
 def write_and_end(client: Client, size: int, commit: bool) -> None:
-    """Insert many documents in one transaction, and end it."""
+    """Insert many documents in one transaction. Commit or abort it."""
     with client.start_session() as session:
         session.start_transaction()
         for first in range(0, size, BATCH):
@@ -126,7 +126,10 @@ def write_and_end(client: Client, size: int, commit: bool) -> None:
 
 
 def large_transactions(ours: str) -> Values:
-    """The time and memory per write of transactions of many writes, the large one against a quarter of it; committed, and aborted."""
+    """Compare the time and memory per write in a large transaction with those in one of a quarter of its size.
+
+    Committed and aborted transactions are measured separately.
+    """
     values = {}
     for name, commit in (("commit", True), ("abort", False)):
         seconds, memory = {}, {}

@@ -1,15 +1,15 @@
-"""What the plugin costs whole suites: with everything off against an earlier build, and with a report.
+"""The cost of the plugin for whole suites: with all options off compared with an earlier build, and with a report.
 
     python -m tests.benchmarks.suites [--base PYTHON] [--turns N]
     python -m tests.benchmarks.suites --tests [--base PYTHON] [--turns N] [--only KIND] [--readme README.md]
 
 PYTHON is the interpreter of an environment with the earlier build, and with the same versions of pytest and pymongo. The runs that
 are compared take turns. Each figure is the median of the runs, in seconds of processor time of the process, which contains the
-server. It depends less on what else the machine does than the time of a clock does, but still on shared caches. The ratio is the
-median of those of neighbours.
+server. Processor time depends less on other load on the machine than elapsed time, but still on shared caches. The ratio is the
+median of the ratios of consecutive runs.
 
-With `--tests`, it prints what a user feels instead: tests per second of generated suites (see `felt`). Needs pytest-asyncio and
-pytest-xdist in both environments.
+With `--tests`, the program prints what a user perceives instead: tests per second of generated suites (see `felt`). This needs
+pytest-asyncio and pytest-xdist in both environments.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def pytest_unconfigure(config):
     Path(os.environ["TIMES"]).write_text(str(time.process_time() - started))
 """
 
-#: Tests as small as they get: what the plugin does around each is a large part of them.
+#: The smallest possible tests, of which the plugin's work per test is a large part.
 SMALL = f"""
 import pytest
 
@@ -68,19 +68,19 @@ class Suite:
     Arguments:
         python: the interpreter.
         place: the suite's directory.
-        scratch: a directory with the timer.
+        scratch: a directory that contains the timer plugin.
         arguments: further arguments of pytest.
     """
 
     def __init__(self, python: str, place: Path, scratch: Path, arguments: Sequence[str] = ()) -> None:
-        # Other plugins that are installed in one of the environments would count, too.
+        # Exclude other plugins, which may be installed in only one of the environments.
         plugins = ["-p", "pytest_secantus.plugin", "-p", "timer", "-p", "no:cacheprovider"]
         self._line = [python, "-m", "pytest", "-q", *plugins, *arguments, "."]
         self._place = place
         self._scratch = scratch
 
     def seconds(self) -> float:
-        """Run it; return the seconds of processor time."""
+        """Run the suite. Return the seconds of processor time."""
         times = self._scratch / "seconds"
         environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(self._scratch), "TIMES": str(times)}
         done = subprocess.run(self._line, cwd=self._place, env=environment, capture_output=True, text=True, check=False)
@@ -92,7 +92,7 @@ def compare(title: str, first: Suite, second: Suite, turns: int, bar: float) -> 
     """Print the medians of two suites, and the ratio of the second to the first."""
     pairs = []
     for turn in range(turns + 1):
-        # The order changes, since the second of two runs finds warmer caches.
+        # Alternate the order, because the second of two runs finds warmer caches.
         if turn % 2:
             later = second.seconds()
             pair = first.seconds(), later
@@ -109,7 +109,7 @@ def compare(title: str, first: Suite, second: Suite, turns: int, bar: float) -> 
 
 
 def main() -> None:
-    """Compare what the options ask for."""
+    """Make the comparisons that the options select."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--base", metavar="PYTHON")
     parser.add_argument("--turns", type=int, default=15)

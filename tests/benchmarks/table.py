@@ -1,4 +1,4 @@
-"""Run the rows of the table and set the figures against their bars."""
+"""The measurement of the rows of the table, and the comparison of the figures with their bars."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OURS, PEER, FLOOR = "ours", "peer", "floor"
 
 @dataclass(frozen=True)
 class Figures:
-    """One measured row: microseconds per document or call, by server, and the bars it is held to."""
+    """One measured row: microseconds per document or call, by server, and the row's bars."""
 
     name: str
     microseconds: dict[str, float]
@@ -29,15 +29,15 @@ class Figures:
     note: str = ""
 
     def over_floor(self) -> float | None:
-        """How many times the floor ours takes."""
+        """Return the ratio of our time to the floor's."""
         return ratio(self.microseconds.get(OURS), self.microseconds.get(FLOOR))
 
     def under_peer(self) -> float | None:
-        """How many times faster than the peer ours is."""
+        """Return the ratio of the peer's time to ours."""
         return ratio(self.microseconds.get(PEER), self.microseconds.get(OURS))
 
     def holds(self) -> bool | None:
-        """Whether both bars hold; None where nothing could be compared."""
+        """Return whether both bars are met; None if nothing could be compared."""
         over, under = self.over_floor(), self.under_peer()
         verdicts = []
         if over is not None and self.floor_bar is not None:
@@ -47,17 +47,17 @@ class Figures:
         return all(verdicts) if verdicts and not self.note else None
 
     def as_json(self) -> dict[str, Any]:
-        """The row for ``--json``."""
+        """Return the row for ``--json``."""
         return {**asdict(self), "over_floor": self.over_floor(), "under_peer": self.under_peer(), "holds": self.holds()}
 
 
 def ratio(dividend: float | None, divisor: float | None) -> float | None:
-    """`dividend / divisor`, or None where one is not known."""
+    """Return `dividend / divisor`, or None if one of them is unknown."""
     return dividend / divisor if dividend is not None and divisor else None
 
 
 def record(row: Row, port: int) -> Recordings:
-    """Run a row twice through a tap in front of the server at `port`; returns the replies by shape."""
+    """Run a row twice through a tap in front of the server at `port`. Return the replies by shape."""
     with connect(port) as client:
         row.load(client["bench"])
     with tap(port) as recorder:
@@ -70,7 +70,7 @@ def record(row: Row, port: int) -> Recordings:
 
 
 def record_all(rows: Iterable[Row], port: int) -> dict[str, Recordings]:
-    """The recordings of every row that the server at `port` can run."""
+    """Return the recordings of every row that the server at `port` can run."""
     recordings = {}
     for row in rows:
         try:
@@ -81,7 +81,7 @@ def record_all(rows: Iterable[Row], port: int) -> dict[str, Recordings]:
 
 
 def measure_row(row: Row, ports: Mapping[str, int], seconds: float) -> Figures:
-    """Measure one row against the servers at `ports`; a server that cannot run it is left out, with a note."""
+    """Measure one row against the servers at `ports`. Omit a server that cannot run the row, and add a note."""
     notes = []
     with ExitStack() as stack:
         subjects = []
@@ -106,7 +106,7 @@ def measure_row(row: Row, ports: Mapping[str, int], seconds: float) -> Figures:
 
 
 def run_table(rows: list[Row], ours: str | None, peer: str | None, seconds: float, *, eager_floor: bool) -> Iterator[Figures]:
-    """Start the servers, record the floor from ours (from the peer where ours is left out), and measure row by row."""
+    """Start the servers, record our replies for the floor (or the peer's without our server), and measure row by row."""
     with ExitStack() as stack:
         ports = {}
         for name, command in ((OURS, ours), (PEER, peer)):

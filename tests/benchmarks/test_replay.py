@@ -16,7 +16,7 @@ from tests.benchmarks import replay
 
 
 def op_msg(document: dict[str, Any], request: int = 7) -> bytes:
-    """An OP_MSG with one body section."""
+    """Return an OP_MSG with one body section."""
     body = struct.pack("<IB", 0, 0) + bson.encode(document)
     return replay.HEADER.pack(16 + len(body), request, 0, 2013) + body
 
@@ -47,7 +47,7 @@ def test_recordings_are_kept_in_a_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def connection() -> Iterator[socket.socket]:
-    """A connection to a replay thread that knows one command."""
+    """Return a connection to a replay thread that knows one command."""
     recordings = {replay.shape(op_msg({"ping": 1})): op_msg({"ok": 1.0})}
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())

@@ -1,7 +1,7 @@
-"""`$text` over 100,000 documents, compared with an indexed find of as many documents.
+"""`$text` over 100,000 documents, compared with an indexed find of the same number of documents.
 
 ``python -m tests.benchmarks.text`` prints milliseconds of processor time per query, through pymongo, and the ratio of each to the find;
-the bar is 3. The server runs in this process, so the client's time is part of both.
+the bar is 3. The server runs in this process, so both times include the client's time.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pymongo.collection import Collection
 from secantus_server import SecantusDBServer
 
 COUNT = 100_000
-# One document in so many has the searched word.
+# One of this many documents contains the searched word.
 SHARES = (1000, 100, 10)
 REPEATS = 7
 SCORE = {"s": {"$meta": "textScore"}}
 
 
 def load(collection: Collection[Any]) -> None:
-    """Insert the documents; each has a text of eight words and, for each share, a word and a number."""
+    """Insert the documents. Each has a text of eight words and, for each share, a word and a number."""
     collection.create_index([("text", "text")])
     for share in SHARES:
         collection.create_index(f"n{share}")
@@ -40,7 +40,7 @@ def load(collection: Collection[Any]) -> None:
 
 
 def best_ms(query: Callable[[], int], expected: int) -> float:
-    """Return the shortest processor time of a query, whose answer must be the expected number."""
+    """Return the shortest processor time of a query. Check that its result is the expected number."""
     times = []
     for _ in range(REPEATS):
         start = time.process_time()

@@ -1,8 +1,9 @@
 """Time-series collections: the time of insert_many and the stored bytes, compared with an ordinary collection.
 
 ``python -m tests.benchmarks.timeseries`` prints microseconds of processor time per document, through pymongo, and stored bytes per
-document, records and index entries. The ordinary collection has the index that a time series has from the beginning, on metadata and time.
-The bars: 2 x the time of insert_many, 0.4 x the bytes. The server runs in this process, so the client's time is part of both.
+document, including index entries. The ordinary collection has the index that every time series has, on metadata and time.
+The bars are 2 times the time of insert_many and 0.4 times the bytes. The server runs in this process, so both times include the client's
+time.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ START = datetime(2024, 1, 1)
 
 
 def measurements(count: int) -> list[dict[str, Any]]:
-    """Return measurements of five sensors, one per second each."""
+    """Return measurements of five sensors, one per sensor and second."""
     source = random.Random(1)
     return [
         {
@@ -40,7 +41,7 @@ def measurements(count: int) -> list[dict[str, Any]]:
 
 
 def make(db: Database[Any]) -> None:
-    """Create both collections anew."""
+    """Drop and create both collections."""
     for name in ("ordinary", "series"):
         db.drop_collection(name)
     db.create_collection("series", timeseries={"timeField": "t", "metaField": "m"})

@@ -21,7 +21,7 @@ COUNT, DIMENSIONS, LIMIT, REPEATS = 100_000, 384, 10, 21
 
 
 def median_ms(*functions: Callable[[], object]) -> list[float]:
-    """Return the median times of functions that take turns."""
+    """Return the median time of each function. The functions take turns."""
     times: list[list[float]] = [[] for _ in functions]
     for _ in range(REPEATS):
         for function, found in zip(functions, times, strict=True):

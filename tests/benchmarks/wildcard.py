@@ -1,9 +1,9 @@
-"""Equalities by a wildcard index over 100,000 documents, compared with the same queries as scans and by ordinary indexes.
+"""Equality queries with a wildcard index over 100,000 documents, compared with the same queries as scans and with ordinary indexes.
 
 ``python -m tests.benchmarks.wildcard`` prints milliseconds of processor time per query, through pymongo. The bar for the ratio of the scan
-to the index is 100. The server runs in this process, so the client's time is part of all of them: an empty find shows how much that is, and
-`without it` is the ratio when it is subtracted. The scan is what a build without entries of wildcard indexes does; start the same command
-with such a build to measure that.
+to the index is 100. The server runs in this process, so all times include the client's time. An empty find shows how much that is, and
+`without it` is the ratio after subtracting it. The scan shows the time of a build without wildcard index entries; to measure such a build,
+run the same command with it.
 """
 
 from __future__ import annotations

@@ -140,7 +140,7 @@ def test_fsync_makes_writes_wait(client: Client) -> None:
 
 
 def waiting(client: Client, command: str) -> bool:
-    """Whether currentOp shows a command that waits for a lock."""
+    """Return whether currentOp shows a command that waits for a lock."""
     return any(command in one.get("command", {}) and one["waitingForLock"] for one in client.admin.command("currentOp")["inprog"])
 
 

@@ -1,4 +1,4 @@
-"""Concurrent changes of the catalog and writes: no thread blocks for ever, and the data stays consistent."""
+"""Concurrent changes of the catalog and writes: no thread blocks forever, and the data stays consistent."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ from secantus_server.work.ttl import delete_expired
 
 _numbers = itertools.count()
 COUNT = 3000
-# How much is written within the limit depends on how often a command reads the clock; ten reads interrupt every command.
+# The amount written within the limit depends on how often a command reads the clock. Ten reads interrupt every command.
 LIMIT_MS = 10
-# After this many reads of the clock the scan is complete and some documents are written, but not all.
+# After this many reads of the clock, the scan is complete, and some but not all documents are written.
 SOME_LOOKS = 50
 
 

@@ -1,4 +1,4 @@
-"""A result document over 16 MiB is an error wherever it leaves the server; inside a pipeline it may be larger."""
+"""A result document over 16 MiB is an error when it leaves the server; inside a pipeline it may be larger."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def shown(db: Database, **options: Any) -> list[dict[str, Any]]:
 
 
 def scans(db: Database, command: dict[str, Any]) -> tuple[str, ...]:
-    """Return what the profiler says of a command's plan."""
+    """Return the plan of a command according to the profiler."""
     db.command({"profile": 2})
     db.command(command)
     db.command({"profile": 0})

@@ -46,7 +46,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def waiting(db: Database[dict[str, Any]], server: SecantusDBServer) -> Iterator[Database[dict[str, Any]]]:
-    """A database whose client has a socket timeout, so that a test fails if a command waits for ever."""
+    """Provide a database whose client has a socket timeout, so that a test fails if a command waits forever."""
     db.c.insert_one({"_id": 1, "x": 1})
     db.c.create_index("x")
     with MongoClient(server.uri, retryWrites=False, socketTimeoutMS=20_000) as client:
@@ -71,7 +71,7 @@ def fails(db: Database[dict[str, Any]], command: dict[str, Any], code: int, **op
 def test_behind_a_long_transaction(waiting: Database[dict[str, Any]], server: SecantusDBServer, name: str) -> None:
     with server.services.engine.transaction():
         fails(waiting, EXCLUSIVE[name], 50, maxTimeMS=1)
-        # The command that timed out does not keep others out.
+        # The command that timed out does not block other commands.
         assert waiting.c.find_one() == {"_id": 1, "x": 1}
 
 

@@ -1,4 +1,4 @@
-"""The server of a deployment that a client or a fail point is meant for."""
+"""The server of a deployment to which a client or a fail point refers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mappers' suites: their sources, their ratchets, and what becomes of their results."""
+"""Mappers' suites: their sources, their ratchets, and the processing of their results."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_an_unknown_suite(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", sorted(SUITES))
 def test_the_lists_of_a_suite(name: str) -> None:
-    """Each has a ratchet, and no test is both in it and a known difference."""
+    """Check that each suite has a ratchet, and that no test is both in the ratchet and a known difference."""
     passing = set(read_ratchet(LISTS / f"{name}.txt"))
     assert passing
     differences = LISTS / f"{name}.toml"

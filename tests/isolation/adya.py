@@ -1,7 +1,7 @@
 """The checker of histories: the Rust crate `adya`, installed by cargo into a cache folder outside this project.
 
-`adya check` reads a history of transactions on lists and names the anomalies in it. It is not part of this project, and it knows
-nothing about the server.
+`adya check` reads a history of transactions on lists and names the anomalies in it. It is not part of this project, and has no knowledge
+of the server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pytest_secantus.locks import FileLock
 
 VERSION = "0.1.0"
 
-#: No stale reads either: a transaction sees everything that was acknowledged before it began. One node owes that.
+#: This model also excludes stale reads: a transaction sees everything that was acknowledged before it began. A single node must ensure it.
 SNAPSHOT_ISOLATION = "strong-snapshot-isolation"
 SERIALIZABLE = "serializable"
 
@@ -27,12 +27,12 @@ _SEARCH_TIMEOUT_MS = 60_000
 
 
 class NoChecker(Exception):
-    """Raised where the checker is missing and cannot be installed; says why."""
+    """The checker is missing and cannot be installed. The message says why."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The anomalies that rule out a model, by their names, and the text that shows them."""
+    """The result of a check: the names of the anomalies that violate a model, and the text that describes them."""
 
     anomalies: frozenset[str]
     text: str
@@ -44,7 +44,7 @@ class Verdict:
 
 
 def checker() -> Path:
-    """Return the path of the checker; install it on the first call. Raises NoChecker."""
+    """Return the path of the checker. Install it on the first call. Raise NoChecker if that fails."""
     program = _cache() / "bin" / "adya"
     if program.exists():
         return program
@@ -59,7 +59,7 @@ def checker() -> Path:
 
 
 def check(history: Path, model: str) -> Verdict:
-    """Check a history of transactions on lists against a consistency model. Raises NoChecker."""
+    """Check a history of transactions on lists against a consistency model. Raise NoChecker if there is no checker."""
     command = [str(checker()), "check", "--json", "-m", "list-append", "-c", model]
     command += ["--cycle-search-timeout", str(_SEARCH_TIMEOUT_MS), str(history)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -77,7 +77,7 @@ def _cache() -> Path:
 
 
 def _install(cargo: str) -> None:
-    # Without the drivers of databases, which it would need for its own workloads.
+    # Without the database drivers, which it needs only for its own workloads.
     command: Sequence[str] = [cargo, "install", "adya", "--version", VERSION, "--locked", "--no-default-features", "--root", str(_cache())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:

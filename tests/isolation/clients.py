@@ -1,7 +1,7 @@
-"""Clients that append to lists and read them, in transactions and outside, and record what came of it.
+"""Clients that append to lists and read them, in transactions and outside, and record the outcomes.
 
-A list is the field `v` of the document whose `_id` is the list's key. Values are unique within a list, and a list that is long is
-replaced by a new one, so that few lists are in play and clients meet often.
+A list is the field `v` of the document whose `_id` is the list's key. Values are unique within a list. A long list is replaced by a new
+one, so that few lists are in use and clients conflict often.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ LISTS_IN_PLAY = 8
 LONGEST_LIST = 48
 
 WRITE_CONFLICT, NO_SUCH_TRANSACTION, INTERRUPTED = 112, 251, 11601
-#: What ends a transaction without a fault of the server: a conflict, and what killSessions does.
+#: The errors that may end a transaction in a correct server: a conflict, and those that killSessions causes.
 EXPECTED_CODES = frozenset({WRITE_CONFLICT, NO_SUCH_TRANSACTION, INTERRUPTED})
 
 
 class Keys:
-    """The lists in play and the next value of each. Threads: any; the lock guards everything."""
+    """The lists in use, and the next value for each. Threads: any; the lock guards everything."""
 
     def __init__(self, count: int = LISTS_IN_PLAY) -> None:
         self._lock = threading.Lock()
@@ -39,12 +39,12 @@ class Keys:
         self._next_key = count
 
     def choose(self, chance: random.Random) -> int:
-        """Return the key of some list in play."""
+        """Return the key of a list in use."""
         with self._lock:
             return chance.choice(list(self._appended))
 
     def next_value(self, chance: random.Random) -> tuple[int, int]:
-        """Return the key of some list in play, and a value that it does not have yet."""
+        """Return the key of a list in use, and a value that the list does not contain yet."""
         with self._lock:
             key = chance.choice(list(self._appended))
             self._appended[key] += 1
@@ -57,7 +57,7 @@ class Keys:
 
 
 class Workload:
-    """What the clients share.
+    """The state that the clients share.
 
     Arguments:
         aborts: the share of transactions that a client aborts at their end.
@@ -77,7 +77,7 @@ class Workload:
         self._processes = 0
 
     def allow(self, transactions: int) -> None:
-        """Let the clients run so many more transactions; set `nearly_done` when a fifth of them remains."""
+        """Let the clients run this many more transactions. Set `nearly_done` when a fifth of them remains."""
         self.nearly_done.clear()
         with self._lock:
             self._remaining = max(0, self._remaining) + transactions
@@ -92,23 +92,23 @@ class Workload:
             return self._remaining >= 0
 
     def new_process(self) -> int:
-        """Return the number of a process that no other client is."""
+        """Return the number of a process that no other client uses."""
         with self._lock:
             self._processes += 1
             return self._processes
 
 
 class Client(threading.Thread):
-    """A client with a session of its own; runs until the workload is done or the server is gone.
+    """A client with its own session. It runs until the workload is done or the server has ended.
 
     Arguments:
         uri: the server.
-        workload: shared with the other clients.
-        seed: of its choices.
+        workload: the state shared with the other clients.
+        seed: the seed of the client's choices.
 
     Attributes:
-        session: its session, for whoever wants to kill it.
-        error: what ended the client and should not have.
+        session: the client's session, so that other code can kill it.
+        error: an unexpected error that ended the client.
     """
 
     def __init__(self, uri: str, workload: Workload, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""A model of a server's collections that knows nothing but the events of a change stream."""
+"""A model of a server's collections that is built only from the events of a change stream."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Event = dict[str, Any]
 
 
 class Replica:
-    """The collections of one database, by name; each maps the BSON of an `_id` to its document. A view is not shown."""
+    """The collections of one database, by name. Each maps the BSON of an `_id` to its document. Views are not included."""
 
     def __init__(self) -> None:
         self.collections: dict[str, dict[bytes, Document]] = {}
 
     def apply(self, event: Event) -> None:
-        """Apply an event; raise AssertionError if it contradicts what is there."""
+        """Apply an event. Raise AssertionError if the event contradicts the model."""
         name, kind = event["ns"].get("coll"), event["operationType"]
         documents = self.collections.setdefault(name, {}) if name else {}
         if kind in ("insert", "replace", "update", "delete"):
@@ -55,14 +55,14 @@ def update(document: Document, description: Document) -> None:
     for path, value in deepcopy(description["updatedFields"]).items():
         holder, last = find(document, exact.get(path, path.split(".")))
         if isinstance(holder, list) and last >= len(holder):
-            # As in MongoDB, an element beyond the end comes after nulls.
+            # As in MongoDB, nulls fill the gap before an element beyond the end.
             holder += [None] * (last - len(holder)) + [value]
         else:
             holder[last] = value
 
 
 def find(document: Document, path: list[Any]) -> tuple[Any, Any]:
-    """Return what holds the last part of a path, and that part: the name of a field or the index in an array."""
+    """Return the container of the last part of a path, and that part: a field name or an array index."""
     here: Any = document
     for part in path[:-1]:
         here = here[int(part) if isinstance(here, list) else part]

@@ -1,4 +1,4 @@
-"""A history of transactions as JSON lines: each has an invocation and, unless its process vanished, a completion."""
+"""A history of transactions as JSON lines. Each transaction has an invocation and, unless its process has ended, a completion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-#: ["append", key, value] or ["r", key, the elements read; null where not known].
+#: ["append", key, value] or ["r", key, elements read]; the elements are null if unknown.
 Operation = list[object]
 Outcome = Literal["ok", "fail", "info"]
 
@@ -27,9 +27,9 @@ def read(key: int, found: list[int] | None = None) -> Operation:
 
 
 class History:
-    """Records what clients began and how it ended, in one order.
+    """A record of what clients began and how it ended, in one order.
 
-    Outcomes: "ok" is committed, "fail" is certainly not committed, "info" may be either.
+    Outcomes: "ok" means committed, "fail" certainly not committed, "info" either of the two.
 
     Arguments:
         now_ns: returns the time.
@@ -48,13 +48,13 @@ class History:
         self._record("invoke", process, operations)
 
     def complete(self, outcome: Outcome, process: int, operations: list[Operation]) -> None:
-        """Record how a transaction ended. A process whose outcome is "info" must not come again."""
+        """Record how a transaction ended. A process whose outcome is "info" must not be used again."""
         with self._lock:
             self.outcomes[outcome] += 1
         self._record(outcome, process, operations)
 
     def transaction(self, outcome: Outcome, process: int, operations: list[Operation]) -> None:
-        """Record a transaction that no other overlaps."""
+        """Record a transaction that overlaps no other."""
         self.invoke(process, operations)
         self.complete(outcome, process, operations)
 

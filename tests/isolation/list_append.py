@@ -1,4 +1,4 @@
-"""A run of the clients of `clients.py` against daemons. Meanwhile sessions are killed, and the daemon is killed and restarted."""
+"""A run of the clients of `clients.py` against daemons, while sessions are killed and the daemon is killed and restarted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLIENTS = 12
 
 
 class Killer:
-    """Kills the session of some client every few milliseconds, for as long as the block runs."""
+    """A thread that kills the session of a random client every few milliseconds within the block."""
 
     def __init__(self, uri: str, clients: list[Client], seed: int) -> None:
         self._uri = uri
@@ -48,7 +48,7 @@ class Killer:
 
 
 def run_clients(uri: str, workload: Workload, chance: random.Random, kill: Callable[[], None] | None) -> None:
-    """Run clients until all have ended. Raises what a client met and should not.
+    """Run clients until all have ended. Raise the unexpected error of a client, if any.
 
     Arguments:
         kill: kills the server; called when most transactions are done.
@@ -73,7 +73,7 @@ def run(start: Start, transactions: int, seed: int, *, restarts: int = 1) -> His
 
     Arguments:
         start: starts a daemon on the same store.
-        restarts: how many times the daemon is killed under the workload, and started again.
+        restarts: the number of times the daemon is killed and restarted during the workload.
     """
     chance = random.Random(seed)
     workload = Workload()
@@ -92,7 +92,7 @@ def run(start: Start, transactions: int, seed: int, *, restarts: int = 1) -> His
 
 
 def judge(history: History, path: Path, seed: int) -> None:
-    """Assert that a history is one of snapshot isolation and, because write skew occurs, not serializable."""
+    """Assert that a history satisfies snapshot isolation and, because write skew occurs, is not serializable."""
     history.write(path)
     what = f"seed {seed}, {history.outcomes}, history {path}"
     verdict = check(path, SNAPSHOT_ISOLATION)

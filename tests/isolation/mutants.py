@@ -1,6 +1,6 @@
 """The daemon with a fault in its transactions: ``python -m tests.isolation.mutants MUTANT``, then the arguments of the daemon.
 
-The checkers must find each of these faults; a checker that does not is asleep.
+The checkers must find each of these faults. A checker that does not is useless.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Mutate = Callable[[], None]
 
 
 def _refresh(work: Any) -> None:
-    """Let a transaction that has written nothing see what was committed meanwhile."""
+    """Let a transaction that has written nothing see what was committed since it began."""
     if not (work._writers or work._entries or work._changes):
         work._unit.rollback()
         work._unit.begin()
@@ -45,7 +45,7 @@ def no_conflict_check() -> None:
 
 
 def commit_in_two_parts() -> None:
-    """Commit what a transaction wrote before its last writing statement, and then the rest."""
+    """Commit what a transaction wrote before its last writing statement, and then commit the rest."""
     write = SessionWork.write
 
     def commit_and_write(self: Any, body: Callable[..., Any], check: Callable[[], None]) -> Any:

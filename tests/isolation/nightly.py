@@ -20,7 +20,7 @@ RESTARTS = 5
 
 
 def main() -> int:
-    """Run, check and print each history; return the exit status."""
+    """Run, check and print each history. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.isolation.nightly")
     parser.add_argument("--transactions", type=int, default=TRANSACTIONS, help="transactions for each seed")
     parser.add_argument("--seed", type=int, action="append", help="instead of random ones; may be repeated")

@@ -1,4 +1,4 @@
-"""The checker works: it accepts a valid history and finds each anomaly in histories written by hand."""
+"""The checker works: it accepts a valid history and finds each anomaly in handwritten histories."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _checker() -> None:
 
 
 def judge(directory: Path, transactions: Transactions, model: str = SNAPSHOT_ISOLATION) -> Verdict:
-    """Judge transactions that all overlap, each of another process."""
+    """Check transactions that all overlap, each in a different process."""
     history = History()
     for process, (_, operations) in enumerate(transactions):
         history.invoke(process, operations)

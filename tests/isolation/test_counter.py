@@ -1,4 +1,4 @@
-"""The counter: each acknowledged increment counts once, whether it reads and writes in a transaction or is one statement."""
+"""The counter: each acknowledged increment counts once, whether it is a read and a write in a transaction or a single statement."""
 
 from __future__ import annotations
 

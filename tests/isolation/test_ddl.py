@@ -1,4 +1,4 @@
-"""Transactions while collections are indexed, renamed, dropped and snapshots taken: each is whole, and every index agrees."""
+"""Transactions while collections are indexed, renamed and dropped and snapshots are taken. Each is whole, and every index is consistent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMESPACE_NOT_FOUND, NAMESPACE_EXISTS, INDEX_NOT_FOUND = 26, 48, 27
 
 
 def write(collection: Documents, number: int, chance: random.Random, added: list[int], left: threading.Semaphore) -> None:
-    """Insert and update in transactions, in two collections, and remember what was committed."""
+    """Insert and update in transactions, in two collections, and record what was committed."""
     mirror = collection.database.mirror
     for round_number in range(ROUNDS):
         element = number * 1000 + round_number
@@ -60,7 +60,7 @@ def change(collection: Documents, chance: random.Random) -> None:
 
 
 def agree(collection: Documents) -> None:
-    """Assert that validation, counts and indexes agree."""
+    """Assert that validation, counts and indexes are consistent."""
     for one in (collection, collection.database.mirror):
         report = collection.database.command("validate", one.name, full=True)
         assert report["valid"], report

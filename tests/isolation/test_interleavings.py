@@ -1,4 +1,4 @@
-"""Fixed interleavings of two or three transactions: each anomaly by hand, after the catalogue of Hermitage.
+"""Fixed interleavings of two or three transactions: one for each anomaly in the catalogue of Hermitage.
 
 The only anomaly that snapshot isolation allows is write skew.
 """
@@ -21,7 +21,7 @@ Sessions = tuple[ClientSession, ClientSession, ClientSession]
 
 @pytest.fixture
 def sessions(collection: Documents) -> Iterator[Sessions]:
-    """Two documents, and three sessions with a transaction each."""
+    """Insert two documents, and start three sessions with a transaction each."""
     collection.insert_many([{"_id": 1, "n": 10}, {"_id": 2, "n": 20}])
     client = collection.database.client
     with client.start_session() as one, client.start_session() as two, client.start_session() as three:
@@ -39,7 +39,7 @@ def everything(collection: Documents, session: ClientSession | None = None, **qu
 
 
 def refused(collection: Documents, key: int, value: int, session: ClientSession) -> None:
-    """Expect that a write meets one of another transaction, and that this ends its own transaction."""
+    """Check that a write conflicts with another transaction's write, and that the conflict aborts its own transaction."""
     with pytest.raises(OperationFailure) as caught:
         put(collection, key, value, session)
     assert caught.value.code == WRITE_CONFLICT

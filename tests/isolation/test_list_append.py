@@ -1,4 +1,4 @@
-"""Transactions on lists, as clients see them, are snapshot isolation: no more, no less. Servers with a fault are found out."""
+"""Transactions on lists satisfy exactly snapshot isolation. Servers with a fault are detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The long fork: two transactions that read do not see independent writes in different orders."""
+"""The long fork: two reading transactions must not see independent writes in different orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROUNDS = 60
 
 
 def forks(reads: list[set[int]]) -> list[tuple[set[int], set[int]]]:
-    """Return the pairs of reads of which each saw a write that the other did not."""
+    """Return the pairs of reads in which each saw a write that the other one did not see."""
     ordered = sorted(reads, key=len)
     return [(one, other) for one, other in pairwise(ordered) if one - other]
 
@@ -45,7 +45,7 @@ def test_writes_have_one_order(collection: Documents, chance: random.Random) -> 
 
         def body(session: ClientSession) -> None:
             keys = sorted(document["_id"] for document in collection.find(session=session))
-            # Read again one by one, in another order: the same snapshot.
+            # Reading the elements one by one, in another order, must return the same snapshot.
             asked = own.sample(range(0, THREADS * 1000, 1000), 3)
             for key in asked:
                 assert (collection.find_one({"_id": key}, session=session) is not None) == (key in keys)

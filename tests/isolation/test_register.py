@@ -1,4 +1,4 @@
-"""The register: single documents are linearizable. A search by Wing, Gong and Lowe looks for an order that explains what clients saw."""
+"""The register: single documents are linearizable. A search by Wing, Gong and Lowe looks for an order that explains the results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REGISTERS, CLIENTS, ROUNDS = 30, 6, 6
 
 
 class Call(NamedTuple):
-    """One call: it writes `new` if the register holds `old` (or whatever it holds, for None), or reads `old` where `new` is None."""
+    """One call. It writes `new` if the register contains `old` (or any value, if `old` is None). If `new` is None, it reads `old`."""
 
     began: int
     ended: int
@@ -27,7 +27,7 @@ class Call(NamedTuple):
 
 
 def linearizable(calls: list[Call], initial: int) -> bool:
-    """Return whether there is an order of the calls, within their times, that explains their results."""
+    """Return whether an order of the calls, within their times, explains their results."""
     seen: set[tuple[frozenset[int], int]] = set()
     states = [(frozenset(range(len(calls))), initial)]
     while states:

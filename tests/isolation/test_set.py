@@ -1,4 +1,4 @@
-"""The set: a value added by an acknowledged transaction is there once; a value added by an aborted one is never there."""
+"""The set: a value added by an acknowledged transaction occurs once, and a value added by an aborted transaction never occurs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_each_acknowledged_element_is_there_once(collection: Documents, chance: 
             def body(session: ClientSession, element: int = element) -> None:
                 collection.insert_one({"element": element}, session=session)
                 maybe_regret(own)
-                # Most clients meet in one of these three documents.
+                # Most conflicts between clients are in one of these three documents.
                 mirror.update_one({"_id": element % 3}, {"$addToSet": {"elements": element}}, upsert=True, session=session)
                 maybe_regret(own)
 

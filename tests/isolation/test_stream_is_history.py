@@ -1,6 +1,6 @@
-"""A change stream is the history: its events, applied to an empty model, give the collections byte for byte.
+"""A change stream is the history: its events, applied to an empty model, yield the collections byte for byte.
 
-Resumed from any token, and on a restarted daemon, the stream has no gap and no duplicate.
+A stream that is resumed from any token, and on a restarted daemon, has no gap and no duplicate.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def write(database: Documents, chance: random.Random, session: Any = None) -> No
 
 
 def try_write(database: Documents, chance: random.Random) -> None:
-    """Run a random write, or several in a transaction, which may be refused: the updates do not look at what is there."""
+    """Run a random write, or several in a transaction. They may be refused, because the updates do not depend on the existing data."""
     try:
         if chance.random() < 0.3:
             run_once(database.a, lambda session: [write(database, chance, session) for _ in range(chance.randrange(1, 5))] and None)
@@ -104,7 +104,7 @@ def load(database: Documents, chance: random.Random) -> None:
 
 
 def read(client: MongoClient[dict[str, Any]], until: Any, **options: Any) -> list[Event]:
-    """Return the events up to the insert of a marker, and not this one."""
+    """Return the events before the insert of a marker."""
     events = []
     with client.watch(show_expanded_events=True, **options) as stream:
         for event in stream:
@@ -116,12 +116,12 @@ def read(client: MongoClient[dict[str, Any]], until: Any, **options: Any) -> lis
 
 
 def bytes_of(collections: dict[str, Any]) -> dict[str, list[bytes]]:
-    """Return the documents of collections as BSON, sorted; a collection without any is as good as none."""
+    """Return the documents of collections as BSON, sorted. Omit empty collections."""
     return {name: sorted(map(bson.encode, documents)) for name, documents in collections.items() if documents}
 
 
 def compare(database: Documents, events: list[Event]) -> None:
-    """Assert that the events give what is there."""
+    """Assert that applying the events yields the contents of the database."""
     replica = Replica()
     for event in events:
         replica.apply(event)
@@ -203,7 +203,7 @@ def test_what_replaces_a_collection_says_that_it_is_gone(client: MongoClient[dic
         for event in stream:
             if event["ns"]["coll"] == "markers":
                 break
-            # $out and convertToCapped rename a temporary collection, and the event says to what.
+            # $out and convertToCapped rename a temporary collection, and the event contains the new name.
             if event["operationType"] in ("drop", "rename"):
                 gone.add(".".join(event.get("to", event["ns"]).values()))
     assert gone == {"replaced.out", "replaced.capped", "replaced.moved", "replaced_too.moved"}

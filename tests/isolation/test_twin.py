@@ -1,6 +1,7 @@
-"""A transaction sees its own writes: the same statements in one database inside a transaction and in another outside answer the same.
+"""A transaction sees its own writes: the same statements return the same answers inside a transaction and outside one.
 
-What is there afterwards is the same too after a commit, and what was there before after an abort. Nobody else sees anything meanwhile.
+After a commit, the contents of both databases are equal. After an abort, they are those before the transaction. No other client sees
+anything before the commit.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ IDS, VALUES = range(30), range(8)
 
 
 def prepare(database: Documents) -> None:
-    """Collections with every kind of index, and documents."""
+    """Create collections with every kind of index, and documents."""
     database.c.create_index("a")
     database.c.create_index([("tags", 1), ("a", -1)])
     database.c.create_index("u", unique=True, sparse=True)
@@ -32,7 +33,7 @@ def prepare(database: Documents) -> None:
 
 
 def statement(chance: random.Random, database: Documents, session: ClientSession | None) -> Any:
-    """Run a random statement, and return what it answers."""
+    """Run a random statement, and return its answer."""
     one, value, c = chance.choice(IDS), chance.choice(VALUES), database.c
     document = {"_id": one, "a": value, "tags": [value, one], "p": value, "n": [{"x": value}, {"x": one}]}
     selection = chance.choice(
@@ -98,7 +99,7 @@ def statement(chance: random.Random, database: Documents, session: ClientSession
 
 
 def everything(database: Documents) -> dict[str, list[Any]]:
-    """Return all documents, after a look at whether indexes and counts agree with them."""
+    """Return all documents, after checking that indexes and counts are consistent with them."""
     found = {}
     for name in sorted(database.list_collection_names()):
         report = database.command("validate", name, full=True)
@@ -109,7 +110,7 @@ def everything(database: Documents) -> dict[str, list[Any]]:
 
 
 def run(database: Documents, seed: int, session: ClientSession | None) -> list[Any]:
-    """Run the statements of a transaction until one fails; return the answers, the last being the error's code."""
+    """Run the statements of a transaction until one fails. Return the answers; the last one is the error's code."""
     chance, answers = random.Random(seed), []
     for _ in range(STATEMENTS):
         try:

@@ -1,4 +1,4 @@
-"""Transactions that are tried again after a conflict, and those that a client gives up."""
+"""Transactions that are retried after a conflict, and transactions that a client gives up."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Body = Callable[[ClientSession], None]
 
 
 class Regret(Exception):
-    """Raised by a body that changes its mind: its transaction is aborted."""
+    """The body of a transaction decides to abort it."""
 
 
 def run(documents: Documents, body: Body) -> bool:
-    """Run a body in a transaction until it is committed; return whether it is: False after Regret."""
+    """Run a body in a transaction until the transaction is committed or the body raises Regret. Return whether it was committed."""
     with documents.database.client.start_session() as session:
         try:
             session.with_transaction(body)
@@ -29,7 +29,7 @@ def run(documents: Documents, body: Body) -> bool:
 
 
 def run_once(documents: Documents, body: Body) -> bool:
-    """Run a body in a transaction once; return whether it was committed. Raises errors that are not transient."""
+    """Run a body in a transaction once. Return whether it was committed. Raise errors that are not transient."""
     with documents.database.client.start_session() as session:
         session.start_transaction()
         try:
@@ -46,6 +46,6 @@ def run_once(documents: Documents, body: Body) -> bool:
 
 
 def maybe_regret(chance: random.Random, share: float = 0.2) -> None:
-    """Raise Regret in a share of the calls."""
+    """Raise Regret with the given probability."""
     if chance.random() < share:
         raise Regret

@@ -1,4 +1,4 @@
-"""Random updates of documents, some with and some without nested numbers, arrays and documents."""
+"""Random updates of documents. Some change nested numbers, arrays and documents."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class MemoryHost:
         raise CommandError(27, "text index required for $text query")
 
     def check(self) -> None:
-        """Never interrupt."""
+        """Do nothing, so that the operation is never interrupted."""
 
     def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
         return []

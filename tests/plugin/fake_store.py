@@ -15,7 +15,7 @@ class FakeSnapshot:
 
 
 class FakeStore:
-    """A store whose snapshots are complete copies: slow and obviously correct."""
+    """A store whose snapshots are complete copies, which is slow but obviously correct."""
 
     def __init__(self) -> None:
         self.values: Values = {}
@@ -59,12 +59,12 @@ class FakeStore:
 
 
 class RenewingStore(FakeStore):
-    """A store that renews the snapshot of a layer that has ended for the next one."""
+    """A store that reuses the snapshot of a layer that has ended for the next layer."""
 
     def renew(self, snapshot: FakeSnapshot) -> bool:
         return self._open[-1:] == [snapshot] and not self.written_since(snapshot)
 
 
 def changed(before: Values, after: Values) -> dict[str, int | None]:
-    """Return the writes that lead from one state to the other."""
+    """Return the writes that lead from one state to another."""
     return {name: after.get(name) for name in before.keys() | after.keys() if before.get(name) != after.get(name)}

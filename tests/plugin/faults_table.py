@@ -1,4 +1,4 @@
-"""What pymongo does with each fault: the rows of the table in docs/faults.md.
+"""The behaviour of pymongo for each fault: the rows of the table in docs/faults.md.
 
 Print the table: ``python -m tests.plugin.faults_table``
 """
@@ -21,7 +21,7 @@ Act = Callable[[Client], object]
 
 
 class Counter(CommandListener):
-    """Counts the commands that a client sends, by name."""
+    """A counter of the commands that a client sends, by name."""
 
     def __init__(self) -> None:
         self.sent: dict[str, int] = {}
@@ -43,7 +43,7 @@ def in_transaction(client: Client) -> None:
         session.with_transaction(lambda inside: client.shop.orders.insert_one({}, session=inside))
 
 
-#: The columns: a title, the command that the fault concerns, and what the client does.
+#: The columns: a title, the command that the fault affects, and the client's action.
 OPERATIONS: tuple[tuple[str, str, Act], ...] = (
     ("`find`", "find", lambda client: client.shop.orders.find_one()),
     ("`getMore`", "getMore", lambda client: list(client.shop.articles.find(batch_size=2))),
@@ -53,7 +53,7 @@ OPERATIONS: tuple[tuple[str, str, Act], ...] = (
     ("the commit of `with_transaction`", "commitTransaction", in_transaction),
 )
 
-#: The rows: the fault as a test writes it, and whether a transaction is tried with it, which would be repeated for two minutes.
+#: The rows: the fault as a test writes it, and whether a transaction is tried with it. A transaction may be retried for two minutes.
 ROWS: tuple[tuple[Callable[..., Fault], dict[str, Any], bool], ...] = (
     (faults.fail, {"code": 8000, "times": 1}, True),
     (faults.fail, {"code": 112, "times": 1}, True),
@@ -71,7 +71,7 @@ ROWS: tuple[tuple[Callable[..., Fault], dict[str, Any], bool], ...] = (
 
 
 def outcome(server: SecantusDBServer, fault: Fault, command: str, act: Act) -> str:
-    """Set a fault, act, and return what happened."""
+    """Set a fault, run the action, and return what happened."""
     counter, setter = Counter(), Faults(server)
     with MongoClient(server.uri, event_listeners=[counter]) as client, server.checkpoint():
         client.shop.articles.insert_many([{} for _ in range(3)])
@@ -90,7 +90,7 @@ def outcome(server: SecantusDBServer, fault: Fault, command: str, act: Act) -> s
 
 
 def table(server: SecantusDBServer) -> Iterator[str]:
-    """Return the lines of the table."""
+    """Yield the lines of the table."""
     titles = ["Fault", *(title for title, _, _ in OPERATIONS)]
     yield f"| {' | '.join(titles)} |"
     yield "|---" * len(titles) + "|"

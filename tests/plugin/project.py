@@ -1,4 +1,4 @@
-"""Run pytest on a generated project, in this process or in another."""
+"""Running pytest on a generated project, in this process or in another."""
 
 from __future__ import annotations
 

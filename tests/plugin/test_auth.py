@@ -1,4 +1,4 @@
-"""`secantus_auth`: a server with users, clients with their credentials, users and clients of single tests."""
+"""`secantus_auth`: a server with users, clients with their credentials, and the users and clients of single tests."""
 
 from __future__ import annotations
 

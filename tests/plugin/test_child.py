@@ -46,7 +46,7 @@ def insert(server: ChildServer) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Return whether the process runs, as opposed to a zombie that no process has waited for."""
+    """Return whether the process runs. A zombie that no process has waited for does not count."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -175,7 +175,7 @@ def test_it_ends_with_a_parent_that_is_killed() -> None:
 
 
 def in_a_fork(work: object) -> int:
-    """Run a function in a fork of this process, which then exits without cleanup; return the exit status."""
+    """Run a function in a fork of this process, which exits without cleanup. Return the exit status."""
     pid = os.fork()
     if pid == 0:
         try:

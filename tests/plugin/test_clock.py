@@ -1,4 +1,4 @@
-"""The fixture `secantus_clock`, and a server's clock that follows that of the test."""
+"""The fixture `secantus_clock`, and a server's clock that follows the test's clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""secantus_commands: what belongs to a test's log, from which line it was sent, and expectations."""
+"""secantus_commands: the commands in a test's log, the lines that sent them, and expectations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The release of MongoDB that the server answers like: the ini option and the marker `secantus_compat`."""
+"""The release of MongoDB that the server emulates: the ini option and the marker `secantus_compat`."""
 
 from __future__ import annotations
 

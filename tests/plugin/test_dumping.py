@@ -1,4 +1,4 @@
-"""`--secantus-dump` and `--secantus-pause`: what is kept of a failed test, and a dump as a seed."""
+"""`--secantus-dump` and `--secantus-pause`: the data kept of a failed test, and a dump as a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the projects under examples/ in place, each as examples/README.md says. The shop is skipped if its libraries are not installed."""
+"""Runs of the projects under examples/ in place, as examples/README.md says. The shop is skipped if its libraries are not installed."""
 
 from __future__ import annotations
 

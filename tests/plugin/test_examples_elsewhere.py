@@ -1,4 +1,4 @@
-"""Run the projects under examples/ that are not in Python, where their tools are installed and their packages can be had."""
+"""Runs of the projects under examples/ in other languages, if their tools are installed and their packages are available."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 DAEMON = Path(sys.executable).with_name("secantusdb")
-#: Where a tool may be without being on the PATH.
+#: Directories that may contain a tool but are not on the PATH.
 ELSEWHERE = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/go/bin"])
 TIMEOUT_S = 300
 
 
 def run(directory: Path, *line: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a project; the daemon is that of this Python."""
+    """Run a command in a project. The daemon is that of this Python."""
     program = shutil.which(line[0], path=ELSEWHERE)
     if program is None:
         pytest.skip(f"{line[0]} is not installed")

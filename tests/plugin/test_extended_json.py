@@ -1,4 +1,4 @@
-"""Converting Extended JSON to BSON without loss."""
+"""The conversion of Extended JSON to BSON without loss."""
 
 from __future__ import annotations
 

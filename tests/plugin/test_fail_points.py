@@ -1,4 +1,4 @@
-"""Fail points end with the test or the fixture that set them, in every place where the server may run."""
+"""Fail points end with the test or the fixture that set them, wherever the server runs."""
 
 from __future__ import annotations
 

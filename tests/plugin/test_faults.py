@@ -1,4 +1,4 @@
-"""The fixture `secantus_faults`: what each fault does, its limits, its end, and its names in tables."""
+"""The fixture `secantus_faults`: the effect of each fault, its limits, its end, and its names in tables."""
 
 from __future__ import annotations
 

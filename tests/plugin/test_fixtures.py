@@ -125,7 +125,7 @@ def test_changes_of_what_was_there_are_undone(project: Project) -> None:
 
 
 def test_whoever_wrote_it(project: Project) -> None:
-    """Writes by another client, a thread and another process are undone, because the store itself is restored."""
+    """Check that writes by another client, a thread and another process are undone, because the store itself is restored."""
     project.write(
         test_it="""
         import subprocess, sys, threading
@@ -320,7 +320,7 @@ def test_fixtures_used_only_dynamically(project: Project) -> None:
 
 
 def test_a_suite_with_a_client_of_its_own(project: Project) -> None:
-    """`secantus_db` uses the test's own `secantus_client`, even if the previous test had another one."""
+    """Check that `secantus_db` uses the test's own `secantus_client`, even if the previous test had another one."""
     project.write(
         test_first="""
         def test_first(secantus_db, secantus_client):
@@ -367,7 +367,7 @@ def test_a_suite_with_a_client_of_its_own(project: Project) -> None:
 
 
 def test_a_suite_that_parametrizes_its_client(project: Project) -> None:
-    """pytest runs a test for each parameter of what `secantus_db` requests late."""
+    """Check that pytest runs a test for each parameter of the fixtures that `secantus_db` requests dynamically."""
     project.write(
         test_params="""
         import pytest

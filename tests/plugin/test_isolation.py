@@ -191,7 +191,7 @@ def test_detaching_forgets(store: FakeStore, layers: Layers) -> None:
 
 
 class Walk:
-    """Owners that are set up and torn down in random order, some during the setup of others, as fixtures are."""
+    """A random sequence of owners that are set up and torn down, some during the setup of others, as fixtures are."""
 
     def __init__(self, seed: int, store: FakeStore) -> None:
         self.random = random.Random(seed)
@@ -201,7 +201,7 @@ class Walk:
         self.made = 0
 
     def set_up(self, rank: float) -> None:
-        """Set one owner up, possibly with others of the same or a wider rank during its setup."""
+        """Set up one owner, possibly with others of the same or a wider rank during its setup."""
         owner = f"owner{self.made}"
         self.made += 1
         with self.layers.writing(owner, rank):

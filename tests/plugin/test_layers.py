@@ -132,7 +132,7 @@ def test_asked_for_by_a_later_test(project: Project) -> None:
 
 
 def test_a_collection_that_the_test_filled_before(project: Project) -> None:
-    """The fixture drops, fills and indexes a collection that the test has written to. Afterwards only the fixture's writes remain."""
+    """Let the fixture drop, fill and index a collection that the test has written to. Afterwards, only the fixture's writes remain."""
     project.write(
         test_it="""
         import pytest

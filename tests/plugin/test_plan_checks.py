@@ -1,4 +1,4 @@
-"""The plan checks: what they report, what they do not, and their options."""
+"""The plan checks: what they report and do not report, and their options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.plugin.project import Project
 
 pytest_plugins = ["pytester"]
 
-#: Each check with a test that it reports, and one that it does not.
+#: Each check with a test that it reports, and a test that it does not report.
 CASES = {
     "collscan": (
         'fill(db, 60)\n    db.c.find_one({"a": 59})',
@@ -148,7 +148,7 @@ def test_markers(project: Project) -> None:
     text = result.stdout.str()
     for name in ("test_reported", "TestIt::test_of_a_class", "test_fewer", "test_its_own_failure"):
         assert f"FAILED test_it.py::{name}" in text, name
-    # Without the summary, which has the whole messages where the environment says CI.
+    # Exclude the summary, which contains the whole messages if the environment has the variable CI.
     assert text.split("short test summary")[0].count("collscan: db.c.find") == 2
 
 

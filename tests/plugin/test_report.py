@@ -180,7 +180,7 @@ def test_parts_are_merged() -> None:
 
 
 class _Links(HTMLParser):
-    """Collects what a page would load, and its scripts."""
+    """A parser that collects the URLs that a page would load, and its scripts."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -85,7 +85,7 @@ def test_the_marker_with_no_isolation(seeds: Project) -> None:
 
 
 def test_a_seed_is_loaded_once(seeds: Project) -> None:
-    """A callable runs once, however often tests with other seeds run in between."""
+    """Check that a callable runs once, even if tests with other seeds run in between."""
     seeds.write(
         test_it="""
         import pytest

@@ -161,7 +161,7 @@ def test_a_source_that_is_not_there(name: str) -> None:
 
 def test_a_coroutine_function_is_no_seed() -> None:
     async def fill(database: object) -> None:
-        """Never called."""
+        """Do nothing; this is never called."""
 
     with pytest.raises(SeedError, match="coroutine function"):
         run_callable(fill, None)  # type: ignore[arg-type]
@@ -190,10 +190,10 @@ class Filler:
         self.number = number
 
     def __call__(self, database: object) -> None:
-        """Never called."""
+        """Do nothing; this is never called."""
 
     def fill(self, database: object) -> None:
-        """Never called."""
+        """Do nothing; this is never called."""
 
 
 def test_callables_that_share_a_name_are_told_apart() -> None:

@@ -1,4 +1,4 @@
-"""The server's settings in the ini file, and each worker's share of them."""
+"""The server's settings in the ini file, and each worker's share of ports and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the end of a test means for sessions, transactions, snapshot reads and the cluster time, in every mode of isolation."""
+"""The effect of a test's end on sessions, transactions, snapshot reads and the cluster time, in every isolation mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots and set-aside writes of a server, compared with its store: writes that were set aside return on top of later ones."""
+"""Snapshots and set-aside writes of a server, compared with its store. Writes that were set aside are restored on top of later ones."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_it_comes_back_as_it_was(server: SecantusDBServer, db: Data, change: Cal
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_was_written_meanwhile_stays(server: SecantusDBServer, db: Data, change: Callable[[Data], None]) -> None:
-    """Check that a document and an index written while others were set aside exist after the restore, and nothing else."""
+    """Check that a document and an index written while other writes were set aside exist after the restore, and nothing else does."""
     snapshot = server.snapshot()
     change(db)
     aside = server.set_aside(snapshot)

@@ -1,4 +1,4 @@
-"""``--secantus-shadow``: answers that differ are reported, ids and times aside, and the tests notice nothing."""
+"""``--secantus-shadow``: different answers are reported, except for ids and times, and the tests are not affected."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ SUITE = """
 
 
 class Wrong(Interceptor):
-    """Makes a server answer wrongly."""
+    """An interceptor that makes a server answer incorrectly."""
 
     def after(self, call: Call, outcome: Outcome) -> None:
         """Change some answers about the collection `wrong`."""
@@ -105,7 +105,7 @@ class Wrong(Interceptor):
 
 @pytest.fixture
 def shadow() -> Iterator[SecantusDBServer]:
-    """A second server, which answers wrongly about the collection `wrong`."""
+    """Start a second server, which answers incorrectly about the collection `wrong`."""
     with SecantusDBServer(port=0, storage_path=":memory:") as server:
         server.services.interceptors.install(Wrong())
         yield server
@@ -117,7 +117,7 @@ def databases(server: SecantusDBServer) -> set[str]:
 
 
 def section(result: pytest.RunResult) -> str:
-    """Return the section of the terminal."""
+    """Return the section of the shadow in the terminal output."""
     match = re.search(r"-+ Secantus shadow -+\n(.*?)\n(?:-+ \w|=+ )", result.stdout.str(), re.DOTALL)
     assert match is not None, result.stdout.str()
     return match[1]
@@ -134,7 +134,7 @@ def test_two_right_servers_agree(project: Project, shadow: SecantusDBServer, arg
         "1 x change streams",
         "1 x commands refused by a fault, by rights, or because the server was blocked",
         "2 x getMore and killCursors of cursors that the shadow does not have",
-        # The default with --secantus: listings leave out the kept definitions, which the shadow has.
+        # The default with --secantus: listings omit the kept definitions, which the shadow has.
         *(["1 x listCollections, with secantus_keep_definitions"] if "--secantus" in arguments else []),
         "1 x serverStatus (it does not read or write data)",
     ]

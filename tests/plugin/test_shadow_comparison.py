@@ -1,4 +1,4 @@
-"""How answers of two servers are compared: results in a partial order, ids and times of the servers' own, replies."""
+"""The comparison of two servers' answers: results in a partial order, ids and times that each server generates, replies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OTHER_IDS = ObjectId("6b0ac53d45d958539ca31321"), ObjectId("6b0ac54045d958539ca3
 
 
 def aside(*commands: dict[str, Any]) -> Aside:
-    """Return what is known after some commands that ran 5 ms later on the shadow."""
+    """Return the known ids and times after some commands that ran 5 ms later on the shadow."""
     made = Aside(lambda: iter(()))
     for command in commands:
         made.note_command(encode(command))
@@ -45,7 +45,7 @@ def aside(*commands: dict[str, Any]) -> Aside:
         ([{"a": [1, 2]}], [{"a": [2, 1]}], Order(), "batch[0].a[0]"),
         ([{"a": [1, 2]}], [{"a": [2, 1]}], Order(loose_arrays=True), None),
         ([{"a": float("nan")}], [{"a": float("nan")}], Order(), None),
-        # Documents with the same key as the last one may be cut off instead of it.
+        # A limit may remove any document with the same key as the last one.
         ([TWO, ONE], [TWO, THREE], Order(("k",), is_cut=True), None),
         ([TWO, ONE], [TWO, THREE], BY_K, "batch[1]._id"),
     ],

@@ -1,4 +1,4 @@
-"""``pytest --secantus``: an existing suite runs on our server with every test isolated, in parallel too."""
+"""``pytest --secantus``: an existing suite runs on our server, also in parallel, with every test isolated."""
 
 from __future__ import annotations
 

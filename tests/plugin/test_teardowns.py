@@ -1,4 +1,4 @@
-"""Writes of teardowns, and of fixtures that fail half-way, are both undone completely."""
+"""The writes of teardowns, and those of fixtures that fail halfway, are undone completely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`secantus_thread_guard`: the test that left a thread writing is named."""
+"""`secantus_thread_guard`: the warning names the test that left a thread writing."""
 
 from __future__ import annotations
 

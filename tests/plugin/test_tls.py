@@ -1,4 +1,4 @@
-"""`secantus_tls`: a server with TLS, and clients, environment variables and redirects that match."""
+"""`secantus_tls`: a server with TLS, with clients, environment variables and redirects that use TLS."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_another_certificate(secantus_server, secantus_tls):
 
 @pytest.mark.parametrize("process", ["no", "yes"])
 def test_a_run_with_tls(project: Project, process: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A directory of its own, since other tests also run with TLS at the same time.
+    # A separate directory, because other tests also run with TLS at the same time.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     project.ini("secantus_tls = yes")
     project.write(test_it=TESTS)
@@ -211,5 +211,5 @@ def test_subjects_are_those_that_the_server_sees(tmp_path: Path) -> None:
             MongoClient(server.uri, **options) as client,
         ):
             client.admin.command("ping")
-            # A connection that still shakes hands has no subject yet.
+            # A connection whose TLS handshake is in progress has no subject yet.
             assert {one.tls_subject for one in server.services.connections.all()} - {None} == {jo.subject}

@@ -1,4 +1,4 @@
-"""Tests of secantus_transport: clients without sockets, and what must not differ from clients with sockets."""
+"""secantus_transport: clients without sockets, and the behaviour that must not differ from clients with sockets."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_the_connections_of_a_dropped_client_are_closed(project: Project) -> Non
                 assert time.monotonic() < until
         """
     )
-    # A server in a child process is reached by sockets, which pymongo keeps open.
+    # Clients reach a server in a child process through sockets, which pymongo keeps open.
     project.passes(*sets("direct"), "--secantus-process", "no", passed=1)
 
 

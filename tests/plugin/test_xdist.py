@@ -78,7 +78,7 @@ os.kill(os.getpid(), 9)
 
 
 def kill(base: Path, *noted: str) -> Path:
-    """Let a process enter a run and kill it; return the directory that it leaves."""
+    """Let a process enter a run and kill it. Return the directory that it leaves."""
     done = subprocess.run([sys.executable, "-c", KILLED, str(base), *noted], check=False)
     assert done.returncode == -9
     return base / "run-killed"

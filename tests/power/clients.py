@@ -1,4 +1,4 @@
-"""Clients that write without a pause, each to its part of a shared collection and to collections of its own."""
+"""Clients that write without pauses. Each writes to its part of a shared collection and to its own collections."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Client:
     """One client in a thread.
 
     Arguments:
-        number: its place among the clients.
+        number: the number of the client.
         always_durable: whether the server syncs each commit.
 
-    Threads: the thread alone uses everything until `join` has returned, but for `history`, whose lock it holds during a statement.
+    Threads: only the thread uses the attributes until `join` has returned, except `history`, whose lock it holds during a statement.
     """
 
     def __init__(self, number: int, seed: int, history: History, file_system: PowerFileSystem, *, always_durable: bool) -> None:
@@ -47,12 +47,12 @@ class Client:
         self._stop = threading.Event()
 
     def start(self, server: SecantusDBServer) -> None:
-        """Begin to write."""
+        """Start to write."""
         self._thread = threading.Thread(target=self._run, args=(server,))
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the thread to end after its statement."""
+        """Request the thread to end after its current statement."""
         self._stop.set()
 
     def pause(self) -> None:
@@ -60,7 +60,7 @@ class Client:
         self._stop.wait(0.002)
 
     def join(self) -> None:
-        """Wait for the end of the thread."""
+        """Wait until the thread ends."""
         assert self._thread is not None
         self._thread.join(120)
         assert not self._thread.is_alive()
@@ -79,7 +79,7 @@ class Client:
             connection.close()
 
     def _state(self) -> State:
-        """Return a copy of the newest state, which a statement may change."""
+        """Return a copy of the newest state, to be changed by a statement."""
         return {name: Content(dict(content.documents), content.indexes) for name, content in self.history.newest.items()}
 
     def _concern(self) -> Document:
@@ -87,7 +87,7 @@ class Client:
         return {"writeConcern": {"w": 1, "j": True}} if self._durable else {}
 
     def _take(self, what: str, after: State, act: Callable[[], Any], *, splits: bool = False, retry: Document | None = None) -> None:
-        """Take a statement: count it before it is asked for, and when it is acknowledged."""
+        """Run a statement. Count it before it is sent, and when it is acknowledged."""
         statement = Statement(what, after, self._durable or self._always_durable, splits, retry, begun=next(History.ticks))
         self.history.statements.append(statement)
         self._file_system.asked[self._number] += 1
@@ -102,7 +102,7 @@ class Client:
         return reply
 
     def _write(self, connection: RawClient, command: Document, after: State, *, splits: bool = False) -> None:
-        """Run a write command, most of them retryable."""
+        """Run a write command. Most writes are retryable."""
         command = {**command, **self._concern()}
         retry = None
         statements = [*command.get("updates", []), *command.get("deletes", [])]
@@ -187,7 +187,7 @@ class Client:
             self._write(connection, {"findAndModify": name, "query": {"_id": document["_id"]}, "update": change, "new": True}, after)
 
     def _transaction(self, connection: RawClient) -> None:
-        """Change several documents of several collections in one transaction; now and then abort it."""
+        """Change several documents in several collections in one transaction. Sometimes abort it."""
         after, self._transaction_number = self._state(), self._transaction_number + 1
         commands: list[Document] = []
         for _ in range(self._random.randrange(2, 6)):
@@ -264,7 +264,7 @@ class Client:
 
 
 class Layers:
-    """Takes and restores snapshots, and writes checkpoints, between the statements of the clients. For the test's thread."""
+    """The snapshots, restores and checkpoints between the statements of the clients. Only the test's thread uses this object."""
 
     def __init__(self, server: SecantusDBServer, histories: list[History], file_system: PowerFileSystem, seed: int) -> None:
         self._server = server
@@ -274,7 +274,7 @@ class Layers:
         self._taken: list[tuple[Any, list[State]]] = []
 
     def act(self) -> None:
-        """Take one step."""
+        """Take, restore or release a snapshot, or write a checkpoint."""
         step = self._random.choice([self._checkpoint, self._checkpoint, self._take, self._restore, self._release])
         if step == self._checkpoint:
             return step()

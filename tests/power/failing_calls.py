@@ -1,4 +1,4 @@
-"""The library of `failing_calls.c`, loaded before a program starts: one call of a kind fails."""
+"""The library of `failing_calls.c`, loaded before a program starts. It makes one call of a kind fail."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def with_library() -> dict[str, str]:
 
 
 class FailingCalls:
-    """The library in this process, which was started with it, and in those that it forks."""
+    """The library in this process, which was started with it, and in the forks of this process."""
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(os.environ[_LOADED])
@@ -44,7 +44,7 @@ class FailingCalls:
         self._library.failing_range(ctypes.c_size_t(low), ctypes.c_size_t(high))
 
     def begin(self, store: Path, kind: str, at: int) -> None:
-        """Count anew the calls that concern a store, and let one of a kind fail; 0 for none."""
+        """Reset the counts of the calls that concern a store, and make the call number `at` of a kind fail; 0 for none."""
         self._library.failing_begin(os.fsencode(store), ctypes.c_long(KINDS.index(kind)), ctypes.c_long(at))
 
     @property
@@ -63,13 +63,13 @@ class FailingCalls:
 
 
 def _addresses(module: str) -> tuple[int, int]:
-    """Return the addresses between which a compiled module's code lies."""
+    """Return the lower and the upper address of a compiled module's code."""
     lines = [line for line in Path("/proc/self/maps").read_text(encoding="ascii").splitlines() if line.endswith(Path(module).name)]
     bounds = [int(bound, 16) for line in lines if " r-xp " in line for bound in line.split()[0].split("-")]
     return min(bounds), max(bounds)
 
 
 def restart_with_library(module: str) -> None:
-    """Start this program anew with the library, unless it has it."""
+    """Restart this program with the library, unless the library is loaded."""
     if _LOADED not in os.environ:
         os.execve(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]], with_library())

@@ -1,4 +1,4 @@
-"""The daemon in a forked process: it starts in a tenth of a second, and reports what it has left behind at its end."""
+"""A daemon in a forked process. It starts in a tenth of a second. Before it exits, it reports the resources that it has not released."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Ending:
     """How a daemon has ended.
 
     Arguments:
-        code: its exit code, or the negative number of the signal that ended it; None if it had to be killed.
-        stderr: what it wrote.
-        left: what it had not released; None if it does not tell.
+        code: the exit code, or the negative number of the signal that ended it; None if it had to be killed.
+        stderr: the daemon's output on stderr.
+        left: what it had not released; None if it did not report that.
         kept: the storage engine's allocations that it had not freed.
     """
 
@@ -41,11 +41,11 @@ class Ending:
 
 
 class ForkedDaemon:
-    """A daemon, which the process forks; no thread may run in it.
+    """A daemon in a fork of this process. No other thread may be running at the fork.
 
     Arguments:
-        calls: count what it keeps; None if the library is not loaded.
-        store: its directory.
+        calls: counts the allocations that the daemon keeps; None if the library is not loaded.
+        store: the daemon's directory.
         arguments: further arguments of its command line.
     """
 
@@ -74,7 +74,7 @@ class ForkedDaemon:
         return self._port
 
     def _await_port(self, reading: int) -> int | None:
-        """Return the port that the daemon listens on; None if it ends or hangs instead."""
+        """Return the port that the daemon listens on, or None if the daemon ends or hangs instead."""
         text, deadline = b"", time.monotonic() + PATIENCE_S
         while not text.endswith(b"\n"):
             if not select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0] or not (piece := os.read(reading, 4096)):
@@ -84,19 +84,19 @@ class ForkedDaemon:
         return int(text.decode().split("/")[2].rsplit(":", 1)[1])
 
     def stop(self) -> Ending:
-        """Ask the daemon to stop if it runs, and wait for its end. One that does not end writes the stacks of its threads."""
+        """If the daemon is running, request it to stop, and wait for its end. One that does not end writes its threads' stacks."""
         if self.has_started:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGTERM)
         return self.ended()
 
     def kill(self) -> None:
-        """End the daemon as by kill -9."""
+        """End the daemon with SIGKILL."""
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
 
     def ended(self) -> Ending:
-        """Wait for the daemon's end."""
+        """Wait until the daemon ends."""
         deadline, code = time.monotonic() + PATIENCE_S, None
         while time.monotonic() < deadline:
             pid, status = os.waitpid(self._pid, os.WNOHANG)
@@ -112,7 +112,7 @@ class ForkedDaemon:
 
 
 def _descriptors() -> dict[str, str]:
-    """Return the open descriptors, and what they stand for."""
+    """Return the open descriptors and the files behind them."""
     found = {}
     for path in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
@@ -121,7 +121,7 @@ def _descriptors() -> dict[str, str]:
 
 
 def _become_daemon(calls: FailingCalls | None, store: Path, arguments: tuple[str, ...], out: int, errors: Path, report: Path) -> None:
-    """Run the daemon in this process, report what it leaves, and exit."""
+    """Run the daemon in this process, report what it has not released, and exit."""
     os.dup2(out, 1)
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
     before, kept = _descriptors(), calls.kept if calls else 0
@@ -135,7 +135,7 @@ def _become_daemon(calls: FailingCalls | None, store: Path, arguments: tuple[str
         stream.flush()
     gc.collect()
     left = [f"descriptor of {target}" for name, target in _descriptors().items() if before.get(name) != target and "/proc/" not in target]
-    # The thread that waits for signals ends with the process.
+    # Do not count the main thread, and the thread that waits for signals, which ends with the process.
     threads = len([*Path("/proc/self/task").iterdir()]) - 2
     left += [f"{threads} threads of {[one.name for one in threading.enumerate()]} and the storage engine"] if threads else []
     report.write_text(json.dumps({"left": left, "kept": calls.kept - kept if calls else 0}), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a client asks of a daemon while one of its calls fails, and what must be in the store afterwards."""
+"""The statements of a client of a daemon with a failing call, and the check of the store afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bson import Binary, Int64
 from tests.net.raw_client import RawClient
 
 Document = dict[str, Any]
-#: What a document may contain, by its _id; None if it may be absent.
+#: The possible contents of each document, by _id; None if the document may be absent.
 Possible = dict[int, list[Any]]
 
 DATABASE: Final = "failing"
@@ -30,17 +30,17 @@ def seed(connection: RawClient) -> None:
 
 
 class Statements:
-    """The statements of one client, and what they may have left.
+    """The statements of one client, and the contents that they may have left.
 
     Arguments:
         seeded: whether the store was filled by `seed`.
-        has_failed: tells whether the call has failed.
+        has_failed: returns whether the call has failed.
     """
 
     def __init__(self, *, seeded: bool, has_failed: Callable[[], bool]) -> None:
         self.problems: list[str] = []
         self.acknowledged = self.refused = 0
-        # The acknowledged statements that began after the failure.
+        # The number of acknowledged statements that began after the failure.
         self.late = 0
         self._has_failed = has_failed
         self._possible: dict[str, Possible] = {"c": {}, "other": {}, "seed": {n: [0] for n in range(SEEDED if seeded else 0)}}
@@ -51,7 +51,7 @@ class Statements:
         self._is_open = True
 
     def run(self, connection: RawClient) -> None:
-        """Run all statements; those after the end of the connection are not asked for."""
+        """Run all statements. Stop when the connection breaks."""
         self._read(connection)
         for n in range(4):
             self._write(connection, {"insert": "c", "documents": [{"_id": n, "v": n}]}, {n: n})
@@ -76,7 +76,7 @@ class Statements:
         self._write(connection, {"insert": "c", "documents": [{"_id": 20, "v": 20}]}, {20: 20})
 
     def _ask(self, connection: RawClient, command: Document, *, writes: bool = True) -> Document | None:
-        """Return the reply to a command if it did what it says."""
+        """Return the reply to a command if the command succeeded, otherwise None."""
         had_failed = self._has_failed()
         if not self._is_open:
             return None
@@ -102,7 +102,7 @@ class Statements:
             self.problems.append(text)
 
     def _write(self, connection: RawClient, command: Document, after: dict[int, Any]) -> None:
-        """Run a command, which gives documents new contents."""
+        """Run a command that changes the contents of documents."""
         name = next(iter(command.values()))
         is_done = self._ask(connection, {**command, "writeConcern": {"w": 1, "j": True}, "$db": DATABASE}) is not None
         self._note(name, after, is_done=is_done)
@@ -126,7 +126,7 @@ class Statements:
         self._pairs.append((first, second))
 
     def _read(self, connection: RawClient) -> None:
-        """Read everything; what is returned must be right."""
+        """Read everything, and check that the results are correct."""
         for name, hint in (("seed", {"$natural": 1}), ("seed", {"n": 1}), ("c", {"_id": 1})):
             if hint == {"n": 1} and not self._seeded:
                 continue
@@ -144,7 +144,7 @@ class Statements:
             self.problems.append(f"{when}: {name} contains {wrong}, possible {[possible.get(key) for key in wrong]}")
 
     def verify(self, connection: RawClient) -> None:
-        """Compare a store that was opened again with what it may contain."""
+        """Check that a reopened store contains what it may contain."""
         names = {one["name"] for one in self._must(connection, {"listCollections": 1})["cursor"]["firstBatch"]}
         if ("other" not in names) not in self._dropped and self._possible["other"].get(1) == [1]:
             self.problems.append("the collection other is gone")

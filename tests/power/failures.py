@@ -1,8 +1,8 @@
-"""The n-th call of a kind fails, and later ones succeed: `python -m tests.power.failures --kind read` tries every n until none fails.
+"""The n-th call of a kind fails, and later calls succeed: `python -m tests.power.failures --kind read` tries every n until none fails.
 
-Each run has a store that is new, was closed, or was killed. A daemon of a forked process starts on it, serves a client and is stopped.
-It must refuse or stop with a sentence, and release everything. Then the store is opened again, without a failure: everything that was
-acknowledged is there.
+Each run has a store that is new, was closed, or was killed. A forked daemon starts on it, serves a client and is stopped.
+The daemon must refuse to start or stop with a clear message, and release everything. Then the store is opened again, without a failure. It
+must contain everything that was acknowledged.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from tests.power.failing_daemon import Ending, ForkedDaemon
 from tests.power.failing_statements import Statements, seed
 
 STORES: Final = ("new", "closed", "killed")
-#: The allocations of objects that a thread may still use when they are counted.
+#: The number of allocations that running threads may still use when they are counted.
 _IN_USE: Final = 20
-#: What a server says that leaves the storage engine as it is.
+#: A message after which the server leaves the storage engine open.
 NO_CHECKPOINT: Final = "No checkpoint was written"
-#: What no message for a user contains.
+#: Texts that a message for a user must not contain.
 _BUGS: Final = ("Traceback", "Fatal Python error", "internal error", "Internal error", "damaged", "WT_")
 
 
 @dataclass
 class Run:
-    """One run, and what is wrong with it."""
+    """One run and its problems."""
 
     store: str
     kind: str
@@ -52,10 +52,10 @@ class Run:
 
 
 class Failures:
-    """The stores that the runs begin with, and the runs.
+    """The stores with which the runs begin, and the runs.
 
     Arguments:
-        directory: everything lies below it.
+        directory: the directory for all files.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -86,21 +86,21 @@ class Failures:
             assert ending.code == 0, ending
 
     def run(self, store: str, kind: str, at: int) -> Run:
-        """Let a call fail; return what happened."""
+        """Let a call fail. Return the run with its problems."""
         run = Run(store, kind, at)
         ending, usual = self._try(run), self._usual[store]
         if NO_CHECKPOINT in ending.stderr or run.crashed:
-            # It was left to the end of the process, on purpose or not.
+            # In these cases, the operating system releases the resources when the process ends.
             return run
         if ending.left is None or len(ending.left) > len(usual.left or []):
             run.problems.append(f"leaves {ending.left}")
         elif ending.code == 0 and ending.kept > usual.kept + _IN_USE:
-            # WiredTiger does not free everything after an error that makes it stop.
+            # After an error that makes it stop, WiredTiger does not free everything.
             run.problems.append(f"{ending.kept} allocations were not freed, {usual.kept} without a failure")
         return run
 
     def _try(self, run: Run) -> Ending:
-        """Make a run; return how the daemon ended."""
+        """Execute a run. Return how the daemon ended."""
         store = self._directory / "store"
         shutil.rmtree(store, ignore_errors=True)
         if run.store != "new":
@@ -115,7 +115,7 @@ class Failures:
         ending = daemon.stop()
         run.failed = self._calls.failed
         self._counted = {kind: self._calls.calls(kind) for kind in KINDS}
-        # WiredTiger's own code does not survive every allocation that fails; a crash loses nothing, and is counted.
+        # WiredTiger's own code crashes after some failed allocations. A crash loses no data; crashes are counted.
         run.crashed = run.kind == "memory" and ending.code == -signal.SIGSEGV
         run.problems += statements.problems
         if not run.crashed:
@@ -127,7 +127,7 @@ class Failures:
         return ending
 
     def _verify(self, store: Path, statements: Statements, run: Run) -> None:
-        """Open the store without a failure, and look at it."""
+        """Open the store without a failure, and check it."""
         self._calls.begin(store, KINDS[0], 0)
         daemon = ForkedDaemon(self._calls, store)
         if not daemon.has_started:
@@ -144,7 +144,7 @@ class Failures:
 
 
 def _wrong_with(ending: Ending, *, has_started: bool, has_failed: bool) -> list[str]:
-    """Return what is wrong with the end of a daemon."""
+    """Return the problems in the way a daemon ended."""
     problems = [f"says {bug}" for bug in _BUGS if bug in ending.stderr]
     if ending.code not in (0, 1):
         problems.append(f"ends with {ending.code}")
@@ -156,7 +156,7 @@ def _wrong_with(ending: Ending, *, has_started: bool, has_failed: bool) -> list[
 
 
 def _warm_up(store: Path) -> None:
-    """Import what a server and the statements need, so that the forked processes have it."""
+    """Import what a server and the statements need, so that the forked processes need not import it."""
     with SecantusDBServer(port=0, storage_path=str(store), log_level="error") as server, connected(server) as connection:
         seed(connection)
         statements = Statements(seeded=True, has_failed=lambda: False)
@@ -166,7 +166,7 @@ def _warm_up(store: Path) -> None:
 
 
 def numbers(arguments: argparse.Namespace, counts: dict[str, dict[str, int]]) -> Iterator[tuple[str, str, int]]:
-    """Return the runs that were asked for: all, or a number of each kind at random."""
+    """Yield the requested runs: all, or a random sample of each kind."""
     chance = random.Random(arguments.seed)
     for kind in arguments.kind or KINDS:
         every = [(store, kind, at) for store in STORES for at in range(1, counts[store][kind] + 1)]
@@ -174,7 +174,7 @@ def numbers(arguments: argparse.Namespace, counts: dict[str, dict[str, int]]) ->
 
 
 def main() -> int:
-    """Run from the command line; return the exit code."""
+    """Run from the command line. Return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kind", action="append", choices=KINDS)
     parser.add_argument("--sample", type=int, default=0, help="how many of each kind; 0 for all")

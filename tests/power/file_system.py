@@ -1,4 +1,4 @@
-"""The file system of `power_fs.c`: compiling it, opening stores on it, and the images that it makes."""
+"""The file system of `power_fs.c`: compiling it, opening stores on it, and the images that it creates."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def include_directory() -> Path:
     """Return the directory of WiredTiger's header, or skip the test."""
     sys.path.append(str(ROOT / "vendor"))
     try:
-        from build_wiredtiger import WIREDTIGER  # beside the product, not in it
+        from build_wiredtiger import WIREDTIGER  # not in an installed package
     finally:
         sys.path.remove(str(ROOT / "vendor"))
     found = ROOT / "build" / f"wiredtiger-{WIREDTIGER.key}" / "include"
@@ -37,7 +37,7 @@ def include_directory() -> Path:
 
 
 def compiled(name: str, *options: str) -> Path:
-    """Compile a source beside this file to a shared library, once for each content; skip the test without a compiler."""
+    """Compile a source next to this file to a shared library, once for each content. Skip the test without a compiler."""
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
     if compiler is None:
         pytest.skip("there is no C compiler")
@@ -77,7 +77,7 @@ class PowerFileSystem:
         self.acknowledged = (ctypes.c_int64 * CLIENTS).in_dll(self._library, "power_acknowledged")
 
     def begin(self, store: Path, images: Path, at: Sequence[int], seed: int) -> None:
-        """Begin with a store that is not open; make an image at each of these numbers of calls, below the directory `images`."""
+        """Begin with a store that is not open. Create an image, below the directory `images`, at each of the call numbers in `at`."""
         images.mkdir(parents=True, exist_ok=True)
         assert len(at) <= MOST_IMAGES
         numbers = (ctypes.c_int64 * len(at))(*at)
@@ -85,11 +85,11 @@ class PowerFileSystem:
 
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
-        """Have the stores that are opened in a block lie on this file system."""
+        """Open stores on this file system within the block."""
         before = configuration.path_config
 
         def path_config(cache_size_mb: int | None, session_max: int = configuration.SESSION_MAX) -> bytes:
-            # No mapping of files: the file system sees every access.
+            # Disable memory-mapped files, so that the file system sees every access.
             return before(cache_size_mb, session_max) + f",mmap=false,extensions=({self.path}=(early_load=true))".encode()
 
         configuration.path_config = path_config
@@ -100,26 +100,26 @@ class PowerFileSystem:
 
     @property
     def images(self) -> int:
-        """The number of images made so far."""
+        """The number of images created so far."""
         made: int = self._library.power_images()
         assert made >= 0, "an image could not be written"
         return made
 
     @property
     def calls(self) -> int:
-        """The number of calls since `begin` that changed something."""
+        """The number of modifying calls since `begin`."""
         number: int = self._library.power_calls()
         return number
 
     def counts(self, image: int) -> tuple[list[int], list[int]]:
-        """Return what each client had asked for, and what it had been acknowledged, when an image was made."""
+        """Return the numbers of statements that each client had sent, and that had been acknowledged, when an image was created."""
         rows = ctypes.c_int64 * CLIENTS * MOST_IMAGES
         asked = rows.in_dll(self._library, "power_image_asked")
         acknowledged = rows.in_dll(self._library, "power_image_acknowledged")
         return list(asked[image]), list(acknowledged[image])
 
     def description(self, image: int) -> str:
-        """Return how an image was made."""
+        """Return a description of how an image was created."""
         column = ctypes.c_int64 * MOST_IMAGES
         mode, unsynced, kept = (column.in_dll(self._library, f"power_image_{name}")[image] for name in ("mode", "unsynced", "kept"))
         return f"keeps {MODES[mode]} of {unsynced} calls ({kept})"

@@ -1,8 +1,8 @@
-"""Power losses, many of them: `python -m tests.power.losses 1000` prints what was tried and what was lost.
+"""Many power losses: `python -m tests.power.losses 1000` prints what was tried and what was lost.
 
-A store on our file system is written to by several clients. At random calls of the file system an image is made of what a power loss would
-leave at that moment. Each image is opened by an ordinary server, and compared with what the clients were acknowledged by then. The next
-store is one of these images, and the first image of it may be made while it is being recovered.
+Several clients write to a store on our file system. At random calls of the file system, an image of the state after a power loss is
+created. An ordinary server opens each image, and the contents are compared with what was acknowledged to the clients by then.
+The next store is one of these images, and its first image may be created during its recovery.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ CLIENTS = 4
 IMAGES_PER_STORE = 20
 #: The maximum number of file system calls between two images.
 MOST_CALLS = 60
-#: Stores after which a new one is begun.
+#: The number of consecutive stores after which a new one is created.
 GENERATIONS = 5
 PATIENCE_S = 120.0
 
 
 @dataclass
 class Figures:
-    """What was tried."""
+    """The counts of what was tried."""
 
     losses: int = 0
     acknowledged: int = 0
@@ -52,11 +52,11 @@ class Figures:
 
 
 class Losses:
-    """Stores one after the other, and the power losses of each.
+    """Consecutive stores, and the power losses of each.
 
     Arguments:
-        directory: everything lies below it.
-        seed: of everything but the order of the threads.
+        directory: the directory for all files.
+        seed: the seed of everything except the order of the threads.
     """
 
     def __init__(self, directory: Path, seed: int) -> None:
@@ -68,11 +68,11 @@ class Losses:
         self._image: Path | None = None
         self._states: list[State] = []
         self._age = 0
-        # The images made before the server had started.
+        # The images that were created before the server had started.
         self._early = 0
 
     def run_one(self, images: int = IMAGES_PER_STORE) -> None:
-        """Write to one store, and look at its power losses."""
+        """Write to one store, and check its images."""
         self._numbers += 1
         home = self._directory / str(self._numbers)
         store = home / "store"
@@ -104,7 +104,7 @@ class Losses:
             shutil.rmtree(path, ignore_errors=True)
 
     def _write(self, store: Path, histories: list[History], images: int) -> list[str]:
-        """Have clients write until all images are made; return what went wrong."""
+        """Let clients write until all images are created. Return the problems."""
         syncs = self._chance.random() < 0.25
         with self._file_system.used():
             server = SecantusDBServer(port=0, storage_path=str(store), log_level="error", sync_on_commit=syncs, checkpoint_interval_s=0)
@@ -134,7 +134,7 @@ class Losses:
         return [client.problem for client in clients if client.problem]
 
     def _look_at(self, home: Path, number: int, histories: list[History], *, keeps: bool) -> None:
-        """Look at one image; keep it for the next store if `keeps`."""
+        """Check one image. If `keeps`, use it as the next store."""
         figures, image = self.figures, home / str(number)
         asked, acknowledged = self._file_system.counts(number)
         needed = least(histories, acknowledged)
@@ -164,7 +164,7 @@ class Losses:
 
 
 def lose_power(times: int, seed: int, directory: Path) -> Figures:
-    """Lose power a number of times; return the figures. It ends early when there are many problems."""
+    """Simulate a number of power losses. Return the figures. Stop early if there are many problems."""
     losses = Losses(directory, seed)
     while losses.figures.losses < times and len(losses.figures.problems) < 10:
         losses.run_one(min(IMAGES_PER_STORE, times - losses.figures.losses))
@@ -172,7 +172,7 @@ def lose_power(times: int, seed: int, directory: Path) -> Figures:
 
 
 def main() -> int:
-    """Run from the command line; return the exit code."""
+    """Run from the command line. Return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("times", type=int)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))

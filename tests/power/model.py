@@ -1,4 +1,4 @@
-"""What a client has written: the states that its collections had, statement by statement."""
+"""The history of a client's writes: the states of its collections after each statement."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SHARED = "documents"
 
 
 class Content(NamedTuple):
-    """A collection's documents by `_id`, and its indexes without that on `_id`."""
+    """A collection's documents by `_id`, and the names of its indexes except the one on `_id`."""
 
     documents: dict[int, Document]
     indexes: frozenset[str] = frozenset()
 
 
-#: The client's part of the shared collection, and its own collections, by name.
+#: The client's part of the shared collection, and the client's own collections, by name.
 State = dict[str, Content]
 
 
@@ -27,10 +27,10 @@ class Statement:
     """One statement of a client.
 
     Arguments:
-        what: names it in reports.
-        after: the state after it.
-        durable: whether its acknowledgement promises that it is on disk.
-        splits: whether it may happen in part, document by document.
+        what: the statement's name in reports.
+        after: the state after the statement.
+        durable: whether the acknowledgement promises that the statement is on disk.
+        splits: whether the statement may be applied in part, document by document.
         retry: the command, if it is a retryable write.
         begun, ended: ticks of a clock that all clients share; `ended` is None before the acknowledgement.
     """
@@ -48,7 +48,7 @@ class History:
     """The statements of one client since the store was opened.
 
     Arguments:
-        before: the state at that time.
+        before: the state when the store was opened.
     """
 
     ticks = count(1)
@@ -56,7 +56,7 @@ class History:
     def __init__(self, before: State) -> None:
         self.before = before
         self.statements: list[Statement] = []
-        # Held by the client during a statement, and by whoever needs it to pause.
+        # Held by the client during a statement, and by other code to make the client pause.
         self.lock = threading.Lock()
 
     @property
@@ -65,12 +65,12 @@ class History:
         return self.state(len(self.statements))
 
     def state(self, number: int) -> State:
-        """Return the state after a number of statements."""
+        """Return the state after the given number of statements."""
         return self.statements[number - 1].after if number else self.before
 
 
 def least(histories: list[History], acknowledged: list[int]) -> list[int]:
-    """Return how many statements of each client must be there: durable ones, and all that were acknowledged before one began."""
+    """Return how many statements of each client must be in the store: durable ones, and those acknowledged before a durable one began."""
     done = [history.statements[:number] for history, number in zip(histories, acknowledged, strict=False)]
     synced = max((statement.begun for part in done for statement in part if statement.durable), default=0)
     needed = []
@@ -81,9 +81,9 @@ def least(histories: list[History], acknowledged: list[int]) -> list[int]:
 
 
 def found_at(history: History, found: State, low: int, high: int) -> int | None:
-    """Return after how many statements, between two numbers, a client's state was the one found; None if it never was.
+    """Return the number of statements, from `low` to `high`, after which a client had the state that was found, or None.
 
-    A statement that may happen in part may be the one after that number.
+    If the next statement may be applied in part, it may also have been.
     """
     for number in range(high, low - 1, -1):
         if found == history.state(number):
@@ -95,7 +95,7 @@ def found_at(history: History, found: State, low: int, high: int) -> int | None:
 
 
 def is_between(found: State, before: State, after: State) -> bool:
-    """Return whether each document is as it was before or after a statement that changes documents only."""
+    """Return whether each document is in its state before or after a statement. The statement must change only documents."""
     if found.keys() != after.keys() or any(found[name].indexes != after[name].indexes for name in found):
         return False
     for name, content in found.items():
@@ -107,7 +107,7 @@ def is_between(found: State, before: State, after: State) -> bool:
 
 
 def differences(found: State, expected: State) -> str:
-    """Return the first difference of two states, for a report."""
+    """Return the first difference between two states, for a report."""
     if found.keys() != expected.keys():
         return f"collections {sorted(found)}, expected {sorted(expected)}"
     for name, content in found.items():

@@ -12,7 +12,7 @@ from tests.integration.daemon import environment
 from tests.power.failing_calls import KINDS, SOURCE
 from tests.power.file_system import compiled
 
-# How many calls of each kind fail; `.ci/nightly` tries all.
+# The number of failing calls of each kind to try. `.ci/nightly` tries all.
 SAMPLE = os.environ.get("SECANTUS_TEST_FAILING_CALLS", "2")
 
 

@@ -1,4 +1,7 @@
-"""The store survives power losses: nothing acknowledged as durable is lost, the rest is whole or absent. See docs/disaster-recovery.md."""
+"""The store survives power losses: no acknowledged durable write is lost, and any other write is whole or absent.
+
+See docs/disaster-recovery.md.
+"""
 
 from __future__ import annotations
 

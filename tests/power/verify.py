@@ -1,4 +1,4 @@
-"""Find the errors in a store after a power loss."""
+"""The check of a store after a power loss."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.power.model import SHARED, Content, Document, History, State, differe
 
 
 def give_marks(image: Path, synced: Path | None, chance: random.Random) -> str:
-    """Write the marks of the log as a power loss may leave them: a page that may have been written since its sync. Return which.
+    """Write the log marks as a power loss may leave them: with or without the changes since their last sync. Return which.
 
     Arguments:
-        image: has the marks of the moment.
-        synced: those that were synced at the start; None if the image was made before.
+        image: the image, which contains the present marks.
+        synced: the marks that were synced at the start; None if the image was created before.
     """
     path, at = image / log_marks.NAME, log_marks._AT_BOOT
     takes_synced = synced is not None and chance.random() < 0.5
@@ -58,7 +58,7 @@ class Store:
         return [one["name"] for one in self.run({"listCollections": 1})["cursor"]["firstBatch"]]
 
     def content(self, name: str, problems: list[str]) -> Content:
-        """Return a collection's content; note where its indexes, count or structure do not agree with it."""
+        """Return a collection's content. Record where its indexes, count or structure disagree with it."""
         documents = self.all(name, hint={"$natural": 1})
         indexes = {one["name"] for one in self.run({"listIndexes": name})["cursor"]["firstBatch"]} - {"_id_"}
         ids = sorted(one["_id"] for one in documents)
@@ -74,7 +74,7 @@ class Store:
         return Content({one["_id"]: one for one in documents}, frozenset(indexes))
 
     def oplog_problems(self, contents: dict[str, Content]) -> list[str]:
-        """Compare the last entry of each document in the oplog with the document."""
+        """Compare each document with its last entry in the oplog. Return the problems."""
         uuids = {bytes(one["info"]["uuid"]): one["name"] for one in self.run({"listCollections": 1})["cursor"]["firstBatch"]}
         last: dict[tuple[bytes, int], Document] = {}
         for entry in self.all("oplog.rs", **{"$db": "local"}):
@@ -96,7 +96,7 @@ class Store:
 
 
 def _sets(entry: Document) -> Document:
-    """Return the fields that an entry sets: those of an inserted or replaced document, or of a difference."""
+    """Return the fields that an oplog entry sets: those of an inserted or replaced document, or of a diff."""
     if entry["op"] == "i" or "$v" not in entry["o"]:
         return dict(entry["o"])
     diff = entry["o"]["diff"]
@@ -104,7 +104,7 @@ def _sets(entry: Document) -> Document:
 
 
 def part_of(number: int, contents: dict[str, Content]) -> State:
-    """Return a client's part of what was found."""
+    """Return a client's part of the contents."""
     low = number * IDS_PER_CLIENT
     shared = {key: one for key, one in contents[SHARED].documents.items() if low <= key < low + IDS_PER_CLIENT}
     own = {name: content for name, content in contents.items() if name.startswith(f"own{number}_")}
@@ -112,7 +112,7 @@ def part_of(number: int, contents: dict[str, Content]) -> State:
 
 
 def read(store: Store, problems: list[str], *, with_oplog: bool) -> dict[str, Content]:
-    """Return the contents of all collections, and note what is wrong with them by themselves."""
+    """Return the contents of all collections. Record the problems that are visible without the histories."""
     contents = {name: store.content(name, problems) for name in store.names() if not name.startswith("system.")}
     if with_oplog:
         problems += store.oplog_problems(contents)
@@ -120,7 +120,7 @@ def read(store: Store, problems: list[str], *, with_oplog: bool) -> dict[str, Co
 
 
 def compare(contents: dict[str, Content], histories: list[History], needed: list[int], asked: list[int]) -> tuple[list[int], list[str]]:
-    """Return after how many statements each client's state was the one found, and what is wrong."""
+    """Return the number of statements after which each client had the state that was found, and the problems."""
     positions, problems = [], []
     if SHARED not in contents:
         return [0] * len(histories), [f"the collection {SHARED} is gone"]
@@ -143,7 +143,7 @@ def compare(contents: dict[str, Content], histories: list[History], needed: list
 
 
 def ask_again(store: Store, number: int, history: History, position: int) -> list[str]:
-    """Retry the last statement that a client has in the store, if it is retryable: it must not act again."""
+    """Retry the last statement of a client that is in the store, if it is retryable. Check that it has no effect."""
     if not position or (command := history.statements[position - 1].retry) is None:
         return []
     before = history.state(position)
@@ -158,5 +158,5 @@ def ask_again(store: Store, number: int, history: History, position: int) -> lis
 
 
 def copied(image: Path, to: Path) -> Path:
-    """Return a copy of an image."""
+    """Copy an image, and return the copy."""
     return Path(shutil.copytree(image, to))

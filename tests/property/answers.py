@@ -1,4 +1,4 @@
-"""The answers of queries with and without indexes, compared."""
+"""The comparison of the answers of queries with and without indexes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def without_order(documents: list[dict[str, Any]]) -> list[bytes]:
 
 
 def outcome(collection: MemoryCollection, *arguments: Any, **options: Any) -> Any:
-    """What a find gives, or the code of its error."""
+    """Return the result of a find, or the code of its error."""
     try:
         return collection.find(*arguments, **options)
     except CommandError as error:
@@ -45,7 +45,7 @@ def check_same_documents(
             assert without_order(found) == without_order(expected), (filter, indexed.plan(indexed.query(filter, sort=sort)))
             assert not sort or is_ordered(found, sort, collation)
         else:
-            # Two arrays on the sort's paths are an error only where a sort compares them.
+            # Two arrays on the sort's paths are an error only if a sort compares them.
             assert expected in (2, 16746)
 
 

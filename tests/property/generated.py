@@ -1,4 +1,4 @@
-"""Generated documents, filters and indexes: small enough that they meet, and with the values that set traps."""
+"""Generated documents, filters and indexes. They have few values, so that they match each other, and they include error-prone values."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ plain_values = st.one_of(scalars, flat_documents)
 
 
 def documents(arrays: bool) -> st.SearchStrategy[dict[str, Any]]:
-    """Documents with the fields a, b and c; without arrays indexes do not become multikey."""
+    """Generate documents with the fields a, b and c. Without arrays, indexes do not become multikey."""
     return st.dictionaries(st.sampled_from(["a", "b", "c"]), values if arrays else plain_values, max_size=3)
 
 
-# Conditions that an index helps with little, or not at all: its bounds must not leave anything out.
+# Conditions for which an index helps little or not at all: the index bounds must not exclude any matching document.
 WHOLE_CONDITIONS: list[dict[str, Any]] = [
     {"$type": "string"}, {"$type": "number"}, {"$type": "null"}, {"$type": ["array", "date"]}, {"$size": 2}, {"$size": 0}, {"$mod": [2, 1]},
     {"$all": [1, 2]}, {"$all": []}, {"$all": [["a"]]}, {"$bitsAllSet": 2}, {"$in": []}, {"$elemMatch": {"$in": []}},
@@ -52,7 +52,7 @@ WHOLE_CONDITIONS: list[dict[str, Any]] = [
 
 @st.composite
 def conditions(draw: st.DrawFn) -> Any:
-    """What stands to the right of a path."""
+    """Generate the right-hand side of a path in a filter."""
     kind = draw(st.integers(0, 12))
     if kind <= 1:
         return draw(values.filter(lambda value: type(value) is not Regex))

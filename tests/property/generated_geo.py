@@ -17,13 +17,13 @@ RADII = st.sampled_from([0, 1e-9, 0.001, 0.02, 0.5, 1.6, 3, 3.2]) | st.floats(0,
 
 
 def geojson(kind: str, coordinates: Any) -> dict[str, Any]:
-    """A GeoJSON object."""
+    """Return a GeoJSON object."""
     return {"type": kind, "coordinates": coordinates}
 
 
 @st.composite
 def rings(draw: Any) -> list[list[float]]:
-    """A closed ring around a position; it may not be valid at the poles and the antimeridian."""
+    """Generate a closed ring around a position. It may be invalid at the poles and the antimeridian."""
     x, y = draw(POSITIONS)
     size = draw(st.sampled_from([0.001, 0.5, 2, 20, 50]))
     corners = draw(st.integers(3, 7))
@@ -35,7 +35,7 @@ def rings(draw: Any) -> list[list[float]]:
 
 @st.composite
 def squares(draw: Any) -> list[list[list[float]]]:
-    """The rings of a square, one of them a hole perhaps."""
+    """Generate the rings of a square, sometimes with a hole."""
     x, y = draw(st.sampled_from([(0, 0), (45, 45), (178, 10), (-100, -60)]))
     size = draw(st.sampled_from([1, 3, 10]))
 
@@ -77,7 +77,7 @@ OTHERS = st.sampled_from([None, 1, 2, 3, "a", "A", [1, 2], [3], []])
 
 
 def documents(values: Any) -> Any:
-    """Documents with a geometry, an inner one, and another field."""
+    """Generate documents with a geometry, a nested geometry, and another field."""
     inner = st.lists(values.map(lambda value: {"p": value}), max_size=2) | values.map(lambda value: {"p": value})
     dense = st.fixed_dictionaries({"loc": values, "a": OTHERS, "in": inner})
     return st.lists(dense | st.fixed_dictionaries({}, optional={"loc": values, "a": OTHERS, "in": inner}), min_size=1, max_size=16)

@@ -1,4 +1,4 @@
-"""A collection in memory to plan and run queries on, without a server around it."""
+"""A collection in memory on which tests plan and run queries without a server."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from secantus_server.version import MONGODB_8_2
 
 
 def never() -> None:
-    """Nothing interrupts a test."""
+    """Do nothing, because tests are not interrupted."""
 
 
 class MemoryCollection:
-    """Documents and indexes under real storage; every call is one transaction."""
+    """Documents and indexes in real storage. Every call is one transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -41,16 +41,16 @@ class MemoryCollection:
             self.indexes = [make_index({"v": 2, "key": {"_id": 1}, "name": "_id_"}, engine.new_ident())]
             self.ident = engine.new_ident()
         self.next_record_id = 1
-        #: The release of MongoDB whose answers queries give.
+        #: The release of MongoDB that queries follow.
         self.release = MONGODB_8_2
 
     @property
     def collection(self) -> Collection:
-        """As the planner wants it."""
+        """Return the collection in the form that the planner expects."""
         return Collection("db", "c", Binary(b"0" * 16, 4), self.ident, {}, self.indexes)
 
     def insert(self, document: dict[str, Any]) -> int:
-        """Store a document; gives its RecordId."""
+        """Store a document. Return its RecordId."""
         record_id = self.next_record_id
         with self.engine.transaction() as unit:
             writer = CollectionWriter(unit, self.ident, self.indexes)
@@ -93,7 +93,7 @@ class MemoryCollection:
             index.multikey = True
 
     def records(self) -> dict[int, bytes]:
-        """Every document by its RecordId."""
+        """Return every document by its RecordId."""
         with self.engine.transaction() as unit:
             scope = ReadScope(unit)
             scan = scope.open(RecordScan(self.ident, None, never))
@@ -108,11 +108,11 @@ class MemoryCollection:
         return parse_query(filter, ParseContext(collation=parse_collation(collation), release=self.release), **options)
 
     def plan(self, query: CanonicalQuery) -> Plan:
-        """The plan of a query."""
+        """Return the plan of a query."""
         return plan_query(self.collection, query)
 
     def find(self, filter: dict[str, Any], projection: dict[str, Any] | None = None, **options: Any) -> list[dict[str, Any]]:
-        """The documents of a find; `limit` is applied here, as a cursor does it."""
+        """Return the documents of a find. `limit` is applied here, as a cursor does."""
         query = self.query(filter, **options)
         parsed = parse_projection(projection, query.context, match=query.match) if projection else None
         if parsed is not None and parsed.is_inclusion and parsed.required_fields is not None:
@@ -123,7 +123,7 @@ class MemoryCollection:
         return found[: query.limit] if query.limit else found
 
     def distinct(self, path: str, filter: dict[str, Any]) -> list[bytes]:
-        """The keys of the distinct values of a path, in order."""
+        """Return the keys of the distinct values of a path, in order."""
         query = self.query(filter, required_fields=frozenset([path]))
         with self._scope() as scope:
             plan = plan_distinct(self.collection, query, path)
@@ -132,7 +132,7 @@ class MemoryCollection:
             return sorted(map(key_string, distinct_values(plan.open(scope), path.split("."), None)))
 
     def count(self, filter: dict[str, Any], **options: Any) -> int:
-        """The number of matches."""
+        """Return the number of matches."""
         with self._scope() as scope:
             query = self.query(filter, **options)
             return count_documents(plan_of(self.collection, query), self.collection, query, scope)
@@ -142,7 +142,7 @@ class MemoryCollection:
 
 
 class _Scope:
-    """A ReadScope for as long as a block runs."""
+    """A ReadScope that lasts for a block."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -159,7 +159,7 @@ class _Scope:
 
 
 def entries(collection: MemoryCollection, index: Index) -> Iterator[tuple[bytes, bytes]]:
-    """The raw entries of an index, without its ident."""
+    """Yield the raw entries of an index, without the index's ident."""
     from secantus_server.storage import INDEX_ENTRIES
 
     with collection.engine.transaction() as unit:

@@ -1,4 +1,4 @@
-"""A geospatial index changes no answer, and `$near` returns what all distances computed and sorted give."""
+"""A geospatial index does not change answers, and `$near` returns the documents sorted by their computed distances."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def engine() -> Iterator[Engine]:
 
 
 def filled(engine: Engine, documents: list[dict[str, Any]], key: dict[str, Any], options: dict[str, Any]) -> MemoryCollection:
-    """The documents that the index holds; every third one replaces the one before, every fifth is removed."""
+    """Return a collection with an index. Every third document replaces the one before, and every fifth is removed."""
     collection = MemoryCollection(engine)
     collection.add_index(key, **options)
     stored: list[int] = []

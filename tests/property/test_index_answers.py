@@ -1,4 +1,4 @@
-"""An indexed query returns what a scan of the collection returns, whatever the documents, the indexes and the filter are."""
+"""An indexed query returns what a scan of the collection returns, for any documents, indexes and filters."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def fill(collection: MemoryCollection, documents: list[dict[str, Any]]) -> None:
 def make(
     engine: Engine, documents: list[dict[str, Any]], indexes: list[tuple[dict[str, Any], dict[str, Any]]]
 ) -> tuple[MemoryCollection, MemoryCollection]:
-    """The same documents with and without indexes."""
+    """Return two collections with the same documents, one with and one without indexes."""
     indexed = MemoryCollection(engine)
     for key, options in indexes:
         indexed.add_index(key, **options)

@@ -1,4 +1,4 @@
-"""After any inserts, updates and deletes an index has exactly the entries that its documents ask for."""
+"""After any inserts, updates and deletes, an index has exactly the entries of its documents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INDEXES: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 class Writes(RuleBasedStateMachine):
-    """Random writes; a copy of the collection that is indexed anew says what the entries should be."""
+    """Random writes. A copy of the collection, whose index is built from scratch, determines the expected entries."""
 
     def __init__(self) -> None:
         super().__init__()

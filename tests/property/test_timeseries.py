@@ -34,7 +34,7 @@ times = st.integers(-200, 20_000).map(lambda seconds: START + timedelta(seconds=
 
 @st.composite
 def measurements(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """A batch of measurements, in any order."""
+    """Generate a batch of measurements in any order."""
     found = []
     for _ in range(draw(st.integers(1, 12))):
         one: dict[str, Any] = {"ts": draw(times)}
@@ -48,7 +48,7 @@ def measurements(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @st.composite
 def filters(draw: st.DrawFn, paths: tuple[str, ...] = ("ts", "m", "m.s", "v", "w", "v.x")) -> dict[str, Any]:
-    """A filter of measurements."""
+    """Generate a filter on measurements."""
     if len(paths) > 1 and draw(st.integers(0, 5)) == 0:
         return {draw(st.sampled_from(["$and", "$or", "$nor"])): draw(st.lists(filters(paths), min_size=1, max_size=2))}
     found: dict[str, Any] = {}
@@ -81,7 +81,7 @@ steps = st.lists(
 
 @pytest.fixture(scope="module")
 def db() -> Iterator[Database[dict[str, Any]]]:
-    """A database of a server for all examples."""
+    """Provide a database of one server for all examples."""
     with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient[dict[str, Any]](server.uri) as client:
         yield client.timeseries
 
@@ -96,7 +96,7 @@ def plain(value: Any) -> str:
 
 
 class Both:
-    """The two collections."""
+    """A time-series collection and an ordinary collection with the same documents."""
 
     def __init__(self, db: Database[dict[str, Any]], options: dict[str, Any]) -> None:
         db.client.drop_database(db.name)
@@ -105,7 +105,7 @@ class Both:
         self._count = 0
 
     def insert(self, documents: list[dict[str, Any]]) -> None:
-        """Insert documents into both."""
+        """Insert documents into both collections."""
         numbered = [{"_id": self._count + place, **document, "n": self._count + place} for place, document in enumerate(documents)]
         self._count += len(numbered)
         assert len(self.series.insert_many(numbered).inserted_ids) == len(self.ordinary.insert_many(numbered).inserted_ids)
@@ -117,22 +117,22 @@ class Both:
         assert self.series.count_documents(filter) == len(ordinary)
 
     def delete(self, filter: dict[str, Any]) -> None:
-        """Delete what matches a filter from both."""
+        """Delete the documents that match a filter from both collections."""
         assert self.series.delete_many(filter).deleted_count == self.ordinary.delete_many(filter).deleted_count
 
     def delete_one(self, number: int) -> None:
-        """Delete one document from both."""
+        """Delete one document from both collections."""
         assert self.series.delete_one({"n": number}).deleted_count == self.ordinary.delete_one({"n": number}).deleted_count
 
     def update(self, change: tuple[dict[str, Any], Any]) -> None:
-        """Change the metadata of what matches a filter in both."""
+        """Change the metadata of the documents that match a filter in both collections."""
         filter, meta = change
         update: dict[str, Any] = {"$unset": {"m": ""}} if meta == "missing" else {"$set": {"m": meta}}
         self.series.update_many(filter, update)
         self.ordinary.update_many(filter, update)
 
     def index(self, path: str) -> None:
-        """Create an index of the time series."""
+        """Create an index on the time series."""
         self.series.create_index(path)
 
 

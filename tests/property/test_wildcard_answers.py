@@ -1,4 +1,4 @@
-"""Queries by wildcard and hashed indexes return what a scan of the collection returns, and the indexes stay consistent."""
+"""Queries with wildcard and hashed indexes return what a scan of the collection returns, and the indexes stay consistent."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def write(collection: MemoryCollection, data: st.DataObject, arrays: bool) -> No
 
 
 def make(engine: Engine, data: st.DataObject, arrays: bool, chosen: Any) -> tuple[MemoryCollection, MemoryCollection]:
-    """The same documents with and without indexes, some of them built after the documents were written."""
+    """Return two collections with the same documents, one with and one without indexes. They are built before or after the writes."""
     indexed = MemoryCollection(engine)
     late = data.draw(st.booleans())
     for key, options in [] if late else chosen:
@@ -163,7 +163,7 @@ def test_a_wildcard_index_serves(engine: Engine) -> None:
 
 
 def test_fields_of_one_name_and_a_path(engine: Engine) -> None:
-    """A name with a dot is not a path."""
+    """Check that a field name with a dot is not treated as a path."""
     collection = MemoryCollection(engine)
     collection.add_index({"$**": 1})
     collection.insert({"_id": 1, "a.b": 1})

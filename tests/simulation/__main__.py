@@ -1,6 +1,6 @@
-"""Simulations: ``python -m tests.simulation --seeds 1000``.
+"""The command line of the simulations: ``python -m tests.simulation --seeds 1000``.
 
-Each seed gives one history, the same each time; a failure prints its seed, and ``--first SEED --seeds 1`` repeats it.
+A seed always produces the same history. A failure prints its seed, and ``--first SEED --seeds 1`` repeats it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import traceback
 
 
 def main() -> int:
-    """Run the simulations; return the exit status."""
+    """Run the simulations. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
@@ -51,7 +51,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     if os.environ.get("PYTHONHASHSEED") != "0":
-        # The order of sets of strings belongs to the history.
+        # The iteration order of sets of strings affects the history, so the hash seed must be fixed.
         os.execve(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})
     from tests.simulation.threads import install
 

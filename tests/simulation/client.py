@@ -1,4 +1,4 @@
-"""A virtual client: passes messages to the server's dispatcher, has a session, and loses its connection at times."""
+"""A virtual client. It passes messages to the server's dispatcher, has a session, and sometimes loses its connection."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Failed(Exception):
 
 
 class Client:
-    """One client with one session.
+    """A client with one session.
 
     Arguments:
         note: called with each message and each reply, for the hash of the history.
-        loss: how often the connection breaks before or after a command.
+        loss: the probability that the connection breaks before or after a command.
     """
 
     def __init__(self, node: Node, seed: str, note: Callable[[bytes], None], loss: float = 0.0) -> None:
@@ -122,19 +122,19 @@ class Client:
     # Retryable writes.
 
     def retried(self, db: str, body: Document) -> Document:
-        """Send a write that runs once, again with the same number until there is an answer.
+        """Send a retryable write. Repeat it with the same transaction number until the server replies.
 
         Raises:
-            Failed: with an error that a driver does not retry after.
+            Failed: with an error after which a driver does not retry.
         """
         self.number += 1
         return self.until_answered(db, {**body, "lsid": self.lsid, "txnNumber": Int64(self.number)})
 
     def until_answered(self, db: str, body: Document) -> Document:
-        """Send a command again until there is an answer.
+        """Send a command. Repeat it until the server replies.
 
         Raises:
-            Failed: with an error that a driver does not retry after.
+            Failed: with an error after which a driver does not retry.
         """
         for _ in range(MOST_RETRIES):
             try:
@@ -155,7 +155,7 @@ class Client:
         self._starts = self.in_transaction = True
 
     def inside(self, db: str, body: Document) -> Document:
-        """Send a statement of the transaction, or outside of one the command alone.
+        """Send a statement of the transaction, or a single command if no transaction is open.
 
         Raises:
             Lost, Failed.
@@ -170,7 +170,7 @@ class Client:
         return self.command(db, {**body, **fields})
 
     def commit(self) -> bool | None:
-        """Commit the transaction; return whether it is, or None if that stays unknown.
+        """Commit the transaction. Return whether it was committed, or None if that stays unknown.
 
         Raises:
             Failed: with an error that is not transient.
@@ -196,7 +196,7 @@ class Client:
             self.in_transaction = False
 
     def abort(self) -> None:
-        """Abort the transaction, whatever the server answers."""
+        """Abort the transaction. Ignore the server's reply."""
         started, self._starts = not self._starts, False
         try:
             if started and self.in_transaction:
@@ -209,7 +209,7 @@ class Client:
     # Cursors.
 
     def all(self, db: str, body: Document, batch_size: int | None = None) -> list[Document]:
-        """Return all documents of a cursor, read in the transaction if there is one.
+        """Return all documents of a cursor. If a transaction is open, read them in it.
 
         Raises:
             Lost, Failed.

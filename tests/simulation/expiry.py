@@ -1,4 +1,4 @@
-"""Documents that expire while the wall clock jumps: none is deleted early, none is deleted twice, and none remains."""
+"""Documents that expire while the wall clock jumps. None may be deleted early, none deleted twice, and none may remain."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ NEVER_MS = 1 << 60
 
 
 class Expiry:
-    """Inserts documents that expire soon, late or never, and looks whether they are there.
+    """A model that inserts documents that expire soon, late or never, and checks which of them still exist.
 
     Arguments:
-        wall: the wall clock, which says the latest time that the server can have seen.
+        wall: the wall clock, which knows the latest time that the server can have read.
     """
 
     def __init__(self, wall: Wall) -> None:
         self._wall = wall
         self._next = 0
-        #: What was inserted: the time in milliseconds from which on a document may be gone.
+        #: For each inserted document, the time in milliseconds from which it may be deleted.
         self._due_ms: dict[int, int] = {}
         self._acknowledged: set[int] = set()
 
     def prepare(self, client: Client) -> None:
-        """Create the collection, and let the monitor run often."""
+        """Create the collection, and set a short interval for the TTL monitor."""
         client.command("admin", {"setParameter": 1, "ttlMonitorSleepSecs": PASS_S})
         index = {"key": {"at": 1}, "name": "at_1", "expireAfterSeconds": AFTER_S}
         client.command(DB, {"createIndexes": NAME, "indexes": [index]})
 
     def one(self, client: Client) -> None:
-        """Insert a document, or put off the end of one, or look for all of them."""
+        """Insert a document, postpone the expiry of one, or check all of them."""
         way = client.chance.random()
         if way < 0.5:
             self._insert(client)
@@ -55,7 +55,7 @@ class Expiry:
         self._due_ms[number] = at_ms + AFTER_S * 1000
         at: Any = EPOCH + timedelta(milliseconds=at_ms)
         if client.chance.random() < 0.2:
-            # The earliest date of an array counts.
+            # The earliest date in an array counts.
             at = [at, EPOCH + timedelta(milliseconds=at_ms + 10_000)]
         elif client.chance.random() < 0.1:
             at, self._due_ms[number] = "never", NEVER_MS
@@ -82,8 +82,8 @@ class Expiry:
         assert not early, f"gone before their time: {early}"
 
     def check(self, client: Client) -> None:
-        """Let the monitor run once more, and look for what is left."""
-        # A process that was started again has the default pause of a minute.
+        """Let the TTL monitor run again, and check the remaining documents."""
+        # In a restarted process, the monitor has its default interval of one minute.
         client.node.scheduler.sleep(70)
         self._look(client)
         now_ms = self._wall.now_ms()
@@ -91,7 +91,7 @@ class Expiry:
         assert not late, f"still there: {late}"
 
     def check_events(self, events: list[Event]) -> None:
-        """Assert that nothing was deleted twice, nor deleted without having been there."""
+        """Assert that no document was deleted twice, or deleted although it did not exist."""
         there: set[int] = set()
         for event in events:
             if event["ns"].get("coll") != NAME:

@@ -1,6 +1,7 @@
-"""Transactions on lists, and a judge of their history that needs no other program.
+"""Transactions on lists, and a checker of their history that needs no other program.
 
-The judge knows less than `adya` (tests/isolation/adya.py), which judges the histories of the night as well; the two must not disagree.
+The checker finds fewer anomalies than `adya` (tests/isolation/adya.py), which also checks the histories of the nightly run. The two must
+not contradict each other.
 """
 
 from __future__ import annotations
@@ -15,25 +16,25 @@ from tests.simulation.client import TRANSIENT, Client, Failed, Lost
 
 LISTS, LONGEST = 5, 24
 DB = "isolation"
-#: What ends a transaction without a fault of the server: a conflict, killSessions, a kill of the operation, its cursor's end, its time.
+#: The errors that may end a transaction in a correct server: a conflict, killSessions, killOp, a lost cursor, a time limit.
 EXPECTED = frozenset({112, 251, 11601, 237, 43, 290, 24, 50, 246, 11600, 91, 189})
-#: A write that is not in a transaction may be interrupted, too.
+#: The errors of an interrupted write outside transactions.
 STATEMENT_ERRORS = frozenset({11601, 237, 43, 50, 11600, 91, 189})
 
 
 class Keys:
-    """The lists in play, and the next value of each."""
+    """The lists in use, and the next value for each."""
 
     def __init__(self) -> None:
         self._appended = dict.fromkeys(range(LISTS), 0)
         self._next = LISTS
 
     def choose(self, client: Client) -> int:
-        """Return the key of a list in play."""
+        """Return the key of a list in use."""
         return client.chance.choice(list(self._appended))
 
     def next_value(self, client: Client) -> tuple[int, int]:
-        """Return the key of a list in play, and a value that it does not have yet."""
+        """Return the key of a list in use, and a value that the list does not contain yet."""
         key = self.choose(client)
         self._appended[key] += 1
         value = self._appended[key]
@@ -45,10 +46,10 @@ class Keys:
 
 
 class Lists:
-    """A client that appends and reads, in transactions and outside.
+    """A client that appends to lists and reads them, in transactions and outside.
 
     Arguments:
-        processes: gives the number of a new process.
+        processes: yields the number of a new process.
     """
 
     def __init__(self, client: Client, keys: Keys, history: History, processes: Any) -> None:
@@ -59,7 +60,7 @@ class Lists:
         self._process = next(processes)
 
     def one(self) -> None:
-        """Run one transaction, or one operation outside of any."""
+        """Run one transaction, or one operation outside of transactions."""
         chance = self._client.chance
         outside = chance.random() < 0.15
         wanted = [self._operation() for _ in range(1 if outside else chance.randrange(1, 5))]
@@ -139,7 +140,7 @@ class Lists:
 
 
 class Judgement:
-    """Judges a history of transactions on lists: strong snapshot isolation.
+    """A check of a history of transactions on lists for strong snapshot isolation.
 
     Arguments:
         lines: the lines of the history.
@@ -164,7 +165,7 @@ class Judgement:
             self._check_cycles()
 
     def _check_values(self) -> None:
-        """Each read is a prefix of the list at the end, with what its own transaction has appended; what is acknowledged is there once."""
+        """Check that reads are prefixes of the final list, with their transaction's appends, and that acknowledged appends occur once."""
         for key, values in self._final.items():
             if len(set(values)) != len(values):
                 self.problems.append(f"list {key} has a value twice: {values}")
@@ -182,7 +183,7 @@ class Judgement:
                     self.problems.append(f"a read of list {key} is {value}, after own {own[key]}; the list is {order}")
 
     def _check_cycles(self) -> None:
-        """No cycle of the transactions' dependencies has fewer than two anti-dependencies."""
+        """Check that every cycle in the transactions' dependency graph contains at least two anti-dependencies."""
         writers = {(key, value): number for number, (_, _, ops) in enumerate(self._committed) for kind, key, value in ops if kind == APPEND}
         after: dict[int, set[int]] = defaultdict(set)
         anti: set[tuple[int, int]] = set()
@@ -200,7 +201,7 @@ class Judgement:
         self._find_cycles(after, anti)
 
     def _depend(self, number: int, key: Any, value: Any, writers: Any, after: dict[int, set[int]], anti: set[tuple[int, int]]) -> None:
-        """Note what a read depends on, and what overwrites what it has read."""
+        """Add the dependencies of a read: the transaction that wrote the last value read, and the transaction that wrote the next value."""
         order = self._final.get(key, [])
         if value and (key, value[-1]) in writers:
             after[writers[key, value[-1]]].add(number)

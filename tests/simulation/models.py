@@ -1,4 +1,4 @@
-"""The clients' operations in a simulation, and invariants that are true for every order of steps: bank, counter, set without a fork."""
+"""The clients' operations in a simulation, and invariants that are true for every order of steps: a bank, a counter, a growing set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ACCOUNTS, EACH = 6, 100
 
 
 def in_transaction(client: Client, body: Any) -> bool | None:
-    """Run a body in a transaction once; return whether it is committed, or None if that is unknown. A body that returns False regrets."""
+    """Run a body in a transaction once. Return whether it was committed, or None if that is unknown. If the body returns False, abort."""
     client.begin()
     try:
         regrets = body() is False
@@ -35,14 +35,14 @@ def in_transaction(client: Client, body: Any) -> bool | None:
 
 
 class Bank:
-    """Money moves between accounts; each transaction that adds it up finds the same sum."""
+    """A bank: transactions move money between accounts, and every transaction that adds up the accounts must find the same sum."""
 
     def prepare(self, client: Client) -> None:
         """Open the accounts."""
         client.command(DB, {"insert": "bank", "documents": [{"_id": number, "n": EACH} for number in range(ACCOUNTS)]})
 
     def one(self, client: Client) -> None:
-        """Move money, or add it up."""
+        """Move money, or add up the accounts."""
         if client.chance.random() < 0.5:
             in_transaction(client, lambda: self._transfer(client))
         else:
@@ -69,14 +69,14 @@ class Bank:
         return [whole, grouped["n"]]
 
     def check(self, client: Client) -> None:
-        """Add up at the end."""
+        """Add up the accounts at the end."""
         accounts = client.all(DB, {"find": "bank"})
         assert sum(one["n"] for one in accounts) == ACCOUNTS * EACH, accounts
         assert min(one["n"] for one in accounts) >= 0, accounts
 
 
 class Count:
-    """Each acknowledged increment counts once, also one that was sent again."""
+    """A counter: each acknowledged increment must count exactly once, even if it was sent several times."""
 
     def __init__(self) -> None:
         self._sure = 0
@@ -87,7 +87,7 @@ class Count:
         client.command(DB, {"insert": "counter", "documents": [{"_id": 0, "n": 0}]})
 
     def one(self, client: Client) -> None:
-        """Increment."""
+        """Increment the counter."""
         way = client.chance.randrange(3)
         if way == 0:
             self._statement(client)
@@ -117,13 +117,13 @@ class Count:
         return client.chance.random() > 0.1
 
     def check(self, client: Client) -> None:
-        """Compare the counter with what was acknowledged."""
+        """Compare the counter with the number of acknowledged increments."""
         (found,) = client.all(DB, {"find": "counter"})
         assert self._sure <= found["n"] <= self._sure + self._unsure, f"{found}, acknowledged {self._sure}, unknown {self._unsure}"
 
 
 class Set:
-    """What an acknowledged transaction has added is there once; two readers do not see it grow in different orders."""
+    """A set: each element of an acknowledged transaction must occur once, and two readers must not see the set grow in different orders."""
 
     def __init__(self) -> None:
         self._next = 0
@@ -137,7 +137,7 @@ class Set:
         client.command(DB, {"create": "mirror"})
 
     def one(self, client: Client) -> None:
-        """Add an element, or look at them."""
+        """Add an element, or read the set."""
         if client.chance.random() < 0.4:
             self._look(client)
             return
@@ -176,7 +176,7 @@ class Set:
             self._reads += seen
 
     def check(self, client: Client) -> None:
-        """Compare the set with what was acknowledged, and the reads with each other."""
+        """Compare the set with the acknowledged elements, and the reads with each other."""
         found = Counter(one["element"] for one in client.all(DB, {"find": "elements"}))
         assert max(found.values(), default=1) == 1, f"twice: {found.most_common(3)}"
         lost = set(self._sure) - found.keys()

@@ -1,4 +1,4 @@
-"""Faults that the simulation must find: those of the isolation tests, and some that only a retry, a reader or a clock meets."""
+"""Faults that the simulation must find: those of the isolation tests, and some that only appear with a retry, a reader or a clock."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tests.isolation.mutants import Mutate
 
 
 def forget_retried() -> None:
-    """Forget that a write has run, so that it runs again when a client repeats it."""
+    """Forget that a write has run, so that it runs again if a client repeats it."""
     auto_commit.note_retried = lambda *_arguments: None
     auto_commit.store_retried = lambda *_arguments: None  # type: ignore[assignment, return-value]
 
 
 def keep_readers_waiting() -> None:
-    """Do not tell the readers of the oplog of commits."""
+    """Do not notify the readers of the oplog about commits."""
     WriteSignal.publish = lambda *_arguments: None  # type: ignore[method-assign, assignment]
 
 
 def expire_early() -> None:
-    """Delete what expires ten seconds too early."""
+    """Delete expired documents ten seconds too early."""
     found = ttl._expiries
     ttl._expiries = lambda collection: [one._replace(seconds=one.seconds - 10) for one in found(collection)]
 

@@ -1,4 +1,4 @@
-"""What goes wrong in a simulation: killed sessions and operations, failing commands, a clock that jumps, checkpoints, killed processes."""
+"""The disturbances of a simulation: killed sessions and operations, failing commands, clock jumps, checkpoints, killed processes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from tests.simulation.client import Client, Document, Failed, Lost
 
 #: The jumps of the wall clock in milliseconds.
 JUMPS_MS = (-3_600_000, -5_000, -50, 50, 5_000, 3_600_000)
-#: Errors that drivers retry after, and one that they do not.
+#: Error codes after which drivers retry, and one after which they do not.
 CODES = (91, 189, 11600, 112)
 
 
 class Nemesis:
-    """Does one bad thing after the other.
+    """A client that causes one disturbance after another.
 
     Arguments:
-        client: its own client.
+        client: the client for the disturbances.
         victims: the other clients.
-        kills: how many times the process may be killed.
+        kills: the maximum number of times that the process may be killed.
         jumps: whether the wall clock may jump.
     """
 
@@ -30,7 +30,7 @@ class Nemesis:
         self.done: dict[str, int] = {}
 
     def run(self, is_over: Callable[[], bool]) -> None:
-        """Do bad things until a condition holds, and end what lasts."""
+        """Cause disturbances until `is_over` returns true, then end those that last."""
         chance, scheduler = self._client.chance, self._client.node.scheduler
         ways = [self._kill_session, self._kill_operation, self._fail, self._checkpoint, self._pause]
         if self._jumps:

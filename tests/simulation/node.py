@@ -1,4 +1,4 @@
-"""The server of a simulation: without sockets, on the simulated time; it can be killed like a process and started again."""
+"""The server of a simulation. It has no sockets and uses the simulated time; it can be killed like a process and restarted."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from secantus_server.server import SecantusDBServer
 from tests.simulation.scheduler import Ended, Scheduler
 
 PORT = 27017
-#: Where the wall clock begins: most often in 2026, else seconds before they exceed 31 bits in 2038, or 32 bits in 2106.
+#: The start times of the wall clock: mostly in 2026, otherwise seconds before the time exceeds 31 bits in 2038 or 32 bits in 2106.
 STARTS_MS = (*[1_767_225_600_000] * 6, 2_147_483_645_000, 4_294_967_290_000)
 
 
 class SimulatedClock(Clock):
-    """The scheduler's time. The wall clock may jump and stand still beside it, as one set by NTP or by hand.
+    """The clock of a simulated process. It follows the scheduler's time, but its wall clock may jump or stop, as if NTP or a user set it.
 
     Arguments:
-        wall: shared by all clocks of a run.
-        seed: of the random numbers and ids.
+        wall: the wall clock, which all clocks of a run share.
+        seed: the seed of the random numbers and ids.
     """
 
     def __init__(self, wall: Wall, seed: str) -> None:
@@ -51,10 +51,10 @@ class Wall:
     """The wall clock.
 
     Arguments:
-        start_ms: its time at the beginning.
+        start_ms: the start time.
 
     Attributes:
-        highest_ms: the highest time that it has shown.
+        highest_ms: the latest time that it has shown.
     """
 
     def __init__(self, scheduler: Scheduler, start_ms: int) -> None:
@@ -70,20 +70,20 @@ class Wall:
         return now
 
     def jump(self, by_ms: int) -> None:
-        """Move the time, forward or back."""
+        """Move the time forward or back."""
         self._offset_ms += by_ms
 
     def freeze(self) -> None:
-        """Let the time stand still."""
+        """Stop the clock."""
         self._frozen_ms = self.now_ms()
 
     def go_on(self) -> None:
-        """Let the time go on, from where it would be."""
+        """Let the clock run again, with the time that it would have had without the stop."""
         self._frozen_ms = None
 
 
 class SilentListener:
-    """Takes connections by calls, in place of the listener on a socket."""
+    """A listener without a socket. Callers open connections by calling it."""
 
     certificates = None
 
@@ -116,21 +116,21 @@ class SilentListener:
 
 
 class VirtualTransport:
-    """Keeps the reply of the running command."""
+    """A transport that stores the reply of the running command."""
 
     def __init__(self) -> None:
         self.replies: list[bytes] = []
 
     def send(self, data: bytes) -> None:
-        """Keep a reply."""
+        """Store a reply."""
         self.replies.append(data)
 
     def receive(self) -> bytes:
-        """Refuse: messages are passed to the connection."""
+        """Raise an error: messages are passed to the connection directly."""
         raise AssertionError("a virtual connection is not read")
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
-        """Refuse, as `receive`."""
+        """Raise an error, as `receive` does."""
         raise AssertionError("a virtual connection is not read")
 
     def peek_closed(self) -> bool:
@@ -147,10 +147,10 @@ server_module.Listener = SilentListener  # type: ignore[misc, assignment]
 
 
 class Node:
-    """A server that runs in the simulation, one process after the other.
+    """A server in the simulation, which runs in one process after another.
 
     Arguments:
-        directory: where the store is, in a folder for each process; None for a store in memory.
+        directory: the directory of the stores, with a subdirectory for each process; None for a store in memory.
     """
 
     def __init__(self, scheduler: Scheduler, seed: int, directory: Path | None) -> None:
@@ -171,7 +171,7 @@ class Node:
         return ":memory:" if self._directory is None else str(self._directory / str(self._starts))
 
     def start(self) -> None:
-        """Start a process on the present store. For a task."""
+        """Start a process on the present store. Must be called in a task."""
         clock = SimulatedClock(self.wall, f"{self._seed}.{self._starts}")
         server = SecantusDBServer(port=0, storage_path=self._path(), clock=clock, log_level="error", cache_size_mb=64)
         task = self.scheduler.current
@@ -190,7 +190,10 @@ class Node:
         return connected
 
     def kill(self) -> None:
-        """End the process without a checkpoint, and start another one on what it has passed to the operating system. For a task."""
+        """End the process without a checkpoint, and start another one with the data that the old one passed to the operating system.
+
+        Must be called in a task.
+        """
         assert self._directory is not None, "what is in memory ends with its process"
         old, old_path = self.server, self._path()
         self._starts += 1
@@ -201,7 +204,7 @@ class Node:
         self.start()
 
     def _bury(self, server: SecantusDBServer, path: str) -> None:
-        """Free what a killed process had, once its tasks have ended."""
+        """Free the resources of a killed process after its tasks have ended."""
         while any(task.process is server for task in self.scheduler.tasks):
             self.scheduler.sleep(0.01)
         server.services.engine.close()
@@ -209,5 +212,5 @@ class Node:
         shutil.rmtree(path)
 
     def stop(self) -> None:
-        """Stop the server as usual. For a task."""
+        """Stop the server normally. Must be called in a task."""
         self.server.stop()

@@ -1,4 +1,4 @@
-"""One simulation: a seed chooses the store, the clients, what goes wrong, and every step; the invariants are checked at its end."""
+"""One simulation. A seed determines the store, the clients, the disturbances and every step. The invariants are checked at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROUNDS = 12
 
 
 class Outcome(NamedTuple):
-    """What came of a simulation: the hash of its history, counts, and the transactions on lists as JSON lines."""
+    """The result of a simulation: the hash of its history, counts, and the transactions on lists as JSON lines."""
 
     digest: str
     counts: dict[str, Any]
@@ -35,12 +35,12 @@ class Outcome(NamedTuple):
 
 
 class Simulation:
-    """One run.
+    """One simulation, to be run once.
 
     Arguments:
-        seed: of every choice.
-        directory: for stores.
-        rounds: how much each client does.
+        seed: the seed of every choice.
+        directory: the directory for stores.
+        rounds: the number of rounds of each client.
     """
 
     def __init__(self, seed: int, directory: Path, rounds: int) -> None:
@@ -64,10 +64,10 @@ class Simulation:
         return Client(self.node, f"{self._seed} {name}", self._note, loss)
 
     def run(self) -> Outcome:
-        """Run it.
+        """Run the simulation.
 
         Raises:
-            AssertionError: an invariant does not hold.
+            AssertionError: an invariant is violated.
             Stuck: no client can continue.
         """
         finished: list[bool] = []
@@ -107,7 +107,7 @@ class Simulation:
         self.node.stop()
 
     def _spawn_follower(self, follower: Follower) -> Callable[[], bool]:
-        """Let a client follow the stream; return when it has begun, with the question whether it has ended."""
+        """Let a client follow the stream. When it has begun, return a function that returns whether it has ended."""
         client = self._client("follower", self._loss)
         ended: list[bool] = []
 
@@ -121,7 +121,7 @@ class Simulation:
         return lambda: bool(ended)
 
     def _run_clients(self, models: list[Any]) -> Nemesis:
-        """Run the clients, and what goes wrong meanwhile, until all of them have ended."""
+        """Run the clients and the disturbances until all clients have ended."""
         keys, processes = Keys(), itertools.count()
         victims = []
         for number in range(self._chance.randrange(4, 9)):
@@ -159,7 +159,7 @@ class Simulation:
 
 
 def run(seed: int, rounds: int = ROUNDS) -> Outcome:
-    """Run the simulation of a seed. Raises what `Simulation.run` raises."""
+    """Run the simulation of a seed. Raise what `Simulation.run` raises."""
     directory = Path(tempfile.mkdtemp(prefix="simulation-"))
     gc.collect()
     gc.disable()

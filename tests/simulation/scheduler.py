@@ -1,7 +1,8 @@
 """A seeded scheduler of tasks in one thread, with its own simulated time.
 
-A task is a greenlet. It runs until it blocks on a lock, sleeps, or passes a point at which the operating system might let another thread
-run; the scheduler then picks the next one by its random numbers. Time passes a little with each step, and jumps when every task waits.
+A task is a greenlet. It runs until it blocks on a lock, sleeps, or passes a point at which the operating system could let another thread
+run. The scheduler then chooses the next task at random. Each step advances the time a little. If every task waits, the time jumps to the
+next deadline.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ from typing import Any
 import greenlet
 
 MOST_STEPS = 60_000
-#: The number of points that a task passes at most before others run.
+#: The maximum number of points that a task passes before other tasks run.
 LONGEST_SLICE = 300
 
 
 class Stuck(Exception):
-    """Raised when no task can continue, or they run without end."""
+    """No task can continue, or the tasks run without end."""
 
 
 class Ended(BaseException):
-    """Thrown into a task whose process has been killed."""
+    """The process of a task has been killed. The scheduler throws this exception into the task."""
 
 
 class Task:
-    """A task of the scheduler. `lock` is the lock that it waits for, if any; `deadline` the time at which its wait ends."""
+    """A task of the scheduler. `lock` is the lock that it waits for, if any; `deadline` is the time at which its wait ends."""
 
     def __init__(self, ident: int, name: str, body: Callable[[], object], process: object, hub: Any) -> None:
         self.ident = ident
@@ -59,17 +60,17 @@ class Task:
 
 
 class Scheduler:
-    """Runs tasks in one thread.
+    """A scheduler that runs tasks in one thread.
 
     Arguments:
-        seed: of all choices.
-        share: how often a task that could go on lets another one run, at a point.
+        seed: the seed of all choices.
+        share: the probability that a task lets another one run at a point.
     """
 
     def __init__(self, seed: int, share: float) -> None:
         self.chance = random.Random(f"scheduler {seed}")
         self.share = share
-        #: The time in microseconds.
+        #: The simulated time in microseconds.
         self.now_us = 1_000_000_000
         self.steps = 0
         self.current: Task | None = None
@@ -83,7 +84,7 @@ class Scheduler:
         """Add a task.
 
         Arguments:
-            process: what the task belongs to, for `kill`.
+            process: the process that the task belongs to, for `kill`.
         """
         self._numbers += 1
         task = Task(self._numbers, name, body, process, self._hub)
@@ -92,10 +93,10 @@ class Scheduler:
         return task
 
     def run(self, until: Callable[[], bool]) -> None:
-        """Run the tasks until a condition holds.
+        """Run the tasks until a condition is true.
 
         Raises:
-            Stuck: that does not happen.
+            Stuck: the condition cannot become true.
         """
         self._hub = greenlet.getcurrent()
         while not until():
@@ -125,7 +126,7 @@ class Scheduler:
         self._wake_late()
 
     def _pass_time(self) -> bool:
-        """Let the time pass until a blocked task continues; return False if there is none."""
+        """Advance the time until a blocked task can continue. Return False if no blocked task has a deadline."""
         deadlines = [task.deadline for task in self._blocked if task.deadline is not None]
         if not deadlines:
             return False
@@ -142,18 +143,18 @@ class Scheduler:
         self._ready.append(task)
 
     def point(self) -> None:
-        """Perhaps let other tasks run; the calling task can go on."""
+        """Let other tasks run, with a certain probability. The calling task stays ready."""
         task = self.current
         if task is None:
             return
         self._points += 1
-        # A slice of time ends, as that of a thread: the task may try again and again until another one has gone on.
+        # As for a thread, a time slice must end: the task may be polling until another task has made progress.
         if self._points > LONGEST_SLICE or self.chance.random() < self.share:
             self._ready.append(task)
             self._hub.switch()
 
     def block(self, timeout_us: int | None) -> bool:
-        """Block the calling task until `wake` or for a time; return whether it was woken."""
+        """Block the calling task until `wake` is called or the time has passed. Return whether it was woken."""
         task = self.current
         assert task is not None, "only a task can wait"
         task.deadline = None if timeout_us is None else self.now_us + timeout_us
@@ -169,11 +170,11 @@ class Scheduler:
             self._unblock(task)
 
     def sleep(self, seconds: float) -> None:
-        """Let the calling task sleep."""
+        """Block the calling task for the given time."""
         self.block(int(seconds * 1_000_000))
 
     def kill(self, process: object, error: BaseException) -> None:
-        """Throw an error into the tasks of a process as soon as they run."""
+        """Throw an error into the tasks of a process when they next run."""
         for task in self.tasks:
             if task.process is process and task is not self.current:
                 task.killed_by = error
@@ -181,12 +182,12 @@ class Scheduler:
                     self._unblock(task)
 
 
-#: The scheduler of the present run; the locks of the server know no other way to it.
+#: The scheduler of the present run. The locks of the server can find it only here.
 active: Scheduler | None = None
 
 
 def activate(scheduler: Scheduler | None) -> None:
-    """Make a scheduler the one that locks use."""
+    """Set the scheduler that the locks use."""
     global active
     active = scheduler
 

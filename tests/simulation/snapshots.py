@@ -1,6 +1,6 @@
-"""Snapshots under writers: ``python -m tests.simulation.snapshots --rounds 10000`` compares dbHash before and after each restore.
+"""Snapshots during writes: ``python -m tests.simulation.snapshots --rounds 10000`` compares dbHash before and after each restore.
 
-Writers go on all the time, in transactions and outside. Snapshots nest as those of a session, a module, a class and a test do.
+Writers run all the time, in transactions and outside. The snapshots are nested like those of a session, a module, a class and a test.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ DATABASES = ("history", "models")
 
 
 def run(seed: int, rounds: int) -> int:
-    """Run rounds of snapshots and restores in one simulation; return the number of restores.
+    """Run rounds of snapshots and restores in one simulation. Return the number of restores.
 
     Raises:
-        AssertionError: a restore does not give what was there.
+        AssertionError: the contents after a restore differ from those at the snapshot.
     """
     from tests.simulation.client import Client
     from tests.simulation.node import Node
@@ -52,7 +52,7 @@ def run(seed: int, rounds: int) -> int:
 
 
 def _write(client: Any, over: list[bool]) -> None:
-    """Write until the others have ended. A restore may end any transaction."""
+    """Write until the other tasks have ended. A restore may abort any transaction."""
     from tests.simulation.stream import Writer
 
     writer = Writer()
@@ -75,7 +75,7 @@ def _snapshots(client: Any, rounds: int) -> int:
         client.node.scheduler.sleep(chance.choice((0.0, 0.002, 0.01)))
         way = chance.random()
         if not open_now or (way < 0.2 and len(open_now) < DEPTH):
-            # Nobody else writes between the snapshot and the hash.
+            # Exclusive access, so that nothing is written between the snapshot and the hash.
             with engine.exclusive():
                 snapshot = server.snapshot()
                 open_now.append((snapshot, _hashes(client)))
@@ -94,7 +94,7 @@ def _snapshots(client: Any, rounds: int) -> int:
 
 
 def main() -> int:
-    """Run the rounds; return the exit status."""
+    """Run the rounds. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.snapshots")
     parser.add_argument("--rounds", type=int, default=10_000, help="how many restores")
     parser.add_argument("--seed", type=int, default=0, help="the first seed; each gives 100 restores")

@@ -1,4 +1,4 @@
-"""The change stream in a simulation: its events, applied to an empty model, give the collections; it has no gap and nothing twice."""
+"""The change stream in a simulation. Its events, applied to an empty model, must yield the collections, without gaps or repetitions."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tests.simulation.models import in_transaction
 DB, END = "history", "end"
 NAMES = ("a", "b", "c")
 CURSOR_NOT_FOUND = 43
-#: What a stream resumes after.
+#: The errors after which a stream is resumed.
 RESUMES = frozenset({CURSOR_NOT_FOUND, 237, 11601, 11600, 136, 175, 91, 189})
 
 
 class Writer:
-    """Random writes and changes of the catalog, which may be refused: they do not look at what is there."""
+    """Random writes and catalog changes. They may be refused, because they do not depend on what exists."""
 
     def one(self, client: Client) -> None:
-        """Run a random write, several in a transaction, or a change of the catalog."""
+        """Run a random write, several writes in a transaction, or a catalog change."""
         way = client.chance.random()
         try:
             if way < 0.12:
@@ -87,7 +87,7 @@ class Writer:
 
 
 class Follower:
-    """Follows the stream of the whole server until an event that says that it is the last one; resumes it where it breaks."""
+    """A reader of the stream of the whole server, up to an event that is marked as the last one. It resumes the stream after each error."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -96,7 +96,7 @@ class Follower:
         self._token: Any = None
 
     def open(self, client: Client) -> Any:
-        """Open the stream, after the last event if there was one, and return its cursor."""
+        """Open the stream, after the last event that was read, if any. Return the stream's cursor."""
         stage: Document = {"allChangesForCluster": True, "showExpandedEvents": True}
         if self._token is not None:
             stage[client.chance.choice(("resumeAfter", "startAfter"))] = self._token
@@ -132,20 +132,20 @@ class Follower:
 
     @property
     def is_done(self) -> bool:
-        """Whether the last event has come."""
+        """Whether the last event was read."""
         return bool(self.events) and self.events[-1].get("documentKey", {}).get("_id") == END
 
     def _take(self, batch: list[Event], token: Any) -> None:
         for event in batch:
             if self.is_done:
-                # Something has expired since.
+                # A document may have expired after the last event.
                 return
             self._take_token(event["_id"], strictly=True)
             self.events.append(event)
         self._take_token(token, strictly=False)
 
     def _take_token(self, token: Any, *, strictly: bool) -> None:
-        """Assert that tokens only grow."""
+        """Assert that resume tokens only increase."""
         last = self.tokens[-1] if self.tokens else ""
         now: str = token["_data"]
         # The token of an event sorts after the high-water mark of its time.
@@ -154,7 +154,7 @@ class Follower:
         self._token = token
 
     def check(self, client: Client) -> None:
-        """Compare what the events give with what is there; read the rest of the stream once more, from a random event on."""
+        """Compare the model built from the events with the collections. Then read the stream again, from a random event on."""
         replica = Replica()
         for event in self.events:
             if event["ns"]["db"] == DB:
@@ -171,5 +171,5 @@ class Follower:
 
 
 def _bytes_of(collections: dict[str, list[Any]]) -> dict[str, list[bytes]]:
-    """Return the documents of collections as BSON, sorted; a collection without any is as good as none."""
+    """Return the documents of collections as BSON, sorted. Omit empty collections."""
     return {name: sorted(map(bson.encode, documents)) for name, documents in collections.items() if documents}

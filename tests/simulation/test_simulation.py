@@ -1,6 +1,6 @@
 """Simulations of a few seeds; ``python -m tests.simulation`` runs any number of them.
 
-They run in a process of their own, in which the server's threads are tasks of the simulation.
+Each runs in a separate process, in which the server's threads are tasks of the simulation.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from tests.integration.daemon import environment
 pytest.importorskip("greenlet")
 
 SEEDS = int(os.environ.get("SECANTUS_SIMULATION_SEEDS", "20"))
-#: The night looks for all of them. Each is caught within the first seeds.
+#: A sample of the mutants, each of which the first seeds find. The nightly run tries all mutants.
 MUTANTS = ("snapshot_per_statement", "forget_retried", "follow_the_wall_clock")
 OF_THE_NIGHT = ("no_conflict_check", "commit_in_two_parts", "keep_readers_waiting", "expire_early")
 MUTANT_SEEDS = 20
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run simulations in a process of their own."""
+    """Run simulations in a separate process."""
     command = [sys.executable, "-m", "tests.simulation", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
 

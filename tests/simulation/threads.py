@@ -1,6 +1,6 @@
 """The server's threads and locks as tasks of the scheduler, in place of `secantus_server.system._threads`.
 
-`install` must run before any module of the server is imported: each takes its names from there, and from nowhere else.
+`install` must run before any module of the server is imported, because every module imports these names from `_threads`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Lock:
         self._waiting: list[Task] = []
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Acquire the lock; return whether it was acquired in time. The timeout is in seconds; negative means none."""
+        """Acquire the lock. Return whether it was acquired in time. The timeout is in seconds; a negative one means no limit."""
         scheduler = running.in_task()
         if scheduler is None:
             assert not self._held or not blocking, "a lock is held, and nobody can release it"
@@ -46,7 +46,7 @@ class Lock:
         return True
 
     def _wait(self, scheduler: Any, timeout_us: int | None) -> None:
-        """Wait until the lock is free, or for a time."""
+        """Wait until the lock is free, or until the time has passed."""
         deadline = None if timeout_us is None else scheduler.now_us + timeout_us
         me = scheduler.current
         while self._held:
@@ -61,7 +61,7 @@ class Lock:
                     self._waiting.remove(me)
 
     def release(self) -> None:
-        """Release the lock. Raises RuntimeError if it is not held."""
+        """Release the lock. Raise RuntimeError if it is not held."""
         if not self._held:
             raise RuntimeError("release unlocked lock")
         self._held = False
@@ -90,7 +90,7 @@ class RLock:
         self._owner = self._depth = 0
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Acquire the lock; return whether it was acquired in time."""
+        """Acquire the lock. Return whether it was acquired in time."""
         me = get_ident()
         if self._depth == 0 or self._owner != me:
             if not self._lock.acquire(blocking, timeout):
@@ -100,7 +100,7 @@ class RLock:
         return True
 
     def release(self) -> None:
-        """Release the lock once. Raises RuntimeError if this task does not hold it."""
+        """Release the lock once. Raise RuntimeError if this task does not hold it."""
         if self._depth == 0 or self._owner != get_ident():
             raise RuntimeError("cannot release un-acquired lock")
         self._depth -= 1
@@ -115,7 +115,7 @@ class RLock:
 
 
 class Thread:
-    """A thread as a task. What it raises ends the simulation: an error in a thread of the server is a fault."""
+    """A thread as a task. An exception in it ends the simulation, because an exception in a thread of the server is a fault."""
 
     def __init__(self, target: Callable[..., object], args: tuple[object, ...] = (), name: str = "secantus") -> None:
         self.name = name
@@ -146,7 +146,7 @@ class Thread:
         return self._task is not None and running.active is not None and running.active.current is self._task
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for the thread's end, for at most `timeout` seconds."""
+        """Wait until the thread ends, but at most `timeout` seconds."""
         if self._running.acquire(timeout=-1 if timeout is None else timeout):
             self._running.release()
 
@@ -158,7 +158,7 @@ def monotonic() -> float:
 
 
 def install() -> None:
-    """Put the threads, the locks and the time of the simulation in the place of the server's."""
+    """Replace the server's threads, locks and time with those of the simulation."""
     loaded = [name for name in sys.modules if name.startswith("secantus_server.") and not name.startswith("secantus_server.system")]
     assert not loaded, f"the server has been imported with its own threads: {loaded[:3]}"
     import secantus_server.system
@@ -172,5 +172,5 @@ def install() -> None:
     _clock.monotonic = monotonic
     from secantus_server import modules
 
-    # What is imported at its first use must not make the first run of a seed differ from the second.
+    # A real lock: with a simulated one, the imports on first use would make the first run of a seed differ from the second.
     modules._LOCK = threading.RLock()  # type: ignore[assignment]

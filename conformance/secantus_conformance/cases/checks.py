@@ -53,7 +53,7 @@ def _has(items: list[Any], key: str, other: Any) -> bool:
 
 
 def holds(name: str, value: Any, arguments: list[Any]) -> bool:
-    """Return whether a value passes a check. Raises BadTest for an unknown check."""
+    """Return whether a value passes a check. Raise BadTest for an unknown check."""
     if name in _OF_ABSENT:
         return _OF_ABSENT[name](value, *arguments)
     if name not in _OF_VALUE:
@@ -61,5 +61,5 @@ def holds(name: str, value: Any, arguments: list[Any]) -> bool:
     try:
         return value is not ABSENT and _OF_VALUE[name](value, *arguments)
     except TypeError:
-        # Values of different types cannot be ordered, and a number has no length: the check fails.
+        # Values of different types cannot be ordered, and a number has no length. In these cases, the check fails.
         return False

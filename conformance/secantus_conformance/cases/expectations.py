@@ -20,7 +20,7 @@ Reply = dict[str, Any]
 
 
 def check(expected: dict[str, Any], reply: Reply | None, error: PyMongoError | None) -> None:
-    """Check one expectation of a step. Raises AssertionFailed, or BadTest for an unknown form of expectation."""
+    """Check one expectation of a step. Raise AssertionFailed, or BadTest for an unknown form of expectation."""
     if "code" in expected:
         _check_code(expected, reply, error)
         return

@@ -60,7 +60,7 @@ def _hook(document: dict[str, Any]) -> Any:
 
 
 def parse(text: str) -> Any:
-    """Parse canonical Extended JSON. Raises ValueError for text that is not JSON."""
+    """Parse canonical Extended JSON. Raise ValueError for text that is not JSON."""
     return json.loads(text, object_hook=_hook)
 
 

@@ -25,7 +25,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay the cases. Returns 1 if any failed; raises UsageError."""
+    """Replay the cases. Return 1 if any failed. Raise UsageError if the request cannot be carried out."""
     cases = [case for case in find_cases(arguments.folder) if not arguments.match or any(text in case.id for text in arguments.match)]
     if not cases:
         raise UsageError(f"No case in {arguments.folder} has a name containing {' or '.join(arguments.match)}.")

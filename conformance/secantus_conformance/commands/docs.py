@@ -30,7 +30,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the page. Raises UsageError for a file that is not a report, or for a `--beside` report of a suite that is not on the page."""
+    """Write the page. Raise UsageError for a file that is not a report, or for a `--beside` report of a suite that is not on the page."""
     runs = [read_json_report(path) for path in arguments.report]
     others = [_other(path, {run.title for run in runs}) for path in arguments.beside]
     text = page(runs, free_passes(), others)

@@ -28,7 +28,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run a suite. Returns 1 if tests failed for reasons other than the environment; raises UsageError."""
+    """Run a suite. Return 1 if tests failed for reasons other than the environment. Raise UsageError if the suite cannot run."""
     suite, console = find_suite(SUITES, arguments.name, "driver suite"), make_console()
     console.print(f"Preparing the suite of {suite.name} {suite.version} …")
     folder = suite.prepare(cache_folder() / "drivers", arguments.source)

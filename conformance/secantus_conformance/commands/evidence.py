@@ -24,7 +24,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record the figures and write the page. Raises UsageError for a file that is not a report."""
+    """Record the figures and write the page. Raise UsageError for a file that is not a report."""
     recorded = record(read_figures(arguments.figures), arguments.report)
     write_figures(arguments.figures, recorded)
     arguments.output.write_text(evidence_page(recorded), encoding="utf-8")

@@ -17,7 +17,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fetch or check the suites. Raises UsageError if that fails."""
+    """Fetch or check the suites. Raise UsageError if that fails."""
     source = open_source(arguments.specs)
     print(f"The suites of {source.name} {source.version} are in {source.root}: {len(discover(source))} tests that need a server.")
     if arguments.specs:

@@ -67,7 +67,7 @@ def seconds(text: str) -> float:
 
 
 def folder(text: str) -> Path:
-    """Return a writable folder for argparse, created if necessary. Checked before the tests run rather than after them."""
+    """Return a writable folder for argparse. Create it if necessary, so that an error is found before the tests run."""
     path = Path(text)
     try:
         path.mkdir(parents=True, exist_ok=True)

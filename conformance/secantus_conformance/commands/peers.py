@@ -1,4 +1,4 @@
-"""`peers`: run the same complete suites against several servers: the recorded cases and pymongo's own tests."""
+"""`peers`: run the same complete suites against several servers. The suites are the recorded cases and pymongo's own tests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the requested suites and print the table of all reports in the folder. Raises UsageError."""
+    """Run the requested suites and print the table of all reports in the folder. Raise UsageError if the request cannot be carried out."""
     console = make_console()
     for each in arguments.server or [f"secantus={BUNDLED}"]:
         name, _, command = each.partition("=")
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(done: Run, name: str, command: str, place: Path) -> None:
-    """Write the reports. The replies of other servers do not identify them, so the reports contain the given name instead."""
+    """Write the reports with the given name, because the replies of other servers do not identify them."""
     server = done.server if command == BUNDLED else {**done.server, "product": name}
     write_reports(replace(done, server=server), place)
 

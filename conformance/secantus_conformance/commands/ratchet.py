@@ -20,7 +20,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Add the tests. Raises UsageError for a file that is not a report."""
+    """Add the tests. Raise UsageError for a file that is not a report."""
     new = grow(arguments.file, read_json_report(arguments.report), arguments.slowest)
     print(f"{arguments.file}: {new} new tests.")
     return 0

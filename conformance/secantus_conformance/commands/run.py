@@ -43,7 +43,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the suites. Returns 1 if tests failed; raises UsageError."""
+    """Run the suites. Return 1 if tests failed. Raise UsageError if the request cannot be carried out."""
     source = open_source(arguments.specs)
     cases = _cases(source, arguments)
     if arguments.list:
@@ -85,7 +85,7 @@ def _differences(arguments: argparse.Namespace) -> list[Difference]:
 
 
 def report(console: Console, result: Run, folder: Path | None) -> int:
-    """Print a run and write its reports. Returns the exit code."""
+    """Print a run and write its reports. Return the exit code."""
     free = free_passes().intersection(each.id for each in result.results)
     print_run(console, result, free)
     if folder is not None:

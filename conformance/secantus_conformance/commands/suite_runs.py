@@ -35,7 +35,7 @@ def add_suite_options(parser: argparse.ArgumentParser, timeout: float) -> None:
 
 
 def find_suite(suites: Mapping[str, Suite], name: str, kind: str) -> Suite:
-    """Return the suite with a name. Raises UsageError if no suite has it.
+    """Return the suite with the given name. Raise UsageError if no such suite exists.
 
     Arguments:
         kind: the word for the kind of suite in the error message.
@@ -52,7 +52,7 @@ def run_suite(
     differences: Callable[[], list[Difference]],
     hold: Callable[[list[Result]], list[Result]] | None = None,
 ) -> Run:
-    """Run a prepared suite against a server. Raises UsageError if it cannot be completed.
+    """Run a prepared suite against a server. Raise UsageError if it cannot be completed.
 
     Arguments:
         arguments: the parsed command line, with the options of `add_suite_options`.

@@ -40,7 +40,7 @@ class Asked:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the sessions. Returns 1 if one of them raises a question; raises UsageError."""
+    """Run the sessions. Return 1 if one of them raises a question. Raise UsageError if the request cannot be carried out."""
     seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
     sides = (Side(arguments.uri[0]), Side(arguments.uri[1]))
     asked: dict[str, Asked] = {}
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_session(sides: tuple[Side, Side], seed: int, count: int, asked: dict[str, Asked]) -> None:
-    """Run a session; shrink it if it raises a new question."""
+    """Run a session. If it raises a new question, shrink the session."""
     commands = session(seed, count)
     found = compare(sides, commands)
     if found is None:

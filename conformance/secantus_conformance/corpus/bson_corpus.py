@@ -1,6 +1,6 @@
-"""The BSON corpus against a server: a valid document is returned byte for byte, an invalid one is rejected without harm.
+"""The BSON corpus against a server: a valid document is returned byte for byte, and an invalid one is rejected without harm.
 
-The corpus is written for drivers, which reject text that is not valid UTF-8. A MongoDB server stores such bytes unchanged, so
+The corpus is written for drivers, which reject text that is not valid UTF-8. A MongoDB server stores such bytes unchanged. Therefore
 both a rejection and the same bytes are accepted here.
 
 Each document is sent as a field of another one, so that the server does not add an _id to it.
@@ -28,7 +28,7 @@ _ID = 1
 
 
 def run_case(uri: str, client: MongoClient[Any], file: dict[str, Any], index: int) -> None:
-    """Run one case. Indexes count the cases of `valid` first, then those of `decodeErrors`. Raises AssertionFailed."""
+    """Run one case. Indexes count the cases of `valid` first, then those of `decodeErrors`. Raise AssertionFailed if the check fails."""
     valid, invalid = file.get("valid", []), file.get("decodeErrors", [])
     client[DATABASE][_COLLECTION].delete_many({})
     with _connection(uri) as connection:

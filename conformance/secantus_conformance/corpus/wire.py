@@ -1,4 +1,4 @@
-"""A minimal wire protocol client that can send bytes that no driver would send: one OP_MSG out, one back.
+"""A minimal wire protocol client, which can send bytes that no driver would send. It sends one OP_MSG and receives one.
 
 Specification: https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md
 """
@@ -31,7 +31,7 @@ class WireConnection:
         self._socket.close()
 
     def command(self, body: bytes) -> dict[str, Any]:
-        """Send a raw command document and return the reply. Raises ConnectionError if the server disconnects or its reply is invalid."""
+        """Send a raw command document and return the reply. Raise ConnectionError if the server disconnects or its reply is invalid."""
         message = struct.pack("<i", 0) + b"\0" + body
         self._socket.sendall(_HEADER.pack(_HEADER.size + len(message), next(_REQUEST_IDS), 0, _OP_MSG) + message)
         length, _, _, code = _HEADER.unpack(self._read(_HEADER.size))

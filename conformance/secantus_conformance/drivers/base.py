@@ -16,7 +16,7 @@ from secantus_conformance.report.summary import NEEDS_SERVER
 
 @dataclass(frozen=True)
 class Environmental:
-    """Failures that say nothing about the server, because the test needs another topology, public DNS or an encryption library.
+    """An entry for failures that do not depend on the server, because the test needs another topology, public DNS or an encryption library.
 
     An entry covers a failure if the test's name contains `test` and its message contains `words`, ignoring case.
     """
@@ -33,8 +33,8 @@ class Environmental:
 class DriverSuite(Protocol):
     """A driver's own test suite, unmodified.
 
-    `port` is the port on which some of its tests expect the server, 0 if none do. `auth` says whether its tests log in; the
-    bundled server then runs with access control, and the URI contains a superuser.
+    `port` is the port on which some of its tests expect the server, 0 if none do. `auth`: whether its tests log in. If so, the bundled
+    server runs with access control, and the URI contains a superuser.
     """
 
     name: str
@@ -44,21 +44,21 @@ class DriverSuite(Protocol):
     environmental: Sequence[Environmental]
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Install the suite and its environment into the cache. Returns the working folder; raises UsageError.
+        """Install the suite and its environment into the cache. Return the working folder. Raise UsageError on failure.
 
         Arguments:
             source: a checkout of the driver, for suites that are not part of a package.
         """
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run the suite against a server and write JUnit XML. Raises UsageError if it cannot be completed."""
+        """Run the suite against a server and write JUnit XML. Raise UsageError if it cannot be completed."""
 
     def needs_server(self, test: str) -> bool:
         """Return whether a test needs a running server."""
 
 
 def read_junit(path: Path, suite: DriverSuite, differences: list[Difference]) -> list[Result]:
-    """Return the results of a JUnit file; mark environmental failures and known differences. Raises UsageError if there is no file."""
+    """Return the results of a JUnit file; mark environmental failures and known differences. Raise UsageError if there is no file."""
     try:
         root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError) as error:

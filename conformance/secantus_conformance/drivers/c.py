@@ -38,7 +38,7 @@ class CSuite:
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Unpack and build the tests, and find those that need a server. Raises UsageError."""
+        """Unpack and build the tests, and find those that need a server. Raise UsageError on failure."""
         if source is None and not _CHECKOUT.is_copied(cache, self.name):
             source = _download(cache)
         folder = _CHECKOUT.copy(source, cache, self.name)
@@ -62,7 +62,7 @@ class CSuite:
         return frozenset(record.read_text(encoding="utf-8").splitlines())
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run each test in a separate process, and write JUnit XML. Raises UsageError if they time out."""
+        """Run each test in a separate process, and write JUnit XML. Raise UsageError if they time out."""
         write_junit(_run(folder, {**os.environ, **_address(uri)}, timeout), junit)
 
     def needs_server(self, test: str) -> bool:
@@ -71,7 +71,7 @@ class CSuite:
 
 
 def _download(cache: Path) -> Path:
-    """Return the folder of Debian's source package, which apt downloads and unpacks. Raises UsageError."""
+    """Return the folder of Debian's source package, which apt downloads and unpacks. Raise UsageError on failure."""
     folder = cache / "c-source"
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / _PACKAGE).is_dir():
@@ -87,7 +87,7 @@ def _download(cache: Path) -> Path:
 
 
 def _address(uri: str) -> dict[str, str]:
-    """Return the environment variables that name a server. MONGOC_TEST_URI is omitted: with it, tests put the user into the URI twice."""
+    """Return the environment variables that name a server. Omit MONGOC_TEST_URI, because with it, tests put the user into the URI twice."""
     parsed = parse_uri(uri)
     host, port = parsed["nodelist"][0]
     address = {"MONGOC_TEST_HOST": host, "MONGOC_TEST_PORT": str(port)}

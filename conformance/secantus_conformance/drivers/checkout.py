@@ -17,7 +17,7 @@ class Checkout:
     """A repository whose checkout contains a suite.
 
     Arguments:
-        proof: a file by which a checkout is recognized, and which contains the version.
+        proof: a file that identifies a checkout and contains the version.
         version: a regular expression for the version; its first group is the version, or the beginning of it.
         parts: the files and folders that the suite needs; all if empty.
     """
@@ -44,7 +44,7 @@ class Checkout:
     def copy(self, source: Path | None, cache: Path, name: str) -> Path:
         """Copy a checkout into the cache, unless the cache has a copy, and return the copy. The suite is built and run in the copy.
 
-        Raises UsageError if there is no source, or if it is not a checkout of the repository at the expected version.
+        Raise UsageError if there is no source, or if it is not a checkout of the repository at the expected version.
         """
         folder = self.folder(cache, name)
         if (folder / _COPIED).exists():

@@ -1,4 +1,4 @@
-"""Run each test of a suite in a separate process, so that a crash or a hang fails only that test."""
+"""Running each test of a suite in a separate process, so that a crash or a hang fails only that test."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class EachTest:
     test_timeout: float
 
     def run(self, tests: Sequence[str], timeout: float) -> Iterator[Outcome]:
-        """Run the tests one after the other and yield their outcomes. Raises UsageError if the suite exceeds its time limit."""
+        """Run the tests one after the other and yield their outcomes. Raise UsageError if the suite exceeds its time limit."""
         deadline = time.monotonic() + timeout
         for test in tests:
             if time.monotonic() > deadline:

@@ -22,7 +22,7 @@ _MODULE, _VERSION = "go.mongodb.org/mongo-driver", "v1.17.10"
 _PACKAGES = ("./mongo/integration", "./mongo/integration/unified")
 # The timeout after which Go ends a package's tests. One of the tests hangs.
 _PACKAGE_SECONDS = 900.0
-# The driver's tests read the topology so early that they sometimes find none.
+# The maximum number of consecutive runs without new results. The tests sometimes read the topology too early and find none.
 _FRUITLESS_RUNS = 5
 # Tests of truncation have a timeout of ten seconds. They spend most of that on garbage collection, because they extend a string by one
 # character fifty thousand times. On a busy machine they would time out.
@@ -52,7 +52,7 @@ class GoSuite:
     )
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Download the module. Raises UsageError, for example if Go is not installed."""
+        """Download the module. Raise UsageError, for example if Go is not installed."""
         refuse_source(self.name, source)
         folder = cache / f"go-{_VERSION}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ class GoSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run the tests and convert Go's report into JUnit XML. Raises UsageError if there is no report, or if the tests time out."""
+        """Run the tests and convert Go's report into JUnit XML. Raise UsageError if there is no report, or if the tests time out."""
         deadline = time.monotonic() + timeout
         write_junit_of_go([_run_package(folder, uri, package, deadline, junit.with_suffix(".txt")) for package in _PACKAGES], junit)
 

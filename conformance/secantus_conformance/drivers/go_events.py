@@ -30,8 +30,8 @@ class Fate:
 class Events:
     """The tests of one package, over all its runs.
 
-    A run ends early if a panic or anything else ends the process. The innermost running test has then failed. The enclosing tests are
-    not done, whatever Go reports; they run again without their finished parts. `fruitless` counts the latest runs without new results.
+    A run ends early if a panic or another error ends the process. The innermost running test has then failed. The enclosing tests are
+    not done, even if Go reports them; they run again without their finished parts. `fruitless` counts the latest runs without new results.
     """
 
     done: dict[str, Fate] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Events:
     fruitless: int = 0
 
     def take(self, lines: Iterable[str]) -> bool:
-        """Read the report of one run. Returns whether another run is needed because this one was cut short."""
+        """Read the report of one run. Return whether another run is needed because this one was cut short."""
         output: dict[str, list[str]] = {}
         started: list[str] = []
         panicked, culprit, before = False, "", set(self.done)
@@ -90,7 +90,7 @@ class Events:
             self.done.pop("/".join(parts[:length]), None)
 
     def pattern_of_done(self) -> str:
-        """Return the pattern for `-skip`, which matches the outermost tests that are done."""
+        """Return the pattern for the option `-skip`, which matches the outermost tests that are done."""
         outermost = [name for name in self.done if not any(parent in self.done for parent in _parents(name))]
         return "|".join("/".join(f"^{re.escape(part)}$" for part in name.split("/")) for name in outermost)
 
@@ -107,7 +107,7 @@ def _parents(name: str) -> Iterator[str]:
 
 
 def write_junit_of_go(packages: list[Events], junit: Path) -> None:
-    """Write the outcomes as JUnit XML; of nested tests, only the innermost count. Raises UsageError if there are none."""
+    """Write the outcomes as JUnit XML; of nested tests, only the innermost count. Raise UsageError if there are none."""
     root = ElementTree.Element("testsuite", name="go")
     for events in packages:
         for name, fate in events.innermost():

@@ -19,7 +19,7 @@ _CHECKOUT = Checkout(
     r'"version": "([^"]+)"',
     ("src", "test", "etc", "package.json", "package-lock.json", "tsconfig.json", "global.d.ts", ".mocharc.js"),
 )
-# The time limit of each test and of each of its hooks: one minute.
+# The silence limit. The suite's own time limit for each test, and for each of its hooks, is one minute.
 _SILENCE_SECONDS = 240.0
 
 
@@ -40,7 +40,7 @@ class NodeSuite:
     )
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Copy the checkout and install its dependencies. Raises UsageError, for example if npm is not installed."""
+        """Copy the checkout and install its dependencies. Raise UsageError, for example if npm is not installed."""
         folder = _CHECKOUT.copy(source, cache, self.name)
         if not (folder / ".installed").exists():
             call(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder, 1800, "npm cannot install the suite")
@@ -49,7 +49,7 @@ class NodeSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run the suite. Raises UsageError if it cannot be completed."""
+        """Run the suite. Raise UsageError if it cannot be completed."""
         environment = {**os.environ, "MONGODB_URI": uri, "AUTH": "auth" if "@" in uri else "noauth", "TS_NODE_TRANSPILE_ONLY": "true"}
         reporter = str(RECORDERS / "mocha_record.js")
         command = ["npx", "mocha", "--config", "test/mocha_mongodb.js", "--reporter", reporter, "test/integration"]

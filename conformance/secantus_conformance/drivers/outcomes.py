@@ -25,7 +25,7 @@ class Outcome:
 
 
 def write_junit(outcomes: Iterable[Outcome], path: Path) -> None:
-    """Write outcomes as JUnit XML. Raises UsageError if there are none."""
+    """Write outcomes as JUnit XML. Raise UsageError if there are none."""
     root = ElementTree.Element("testsuite")
     for outcome in outcomes:
         case = ElementTree.SubElement(

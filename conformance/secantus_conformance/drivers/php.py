@@ -18,7 +18,7 @@ from secantus_conformance.failures import UsageError
 _CHECKOUT = Checkout("mongodb/mongo-php-library", "1.15.0", "composer.json", r'"dev-master": "(1\.15)\.x-dev"')
 _PACKAGES = "php-cli php-mongodb php-xml php-mbstring phpunit php-symfony-phpunit-bridge php-symfony-polyfill-php80"
 _NOBODY_LISTENS = 9
-# The file that composer would write. composer is not needed, since Debian packages everything that the tests load.
+# The file that composer would write. composer is not needed, because Debian packages everything that the tests load.
 _AUTOLOAD = r"""<?php
 spl_autoload_register(static function ($class) {
     foreach (['MongoDB\\Tests\\' => 'tests/', 'MongoDB\\' => 'src/'] as $prefix => $folder) {
@@ -53,7 +53,7 @@ class PhpSuite:
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Copy the checkout and find the tests that need a server. Raises UsageError, for example if PHPUnit is missing."""
+        """Copy the checkout and find the tests that need a server. Raise UsageError, for example if PHPUnit is missing."""
         folder = _CHECKOUT.copy(source, cache, self.name)
         call(["phpunit", "--version"], folder, 60, f"PHPUnit does not run; install {_PACKAGES}")
         (folder / "vendor").mkdir(exist_ok=True)
@@ -65,7 +65,7 @@ class PhpSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run the suite. With a single host, the extension discovers a replica set only if the URI names it. Raises UsageError."""
+        """Run the suite. The URI names the replica set, which the extension would not discover otherwise. Raise UsageError on failure."""
         record = junit.with_suffix(".phpunit.xml")
         _phpunit(folder, discover(uri).uri, record, timeout)
         write_junit(read_phpunit(record), junit)
@@ -76,7 +76,7 @@ class PhpSuite:
 
 
 def _phpunit(folder: Path, uri: str, record: Path, timeout: float) -> None:
-    """Run PHPUnit. It writes the record only after running all tests. Raises UsageError if there is no record."""
+    """Run PHPUnit. It writes the record only after running all tests. Raise UsageError if there is no record."""
     unfinished = record.with_suffix(".part")
     unfinished.unlink(missing_ok=True)
     options = ["--configuration", "phpunit.xml.dist", "--testsuite", "Default Test Suite", "--log-junit", str(unfinished)]
@@ -89,7 +89,7 @@ def _phpunit(folder: Path, uri: str, record: Path, timeout: float) -> None:
 
 
 def read_phpunit(record: Path) -> Iterator[Outcome]:
-    """Read PHPUnit's JUnit XML. It contains the reason of a failure as text, and no reason for a skip. Raises UsageError."""
+    """Read PHPUnit's JUnit XML. It contains the reason of a failure as text, and no reason for a skip. Raise UsageError on failure."""
     try:
         root = ElementTree.parse(record).getroot()
     except ElementTree.ParseError as error:

@@ -20,7 +20,7 @@ def call(
 ) -> None:
     """Run a command and write its output to a file, by default `last-output.txt` in the folder.
 
-    Raises UsageError if the command does not exist, times out or, if `complaint` is given, fails. When the call ends, all
+    Raise UsageError if the command does not exist, times out or, if `complaint` is given, fails. When the call ends, all
     processes that the command started have ended too.
     """
     log = output_file or folder / "last-output.txt"

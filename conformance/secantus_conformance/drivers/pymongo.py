@@ -22,7 +22,7 @@ from secantus_conformance.suites.sources import PYMONGO_VERSION, archive_path, f
 # The suite runs in a folder without the driver's sources, so that it tests the installed driver.
 _KEPT = ("test/", "tools/", "fuzz/", "pyproject.toml", "README.md", "doc/")
 _REQUIREMENTS = (f"pymongo=={PYMONGO_VERSION}", "pytest>=8.2", "pytest-asyncio>=0.24.0")
-# Some tests wait for a minute, but none for two.
+# The silence limit. Some tests wait for a minute, but none for two minutes.
 _SILENCE_SECONDS = 120.0
 _NOBODY_LISTENS = 9
 
@@ -51,7 +51,7 @@ class PymongoSuite:
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Unpack the tests, create the environment, and find the tests that need a server. Raises UsageError."""
+        """Unpack the tests, create the environment, and find the tests that need a server. Raise UsageError on failure."""
         refuse_source(self.name, source)
         fetch()
         folder = cache / f"pymongo-{PYMONGO_VERSION}"
@@ -74,7 +74,7 @@ class PymongoSuite:
         return frozenset(f"{case.get('classname')}::{case.get('name')}" for case in cases if case.find("skipped") is None)
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run the suite. Raises UsageError if it cannot be completed."""
+        """Run the suite. Raise UsageError if it cannot be completed."""
         self._pytest(folder, uri, junit, timeout)
 
     def _pytest(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:

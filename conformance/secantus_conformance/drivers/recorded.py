@@ -1,4 +1,4 @@
-"""Run a suite to completion even if tests hang or crash it: the running test is run once more, then recorded as failed.
+"""Running a suite to completion even if tests hang or crash it. The test that was running is run once more, then recorded as failed.
 
 A small plugin for the suite's test framework, in `recorder/`, appends each outcome to a file and skips the tests listed in that file.
 """
@@ -33,7 +33,7 @@ class RecordedSuite:
     def run(self, record: Path, timeout: float) -> None:
         """Run all tests, in as many processes as necessary, and append each outcome to `record`.
 
-        Raises UsageError if the suite times out, or ends without running a test.
+        Raise UsageError if the suite times out, or ends without running a test.
         """
         record.write_text("", encoding="utf-8")
         deadline = time.monotonic() + timeout
@@ -47,7 +47,7 @@ class RecordedSuite:
                 _give_up(record, lines)
 
     def _run_once(self, record: Path, deadline: float) -> bool:
-        """Run the remaining tests. Returns whether the recorder reports that all are done."""
+        """Run the remaining tests. Return whether the recorder reports that all are done."""
         environment = {**self.environment, "RECORD": str(record)}
         with _output(record).open("wb") as output:
             process = subprocess.Popen(
@@ -101,7 +101,7 @@ def _lines(record: Path) -> list[list[object]]:
 
 
 def _give_up(record: Path, lines: list[list[object]]) -> None:
-    """Record that the last started test did not finish. The first time, schedule it to run again: another test may be at fault."""
+    """Record that the last started test did not finish. The first time, let the test run again: another test may be the cause."""
     _, test, classname, name = lines[-1]
     if ["again", test] not in lines:
         with record.open("a", encoding="utf-8") as file:

@@ -23,7 +23,7 @@ _SUBSTITUTES = {
     "opentelemetry-sdk.rb": "",
 }
 _PACKAGES = "ruby ruby-bson ruby-rspec ruby-rspec-retry ruby-activesupport ruby-timecop ruby-ice-nine ruby-webrick ruby-childprocess"
-# The time limit of a spec: 45 seconds.
+# The silence limit. The suite's own time limit for a spec is 45 seconds.
 _SILENCE_SECONDS = 240.0
 
 
@@ -46,7 +46,7 @@ class RubySuite:
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Copy the checkout. Raises UsageError, for example if its submodule or RSpec is missing."""
+        """Copy the checkout. Raise UsageError, for example if its submodule or RSpec is missing."""
         folder = _CHECKOUT.copy(source, cache, self.name)
         if not (folder / "spec/shared/lib/mrss").is_dir():
             raise UsageError("The checkout of mongodb/mongo-ruby-driver lacks its submodule spec/shared: git submodule update --init.")
@@ -61,7 +61,7 @@ class RubySuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Create the suite's users and run it. Raises UsageError if it cannot be completed."""
+        """Create the suite's users and run it. Raise UsageError if it cannot be completed."""
         environment = {**os.environ, "MONGODB_URI": uri}
         paths = ["-I", "substitutes", "-I", "lib", "-I", "spec"]
         setup = ["ruby", *paths, "-r", "mongo", "-r", "support/spec_setup", "-e", "SpecSetup.new.run"]

@@ -17,10 +17,10 @@ _URI = "in-process"
 
 @dataclass
 class InProcessServer:
-    """A server that lives and dies with its worker."""
+    """A server that runs in its worker's process and ends with it."""
 
     def start(self) -> str:
-        """Return what the worker passes to `reach`."""
+        """Return the value that the worker passes to `reach`."""
         return _URI
 
     def exit_reason(self) -> str | None:
@@ -28,7 +28,7 @@ class InProcessServer:
         return None
 
     def stop(self) -> None:
-        """Do nothing."""
+        """Do nothing: the server ends with the worker."""
 
 
 def reach(uri: str, cleanup: ExitStack) -> str:
@@ -38,7 +38,7 @@ def reach(uri: str, cleanup: ExitStack) -> str:
         uri: the result of a server's `start`.
         cleanup: stops the server.
 
-    Raises UsageError if the installed pymongo is of another version than the direct transport supports.
+    Raise UsageError if the installed pymongo is of another version than the direct transport supports.
     """
     if uri != _URI:
         return uri
@@ -55,5 +55,5 @@ def reach(uri: str, cleanup: ExitStack) -> str:
         cleanup.enter_context(clients_connected(connect, server.interrupt_thread))
     except UnknownDriver as error:
         raise UsageError(f"--direct does not support the installed version of the driver: {error}") from error
-    # Not `server.uri`, which asks for a direct connection to one member.
+    # Do not use `server.uri`, which requests a direct connection to one member.
     return f"mongodb://127.0.0.1:{server.port}"

@@ -1,4 +1,4 @@
-"""Assign tests to workers, enforce the timeout of each test, and replace a worker or server that hangs or dies."""
+"""The assignment of tests to workers. The pool enforces each test's timeout, and replaces a worker or server that hangs or dies."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ _CONTEXT: Any = multiprocessing.get_context("spawn")
 
 
 class Pool:
-    """Runs tests on a number of workers.
+    """A pool of workers that run tests.
 
     `timeout` is the number of seconds that one test may take before its worker is killed.
     """
@@ -96,7 +96,7 @@ class Pool:
     def run(self, cases: list[TestCase], report: Report) -> None:
         """Run all tests and report each result as it arrives. A test that turns out to have killed the server is reported twice.
 
-        Raises UsageError if a server cannot be reached at the start.
+        Raise UsageError if a server cannot be reached at the start.
         """
         jobs = deque(_jobs(cases))
         slots: list[_Slot] = []
@@ -122,7 +122,7 @@ class Pool:
                     left -= self._give_up(slot, jobs, report, Verdict.TIMEOUT, "timeout", f"The test took longer than {self._timeout:g} s.")
 
     def _receive(self, slot: _Slot, jobs: deque[list[TestCase]], report: Report) -> int:
-        """Handle one message of a worker. Returns the number of results in it."""
+        """Handle one message of a worker. Return the number of results in it."""
         try:
             message = slot.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -163,7 +163,7 @@ class Pool:
             slot.deadline = float("inf")
 
     def _give_up(self, slot: _Slot, jobs: deque[list[TestCase]], report: Report, verdict: Verdict, kind: str, reason: str) -> int:
-        """Abort the current test; put the rest of its job back into the queue. Returns the number of results."""
+        """Abort the current test; put the rest of its job back into the queue. Return the number of results."""
         case, rest = slot.current, slot.rest()
         if case is None and not rest:
             raise UsageError(f"A worker could not start against {slot.uri}: {slot.server.exit_reason() or reason}")
@@ -185,7 +185,7 @@ class Pool:
         return self._start_again(slot, jobs, rest, 1)
 
     def _start_again(self, slot: _Slot, jobs: deque[list[TestCase]], rest: list[TestCase], results: int) -> int:
-        """Start a new worker and a new server, and put the remaining tests back into the queue. Returns the number of results."""
+        """Start a new worker and a new server, and put the remaining tests back into the queue. Return the number of results."""
         if rest:
             jobs.appendleft(rest)
         slot.cases, slot.before = [], None

@@ -1,4 +1,4 @@
-"""The servers that workers connect to: our own server, one per worker; a server that a command starts; or an external server."""
+"""The servers that workers connect to. Each is our own server (one per worker), a server that a command starts, or an external server."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class CommandServer:
     _log: IO[bytes] | None = field(default=None, init=False)
 
     def start(self) -> str:
-        """Start the server and wait until it listens. Returns its URI; raises UsageError if it does not start."""
+        """Start the server and wait until it listens. Return its URI. Raise UsageError if it does not start."""
         self.stop()
         port = _free_port(self.port)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
@@ -120,7 +120,7 @@ def make_servers(
         auth: start the bundled server with access control.
         direct: start the bundled server in the processes of the workers.
 
-    Raises UsageError if there are fewer URIs than workers, if a command has no `{port}`, if `auth` or `direct` is given for another server,
+    Raise UsageError if there are fewer URIs than workers, if a command has no `{port}`, if `auth` or `direct` is given for another server,
     or if both are given.
     """
     if direct:

@@ -25,7 +25,7 @@ Runner = Callable[["Worker", TestCase], None]
 
 
 class Worker:
-    """Runs its assigned tests against one server."""
+    """A worker, which runs its assigned tests against one server."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment

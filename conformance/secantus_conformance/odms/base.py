@@ -31,7 +31,7 @@ class OdmSuite(DriverSuite, Protocol):
 
 
 def copy_checkout(suite: OdmSuite, source: Path | None, target: Path) -> None:
-    """Copy a suite's checkout, so that nothing is written into the original. Raises UsageError if it is missing or of another version."""
+    """Copy a suite's checkout, so that nothing is written into the original. Raise UsageError if it is missing or of another version."""
     if source is None:
         raise UsageError(
             f"The package of {suite.name} does not contain its tests. "
@@ -64,7 +64,7 @@ def known_differences(name: str) -> list[Difference]:
 
 
 def hold(name: str, results: Iterable[Result], path: Path | None = None) -> list[Result]:
-    """Apply the ratchet: a test that passed before and does not pass now is a failure, even if it did not run this time.
+    """Apply the ratchet: a test that passed before and does not pass now counts as a failure, even if it did not run this time.
 
     Arguments:
         path: the ratchet file; by default that of the suite in this package.

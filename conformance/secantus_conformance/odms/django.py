@@ -42,7 +42,7 @@ class DjangoSuite:
     environmental: Sequence[Environmental] = ()
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Unpack the tests of the backend into those of Django, and create the environment. Raises UsageError."""
+        """Unpack the tests of the backend into those of Django, and create the environment. Raise UsageError on failure."""
         folder = cache / f"{self.name}-{self.version}"
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "django").is_dir():
@@ -57,7 +57,7 @@ class DjangoSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run the tests. Raises UsageError if they cannot be completed."""
+        """Run the tests. Raise UsageError if they cannot be completed."""
         (folder / "django/tests/record_settings.py").write_text(_SETTINGS, encoding="utf-8")
         suites = sorted(path.name for path in (folder / "source/tests").iterdir() if path.is_dir() and path.name != "gis_tests_")
         command = [str(python_of(folder)), "runtests.py", *suites, "--settings", "record_settings", "--parallel", "1", "--noinput"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secantus_conformance.odms.python_suite import PythonSuite
 
-# The requirements that its development environment lists for tests.
+# The requirements are those that the package's development environment lists for tests.
 SUITE = PythonSuite(
     name="langgraph-checkpoint-mongodb",
     version="0.5.1",

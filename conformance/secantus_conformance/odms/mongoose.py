@@ -21,7 +21,7 @@ _TEST_MS = 30_000
 class MongooseSuite:
     """The tests that `npm run test-rs` runs: all tests except those of encryption, against a replica set.
 
-    mocha writes its results only at the end, so a run that ends early leaves none.
+    mocha writes its results only at the end, so a run that ends early has no results.
     """
 
     name: str = "mongoose"
@@ -35,7 +35,7 @@ class MongooseSuite:
     )
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Copy the checkout and install its dependencies. Raises UsageError."""
+        """Copy the checkout and install its dependencies. Raise UsageError on failure."""
         folder = cache / f"{self.name}-{self.version}"
         folder.mkdir(parents=True, exist_ok=True)
         copy_checkout(self, source, folder / "source")
@@ -46,7 +46,7 @@ class MongooseSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run mocha. Raises UsageError if it cannot be completed."""
+        """Run mocha. Raise UsageError if it cannot be completed."""
         environment = {**os.environ, "START_REPLICA_SET": "1", "MONGOOSE_TEST_URI": uri, "MONGOOSE_REPLSET_URI": uri, "CI": "true"}
         raw = junit.with_suffix(".xunit")
         report = ["--reporter", "xunit", "--reporter-option", f"output={raw}"]
@@ -61,7 +61,7 @@ class MongooseSuite:
 
 
 def _rewrite(raw: Path, junit: Path) -> None:
-    """Write mocha's results in the form of the other suites: a failure's first line is its message. Raises UsageError if there are none."""
+    """Write mocha's results in the form of the other suites: a failure's first line is its message. Raise UsageError if there are none."""
     try:
         root = ElementTree.parse(raw).getroot()
     except (OSError, ElementTree.ParseError) as error:

@@ -46,7 +46,7 @@ class PythonSuite:
     environmental: Sequence[Environmental] = ()
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Unpack the tests and create the environment. Raises UsageError."""
+        """Unpack the tests and create the environment. Raise UsageError on failure."""
         folder = cache / f"{self.name}-{self.version}"
         folder.mkdir(parents=True, exist_ok=True)
         sources = folder / "source"
@@ -58,7 +58,7 @@ class PythonSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run the suite. Raises UsageError if it cannot be completed."""
+        """Run the suite. Raise UsageError if it cannot be completed."""
         host, port = parse_uri(uri)["nodelist"][0]
         variables = {name: value.format(uri=uri.rstrip("/"), host=host, port=port) for name, value in self.variables.items()}
         command = [
@@ -82,7 +82,7 @@ class PythonSuite:
 
 
 def unpack_sdist(name: str, version: str, folder: Path, target: Path) -> None:
-    """Download a package's source distribution and unpack it. Raises UsageError."""
+    """Download a package's source distribution and unpack it. Raise UsageError on failure."""
     shutil.rmtree(folder / "sdist", ignore_errors=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", name, "-d", "sdist", f"{name}=={version}"]
     call(command, folder, _INSTALL_SECONDS, f"pip cannot download the sources of {name}")
@@ -95,7 +95,7 @@ def unpack_sdist(name: str, version: str, folder: Path, target: Path) -> None:
 
 
 def install(folder: Path, requirements: Sequence[str]) -> None:
-    """Create an environment with these requirements, unless it exists. Raises UsageError."""
+    """Create an environment with these requirements, unless it exists. Raise UsageError on failure."""
     if not python_of(folder).exists():
         venv.create(folder / "environment", with_pip=True)
     if not (folder / "installed").exists():

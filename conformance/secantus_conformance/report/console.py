@@ -1,4 +1,4 @@
-"""The console for all output."""
+"""The console to which all output is written."""
 
 from __future__ import annotations
 

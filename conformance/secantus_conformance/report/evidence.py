@@ -93,7 +93,7 @@ def figures(run: Run, day: str, ours: Run | None = None) -> Figures:
 
 
 def _common_failure(run: Run) -> list[str]:
-    """Return a note if nearly all failures have the same reason, which means that the suite failed during its setup."""
+    """If nearly all failures have the same reason, return a note, because the suite then failed during its setup."""
     reasons = Counter(result.reason for result in run.results if result.verdict.is_bad)
     said, count = reasons.most_common(1)[0] if reasons else ("", 0)
     return [f"{count} tests fail for one reason: {said[:200]}"] if count > max(_MANY, _NEARLY_ALL * sum(reasons.values())) else []
@@ -112,7 +112,7 @@ def _command(run: Run) -> str:
 
 
 def read_figures(path: Path) -> list[Figures]:
-    """Return the recorded figures; empty if the file does not exist. Raises UsageError if the file is malformed."""
+    """Return the recorded figures; empty if the file does not exist. Raise UsageError if the file is malformed."""
     if not path.exists():
         return []
     try:
@@ -128,7 +128,7 @@ def write_figures(path: Path, recorded: Sequence[Figures]) -> None:
 
 
 def record(recorded: Sequence[Figures], reports: Sequence[Path]) -> list[Figures]:
-    """Add the figures of some reports. They replace earlier figures of the same suite and server. Raises UsageError."""
+    """Add the figures of some reports. They replace earlier figures of the same suite and server. Raise UsageError on failure."""
     runs = [(read_json_report(path), _day(path)) for path in reports]
     own = {run.title: run for run, _ in runs if run.server.get("product", "").startswith(_OURS)}
     new = [figures(run, day, None if own.get(run.title) is run else own.get(run.title)) for run, day in runs]

@@ -12,7 +12,7 @@ from secantus_conformance.report.junit import write_junit
 
 
 def write_reports(run: Run, folder: Path, free: frozenset[str] = frozenset()) -> None:
-    """Write `report.json`, `junit.xml` and `report.html`. Raises UsageError if the folder is not writable."""
+    """Write `report.json`, `junit.xml` and `report.html`. Raise UsageError if the folder is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(run, folder / "report.json")

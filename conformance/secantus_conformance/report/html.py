@@ -93,7 +93,7 @@ def _failures(results: list[Result]) -> str:
 
 
 def _known(run: Run) -> str:
-    """Render the known differences, folded by missing feature: one feature can have hundreds."""
+    """Render the known differences, grouped by missing feature, because one feature can have hundreds."""
     results = sorted((result for result in run.results if result.verdict is Verdict.KNOWN), key=known_reason)
     if not results:
         return ""

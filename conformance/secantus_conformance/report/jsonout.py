@@ -18,7 +18,7 @@ def write_json(run: Run, path: Path) -> None:
 
 
 def read_json_report(path: Path) -> Run:
-    """Read a report. Raises UsageError if the file is not one."""
+    """Read a report. Raise UsageError if the file is not one."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         results = tuple(Result.from_json(each) for each in data["results"])

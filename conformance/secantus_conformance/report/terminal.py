@@ -62,7 +62,7 @@ def summary_table(run: Run, free: frozenset[str]) -> Table:
 
 
 def _columns(whole: Row, with_free: bool) -> dict[str, Callable[[Row], str]]:
-    """Return the columns, few enough for 80 characters. Errors and timeouts count as failed; the lines below the table list them apart."""
+    """Return the columns, few enough for 80 characters. Errors and timeouts count as failed; lines below the table list them separately."""
     columns: dict[str, Callable[[Row], str]] = {
         "passed": lambda row: str(row.passed),
         "eligible": lambda row: str(row.eligible),
@@ -82,7 +82,7 @@ def _failed(row: Row) -> str:
 
 
 def print_failure(console: Console, result: Result) -> None:
-    """Print one failure on one screen: the reason, then both sides next to each other."""
+    """Print one failure on one screen: the reason, then the expected and the actual value side by side."""
     console.print(f"\n[{verdict_style(result.verdict)}]{result.verdict.value}[/] {escape(result.id)}")
     reason = result.reason if len(result.reason) <= _REASON_LENGTH else result.reason[:_REASON_LENGTH] + "…"
     console.print(f"  {escape(reason)}")

@@ -85,7 +85,7 @@ def _complaint(result: Result, pins: dict[str, str]) -> str | None:
 
 
 def check_valid_pass(source: Source, run: RunCases) -> Part:
-    """Run the tests of `valid-pass`. Tests that the server cannot pass are listed, and do not count against the runner."""
+    """Run the tests of `valid-pass`. Tests that the server cannot pass are listed, but the runner's check still succeeds."""
     results = [result for result in run("valid-pass", _suite_cases(source, "valid-pass")).results if result.eligible]
     bad = tuple(f"{result.id}: {result.reason[:_REASON_LENGTH]}" for result in results if result.verdict.is_bad)
     return Part("valid-pass passes", len(results) - len(bad), len(results), 0.0, bad)

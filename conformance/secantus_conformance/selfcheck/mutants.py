@@ -1,4 +1,4 @@
-"""Mutants of tests, each with a wrong expectation. A runner that passes one fails to check that expectation."""
+"""Mutants of tests, each with a wrong expectation. If a mutant passes, the runner has not checked that expectation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def mutation(name: str) -> Callable[[Mutation], Mutation]:
 
 
 def mutants(test: Test) -> list[Mutant]:
-    """Return one mutant of each kind that applies to a test, at the first place where the change has a meaning."""
+    """Return one mutant of each kind that applies to a test, changed at the first place where the change has an effect."""
     found = []
     for name, function in MUTATIONS.items():
         changed = next(function(test), None)

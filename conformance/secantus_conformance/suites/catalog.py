@@ -20,7 +20,7 @@ _SELF_CHECK = ("invalid", "valid-fail")
 
 
 def discover(source: Source) -> list[TestCase]:
-    """Return all tests that need a server, in file order. Raises UsageError for a file that is not JSON or contains no tests."""
+    """Return all tests that need a server, in file order. Raise UsageError for a file that is not JSON or contains no tests."""
     tests: list[TestCase] = []
     for path in sorted(source.root.rglob("*.json")):
         parts = _parts(source, path)
@@ -90,7 +90,7 @@ def _named(tests: list[dict[str, Any]], key: str) -> Iterator[tuple[str, dict[st
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file. Raises UsageError if it is malformed."""
+    """Read a JSON file. Raise UsageError if it is malformed."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -108,7 +108,7 @@ def check_files(tests: Iterable[TestCase]) -> None:
 def select(tests: Iterable[TestCase], categories: list[str], patterns: list[str]) -> list[TestCase]:
     """Return the tests of the named categories (`crud` stands for all `crud.*`) whose names match one of the patterns.
 
-    Raises UsageError for an unknown category, and if no test is left.
+    Raise UsageError for an unknown category, and if no test is left.
     """
     wanted = _expand(categories)
     chosen = [test for test in tests if (not wanted or test.category in wanted) and (not patterns or _fits(test.id, patterns))]

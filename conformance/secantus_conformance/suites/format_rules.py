@@ -1,6 +1,6 @@
 """The unified test format as rules for files, tests, operations and expectations.
 
-Written from the format's description. A file that violates a rule is rejected before anything runs.
+The rules are written from the format's description. A file that violates a rule is rejected before anything runs.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def _events_of(kind: str) -> Rule:
 
 
 def _expected_events(value: Any, path: str) -> None:
-    """Rule: the expected events of one client; the event type determines which may be named."""
+    """Rule: the expected events of one client. The event type determines which events may be named."""
     document({"client": string, "events": array(mapping)}, {"eventType": one_of("command", "cmap", "sdam"), "ignoreExtraEvents": boolean})(
         value, path
     )

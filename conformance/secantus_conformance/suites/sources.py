@@ -48,9 +48,9 @@ def archive_path() -> Path:
 
 
 def fetch() -> Path:
-    """Download the pinned archive into the cache unless it exists, and unpack its tests. Returns the folder of the tests.
+    """Download the pinned archive into the cache unless it exists, and unpack its tests. Return the folder of the tests.
 
-    Raises UsageError if the download fails or the hash differs.
+    Raise UsageError if the download fails or the hash differs.
     """
     archive = archive_path()
     if not archive.exists():
@@ -99,7 +99,7 @@ def unpack(archive: Path, root: Path, wanted: tuple[str, ...] = ("",)) -> None:
 
 
 def open_source(specifications: Path | None) -> Source:
-    """Return the suites to run: a checkout of the specifications, or the pinned archive. Raises UsageError if there are none."""
+    """Return the suites to run: a checkout of the specifications, or the pinned archive. Raise UsageError if there are none."""
     if specifications is None:
         return Source("pymongo", PYMONGO_VERSION, fetch(), "pymongo")
     root = specifications / "source" if (specifications / "source").is_dir() else specifications

@@ -1,1 +1,1 @@
-"""The same random session against two servers: a difference is a question, never a verdict."""
+"""The same random session against two servers. A difference is reported as a question, not as a verdict."""

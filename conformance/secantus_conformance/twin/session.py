@@ -1,4 +1,4 @@
-"""A random session: a list of commands, the same for the same seed."""
+"""A random session: a list of commands, which depends only on the seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The smallest session that still shows the same difference (delta debugging)."""
+"""The search for the smallest session that still shows the same difference (delta debugging)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _without_fields(commands: list[Document], place: int, asks: Callable[[list[D
 
 
 def smallest(parts: Sequence[T], holds: Callable[[list[T]], bool]) -> list[T]:
-    """Return some of the parts, in order, for which a condition is true, such that no removal of neighbouring parts keeps it true.
+    """Return some of the parts, in order, for which a condition is true, such that removing any neighbouring parts makes it false.
 
     Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002.
 

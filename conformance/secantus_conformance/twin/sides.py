@@ -1,4 +1,4 @@
-"""The two servers: each runs a session in a separate database, and the answers are compared."""
+"""The two servers. Each runs a session in a separate database, and the answers are compared."""
 
 from __future__ import annotations
 

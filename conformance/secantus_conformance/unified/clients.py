@@ -23,7 +23,7 @@ _UNSUPPORTED_URI_OPTIONS = ("waitQueueSize", "waitQueueMultiple")
 
 
 def create_entities(test: TestContext, specs: list[dict[str, Any]]) -> None:
-    """Create entities in order. Raises BadTest for an unknown kind, SkipTest for one that pymongo cannot create."""
+    """Create entities in order. Raise BadTest for an unknown kind, SkipTest for one that pymongo cannot create."""
     for spec in specs:
         if len(spec) != 1:
             raise BadTest("malformed", f"An entity has exactly one kind, not {len(spec)}.")

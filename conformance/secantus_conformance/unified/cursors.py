@@ -20,7 +20,7 @@ class FirstResultCursor:
 
     @classmethod
     def of_find(cls, cursor: Cursor[Any]) -> FirstResultCursor:
-        """Run a lazy find. Raises the find's error."""
+        """Run a lazy find. Raise the find's error if it fails."""
         created = cls(cursor)
         created._first = next(cursor, _NOTHING)
         return created

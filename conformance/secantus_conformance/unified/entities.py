@@ -49,7 +49,7 @@ class EntityMap:
         self._lsids: dict[str, Any] = {}
 
     def define(self, name: Any, entity: Any) -> None:
-        """Define an entity. Raises BadTest if the name is already defined or not a string."""
+        """Define an entity. Raise BadTest if the name is already defined or not a string."""
         if not isinstance(name, str):
             raise BadTest("malformed", f"An entity's name must be a string, not {name!r}.")
         if name in self._entities:
@@ -59,13 +59,13 @@ class EntityMap:
             self._lsids[name] = dict(entity.session_id)
 
     def get(self, name: Any) -> Any:
-        """Return the entity with the given name. Raises BadTest if it does not exist."""
+        """Return the entity with the given name. Raise BadTest if it does not exist."""
         if name not in self._entities:
             raise BadTest("undefined-entity", f"There is no entity {name!r}.")
         return self._entities[name]
 
     def typed(self, name: Any, cls: type[T]) -> T:
-        """Return the entity with the given name. Raises BadTest if it is of another kind."""
+        """Return the entity with the given name. Raise BadTest if it is of another kind."""
         entity = self.get(name)
         if not isinstance(entity, cls):
             raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, not a {KINDS[cls]}.")
@@ -80,7 +80,7 @@ class EntityMap:
         return self.typed(name, ClientSession)
 
     def value(self, name: str) -> Any:
-        """Return the BSON value saved under a name, for $$matchesEntity. Raises BadTest for a driver object."""
+        """Return the BSON value saved under a name, for $$matchesEntity. Raise BadTest for a driver object."""
         entity = self.get(name)
         if isinstance(entity, _NOT_VALUES) and not isinstance(entity, RawBSONDocument):
             raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, not a BSON value.")

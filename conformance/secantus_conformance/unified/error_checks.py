@@ -14,7 +14,7 @@ Check = Callable[[Matcher, Any, BaseException], str | None]
 
 
 def check_error(matcher: Matcher, expected: dict[str, Any], error: BaseException) -> None:
-    """Check an exception against `expectError`. Raises AssertionFailed, or BadTest for an unknown key."""
+    """Check an exception against `expectError`. Raise AssertionFailed, or BadTest for an unknown key."""
     if not expected:
         raise BadTest("malformed", "expectError must have at least one key.")
     for key, wanted in expected.items():

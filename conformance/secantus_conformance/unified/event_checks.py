@@ -17,7 +17,7 @@ _NO_OBJECT_ID = ObjectId(b"\0" * 12)
 
 
 def check_events(test: TestContext, spec: dict[str, Any]) -> None:
-    """Check one `expectedEventsForClient`. Raises AssertionFailed or BadTest."""
+    """Check one `expectedEventsForClient`. Raise AssertionFailed if the check fails, BadTest if the test is invalid."""
     kind = spec.get("eventType", "command")
     expected, seen = spec["events"], test.listener(spec["client"]).events(kind)
     for each in expected:

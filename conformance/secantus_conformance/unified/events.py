@@ -72,7 +72,7 @@ class Listener(
     monitoring.ServerHeartbeatListener,
     monitoring.TopologyListener,
 ):
-    """Collects the events that a client entity observes, and counts its connections even if it does not observe connection events."""
+    """A listener that collects the events observed by a client entity. It counts the connections even if their events are not observed."""
 
     def __init__(self, observed: list[str], ignored_commands: list[str], sensitive: bool) -> None:
         self._observed = frozenset(observed)
@@ -90,7 +90,7 @@ class Listener(
             return [event for event in self._events if kind in (None, EVENT_TYPES[event.name])]
 
     def wait_until(self, satisfied: Callable[[], bool], seconds: float) -> bool:
-        """Wait until a condition on this listener is true; it is evaluated after each event. Returns whether it became true."""
+        """Wait until a condition on this listener is true; it is evaluated after each event. Return whether it became true."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while not satisfied():

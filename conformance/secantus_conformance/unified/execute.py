@@ -25,9 +25,9 @@ _EXCLUSIVE = (
 
 
 def run_operation(test: TestContext, spec: dict[str, Any]) -> Exception | None:
-    """Run an operation and check it. Returns an expected error that it raised, for withTransaction.
+    """Run an operation and check it. Return an expected error that it raised, for withTransaction.
 
-    Raises AssertionFailed, BadTest or SkipTest.
+    Raise AssertionFailed if a check fails, BadTest if the test is invalid, SkipTest if the operation is impossible here.
     """
     _check_form(spec)
     target = None if spec["object"] == "testRunner" else test.entities.get(spec["object"])

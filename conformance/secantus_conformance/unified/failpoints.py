@@ -21,19 +21,19 @@ class FailPoints:
         self._set: dict[tuple[str, Address | None], None] = {}
 
     def set(self, client: MongoClient[Any], command: dict[str, Any], session: ClientSession | None = None) -> None:
-        """Set a fail point on the server that a client selects for a primary read. Raises the command's error."""
+        """Set a fail point on the server that a client selects for a primary read. Raise the command's error if it fails."""
         try:
             client.admin.command(command, session=session)
         finally:
             self._set[command["configureFailPoint"], client.primary] = None
 
     def set_on(self, address: Address, command: dict[str, Any]) -> None:
-        """Set a fail point on one server. Raises the command's error."""
+        """Set a fail point on one server. Raise the command's error if it fails."""
         self._set[command["configureFailPoint"], address] = None
         self._send(address, command)
 
     def disable_all(self) -> list[str]:
-        """Disable all fail points of the test. Returns the errors as text."""
+        """Disable all fail points of the test. Return the errors as text."""
         return [problem for name, address in self._set if (problem := self._disable(name, address))]
 
     def _disable(self, name: str, address: Address | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The run of one test, from its initial data to its cleanup, which always happens."""
+"""The run of one test, from its initial data to its cleanup, which is always done."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from secantus_conformance.unified.threads import TestThread
 
 
 def run_test(environment: Environment, internal: MongoClient[Any], name: str, file: dict[str, Any], test_spec: dict[str, Any]) -> None:
-    """Run one test of a file; its name is looked up in the list of tests that cannot run.
+    """Run one test of a file. The name is looked up in the list of tests that cannot run.
 
-    Raises SkipTest if it cannot run here, AssertionFailed if an expectation is not met, BadTest if the file
+    Raise SkipTest if the test cannot run here, AssertionFailed if an expectation is not met, BadTest if the file
     uses something that the format does not define. Any other exception is a bug in this runner.
     """
     check_requirements(environment, file, test_spec)

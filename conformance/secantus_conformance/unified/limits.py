@@ -1,4 +1,4 @@
-"""Tests that cannot run although their requirements are met, each with its reason; the list is `limits.toml`."""
+"""Tests that cannot run although their requirements are met, each with its reason. The list is in `limits.toml`."""
 
 from __future__ import annotations
 

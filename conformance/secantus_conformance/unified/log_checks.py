@@ -15,7 +15,7 @@ _REDACTED = {"code", "codeName", "errorLabels"}
 
 
 def check_log_messages(test: TestContext, collector: LogCollector, spec: dict[str, Any]) -> None:
-    """Check one `expectedLogMessagesForClient`. Raises AssertionFailed."""
+    """Check one `expectedLogMessagesForClient`. Raise AssertionFailed if the check fails."""
     client = spec["client"]
     messages = collector.messages(test.entities.client(client), test.observed_logs[client])
     ignored = spec.get("ignoreMessages", [])

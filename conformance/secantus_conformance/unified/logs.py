@@ -14,7 +14,7 @@ LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "infor
 
 
 class LogCollector(logging.Handler):
-    """Collects the driver's log records between `start` and `stop`."""
+    """A handler that collects the driver's log records between `start` and `stop`."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)

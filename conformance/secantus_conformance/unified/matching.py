@@ -1,8 +1,8 @@
 """The comparison of an actual value with an expected one, which may contain operators such as $$exists.
 
-The rules are those of the unified test format, section "Evaluating Matches": root documents may have more keys
-than expected, nested ones may not; arrays have the same length; key order is ignored; int, long and double
-compare by value. All other comparisons are exact: even an empty expectation is checked.
+The rules are those of the unified test format, section "Evaluating Matches". Root documents may have more keys
+than expected, nested documents may not. Arrays have the same length. Key order is ignored. int, long and double
+are compared by value. All other comparisons are exact: even an empty expectation is checked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Mismatch(Exception):
 
 
 class Entities(Protocol):
-    """The lookups of entities that operators need. Both raise BadTest for an undefined name or an entity of another kind."""
+    """The lookups of entities that operators need. Both methods raise BadTest for an undefined name or an entity of another kind."""
 
     def value(self, name: str) -> Any:
         """Return the BSON value saved under a name."""
@@ -37,7 +37,7 @@ OPERATORS: dict[str, Operator] = {}
 
 
 def operator(name: str) -> Callable[[Operator], Operator]:
-    """Register an operator of the format; asserts that it is not registered yet."""
+    """Register an operator of the format. Assert that it is not registered yet."""
 
     def register(function: Operator) -> Operator:
         assert name not in OPERATORS, name
@@ -48,7 +48,7 @@ def operator(name: str) -> Callable[[Operator], Operator]:
 
 
 def operator_of(expected: Any) -> tuple[str, Any] | None:
-    """Return the operator in an expected value, or None. Raises BadTest for an operator next to other keys, or an unknown one."""
+    """Return the operator in an expected value, or None. Raise BadTest for an operator next to other keys, or an unknown one."""
     if not isinstance(expected, Mapping):
         return None
     names = [key for key in expected if isinstance(key, str) and key.startswith("$$")]
@@ -62,7 +62,7 @@ def operator_of(expected: Any) -> tuple[str, Any] | None:
 
 
 class Matcher:
-    """Compares expected with actual values within one test."""
+    """A comparison of expected with actual values within one test."""
 
     def __init__(self, entities: Entities) -> None:
         self.entities = entities
@@ -70,7 +70,7 @@ class Matcher:
     def match(self, expected: Any, actual: Any, path: str = "", root: bool = True) -> None:
         """Compare one value. `root` allows a document to have additional keys.
 
-        Raises Mismatch, or BadTest if the expectation is invalid.
+        Raise Mismatch, or BadTest if the expectation is invalid.
         """
         found = operator_of(expected)
         actual = plain(actual)

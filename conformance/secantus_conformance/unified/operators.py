@@ -55,7 +55,7 @@ def matches_hex_bytes(matcher: Matcher, argument: Any, actual: Any, path: str, r
 
 
 def hex_bytes(text: Any) -> bytes:
-    """Convert a string of hexadecimal digits to bytes. Raises BadTest for anything else."""
+    """Convert a string of hexadecimal digits to bytes. Raise BadTest for anything else."""
     if not isinstance(text, str):
         raise BadTest("malformed", f"Hexadecimal bytes must be a string, not {text!r}.")
     try:

@@ -1,4 +1,4 @@
-"""Thread entities: each waits for operations and runs them in order."""
+"""Thread entities. Each waits for operations and runs them in order."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TestThread:
         self._work.put(work)
 
     def wait(self) -> bool:
-        """Let the thread finish. Returns whether it did within ten seconds; raises the first error of its operations."""
+        """Let the thread finish. Return whether it did within ten seconds. Raise the first error of its operations, if any."""
         self._work.put(_STOP)
         self._thread.join(_JOIN_SECONDS)
         if self._error is not None:

@@ -1,4 +1,4 @@
-"""BSON types as the matchers see them: type aliases, and an equality that distinguishes types."""
+"""BSON types as the matchers use them: type aliases, and an equality that distinguishes types."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _NUMBERS = frozenset({"int", "long", "double"})
 
 
 def type_alias(value: Any) -> str:
-    """Return MongoDB's alias of the BSON type as which pymongo encodes a value; the name of the Python type if there is no alias."""
+    """Return MongoDB's alias of the BSON type in which pymongo encodes a value, or the name of the Python type if there is none."""
     if type(value) is int:
         return "int" if value in _INT32 else "long"
     if isinstance(value, (Mapping, DBRef, RawBSONDocument)):

@@ -15,7 +15,7 @@ from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 
-# What an archive contains: all databases, those of the server itself, and the users.
+# The contents of an archive: all databases, the server's own databases, and the users.
 _CONTENTS = (("", ""), ("config", ""), ("local", ""), ("admin", "system.users"))
 
 
@@ -31,7 +31,7 @@ def _may_copy(_call: Authorized, grants: Grants) -> bool:
     privileges=on_cluster(by_arguments=("find",), check=_may_copy),
 )
 def backup_archive(request: Request, args: dict[str, Any]) -> Reply:
-    """Write a consistent archive of the storage directory to a file on the server's machine. Writes continue meanwhile."""
+    """Write a consistent archive of the storage directory to a file on the server's machine. Writes continue during the backup."""
     services, path = request.services, Path(args["outputPath"]).absolute()
     begun = services.clock.monotonic()
     manifest = take_backup(services.engine, services.oplog, services.clock, path, lambda _size: request.operation.check())

@@ -23,12 +23,12 @@ _OPTIONS = frozenset(["currentOp", "$all", "$ownOps", *a.GENERIC])
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may list all operations, or asks only for the user's own."""
+    """Return whether the user may list all operations, or requests only the user's own operations."""
     return bool(call.body.get("$ownOps")) or "inprog" in grants.on_cluster()
 
 
 def _may_kill(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may end all operations, or started this one."""
+    """Return whether the user may end all operations, or started the operation to end."""
     if "killop" in grants.on_cluster():
         return True
     opid = call.body.get("op")

@@ -18,7 +18,7 @@ from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 
-# What an archive may contain.
+# The possible contents of an archive.
 _CONTENTS = (("", ""), ("config", ""), ("admin", "system.users"))
 
 

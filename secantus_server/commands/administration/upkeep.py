@@ -1,4 +1,4 @@
-"""autoCompact, dropConnections, setIndexCommitQuorum and reIndex, which have nothing to do on a single node that reuses its space.
+"""autoCompact, dropConnections, setIndexCommitQuorum and reIndex. They have nothing to do on a single node that reuses its space.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-administration/
 """

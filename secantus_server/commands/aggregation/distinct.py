@@ -94,10 +94,10 @@ def _reply(request: Request, values: list[Any]) -> Reply:
 
 
 def distinct_values(documents: Iterable[bytes], path: list[str], collation: Collation | None) -> list[Any]:
-    """Return the distinct values at a path, sorted; each element of an array counts as a value.
+    """Return the distinct values at a path, sorted. Each element of an array counts as a value.
 
     Raises:
-        CommandError: 17217, the values are too large for one reply.
+        CommandError: 17217 if the values are too large for one reply.
     """
     return in_order((value for document in documents for value in _values(decode(document), path)), collation)
 
@@ -106,7 +106,7 @@ def in_order(values: Iterable[Any], collation: Collation | None) -> list[Any]:
     """Return the distinct values, sorted.
 
     Raises:
-        CommandError: 17217, the values are too large for one reply.
+        CommandError: 17217 if the values are too large for one reply.
     """
     found: dict[bytes, Any] = {}
     for value in values:

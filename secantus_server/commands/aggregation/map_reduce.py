@@ -202,7 +202,7 @@ def _emitted(documents: Iterable[bytes], function: Function) -> Iterator[list[An
 
 
 def _reduce(scripts: Scripts, key: Any, values: list[Any]) -> Any:
-    """Return the reduced value of a key; a single value is returned as it is."""
+    """Return the reduced value of a key. If there is only one value, return it unchanged."""
     return values[0] if len(values) == 1 else scripts.reduce(key, values)
 
 

@@ -21,7 +21,7 @@ from secantus_server.work.authentication import log_in_by_certificate
     {"mechanism": a.string(required=True), "user": a.string(), "db": a.string()},
     in_api_v1=True,
     privileges=UNAUTHENTICATED,
-    secrets=("pwd", "key"),  # of older mechanisms
+    secrets=("pwd", "key"),  # the secrets of older mechanisms
 )
 def authenticate(request: Request, args: dict[str, Any]) -> Reply:
     """Authenticate the client as the user that its certificate names.

@@ -1,4 +1,4 @@
-"""_mergeAuthzCollections, by which mongorestore restores users and roles.
+"""The command _mergeAuthzCollections, with which mongorestore restores users and roles.
 
 https://www.mongodb.com/docs/database-tools/mongorestore/#restore-users-and-roles
 """
@@ -17,7 +17,7 @@ from secantus_server.errors import CommandError
 from secantus_server.work.authorization import ROLES, USERS, Documents, change_together, read_documents
 
 _ACTIONS = ("createRole", "createUser", "dropRole", "dropUser", "grantRole", "revokeRole", "setAuthenticationRestriction")
-# The argument for the collection to read; the collection to change; the field with the name.
+# For users and for roles: the argument with the collection to read, the collection to change, and the field with the name.
 _KINDS = (("tempUsersCollection", USERS, "user"), ("tempRolesCollection", ROLES, "role"))
 
 
@@ -39,7 +39,7 @@ def _may_merge(_call: Authorized, grants: Grants) -> bool:
     privileges=on_database(by_arguments=_ACTIONS, check=_may_merge),
 )
 def merge_collections(request: Request, args: dict[str, Any]) -> Reply:
-    """Add the users and roles of two collections to those of the server."""
+    """Add the users and roles in two collections to the users and roles of the server."""
     given = [(args[argument], collection, kind) for argument, collection, kind in _KINDS if args[argument]]
     if not given:
         raise CommandError(2, "Must provide at least one of 'tempUsersCollection' and 'tempRolesCollection'")
@@ -48,7 +48,7 @@ def merge_collections(request: Request, args: dict[str, Any]) -> Reply:
 
     def change(*stored: Documents) -> None:
         for before, new in zip(stored, merged, strict=True):
-            # An empty collection is that of a dump without users, or without roles.
+            # An empty collection comes from a dump without users or without roles, so nothing is dropped.
             if args["drop"] and new:
                 for key in [key for key, document in before.items() if db in ("", document.get("db"))]:
                     del before[key]
@@ -59,7 +59,7 @@ def merge_collections(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _documents(request: Request, source: str, kind: str, db: str) -> Documents:
-    """Return the users or roles of a database in a collection, "" for all databases.
+    """Return the users or roles in a collection that belong to a database. An empty `db` means all databases.
 
     Raises:
         CommandError: 2 BadValue for another database than `admin` or a document that is not a user or role.

@@ -84,7 +84,7 @@ def _check_privileges(privileges: Items, db: str) -> None:
 
 
 def _inherited(request: Request, values: Items) -> Items:
-    """Return the roles that a role of the command's database shall inherit.
+    """Return the roles that a role of the command's database is to inherit.
 
     Raises:
         CommandError: 55 InvalidRoleModification, or an error of `parse_roles`.

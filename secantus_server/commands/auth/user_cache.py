@@ -11,7 +11,7 @@ from secantus_server.dispatch.request import Request
 
 @command("invalidateUserCache", {}, admin_only=True, privileges=on_cluster("invalidateUserCache"))
 def invalidate_user_cache(request: Request, _args: dict[str, Any]) -> Reply:
-    """Make each client's next command read the users and roles again."""
+    """Make the next command of each client read the users and roles again."""
     if request.services.access is not None:
         request.services.access.renew()
     return {}

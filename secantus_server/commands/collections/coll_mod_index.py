@@ -73,7 +73,7 @@ def change_index(
     """Find the index and create the changed one.
 
     Returns:
-        the old index, the new one (both None if nothing changes), and the fields of the reply.
+        The old index, the new index (both None if nothing changes), and the fields of the reply.
 
     Raises:
         CommandError: 27 IndexNotFound, 2, 72, 359 CannotConvertIndexToUnique, or the error of an index kind that cannot be unique.

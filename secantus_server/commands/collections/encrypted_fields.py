@@ -1,6 +1,6 @@
 """The argument encryptedFields of create.
 
-It lists the fields of a collection whose values the client encrypts, and the kinds of queries on them.
+The argument lists the fields of a collection whose values the client encrypts, and the kinds of queries on them.
 
 https://www.mongodb.com/docs/manual/core/queryable-encryption/fundamentals/encrypt-and-query/
 """
@@ -40,7 +40,7 @@ _PYTHON_TYPES = {"int": int, "long": Int64, "date": Date, "double": float}
 
 
 def _documents_without_nulls(name: str, value: Any) -> list[dict[str, Any]]:
-    """Check for an array of documents and drop nulls in it, which have no effect, as in MongoDB."""
+    """Check for an array of documents and drop its nulls. As in MongoDB, nulls have no effect."""
     found: list[dict[str, Any]] = a.documents().check(name, [item for item in a.array().check(name, value) if item is not None])
     return found
 

@@ -19,7 +19,7 @@ from secantus_server.work.system_collections import ID_INDEX, views_uuid
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may list all collections, or asks only for the names of collections that the user has a privilege on."""
+    """Return whether the user may list all collections, or requests only the names of collections that the user has a privilege on."""
     if "listCollections" in grants.on(call.db):
         return True
     own_only = bool(call.body.get("nameOnly")) and bool(call.body.get("authorizedCollections"))

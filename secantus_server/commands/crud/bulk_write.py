@@ -100,7 +100,7 @@ def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
 
 
 class _Bulk:
-    """A running bulkWrite, with its results so far in the order of the operations."""
+    """A running bulkWrite, and its results so far in the order of the operations."""
 
     def __init__(self, request: Request, args: dict[str, Any]) -> None:
         self._request = request
@@ -111,7 +111,7 @@ class _Bulk:
         self.totals: Counter[str] = Counter()
 
     def run(self, operations: list[BulkOperation]) -> None:
-        """Run the operations and count each in `opcounters`. Consecutive inserts into the same collection share transactions."""
+        """Run the operations and count each of them in `opcounters`. Consecutive inserts into the same collection share transactions."""
         counts = self._request.client.usage.counts
         for (kind, _), group in groupby(operations, key=lambda operation: (operation.kind, id(operation.target))):
             if self._stopped:
@@ -191,7 +191,7 @@ class _Bulk:
     def _check_fatal(self, error: CommandError) -> None:
         """Raise the error if it ends the whole command.
 
-        Such an error says that the command was killed, that it exceeded its time limit, that its transaction failed, or that the store
+        Such an error means that the command was killed, that it exceeded its time limit, that its transaction failed, or that the store
         has stopped.
 
         Raises:

@@ -97,12 +97,12 @@ class Target:
 
 @dataclass(frozen=True)
 class BulkOperation:
-    """One operation.
+    """One operation of a bulkWrite.
 
     Arguments:
-        index: its position in `ops`.
+        index: the operation's position in `ops`.
         kind: insert, update or delete.
-        args: its checked fields.
+        args: the operation's checked fields.
     """
 
     index: int

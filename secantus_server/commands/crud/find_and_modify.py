@@ -85,7 +85,7 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
         if collection is not None:
             shown = _shown(job.run(transaction, collection))
             if request.retry is not None:
-                # A copy, because further fields are added to the reply.
+                # Pass a copy, because further fields are added to the reply.
                 stage_retried(request, transaction, "findAndModify", shown.copy())
             return shown
         check_not_oplog(request.db, name)

@@ -143,7 +143,7 @@ def _other_transaction(request: Request, cursor: Cursor) -> CommandError:
 
 
 def _read_labelled(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
-    """Return a batch, see `_read`. Label the errors after which a driver can resume a change stream."""
+    """Return a batch as `_read` does. Label the errors after which a driver can resume a change stream."""
     try:
         if request.services.fail_points.active:
             enter_get_more(request, cursor.namespace)
@@ -197,7 +197,7 @@ def _check_killed(request: Request, cursor: Cursor) -> None:
 
 
 def _check_role(request: Request, cursor: Cursor) -> None:
-    """Raise if this node had the role that a change stream was opened for, and has it no longer.
+    """Raise if this node had the role that the change stream was opened for, but no longer has it.
 
     https://www.mongodb.com/docs/manual/release-notes/9.0-compatibility/
 
@@ -211,7 +211,7 @@ def _check_role(request: Request, cursor: Cursor) -> None:
 
 
 def _batch_if_any(request: Request, cursor: Cursor, watch: Watch, size: int | None) -> list[bytes]:
-    """Return the next batch, without reading if nothing was written since the last read.
+    """Return the next batch. If the cursor is at its end and nothing was written since, return an empty batch without reading.
 
     Raises:
         CommandError: as `_read`.

@@ -124,7 +124,7 @@ def _wired_tiger(services: Services) -> Reply:
     statistics = services.engine.statistics()
     return {
         "cache": {name: Int64(statistics[f"cache: {name}"]) for name in _GAUGES},
-        # MongoDB 8 shows these counters under `queues`, but some programs read them here.
+        # MongoDB 8 shows these counters under `queues`, but some programs read them under this name.
         "concurrentTransactions": _tickets(services),
         "transaction": {"transaction checkpoints": Int64(services.engine.checkpoints)},
     }
@@ -197,7 +197,7 @@ def _extra_info(_services: Services) -> Reply:
 
 
 def _tickets(services: Services) -> Reply:
-    """Return the numbers of running reads and writes in the form of MongoDB's tickets; this server makes none of them wait."""
+    """Return the numbers of running reads and writes in the form of MongoDB's tickets. In this server, no operation waits for a ticket."""
     readers, writers = _active(services)
     total = services.settings.session_max
     return {name: {"out": out, "available": total - out, "totalTickets": total} for name, out in (("write", writers), ("read", readers))}

@@ -1,6 +1,6 @@
 """createSearchIndexes, updateSearchIndex and dropSearchIndex.
 
-Unless search indexes are enabled, they are refused as by a MongoDB server without Search.
+Unless search indexes are enabled, the commands are refused as by a MongoDB server without Search.
 
 https://www.mongodb.com/docs/manual/reference/command/createSearchIndexes/
 """

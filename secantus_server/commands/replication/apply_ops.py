@@ -22,7 +22,7 @@ _REPEATED_MODES = ("InitialSync", "Recovering")
 
 @command("applyOps", lenient=True, admin_only=True, is_write=True, privileges=on_cluster("applyOps"), secrets=("pwd",))
 def apply_ops(request: Request, _args: dict[str, Any]) -> Reply:
-    """Apply entries of an oplog, one after the other, up to the first that fails. Entries without an operation are not counted."""
+    """Apply oplog entries one after the other, up to the first that fails. Entries without an operation are not counted."""
     body = request.body
     operations = body[request.name]
     if type(operations) is not list:
@@ -41,7 +41,7 @@ def apply_ops(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _check_options(body: dict[str, Any]) -> None:
-    """Refuse the options of earlier releases, and the fields that only entries of the oplog have. All others are ignored.
+    """Refuse the options of earlier releases, and the fields that only oplog entries have. All other fields are ignored.
 
     Raises:
         CommandError: 14, 2, 31056, 6711600, 6711601.

@@ -1,4 +1,4 @@
-"""hello, and isMaster, its older name.
+"""hello, and its older name isMaster.
 
 https://www.mongodb.com/docs/manual/reference/command/hello/
 """
@@ -126,7 +126,7 @@ def _mechanisms(request: Request, db: str, name: str) -> Reply:
 
 
 def _speculate(request: Request, start: dict[str, Any]) -> Reply:
-    """Return the reply to the saslStart that the driver included in its hello. If it fails, return nothing; the driver then starts again.
+    """Return the reply to the saslStart that the driver included in its hello, or nothing if it fails. The driver then starts again.
 
     https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#speculative-authentication
     """

@@ -1,6 +1,6 @@
 """replSetStepDown, replSetFreeze and replSetStepUp, on the only member of the replica set.
 
-After stepping down, the member is soon elected again without a command, see `Topology`. Connections stay open.
+After stepping down, the member is soon elected again without a command; see `Topology`. Connections stay open.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/
 """
@@ -96,6 +96,6 @@ def _interrupt_writes(request: Request) -> None:
         if operation is not request.operation and is_command(name) and find_command(name).is_write and not find_command(name).is_read:
             operation.interrupt(CommandError(_INTERRUPTED, message))
         elif name == "getMore" and operation.wake is not None:
-            # It sees the new role, which may end a change stream.
+            # Waking the operation makes it see the new role, which may end a change stream.
             operation.wake()
     services.sessions.transactions.abort_where(lambda _transaction: True, CommandError(_INTERRUPTED, message))

@@ -64,14 +64,14 @@ def end_sessions(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _may_kill(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may kill other users' sessions, or lists only its own."""
+    """Return whether the user may kill other users' sessions, or names only the user's own sessions."""
     sessions = call.body[call.name]
     others = type(sessions) is list and any(type(one) is dict and one.get("uid", call.client.uid) != call.client.uid for one in sessions)
     return not others or "killAnySession" in grants.on_cluster()
 
 
 def _may_impersonate(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may select sessions by users and roles, or the patterns do not do so."""
+    """Return whether the user may select sessions by users and roles. Return True if no pattern does so."""
     patterns = call.body[call.name]
     chooses = type(patterns) is list and any(type(one) is dict and (one.get("users") or one.get("roles")) for one in patterns)
     return not chooses or "impersonate" in grants.on_cluster()
@@ -129,7 +129,7 @@ def _user_of(session: bytes) -> bytes:
 
 
 def _matcher(pattern: dict[str, Any]) -> Callable[[bytes], bool]:
-    """Return a function that tells whether a session matches a pattern. Without access control, sessions have no user.
+    """Return a function that returns whether a session matches a pattern. Without access control, sessions have no user.
 
     Raises:
         CommandError: 14, 40414, 40415 for a malformed pattern.
@@ -198,7 +198,7 @@ def _session_ids(request: Request, *, nulls: bool = False) -> frozenset[bytes]:
     own = request.client.uid
     if not own or request.name != "killSessions":
         return frozenset(bytes(session["id"]) + own for session in sessions)
-    # A session with a `uid` may belong to another user; the check of privileges has already allowed that.
+    # A session with a `uid` may belong to another user; the privilege check has already allowed that.
     return frozenset(bytes(session["id"]) + (session["uid"] if isinstance(session.get("uid"), bytes) else own) for session in sessions)
 
 

@@ -21,7 +21,7 @@ _BAD_VALUE, _TYPE_MISMATCH, _ILLEGAL = 2, 14, 20
 
 @command("configureFailPoint", lenient=True, admin_only=True, privileges=AUTHENTICATED)
 def configure_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
-    """Set or clear a fail point. The reply's `count` says how often it has been triggered so far.
+    """Set or clear a fail point. The reply's `count` is how often it has been triggered so far.
 
     Raises:
         CommandError: 59 unless test commands are enabled, 266 for an unknown fail point, 2, 14 or 20 for an invalid argument.

@@ -1,6 +1,6 @@
 """testVersion2: a command of a Stable API version that does not exist.
 
-Driver tests send it to see how a server refuses a command that is not in API Version 1.
+Driver tests send the command to check how a server refuses a command that is not in API Version 1.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def abort_transaction_command(request: Request, _args: dict[str, Any]) -> Reply:
 
 @fail_point(HANG_BEFORE_COMMIT)
 def parse_hang(data: dict[str, Any]) -> None:
-    """Parse the data of hangBeforeCommitingTxn, which takes none."""
+    """Parse the data of the fail point hangBeforeCommitingTxn, which must be empty."""
     check_fields(HANG_BEFORE_COMMIT, data, ())
 
 

@@ -21,7 +21,7 @@ cdef dict GROUP_CODES = {(2, "can't $divide by zero"): 4848401, (16610, "can't $
 
 
 cdef object renumbered(object error):
-    """Return the error with the code that $group reports it under."""
+    """Return the error with the code that $group uses for it."""
     cdef object code = GROUP_CODES.get((error.code, error.message))
     return error if code is None else CommandError(code, error.message)
 
@@ -49,7 +49,7 @@ cpdef Py_ssize_t size_of(object value) except -1:
 
 
 def memory_exceeded(str name not None, max_bytes):
-    """Return the error of an accumulator over its memory limit: 146 ExceededMemoryLimit."""
+    """Return the error for an accumulator that exceeds its memory limit: 146 ExceededMemoryLimit."""
     return CommandError(146, f"{name} used too much memory and cannot spill to disk. Memory limit: {max_bytes} bytes")
 
 

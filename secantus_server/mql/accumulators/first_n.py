@@ -20,7 +20,7 @@ from secantus_server.mql.expressions.parser import parse_expression
 
 
 class NValuesState(State):
-    """Base class of the states that hold n values: accounts for their memory.
+    """Base class of the states that keep n values. It tracks the memory that the values use.
 
     Arguments:
         expression: the argument of the accumulator.
@@ -99,7 +99,7 @@ class ExtremesState(NValuesState):
         self.values: list[Any] = []
 
     def take_value(self, value: Any) -> None:
-        """Keep the value; from time to time drop those that cannot be among the n."""
+        """Keep the value. From time to time, drop the values that cannot be among the n results."""
         self.values.append(value)
         self.used += size_of(value)
         if len(self.values) > 4 * self.n + 64 or self.used > self.max_bytes:

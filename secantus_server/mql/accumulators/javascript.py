@@ -17,7 +17,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.scripts import script_engine, source_of
 
-# The number of documents that one call into JavaScript folds into a state.
+# The number of documents that one call into JavaScript adds to a state.
 _BATCH = 500
 _FUNCTIONS = ("init", "accumulate", "merge", "finalize")
 _EMPTY_DOCUMENT = b"\5\0\0\0\0"
@@ -35,7 +35,7 @@ class Scripts:
 
 
 class ScriptState(State):
-    """The state of one group: a BSON value between two batches of documents.
+    """The state of one group, kept as a BSON value between two batches of documents.
 
     Arguments:
         scripts: the functions.
@@ -71,7 +71,7 @@ class ScriptState(State):
 
 
 class ScriptStart:
-    """Creates the state of a new group; called without the group key where a stage does not know it."""
+    """A factory of the states of new groups. A stage that does not know the group key calls it without one."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
@@ -90,7 +90,7 @@ def parse_script_accumulator(argument: Any, ctx: ParseContext) -> Accumulator:
     """Parse `{init, initArgs, accumulate, accumulateArgs, merge, finalize, lang}`.
 
     Raises:
-        CommandError: 4544701 to 4544706 for malformed arguments, 139 for a syntax error, and those of `script_engine`.
+        CommandError: 4544701 to 4544706 for malformed arguments, 139 for a syntax error, and the errors of `script_engine`.
     """
     if type(argument) is not dict:
         raise CommandError(4544703, f"$accumulator expects an object as an argument; found: {type_name(argument)}")

@@ -57,7 +57,7 @@ def parse_accumulator(name: str, argument: Any, ctx: ParseContext) -> Accumulato
     """Parse `{name: argument}`, the value of a field of `$group`.
 
     Raises:
-        CommandError: 40237 for a list, whatever the name; 15952 for an unknown name; the errors of the accumulator's own parser.
+        CommandError: 40237 for a list, even if the name is unknown; 15952 for an unknown name; the errors of the accumulator's own parser.
     """
     if type(argument) is list:
         raise CommandError(40237, f"The {name} accumulator is a unary operator")

@@ -84,7 +84,7 @@ class ElementReader:
         return first
 
     def _with_marks(self, unit: str, characters: list[str], position: int) -> str:
-        """Extend the unit by later marks that form a longer contraction with it, even if other marks are in between.
+        """Extend the unit by later marks that form a longer contraction with it, even if there are other marks between them.
 
         The marks that become part of the unit are removed from `characters`.
         """

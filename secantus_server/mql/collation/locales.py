@@ -119,7 +119,7 @@ RULES: dict[str, str] = {
 
 SHORT_I = frozenset(["\u0438\u0306", "\u0418\u0306"])
 DROPPED_CONTRACTIONS = {"bs_Cyrl": SHORT_I, "mk": SHORT_I, "sr": SHORT_I}
-"""Locales that sort a letter of the root order as another letter with an accent instead."""
+"""Contractions that a locale drops from the root order. It sorts the letter as another letter with an accent instead."""
 
 _SEARCH = "az bs ca cs da de eo es fi gl he hr is kl ko nb nn se sk smn sr_Latn sv tr yi"
 STORED = frozenset(

@@ -74,7 +74,7 @@ class RootOrder:
         self._lines: dict[str, str] = dict([line.split(" ", 1) for line in others.splitlines()])
         self._known: dict[str, Elements] = {}
         self.contractions = {_characters(name) for name in self._lines if "_" in name}
-        """Sequences of several characters that have weights of their own."""
+        """Sequences of several characters that have their own weights."""
 
     def elements(self, characters: str) -> Elements:
         """Return the weights of a contraction, or of a character that has no canonical decomposition."""

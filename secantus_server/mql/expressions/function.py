@@ -50,8 +50,8 @@ def parse_function(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `{$function: {body, args, lang}}`.
 
     Raises:
-        CommandError: 31260 to 31263, 31418, 31419 and 31432 for malformed arguments, 139 for a syntax error in the body, and those of
-            `script_engine`.
+        CommandError: 31260 to 31263, 31418, 31419 and 31432 for malformed arguments, 139 for a syntax error in the body, and the errors
+            of `script_engine`.
     """
     if type(argument) is not dict:
         raise CommandError(31260, f"$function requires an object as an argument, found: {type_name(argument)}")

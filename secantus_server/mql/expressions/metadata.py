@@ -52,11 +52,11 @@ class Metadatum(Expression):
 
 @operator_parser("$meta")
 def parse_meta(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$meta: keyword`; the context knows the metadata that the documents have at this place.
+    """Parse `$meta: keyword`. The context knows which metadata the documents have at this stage.
 
     Raises:
         CommandError: 17307 if the keyword is not a string, 17308 if it is unknown, 40218 if MongoDB reports that the metadata is
-            not available, 238 if MongoDB would return it.
+            not available, 238 if MongoDB would return it but Secantus cannot.
     """
     if type(argument) is not str:
         raise CommandError(17307, "$meta only supports string arguments")
@@ -73,7 +73,7 @@ def search_metadatum(keyword: str, ctx: ParseContext) -> Expression:
     """Return the expression of metadata that a search or a fusion produces. `score` stands for any score that the documents have.
 
     Raises:
-        CommandError: 40218 for the details of a score that was computed without them, 238 if MongoDB would return the value.
+        CommandError: 40218 for the details of a score that was computed without them, 238 if only MongoDB can return it.
     """
     metadata = ctx.metadata
     found = keyword
@@ -90,7 +90,7 @@ def metadatum(keyword: str, ctx: ParseContext) -> Expression:
     """Return the expression of a known keyword.
 
     Raises:
-        CommandError: 40218 if MongoDB reports that the metadata is not available, 238 if MongoDB would return it.
+        CommandError: 40218 if MongoDB reports that the metadata is not available, 238 if MongoDB would return it but Secantus cannot.
     """
     metadata = ctx.metadata
     if keyword in FROM_THE_QUERY and (metadata is None or keyword not in metadata.available):

@@ -147,7 +147,7 @@ def _parse_system_variable(name: str, path: str, ctx: ParseContext) -> Expressio
 
 
 def _current(path: str, ctx: ParseContext) -> Expression:
-    """Return the node of a path relative to `$$CURRENT`: the document, or what an operator bound it to."""
+    """Return the node of a path relative to `$$CURRENT`, which is the document unless an operator bound it to another value."""
     cell = ctx.variables.get("CURRENT")
     return FieldPath(path) if cell is None else _path_into(cell, path)
 

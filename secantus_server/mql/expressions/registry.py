@@ -45,7 +45,7 @@ class PlainOperator(NamedTuple):
 
 
 class LaterOperator(NamedTuple):
-    """An operator that exists since a later version than the oldest one that the server can present."""
+    """An operator that MongoDB introduced after the oldest release that the server can emulate."""
 
     since: str
     found: PlainOperator | OperatorParser
@@ -54,7 +54,7 @@ class LaterOperator(NamedTuple):
 OPERATORS: dict[str, PlainOperator | OperatorParser] = {}
 LATER: dict[str, LaterOperator] = {}
 
-#: The modules that register operators. They are imported at the first look-up, since many tests never use an expression.
+#: The modules that register operators. They are imported at the first look-up, because many tests never use an expression.
 MODULES: list[str] = []
 
 
@@ -70,7 +70,7 @@ def operator(name: str, *, arguments: int | tuple[int, int | None], since: str |
     Arguments:
         name: the operator with its `$`.
         arguments: the number of arguments: exactly n, or (minimum, maximum) with None for no upper bound.
-        since: the version of MongoDB that introduced it, if the oldest release does not know it.
+        since: the version of MongoDB that introduced the operator; None if the oldest supported release has it.
     """
     minimum, maximum = arguments if isinstance(arguments, tuple) else (arguments, arguments)
 
@@ -119,7 +119,7 @@ def find_operator(name: str, release: Release) -> PlainOperator | OperatorParser
 
 
 def _add(name: str, found: PlainOperator | OperatorParser, since: str | None) -> None:
-    """Add an operator to the registry; its name must be new."""
+    """Add an operator to the registry. Its name must not be registered yet."""
     assert name not in OPERATORS, f"{name} is registered twice"
     assert name not in LATER, f"{name} is registered twice"
     assert name not in UNSUPPORTED, f"{name} is listed as unsupported"

@@ -41,9 +41,9 @@ cdef struct Point:
 cdef struct Edge:
     Point a
     Point b
-    # The unit normal of the edge's great circle; zero if the ends are equal or opposite.
+    # The unit normal of the edge's great circle; zero if the end points are equal or opposite.
     Point normal
-    # The ends in the plane that the inside is computed in.
+    # The end points, projected onto the plane in which the inside is computed.
     double x0
     double y0
     double x1
@@ -72,7 +72,7 @@ cdef inline double angle(Point a, Point b) noexcept nogil:
 
 
 cdef double edge_distance(Point p, const Edge* edge) noexcept nogil:
-    """Return the distance from a point to an edge, which has the same definition as in `sphere.edge_distance`."""
+    """Return the distance from a point to an edge, by the same definition as `sphere.edge_distance`."""
     cdef double height
     if dot(edge.normal, edge.normal) > 0 and dot(cross(edge.normal, edge.a), p) > 0 > dot(cross(edge.normal, edge.b), p):
         height = fabs(dot(edge.normal, p))
@@ -166,7 +166,7 @@ cdef uint64_t leaf_at(Point p) noexcept nogil:
 
 
 cdef void bounding_cap(uint64_t cell, Point* center, double* radius) noexcept nogil:
-    """Write the centre of a cell and the distance of its farthest corner. Its sides are great circles, so the cap contains it."""
+    """Write the centre of a cell and the distance of its farthest corner. The sides are great circles, so the cap contains the cell."""
     cdef int face = <int>(cell >> 61), turned = face & SWAPPED, depth = level(cell), step, turn, place, corner
     cdef int64_t i = 0, j = 0
     cdef double size, found
@@ -208,7 +208,7 @@ def level_of(uint64_t cell):
 
 
 def range_of(uint64_t cell):
-    """Return the least and the greatest id of a cell and those inside it."""
+    """Return the least and the greatest id among a cell and the cells inside it."""
     cdef uint64_t others = lowest_bit(cell) - 1
     return cell - others, cell + others
 
@@ -234,10 +234,10 @@ def parents_of(uint64_t cell):
 
 
 cdef class Cover:
-    """A region, and the cells that it is covered with.
+    """A region, and the cells that cover it.
 
-    The region is what a cap and a figure have in common. The figure consists of points, edges and, if `pole` is given, what is inside the
-    edges. Without points and edges it is the whole cap, or the cap without a smaller one.
+    The region is the intersection of a cap and a figure. The figure consists of points, edges and, if `pole` is given, the inside of the
+    edges. Without points and edges, the region is the whole cap, or the cap without a smaller cap around the same centre.
 
     Arguments:
         center: the centre of the cap, a unit vector.
@@ -245,8 +245,8 @@ cdef class Cover:
         inner: the radius of the smaller cap; 0 for none.
         points: unit vectors.
         edges: pairs of unit vectors.
-        pole: a unit vector less than a right angle away from all edges, which are closed rings; None if there is no inside.
-        is_complement: whether what seems inside, seen from the pole, is outside.
+        pole: a unit vector less than a right angle away from all edges, which are closed rings; None if the figure has no inside.
+        is_complement: whether the side that is inside as seen from the pole is the outside.
     """
 
     cdef Point center
@@ -294,7 +294,7 @@ cdef class Cover:
         free(self.points)
 
     cdef Overlap overlap(self, uint64_t cell) except *:
-        """Return how a cell lies to the region; `PARTLY` may be wrong."""
+        """Return the position of a cell relative to the region. `PARTLY` may be returned for a cell that is inside or outside."""
         cdef Point middle
         cdef double reach, away
         cdef Py_ssize_t i
@@ -334,10 +334,10 @@ cdef class Cover:
         return inside
 
     def cells(self, Py_ssize_t most):
-        """Return ascending cells that contain the region, none of them inside another.
+        """Return cells that together contain the region, in ascending order. No cell is inside another.
 
         Arguments:
-            most: how many cells to use; a region on several faces may need a few more.
+            most: the number of cells to use; a region on several faces may need a few more.
         """
         cdef list done = [], waiting = [], parts
         cdef Py_ssize_t place = 0
@@ -375,7 +375,7 @@ cdef class Cover:
 
 
 cdef inline uint64_t spread(uint64_t n) noexcept nogil:
-    """Return the 32 bits of a number as every second bit of 64."""
+    """Spread the 32 bits of a number over every second bit of 64 bits."""
     n = (n | n << 16) & 0x0000FFFF0000FFFFULL
     n = (n | n << 8) & 0x00FF00FF00FF00FFULL
     n = (n | n << 4) & 0x0F0F0F0F0F0F0F0FULL
@@ -391,7 +391,7 @@ cdef inline uint64_t scaled(double value, double low, double high) noexcept nogi
 
 
 def plane_hash(double x, double y, double low, double high, int bits):
-    """Return the hash of a position: the bits of x and y in turn, from the highest, in the upper bits of 64.
+    """Return the hash of a position: the bits of x and y alternate, from the highest, in the upper bits of 64.
 
     A coordinate beyond the limits is treated as the limit.
 

@@ -16,7 +16,7 @@ from secantus_server.mql.geo.sphere import Vector, added, angle, unit
 # The first and the last number of a range.
 Range = tuple[int, int]
 
-# The most cells of a document's line or polygon, of a query's region and of a ring; more of them cover it more exactly.
+# The maximum number of cells for a document's line or polygon, for a query's region, and for a ring. More cells cover it more exactly.
 MOST_OF_PART = 20
 MOST_OF_REGION = 64
 MOST_OF_RING = 32
@@ -25,7 +25,7 @@ _POLE: Vector = (0.0, 0.0, 1.0)
 
 
 def document_cells(geometry: Geometry) -> set[int]:
-    """Return the cells of a document's geometry: the smallest one of a point, a covering of a line or polygon."""
+    """Return the cells of a document's geometry: the smallest cell of a point, a covering of a line or polygon."""
     found: set[int] = set()
     for part in geometry.parts:
         if isinstance(part, Point):
@@ -55,7 +55,7 @@ def ranges_of(cells: Iterable[int]) -> list[Range]:
 
 
 def merged(ranges: Iterable[Range]) -> list[Range]:
-    """Return ascending ranges with adjacent and overlapping ones joined."""
+    """Return the ranges in ascending order, with adjacent and overlapping ranges joined."""
     found: list[Range] = []
     for low, high in ranges:
         if found and low <= found[-1][1] + 1:

@@ -30,7 +30,7 @@ def parse_geometry(value: Any) -> Geometry:
 
 
 def parse_stored(value: Any) -> Geometry | None:
-    """Return the geometry in a document's field, or None if the value is not one; legacy pairs may lie outside the sphere."""
+    """Return the geometry in a document's field, or None if it contains none. Legacy pairs may be outside the sphere's limits."""
     try:
         if type(value) is dict and type(value.get("type")) is str:
             return _parse_geojson(value)

@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2d/internals/
 
-The plane between the index's limits is divided into four squares, each square again into four, up to 32 times. A hash holds the number of
-the square at each level, two bits each, from the highest.
+The plane between the index's limits is divided into four squares, each square again into four, up to 32 times. A hash contains the number
+of the square at each level as two bits, from the highest level.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ PARTLY = 1
 # The first hash, the level, and the lower corner.
 _Square = tuple[int, int, float, float]
 MAX_BITS = 32
-# In degrees: more than the rounding errors of distances on the sphere.
+# In degrees. Greater than the rounding errors of distances on the sphere.
 _DEGREES_MARGIN = 1e-5
-# In degrees: less than the previous constant, and more than the enlargement of squares under common limits.
+# In degrees. Less than _DEGREES_MARGIN, and greater than the enlargement of squares under common limits.
 _OFF = 1e-6
 # Products of greater coordinates may be infinite.
 _HUGE = 1e150
@@ -33,7 +33,7 @@ _HUGE = 1e150
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A rectangle with its sides."""
+    """A rectangle, including its sides."""
 
     x0: float
     y0: float
@@ -50,10 +50,10 @@ class Rectangle:
 
 
 class Region:
-    """A region in the plane, which the squares of the grid are compared with."""
+    """A region in the plane. `overlap` compares the squares of the grid with it."""
 
     def overlap(self, square: Rectangle) -> int:
-        """Return `OUTSIDE`, `PARTLY` or `INSIDE` for the position of a square relative to the region; `PARTLY` may be wrong."""
+        """Return `OUTSIDE`, `PARTLY` or `INSIDE`: the position of a square relative to the region. `PARTLY` may be imprecise."""
         raise NotImplementedError
 
 
@@ -89,7 +89,7 @@ class Ring(Region):
 
 
 class Outline(Region):
-    """The inside of a polygon and its edges."""
+    """The inside of a polygon, and the polygon's edges."""
 
     def __init__(self, polygon: FlatPolygon) -> None:
         self._polygon = polygon
@@ -106,7 +106,7 @@ class Outline(Region):
 
 
 def _passes(a: Position, b: Position, square: Rectangle) -> bool:
-    """Return whether a line between two positions meets a rectangle: whether a part of it lies between all four sides."""
+    """Return whether the line between two positions meets a rectangle: whether a part of the line lies between all four sides."""
     first, last = 0.0, 1.0
     for start, way, low, high in ((a[0], b[0] - a[0], square.x0, square.x1), (a[1], b[1] - a[1], square.y0, square.y1)):
         if way == 0:
@@ -120,7 +120,7 @@ def _passes(a: Position, b: Position, square: Rectangle) -> bool:
 
 @dataclass(frozen=True)
 class Grid:
-    """The squares of an index.
+    """The grid of squares of a 2d index.
 
     Arguments:
         low, high: the limits of both coordinates.
@@ -140,7 +140,7 @@ class Grid:
         return plane_hash(*position, self.low, self.high, self.bits)
 
     def around(self, position: Position, level: int) -> tuple[Range, float]:
-        """Return the range of the square of a level that contains a position, and the distance of its corners from its middle."""
+        """Return the range of hashes of the square around a position at a level, and the distance of its corners from its middle."""
         size = 1 << 2 * (MAX_BITS - level)
         first = self.hash_of(position) & -size
         return (first, first + size - 1), math.sqrt(0.5) * (self.high - self.low) / (1 << level)
@@ -150,7 +150,7 @@ class Grid:
 
         Arguments:
             region: the region.
-            most: how many squares to use.
+            most: the number of squares to use.
         """
         if not math.isfinite(self.high - self.low):
             return [_squares(0, 0)]
@@ -177,7 +177,7 @@ class Grid:
         return merged(sorted(done))
 
     def _rectangle(self, x: float, y: float, side: float) -> Rectangle:
-        """Return a square, enlarged by more than rounding errors."""
+        """Return a square, enlarged by more than the rounding errors."""
         margin = 1e-9 * max(1.0, abs(self.low), abs(self.high))
         return Rectangle(x - margin, y - margin, x + side + margin, y + side + margin)
 
@@ -187,7 +187,7 @@ def _squares(start: int, level: int) -> Range:
 
 
 def region_of(shape: Box | Circle | FlatPolygon | Cap) -> Region:
-    """Return the region of a `$geoWithin` on positions."""
+    """Return the region of a `$geoWithin` shape in the plane of positions."""
     if isinstance(shape, Box):
         (x0, x1), (y0, y1) = (sorted((shape.first[axis], shape.second[axis])) for axis in (0, 1))
         return Rectangles([Rectangle(x0, y0, x1, y1)])
@@ -214,7 +214,7 @@ def cap_rectangles(center: Position, radius: float) -> list[Rectangle]:
 
 
 def off_the_sphere() -> list[Rectangle]:
-    """Return the rectangles of positions that are not valid longitudes and latitudes. `cap_rectangles` covers closer positions."""
+    """Return the rectangles of positions that are not valid longitudes and latitudes, except those that `cap_rectangles` covers."""
     far, east, north = math.inf, 180.0 + _OFF, 90.0 + _OFF
     return [
         Rectangle(-far, north, far, far),

@@ -49,7 +49,7 @@ class Cap:
         corners = part.vectors if isinstance(part, Line) else part.corners()
         if not all(self._contains_point(corner) for corner in corners):
             return False
-        # Up to a hemisphere, a cap that contains the corners contains the edges; a larger one may miss the point opposite its centre.
+        # Up to a hemisphere, a cap that contains the corners contains the edges. A larger cap may miss the point opposite its centre.
         return self.radius <= math.pi / 2 or self._covers_edges_and_inside(part)
 
     def _contains_point(self, point: Vector) -> bool:

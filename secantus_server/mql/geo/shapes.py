@@ -12,7 +12,7 @@ from secantus_server.mql.geo.sphere import Ring, Vector, to_vector
 
 @dataclass(frozen=True)
 class Point:
-    """One position."""
+    """A point: a single position."""
 
     position: Position
 
@@ -84,7 +84,7 @@ class Geometry:
     Arguments:
         kind: the GeoJSON type; `Point` for legacy coordinates.
         parts: points, lines and polygons.
-        is_legacy: whether it was written as a coordinate pair rather than as GeoJSON.
+        is_legacy: whether the geometry was written as a coordinate pair rather than as GeoJSON.
     """
 
     kind: str

@@ -57,7 +57,7 @@ def unit(a: Vector) -> Vector:
 
 
 def angle(a: Vector, b: Vector) -> float:
-    """Return the distance between two points, in radians."""
+    """Return the angle between two points, which is their distance in radians."""
     return math.atan2(norm(cross(a, b)), dot(a, b))
 
 
@@ -72,11 +72,11 @@ def edge_distance(point: Vector, a: Vector, b: Vector) -> float:
     to_ends = min(angle(point, a), angle(point, b))
     if norm(normal) == 0:
         return to_ends
-    # The foot of the perpendicular is on the edge if the point is between the planes through the edge's ends.
+    # The foot of the perpendicular is on the edge if the point is between the planes through the end points of the edge.
     if dot(cross(normal, a), point) > 0 > dot(cross(normal, b), point):
         height = dot(normal, point)
         foot = added(point, scaled(normal, -height))
-        # MongoDB measures to the foot; close to the pole of the great circle, that is not accurate.
+        # As in MongoDB, the distance is measured to the foot. Close to the pole of the great circle, that would be inaccurate.
         return angle(point, unit(foot)) if norm(foot) > 1e-6 else math.asin(min(1.0, abs(height)))
     return to_ends
 
@@ -87,7 +87,7 @@ def is_on_edge(point: Vector, a: Vector, b: Vector) -> bool:
 
 
 def edges_cross(a: Vector, b: Vector, c: Vector, d: Vector) -> bool:
-    """Return whether two edges cross at a point that is an end of neither."""
+    """Return whether two edges cross at a point that is not an end point of either."""
     first, second = cross(a, b), cross(c, d)
     sides = dot(first, c), dot(first, d), dot(second, a), dot(second, b)
     if any(abs(side) <= SAME for side in sides):
@@ -164,7 +164,7 @@ class Ring:
     def _locate_by_crossings(self, point: Vector) -> int:
         """Locate a point by counting edge crossings, for rings larger than a hemisphere.
 
-        The arc starts just left of the first edge, which is inside a ring that runs counterclockwise.
+        The arc to the point starts just left of the first edge, which is inside a ring that runs counterclockwise.
         """
         a, b = self.edges()[0]
         start = unit(added(unit(added(a, b)), scaled(unit(cross(a, b)), 1e-9)))

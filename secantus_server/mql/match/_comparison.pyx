@@ -74,7 +74,7 @@ cdef inline bint accepts(int accepted, bint less, bint equal) noexcept nogil:
 
 
 cdef class Comparison(PathMatch):
-    """Matches if a value at the path is equal to, less than or greater than the operand.
+    """A node that compares the values at a path with an operand. It matches if one is equal to, less than or greater than the operand.
 
     Arguments:
         path: the dotted path.
@@ -157,7 +157,7 @@ cdef class Comparison(PathMatch):
 
 
 cdef class In(PathMatch):
-    """Matches if a value at the path equals one of the operands or matches one of the regular expressions.
+    """A node that matches if a value at the path equals one of the operands or matches one of the regular expressions.
 
     Arguments:
         path: the dotted path.

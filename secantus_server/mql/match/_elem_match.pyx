@@ -8,7 +8,7 @@ from secantus_server.mql.match._nodes cimport MatchExpression, PathMatch, as_nod
 
 
 cdef class ElemMatch(PathMatch):
-    """Matches if one element of an array at the path satisfies every condition; a value that is not an array never matches."""
+    """A node that matches if one element of an array at the path satisfies every condition; a value that is not an array never matches."""
 
     cdef bint accepts(self, const Element* element) except -1:
         raise NotImplementedError

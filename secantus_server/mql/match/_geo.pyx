@@ -10,7 +10,7 @@ from secantus_server.mql.match._nodes cimport PathMatch
 
 
 cdef class GeoMatch(PathMatch):
-    """Matches if a geometry at the path is within a region or intersects it.
+    """A node that matches if a geometry at the path is within a region or intersects it.
 
     Arguments:
         path: the dotted path.
@@ -41,7 +41,7 @@ cdef class GeoMatch(PathMatch):
 
 
 cdef class GeoNear(PathMatch):
-    """Matches if the distance from a point to a geometry at the path is within limits. The query's executor sorts by `distance`.
+    """A node that matches if the distance from a point to a geometry at the path is within limits. The executor sorts by `distance`.
 
     Arguments:
         path: the dotted path.
@@ -80,7 +80,7 @@ cdef class GeoNear(PathMatch):
         return self.nearest_distance(<const uint8_t*>PyBytes_AS_STRING(doc))
 
     cdef object nearest_distance(self, const uint8_t* doc):
-        # `matches_element` always returns false, so that the walk visits every geometry.
+        # `matches_element` stores the nearest distance and always returns false, so that the walk visits every geometry.
         self.nearest = None
         self.walk_document(doc, 0, NULL)
         if self.nearest is None or not (self.min_distance <= self.nearest <= self.max_distance):

@@ -52,7 +52,7 @@ cdef class MatchExpression:
 
 
 cdef class AlwaysTrue(MatchExpression):
-    """Matches every document."""
+    """A node that matches every document."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         return True
@@ -65,7 +65,7 @@ cdef class AlwaysTrue(MatchExpression):
 
 
 cdef class AlwaysFalse(MatchExpression):
-    """Matches no document."""
+    """A node that matches no document."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         return False
@@ -78,7 +78,7 @@ cdef class AlwaysFalse(MatchExpression):
 
 
 cdef tuple as_nodes(object children):
-    """Return the children as a tuple after checking their types, because compiled code casts them to nodes without a check."""
+    """Return the children as a tuple. Check their types first, because compiled code casts them to nodes without a check."""
     cdef tuple nodes = tuple(children)
     for child in nodes:
         assert isinstance(child, MatchExpression), child
@@ -99,7 +99,7 @@ cdef class ListMatch(MatchExpression):
 
 
 cdef class And(ListMatch):
-    """Matches if all children match. Without children, it matches everything."""
+    """A node that matches if all children match. Without children, it matches everything."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         for child in self.children:
@@ -156,7 +156,7 @@ def _is_list_of_values(children):
 
 
 cdef class Or(ListMatch):
-    """Matches if at least one child matches."""
+    """A node that matches if at least one child matches."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         for child in self.children:
@@ -188,7 +188,7 @@ cdef class Or(ListMatch):
 
 
 cdef class Nor(ListMatch):
-    """Matches if no child matches."""
+    """A node that matches if no child matches."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         for child in self.children:
@@ -207,7 +207,7 @@ cdef class Nor(ListMatch):
 
 
 cdef class Not(MatchExpression):
-    """Matches if the child does not match."""
+    """A node that matches if the child does not match."""
 
     cdef readonly MatchExpression child
 
@@ -230,7 +230,7 @@ cdef class Not(MatchExpression):
 cdef bint ends_path(const uint8_t* array, const PathPart* part) noexcept nogil:
     """Return whether a path ends at an array that it cannot go through.
 
-    This is so if the array has no element at the path's index, and either contains a nested array or contains no document.
+    This is the case if the array has no element at the path's index, and either contains a nested array or contains no document.
     """
     cdef Element element
     cdef const uint8_t* cursor = first_element(array)

@@ -42,7 +42,7 @@ cdef bint read_whole_decimal(const Element* element, bint truncate, int64_t* out
 
 
 cdef class Exists(PathMatch):
-    """Matches if the field exists, whatever its value."""
+    """A node that matches if the field exists, with any value."""
 
     def __init__(self, str path not None):
         self.set_path(path, False)
@@ -55,7 +55,7 @@ cdef class Exists(PathMatch):
 
 
 cdef class TypeMatch(PathMatch):
-    """Matches if a value at the path has one of several BSON types.
+    """A node that matches if a value at the path has one of several BSON types.
 
     Arguments:
         path: the dotted path.
@@ -80,7 +80,7 @@ cdef class TypeMatch(PathMatch):
 
 
 cdef class Size(PathMatch):
-    """Matches if the value at the path is an array of this length."""
+    """A node that matches if the value at the path is an array of this length."""
 
     cdef readonly int64_t size
 
@@ -104,7 +104,7 @@ cdef class Size(PathMatch):
 
 
 cdef class Mod(PathMatch):
-    """Matches if a number at the path, after truncation, has this remainder. The remainder has the sign of the number."""
+    """A node that matches if a number at the path, after truncation, has this remainder. The remainder has the sign of the number."""
 
     cdef readonly int64_t divisor
     cdef readonly int64_t remainder
@@ -133,7 +133,7 @@ cdef inline int64_t remainder_of(int64_t number, int64_t divisor) noexcept:
 
 
 cdef class Bits(PathMatch):
-    """Matches if an integer or binary value at the path has its bits set or clear at some positions.
+    """A node that matches if an integer or binary value at the path has its bits set or clear at some positions.
 
     A negative number is sign-extended: all bits beyond its 64th are set. Bits beyond the end of binary data are clear.
 

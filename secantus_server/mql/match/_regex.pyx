@@ -12,7 +12,7 @@ from secantus_server.bson.values import Regex
 
 
 cdef class RegexMatch(PathMatch):
-    """Matches if a string at the path matches the regular expression, or if the value is the same regular expression.
+    """A node that matches if a string at the path matches the regular expression, or if the value is the same regular expression.
 
     Arguments:
         path: the dotted path.

@@ -25,7 +25,7 @@ cdef class Rule:
 
 
 cdef tuple as_rules(object children):
-    """Return the children as a tuple after checking their types, because compiled code casts them to rules without a check."""
+    """Return the children as a tuple. Check their types first, because compiled code casts them to rules without a check."""
     cdef tuple rules = tuple(children)
     for child in rules:
         assert isinstance(child, Rule), child
@@ -33,7 +33,7 @@ cdef tuple as_rules(object children):
 
 
 cdef class JsonSchema(MatchExpression):
-    """Matches if the document is valid against a schema.
+    """A node that matches if the document is valid against a schema.
 
     Arguments:
         rule: the parsed schema.

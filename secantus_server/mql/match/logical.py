@@ -51,7 +51,7 @@ def parse_nor(clause: Clause) -> MatchExpression:
 
 @field_operator("$not")
 def parse_not(clause: Clause) -> MatchExpression:
-    """Parse `$not`: the operators or the regular expression do not match."""
+    """Parse `$not`, the negation of the given operators or regular expression."""
     argument = clause.argument
     if type(argument) is Regex:
         return Not(regex_match(clause.path, argument.pattern, argument.options))

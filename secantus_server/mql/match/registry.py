@@ -25,7 +25,7 @@ class Scope:
         conjunctive: whether every result must satisfy the conditions at this position, as `$near` requires.
         negated: whether the position is under `$nor`.
         depth: the nesting depth in the filter.
-        near: the `$near` and `$text` operators found so far; shared by the whole filter, which may contain only one.
+        near: the `$near` and `$text` operators found so far. The whole filter shares this list, because it may contain only one of them.
     """
 
     ctx: ParseContext

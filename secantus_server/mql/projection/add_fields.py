@@ -82,7 +82,7 @@ def parse_unset(spec: Any, _ctx: ParseContext) -> Projection:
         raise CommandError(31120, "$unset specification must be a string or an array containing only string values")
     tree = PathTree()
     try:
-        # As in MongoDB, a null byte in any path is reported before what is wrong with the paths in front of it.
+        # As in MongoDB, a null byte in any path is reported before other errors in earlier paths.
         for path in sorted(spec, key=lambda path: "\0" not in path):
             check_path(path)
             tree.add(path, Drop())

@@ -91,7 +91,7 @@ class _Parser:
             self._compute(path, value)
 
     def _parse_flag(self, path: str, value: Any) -> None:
-        """Parse a number or boolean, which says whether the field is kept or dropped."""
+        """Parse a number or boolean, which determines whether the field is kept or dropped."""
         wanted = _truth(value)
         if path == "_id":
             self.keeps_id = wanted
@@ -204,7 +204,7 @@ class _Parser:
 
 
 def _check_operator(name: str, release: Release) -> None:
-    """Raise the projection's error for an unknown operator. `$elemMatch` is known and passes."""
+    """Raise the projection's error for an unknown operator. Do nothing for `$elemMatch`, which is known."""
     if name == "$elemMatch":
         return
     try:

@@ -19,7 +19,7 @@ cdef class Pattern:
     # For the other searches; compiled at the first of them.
     cdef pcre2_code* patient_code
     cdef bint in_windows
-    # What a pattern without special characters looks for.
+    # The bytes that a pattern without special characters looks for.
     cdef bytes literal
     cdef int kind
 

@@ -1,14 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Regular expressions compiled and run by PCRE2, MongoDB's engine, on UTF-8 bytes.
 
-PCRE2 is given valid UTF-8 only. In a string that is invalid, each byte that belongs to no character is searched as U+FFFD: `.` matches it, `\\w`
-does not. PCRE2_MATCH_INVALID_UTF is not used, because in 10.47 some searches with it read outside the subject.
+PCRE2 is given valid UTF-8 only. In an invalid string, each byte that belongs to no character is searched as U+FFFD: `.` matches it,
+`\\w` does not. PCRE2_MATCH_INVALID_UTF is not used, because in 10.47 some searches with it read outside the subject.
 https://www.pcre.org/current/doc/html/pcre2api.html
 
 Most searches are quick and keep the GIL. A search is quick if the pattern has few quantifiers and the text is short, so that
-`STEPS` bounds the work; a low PCRE2 match limit bounds it once more. Every other search, and a quick one that reaches
-that limit, runs without the GIL at PCRE2's default limit, which is MongoDB's. The match limit applies to each start position separately, so the
-slow search processes the text in windows and checks the clock after each.
+`STEPS` bounds the work; a low PCRE2 match limit is a second bound. Every other search, and a quick one that reaches
+that limit, runs without the GIL at PCRE2's default limit, which is MongoDB's. The match limit applies to each start position separately,
+so the slow search processes the text in windows and checks the clock after each window.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -76,18 +76,18 @@ cdef enum:
 
     # The maximum length of a pattern in MongoDB, in bytes.
     MAX_PATTERN = 16384
-    # Compiling machine code costs as much as some dozens of interpreted searches.
+    # Compiling a pattern to machine code costs as much as several dozen interpreted searches.
     SEARCHES_BEFORE_JIT = 32
-    # The steps of a quick search over all places where a match may start: some 20 ms.
+    # The maximum steps of a quick search over all start positions: about 20 ms.
     QUICK_MATCH_LIMIT = 1_000_000
-    # PCRE2's default, for each place where a match may start: 0.1 s of machine code, 0.4 s of the interpreter.
+    # PCRE2's default, for each start position: 0.1 s of machine code, 0.4 s of the interpreter.
     MATCH_LIMIT = 10_000_000
     # The memory limit of the interpreter's backtracking; PCRE2's default is 20 GB.
     HEAP_LIMIT_KIB = 262_144
     JIT_STACK_BYTES = 16_777_216
     # The time limit of a patient search.
     TIME_LIMIT_MS = 5000
-    # A window that took less than this is followed by a longer one.
+    # The window after one that took less than this is longer.
     SHORT_WINDOW_NS = 1_000_000
     # Results in addition to PCRE2's own.
     TIME_IS_UP = -999
@@ -96,7 +96,7 @@ cdef enum:
     FIRST_UTF8_ERROR = -3
     LAST_UTF8_ERROR = -23
 
-# Character steps that a quick search takes at most, 1 ns each: see `_quick_length`.
+# The maximum character steps of a quick search, 1 ns each: see `_quick_length`.
 STEPS = 100_000_000
 ALWAYS_QUICK = 1 << 40
 QUANTIFIER = re.compile(rb"(?<!\()[*+?{]|\\[1-9gk]|\(\?P=|\(\?[R0-9&+-]|\(\?P>")
@@ -116,7 +116,7 @@ class PatternError(Exception):
 
 
 cdef class Pattern:
-    """A regular expression ready for use.
+    """A compiled regular expression.
 
     Arguments:
         source: the pattern in PCRE2's syntax, as UTF-8.
@@ -140,7 +140,7 @@ cdef class Pattern:
         self.context = new_context()
         self.quick_length = _quick_length(source)
         self.searches_before_jit = SEARCHES_BEFORE_JIT
-        # Not with \G, which depends on where the search began, or verbs such as (*COMMIT), which end the whole search.
+        # No windows with \G, which depends on where the search began, or with verbs such as (*COMMIT), which end the whole search.
         self.in_windows = b"\\G" not in source and b"(*" not in source
         self.literal = literal
         self.kind = SEARCH if literal is None else PREFIX if anchored else CONTAINS
@@ -242,7 +242,7 @@ cdef class Pattern:
 
 
 cdef class PatientSearch:
-    """Searches without the GIL."""
+    """A search that runs without the GIL."""
 
     cdef pcre2_match_context* context
     cdef pcre2_match_data* data
@@ -262,7 +262,7 @@ cdef class PatientSearch:
         """Search valid UTF-8 from a position on: return 1 or PCRE2_ERROR_NOMATCH. `data` receives the match, unless it is NULL.
 
         Raises:
-            CommandError: 51156 if the search takes too many steps, too much memory or too long.
+            CommandError: 51156 if the search exceeds its limit of steps, memory or time.
         """
         cdef int found
         pattern.compile_patient()
@@ -338,7 +338,7 @@ cdef int64_t monotonic_ns() noexcept nogil:
 
 
 cdef bint contains(const uint8_t* text, size_t length, const uint8_t* wanted, size_t wanted_length) noexcept nogil:
-    """Return whether a text has some bytes somewhere."""
+    """Return whether a text contains the given bytes."""
     cdef const uint8_t* last
     cdef const uint8_t* found
     if wanted_length == 0:
@@ -357,7 +357,7 @@ cdef bint contains(const uint8_t* text, size_t length, const uint8_t* wanted, si
 
 
 cdef class Matches:
-    """Finds matches in a text and describes them as `{match, idx, captures}`, with positions in code points.
+    """The matches in a text, described as `{match, idx, captures}` with positions in code points.
 
     Arguments:
         pattern: the pattern to find.
@@ -371,10 +371,10 @@ cdef class Matches:
     cdef Py_ssize_t length
     cdef bint is_ascii
     cdef bint is_valid
-    # Borrowed from the pattern. Other searches with the pattern meanwhile allocate their own.
+    # Borrowed from the pattern. During this time, other searches with the pattern allocate their own.
     cdef pcre2_match_data* data
     cdef PatientSearch patient
-    # The code points up to a place in the subject.
+    # The number of code points before a position in the subject.
     cdef size_t counted
     cdef Py_ssize_t count
 
@@ -507,7 +507,7 @@ cdef pcre2_code* compile_code(bytes source, uint32_t options) except NULL:
     """Compile a pattern.
 
     Raises:
-        PatternError: it is invalid.
+        PatternError: the pattern is invalid.
     """
     cdef int error
     cdef size_t offset
@@ -545,10 +545,10 @@ cdef str error_text(int code):
 
 
 def _quick_length(bytes source not None):
-    """Return the length of the longest text that a pattern searches quickly.
+    """Return the maximum length of a text for which a search with this pattern is quick.
 
-    With n quantifiers of characters, or references to groups, a text of length l takes at most about l ** (n + 1) / (n + 1)! steps,
-    which machine code does not count; the match limit counts those of repeated groups.
+    With n quantifiers of characters, or references to groups, a text of length l takes at most about l ** (n + 1) / (n + 1)! steps.
+    Machine code does not count these steps; the match limit counts the steps of repeated groups.
     """
     quantifiers = len(QUANTIFIER.findall(source))
     if quantifiers == 0:

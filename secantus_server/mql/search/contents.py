@@ -1,4 +1,4 @@
-"""The contents of a collection as search operators see them: for each field the values or the terms of all documents.
+"""The contents of a collection as search operators read them: the values or the terms of each field in all documents.
 
 Documents are identified by their position in natural order.
 """
@@ -15,7 +15,7 @@ from secantus_server.mql.search.analyzers import analyzer
 
 # The constants of BM25, which MongoDB Search uses with Lucene's defaults.
 SATURATION, LENGTH_WEIGHT = 1.2, 0.75
-# The gap in positions between two texts of one document, which no phrase spans.
+# The gap in positions between two texts of one document. No phrase can match across it.
 GAP = 100
 
 
@@ -24,8 +24,8 @@ class Field:
     """A field that a search needs.
 
     Arguments:
-        path: its path.
-        analyzer: how its texts are split into terms; None for the values.
+        path: the field's path.
+        analyzer: the function that splits the field's texts into terms; None if the search needs the values.
     """
 
     path: str
@@ -35,7 +35,7 @@ class Field:
 class TermIndex:
     """The terms of one field.
 
-    `places` is the list of positions by term and document; `lengths` the number of terms of each document that has the field.
+    `places`: the positions of each term in each document. `lengths`: the number of terms of each document that has the field.
     """
 
     def __init__(self) -> None:
@@ -71,14 +71,14 @@ class Contents:
         self.values: dict[Field, dict[int, list[Any]]] = {}
 
     def missing(self, fields: Iterable[Field]) -> list[Field]:
-        """Return the fields that are not loaded yet."""
+        """Return those of the fields that are not loaded yet."""
         return [field for field in dict.fromkeys(fields) if field not in self.terms and field not in self.values]
 
     def load(self, fields: list[Field], documents: Iterable[bytes]) -> None:
         """Load fields.
 
         Arguments:
-            fields: those that are missing.
+            fields: the fields to load, none of which is loaded yet.
             documents: all documents, in natural order.
         """
         indexes = {field: TermIndex() for field in fields if field.analyzer is not None}
@@ -99,7 +99,7 @@ class Contents:
 
 
 def values_at(value: Any, names: list[str]) -> Iterator[Any]:
-    """Yield the values at a path, also inside arrays; if a value is an array, yield its items."""
+    """Yield the values at a path, also inside arrays. If a value is an array, yield its items."""
     if type(value) is list:
         for item in value:
             yield from values_at(item, names)

@@ -23,7 +23,7 @@ class Mappings:
         definition: the definition of the index.
 
     Raises:
-        CommandError: 8 as MongoDB Search for a malformed definition, 238 for a type or an option that is not supported.
+        CommandError: 8, as in MongoDB Search, for a malformed definition; 238 for a type or an option that is not supported.
     """
 
     def __init__(self, definition: dict[str, Any]) -> None:

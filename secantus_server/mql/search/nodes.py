@@ -21,7 +21,7 @@ class Node:
     """A parsed operator."""
 
     def fields(self) -> Iterable[Field]:
-        """Return the fields that it reads."""
+        """Return the fields that the operator reads."""
         raise NotImplementedError
 
     def scores(self, contents: Contents) -> Scores:
@@ -31,7 +31,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Words(Node):
-    """Words of one field.
+    """An operator that finds words of one field.
 
     Arguments:
         field: the field.
@@ -66,7 +66,7 @@ class Words(Node):
 
 @dataclass(frozen=True)
 class Phrase(Node):
-    """Words of one field that follow each other.
+    """An operator that finds a sequence of consecutive words of one field.
 
     Arguments:
         field: the field.
@@ -98,14 +98,14 @@ class Phrase(Node):
 
 @dataclass(frozen=True)
 class Beginnings(Node):
-    """Words of one field that begin with given texts, as `autocomplete` finds them.
+    """An operator that finds words of one field by their first characters, for `autocomplete`.
 
     Arguments:
         field: the field.
-        terms: the beginnings, in their order.
-        sequential: whether the words must follow each other.
-        anywhere: whether the texts may be anywhere in a word.
-        least, most: the lengths of the beginnings that the index has.
+        terms: the first characters of each word, in the order of the words.
+        sequential: whether the words must be consecutive.
+        anywhere: whether the characters may be anywhere in a word.
+        least, most: the lengths of the word beginnings that the index contains.
     """
 
     field: Field
@@ -120,7 +120,7 @@ class Beginnings(Node):
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the documents that have a word for each text; a higher score if the words follow each other."""
+        """Return the documents that have a word for each term. The score is higher if the words are consecutive."""
         index = contents.terms[self.field]
         terms = [term for term in self.terms if self.least <= len(term)]
         if not terms:
@@ -146,7 +146,7 @@ class Beginnings(Node):
 
 @dataclass(frozen=True)
 class Pattern(Node):
-    """Documents that have a term of a pattern.
+    """An operator that finds documents with a term that matches a pattern.
 
     Arguments:
         field: the field.
@@ -168,7 +168,7 @@ class Pattern(Node):
 
 @dataclass(frozen=True)
 class Matching(Node):
-    """Documents one of whose values satisfies a condition.
+    """An operator that finds documents with a value that satisfies a condition.
 
     Arguments:
         field: the field.
@@ -189,11 +189,11 @@ class Matching(Node):
 
 @dataclass(frozen=True)
 class Either(Node):
-    """The documents of any of several nodes; their scores are added.
+    """A combination that finds the documents of any of several nodes. Their scores are added.
 
     Arguments:
         children: the nodes.
-        least: how many of them a document must match.
+        least: the minimum number of nodes that a document must match.
     """
 
     children: list[Node]
@@ -204,7 +204,7 @@ class Either(Node):
         return [field for child in self.children for field in child.fields()]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the sums."""
+        """Return the sum of the children's scores for each document."""
         found: Scores = {}
         matched: dict[int, int] = {}
         for child in self.children:
@@ -220,7 +220,7 @@ class Compound(Node):
 
     Arguments:
         must, filters, must_not, should: the clauses.
-        least: how many of `should` a document must match.
+        least: the minimum number of `should` clauses that a document must match.
     """
 
     must: list[Node]
@@ -234,7 +234,7 @@ class Compound(Node):
         return [field for node in (*self.must, *self.filters, *self.must_not, *self.should) for field in node.fields()]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the sum of the scores of `must` and `should`."""
+        """Return the sum of the scores of `must` and `should` for each document."""
         must = [node.scores(contents) for node in self.must]
         wanted = [*must, *(node.scores(contents) for node in self.filters)]
         should = Either(self.should, 1).scores(contents)

@@ -38,11 +38,11 @@ def parse_operator(name: str, spec: Any, mappings: Mappings) -> Node:
 
     Arguments:
         name: the operator.
-        spec: its argument.
+        spec: the operator's argument.
         mappings: the fields of the index.
 
     Raises:
-        CommandError: 8 as MongoDB Search for a malformed argument, 238 for an operator or an option that is not supported.
+        CommandError: 8, as in MongoDB Search, for a malformed argument; 238 for an operator or an option that is not supported.
     """
     if name not in PARSERS:
         raise not_supported(f"the $search operator {name}", f"use one of {', '.join(PARSERS)}")
@@ -57,7 +57,7 @@ def parse_operator(name: str, spec: Any, mappings: Mappings) -> Node:
 
 
 def _score(spec: Any) -> Callable[[float], float]:
-    """Return the function that `score` describes."""
+    """Return the function that the `score` option describes."""
     if type(spec) is dict and len(spec) == 1:
         (kind, options), *_ = spec.items()
         value: Any = options.get("value") if type(options) is dict and len(options) == 1 else None
@@ -173,7 +173,7 @@ def _in(spec: dict[str, Any], mappings: Mappings) -> Node:
 def _among(name: str, spec: dict[str, Any], wanted: list[Any], mappings: Mappings) -> Node:
     nodes: list[Node] = []
     for path in _paths(name, spec):
-        # Each value is checked, since one of a wrong type is an error.
+        # All values are checked, because a value of a wrong type is an error.
         indexed = [_is_indexed(name, path, value, mappings) for value in wanted]
         if all(indexed):
             nodes.append(Matching(Field(path), lambda have: any(compare_values(have, value) == 0 for value in wanted)))
@@ -200,7 +200,7 @@ def _range(spec: dict[str, Any], mappings: Mappings) -> Node:
 
 
 def _is_indexed(name: str, path: str, value: Any, mappings: Mappings) -> bool:
-    """Return whether a field is indexed as the type of a value; raise for a string that would need a separate definition."""
+    """Return whether a field is indexed as the type of a value. Raise for a string that would need a separate field definition."""
     kind = _kind(name, value)
     types = mappings.types(path)
     if kind == "token" and kind not in types:
@@ -209,7 +209,7 @@ def _is_indexed(name: str, path: str, value: Any, mappings: Mappings) -> bool:
 
 
 def _kind(name: str, value: Any) -> str:
-    """Return the field type for a value; if a name is given, raise for a value that has no field type."""
+    """Return the field type for a value. If a name is given, raise for a value that has no field type."""
     if value is None:
         return "null"
     if type(value) is bool:

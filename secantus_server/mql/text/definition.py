@@ -15,9 +15,9 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.text.languages import LANGUAGES
 from secantus_server.mql.text.tokens import tokenizer
 
-#: In `weights`, the name of all fields.
+#: The name in `weights` that stands for all fields.
 EVERY_FIELD = "$**"
-# A field whose whole text is one term counts this much more.
+# The bonus factor of a field whose whole text is one term.
 _WHOLE_FIELD = 1.1
 
 
@@ -54,7 +54,7 @@ class TextDefinition:
         return self._texts(document, "", self.language)
 
     def _texts(self, document: dict[str, Any], prefix: str, language: str) -> Iterator[Text]:
-        """Yield the strings of a document that is nested at a path."""
+        """Yield the strings of a document that is nested at the path `prefix`."""
         if self.override in document and (self.version > 1 or not prefix):
             language = _language(document[self.override])
         for name, value in document.items():

@@ -29,20 +29,20 @@ _CODES = {
     "swedish": "sv",
     "turkish": "tr",
 }
-# Snowball 3 gave the name of Dutch to another algorithm.
+# In Snowball 3, the name `dutch` refers to another algorithm.
 _ALGORITHMS = {"dutch": "dutch_porter"}
 #: The language without stop words and stems.
 NO_LANGUAGE = "none"
 #: Every accepted name, in lower case, and its language.
 LANGUAGES = {**{name: name for name in _CODES}, **{code: name for name, code in _CODES.items()}, NO_LANGUAGE: NO_LANGUAGE}
 
-# The stems of this many words are kept, per language.
+# The number of words per language whose stems are cached.
 _KEPT_STEMS = 50_000
 
 
 @cache
 def _stop_words() -> dict[str, frozenset[str]]:
-    # Imported at first use: they take several milliseconds.
+    # Imported at first use, because these modules take several milliseconds.
     import zlib
 
     lines = zlib.decompress(package_data(__package__, "stop_words.z")).decode().splitlines()
@@ -56,9 +56,9 @@ def stop_words(language: str) -> frozenset[str]:
 
 @cache
 def stemmer(language: str) -> Callable[[str], str]:
-    """Return a function from a word to its stem.
+    """Return the function that maps a word to its stem.
 
-    Threads: a stemmer has a state, so each word that is not in the cache gets a new one.
+    Threads: a stemmer has a state, so each word that is not in the cache is stemmed by a new one.
     """
     if language == NO_LANGUAGE:
         return _same
@@ -80,7 +80,7 @@ def _same(word: str) -> str:
 
 @cache
 def stems_version() -> str:
-    """Return the version of the stemmers, on which the entries of text indexes depend."""
+    """Return the version of the stemmers. The entries of text indexes depend on it."""
     # Imported at first use, as above. `importlib.metadata` takes several milliseconds, and finds nothing while a test replaces the files.
     import snowballstemmer
 

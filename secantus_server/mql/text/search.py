@@ -18,8 +18,8 @@ _PIECE = re.compile(r'"|-|[^\s"\-]+')
 class TextSearch:
     """A parsed search.
 
-    `terms` are the stems to look up, in order; a document must have one of them. `negated_terms`, `phrases` and `negated_phrases` are as
-    explain shows them.
+    `terms` are the stems to look up, in order; a document must have one of them. `negated_terms`, `phrases` and `negated_phrases` have the
+    form in which explain shows them.
 
     Arguments:
         definition: the definition of the collection's text index.
@@ -46,7 +46,7 @@ class TextSearch:
 
     @property
     def needs_texts(self) -> bool:
-        """Whether a document that has one of the terms may still not match."""
+        """Whether a document that has one of the terms may still fail to match."""
         return bool(self.negated_terms or self.phrases or self.negated_phrases or self._exact_terms is not None)
 
     def accepts(self, document: bytes) -> bool:
@@ -54,13 +54,13 @@ class TextSearch:
         return not self.needs_texts or self._accepts(list(self.definition.texts(decode(document))))
 
     def matches(self, document: bytes) -> bool:
-        """Return whether a document matches. It needs no index."""
+        """Return whether a document matches, without using an index."""
         decoded = decode(document)
         have = self.definition.scores(decoded)
         return any(term in have for term in self.terms) and (not self.needs_texts or self._accepts(list(self.definition.texts(decoded))))
 
     def score(self, document: bytes) -> float:
-        """Return how well a document matches: the sum of its terms' scores."""
+        """Return the score of a document: the sum of its terms' scores."""
         have = self.definition.scores(decode(document))
         return sum(have.get(term, 0.0) for term in self.terms)
 

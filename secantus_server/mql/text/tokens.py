@@ -26,11 +26,11 @@ INSENSITIVE = Sensitivity()
 
 
 class Tokenizer:
-    """Splits texts in one language.
+    """A splitter of texts in one language into tokens.
 
     Arguments:
-        language: as `LANGUAGES` names it.
-        version: that of the text index. Before version 3, only ASCII has lower case and separators, and diacritics always count.
+        language: the name of the language in `LANGUAGES`.
+        version: the version of the text index. Before version 3, only ASCII has lower case and separators, and diacritics always count.
         sensitivity: the differences that make two words different.
     """
 
@@ -46,7 +46,7 @@ class Tokenizer:
     def tokens(self, text: str) -> list[str]:
         """Return the stems of a text's words in their order, without stop words."""
         if not self._keeps_case:
-            # At once: a word has the same lower case as its text.
+            # The whole text is converted at once: a word has the same lower case on its own as in the text.
             text = self._lower(text)
         found = []
         for word in self._pattern.findall(text):
@@ -56,7 +56,7 @@ class Tokenizer:
         return found
 
     def folded(self, text: str) -> str:
-        """Return a whole text in the form in which phrases are looked for."""
+        """Return a whole text in the form in which phrases are searched for."""
         if not self._keeps_case:
             text = self._lower(text)
         return text if self._keeps_diacritics else without_diacritics(text)

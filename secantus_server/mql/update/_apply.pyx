@@ -90,7 +90,7 @@ cdef int apply_array(ArrayNode node, const uint8_t* array, Writer out, State sta
 
 
 cdef int settle(int outcome, const Element* element, bint in_array, Writer out) except -1:
-    """Write a kept element, or a null for an element removed from an array. Return 1 for a change."""
+    """Write a kept element, or a null for an element removed from an array. Return 1 if the element changed."""
     if outcome == KEPT:
         out.put_raw_element(element)
         return 0

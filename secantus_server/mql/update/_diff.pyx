@@ -84,7 +84,7 @@ cdef int put_section(Writer out, const char* name, Writer fields) except -1:
 cdef int put_prefixed(
     Writer out, uint8_t type, const char* prefix, const char* name, size_t name_len, const void* value, size_t value_len
 ) except -1:
-    """Append an element whose name is a letter followed by the given name."""
+    """Append an element whose name is the letter `prefix` followed by the given name."""
     out.put_byte(type)
     out.put_bytes(prefix, 1)
     out.put_bytes(name, name_len)
@@ -107,7 +107,7 @@ def update_entry(ObjectNode root not None, State state not None, bytes old not N
 
 
 cdef size_t open_entry(Writer out) except? 0:
-    """Begin the `o` of an entry whose diff follows, and return the mark that closes it."""
+    """Begin the `o` of an oplog entry, up to the diff. Return the position that is needed to close it."""
     cdef size_t mark = out.open()
     out.put_name(16, "$v", 2)
     out.put_int32(2)
@@ -163,7 +163,7 @@ cdef int diff_only(const char* name, uint32_t name_len, const uint8_t* old, cons
 
 
 cdef Writer diff_below(Node node, const Element* before, const Element* after, State state):
-    """Return the diff of a changed value at the paths below it, or None if the value itself is the change."""
+    """Return the diff of a changed value at the paths below it, or None if the whole new value is recorded instead."""
     cdef Writer out
     if before.type != after.type or (after.type != DOCUMENT and after.type != ARRAY):
         return None
@@ -221,7 +221,7 @@ cdef int diff_elements(Node node, const uint8_t* old, const uint8_t* new, State 
         if had and same_value(&before, &after):
             continue
         if named is not None:
-            # An element that is not named is a null that fills a gap. It is implied by the element after the gap.
+            # An element that the node does not name is a null that fills a gap. The element after the gap implies it.
             i = named.find(after.name, after.name_len)
             if i >= 0:
                 diff_element(<Node>named.nodes[i], &before if had else NULL, &after, state, out)
@@ -241,7 +241,7 @@ cdef int diff_element(Node node, const Element* before, const Element* after, St
 
 
 def smallest_entry(bytes old not None, bytes new not None, bint nested=True):
-    """Return the `o` of the oplog entry of an update that names no paths, as BSON bytes: the smaller of a diff and the new document.
+    """Return the `o` of the oplog entry of an update that names no paths, as BSON bytes: the smaller of the diff and the new document.
 
     Arguments:
         nested: whether to describe changes inside embedded documents and arrays, or to record their whole new values.

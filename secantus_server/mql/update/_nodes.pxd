@@ -56,7 +56,7 @@ cdef class ObjectNode(Node):
     cdef readonly Node positional
     cdef object merge
     cdef list names, nodes
-    # The nodes in which the positional `$` is replaced, by array index; None until the first is needed.
+    # The nodes in which the positional `$` is replaced, by array index; None until the first such node is needed.
     cdef dict resolved
     cdef Py_ssize_t count
     cdef const char** starts

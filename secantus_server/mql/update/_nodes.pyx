@@ -99,14 +99,14 @@ cdef class Leaf(Node):
 
 
 cdef class SetLeaf(Leaf):
-    """`$set` and `$setOnInsert`. The value is encoded only once, not once per document."""
+    """The leaf of `$set` and `$setOnInsert`. The value is encoded only once, not once per document."""
 
     def __init__(self, value, bint insert_only=False):
         cdef Writer out = Writer.__new__(Writer)
         self.creates = True
         self.insert_only = insert_only
         out.put_value(b"", 0, value, 1)
-        # The element is its type, an empty name and the value.
+        # The encoded element consists of its type, an empty name and the value.
         self.type = out.buffer[0]
         self.encoded = PyBytes_FromStringAndSize(<const char*>out.buffer + 2, out.size - 2)
 
@@ -121,7 +121,7 @@ cdef class SetLeaf(Leaf):
 
 
 cdef class IncLeaf(Leaf):
-    """`$inc`. Sums of two ints or two doubles are computed here, all other sums by `modify`.
+    """The leaf of `$inc`. Sums of two ints or two doubles are computed here, all other sums by `modify`.
 
     Arguments:
         make_modify: returns `modify` for the amount; called when a document first needs it.

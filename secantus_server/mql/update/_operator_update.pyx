@@ -9,7 +9,7 @@ from secantus_server.mql.update.paths import altered_id, dollar_prefixed
 
 
 cdef class OperatorUpdate:
-    """`{$set: ..., $inc: ...}`; see `updates.Update`.
+    """A parsed update with operators, such as `{$set: ..., $inc: ...}`; see `updates.Update`.
 
     Arguments:
         tree: the tree of operators.
@@ -52,7 +52,7 @@ cdef class OperatorUpdate:
         return 0
 
     def apply(self, bytes doc not None, *, array_index=None, bint inserting=False):
-        """See `updates.Update`."""
+        """Return the document after the update; see `updates.Update`."""
         cdef bytes result
         for preparation in self.preparations:
             preparation.prepare(doc)
@@ -67,7 +67,7 @@ cdef class OperatorUpdate:
         return result
 
     def entry(self, bytes old not None, bytes new not None):
-        """See `updates.Update`."""
+        """Return the record of the update for the oplog; see `updates.Update`."""
         return update_entry(self.tree.root, self.tree.state, old, new)
 
     cdef int check_id(self, bytes doc, bytes result) except -1:

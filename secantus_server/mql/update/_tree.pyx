@@ -12,7 +12,7 @@ from secantus_server.mql.update.paths import is_identifier, order_key, split_pat
 
 
 cdef class Branch:
-    """A node of the growing tree: its keys are field names (and `$`) or array identifiers, never both."""
+    """A node of the tree under construction. Its keys are field names (and `$`) or array identifiers, never both."""
 
     cdef bint of_array
     cdef dict children
@@ -97,7 +97,7 @@ cdef class TreeBuilder:
 
 
 cdef str key_in(Branch branch, list components, Py_ssize_t depth, str path):
-    """Return a component's key in its branch. Raise a conflict if the branch contains the other kind of key."""
+    """Return a component's key in its branch. Raise a conflict if the branch contains keys of the other kind."""
     cdef str component = components[depth]
     if branch.of_array != is_identifier(component):
         raise conflict(path, ".".join(components[:depth]))

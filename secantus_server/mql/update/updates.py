@@ -17,7 +17,7 @@ from secantus_server.mql.update._diff import smallest_entry
 class Update(Protocol):
     """A parsed update of any style.
 
-    `is_replacement`: whether it replaces whole documents. `modified_paths`: every path that may change, truncated at array indexes
+    `is_replacement`: whether the update replaces whole documents. `modified_paths`: every path that may change, truncated at array indexes
     and positional operators, or None if any path may change. `needs_array_index`: whether a path contains the positional `$`.
     """
 
@@ -48,7 +48,7 @@ class Update(Protocol):
         ...
 
 
-# Replacing an empty timestamp with this value leaves it unchanged.
+# As the replacement of an empty timestamp, this value leaves the timestamp empty.
 EMPTY = Timestamp(0, 0)
 
 
@@ -68,18 +68,18 @@ class ReplacementUpdate:
         self._document = encode({name: _filled(name, value, now) for name, value in document.items()})
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
-        """See `Update`; the array index and `inserting` are ignored."""
+        """Return the document after the update; see `Update`. The array index and `inserting` are ignored."""
         # Only a document that is identical, including `_id`, counts as unchanged. As in MongoDB, a replacement without `_id` counts as a
         # modification.
         return doc if doc == self._document else keep_id(doc, self._document)
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """See `Update`."""
+        """Return the record of the update for the oplog; see `Update`."""
         return new
 
 
 class PipelineUpdate:
-    """`[{$set: ...}, ...]`: a pipeline of one-to-one stages."""
+    """An update of the form `[{$set: ...}, ...]`: a pipeline of one-to-one stages."""
 
     is_replacement = False
     modified_paths: frozenset[str] | None = None
@@ -89,7 +89,7 @@ class PipelineUpdate:
         self._stages = stages
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
-        """See `Update`; the array index and `inserting` are ignored."""
+        """Return the document after the update; see `Update`. The array index and `inserting` are ignored."""
         result = doc
         for stage in self._stages:
             result = stage(result)
@@ -100,7 +100,7 @@ class PipelineUpdate:
         return doc if result == doc else result
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """See `Update`."""
+        """Return the record of the update for the oplog; see `Update`."""
         return smallest_entry(old, new)
 
 

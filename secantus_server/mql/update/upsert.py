@@ -18,7 +18,7 @@ from secantus_server.mql.projection.query import contains_expr
 from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, id_element, lookup, without_id
 from secantus_server.mql.update.updates import Update
 
-#: The error of an update whose result is too large.
+#: The error code of an update whose result is too large.
 UPDATE_TOO_LARGE = 17419
 
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The vectors that the documents of a collection have at one path, packed one behind the other, and the search for the nearest ones.
+"""The vectors that the documents of a collection have at one path, packed contiguously, and the search for the nearest vectors.
 
 A BSON vector (binary subtype 9) begins with its element type and the number of unused bits in its last byte:
 https://github.com/mongodb/specifications/blob/master/source/bson-binary-vector/bson-binary-vector.md
@@ -157,7 +157,7 @@ cdef enum:
     TYPE_INT8 = 0x03
     TYPE_FLOAT32 = 0x27
     TYPE_BITS = 0x10
-    # The rows whose scores are computed before the interrupt check is called.
+    # The number of rows whose scores are computed between two calls of the interrupt check.
     RUN = 20000
 
 
@@ -166,7 +166,7 @@ cdef class Rows:
 
     Arguments:
         representation: FLOATS, BYTES or BITS.
-        dimensions: their number of elements.
+        dimensions: the number of elements of each vector.
     """
 
     cdef readonly int representation
@@ -199,7 +199,7 @@ cdef class Rows:
         cdef size_t wanted
         if <size_t>self.count == self.capacity:
             wanted = 64 if self.capacity == 0 else self.capacity + self.capacity // 2
-            # The vector instructions read ahead, but never beyond a row; prefetching past the end is harmless.
+            # The vector instructions prefetch beyond the current row; prefetching past the end of the memory is harmless.
             data = <uint8_t*>realloc(self.data, wanted * self.row_size)
             if data == NULL:
                 raise MemoryError()
@@ -212,7 +212,7 @@ cdef class Rows:
         return self.data + self.count * self.row_size
 
     cdef int add_row(self, bytes key, bint nonzero) except -1:
-        """Count the row that was written to the memory of `next_row`, unless it is a zero vector and must not be."""
+        """Add the row that was written to the memory of `next_row`. If `nonzero` is true, do not add a zero vector."""
         cdef double length = self.length_of(self.data + self.count * self.row_size)
         if nonzero and length == 0:
             return 0
@@ -253,7 +253,7 @@ cdef class Rows:
         return sqrt(total)
 
     cdef double score(self, Py_ssize_t row, const uint8_t* query, double length, int similarity) noexcept nogil:
-        """Return MongoDB's score of a row, from 0 to 1."""
+        """Return the score of a row as MongoDB defines it, from 0 to 1."""
         cdef const uint8_t* vector = self.data + row * self.row_size
         if similarity == 2:
             return 1 / (1 + self.distance(vector, query))
@@ -261,12 +261,12 @@ cdef class Rows:
         if similarity == 0:
             return max((1 + product / (self.lengths[row] * length)) / 2, 0.0)
         if self.representation == 1:
-            # Scaled by the greatest product that bytes can have.
+            # The product is divided by the greatest product that bytes can have.
             return 0.5 + product / (32768.0 * self.dimensions)
         return max((1 + product) / 2, 0.0)
 
     cdef void rate(self, Py_ssize_t start, Py_ssize_t stop, const uint8_t* query, int similarity, float* out) noexcept nogil:
-        """Write a rating for each row; a better score has a greater rating."""
+        """Write a rating for each row. A row with a better score has a greater rating."""
         cdef Py_ssize_t row
         if self.representation == 0 and similarity == 2:
             secantus_squares(<const float*>(self.data + start * self.row_size), stop - start, self.dimensions, <const float*>query, out + start)
@@ -282,7 +282,7 @@ cdef class Rows:
                 out[row] = <float>self.score(row, query, 1.0, similarity)
 
     def nearest(self, bytes query not None, int similarity, Py_ssize_t limit, check):
-        """Return the keys and scores of the vectors nearest to a query, the best first; equal ones in the order of the rows.
+        """Return the keys and scores of the vectors nearest to a query, the best first. Equal scores are in the order of the rows.
 
         Arguments:
             query: a packed vector of this representation and number of dimensions.
@@ -308,7 +308,7 @@ cdef class Rows:
                 start = stop
             with nogil:
                 size = select(ratings, self.count, rows, size, self.error_of(length, similarity), similarity == 2)
-            # MongoDB Search computes in single precision, where a vector and itself have a cosine of 1.
+            # MongoDB Search computes in single precision, in which the cosine of a vector and itself is 1.
             found = [(<double><float>self.score(rows[start], wanted, length, similarity), rows[start]) for start in range(size)]
         finally:
             free(ratings)
@@ -317,7 +317,7 @@ cdef class Rows:
         return [(self.keys[row], score) for score, row in found[:limit]]
 
     cdef float error_of(self, double length, int similarity) noexcept nogil:
-        """Return how much the ratings of two equal rows may differ; with the Euclidean distance as a share of the rating."""
+        """Return how much the ratings of two equal rows may differ. For the Euclidean distance, the result is a fraction of the rating."""
         cdef double scale = 1, longest = 0
         cdef Py_ssize_t row
         if similarity == 0 and self.representation == 0:
@@ -339,7 +339,7 @@ cdef inline bint worse(const float* ratings, Py_ssize_t a, Py_ssize_t b) noexcep
 
 
 cdef void sink(const float* ratings, Py_ssize_t* heap, Py_ssize_t size, Py_ssize_t place) noexcept nogil:
-    """Move the row at a place of the heap down until the rows below are better."""
+    """Move the row at a position of the heap down until the rows below it are better."""
     cdef Py_ssize_t row = heap[place], child
     while True:
         child = 2 * place + 1
@@ -355,18 +355,18 @@ cdef void sink(const float* ratings, Py_ssize_t* heap, Py_ssize_t size, Py_ssize
 
 
 cdef Py_ssize_t select(const float* ratings, Py_ssize_t count, Py_ssize_t* rows, Py_ssize_t size, float error, bint relative) noexcept nogil:
-    """Write the `size` best rows and all that may be as good as the worst of them; return their number.
+    """Write the `size` best rows, and all rows that may be as good as the worst of them. Return the number of rows written.
 
     Arguments:
-        rows: has place for `count` rows.
+        rows: has room for `count` rows.
         error: how much the ratings of equally good rows may differ.
-        relative: the error is a share of the rating.
+        relative: whether the error is a fraction of the rating.
     """
     cdef Py_ssize_t row, found = 0
     cdef float least
     if size == 0:
         return 0
-    # The first rows are a heap with the worst of the best rows at its top.
+    # The first rows form a heap with the worst of the best rows at its top.
     for row in range(size):
         rows[row] = row
     for row in range(size // 2 - 1, -1, -1):
@@ -390,7 +390,7 @@ cdef class VectorPack:
     Arguments:
         path: the path.
         dimensions: the number of elements of each vector.
-        similarity: by which they will be compared: a zero vector has no cosine, and bits have only a distance.
+        similarity: the similarity of the searches. A zero vector has no cosine, and bits have only a distance.
     """
 
     cdef tuple names
@@ -409,10 +409,10 @@ cdef class VectorPack:
         return self.groups[representation]
 
     def add(self, bytes key not None, bytes document not None):
-        """Add a document's vector, if it has one.
+        """Add a document's vector, if the document has one.
 
         Arguments:
-            key: what the search returns for it.
+            key: the value that the search returns for the document.
             document: the document.
         """
         cdef Element element

@@ -29,7 +29,7 @@ class QueryVector:
 
     Arguments:
         representation: FLOATS, BYTES or BITS.
-        dimensions: the number of its elements.
+        dimensions: the number of elements.
         data: the elements as `Rows` stores them.
     """
 

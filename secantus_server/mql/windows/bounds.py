@@ -76,7 +76,7 @@ class Bounds:
             yield start, max(end, start)
 
     def _moved(self, bound: Any, key: bytes, partition: Partition, index: int) -> bytes:
-        """Return the key of a document's sort value plus a bound."""
+        """Return the key of the sum of a document's sort value and a bound."""
         if bound == CURRENT:
             return key
         value = partition.positions[index]

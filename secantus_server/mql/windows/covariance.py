@@ -116,7 +116,7 @@ class CovarianceState(State):
 
 
 class SlidingCovariance(WindowAccumulator):
-    """A covariance over windows whose lower bound moves: pairs enter one state and leave it. Decimals are computed from scratch."""
+    """A covariance over windows whose lower bound moves. One state gains and loses pairs. Decimals are computed from scratch."""
 
     def compute(self, partition: Partition) -> list[Any]:
         """Return one value per document of a partition."""
@@ -125,7 +125,7 @@ class SlidingCovariance(WindowAccumulator):
         first = last = 0
         for begin, end in self.bounds.frames(partition):
             if begin >= last:
-                # Nothing of the former window remains.
+                # The new window does not overlap the previous one.
                 state, first, last = self.start(), begin, begin
             for document in partition.documents[last:end]:
                 state.add(document)
@@ -147,7 +147,7 @@ def _is_pair(value: Any) -> bool:
 
 
 def _extremes(pair: list[Any]) -> list[str]:
-    """Return the numbers of a pair that are infinite or NaN, as text."""
+    """Return, as text, the numbers of a pair that are infinite or NaN."""
     return [str(float(str(number))) for number in pair if not math.isfinite(float(str(number))) and not _is_finite_decimal(number)]
 
 

@@ -35,7 +35,7 @@ class SortOrder:
 
     @property
     def is_ascending(self) -> bool:
-        """Whether the first field ascends."""
+        """Whether the first field is in ascending order."""
         return self.pattern is not None and self.pattern.parts[0][1] == 1
 
     @property

@@ -1,4 +1,4 @@
-"""`$minMaxScaler`: a number's place between the least and the greatest number of its window.
+"""`$minMaxScaler`: a number's position between the least and the greatest number of its window.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/minMaxScaler/
 """
@@ -52,7 +52,7 @@ class MinMaxScaler:
             return [self._scaled(number, *found, decimals) for number, found in zip(numbers, ranges, strict=True)]
 
     def _ranges(self, numbers: list[Any], partition: Partition) -> Iterator[tuple[Any, Any]]:
-        """Yield the least and the greatest number of each document's window; the document's own number if it is empty."""
+        """Yield the least and the greatest number of each document's window. For an empty window, both are the document's own number."""
         last: tuple[int, int] | None = None
         least = greatest = None
         for number, frame in zip(numbers, self.bounds.frames(partition), strict=True):

@@ -24,8 +24,8 @@ class Shift:
     """A parsed `$shift`.
 
     Arguments:
-        output: the expression evaluated for the other document.
-        by: the offset in documents; negative is back.
+        output: the expression that is evaluated for the document at the offset.
+        by: the offset in documents; negative for earlier documents.
         default: the value if no document is at the offset.
     """
 

@@ -61,11 +61,11 @@ class Row:
     """A document that an input pipeline returns.
 
     Arguments:
-        id: the key of its `_id`, by which the fusion finds the same document in other pipelines.
+        id: the key of the document's `_id`, by which the fusion finds the same document in other pipelines.
         document: the document.
         order: a key that increases along the pipeline's order; documents of equal rank have equal keys.
-        score: its score, or None.
-        details: its scoreDetails, or None.
+        score: the document's score, or None.
+        details: the document's scoreDetails, or None.
     """
 
     id: bytes
@@ -80,7 +80,7 @@ class Input:
     """A parsed input pipeline.
 
     Arguments:
-        name: its name.
+        name: the pipeline's name.
         pipeline: its stages and what they read.
         weight: the weight of its ranks or scores.
     """

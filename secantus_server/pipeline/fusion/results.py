@@ -14,10 +14,10 @@ class Fused:
     """A document of the output.
 
     Arguments:
-        id: the key of its `_id`.
+        id: the key of the document's `_id`.
         document: the document.
-        score: its score.
-        details: its scoreDetails, or None if they are not wanted.
+        score: the document's score.
+        details: the document's scoreDetails, or None if they were not requested.
     """
 
     id: bytes

@@ -90,7 +90,7 @@ def normalized(scores: list[float], normalization: str) -> list[float]:
 
 
 def of_one(normalization: str) -> Callable[[float], float]:
-    """Return the function of a normalization that depends on a single score only."""
+    """Return the function of a normalization that needs only the score itself, not the scores of other documents."""
     assert normalization != "minMaxScaler", "it needs all scores"
     return sigmoid if normalization == "sigmoid" else _identity
 

@@ -28,8 +28,8 @@ class Equality:
 
     Arguments:
         path: the field's path.
-        field: its expression.
-        variable: the variable's expression.
+        field: the expression of the field.
+        variable: the expression of the variable.
     """
 
     path: str
@@ -42,14 +42,14 @@ class CorrelatedJoin:
 
     Arguments:
         sub: the sub-pipeline.
-        cells: the variables it may depend on, bound before each `find`.
+        cells: the variables that it may depend on, bound before each `find`.
         ctx: the context in which the sub-pipeline was parsed.
     """
 
     def __init__(self, sub: SubPipeline, cells: dict[str, Cell], ctx: ParseContext) -> None:
         stages = sub.own.stages
         names = tuple(f"$${name}" for name in cells)
-        # Every path implicitly starts at CURRENT, so redefining it makes all stages dependent.
+        # Every path implicitly starts at CURRENT, so a new definition of CURRENT makes all stages dependent.
         always = "CURRENT" in cells
         metadata = sub.own.metadata
         # Documents from the kept output, the index or the hash table have no metadata.

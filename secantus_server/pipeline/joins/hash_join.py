@@ -1,4 +1,4 @@
-"""A hash join for `$lookup` and `$graphLookup`, used if no index helps.
+"""The hash join of `$lookup` and `$graphLookup`, used if no index helps.
 
 The hash table of the whole collection is built on the first lookup.
 """

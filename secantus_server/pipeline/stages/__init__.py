@@ -3,7 +3,7 @@
 from secantus_server.modules import modules_by_name
 from secantus_server.pipeline.registry import MODULES
 
-#: The stages that are not in a module of their own name, grouped by module.
+#: The stages whose module has another name, grouped by module.
 _OTHER_NAMES = {
     "add_fields": "set",
     "list_catalog": "listClusterCatalog",

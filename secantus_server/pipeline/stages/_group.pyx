@@ -1,8 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""`$group`'s kernel: evaluates the group key of each document, finds the group, and feeds its accumulators.
+"""`$group`'s kernel. It evaluates the group key of each document, finds the group, and adds the document to the group's accumulators.
 
-Groups are stored in a dict. Its keys are equal exactly if the values are equal in MongoDB's order, regardless of their types. Strings and
-numbers are used directly as keys, because Python compares int, float and Decimal exactly; other values are used as key strings.
+Groups are stored in a dict. Two of its keys are equal exactly if the values are equal in MongoDB's order, regardless of their types.
+Strings and numbers are used directly as keys, because Python compares int, float and Decimal exactly. Other values are used as key
+strings.
 """
 
 from secantus_server.mql.accumulators._states cimport State, size_of
@@ -48,7 +49,7 @@ def group_key(object value, object collation=None):
 
 
 cdef class GroupMemory:
-    """Tracks the memory used by groups when disk use is not allowed.
+    """A counter of the memory that groups use when disk use is not allowed.
 
     Arguments:
         max_bytes: the memory limit.
@@ -68,7 +69,7 @@ cdef class GroupMemory:
         return self.check()
 
     cpdef int feed(self, list states, bytes doc) except -1:
-        """Feed a document to the states of a group, and add their growth."""
+        """Add a document to the states of a group, and add the growth of the states to the memory used."""
         for state in states:
             self.used -= (<State>state).memory()
             (<State>state).add(doc)
@@ -91,7 +92,7 @@ cdef class Grouper:
         names: the field names if the group key is an object; None if it is the value of the only expression.
         starts: the functions that create the accumulators' states, one for each accumulator.
         collation: the collation of strings in the group key.
-        memory: tracks the memory of the groups; None if disk use is allowed.
+        memory: the counter of the groups' memory; None if disk use is allowed.
     """
 
     cdef tuple expressions
@@ -104,7 +105,7 @@ cdef class Grouper:
     def __init__(self, expressions, names, starts, collation, GroupMemory memory=None):
         self.expressions = tuple(expressions)
         self.names = None if names is None else tuple(names)
-        # An accumulator may start with values that depend on the group.
+        # An accumulator's initial state may depend on the group key.
         self.starts = tuple([(start, hasattr(start, "for_group")) for start in starts])
         self.collation = collation
         self.groups = {}

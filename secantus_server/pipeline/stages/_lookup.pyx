@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""`$lookup`'s loop: attaches the joined documents to each outer document."""
+"""`$lookup`'s loop, which attaches the joined documents to each outer document."""
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
@@ -11,7 +11,7 @@ from secantus_server.pipeline._paths cimport JoinPath
 
 
 cdef class PointJoin:
-    """Joins each outer document through a unique index.
+    """A join of outer documents through a unique index.
 
     Arguments:
         path: the local field.

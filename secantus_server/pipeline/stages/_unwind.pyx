@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""`$unwind`'s kernel: builds a document for each array element by copying bytes."""
+"""`$unwind`'s kernel, which builds a document for each array element by copying bytes."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, uint8_t, uint32_t
@@ -15,7 +15,7 @@ cdef enum:
 
 
 cdef class Unwinder:
-    """Unwinds one document at a time.
+    """A builder that unwinds one document at a time.
 
     Arguments:
         path: the array's path without `$`.
@@ -26,7 +26,7 @@ cdef class Unwinder:
     cdef tuple names
     cdef FieldSetter index_field
     cdef bint preserve
-    # The start offsets of the documents that contain the array, then of the array's own element.
+    # The start offsets of the documents that contain the array, followed by that of the array's own element.
     cdef Py_ssize_t[MAX_DEPTH] ancestors
     cdef Py_ssize_t depth
 

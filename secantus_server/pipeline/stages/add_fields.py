@@ -17,7 +17,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$addFields", "$set")
 class AddFields(Stage):
-    """The fields to compute.
+    """A parsed `$addFields`: the fields to compute.
 
     Arguments:
         paths: the paths to write, as given by the user.

@@ -108,7 +108,7 @@ class Bucket(Stage):
             yield encode(self._handed_over(value, results) if self.hands_over else {"_id": value, **results})
 
     def hand_over(self) -> None:
-        """Convert the results, because MongoDB runs this leading stage as a group and a sort."""
+        """Let the stage convert its results, because MongoDB runs it as a group that a sort follows."""
         self.hands_over = True
 
     def _handed_over(self, value: Any, results: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ Item = tuple[Any, bytes]
 
 @stage("$bucketAuto")
 class BucketAuto(Stage):
-    """A parsed `$bucketAuto`. `max_bytes` limits the bytes of documents to sort; None if disk use is allowed."""
+    """A parsed `$bucketAuto`. `max_bytes` limits the bytes of documents to sort; it is None if disk use is allowed."""
 
     makes_many = True
 

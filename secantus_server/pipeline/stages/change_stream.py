@@ -40,9 +40,9 @@ class ChangeStreamOptions(NamedTuple):
     """The options of a change stream.
 
     Arguments:
-        whole_cluster: watch all databases.
-        expanded: show the events and fields that MongoDB 6.0 added.
-        raw_description: show an update as the oplog describes it.
+        whole_cluster: whether to watch all databases.
+        expanded: whether to show the events and fields that MongoDB 6.0 added.
+        raw_description: whether to show an update as the oplog describes it.
         full_document: the mode of `fullDocument`.
         before: the mode of `fullDocumentBeforeChange`.
         resume_after: the token of the last event seen, or None.
@@ -62,10 +62,10 @@ class ChangeStreamOptions(NamedTuple):
 
 @stage("$changeStream")
 class ChangeStream(Stage):
-    """Changes as they happen.
+    """A parsed `$changeStream`.
 
     Arguments:
-        options: the user's options, checked.
+        options: the user's options, already checked.
     """
 
     position = Position.FIRST
@@ -117,7 +117,7 @@ class ChangeStream(Stage):
             raise CommandError(20, f"{follower.name} is not permitted in a $changeStream pipeline")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Refuse: `work.change_streams` runs the stage."""
+        """Raise an error, because `work.change_streams` runs the stage."""
         raise AssertionError("a change stream reads the oplog")
 
 

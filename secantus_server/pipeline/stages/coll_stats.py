@@ -31,7 +31,7 @@ SCALED = frozenset(["size", "storageSize", "freeStorageSize", "totalIndexSize", 
 
 @stage("$collStats")
 class CollStats(Stage):
-    """The requested statistics."""
+    """A parsed `$collStats`: the requested statistics."""
 
     position = Position.FIRST
     in_facet = False

@@ -17,7 +17,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$count")
 class Count(Stage):
-    """A count, returned in a named field."""
+    """A parsed `$count`: a count, returned in a named field."""
 
     def __init__(self, field: str) -> None:
         super().__init__()

@@ -77,7 +77,7 @@ class Range:
 
 @stage("$densify")
 class Densify(Stage):
-    """A parsed `$densify`. `max_bytes` limits the bytes of documents to sort; None if disk use is allowed."""
+    """A parsed `$densify`. `max_bytes` limits the bytes of documents to sort; it is None if disk use is allowed."""
 
     makes_many = True
 
@@ -258,5 +258,5 @@ def _explicit_range(bounds: list[Any], step: Any, unit: str | None, ctx: Pipelin
 
 
 def _is_beyond_dates(value: Any) -> bool:
-    """Return whether a grid value lies after the last possible date, whose milliseconds fit into 64 bits, so that no document has it."""
+    """Return whether a grid value is after the last possible date, whose milliseconds fit into 64 bits. No document has such a value."""
     return type(value) is Date and value.ms > MAX_DATE_MS

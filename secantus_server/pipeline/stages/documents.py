@@ -20,7 +20,7 @@ EMPTY_DOCUMENT = encode({})
 
 @stage("$documents")
 class Documents(Stage):
-    """An expression that returns an array of documents."""
+    """A parsed `$documents`: an expression that returns an array of documents."""
 
     position = Position.FIRST
     collectionless = True

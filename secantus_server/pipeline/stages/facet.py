@@ -22,7 +22,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$facet")
 class Facet(Stage):
-    """Named sub-pipelines."""
+    """A parsed `$facet`: named sub-pipelines."""
 
     in_facet = False
 
@@ -52,7 +52,7 @@ class Facet(Stage):
         return found
 
     def check_behind(self) -> None:
-        """Raise if a pipeline begins with a stage that reads the whole collection, because the documents of this one are others.
+        """Raise if a sub-pipeline begins with a stage that reads the whole collection, because this stage's input is not the collection.
 
         Raises:
             CommandError: 238.
@@ -62,7 +62,7 @@ class Facet(Stage):
                 raise not_supported(f"{pipeline.stages[0].name} inside a $facet", "begin the pipeline with the $facet")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield one document with the output of every pipeline. It may exceed the size limit of stored documents.
+        """Yield one document with the output of every pipeline. The document may exceed the size limit of stored documents.
 
         Raises:
             CommandError: 4031700 (146 since MongoDB 8.3) if it exceeds the stage's own size limit.

@@ -28,7 +28,7 @@ METHODS = {"linear": "$linearFill", "locf": "$locf"}
 
 @stage("$fill")
 class Fill(Stage):
-    """A `$fill`, run as `$setWindowFields` for its methods followed by `$addFields` for its values."""
+    """A parsed `$fill`. It runs as a `$setWindowFields` for its methods, followed by an `$addFields` for its values."""
 
     makes_many = True
 
@@ -66,7 +66,7 @@ class Fill(Stage):
 
 
 def _sort_out(path: str, how: Any, windows: dict[str, Any], values: dict[str, Any]) -> None:
-    """Add one output field to the window functions or to the values."""
+    """Add one output field either to the window functions or to the values."""
     if type(how) is not dict or len(how) != 1:
         raise CommandError(6050202, "The output of $fill must specify exactly one of 'method' or 'value' for each field")
     if "value" in how:

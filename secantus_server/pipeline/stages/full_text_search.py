@@ -70,7 +70,7 @@ class QueryStage(SearchStage):
 
     @classmethod
     def note(cls, ctx: PipelineContext) -> None:
-        """Record which metadata the results have."""
+        """Record which metadata the results will have."""
 
     def found(self, ctx: PipelineContext, collection: str) -> Iterable[tuple[bytes, float]]:
         """Return the documents that match, with their scores."""
@@ -87,11 +87,11 @@ def _parse_count(spec: Any) -> str:
 
 @stage("$search")
 class Search(QueryStage):
-    """The documents that a search finds, best first."""
+    """A parsed `$search`: the documents that a search finds, best first."""
 
     @classmethod
     def note(cls, ctx: PipelineContext) -> None:
-        """Record that the results have a score."""
+        """Record that the results will have a score."""
         note_scores(ctx, KEYWORD)
 
     def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
@@ -101,7 +101,7 @@ class Search(QueryStage):
 
 @stage("$searchMeta")
 class SearchMeta(QueryStage):
-    """The number of documents that a search finds."""
+    """A parsed `$searchMeta`: the number of documents that a search finds."""
 
     has_count = True
 

@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/geoNear/
 
-It requires a geospatial index. The planner finds the documents in order; the stage adds distances and locations.
+The stage requires a geospatial index. The planner finds the documents in order; the stage adds distances and locations.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from secantus_server.query.near import NearKind, near_kinds
 
 @stage("$geoNear")
 class GeoNear(Stage):
-    """A parsed search for documents around a point."""
+    """A parsed `$geoNear`."""
 
     position = Position.FIRST
     misplaced = (40603, "$geoNear was not the first stage in the pipeline.")
@@ -64,7 +64,7 @@ class GeoNear(Stage):
         return stage
 
     def search(self) -> tuple[dict[str, Any], MatchExpression]:
-        """Return the query whose documents are the input of `run`, as a filter and as a parsed expression. Variables must be bound.
+        """Return the query whose documents are the input of `run`, as a filter and as a parsed expression. The variables must be bound.
 
         Raises:
             CommandError: 26, 27, 291 without a collection or an index, 2, 5860401, 16433 if `near` is not a point.

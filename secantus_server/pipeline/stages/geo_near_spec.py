@@ -51,7 +51,7 @@ class GeoNearSpec:
     location_field: str | None
 
     def point(self) -> Any:
-        """Return the point. Variables must be bound.
+        """Return the point. The variables must be bound.
 
         Raises:
             CommandError: 5860401 for a value that is neither a document nor an array, 16433 for a flat point out of bounds.

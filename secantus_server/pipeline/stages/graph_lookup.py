@@ -46,7 +46,7 @@ class Walk:
 
 @stage("$graphLookup")
 class GraphLookup(Stage):
-    """A recursive join."""
+    """A parsed `$graphLookup`: a recursive join."""
 
     one_to_one = True
     makes_many = True
@@ -106,7 +106,7 @@ class GraphLookup(Stage):
         return [key_string(item, self.ctx.parse.collation) for item in values if item is not MISSING]
 
     def _search(self, keys: Iterable[bytes], table: HashJoin, follow: JoinPath, max_bytes: int | None) -> list[bytes]:
-        """Return the reachable documents in breadth-first order, each once.
+        """Return the reachable documents in breadth-first order, each document once.
 
         Raises:
             CommandError: 292 if the documents exceed the memory limit and disk use (in MongoDB since 8.2) is not allowed.

@@ -26,7 +26,7 @@ UNKNOWN_ACCUMULATOR = 15952
 
 @stage("$group")
 class Group(Stage):
-    """The group key and the accumulators.
+    """A parsed `$group`: the group key and the accumulators.
 
     Arguments:
         id: the group key.
@@ -84,7 +84,7 @@ class Group(Stage):
             yield encode(self._handed_over(document) if self.hands_over else document)
 
     def hand_over(self) -> None:
-        """Convert the results, because other stages follow this leading stage."""
+        """Let the stage convert its results, because other stages follow it."""
         self.hands_over = True
 
     def _handed_over(self, document: dict[str, Any]) -> dict[str, Any]:

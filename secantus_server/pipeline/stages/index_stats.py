@@ -17,7 +17,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$indexStats")
 class IndexStats(Stage):
-    """The indexes of the pipeline's collection."""
+    """A parsed `$indexStats`: the indexes of the pipeline's collection."""
 
     position = Position.FIRST
     in_facet = False

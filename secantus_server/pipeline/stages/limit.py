@@ -23,7 +23,7 @@ MAX_COUNT = 2**63 - 1
 
 @stage("$limit")
 class Limit(Stage):
-    """The number of documents to pass through."""
+    """A parsed `$limit`: the number of documents to pass through."""
 
     def __init__(self, count: int) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ from secantus_server.pipeline.stage import ServerStage
 
 @stage("$listClusterCatalog")
 class ListClusterCatalog(ServerStage):
-    """The catalog entries of a database or of the server."""
+    """A parsed `$listClusterCatalog`: the catalog entries of a database or of the server."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ListClusterCatalog:
@@ -48,7 +48,7 @@ class ListClusterCatalog(ServerStage):
 
 @stage("$listCatalog")
 class ListCatalog(ListClusterCatalog):
-    """`$listCatalog`, which returns the same entries and takes no options."""
+    """A parsed `$listCatalog`, which returns the same entries as `$listClusterCatalog` and takes no options."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ListCatalog:

@@ -21,7 +21,7 @@ NAME = "$listSearchIndexes"
 
 @stage(NAME)
 class ListSearchIndexes(SearchStage):
-    """The search indexes of a collection.
+    """A parsed `$listSearchIndexes`: the search indexes of a collection.
 
     Arguments:
         wanted: the `id` or `name` of the only index to return, or an empty document.

@@ -47,7 +47,7 @@ _OF_READS = frozenset(["indexKey", "recordId", "textScore"])
 
 @dataclass(slots=True)
 class Variables:
-    """The `let` of a `$lookup`: variables and the expressions they are bound to for each outer document."""
+    """The `let` of a `$lookup`: variables, and the expressions whose values they get for each outer document."""
 
     cells: dict[str, Cell]
     expressions: dict[str, Expression]
@@ -61,7 +61,7 @@ class Variables:
 
 @stage("$lookup")
 class Lookup(Stage):
-    """A join.
+    """A parsed `$lookup`: a join.
 
     Arguments:
         field: the field for the joined documents.

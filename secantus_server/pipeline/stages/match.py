@@ -17,13 +17,13 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$match")
 class Match(Stage):
-    """A filter.
+    """A parsed `$match`: a filter.
 
     Arguments:
-        filter: as given by the user.
+        filter: the filter as given by the user.
         ctx: the parse context, kept so that filters can be combined.
 
-    `reads_metadata`: whether the filter contains `$meta`; it must then stay after the stages that produce the metadata.
+    `reads_metadata`: whether the filter contains `$meta`. If so, it must stay after the stages that produce the metadata.
     """
 
     def __init__(self, filter: dict[str, Any], ctx: PipelineContext) -> None:
@@ -59,7 +59,7 @@ class Match(Stage):
         return cls({"$and": [match.filter for match in matches]}, matches[0].ctx)
 
     def changed(self, filter: dict[str, Any]) -> Match:
-        """Return the stage with another filter."""
+        """Return the stage with a different filter."""
         if filter == self.filter:
             return self
         stage = Match(filter, self.ctx)

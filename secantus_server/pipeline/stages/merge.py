@@ -31,7 +31,7 @@ Keyed = tuple[bytes, dict[str, Any]]
 
 @stage("$merge")
 class Merge(Stage):
-    """The target collection, and the actions for matching and new documents."""
+    """A parsed `$merge`: the target collection, and the actions for matching and new documents."""
 
     position = Position.LAST
     in_facet = False
@@ -54,7 +54,7 @@ class Merge(Stage):
         return cls(parse_merge(spec, ctx), ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Write all documents and yield nothing. If a document fails, still write the others; raise the first error at the end.
+        """Write all documents and yield nothing. If a document fails, still write the others, then raise the first error.
 
         Raises:
             CommandError: 51132 and 51185 for values that cannot be matched, 10334 for a document that is too large, 13113, 66, 11000,
@@ -70,7 +70,7 @@ class Merge(Stage):
         yield from ()
 
     def _batches(self, source: Iterable[bytes]) -> Iterator[list[Keyed]]:
-        """Yield batches of documents with their `on` values; if the source raises, yield the incomplete batch first."""
+        """Yield batches of documents with their `on` values. If the source raises, yield the incomplete batch first."""
         batch: list[Keyed] = []
         room = BATCH_BYTES
         try:
@@ -111,7 +111,7 @@ class Merge(Stage):
         """Write one document."""
         document, values = item
         merge = self.merge
-        # Skip the search if every match would fail: the insert reports the duplicate key.
+        # Skip the search if every match would be an error: the insert then reports the duplicate key.
         found = None if merge.when_matched == "fail" else target.find(values)
         if found is None:
             self._write_new(target, document, values)

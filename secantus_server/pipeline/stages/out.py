@@ -23,7 +23,7 @@ INVALID_DATABASE_CHARACTERS = frozenset('/\\. "$\0')
 
 @stage("$out")
 class Out(Stage):
-    """The collection to replace.
+    """A parsed `$out`: the collection to replace.
 
     Arguments:
         db, collection: the namespace.

@@ -17,7 +17,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$planCacheStats")
 class PlanCacheStats(Stage):
-    """The plan cache of the pipeline's collection."""
+    """A parsed `$planCacheStats` of the pipeline's collection."""
 
     position = Position.FIRST
     in_facet = False

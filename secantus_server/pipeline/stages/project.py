@@ -19,7 +19,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$project")
 class Project(Stage):
-    """A projection applied to every document."""
+    """A parsed `$project`: a projection of every document."""
 
     one_to_one = True
 
@@ -33,7 +33,7 @@ class Project(Stage):
         return self.projection.is_inclusion and self.projection.required_fields is not None
 
     def kept_fields(self) -> frozenset[str] | None:
-        """Return the top-level fields that are kept unchanged, or None if other fields may be kept or a field is computed."""
+        """Return the top-level fields that are kept unchanged. Return None if other fields may be kept or a field is computed."""
         if not self.is_plain_inclusion:
             return None
         kept = {name for name, value in self.spec.items() if _is_flag(value) and value and "." not in name}
@@ -69,7 +69,7 @@ def _is_flag(value: Any) -> bool:
 
 @stage("$unset")
 class Unset(Project):
-    """An exclusion."""
+    """A parsed `$unset`: an exclusion."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Unset:

@@ -18,7 +18,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$querySettings")
 class QuerySettings(Stage):
-    """The settings of each query shape."""
+    """A parsed `$querySettings`: the settings of each query shape."""
 
     position = Position.FIRST
     collectionless = True

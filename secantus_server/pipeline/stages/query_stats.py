@@ -18,7 +18,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$queryStats")
 class QueryStats(Stage):
-    """A parsed `$queryStats`; the statistics are empty."""
+    """A parsed `$queryStats`. The statistics are always empty."""
 
     position = Position.FIRST
     collectionless = True

@@ -17,7 +17,7 @@ from secantus_server.pipeline.fusion.stage import FusionStage
 from secantus_server.pipeline.registry import stage
 
 NAME = "$rankFusion"
-# MongoDB's constant. The greater it is, the smaller is the advantage of the first ranks.
+# MongoDB's constant. The greater the constant, the smaller the advantage of the first ranks.
 SENSITIVITY = 60
 DESCRIPTION = (
     "value output by reciprocal rank fusion algorithm, computed as sum of weight * (1 / (60 + rank)) across input pipelines from which "
@@ -31,7 +31,7 @@ Ranked = tuple[int, Row]
 
 @stage(NAME)
 class RankFusion(FusionStage):
-    """A fusion of ranks. See `FusionStage` for the arguments."""
+    """A parsed `$rankFusion`: a fusion of ranks. See `FusionStage` for the arguments."""
 
     misplaced = (10170100, f"{NAME} must be the first stage of the pipeline")
 
@@ -55,13 +55,13 @@ class RankFusion(FusionStage):
         return cls(inputs, ctx, fields.get("scoreDetails", False))
 
     def fused(self) -> list[Fused]:
-        """See `FusionStage.fused`."""
+        """Run the input pipelines and return their documents with the combined scores; see `FusionStage.fused`."""
         ranks = [self._ranked(one) for one in self.inputs]
         ids = dict.fromkeys(id_ for ranked in ranks for id_ in ranked)
         return [self._fuse(id_, ranks) for id_ in ids]
 
     def _ranked(self, one: Input) -> dict[bytes, Ranked]:
-        """Return the documents of a pipeline by `_id`, with their ranks. Documents of equal order share the rank of the first one."""
+        """Return the documents of a pipeline by `_id`, with their ranks. Documents with equal order keys share the rank of the first."""
         found: dict[bytes, Ranked] = {}
         rank, last = 0, None
         for index, row in enumerate(one.rows()):

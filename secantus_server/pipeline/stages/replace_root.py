@@ -20,7 +20,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$replaceRoot")
 class ReplaceRoot(Stage):
-    """The expression that returns the new document."""
+    """A parsed `$replaceRoot`: the expression that returns the new document."""
 
     one_to_one = True
 
@@ -56,7 +56,7 @@ class ReplaceRoot(Stage):
 
 @stage("$replaceWith")
 class ReplaceWith(ReplaceRoot):
-    """The short form of `$replaceRoot`."""
+    """A parsed `$replaceWith`, the short form of `$replaceRoot`."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ReplaceWith:

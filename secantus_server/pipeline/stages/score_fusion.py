@@ -48,7 +48,7 @@ class Combination:
         """Combine the weighted, normalized scores of one document, one for each pipeline.
 
         Raises:
-            CommandError: 14 if the expression does not return a number, and its own errors.
+            CommandError: 14 if the expression does not return a number, and the errors of the expression.
         """
         if self.expression is None:
             return sum(scores) / len(scores)
@@ -71,7 +71,7 @@ class Scored:
 
 @stage(NAME)
 class ScoreFusion(FusionStage):
-    """A fusion of scores.
+    """A parsed `$scoreFusion`: a fusion of scores.
 
     Arguments:
         normalization: the normalization of each pipeline's scores.
@@ -106,7 +106,7 @@ class ScoreFusion(FusionStage):
         return cls(inputs, ctx, normalization, _combination(combination, inputs, ctx), fields.get("scoreDetails", False))
 
     def fused(self) -> list[Fused]:
-        """See `FusionStage.fused`."""
+        """Run the input pipelines and return their documents with the combined scores; see `FusionStage.fused`."""
         scores = [self._scored(one) for one in self.inputs]
         ids = dict.fromkeys(id_ for scored in scores for id_ in scored)
         return [self._fuse(id_, scores) for id_ in ids]

@@ -20,7 +20,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$skip")
 class Skip(Stage):
-    """The number of documents to skip."""
+    """A parsed `$skip`: the number of documents to skip."""
 
     def __init__(self, count: int) -> None:
         super().__init__()

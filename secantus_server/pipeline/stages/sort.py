@@ -22,7 +22,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$sort")
 class Sort(Stage):
-    """A sort.
+    """A parsed `$sort`.
 
     Arguments:
         pattern: the parsed sort pattern.

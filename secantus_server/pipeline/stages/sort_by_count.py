@@ -18,7 +18,7 @@ from secantus_server.pipeline.stages.sort import Sort
 
 @stage("$sortByCount")
 class SortByCount(Stage):
-    """`$sortByCount`, run as a `$group` and a `$sort`."""
+    """A parsed `$sortByCount`. It runs as a `$group` and a `$sort`."""
 
     makes_many = True
 
@@ -47,7 +47,7 @@ class SortByCount(Stage):
         return cls(Group.parse({"_id": spec, "count": {"$sum": 1}}, ctx), Sort.parse({"count": -1}, ctx))
 
     def hand_over(self) -> None:
-        """Convert the values, because the sort follows the group."""
+        """Let the group convert its results, because the sort follows it."""
         self.group.hand_over()
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:

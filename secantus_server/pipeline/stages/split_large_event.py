@@ -17,7 +17,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$changeStreamSplitLargeEvent")
 class SplitLargeEvent(Stage):
-    """The request to split events that are too large for one document."""
+    """A parsed `$changeStreamSplitLargeEvent`: the request to split events that are too large for one document."""
 
     position = Position.LAST
     in_facet = False

@@ -22,7 +22,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$unionWith")
 class UnionWith(Stage):
-    """A union.
+    """A parsed `$unionWith`.
 
     Arguments:
         other: the sub-pipeline to append.

@@ -28,8 +28,8 @@ class UnpackBucket(Stage):
     """A parsed `$_internalUnpackBucket`: the fields of a time-series collection, and the selection of fields to return.
 
     Arguments:
-        time_field: the field of the time.
-        meta_field: the field of the metadata, or None.
+        time_field: the name of the time field.
+        meta_field: the name of the metadata field, or None.
         names: the fields to keep or to drop.
         keeps: whether `names` are the fields to keep.
         ctx: the context of the pipeline.

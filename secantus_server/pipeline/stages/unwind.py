@@ -21,7 +21,7 @@ from secantus_server.pipeline.stages._unwind import Unwinder
 
 @stage("$unwind")
 class Unwind(Stage):
-    """The path of the array to unwind.
+    """A parsed `$unwind`: the path of the array to unwind.
 
     Arguments:
         path: the path without `$`.

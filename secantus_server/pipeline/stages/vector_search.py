@@ -32,7 +32,7 @@ OPERATORS = frozenset(["$eq", "$ne", "$gt", "$lt", "$gte", "$lte", "$in", "$nin"
 
 @stage(NAME)
 class VectorSearch(SearchStage):
-    """A search for the nearest vectors.
+    """A parsed `$vectorSearch`: a search for the nearest vectors.
 
     Arguments:
         query: the search; None if search indexes are not enabled.

@@ -109,7 +109,7 @@ def parse_merge(spec: Any, ctx: PipelineContext) -> MergeSpec:
 
 
 def _parse_into(spec: Any, short: bool, ctx: PipelineContext) -> tuple[str, str]:
-    """Return the database and collection of the target. `short` says that the user wrote `{$merge: name}`."""
+    """Return the database and collection of the target. `short` is true if the user wrote `{$merge: name}`."""
     db = ctx.db
     if type(spec) is dict:
         fields = named_fields("$merge.into", spec, {"db": ("string",), "coll": ("string",)})
@@ -146,7 +146,7 @@ def _parse_when_matched(value: Any) -> tuple[str, list[Any]]:
 
 
 def _parse_let(fields: dict[str, Any], matched: str, ctx: PipelineContext) -> tuple[dict[str, Cell], dict[str, Expression]]:
-    """Return the pipeline's variables, `$$new` and those of `let`, and their expressions."""
+    """Return the pipeline's variables (`$$new` and the variables of `let`) and their expressions."""
     if "let" in fields and matched != "pipeline":
         raise CommandError(51199, f"Cannot use 'let' variables with 'whenMatched: {matched}' mode")
     spec = {"new": "$$ROOT", **fields.get("let", {})}

@@ -1,4 +1,4 @@
-"""`$meta`: the metadata beside the documents of `$geoNear`, `$near` and `$sample`."""
+"""`$meta`: the metadata of the documents of `$geoNear`, `$near` and `$sample`."""
 
 from __future__ import annotations
 

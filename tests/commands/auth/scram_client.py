@@ -1,4 +1,4 @@
-"""The client's side of SCRAM, without a driver, so that a test can send any of its messages wrongly."""
+"""The client's side of SCRAM, without a driver, so that a test can send any message incorrectly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ScramClient:
     """One conversation.
 
     Arguments:
-        password: an ASCII text, which SASLprep leaves as it is.
+        password: an ASCII text, which SASLprep leaves unchanged.
         nonce: the client's nonce; a new one by default.
         mechanism: the name of the mechanism.
     """
@@ -38,12 +38,12 @@ class ScramClient:
         self.bare = f"n={user},r={self.nonce}"
 
     def start(self, db: str = "admin", **options: Any) -> dict[str, Any]:
-        """The command of the first message."""
+        """Return the command with the first message."""
         payload = Binary(f"n,,{self.bare}".encode(), 0)
         return {"saslStart": 1, "mechanism": self.mechanism, "payload": payload, "options": options, "$db": db}
 
     def final(self, server_first: bytes) -> str:
-        """The final message."""
+        """Return the final message."""
         fields = dict(part.split("=", 1) for part in server_first.decode().split(","))
         salted = salted_password(self.user, self.password, base64.b64decode(fields["s"]), int(fields["i"]), self.algorithm)
         key = hmac.digest(salted, b"Client Key", self.algorithm)
@@ -55,7 +55,7 @@ class ScramClient:
 
 
 def go_on(payload: str | bytes, conversation_id: Any = 1, db: str = "admin") -> dict[str, Any]:
-    """The command of a further message."""
+    """Return the command with a further message."""
     data = payload.encode() if type(payload) is str else payload
     return {"saslContinue": 1, "conversationId": conversation_id, "payload": Binary(data, 0), "$db": db}
 

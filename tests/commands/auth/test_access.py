@@ -1,4 +1,4 @@
-"""What users may do: authorization of commands by roles, own-only forms, and changes of users while they are logged in."""
+"""The permissions of users: authorization of commands by roles, own-only forms, and changes of users while they are logged in."""
 
 from __future__ import annotations
 
@@ -158,10 +158,10 @@ def test_views(log_in: LogIn, role: Any, root: Client) -> None:
     client = log_in(
         role([*own_role("shop", "seen", "find"), *own_role("shop", "mine", "find", "createCollection", "collMod", "dropCollection")])
     )
-    # What a view reads was checked when it was made; its reader needs no more than the view.
+    # The source of a view was checked when the view was created; its reader needs only a privilege on the view.
     assert client.shop.seen.find_one() == {"_id": 1, "x": []}
     assert code(client.shop, {"find": "hidden"}) == 13
-    # Who could read a new view must be able to read what it shows.
+    # To create a view, a user must be able to read its source.
     create = {"create": "mine", "viewOn": "seen", "pipeline": []}
     for wrong in ({"viewOn": "hidden"}, {"pipeline": [{"$unionWith": "hidden"}]}, {"viewOn": "system.users"}):
         assert code(client.shop, {**create, **wrong}) == 13
@@ -246,7 +246,7 @@ def test_own_operations_and_sessions(log_in: LogIn) -> None:
 
 
 def raw_login(guarded: SecantusDBServer, stack: ExitStack, root: Client, name: str) -> RawClient:
-    """A client without a driver, which sends commands as they are, with a user who may write to the database `shop`."""
+    """Return a client without a driver, which sends commands unchanged, with a user who may write to the database `shop`."""
     root.admin.command("createUser", name, pwd=PASSWORD, roles=[{"role": "readWrite", "db": "shop"}])
     stack.callback(root.admin.command, "dropUser", name)
     client = stack.enter_context(connected(guarded))
@@ -286,7 +286,7 @@ def test_a_session_belongs_to_its_user(guarded: SecantusDBServer, root: Client) 
         one, other = (raw_login(guarded, stack, root, name) for name in ("one", "other"))
         began = one.run({"insert": "c", "documents": [{"_id": 1}], "startTransaction": True, **inside, "$db": "shop"})
         assert began["ok"] == 1
-        # The same id is another session for another user.
+        # For another user, the same id is a different session.
         for command, expected in (
             ({"insert": "c", "documents": [{"_id": 2}], **inside, "$db": "shop"}, 251),
             ({"commitTransaction": 1, **inside, "$db": "admin"}, 251),
@@ -327,7 +327,7 @@ def test_changes_take_effect_at_once(guarded: SecantusDBServer, root: Client, ro
         assert code(client.shop, {"find": "c"}) is None
         root.shop.command("dropUser", "eve")
         assert failure(client.shop, {"find": "c"})["errmsg"] == "Command find requires authentication"
-        # Another user of the same name is not the one who has logged in.
+        # A new user of the same name is not the user who has logged in.
         root.shop.command("createUser", "eve", pwd=PASSWORD, roles=["read"])
         assert code(client.shop, {"find": "c"}) == 13
     root.shop.command("dropUser", "eve")

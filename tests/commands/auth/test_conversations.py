@@ -1,6 +1,6 @@
-"""Authentication conversations in every wrong form: out of order, repeated, truncated, of another connection, with replayed nonces.
+"""Authentication conversations with every kind of error: out of order, repeated, truncated, of another connection, with replayed nonces.
 
-`SECANTUS_LOGIN_FUZZ` sets their number.
+The environment variable `SECANTUS_LOGIN_FUZZ` sets their number.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def server() -> Iterator[SecantusDBServer]:
 
 
 def is_in(client: RawClient) -> bool:
-    """Whether a connection has authenticated."""
+    """Return whether a connection has authenticated."""
     status = client.run({"connectionStatus": 1, "$db": "admin"})["authInfo"]["authenticatedUsers"]
     reads = client.run({"find": "c", "$db": "test"})
     assert bool(status) == bool(reads["ok"])
@@ -122,7 +122,7 @@ def test_a_user_who_is_dropped_during_the_login(server: SecantusDBServer) -> Non
 
 
 def test_after_many_failures_a_user_is_refused() -> None:
-    # The delay is longer than any login waits, so that this test does not wait either.
+    # The delay is longer than the time that any login waits, so that this test does not wait either.
     delayed = SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True, login_delay_ms=60_000)
     with delayed as server, connected(server) as client:
         client.run({"createUser": "root", "pwd": PASSWORD, "roles": ["root"], "$db": "admin"})
@@ -134,7 +134,7 @@ def test_after_many_failures_a_user_is_refused() -> None:
             first = client.run(scram.start())
             assert client.run(go_on(scram.final(first["payload"])))["code"] == 18
         assert not is_in(client)
-        # Another user of the same address is not.
+        # A login of another user from the same address is not delayed.
         scram = ScramClient("other", PASSWORD)
         first = client.run(scram.start(skipEmptyExchange=True))
         assert client.run(go_on(scram.final(first["payload"])))["done"]
@@ -150,12 +150,12 @@ def test_what_a_stranger_makes_up_is_not_kept(server: SecantusDBServer) -> None:
 
 
 class Attacker:
-    """Runs wrong conversations on several connections.
+    """An attacker who sends incorrect conversations on several connections.
 
-    It knows the messages of other clients' successful logins, but no password.
+    The attacker knows the messages of other clients' successful logins, but no password.
 
     Arguments:
-        seed: of its choices.
+        seed: the seed of the attacker's choices.
     """
 
     def __init__(self, server: SecantusDBServer, seed: int) -> None:
@@ -176,7 +176,7 @@ class Attacker:
         self.heard, self.proof = [start, final], final["payload"]
 
     def run(self) -> None:
-        """Run one conversation, and check that nobody is in."""
+        """Run one conversation, and check that no connection has authenticated."""
         wrongs: list[Callable[[RawClient], None]] = [
             self.replays, self.guesses, self.truncates, self.changes_a_byte, self.skips_the_start, self.swaps_connections,
             self.repeats_the_start, self.sends_bytes, self.names_another_conversation, self.ends_too_early, self.replays_the_nonce,
@@ -262,9 +262,9 @@ class Attacker:
 
 
 def conversations() -> int:
-    """The number of conversations in this process's memory."""
+    """Return the number of conversations in this process's memory."""
     gc.collect()
-    # Not isinstance, which asks a weak reference whose object is gone.
+    # Not isinstance, which fails for a weak reference whose object was deleted.
     return sum(type(one) is Conversation for one in gc.get_objects())
 
 

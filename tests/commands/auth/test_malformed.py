@@ -1,4 +1,4 @@
-"""Authorization of commands whose arguments have any type: each is refused, or answered by its parser, and none breaks the check."""
+"""Authorization of commands whose arguments have any type. Each command is refused, or its parser answers it, and none breaks the check."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def server() -> Iterator[SecantusDBServer]:
 
 
 def broken(client: RawClient, name: str, db: str) -> Iterator[str]:
-    """The commands with internal errors."""
+    """Yield the commands that fail with internal errors."""
     for value in VALUES:
         reply = client.run({name: value, "$db": db})
         if reply.get("code") == 1:

@@ -189,7 +189,7 @@ ON_CLUSTER: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"shutdown": 1}, HOSTS),
     ({"top": 1}, MONITORS),
 ]  # fmt: skip
-# Every user may run these, here without the arguments that ask for what belongs to others.
+# Every user may run these, here without the arguments that request data of other users.
 FOR_EVERYBODY: list[dict[str, Any]] = [
     *({name: 1} for name in ("abortTransaction", "buildInfo", "commitTransaction", "listDatabases", "startSession", "testVersion2")),
     *({name: 1} for name in ("refreshLogicalSessionCacheNow", "reapLogicalSessionCacheNow")),
@@ -202,7 +202,7 @@ NOT_REACHED = {"configureFailPoint", "waitForFailPoint"}
 
 
 def filled(value: Any, db: str) -> Any:
-    """A command with the name of a database in place of "{db}"."""
+    """Return a command with the name of a database in place of "{db}"."""
     if type(value) is dict:
         return {name: filled(one, db) for name, one in value.items()}
     if type(value) is list:
@@ -212,7 +212,7 @@ def filled(value: Any, db: str) -> Any:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SecantusDBServer]:
-    """A server with a user for each role, on which no allowed command runs."""
+    """Start a server with a user for each role, on which allowed commands are not executed."""
     with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True) as running, connected(running) as client:
         client.run({"createUser": "root", "pwd": PASSWORD, "roles": ["root"], "$db": "admin"})
         log_in_raw(client, "root", PASSWORD)
@@ -229,7 +229,7 @@ def server() -> Iterator[SecantusDBServer]:
 
 @pytest.fixture(scope="module")
 def clients(server: SecantusDBServer) -> Iterator[dict[str, RawClient]]:
-    """A client for each role."""
+    """Return a client for each role."""
     opened = {role: RawClient(server) for role in EVERYBODY}
     for role, client in opened.items():
         log_in_raw(client, f"a {role}", PASSWORD)
@@ -239,7 +239,7 @@ def clients(server: SecantusDBServer) -> Iterator[dict[str, RawClient]]:
 
 
 def outcome(client: RawClient, command: dict[str, Any], db: str) -> bool:
-    """Whether a command is allowed."""
+    """Return whether a command is allowed."""
     code = client.run({**command, "$db": db})["code"]
     assert code in (13, REACHED), f"{command} was not reached: {code}"
     return code == REACHED

@@ -14,7 +14,7 @@ Client = MongoClient[dict[str, Any]]
 
 @pytest.fixture
 def dumped(root: Client) -> None:
-    """A user and a role of `shop` in the collections of mongorestore, and two users that the dump lacks."""
+    """Store a user and a role of `shop` in the collections of mongorestore, and two users that are not in the dump."""
     privileges = [{"resource": {"db": "shop", "collection": "c"}, "actions": ["find"]}]
     for db in (root.shop, root.store):
         db.command("dropAllUsersFromDatabase")

@@ -1,4 +1,4 @@
-"""Connections whose user is dropped, and comes back when a snapshot is restored."""
+"""Connections whose user is dropped, and exists again after a snapshot is restored."""
 
 from __future__ import annotations
 

@@ -24,14 +24,14 @@ OLD, NEW, WRONG = "old-secret-1", "new-secret-2", "wrong-secret-3"
 
 
 def keys(user: str, password: str, server_first: bytes) -> list[bytes]:
-    """What only someone with the password can compute."""
+    """Return the keys that can be computed only with the password."""
     fields = dict(part.split("=", 1) for part in server_first.decode().split(","))
     salted = salted_password(user, password, base64.b64decode(fields["s"]), int(fields["i"]))
     return [salted, *(hmac.digest(salted, name, "sha1") for name in (b"Client Key", b"Server Key"))]
 
 
 def forms(secrets: list[str | bytes]) -> list[str]:
-    """The texts as which secrets could appear."""
+    """Return the texts in which secrets could appear."""
     found = [secret for secret in secrets if type(secret) is str]
     for secret in (secret.encode() if type(secret) is str else secret for secret in secrets):
         found += [base64.b64encode(secret).decode(), secret.hex(), secret.hex().upper()]
@@ -39,7 +39,7 @@ def forms(secrets: list[str | bytes]) -> list[str]:
 
 
 def login(client: RawClient, password: str) -> list[str | bytes]:
-    """Try to log in as `u`; return the secrets of the conversation."""
+    """Try to log in as `u`. Return the secrets of the conversation."""
     scram = ScramClient("u", password)
     first = client.run(scram.start(skipEmptyExchange=True))["payload"]
     final = scram.final(first)
@@ -49,7 +49,7 @@ def login(client: RawClient, password: str) -> list[str | bytes]:
 
 
 def observed(root: MongoClient[dict[str, Any]]) -> list[str]:
-    """What a superuser can see of the past."""
+    """Return everything about the past that a superuser can see."""
     texts = [json_util.dumps(list(root.admin[name].find())) for name in ("system.profile",)]
     texts.append(json_util.dumps(list(root.local["oplog.rs"].find())))
     texts.append(json_util.dumps(root.admin.command({"currentOp": 1, "$all": True})))

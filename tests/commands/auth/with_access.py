@@ -23,14 +23,14 @@ LogIn = Callable[..., MongoClient[dict[str, Any]]]
 def connect(
     server: SecantusDBServer, user: str, password: str = PASSWORD, db: str = "admin", **options: Any
 ) -> MongoClient[dict[str, Any]]:
-    """A client that logs in as a user."""
-    # SCRAM-SHA-1 takes the fewest iterations.
+    """Return a client that logs in as a user."""
+    # SCRAM-SHA-1 needs the fewest iterations.
     given = {"authMechanism": "SCRAM-SHA-1", "retryWrites": False, "retryReads": False, **options}
     return MongoClient(server.uri, username=user, password=password, authSource=db, **given)
 
 
 def code(db: Database[Any], command: dict[str, Any]) -> int | None:
-    """The code that a command fails with; None if it succeeds."""
+    """Return the code with which a command fails; None if it succeeds."""
     try:
         db.command(command)
     except OperationFailure as error:
@@ -40,7 +40,7 @@ def code(db: Database[Any], command: dict[str, Any]) -> int | None:
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[SecantusDBServer]:
-    """A server whose only user is the superuser `root`."""
+    """Start a server whose only user is the superuser `root`."""
     with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True) as running:
         with MongoClient(running.uri) as client:
             client.admin.command("createUser", "root", pwd=PASSWORD, roles=["root"])

@@ -1,4 +1,4 @@
-"""`system.views`: the collection of the definitions of views, which is computed."""
+"""`system.views`: the collection of view definitions, which the server computes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands over time-series collections: what they show, change and refuse."""
+"""Commands on time-series collections: what they show, change and refuse."""
 
 from __future__ import annotations
 

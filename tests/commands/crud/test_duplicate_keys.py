@@ -1,4 +1,4 @@
-"""Duplicate key errors name the duplicate key, whichever command wrote it."""
+"""Duplicate key errors name the duplicate key, for every command that writes."""
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ def test_a_batch_that_reaches_the_limit_leaves_the_cursor_open(db: Database) -> 
         assert (len(reply["nextBatch"]), reply["id"]) == (1, get_more["getMore"])
         reply = db.command(get_more)["cursor"]
         assert (reply["nextBatch"], reply["id"]) == ([], 0)
-        # Drivers ask for one document more than the limit, so that the first batch closes the cursor.
+        # Drivers request one document more than the limit, so that the first batch closes the cursor.
         for size, is_open in ((4, True), (5, False)):
             assert bool(db.command({"find": "items", "batchSize": size, "limit": 4, **options})["cursor"]["id"]) == is_open
 

@@ -1,4 +1,4 @@
-"""getMore and killCursors: what they refuse, and what they do not mind."""
+"""getMore and killCursors: the arguments that they refuse, and those that they ignore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""applyOps: what it refuses, as MongoDB 8.2.4 does, and what it counts."""
+"""applyOps: the arguments that it refuses, as MongoDB 8.2.4 does, and the entries that it counts."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_update_without_its_document(admin: Database, db: Database) -> None:
     details: Any = caught.value.details
     assert (details["code"], details["applied"], details["results"]) == (8, 2, [True, False])
     assert [one["_id"] for one in db.c.find()] == [1, 2]
-    # A restore applies entries again, whose documents a later entry may have removed.
+    # A restore applies entries again, although a later entry may have removed their documents.
     assert admin.command("applyOps", operations, oplogApplicationMode="Recovering")["applied"] == 2
 
 

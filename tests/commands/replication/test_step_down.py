@@ -40,7 +40,7 @@ def run(raw: RawClient, command: dict[str, Any], db: str = "admin") -> dict[str,
 
 
 def step_down(raw: RawClient) -> None:
-    """Step down, for longer than the test takes."""
+    """Step down for longer than the test takes."""
     assert run(raw, DOWN)["ok"]
     assert run(raw, {"replSetFreeze": 3600})["ok"]
 

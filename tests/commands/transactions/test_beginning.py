@@ -1,4 +1,4 @@
-"""A session's commands that begin transactions and retryable writes at the same time: the newest number wins.
+"""Commands of one session that begin transactions and retryable writes at the same time: the newest number wins.
 
 https://github.com/mongodb/specifications/blob/master/source/transactions/transactions.md
 """
@@ -24,7 +24,7 @@ INSERT: dict[str, Any] = {"insert": "c", "documents": [{"_id": 0}]}
 
 @pytest.fixture
 def wires(server: SecantusDBServer, db: Database[dict[str, Any]]) -> Iterator[tuple[Wire, Wire]]:
-    """Two connections that use one session."""
+    """Open two connections that use one session."""
     with connected(server) as one, connected(server) as other:
         first, second = Wire(one, db.name), Wire(other, db.name)
         second._lsid = first._lsid
@@ -32,7 +32,7 @@ def wires(server: SecantusDBServer, db: Database[dict[str, Any]]) -> Iterator[tu
 
 
 def before_begin(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch, run: Callable[[bytes], Any]) -> None:
-    """Run something once between a transaction's check of its number and its registration; `run` is called with the session."""
+    """Call `run` once, with the session, between a transaction's check of its number and its registration."""
     transactions = server.services.sessions.transactions
     begin = transactions.begin
 

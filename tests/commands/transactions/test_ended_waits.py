@@ -1,4 +1,4 @@
-"""Every wait of a transaction's statement ends when the transaction is aborted from outside, and by the statement's own limit.
+"""Every wait of a transaction's statement ends if the transaction is aborted from outside, or at the statement's own time limit.
 
 https://www.mongodb.com/docs/manual/core/transactions-production-consideration/
 """
@@ -24,7 +24,7 @@ from tests.waiting import wait_until
 
 WAIT_IN_FIND, HANG = "waitInFindBeforeMakingBatch", "hangBeforeCommitingTxn"
 INSERT: dict[str, Any] = {"insert": "c", "documents": [{"_id": 0}]}
-# Commands of the transaction that wait, with the fail point in which they do.
+# Commands of the transaction that wait, with the fail point in which they wait.
 WAITING: dict[str, tuple[str, dict[str, Any], str | None]] = {
     "a statement": (WAIT_IN_FIND, {"find": "c"}, None),
     "the commit": (HANG, COMMIT, "admin"),

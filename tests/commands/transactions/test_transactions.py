@@ -1,4 +1,4 @@
-"""Multi-document transactions over the wire: isolation, conflicts, errors and their labels, and everything that waits for them.
+"""Multi-document transactions over the wire: isolation, conflicts, errors and their labels, and the commands that wait for them.
 
 https://www.mongodb.com/docs/manual/core/transactions/
 """
@@ -40,7 +40,7 @@ def other(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSession]:
 
 
 class Wire:
-    """Sends commands unchanged, with the marks of one session's transactions; pymongo would set its own."""
+    """A connection that sends commands unchanged, with the transaction fields of one session; pymongo would set its own."""
 
     def __init__(self, connection: RawClient, db: str) -> None:
         self._connection = connection

@@ -75,7 +75,7 @@ class Icu:
         return self._function("u_charType")(ord(character)) not in (0, 17, 18)
 
     def contractions(self) -> Iterator[str]:
-        """Yield the sequences that have collation elements of their own."""
+        """Yield the character sequences that have their own collation elements."""
         found = self._pointer("uset_openEmpty")
         self._function("ucol_getContractionsAndExpansions")(self._collator, found, None, 1, ctypes.byref(self._status))
         return self._strings(found)

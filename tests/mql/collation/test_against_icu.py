@@ -1,4 +1,4 @@
-"""The order of every locale against ICU's C library, where that is installed.
+"""The order of every locale compared with ICU's C library, if it is installed.
 
 SECANTUS_ICU_PAIRS is the number of pairs per locale; 100000 takes about ten seconds for each.
 """

@@ -1,4 +1,4 @@
-"""The cells of 2dsphere indexes: ids, ranges, coverings; compared with the S2 library where it is installed."""
+"""The cells of 2dsphere indexes: ids, ranges and coverings, compared with the S2 library if it is installed."""
 
 from __future__ import annotations
 

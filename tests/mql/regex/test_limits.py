@@ -50,7 +50,7 @@ def test_a_patient_search_finds_what_there_is(pattern: str, text: str, expected:
     assert compile_pattern(pattern, "").matches(text) is expected
 
 
-# Never matches, but makes the searches patient.
+# Never matches, but its quantifiers make the searches run without the GIL.
 MANY_QUANTIFIERS = f"(?:{'z*' * 60}){{0}}"
 
 
@@ -81,7 +81,7 @@ def test_a_long_search_lets_other_threads_work() -> None:
     thread = threading.Thread(target=note)
     thread.start()
     interval = sys.getswitchinterval()
-    # Nobody takes the GIL away: the other thread gets it only from the search.
+    # With this interval, the other thread gets the GIL only if the search releases it.
     sys.setswitchinterval(1000)
     try:
         go.set()

@@ -1,4 +1,4 @@
-"""Matches with their places and groups."""
+"""Matches with their positions and groups."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from secantus_server.errors import CommandError
 from secantus_server.mql.regex import compile_pattern
 
-# What Python's `re` and PCRE2 agree on.
+# Patterns for which Python's `re` and PCRE2 agree.
 PATTERNS = ["a", "a+b", "(a|b)+c", "(a)?(b)|c", "[^ab]", "(?=a)", "", "x*", "(?i)A(.)", "b$", "^a|é", "(é+)(a*)", "\\\\", "(?<=a)b"]
 
 

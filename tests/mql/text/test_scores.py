@@ -1,4 +1,4 @@
-"""Scores, as articles on MongoDB's text search show them, and the texts that they are of."""
+"""Scores that articles on MongoDB's text search show, and the texts that have them."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def test_the_score_of_one_text(text: str, score: float) -> None:
 @pytest.mark.parametrize(
     ("text", "term", "score"),
     [
-        # The manual's example of $meta groups them as one document of 0.75 and two of 1.
+        # The manual's example of $meta shows one document with the score 0.75 and two with 1.
         ("cakes and ale", "cake", 0.75),
         ("more cakes", "cake", 1.0),
         ("some cakes", "cake", 1.0),
-        # An article on MongoDB 2.4 shows the scores of these: `I'm` is one word, and a stop word.
+        # An article on MongoDB 2.4 shows these scores: `I'm` is one word, and a stop word.
         ("He waits", "wait", 1.0),
         ("I'm still waiting", "wait", 0.75),
         ("I waited for hours", "wait", 0.75),

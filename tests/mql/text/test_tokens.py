@@ -1,4 +1,4 @@
-"""Words, stems, stop words, and what distinguishes words."""
+"""Words, stems, stop words, and the differences that distinguish words."""
 
 from __future__ import annotations
 

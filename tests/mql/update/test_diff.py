@@ -1,4 +1,4 @@
-"""The oplog's form of an update: which values a diff has, and that it leads from the old document to the new one."""
+"""The oplog's form of an update: which values a diff contains, and that applying it to the old document yields the new one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OLD = {
 
 
 def logged(update: Any, old: dict[str, Any] = OLD, array_index: int | None = None, **options: Any) -> dict[str, Any]:
-    """Return what the oplog records of an update; check that it leads to the new document."""
+    """Return the record of an update in the oplog. Check that it leads to the new document."""
     parsed = parse_update(update, ParseContext(), **options)
     before = encode(old)
     after = parsed.apply(before, array_index=array_index)

@@ -14,7 +14,7 @@ from tests.pipeline.memory import MemoryHost, error, run
 
 
 class Indexed(MemoryHost):
-    """Pretends to have an index on every path, and counts its lookups."""
+    """A host that claims to have an index on every path, and counts the lookups."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The bridge to Django: no flush after tests, with pytest and with `manage.py test`, in one process and in several."""
+"""The Django integration: no flush after tests, with pytest and with `manage.py test`, in one process and in several."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ pytest_plugins = ["pytester"]
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "bridges.md"
 
-#: By a line that only the recipe has: the modules that it needs, the options of the run, and how many tests pass.
+#: For each recipe, keyed by a line that only this recipe has: the modules that it needs, the options of the run, and the number of
+#: tests that pass.
 RECIPES = {
     "from fastapi import FastAPI": (("fastapi", "httpx2"), ("--secantus",), 2),
     "import beanie": (("beanie", "pytest_asyncio"), (), 2),
@@ -38,7 +39,7 @@ def blocks() -> list[str]:
 def is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # its package is missing
+    except ModuleNotFoundError:  # the package that contains it is missing
         return False
 
 

@@ -1,1 +1,1 @@
-"""A folder that contains only the plugin. The suite's environment adds it to its path, where our other module names must not appear."""
+"""A folder that contains only the plugin. The suite's environment adds it to its path, where no other module of ours must appear."""

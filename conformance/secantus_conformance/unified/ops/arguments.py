@@ -22,7 +22,7 @@ def keywords(test: TestContext, arguments: dict[str, Any], *, verbatim: str = ""
     """Return the keyword arguments for a pymongo method.
 
     Names become snake_case, except those in `verbatim` (which pymongo sends to the server unchanged) and those
-    that `renamed` maps. Values become pymongo objects. Raises BadTest for an invalid value.
+    that `renamed` maps. Values become pymongo objects. Raise BadTest for an invalid value.
     """
     kept = verbatim.split()
     result = {}
@@ -33,7 +33,7 @@ def keywords(test: TestContext, arguments: dict[str, Any], *, verbatim: str = ""
 
 
 def convert(test: TestContext, name: str, value: Any) -> Any:
-    """Convert one argument's value for pymongo. Raises BadTest for an invalid value."""
+    """Convert one argument's value for pymongo. Raise BadTest for an invalid value."""
     if name == "session":
         return test.entities.session(value)
     if name in options.CONVERTERS:

@@ -25,7 +25,7 @@ impossible("database", ["listCollectionObjects"], "pymongo has no method that li
 
 
 def _command(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the command with its name as the first key. Raises BadTest if it does not contain the name."""
+    """Return the command with its name as the first key. Raise BadTest if it does not contain the name."""
     name, command = arguments.pop("commandName"), arguments.pop("command")
     if name not in command:
         raise BadTest("bad-argument", f"The command has no key {name!r}.")
@@ -61,7 +61,7 @@ def create_command_cursor(test: TestContext, target: Database[Any], arguments: d
 
 @operation("database", "createCollection", "collection", _CREATE)
 def create_collection(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """Create a collection and return it, without the listCollections command that pymongo would send first."""
+    """Create a collection and return it. Do not send the listCollections command that pymongo would send first."""
     name = arguments.pop("collection")
     session = test.entities.session(arguments.pop("session")) if "session" in arguments else None
     return target.create_collection(name, check_exists=False, session=session, **arguments)

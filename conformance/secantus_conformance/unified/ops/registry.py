@@ -94,7 +94,7 @@ def check_possible(operations: Iterable[dict[str, Any]]) -> None:
 
 
 def find_operation(kind: str, name: str) -> Operation:
-    """Return the operation with the given name. Raises BadTest if the kind of entity does not have it."""
+    """Return the operation with the given name. Raise BadTest if the kind of entity does not have it."""
     found = OPERATIONS.get((kind, name))
     if found is None:
         raise BadTest("unsupported-operation", f"A {kind} has no operation {name!r}.")

@@ -17,7 +17,7 @@ impossible("session", ["getSnapshotTime"], "pymongo's sessions have no snapshot 
 
 @operation("session", "startTransaction", "", _TRANSACTION)
 def start_transaction(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
-    """Start a transaction; return nothing."""
+    """Start a transaction. Return nothing."""
     test.transactions = True
     target.start_transaction(**options.transaction_options(arguments))
 
@@ -42,7 +42,7 @@ def end_session(test: TestContext, target: ClientSession, arguments: dict[str, A
 
 @operation("session", "withTransaction", "callback", _TRANSACTION)
 def with_transaction(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
-    """Run operations as the callback of withTransaction; their errors reach the driver, expected or not."""
+    """Run operations as the callback of withTransaction. Their errors are raised to the driver, even if the test expects them."""
     test.transactions = True
     operations = arguments.pop("callback")
 

@@ -62,7 +62,7 @@ def wait_for_thread(test: TestContext, target: None, arguments: dict[str, Any]) 
     "storeErrorsAsEntity storeFailuresAsEntity storeSuccessesAsEntity storeIterationsAsEntity numIterations",
 )
 def loop(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Run operations repeatedly; only once without numIterations, because nothing interrupts this runner."""
+    """Run operations repeatedly. Without numIterations, run them only once, because nothing interrupts this runner."""
     kept = {key: arguments.get(f"store{key}AsEntity") for key in ("Errors", "Failures", "Successes", "Iterations")}
     errors: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []

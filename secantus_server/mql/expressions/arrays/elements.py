@@ -89,7 +89,7 @@ def reverse_array(array: Any) -> list[Any] | None:
 
 @operator("$concatArrays", arguments=(0, None))
 def concat_arrays(*arrays: Any) -> list[Any] | None:
-    """Return the concatenated arrays; null as soon as an array is null.
+    """Return the concatenated arrays, or null if one is null. The arrays after a null are not checked.
 
     Raises:
         CommandError: 28664 for a value that is not an array.

@@ -104,7 +104,7 @@ def parse_reduce(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _checked(signature: Signature, argument: Any, ctx: ParseContext) -> dict[str, Any]:
-    """Return the argument with valid names; a release may have more of them.
+    """Validate the argument's names, some of which only later releases have, and return the argument.
 
     Raises:
         CommandError: the signature's errors.

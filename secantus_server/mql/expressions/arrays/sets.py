@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#set-expression-operators
 
-Elements are equal if their key strings are; the first of equal elements is kept.
+Two elements are equal if their key strings are equal. The first of several equal elements is kept.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _commutative_parser(name: str, function: Callable[..., Any]) -> Callable[[An
 
 
 def set_union(collation: Collation | None, *arrays: Any) -> list[Any] | None:
-    """Return the union of all arrays; null as soon as an array is null.
+    """Return the union of all arrays, or null if one is null. The arrays after a null are not checked.
 
     Raises:
         CommandError: 17043 for a value that is not an array.
@@ -67,7 +67,7 @@ def set_union(collation: Collation | None, *arrays: Any) -> list[Any] | None:
 
 
 def set_intersection(collation: Collation | None, *arrays: Any) -> list[Any] | None:
-    """Return the elements common to all arrays; null as soon as an array is null.
+    """Return the elements common to all arrays, or null if one is null. The arrays after a null are not checked.
 
     Raises:
         CommandError: 17047 for a value that is not an array.

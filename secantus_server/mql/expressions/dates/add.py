@@ -87,7 +87,7 @@ def add_units(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
 
 
 def add_units_until_8_3(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
-    """Like `add_units`, but with the bug of MongoDB before 8.3: a date before 1970 with a fraction of a second loses a second."""
+    """Return the same as `add_units`, but with a bug of MongoDB before 8.3: a date before 1970 with a fractional second loses a second."""
     found = add_units(ms, unit, amount, zone)
     return found - MS_PER_SECOND if ms < 0 and ms % MS_PER_SECOND and unit != "millisecond" else found
 

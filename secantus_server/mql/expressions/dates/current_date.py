@@ -20,7 +20,7 @@ def parse_current_date(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `$currentDate: {}`. Its node is never folded into a constant.
 
     Raises:
-        CommandError: 10065 for an argument that is not a document, 9 for one that is not empty, 51144 where there is no time.
+        CommandError: 10065 for an argument that is not a document, 9 for one that is not empty, 51144 if the context has no clock.
     """
     if type(argument) is not dict:
         raise CommandError(10065, f"invalid parameter: expected an object ($currentDate), found {type_name(argument)}")

@@ -68,7 +68,7 @@ def _moment(value: Any, which: str) -> int:
 
 
 def _index(ms: int, unit: str, zone: TimeZone, first_day: int) -> int:
-    """Return the ordinal of the unit that contains a moment; only differences of ordinals are meaningful."""
+    """Return the ordinal of the unit that contains a moment. Only the difference between two ordinals is meaningful."""
     offset = zone.offset(ms)
     if unit in MONTHS:
         year, month, _ = year_month_day((ms + offset) // MS_PER_DAY)

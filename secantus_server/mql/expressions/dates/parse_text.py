@@ -78,7 +78,7 @@ CLOCK = (
 )
 ZONE = "(?P<zone>[+-][0-9]{1,2}(?::?[0-9]{2})?|" + "|".join(ABBREVIATIONS) + ")"
 
-# As the command `date` prints it.
+# The format in which the command `date` prints a date.
 YEAR_LAST = rf"{WEEKDAY}{MONTH}[ \t]+(?P<day>[0-9]{{1,2}})[ \t]+(?:{CLOCK})(?:[ \t]+{ZONE})?[ \t]+(?P<year>[0-9]{{4}})"
 
 

@@ -240,7 +240,7 @@ cdef class Sum:
     """A running sum and average of numbers.
 
     Whole numbers are summed exactly. Doubles use compensated summation: a second double holds the rounding errors, so that
-    the order of the values hardly matters. Decimals have a sum of their own.
+    the order of the values hardly matters. Decimals are summed separately.
     """
 
     def __init__(self):
@@ -270,7 +270,7 @@ cdef class Sum:
         return True
 
     cpdef bint add_to_mean(self, object value) except -1:
-        """Add a value for `average`, which converts whole numbers to the nearest doubles."""
+        """Add a value for `average`. Unlike `add`, convert whole numbers to the nearest doubles."""
         if INT <= width_of(value) <= LONG:
             value = <double>value
         return self.add(value)

@@ -1,6 +1,7 @@
 """Trigonometric functions of decimals, correct to the 34 digits of a decimal128.
 
-Python's decimals have exponentials, logarithms and roots. Trigonometric functions are series here, computed with guard digits.
+Python's `decimal` module has exponentials, logarithms and roots, but no trigonometric functions. Here they are computed as series, with
+guard digits.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 DIGITS = 34
-# Decimal exponents. Below SMALLEST a function whose series starts with x equals x; above LARGEST PI has too few digits to reduce an
+# Decimal exponents. Below SMALLEST, a function whose series starts with x equals x. Above LARGEST, PI has too few digits to reduce an
 # angle.
 SMALLEST, LARGEST = -40, 40
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706798214808651328230665")

@@ -25,7 +25,7 @@ LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 @operator("$concat", arguments=(0, None))
 def concat(*values):
-    """Return the concatenated strings; null as soon as a string is null.
+    """Return the concatenated strings, or null if one is null. The values after a null are not checked.
 
     Raises:
         CommandError: 16702 for a value that is not a string, 16493 for a result of 16 megabytes.
@@ -37,7 +37,7 @@ def concat(*values):
             return None
         raise CommandError(16702, f"$concat only supports strings, not {type_name(value)}")
     cdef str text = "".join(values)
-    # The check is a call, and only long strings need it.
+    # checked_string() is called only for long strings, because the call costs more than the comparison.
     return text if len(text) < 4194304 else checked_string(text)
 
 

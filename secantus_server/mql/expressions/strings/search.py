@@ -48,7 +48,7 @@ def index_of_cp(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END) ->
     first, last = _bounds("$indexOfCP", start, end)
     if not text and not token:
         return 0 if first == 0 else -1
-    # Unlike $indexOfBytes, an occurrence only has to start before the bound, and none starts at the end of the text.
+    # Unlike in $indexOfBytes, an occurrence only has to start before the bound, and no occurrence starts at the end of the text.
     found = text.find(token, first)
     return found if found < min(last, len(text)) else -1
 

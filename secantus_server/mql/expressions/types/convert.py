@@ -154,7 +154,7 @@ def _type_alias(to: Any) -> str:
     code = _whole_number(to)
     if code is None:
         raise CommandError(9, "In $convert, numeric 'to' argument is not an integer")
-    # Nothing can be converted to the type of a missing field, but the error is that of the conversion.
+    # No value can be converted to the type of a missing field, but MongoDB reports this as a failed conversion.
     alias = {-1: "minKey", 0: "missing"}.get(code, TYPE_NAMES.get(code))
     if alias is None or code == 255:
         raise CommandError(9, f"In $convert, numeric value for 'to' does not correspond to a BSON type: {value_text(to)}")

@@ -38,7 +38,7 @@ from secantus_server.mql.expressions.types.to_number import to_int32, to_int64
 
 # The errors that reading a malformed type wrapper can raise, because its parts can have any type.
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, BSONError, CommandError)
-# Relaxed Extended JSON shows the dates from 1970 to 9999 as text.
+# Relaxed Extended JSON represents the dates from 1970 to 9999 as text.
 AFTER_LAST_YEAR_MS = 253402300800000
 
 

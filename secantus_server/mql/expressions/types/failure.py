@@ -13,20 +13,20 @@ CONVERSION_FAILURE = 241
 
 
 def failure(message: str, detail: str = "") -> CommandError:
-    """Return the error of a failed conversion, with MongoDB's words between message and detail."""
+    """Return the error for a failed conversion, with MongoDB's standard text between message and detail."""
     return CommandError(CONVERSION_FAILURE, f"{message} in $convert with no onError value{detail}")
 
 
 def unsupported(source: str, target: str) -> CommandError:
-    """Return the error of a conversion that does not exist."""
+    """Return the error for a conversion that does not exist."""
     return failure(f"Unsupported conversion from {source} to {target}")
 
 
 def unparsable(text: str, why: str) -> CommandError:
-    """Return the error of a string that is not a number."""
+    """Return the error for a string that is not a number."""
     return failure(f"Failed to parse number '{text}'", f": {why}")
 
 
 def overflow(value: Any) -> CommandError:
-    """Return the error of a number out of the target type's range."""
+    """Return the error for a number out of the target type's range."""
     return failure("Conversion would overflow target type", f": {value}")

@@ -92,7 +92,7 @@ def _float_binary(data: Binary, byte_order: str) -> float:
 
 
 def _float_text_until_8_3(text: str) -> float:
-    """As `_float_text`, but MongoDB before 8.3 cannot parse subnormal numbers."""
+    """Return the same as `_float_text`, but with a limit of MongoDB before 8.3: subnormal numbers cannot be parsed."""
     number = _float_text(text)
     if number and abs(number) < sys.float_info.min:
         raise unparsable(text, "Out of range")

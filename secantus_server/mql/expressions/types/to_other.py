@@ -54,7 +54,7 @@ class Options(NamedTuple):
 
 
 def to_bool(value: Any) -> bool:
-    """Return whether a value is true; every string is."""
+    """Return whether a value is true. Every string is true."""
     return truthy(value)
 
 

@@ -12,7 +12,7 @@ from secantus_server.bson import encode, type_name
 from secantus_server.mql.match._schema import JsonSchema
 from secantus_server.mql.match.json_schema.parser import parse_schema
 
-# The keywords that check nothing by themselves.
+# The keywords that check nothing on their own.
 NOTES = frozenset(["title", "description", "exclusiveMinimum", "exclusiveMaximum", "additionalItems"])
 # The keywords that change the meaning of another one and must be evaluated with it.
 COMPANIONS = {

@@ -35,7 +35,7 @@ UNSUPPORTED = frozenset({"$ref", "$schema", "default", "definitions", "format", 
 
 
 def register(*names: str) -> Callable[[KeywordParser], KeywordParser]:
-    """Register a parser for keywords. The parser returns None for a keyword that checks nothing or that another keyword's parser reads."""
+    """Register a parser for keywords. It returns None for a keyword that checks nothing or that the parser of another keyword reads."""
 
     def add(parser: KeywordParser) -> KeywordParser:
         for name in names:

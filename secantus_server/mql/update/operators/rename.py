@@ -21,7 +21,7 @@ from secantus_server.mql.update.registry import tree_modifier
 
 
 class Rename:
-    """One renaming, which consists of two leaves of the update tree. `prepare` sets both up for each document."""
+    """The state of one `$rename`, which consists of two leaves of the update tree. `prepare` sets up both leaves for each document."""
 
     def __init__(self, source: str, destination: str) -> None:
         self._source, self._destination = source, destination

@@ -1,4 +1,4 @@
-"""The greatest size of a string in an expression: one byte less than 16 megabytes."""
+"""The maximum size of a string in an expression: one byte less than 16 megabytes."""
 
 from __future__ import annotations
 

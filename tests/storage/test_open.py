@@ -21,6 +21,7 @@ from secantus_server.storage.errors import REFUSED
 from secantus_server.storage.wiredtiger.explanations import explain
 
 WT_PANIC: Final = -31804
+WT_TRY_SALVAGE: Final = -31809
 
 OPEN = "import sys; from secantus_server.storage import Engine; Engine.open(sys.argv[1])"
 
@@ -210,6 +211,12 @@ def test_what_the_operating_system_refuses_is_not_called_damage(code: int, cause
     assert error.message == f"The storage engine {message}"
     assert isinstance(error, StorageError)
     assert error.fatal == (code == WT_PANIC)
+
+
+def test_a_log_file_that_recovery_misses_is_not_called_damaged() -> None:
+    first = "txn-recover: [ERROR]: __posix_open_file, 1: ./WiredTigerLog.0000000002: handle-open: open: No such file or directory"
+    error = explain(WT_TRY_SALVAGE, 0, first, "", "")
+    assert error.message.startswith("The file WiredTigerLog.0000000002 is missing from the storage directory: ")
 
 
 @pytest.mark.parametrize("code", REFUSED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from typing import Final
 
@@ -79,8 +80,10 @@ def _fault(code: int, first: str, detail: str, name: str, *, fatal: bool) -> Sto
         )
     file, text = _FILE.search(first) or _FILE.search(detail), abridge(detail)
     if file is not None:
-        state = "missing from the storage directory" if code in _MISSING else "damaged"
-        where = "" if code in _MISSING else " in the storage directory"
+        # Recovery reports a missing log file as damage, after the message that names it.
+        missing = code in _MISSING or os.strerror(errno.ENOENT) in first
+        state = "missing from the storage directory" if missing else "damaged"
+        where = "" if missing else " in the storage directory"
         return StorageError(f"The file {file[0]}{where} is {state}: restore the directory from a backup.", DAMAGED, fatal=fatal)
     if code in _MISSING:
         return StorageError("The storage directory does not exist and cannot be created.", fatal=fatal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from secantus_server.auth.collections import USERS_DB, WITH_KEYS
 from secantus_server.bson import RawDocument, decode
 from secantus_server.dispatch.registry import find_command
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
 #: What is shown instead of a secret.
 HIDDEN = "xxx"
-#: The collections with the keys of users, and their database. mongorestore collects users in the second one.
-WITH_KEYS = ("system.users", "tempusers")
-USERS_DB = "admin"
 _NAMESPACES = tuple(f"{USERS_DB}.{name}" for name in WITH_KEYS)
 # The commands that name their collections in entries of a field.
 _ENTRIES = {"bulkWrite": "nsInfo", "applyOps": "applyOps"}

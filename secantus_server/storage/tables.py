@@ -12,6 +12,8 @@ OPLOG: Final = 3
 META: Final = 4
 
 NAMES: Final = ("catalog", "records", "index_entries", "oplog", "meta")
+#: The key in META of the secret from which the salts sent for unknown users are derived.
+LOGIN_SECRET: Final = b"login secret"
 #: The tables whose keys begin with the ident of a collection or an index.
 WITH_IDENTS: Final = (RECORDS, INDEX_ENTRIES)
 #: The tables that a restore rewrites key by key. The oplog is truncated, and `meta` belongs to the store, not to its contents.

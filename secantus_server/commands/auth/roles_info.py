@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.auth.builtin_roles import builtin_roles, is_builtin
+from secantus_server.auth.collections import ROLES
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson.values import is_number
 from secantus_server.commands.auth.granting import may_view
@@ -13,7 +14,7 @@ from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import not_supported
-from secantus_server.work.authorization import ROLES, Documents, find_user, parse_name, read_documents, role_closure
+from secantus_server.work.authorization import Documents, find_user, parse_name, read_documents, role_closure
 from secantus_server.work.user_roles import effective_roles, role_privileges
 
 FIELDS = {

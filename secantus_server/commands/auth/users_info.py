@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.collections import ROLES, USERS
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
 from secantus_server.bson.values import is_number
@@ -14,7 +15,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.mql.match import NO_SCRIPT, parse_match
-from secantus_server.work.authorization import ROLES, USERS, Documents, parse_name, read_documents
+from secantus_server.work.authorization import Documents, parse_name, read_documents
 from secantus_server.work.user_roles import effective_roles, role_privileges
 
 FIELDS = {

@@ -4,16 +4,16 @@
 
 PYTHON has the earlier build installed. Each round opens connections to one server and then to the other, in changing order; each
 connection sends hello and a ping, and is closed. "raw" is a socket, "pymongo" a client with its own monitoring. The figures are medians
-over the rounds: the microseconds of the client's clock per connection, and of the server's processor time. A third row sends pings on one open
-connection, which the limits for clients that have not authenticated must not slow down either.
+over the rounds: the microseconds of the client's clock per connection, and of the server's processor time. A third row sends pings on one
+open connection, which the limits for clients that have not authenticated must not slow down either.
 
-On a machine with other work the noise exceeds one percent. There, count the instructions of a process that contains both the server and the
-raw client:
+On a machine with other work the noise exceeds one percent. There, count the instructions of a process that contains both the server and
+the raw client:
 
     valgrind --tool=callgrind PYTHON tests/benchmarks/connections.py --inside 50
 
-with each build, and again with 350 connections: the difference of the instructions "Collected", divided by 300, is what one connection takes.
-For this, the file imports nothing of this checkout.
+with each build, and again with 350 connections: the difference of the instructions "Collected", divided by 300, is what one connection
+takes. For this, the file imports nothing of this checkout.
 """
 
 from __future__ import annotations

@@ -102,7 +102,12 @@ WITH_KEYS: list[dict[str, Any]] = [
     {"bulkWrite": 1, "nsInfo": [{"ns": "admin.tempusers"}], "ops": [{"insert": 0, "document": {**STORED, "_id": "admin.w"}}]},
     {"applyOps": [{"op": "i", "ns": "admin.system.users", "o": STORED}]},
     {"applyOps": [{"op": "c", "ns": "admin.$cmd", "o": {"createUser": "v", "pwd": KEY, "roles": []}}]},
+    {"applyOps": [{"op": "c", "ns": "admin.$cmd", "o": {"applyOps": [{"op": "i", "ns": "admin.system.users", "o": STORED}]}}]},
+    {"aggregate": 1, "pipeline": [{"$documents": [STORED]}, {"$merge": {"into": "system.users"}}], "cursor": {}},
     {"explain": {"createUser": "v", "pwd": KEY, "roles": []}},
+    {"explain": {"createUser": "v", "password": KEY, "roles": []}},
+    {"createUser": "v", "password": KEY, "roles": []},
+    {"updateUser": "v", "pwdd": KEY},
     {"createUser": "v", "Pwd": KEY, "roles": []},
     {"authenticate": 1, "mechanism": "MONGODB-CR", "user": "u", "key": KEY},
 ]

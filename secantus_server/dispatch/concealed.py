@@ -42,7 +42,16 @@ def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]
 
 def is_concealed(call: Call) -> bool:
     """Return whether a command may not be shown as the client has sent it; then its document sequences may not be shown either."""
-    return (call.db == USERS_DB and _names_users(call.name, call.message)) or bool(find_command(call.name).secrets)
+    return _is_about_users(call) or bool(find_command(call.name).secrets)
+
+
+def shown_error(call: Call, message: str) -> str:
+    """Return the text of a command's error as it may be shown: that of a duplicate key may contain the key of a user."""
+    return HIDDEN if _is_about_users(call) else message
+
+
+def _is_about_users(call: Call) -> bool:
+    return call.db == USERS_DB and _names_users(call.name, call.message)
 
 
 def _names_users(name: str, message: Message) -> bool:

@@ -1,4 +1,4 @@
-"""A copy of a backup without users and roles, in which no byte of them remains.
+"""A copy of a backup without users and roles, in which no byte of them remains, except for changes of roles in the oplog.
 
 WiredTiger keeps removed and overwritten data in the free parts of its files and in its log until they are used again. The copy is
 therefore written anew, entry by entry.

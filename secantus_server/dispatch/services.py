@@ -16,7 +16,7 @@ from secantus_server.dispatch.connections import Connections
 from secantus_server.dispatch.fail_points import FailPoints
 from secantus_server.dispatch.fsync_lock import FsyncLock
 from secantus_server.dispatch.interceptors import Interceptors
-from secantus_server.dispatch.login_secret import stored_login_secret
+from secantus_server.dispatch.login_secret import LoginSecret
 from secantus_server.dispatch.observer import Observer
 from secantus_server.dispatch.operations import Operations
 from secantus_server.errors import CommandError
@@ -97,7 +97,7 @@ class Services:
         failure: the fatal error of the store, or None.
         access: what authenticated clients may do; None without access control.
         throttle: counts failed logins.
-        login_secret: the secret from which the salts sent for unknown users are derived, see `dispatch.login_secret`.
+        login_secret: the secret from which the salts sent for unknown users are derived.
     """
 
     settings: Settings
@@ -134,7 +134,7 @@ class Services:
     failure: StorageError | None = None
     access: Access | None = None
     throttle: Throttle = field(init=False)
-    login_secret: bytes = field(init=False, repr=False)
+    login_secret: LoginSecret = field(init=False)
 
     def __post_init__(self) -> None:
         self.started = self.clock.monotonic()
@@ -143,7 +143,7 @@ class Services:
         self.observer = Observer(self.clock, self.interceptors.refresh)
         self.fsync_lock = FsyncLock(self.interceptors.refresh)
         self.throttle = Throttle(self.clock, self.settings.login_delay_ms / 1000)
-        self.login_secret = stored_login_secret(self.engine, self.clock.random)
+        self.login_secret = LoginSecret(self.engine, self.clock.random)
         self.fail_points = FailPoints(self.clock.random, self.interceptors.refresh)
 
     def present(self, release: Release) -> None:

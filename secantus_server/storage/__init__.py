@@ -31,7 +31,7 @@ from secantus_server.storage.engine import Engine
 from secantus_server.storage.errors import CacheTooSmall, DamagedData, StorageError, WriteConflict
 from secantus_server.storage.keys import pack_ident
 from secantus_server.storage.snapshots import Restored, Snapshot, ValuesAtSnapshot
-from secantus_server.storage.tables import CATALOG, INDEX_ENTRIES, LOGIN_SECRET, META, OPLOG, RECORDS
+from secantus_server.storage.tables import CATALOG, INDEX_ENTRIES, LOGIN_SECRET, META, OPLOG, RECORDS, WITHOUT_USERS
 
 __all__ = [
     "CATALOG",
@@ -40,6 +40,7 @@ __all__ = [
     "META",
     "OPLOG",
     "RECORDS",
+    "WITHOUT_USERS",
     "CacheTooSmall",
     "Cursor",
     "DamagedData",

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bson import Binary
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from secantus_server import SecantusDBServer
+from secantus_server.backup import without_users
+from secantus_server.backup.take import has_had_users, take_backup
 from secantus_server.cli import main
 from secantus_server.tools.restore_archive import main as restore_main
 
@@ -160,11 +161,49 @@ def test_a_backup_that_fails_ends(server: SecantusDBServer, tmp_path: Path) -> N
         client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(tmp_path / "a.tar.gz"))
 
 
+def test_a_store_that_never_had_users_is_not_copied(server: SecantusDBServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any) -> None:
+        raise AssertionError("copied")
+
+    with MongoClient[dict[str, Any]](server.uri) as client:
+        client.db.c.insert_one({"x": 1})
+        with monkeypatch.context() as patched:
+            patched.setattr(without_users, "copied_without_users", never)
+            client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(tmp_path / "a.tar.gz"))
+            assert not has_had_users(server.services.engine)
+            # Even a role that was dropped leaves its bytes.
+            client.db.command("createRole", "dropped-role", roles=[], privileges=[])
+            client.db.command("dropRole", "dropped-role")
+            with pytest.raises(OperationFailure, match="copied"):
+                client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(tmp_path / "b.tar.gz"))
+        client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(tmp_path / "b.tar.gz"))
+    assert restore_main(["--archive", str(tmp_path / "b.tar.gz"), "--target-dir", str(tmp_path / "target")]) == 0
+    with SecantusDBServer(port=0, storage_path=str(tmp_path / "target"), log_level="error") as restored:
+        assert not has_had_users(restored.services.engine)
+
+
+def test_users_who_are_created_during_the_copying(server: SecantusDBServer, tmp_path: Path) -> None:
+    services, archive, names = server.services, tmp_path / "a.tar.gz", ["early-user"]
+    with MongoClient[dict[str, Any]](server.uri) as client:
+        client.db.c.insert_one({"x": 1})
+
+        def create(_size: int) -> None:
+            if names:
+                client.db.command("createUser", names.pop(), pwd="p", roles=[])
+                services.engine.checkpoint()
+
+        manifest = take_backup(services.engine, services.oplog, services.clock, archive, create)
+    assert not manifest.includes_users
+    assert not names
+    assert found_in(archive, ["early-user", "storedKey"]) == set()
+
+
 def test_what_an_interrupted_backup_has_left_is_replaced(server: SecantusDBServer, tmp_path: Path) -> None:
     left = tmp_path / ".a.tar.gz.copying"
     (left / "copy").mkdir(parents=True)
     (left / "copy" / "records.wt").write_text("left")
     with MongoClient[dict[str, Any]](server.uri) as client:
-        client.db.c.insert_one({"x": Binary(b"1")})
+        client.db.c.insert_one({"x": 1})
+        client.db.command("createRole", "r", roles=[], privileges=[])
         client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(tmp_path / "a.tar.gz"))
     assert not left.exists()

@@ -46,7 +46,7 @@ def test_only_an_archive_with_users_has_the_secret(tmp_path: Path) -> None:
         SecantusDBServer(port=0, storage_path=str(tmp_path / "data"), log_level="error") as server,
         MongoClient[dict[str, Any]](server.uri) as client,
     ):
-        secret = server.services.login_secret
+        secret = server.services.login_secret.get()
         for users in (False, True):
             path = tmp_path / f"{users}.tar.gz"
             client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(path), includeUsers=users)

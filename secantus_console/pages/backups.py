@@ -27,8 +27,10 @@ def take(call: Call) -> Answer:
     path = call.required("output")
     if not path.endswith(".tar.gz"):
         raise InputError("The name of an archive ends in .tar.gz.")
-    reply = call.client.admin.command("secantusAdmin.backupArchive", outputPath=path)
-    return Moved("/backup", f"Wrote {reply['outputPath']}: {reply['sizeBytes']:,} bytes in {reply['durationMillis']:,} ms.")
+    reply = call.client.admin.command("secantusAdmin.backupArchive", outputPath=path, includeUsers=call.text("users") == "include")
+    users = "with" if reply["includesUsers"] else "without"
+    text = f"Wrote {reply['outputPath']}, {users} users and roles: {reply['sizeBytes']:,} bytes in {reply['durationMillis']:,} ms."
+    return Moved("/backup", text)
 
 
 def restore(call: Call) -> Answer:
@@ -36,7 +38,8 @@ def restore(call: Call) -> Answer:
     archive, target = call.required("archive"), call.required("target")
     call.check_typed(target)
     reply = call.client.admin.command(_RESTORE, archivePath=archive, targetPath=target)
-    text = f"Restored {reply['files']:,} files to {reply['targetPath']}. Start a server on this directory to use them."
+    users = "" if reply["includesUsers"] else " The archive contains no users and roles."
+    text = f"Restored {reply['files']:,} files to {reply['targetPath']}.{users} Start a server on this directory to use them."
     return Moved("/backup", text)
 
 

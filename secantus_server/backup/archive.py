@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from secantus_server.backup.manifest import DAMAGED, NAME, ArchivedFile, Manifest, Progress
-from secantus_server.backup.sealed import CHUNK, SealedWriter, check_seal
+from secantus_server.backup.sealed import CHUNK, SealedWriter, check_is_new, check_seal
 from secantus_server.errors import CommandError
 from secantus_server.storage.hot_backup import BackupFile
 
@@ -21,10 +21,11 @@ def check_archive_name(path: Path) -> None:
     """Check the name of an archive to write.
 
     Raises:
-        CommandError: 2 if the suffix is wrong.
+        CommandError: 2 if the suffix is wrong, or the file exists.
     """
     if not path.name.endswith(SUFFIXES):
         raise CommandError(2, f"The archive's name must end in {' or '.join(SUFFIXES)}: {path}")
+    check_is_new(path)
 
 
 def write_archive(

@@ -35,12 +35,14 @@ class Manifest:
         stamp: the timestamp of the last oplog entry that the backup contains, as a 64-bit number.
         version: the version of the server that wrote it.
         files: the files of the storage directory.
+        includes_users: whether it contains the users and roles.
     """
 
     created_ms: int
     stamp: int
     version: str
     files: tuple[ArchivedFile, ...]
+    includes_users: bool
 
     def encode(self) -> bytes:
         """Return the manifest as JSON."""
@@ -49,6 +51,7 @@ class Manifest:
             "server": self.version,
             "createdMillis": self.created_ms,
             "timestamp": {"t": self.stamp >> 32, "i": self.stamp & 0xFFFFFFFF},
+            "includesUsers": self.includes_users,
             "files": [{"name": file.name, "size": file.size, "sha256": file.sha256} for file in self.files],
         }
         return json.dumps(document, indent=1).encode() + b"\n"
@@ -67,6 +70,8 @@ class Manifest:
                                       f"{document['server']}.")  # fmt: skip
             files = tuple(ArchivedFile(str(file["name"]), int(file["size"]), str(file["sha256"])) for file in document["files"])
             stamp = document["timestamp"]["t"] << 32 | document["timestamp"]["i"]
-            return cls(int(document["createdMillis"]), stamp, str(document["server"]), files)
+            # Archives without this field are of versions that included users always.
+            includes_users = bool(document.get("includesUsers", True))
+            return cls(int(document["createdMillis"]), stamp, str(document["server"]), files, includes_users)
         except (ValueError, KeyError, TypeError) as error:
             raise CommandError(DAMAGED, "The archive's manifest cannot be read.") from error

@@ -43,6 +43,16 @@ class _Hashing:
         self._file.flush()
 
 
+def check_is_new(path: Path) -> None:
+    """Check that a file to write does not exist.
+
+    Raises:
+        CommandError: 2 if it does.
+    """
+    if path.exists():
+        raise CommandError(2, f"The file {path} exists already: choose another name, or remove it.")
+
+
 class SealedWriter:
     """Writes a sealed file under a temporary name in the same directory, and renames it once it is complete and synced.
 
@@ -56,8 +66,7 @@ class SealedWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._partial = path.with_name(f".{path.name}.partial")
-        if path.exists():
-            raise CommandError(2, f"The file {path} exists already: choose another name, or remove it.")
+        check_is_new(path)
         try:
             # Only the owner may read the data of all users.
             descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -2,18 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from secantus_server.backup.manifest import ArchivedFile, Manifest, Progress
 from secantus_server.clock import Clock
 from secantus_server.oplog.oplog import Oplog
-from secantus_server.storage import Engine
+from secantus_server.storage import META, WITHOUT_USERS, Engine
+from secantus_server.storage.hot_backup import HotBackup
 from secantus_server.version import MONGODB_8_2
+
+#: If users are left out, the files are copied, their entries are copied, and the new files are archived.
+_PASSES_COPIED: Final = 3
+
+
+class _UsersCreated(Exception):
+    """The first users were created while the files were archived, which may contain some bytes of them."""
+
+
+class _Moment(NamedTuple):
+    """When a backup was taken: the time in milliseconds since the epoch, and the timestamp of the last write before, as a 64-bit number."""
+
+    now_ms: int
+    stamp: int
+
+    def manifest(self, files: tuple[ArchivedFile, ...], with_users: bool) -> Manifest:
+        """Return the manifest of the archive."""
+        return Manifest(self.now_ms, self.stamp, MONGODB_8_2.version, files, with_users)
+
+
+@dataclass
+class _Backup:
+    """A backup to take; see `take_backup` for the arguments."""
+
+    engine: Engine
+    oplog: Oplog
+    clock: Clock
+    path: Path
+    progress: Progress
+    begin: Callable[[int], object]
+    with_users: bool
+
+    def archive_files(self) -> Manifest:
+        """Archive the files of the store.
+
+        Raises:
+            _UsersCreated: they may contain users.
+        """
+        from secantus_server.backup.archive import write_archive
+
+        with self._opened() as (backup, moment):
+            self.begin(sum(file.size for file in backup.files))
+
+            def describe(files: tuple[ArchivedFile, ...]) -> Manifest:
+                # Later writes can be in unused blocks of the files.
+                if not self.with_users and has_had_users(self.engine):
+                    raise _UsersCreated
+                return moment.manifest(files, self.with_users)
+
+            return write_archive(self.path, backup.files, describe, self.progress)
+
+    def archive_copy(self) -> Manifest:
+        """Archive a copy of the store without users."""
+        from secantus_server.backup.archive import write_archive
+        from secantus_server.backup.without_users import copied_without_users
+
+        directory = self.path.with_name(f".{self.path.name}.copying")
+        with ExitStack() as stack:
+            running = stack.enter_context(ExitStack())
+            backup, moment = running.enter_context(self._opened())
+            self.begin(_PASSES_COPIED * sum(file.size for file in backup.files))
+            rewritten = stack.enter_context(copied_without_users(backup.files, directory, self.progress, running.close))
+            files = stack.enter_context(rewritten.backup()).files
+            return write_archive(self.path, files, lambda archived: moment.manifest(archived, False), self.progress)
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[HotBackup, _Moment]]:
+        moments: list[_Moment] = []
+        with self.engine.backup(lambda: moments.append(_Moment(self.clock.now_ms(), self.oplog.settled_stamp()))) as backup:
+            yield backup, moments[0]
+
+
+def has_had_users(engine: Engine) -> bool:
+    """Return whether users, roles or the login secret have ever been in the store, so that its files may contain bytes of them."""
+    with engine.transaction() as unit:
+        return unit.get(META, WITHOUT_USERS) is None
 
 
 def take_backup(
-    engine: Engine, oplog: Oplog, clock: Clock, path: Path, progress: Progress, begin: Callable[[int], object] = lambda total: None
+    engine: Engine,
+    oplog: Oplog,
+    clock: Clock,
+    path: Path,
+    progress: Progress,
+    begin: Callable[[int], object] = lambda total: None,
+    *,
+    with_users: bool = False,
 ) -> Manifest:
     """Write an archive of the store as it is at one moment; writes go on meanwhile.
 
@@ -21,23 +108,20 @@ def take_backup(
         path: the archive's name.
         progress: called after each piece; see `Progress`.
         begin: called with the number of bytes to copy.
+        with_users: whether the archive contains users and roles. If the store has had any and the archive shall not contain them, it takes
+            twice the space of the store, in temporary files next to the archive.
 
     Raises:
         CommandError: 2 for a name that cannot be written, 117 while another backup runs, 238 for an in-memory store.
     """
-    # Imported here, because every server imports this module and few take backups: tarfile and gzip take milliseconds to import.
-    from secantus_server.backup.archive import check_archive_name, write_archive
+    # Imported here and above, because every server imports this module and few take backups: tarfile and gzip take milliseconds to import.
+    from secantus_server.backup.archive import check_archive_name
 
     check_archive_name(path)
-    stamp = now_ms = 0
-
-    def note() -> None:
-        nonlocal stamp, now_ms
-        stamp, now_ms = oplog.settled_stamp(), clock.now_ms()
-
-    def describe(files: tuple[ArchivedFile, ...]) -> Manifest:
-        return Manifest(now_ms, stamp, MONGODB_8_2.version, files)
-
-    with engine.backup(note) as backup:
-        begin(sum(file.size for file in backup.files))
-        return write_archive(path, backup.files, describe, progress)
+    backup = _Backup(engine, oplog, clock, path, progress, begin, with_users)
+    if with_users or not has_had_users(engine):
+        try:
+            return backup.archive_files()
+        except _UsersCreated:
+            pass
+    return backup.archive_copy()

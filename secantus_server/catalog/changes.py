@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from secantus_server.auth.collections import has_users_or_roles
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.rows import encode_row, row_key
 from secantus_server.diagnostics.crash_points import reach
 from secantus_server.index._index import Index
-from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, RecoveryUnit
+from secantus_server.storage import CATALOG, INDEX_ENTRIES, META, RECORDS, WITHOUT_USERS, RecoveryUnit
 from secantus_server.storage.lifetime import Lifetime
 
 
@@ -85,5 +86,7 @@ def save_row(unit: RecoveryUnit, collection: Collection, multikey: Sequence[Inde
     Raises:
         WriteConflict: another transaction has replaced the row.
     """
+    if has_users_or_roles(collection.db, collection.name):
+        unit.remove(META, WITHOUT_USERS)
     unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection, multikey))
     reach("catalog-write")

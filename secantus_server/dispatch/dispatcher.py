@@ -10,13 +10,14 @@ from typing import Any
 from bson.binary import Binary
 from bson.int64 import Int64
 
+from secantus_server.auth.collections import USERS_DB
 from secantus_server.bson import RawDocument, decode
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch._fields import session_uuid
 from secantus_server.dispatch.arguments import exact_integer, truth, wrong_type
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.cluster_time import NO_SIGNATURE, reach, take_cluster_time
-from secantus_server.dispatch.concealed import USERS_DB, shown_command
+from secantus_server.dispatch.concealed import shown_command
 from secantus_server.dispatch.concerns import check_read_concern, check_write_concern, write_concern_error
 from secantus_server.dispatch.durability import settle
 from secantus_server.dispatch.error_labels import label_error

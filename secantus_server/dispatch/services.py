@@ -16,6 +16,7 @@ from secantus_server.dispatch.connections import Connections
 from secantus_server.dispatch.fail_points import FailPoints
 from secantus_server.dispatch.fsync_lock import FsyncLock
 from secantus_server.dispatch.interceptors import Interceptors
+from secantus_server.dispatch.login_secret import LoginSecret
 from secantus_server.dispatch.observer import Observer
 from secantus_server.dispatch.operations import Operations
 from secantus_server.errors import CommandError
@@ -133,7 +134,7 @@ class Services:
     failure: StorageError | None = None
     access: Access | None = None
     throttle: Throttle = field(init=False)
-    login_secret: bytes = field(init=False, repr=False)
+    login_secret: LoginSecret = field(init=False)
 
     def __post_init__(self) -> None:
         self.started = self.clock.monotonic()
@@ -142,7 +143,7 @@ class Services:
         self.observer = Observer(self.clock, self.interceptors.refresh)
         self.fsync_lock = FsyncLock(self.interceptors.refresh)
         self.throttle = Throttle(self.clock, self.settings.login_delay_ms / 1000)
-        self.login_secret = self.clock.random.getrandbits(256).to_bytes(32, "big")
+        self.login_secret = LoginSecret(self.engine, self.clock.random)
         self.fail_points = FailPoints(self.clock.random, self.interceptors.refresh)
 
     def present(self, release: Release) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.dispatch.concealed import shown_error
 from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.dispatch.observer import NEVER_OBSERVED
 from secantus_server.dispatch.services import Services
@@ -53,7 +54,7 @@ def _details(call: Call, namespace: str, plan: dict[str, Any], outcome: Outcome)
         attributes["originatingCommand"] = dict(call.operation.origin.body)
     attributes |= {_IN_LOG.get(name, name): value for name, value in plan.items()}
     if isinstance(outcome, CommandError):
-        attributes |= {"ok": 0, "errCode": outcome.code, "errName": outcome.code_name, "errMsg": outcome.message}
+        attributes |= {"ok": 0, "errCode": outcome.code, "errName": outcome.code_name, "errMsg": shown_error(call, outcome.message)}
     attributes |= {"reslen": reply_length(call, outcome), "locks": lock_counts(call)}
     attributes["remote"] = f"{call.client.address[0]}:{call.client.address[1]}"
     attributes["protocol"] = "op_msg"

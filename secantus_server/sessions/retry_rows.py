@@ -29,6 +29,11 @@ def _key(session: bytes, statement: int) -> bytes:
     return _prefix(session) + statement.to_bytes(_STATEMENT_BYTES, "big")
 
 
+def is_retry_row(key: bytes) -> bool:
+    """Return whether a key of the table META belongs to a row of this log."""
+    return _PREFIX <= key < _END
+
+
 def store(unit: RecoveryUnit, write: RetryableWrite, executed: ExecutedFields, time: Timestamp, now_ms: int) -> None:
     """Write the row of executed statements, and remove the rows of the session's earlier writes.
 

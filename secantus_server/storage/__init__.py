@@ -31,14 +31,16 @@ from secantus_server.storage.engine import Engine
 from secantus_server.storage.errors import CacheTooSmall, DamagedData, StorageError, WriteConflict
 from secantus_server.storage.keys import pack_ident
 from secantus_server.storage.snapshots import Restored, Snapshot, ValuesAtSnapshot
-from secantus_server.storage.tables import CATALOG, INDEX_ENTRIES, META, OPLOG, RECORDS
+from secantus_server.storage.tables import CATALOG, INDEX_ENTRIES, LOGIN_SECRET, META, OPLOG, RECORDS, WITHOUT_USERS
 
 __all__ = [
     "CATALOG",
     "INDEX_ENTRIES",
+    "LOGIN_SECRET",
     "META",
     "OPLOG",
     "RECORDS",
+    "WITHOUT_USERS",
     "CacheTooSmall",
     "Cursor",
     "DamagedData",

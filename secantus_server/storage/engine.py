@@ -157,7 +157,7 @@ class Engine:
         with closed_on_error(connection):
             engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)
             with engine.transaction() as unit:
-                check_version(unit, directory)
+                check_version(unit, directory, is_new=log is None)
             if log is not None and log.needs_checkpoint:
                 checkpoint_all(engine)
         engine.log_cuts = () if log is None else log.cuts

@@ -16,18 +16,19 @@ from typing import Final
 
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError
-from secantus_server.storage.tables import META
+from secantus_server.storage.tables import META, WITHOUT_USERS
 
 VERSION: Final = 1
 _ROW: Final = b"\0format"
 _SIZE: Final = 4
 
 
-def check_version(unit: RecoveryUnit, directory: Path) -> None:
+def check_version(unit: RecoveryUnit, directory: Path, *, is_new: bool) -> None:
     """Check that this program can read the store's format. Record the current format if the store has no format row.
 
     Arguments:
         directory: the storage directory, for the error.
+        is_new: whether the store was just created.
 
     Raises:
         StorageError: this program cannot read the format.
@@ -35,6 +36,8 @@ def check_version(unit: RecoveryUnit, directory: Path) -> None:
     row = unit.get(META, _ROW)
     if row is None:
         unit.put(META, _ROW, VERSION.to_bytes(_SIZE, "big"))
+        if is_new:
+            unit.put(META, WITHOUT_USERS, b"")
         return
     stored = int.from_bytes(row, "big")
     if stored != VERSION:

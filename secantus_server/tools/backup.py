@@ -34,40 +34,47 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--output", required=True, metavar="FILE", help="the archive to write, on the server's machine; its name ends in .tar.gz"
     )
+    parser.add_argument("--with-users", action="store_true", help="include users with the keys of their passwords, and roles")
     given = parser.parse_args(arguments)
     if given.uri is not None:
-        return _back_up_server(given.uri, given.output)
+        return _back_up_server(given.uri, given.output, given.with_users)
     directory = Path(given.storage_path)
     if not directory.is_dir():
         print(f"secantusdb backup: {directory} is not a storage directory.", file=sys.stderr)
         return 1
     try:
-        _back_up(directory, Path(given.output))
+        _back_up(directory, Path(given.output), given.with_users)
     except CommandError as error:
         hint = " Give its --uri instead of --storage-path." if error.code == _IN_USE else ""
         print(f"secantusdb backup: {error.message}{hint}", file=sys.stderr)
         return 1
-    print(f"wrote {given.output}")
+    print(f"wrote {given.output}{_about_users(given.with_users)}")
     return 0
 
 
-def _back_up_server(uri: str, output: str) -> int:
+def _about_users(with_users: bool) -> str:
+    return "" if with_users else ", without users and roles (--with-users includes them)"
+
+
+def _back_up_server(uri: str, output: str, with_users: bool) -> int:
     """Make a running server write an archive; return the exit code."""
     try:
         with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=10_000) as client:
-            reply = client.admin.command("secantusAdmin.backupArchive", 1, outputPath=output)
+            reply = client.admin.command("secantusAdmin.backupArchive", 1, outputPath=output, includeUsers=with_users)
     except (PyMongoError, ValueError) as error:
         print(f"secantusdb backup: {error}", file=sys.stderr)
         return 1
-    print(f"wrote {reply['outputPath']}, {reply['sizeBytes']} bytes, as of {reply['timestamp'].time}:{reply['timestamp'].inc}")
+    moment = f"{reply['timestamp'].time}:{reply['timestamp'].inc}"
+    print(f"wrote {reply['outputPath']}, {reply['sizeBytes']} bytes, as of {moment}{_about_users(with_users)}")
     return 0
 
 
-def _back_up(directory: Path, output: Path) -> None:
+def _back_up(directory: Path, output: Path, with_users: bool) -> None:
     clock, bar = Clock(), ProgressBar("backup")
     engine = Engine.open(str(directory))
     try:
-        take_backup(engine, Oplog(engine, clock, enabled=True), clock, output.absolute(), bar.advance, bar.begin)
+        oplog = Oplog(engine, clock, enabled=True)
+        take_backup(engine, oplog, clock, output.absolute(), bar.advance, bar.begin, with_users=with_users)
     finally:
         bar.end()
         engine.close()

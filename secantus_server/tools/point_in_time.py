@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
+from secantus_server.auth.collections import has_users_or_roles
 from secantus_server.backup.manifest import Manifest
 from secantus_server.backup.segments import describe_stamp, entries_between
 from secantus_server.bson import decode
@@ -99,13 +100,26 @@ def _wanted(segments: Path, manifest: Manifest, target: Target) -> Iterator[dict
         stamp, wall_ms = stamp_of(entry["ts"]), entry["wall"].ms
         if target.is_before(stamp, wall_ms):
             return
-        pending.append(entry)
+        pending += [entry] if manifest.includes_users else _without_roles([entry])
         if entry["op"] == "c" and entry["o"].get("partialTxn"):
             continue
         yield from pending
         pending = []
     if not target.is_reached(stamp, wall_ms):
         raise CommandError(2, f"The archived oplog in {segments} ends at {describe_stamp(stamp)}, before {target.text}.")
+
+
+def _without_roles(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries without changes of roles: they belong to users, whom the backup does not contain."""
+    left = []
+    for entry in entries:
+        db, _, collection = entry["ns"].partition(".")
+        if has_users_or_roles(db, collection):
+            continue
+        if entry["op"] == "c" and "applyOps" in entry["o"]:
+            entry["o"]["applyOps"] = _without_roles(entry["o"]["applyOps"])
+        left.append(entry)
+    return left
 
 
 def _batches(entries: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

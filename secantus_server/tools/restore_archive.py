@@ -36,13 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bring_forward(directory, manifest, segments, target)
 
     try:
-        restore_archive(archive, Path(given.target_dir).absolute(), bar.advance, finish)
+        manifest = restore_archive(archive, Path(given.target_dir).absolute(), bar.advance, finish)
     except CommandError as error:
         print(f"secantusdb-restore-archive: {error.message}", file=sys.stderr)
         return 1
     finally:
         bar.end()
-    print(f"restored {given.target_dir}")
+    without = "" if manifest.includes_users else "; the archive contains no users and roles"
+    print(f"restored {given.target_dir}{without}")
     return 0
 
 

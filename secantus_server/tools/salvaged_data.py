@@ -9,8 +9,9 @@ from typing import Final
 from bson.binary import Binary
 
 from secantus_server.bson import validate
+from secantus_server.catalog.changes import save_row
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.rows import decode_row, encode_row, row_key, split_key
+from secantus_server.catalog.rows import decode_row, split_key
 from secantus_server.clock import Clock
 from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
@@ -132,7 +133,7 @@ class _Copy:
             self._copy_documents()
             self._count_missing()
         with self._target.transaction() as unit:
-            unit.put(CATALOG, row_key(self._new.db, self._new.name), encode_row(self._new))
+            save_row(unit, self._new)
         return self._kept
 
     def _copy_documents(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.collections import ROLES, USERS
 from secantus_server.auth.privileges import Grants
 from secantus_server.auth.restrictions import are_met, is_loopback
 from secantus_server.dispatch.client import ClientInfo
@@ -14,7 +15,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import UNAUTHORIZED, CommandError
 from secantus_server.sessions.ids import user_digest
 from secantus_server.system._threads import Lock
-from secantus_server.work.authorization import ROLES, USERS, find_user, has_documents, read_documents
+from secantus_server.work.authorization import find_user, has_documents, read_documents
 from secantus_server.work.user_roles import effective_roles, role_privileges
 
 # The grants of a local client before the first user exists: https://www.mongodb.com/docs/manual/core/localhost-exception/

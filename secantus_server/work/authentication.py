@@ -63,7 +63,7 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
         db,
         mechanism,
         stored,
-        secret=services.login_secret,
+        secret=services.login_secret.get(),
         iterations=parameter_value(services, ITERATION_PARAMETERS[mechanism]),
         skips=bool(options.get("skipEmptyExchange")),
         random=services.clock.random,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from secantus_server.auth.builtin_roles import is_builtin
+from secantus_server.auth.collections import ROLES, USERS
 from secantus_server.bson import decode, encode
 from secantus_server.bson.values import type_name
 from secantus_server.catalog.collection import Collection
@@ -23,8 +24,6 @@ from secantus_server.exec.interruption import never_interrupt
 from secantus_server.query.point import id_lookup
 from secantus_server.work.writers import open_writer
 
-USERS = "system.users"
-ROLES = "system.roles"
 # An `_id` that no user can have, because the `_id` of a user contains a dot.
 _NOBODY = "nobody"
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from secantus_server.bson import decode, encode
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import Date
+from secantus_server.dispatch.concealed import shown_error
 from secantus_server.errors import CommandError
 from secantus_server.work.operation_details import cursor_details, execution_stages, lock_counts, namespace_of, plan_details, reply_length
 
@@ -45,7 +46,7 @@ def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str,
     tail = {
         **origin,
         **plan,
-        **_outcome(name, result),
+        **_outcome(call, result),
         "locks": lock_counts(call),
         "responseLength": reply_length(call, result),
         "protocol": "op_msg",
@@ -90,11 +91,11 @@ def _shortened(command: dict[str, Any]) -> dict[str, Any]:
     return {"$truncated": document_text(decode(encode(command)))[:MAX_COMMAND_BYTES]}
 
 
-def _outcome(name: str, result: Outcome) -> dict[str, Any]:
+def _outcome(call: Call, result: Outcome) -> dict[str, Any]:
     if isinstance(result, CommandError):
-        return {"ok": 0.0, "errMsg": result.message, "errName": result.code_name, "errCode": result.code}
+        return {"ok": 0.0, "errMsg": shown_error(call, result.message), "errName": result.code_name, "errCode": result.code}
     outcome: dict[str, Any] = cursor_details(result)
-    for field, shown in _COUNTS.get(name, {}).items():
+    for field, shown in _COUNTS.get(call.name, {}).items():
         outcome[shown] = result.get(field, 0)
     upserted = len(result.get("upserted", ()))
     if upserted:
@@ -102,5 +103,5 @@ def _outcome(name: str, result: Outcome) -> dict[str, Any]:
         outcome |= {"nMatched": outcome["nMatched"] - upserted, "nUpserted": upserted, "upsert": True}
     if "writeErrors" in result:
         first = result["writeErrors"][0]
-        outcome |= {"errMsg": first["errmsg"], "errCode": first["code"]}
+        outcome |= {"errMsg": shown_error(call, first["errmsg"]), "errCode": first["code"]}
     return outcome

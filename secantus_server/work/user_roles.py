@@ -53,6 +53,16 @@ def role_privileges(known: Documents, roles: Iterable[dict[str, Any]]) -> list[d
     return merged_privileges([*_of_builtin_roles(tuple(builtin)), *found]) if found else _of_builtin_roles(tuple(builtin))
 
 
+def role_restrictions(known: Documents, roles: Iterable[dict[str, Any]]) -> list[Any]:
+    """Return the authentication restrictions of each role that has any.
+
+    Arguments:
+        known: the user-defined roles.
+    """
+    stored = (known.get(f"{role['db']}.{role['role']}", {}).get("authenticationRestrictions") for role in roles)
+    return [one for one in stored if one]
+
+
 @lru_cache(maxsize=256)
 def _of_builtin_roles(roles: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
     """Return the combined privileges of built-in roles. The result is cached for repeated logins and must not be modified."""

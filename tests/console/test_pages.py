@@ -18,6 +18,7 @@ from secantus_console.charts import reading
 from secantus_console.ejson import canonical, dumps, loads, pretty
 from secantus_console.pages import ROUTES
 from secantus_server import SecantusDBServer
+from secantus_server.backup.archive import verify_archive
 from tests.console.browser import Browser
 from tests.console.conftest import entered, serving
 from tests.console.test_security import HOSTILE, check_no_markup
@@ -416,7 +417,9 @@ def test_a_backup(tmp_path: Any) -> None:
         browser = entered(served)
         assert browser.data("/backup") == {"available": True, "restores": True, "inMemory": False}
         assert browser.post("/backup/take", output=str(tmp_path / "a.tar.gz")).status == 303
-        assert (tmp_path / "a.tar.gz").stat().st_size > 0
+        assert browser.post("/backup/take", output=str(tmp_path / "b.tar.gz"), users="include").status == 303
+        archives = [verify_archive(tmp_path / name, lambda _size: None) for name in ("a.tar.gz", "b.tar.gz")]
+        assert [archive.includes_users for archive in archives] == [False, True]
         assert browser.post("/backup/take", output=str(tmp_path / "a.zip")).status == 400
         restored = {"archive": str(tmp_path / "a.tar.gz"), "target": str(tmp_path / "restored")}
         assert browser.post("/backup/restore", **restored, confirm="").status == 400

@@ -77,7 +77,7 @@ def test_the_page(tmp_path: Path) -> None:
         with pytest.raises(OperationFailure, match="requires authentication"):
             nobody.shop.orders.find_one()
         client.shop.orders.insert_many([{"n": n} for n in range(100)])
-        client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(archive))
+        client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(archive), includeUsers=True)
         expected = client.shop.command("dbHash")["md5"]
         client.shop.orders.delete_many({})
         with client_of(uri, "monitor") as monitor:

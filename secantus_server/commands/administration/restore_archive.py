@@ -38,10 +38,12 @@ def restore_to_directory(request: Request, args: dict[str, Any]) -> Reply:
     services, target = request.services, Path(args["targetPath"]).absolute()
     begun = services.clock.monotonic()
     manifest = restore_archive(Path(args["archivePath"]).absolute(), target, lambda _size: request.operation.check())
-    services.log.info(f"restored a backup to {target}", component="STORAGE")
+    without = "" if manifest.includes_users else "; the backup contains no users and roles"
+    services.log.info(f"restored a backup to {target}{without}", component="STORAGE")
     return {
         "targetPath": str(target),
         "files": len(manifest.files),
+        "includesUsers": manifest.includes_users,
         "timestamp": Timestamp(manifest.stamp >> 32, manifest.stamp & 0xFFFFFFFF),
         "durationMillis": Int64(int((services.clock.monotonic() - begun) * 1000)),
     }

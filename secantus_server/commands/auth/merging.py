@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.collections import ROLES, USERS
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch import arguments as a
@@ -14,7 +15,7 @@ from secantus_server.dispatch.privileges import Authorized, includes, on_databas
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.work.authorization import ROLES, USERS, Documents, change_together, read_documents
+from secantus_server.work.authorization import Documents, change_together, read_documents
 
 _ACTIONS = ("createRole", "createUser", "dropRole", "dropUser", "grantRole", "revokeRole", "setAuthenticationRestriction")
 # For users and for roles: the argument with the collection to read, the collection to change, and the field with the name.

@@ -11,6 +11,7 @@ from typing import Any
 
 from secantus_server.auth.actions import ACTIONS
 from secantus_server.auth.builtin_roles import is_builtin
+from secantus_server.auth.collections import ROLES, USERS
 from secantus_server.auth.privileges import Grants
 from secantus_server.auth.restrictions import check_restrictions
 from secantus_server.commands.auth.granting import may_grant_privileges, may_on_roles, may_restrict, may_revoke_privileges
@@ -19,7 +20,7 @@ from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.work.authorization import ROLES, USERS, Documents, change_documents, change_together, parse_roles, role_closure
+from secantus_server.work.authorization import Documents, change_documents, change_together, parse_roles, role_closure
 
 _RESTRICTIONS = {"authenticationRestrictions": a.array()}
 _GRANTED_ROLES = {"roles": a.array(required=True)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.auth.builtin_roles import builtin_roles, is_builtin
+from secantus_server.auth.collections import ROLES
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson.values import is_number
 from secantus_server.commands.auth.granting import may_view
@@ -12,9 +13,11 @@ from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.errors import not_supported
-from secantus_server.work.authorization import ROLES, Documents, find_user, parse_name, read_documents, role_closure
-from secantus_server.work.user_roles import effective_roles, role_privileges
+from secantus_server.errors import CommandError
+from secantus_server.work.authorization import Documents, find_user, parse_name, read_documents, role_closure
+from secantus_server.work.user_roles import effective_roles, role_privileges, role_restrictions
+
+_AS_USER = "asUserFragment"
 
 FIELDS = {
     "showAuthenticationRestrictions": a.boolean(),
@@ -39,9 +42,7 @@ def _own_roles(call: Authorized) -> frozenset[tuple[str, str]]:
 def roles_info(request: Request, args: dict[str, Any]) -> Reply:
     """List roles."""
     value, db = request.body[request.name], request.db
-    if type(args["showPrivileges"]) is str:
-        raise not_supported('rolesInfo with showPrivileges: "asUserFragment"', "use showPrivileges: true")
-    args["showPrivileges"] = a.truth(args["showPrivileges"])
+    as_user = _parse_show_privileges(args, value)
     roles = read_documents(request.services, ROLES)
     if is_number(value):
         names = sorted((role["role"], db) for role in roles.values() if role["db"] == db)
@@ -49,7 +50,39 @@ def roles_info(request: Request, args: dict[str, Any]) -> Reply:
             names += [(name, db) for name in builtin_roles(db)]
     else:
         names = [parse_name("role", one, db) for one in (value if type(value) is list else [value])]
+    if as_user:
+        return {"userFragment": _as_user(roles, names, args)}
     return {"roles": [_shown(roles, *name, args) for name in names if is_builtin(*name) or f"{name[1]}.{name[0]}" in roles]}
+
+
+def _parse_show_privileges(args: dict[str, Any], value: Any) -> bool:
+    """Parse the option showPrivileges, and return whether it is "asUserFragment".
+
+    Arguments:
+        value: the argument of the command.
+
+    Raises:
+        CommandError: 9 FailedToParse for another string, 20 IllegalOperation if no roles are named.
+    """
+    given = args["showPrivileges"]
+    if type(given) is not str:
+        args["showPrivileges"] = a.truth(given)
+        return False
+    if given != _AS_USER:
+        raise CommandError(9, f"showPrivileges must be a boolean or '{_AS_USER}', not '{given}'")
+    if is_number(value):
+        raise CommandError(20, "Cannot get user fragment for all roles in a database")
+    return True
+
+
+def _as_user(known: Documents, names: list[tuple[str, str]], args: dict[str, Any]) -> dict[str, Any]:
+    """Return what a user with all of the roles would have, with the fields of usersInfo. Roles that do not exist are left out."""
+    roles = [role for role in ({"role": name, "db": db} for name, db in dict.fromkeys(names)) if effective_roles(known, {"roles": [role]})]
+    inherited = effective_roles(known, {"roles": roles})
+    fragment = {"roles": roles, "inheritedRoles": inherited, "inheritedPrivileges": role_privileges(known, inherited)}
+    if args["showAuthenticationRestrictions"]:
+        fragment["inheritedAuthenticationRestrictions"] = role_restrictions(known, inherited)
+    return fragment
 
 
 def _shown(roles: Documents, name: str, db: str, args: dict[str, Any]) -> dict[str, Any]:

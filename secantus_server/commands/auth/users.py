@@ -11,6 +11,7 @@ from typing import Any
 
 from bson.binary import Binary
 
+from secantus_server.auth.collections import USERS
 from secantus_server.auth.privileges import Grants
 from secantus_server.auth.restrictions import check_restrictions
 from secantus_server.auth.scram import MECHANISMS, make_credentials
@@ -22,7 +23,7 @@ from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.work.authorization import USERS, Documents, change_documents, parse_roles
+from secantus_server.work.authorization import Documents, change_documents, parse_roles
 
 _FIELDS = {
     "pwd": a.string(),

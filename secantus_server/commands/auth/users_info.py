@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.collections import ROLES, USERS
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
 from secantus_server.bson.values import is_number
@@ -15,8 +16,8 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.mql.match import NO_SCRIPT, parse_match
-from secantus_server.work.authorization import ROLES, USERS, Documents, parse_name, read_documents
-from secantus_server.work.user_roles import effective_roles, role_privileges
+from secantus_server.work.authorization import Documents, parse_name, read_documents
+from secantus_server.work.user_roles import effective_roles, role_privileges, role_restrictions
 
 _MECHANISM = "authenticatedMechanism"
 _MECHANISMS = ("SCRAM-SHA-1", "SCRAM-SHA-256", "MONGODB-X509", "GSSAPI", "PLAIN", "MONGODB-OIDC", "MONGODB-AWS")
@@ -97,13 +98,7 @@ def _shown(user: dict[str, Any], args: dict[str, Any], known: Documents) -> dict
     if args["showPrivileges"]:
         roles = effective_roles(known, user)
         shown |= {"inheritedRoles": roles, "inheritedPrivileges": role_privileges(known, roles)}
-        shown["inheritedAuthenticationRestrictions"] = _restrictions(known, roles)
+        shown["inheritedAuthenticationRestrictions"] = role_restrictions(known, roles)
     if args["showAuthenticationRestrictions"]:
         shown["authenticationRestrictions"] = user.get("authenticationRestrictions", [])
     return shown
-
-
-def _restrictions(known: Documents, roles: list[dict[str, Any]]) -> list[Any]:
-    """Return the authentication restrictions of each role that has any."""
-    stored = (known.get(f"{role['db']}.{role['role']}", {}).get("authenticationRestrictions") for role in roles)
-    return [one for one in stored if one]

@@ -10,11 +10,12 @@ from typing import Any
 
 from bson.binary import Binary
 
+from secantus_server.auth.collections import ROLES
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import UNAUTHENTICATED
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.work.authorization import ROLES, find_user, read_documents
+from secantus_server.work.authorization import find_user, read_documents
 from secantus_server.work.user_roles import effective_roles
 
 _EVERYTHING = {"resource": {"anyResource": True}, "actions": ["anyAction"]}

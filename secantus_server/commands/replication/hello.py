@@ -11,6 +11,7 @@ from bson.int64 import Int64
 from bson.objectid import ObjectId
 
 from secantus_server.auth import x509
+from secantus_server.auth.scram import MECHANISMS
 from secantus_server.bson.values import Date
 from secantus_server.dispatch.arguments import exact_integer, wrong_type
 from secantus_server.dispatch.client_metadata import check_client_metadata
@@ -21,7 +22,7 @@ from secantus_server.errors import CommandError
 from secantus_server.wire.header import MAX_DOCUMENT_SIZE, MAX_MESSAGE_SIZE, MAX_WRITE_BATCH_SIZE
 from secantus_server.wire.op_compressed import available_compressors
 from secantus_server.work.authentication import log_in_by_certificate, start_login
-from secantus_server.work.authorization import find_user
+from secantus_server.work.authorization import find_login
 
 MAX_AWAIT_MS = 2**31 - 1
 _SECRETS = ("speculativeAuthenticate",)
@@ -120,9 +121,16 @@ def _user(value: Any) -> tuple[str, str]:
 
 
 def _mechanisms(request: Request, db: str, name: str) -> Reply:
-    """Return the authentication mechanisms that the user has credentials for."""
-    stored = find_user(request.services, db, name)
-    return {} if stored is None else {"saslSupportedMechs": [name for name in stored.get("credentials") or {} if name != "external"]}
+    """Return the authentication mechanisms that the user has credentials for.
+
+    With access control, an unknown user has those of a new one: unlike in MongoDB, the reply does not tell strangers which users exist.
+    """
+    stored, _ = find_login(request.services, db, name)
+    if stored is not None:
+        return {"saslSupportedMechs": [name for name in stored.get("credentials") or {} if name != "external"]}
+    if request.services.access is None:
+        return {}
+    return {"saslSupportedMechs": [] if db == x509.EXTERNAL else list(MECHANISMS)}
 
 
 def _speculate(request: Request, start: dict[str, Any]) -> Reply:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from secantus_server.auth.collections import USERS_DB, WITH_KEYS
 from secantus_server.catalog.collection import Collection
-from secantus_server.dispatch.concealed import USERS_DB, WITH_KEYS
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError

@@ -459,3 +459,12 @@ def test_without_access_control_everybody_may_do_everything(db: Database[Any]) -
     db.command("createUser", "u", pwd="x", roles=[])
     assert db.client.admin["system.users"].count_documents({"db": db.name}) == 1
     db.command("dropAllUsersFromDatabase")
+
+
+def test_fail_points_are_for_all_users_and_no_others(guarded: SecantusDBServer, log_in: LogIn) -> None:
+    command = {"configureFailPoint": "failCommand", "mode": "off"}
+    with MongoClient[dict[str, Any]](guarded.uri) as stranger:
+        assert code(stranger.admin, command) == 13
+        assert code(stranger.admin, {"waitForFailPoint": "failCommand", "timesEntered": 0, "maxTimeMS": 1}) == 13
+    assert code(log_in("read").admin, command) is None
+    assert code(log_in("root").admin, {"setParameter": 1, "enableTestCommands": True}) is not None

@@ -107,6 +107,13 @@ def test_an_unknown_user_is_answered_like_a_known_one(server: SecantusDBServer) 
     assert len(set(answers)) == 3
 
 
+def test_hello_does_not_tell_who_exists(server: SecantusDBServer) -> None:
+    expected = {"admin.root": ["SCRAM-SHA-1", "SCRAM-SHA-256"], "admin.nobody": ["SCRAM-SHA-1", "SCRAM-SHA-256"], "$external.CN=nobody": []}
+    with connected(server) as client:
+        for user, mechanisms in expected.items():
+            assert client.run({"hello": 1, "saslSupportedMechs": user, "$db": "admin"})["saslSupportedMechs"] == mechanisms
+
+
 def test_a_user_who_is_dropped_during_the_login(server: SecantusDBServer) -> None:
     with connected(server) as admin, connected(server) as client:
         log_in_raw(admin, "root", PASSWORD)

@@ -149,6 +149,7 @@ ON_CLUSTER: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"currentOp": 1, "$ownOps": True}, EVERYBODY),
     ({"fsync": 1}, HOSTS),
     ({"secantusAdmin.backupArchive": 1, "outputPath": "a.tar.gz"}, (*DUMPERS, *SUPER)),
+    ({"secantusAdmin.backupArchive": 1, "outputPath": "a.tar.gz", "includeUsers": True}, (*DUMPERS, *SUPER)),
     ({"secantusAdmin.restoreArchive": 1, "archivePath": "a.tar.gz", "targetPath": "a"}, ("restore", *SUPER)),
     ({"getDiagnosticData": 1}, MONITORS),
     ({"setDefaultRWConcern": 1, "defaultReadConcern": {"level": "local"}}, MANAGERS),

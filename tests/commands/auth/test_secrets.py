@@ -102,7 +102,12 @@ WITH_KEYS: list[dict[str, Any]] = [
     {"bulkWrite": 1, "nsInfo": [{"ns": "admin.tempusers"}], "ops": [{"insert": 0, "document": {**STORED, "_id": "admin.w"}}]},
     {"applyOps": [{"op": "i", "ns": "admin.system.users", "o": STORED}]},
     {"applyOps": [{"op": "c", "ns": "admin.$cmd", "o": {"createUser": "v", "pwd": KEY, "roles": []}}]},
+    {"applyOps": [{"op": "c", "ns": "admin.$cmd", "o": {"applyOps": [{"op": "i", "ns": "admin.system.users", "o": STORED}]}}]},
+    {"aggregate": 1, "pipeline": [{"$documents": [STORED]}, {"$merge": {"into": "system.users"}}], "cursor": {}},
     {"explain": {"createUser": "v", "pwd": KEY, "roles": []}},
+    {"explain": {"createUser": "v", "password": KEY, "roles": []}},
+    {"createUser": "v", "password": KEY, "roles": []},
+    {"updateUser": "v", "pwdd": KEY},
     {"createUser": "v", "Pwd": KEY, "roles": []},
     {"authenticate": 1, "mechanism": "MONGODB-CR", "user": "u", "key": KEY},
 ]
@@ -121,6 +126,12 @@ def test_keys_and_passwords_elsewhere_are_shown_nowhere(tmp_path: Path) -> None:
             errors = [str(client.run({**command, "$db": "admin"}).get("errmsg")) for command in WITH_KEYS]
         root.admin.command("createUser", "u", pwd=KEY, roles=[])
         root.admin.tempusers.insert_many([{**STORED, "_id": number} for number in range(3)])
+        # The error of a duplicate key contains it.
+        index = {
+            "createIndexes": "tempusers",
+            "indexes": [{"key": {"credentials.SCRAM-SHA-256.storedKey": 1}, "name": "k", "unique": True}],
+        }
+        assert code(root.admin, index) == 11000
         texts = [*observed(root), *errors, *(text for record in log.records() for text in (record.text, record.shape))]
     lines = path.read_text(encoding="utf-8")
     assert all(f'"command":{{"{next(iter(command))}":' in lines for command in WITH_KEYS)

@@ -74,7 +74,8 @@ def test_a_user(db: Database) -> None:
         ({"usersInfo": {"foo": "bar"}}, 2, "UserName contains an unknown field named: 'foo"),
         ({"usersInfo": {"user": 1, "db": "d"}}, 2, "UserName must contain a string field named: user. But, has type int"),
         ({"usersInfo": [{"user": "u"}]}, 2, "UserName must contain a field named: db"),
-        ({"rolesInfo": 1, "showPrivileges": "asUserFragment"}, 238, None),
+        ({"rolesInfo": 1, "showPrivileges": "asUserFragment"}, 20, "Cannot get user fragment for all roles in a database"),
+        ({"rolesInfo": "read", "showPrivileges": "other"}, 9, None),
         ({"usersInfo": 1, "showPrivileges": True}, 20, "Privilege or restriction details require exact-match usersInfo queries."),
         ({"usersInfo": "u", "filter": {"a": 1}, "showAuthenticationRestrictions": True}, 20, None),
     ],
@@ -275,6 +276,25 @@ def test_roles(db: Database) -> None:
     assert "dbOwner" in [one["role"] for one in db.command({"rolesInfo": 1, "showBuiltinRoles": True})["roles"]]
     assert role(db, "read")["isBuiltin"]
     assert db.command({"dropAllRolesFromDatabase": 1})["n"] == 1
+
+
+def test_roles_as_those_of_a_user(db: Database) -> None:
+    privilege = {"resource": {"db": db.name, "collection": "c"}, "actions": ["insert"]}
+    restrictions = [{"clientSource": ["127.0.0.1"]}]
+    db.command({"createRole": "below", "privileges": [privilege], "roles": ["read"], "authenticationRestrictions": restrictions})
+    db.command({"createRole": "r", "privileges": [], "roles": ["below"]})
+    for names in ("r", {"role": "r", "db": db.name}, ["r"], ["r", {"role": "dbAdmin", "db": "other"}, "none", "r"]):
+        reply = db.command({"rolesInfo": names, "showPrivileges": "asUserFragment", "showAuthenticationRestrictions": True})
+        fragment = reply["userFragment"]
+        assert "roles" not in reply
+        create(db, "like", roles=fragment["roles"])
+        (user,) = users(db, "like", showPrivileges=True)
+        fields = ("roles", "inheritedRoles", "inheritedPrivileges", "inheritedAuthenticationRestrictions")
+        assert fragment == {field: user[field] for field in fields}
+        assert fragment["inheritedAuthenticationRestrictions"] == [restrictions]
+        db.command({"dropUser": "like"})
+    reply = db.command({"rolesInfo": "none", "showPrivileges": "asUserFragment", "showBuiltinRoles": True})
+    assert reply["userFragment"] == {"roles": [], "inheritedRoles": [], "inheritedPrivileges": []}
 
 
 def test_actions_that_do_not_exist(db: Database) -> None:

@@ -1,0 +1,92 @@
+"""A copy of a backup without users and roles, in which no byte of them remains, except for changes of roles in the oplog.
+
+WiredTiger keeps removed and overwritten data in the free parts of its files and in its log until they are used again. The copy is
+therefore written anew, entry by entry.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from secantus_server.auth.collections import has_users_or_roles
+from secantus_server.backup.manifest import Progress
+from secantus_server.catalog.rows import decode_row, split_key
+from secantus_server.errors import CommandError
+from secantus_server.sessions.retry_rows import is_retry_row
+from secantus_server.storage import CATALOG, INDEX_ENTRIES, LOGIN_SECRET, META, RECORDS, Engine
+from secantus_server.storage.hot_backup import BackupFile
+from secantus_server.storage.rewriting import rewrite_store
+
+_CHUNK: Final = 1 << 20
+#: The cache of each of the two stores; they are read and written from one end to the other.
+_CACHE_MB: Final = 64
+
+
+@contextmanager
+def copied_without_users(files: Iterable[BackupFile], directory: Path, progress: Progress, done: Callable[[], object]) -> Iterator[Engine]:
+    """Provide a new store with the contents of a backup, without users and roles, for the time of a block.
+
+    Arguments:
+        files: the files of the backup.
+        directory: a directory for temporary files, which does not exist, or was left by a process that was killed.
+        progress: called with the size of each piece that is copied.
+        done: called when the files are no longer needed.
+
+    Raises:
+        CommandError: 2 if the directory cannot be created, 14031 if the disk is full.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    copy, rewritten = directory / "copy", directory / "rewritten"
+    try:
+        _copy_files(files, directory, copy, progress)
+        done()
+        with closing(Engine.open(str(rewritten), cache_size_mb=_CACHE_MB)) as target:
+            with closing(Engine.open(str(copy), cache_size_mb=_CACHE_MB)) as source:
+                _drop_users(source)
+                rewrite_store(source, target, _is_copied, progress)
+            shutil.rmtree(copy)
+            yield target
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _copy_files(files: Iterable[BackupFile], directory: Path, copy: Path, progress: Progress) -> None:
+    try:
+        directory.mkdir(mode=0o700)
+        copy.mkdir()
+    except OSError as error:
+        raise CommandError(2, f"The directory {directory} cannot be written: {error.strerror}.") from error
+    try:
+        for file in files:
+            with file.path.open("rb") as source, (copy / file.name).open("xb") as target:
+                _copy_bytes(source, target, file.size, progress)
+    except OSError as error:
+        raise CommandError(14031, f"The temporary files in {directory} cannot be written: {error.strerror}.") from error
+
+
+def _copy_bytes(source: IO[bytes], target: IO[bytes], size: int, progress: Progress) -> None:
+    while size > 0 and (data := source.read(min(size, _CHUNK))):
+        target.write(data)
+        size -= len(data)
+        progress(len(data))
+
+
+def _drop_users(store: Engine) -> None:
+    """Drop the collections with users and roles."""
+    with store.transaction() as unit:
+        rows = [(key, row) for key, row in unit.scan(CATALOG, b"", None) if has_users_or_roles(*split_key(key))]
+        for key, row in rows:
+            collection = decode_row(key, row)
+            unit.remove(CATALOG, key)
+            unit.drop_ident(RECORDS, collection.ident)
+            for index in collection.indexes:
+                unit.drop_ident(INDEX_ENTRIES, index.ident)
+
+
+def _is_copied(table: int, key: bytes) -> bool:
+    """Return whether a row is copied. The results of retryable writes are not, because those of findAndModify may contain users."""
+    return table != META or not (key == LOGIN_SECRET or is_retry_row(key))

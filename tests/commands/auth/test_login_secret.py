@@ -1,0 +1,56 @@
+"""The salt that an unknown user is shown stays the same over restarts, as that of a known user does."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from secantus_server.server import SecantusDBServer
+from tests.commands.auth.scram_client import ScramClient
+from tests.commands.auth.with_access import PASSWORD
+from tests.net.raw_client import connected
+
+NAMES = ("known", "unknown", "nobody")
+
+
+def salts(server: SecantusDBServer) -> dict[str, str]:
+    with connected(server) as client:
+        firsts = {
+            (name, mechanism): client.run(ScramClient(name, PASSWORD, mechanism=mechanism).start())
+            for name in NAMES
+            for mechanism in ("SCRAM-SHA-1", "SCRAM-SHA-256")
+        }
+    return {f"{name} {mechanism}": first["payload"].decode().split(",")[1] for (name, mechanism), first in firsts.items()}
+
+
+def test_salts_survive_a_restart(tmp_path: Path) -> None:
+    found = []
+    for number in range(3):
+        # The secret is there before access control is switched on.
+        with SecantusDBServer(port=0, storage_path=str(tmp_path / "data"), log_level="error", require_auth=number > 0) as server:
+            if number == 0:
+                with connected(server) as client:
+                    client.run({"createUser": "known", "pwd": PASSWORD, "roles": [], "$db": "admin"})
+            found.append(salts(server))
+    assert found[0] == found[1] == found[2]
+    assert len(set(found[0].values())) == len(found[0])
+    with SecantusDBServer(port=0, storage_path=str(tmp_path / "other"), log_level="error") as server:
+        assert set(salts(server).values()) & set(found[0].values()) == set()
+
+
+def test_only_an_archive_with_users_has_the_secret(tmp_path: Path) -> None:
+    with (
+        SecantusDBServer(port=0, storage_path=str(tmp_path / "data"), log_level="error") as server,
+        MongoClient[dict[str, Any]](server.uri) as client,
+    ):
+        secret = server.services.login_secret.get()
+        for users in (False, True):
+            path = tmp_path / f"{users}.tar.gz"
+            client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(path), includeUsers=users)
+            with tarfile.open(path) as archive:
+                contents = [archive.extractfile(member) for member in archive.getmembers()]
+                # With users the archive has their keys, and salts stay the same on the restored server.
+                assert any(secret in file.read() for file in contents if file is not None) == users

@@ -58,9 +58,9 @@ def _renamed_fields(operator: str, fields: Any, meta: str) -> dict[str, Any]:
     found = {}
     for path, value in fields.items():
         changed = renamed_path(path, meta)
-        # The value of $rename is a path, too.
-        new = renamed_path(value, meta) if operator == "$rename" and type(value) is str else value
-        if changed is None or new is None:
+        is_path = operator == "$rename" and type(value) is str
+        new = renamed_path(value, meta) if is_path else value
+        if changed is None or (is_path and new is None):
             raise CommandError(72, f"{_UPDATE} which updates a field that is not the metaField '{meta}'")
         found[changed] = new
     return found

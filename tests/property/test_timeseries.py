@@ -51,6 +51,9 @@ def filters(draw: st.DrawFn, paths: tuple[str, ...] = ("ts", "m", "m.s", "v", "w
     """Generate a filter on measurements."""
     if len(paths) > 1 and draw(st.integers(0, 5)) == 0:
         return {draw(st.sampled_from(["$and", "$or", "$nor"])): draw(st.lists(filters(paths), min_size=1, max_size=2))}
+    if draw(st.integers(0, 7)) == 0:
+        path, operator = draw(st.sampled_from(paths)), draw(st.sampled_from(["$eq", "$gt", "$lte"]))
+        return {"$expr": {operator: [f"${path}", {"$literal": draw(st.sampled_from([*VALUES, *METAS]))}]}}
     found: dict[str, Any] = {}
     for path in draw(st.lists(st.sampled_from(paths), max_size=2, unique=True)):
         operand = draw(times) if path == "ts" else draw(st.sampled_from([*VALUES, *METAS]))

@@ -103,6 +103,8 @@ def test_updates_of_the_metadata(series: Database[dict[str, Any]]) -> None:
     # SERVER-59720
     assert series.s.update_many({"$expr": {"$lt": ["$m.s", 6]}}, {"$rename": {"m.s": "m.r"}}).modified_count == 1
     assert series.s.distinct("m") == [{"r": 5}, {"s": 6, "place": "x"}]
+    series.s.update_many({"m.r": 5}, {"$set": {"m": None}})
+    assert series.s.distinct("m") == [None, {"s": 6, "place": "x"}]
 
 
 def test_explain_of_a_delete(series: Database[dict[str, Any]]) -> None:

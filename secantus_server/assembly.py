@@ -70,17 +70,13 @@ def assemble(
         request_stop: makes the server stop soon; for the command shutdown.
     """
     interceptors = Interceptors()
+    retention = retention_of(settings.oplog_size_mb, settings.oplog_retention_s / 3600, in_memory=engine.in_memory)
     services = Services(
         settings=settings,
         clock=clock,
         engine=engine,
         catalog=Catalog(engine, clock),
-        oplog=Oplog(
-            engine,
-            clock,
-            enabled=bool(settings.replica_set),
-            retention=retention_of(settings.oplog_size_mb, settings.oplog_retention_s / 3600, in_memory=engine.in_memory),
-        ),
+        oplog=Oplog(engine, clock, enabled=bool(settings.replica_set), retention=retention),
         cursors=CursorRegistry(clock),
         sessions=SessionRegistry(clock),
         operations=operations,
@@ -92,15 +88,21 @@ def assemble(
     )
     if services.catalog.outdated:
         build_outdated_indexes(services)
+    services.harness = harness
+    _set_implementations(services)
+    return services, _install_interceptors(services)
+
+
+def _set_implementations(services: Services) -> None:
+    """Set the implementations of the interfaces that `dispatch` declares, and load what the store keeps for the services."""
+    engine = services.engine
     services.sessions.resume(load(engine))
     services.work, services.express = AutoCommit(services), Express
     services.parameters, services.query_settings = load_parameters(services), load_settings(services)
     services.run_in_snapshot = run_in_snapshot
-    services.harness = harness
     services.history = SnapshotHistory(services)
     engine.call_when_crowded(partial(_free_memory, services))
     services.open_transaction = partial(SessionWork, services)
-    return services, _install_interceptors(services)
 
 
 def _install_interceptors(services: Services) -> Gate:

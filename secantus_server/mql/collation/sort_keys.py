@@ -18,8 +18,10 @@ from secantus_server.mql.collation.spec import CollationSpec
 
 MAX_NUMBER_DIGITS = 254
 _COMMON_SECONDARY = SECONDARY.to_bytes(2, "big")
-# At the fourth level, elements that are not shifted sort after all shifted elements.
-_UNSHIFTED_LEAD = 0xFF
+# At the fourth level, elements that are not shifted sort after all shifted elements. 255 is part of long weights.
+_UNSHIFTED_LEAD = 0xFE
+# Elements that have only a tertiary weight sort after all others at the third level, whichever case is first.
+_WITHOUT_CASE = b"\4"
 # Non-breaking spaces count as punctuation if only spaces are shifted.
 _FIXED_SPACES = "\u00a0\u2007\u202f"
 
@@ -158,7 +160,8 @@ class SortKeys:
     def _tertiary(self, weights: Weights) -> bytes:
         tertiary = weights.tertiary.to_bytes(1 if weights.tertiary < 256 else 3, "big")
         if self._case_in_tertiary:
-            return self._case_bytes[weights.case : weights.case + 1] + tertiary
+            has_case = weights.primary or weights.secondary
+            return (self._case_bytes[weights.case : weights.case + 1] if has_case else _WITHOUT_CASE) + tertiary
         return tertiary
 
     def _is_plain(self, character: str) -> bool:

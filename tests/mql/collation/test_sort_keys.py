@@ -81,6 +81,17 @@ def test_any_text_has_a_key(strength: int) -> None:
     assert collation.sort_key("\ue000") != collation.sort_key("\ue001")
 
 
+@pytest.mark.parametrize("first", ["upper", "lower", "off"])
+def test_marks_of_the_third_level_have_no_case(first: str) -> None:
+    collation = make(locale="ur", caseFirst=first)
+    assert collation.sort_key("ب\u0670\u061a") < collation.sort_key("ب\u0670\u0614\u061a")
+
+
+def test_shifted_punctuation_of_a_locale() -> None:
+    collation = make(locale="th", strength=4)
+    assert collation.sort_key("๏iธ") < collation.sort_key("ฯiธ") < collation.sort_key("๚iธ")
+
+
 def test_collations_are_equal_by_their_specification() -> None:
     assert make(strength=2) == make(strength=2, caseFirst="off")
     assert make(strength=2) != make(strength=1)

@@ -13,7 +13,7 @@ from bson.binary import Binary
 from secantus_server.catalog.changes import CatalogChanges, save_row
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.definitions import KeptDefinition, KeptDefinitions, LostIndexes
-from secantus_server.catalog.rows import decode_row, outdated_indexes, split_key
+from secantus_server.catalog.rows import decode_row, entries_version, outdated_indexes, split_key
 from secantus_server.catalog.view import CatalogView
 from secantus_server.clock import Clock
 from secantus_server.diagnostics.crash_points import reach
@@ -52,7 +52,7 @@ class Catalog:
                 collection = decode_row(key, row)
                 databases.setdefault(collection.db, {})[collection.name] = collection
                 _read_marks(unit, collection)
-                if any(index.kind.entries_version() for index in collection.indexes):
+                if any(entries_version(index.spec) for index in collection.indexes):
                     self.outdated += [(collection.db, collection.name, index) for index in outdated_indexes(row)]
         self._applying = Lock()
         self._settled: CatalogView | None = None

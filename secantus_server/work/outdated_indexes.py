@@ -1,6 +1,7 @@
 """Rebuilds indexes whose entries were written by a different version of the program, when a store is opened.
 
-Text indexes of early Secantus releases have no entries. The entries of later releases depend on the version of the stemmers.
+Text indexes of early Secantus releases have no entries. The entries of later releases depend on the version of the stemmers. The entries of
+an index with a collation depend on the version of the sort keys.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.interruption import never_interrupt
 from secantus_server.index.build import make_index
+from secantus_server.index.errors import DuplicateKey
 from secantus_server.storage import RecoveryUnit, StorageError
 
 
@@ -42,9 +44,10 @@ def _build(services: Services, changes: CatalogChanges, unit: RecoveryUnit, db: 
     try:
         for document in scan:
             writer.add_to_index(new, document, scan.record_id)
-    except CommandError as error:
+    except (CommandError, DuplicateKey) as error:
+        reason = error.message if isinstance(error, CommandError) else "two documents have the same key"
         raise StorageError(
-            f"The index {index_name} of the collection {db}.{name} must be built anew, but it cannot hold a document: {error.message}. "
+            f"The index {index_name} of the collection {db}.{name} must be built anew, but it cannot hold a document: {reason}. "
             "Drop the index with the version of the program that created it."
         ) from error
     finally:

@@ -15,6 +15,9 @@ from secantus_server.mql.collation.spec import CollationSpec, parse_spec
 if TYPE_CHECKING:
     from secantus_server.mql.collation.sort_keys import SortKeys
 
+#: The version of the sort keys. It increases with each change to them: the entries of indexes contain sort keys.
+SORT_KEYS_VERSION = 2
+
 
 class Collation:
     """A collation other than the simple one. Collations with the same specification are equal.

@@ -123,7 +123,7 @@ class Guard:
             pytest.fail(self._refusal, pytrace=False)
 
     def test_is_set_up(self, item: pytest.Item) -> None:
-        """Note that all fixtures are set up and that the test function runs next."""
+        """Record that all fixtures are set up and that the test function runs next."""
         self._arm(item)
         self._prepare_seed(item)
         self._is_running = True

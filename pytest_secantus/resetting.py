@@ -65,13 +65,13 @@ class Resetting:
         self._is_running = is_running
 
     def begin(self) -> None:
-        """Note that the test function runs next."""
+        """Record that the test function runs next."""
         self._is_running = True
         if self._resets is not None:
             self._resets.begin(BY_HAND)
 
     def end(self) -> None:
-        """Note that the test function has ended."""
+        """Record that the test function has ended."""
         self._is_running, self._resets = False, None
 
     @contextmanager

@@ -104,7 +104,7 @@ class RunDirectory:
         return finished
 
     def note_database(self, uri: str, name: str) -> None:
-        """Note a database in the journal before it is created on an external server."""
+        """Record a database in the journal before it is created on an external server."""
         with self._journal.open("a", encoding="utf-8") as journal:
             journal.write(f"{uri}\t{name}\n")
 

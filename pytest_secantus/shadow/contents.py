@@ -42,7 +42,7 @@ class Contents:
         self._touched: set[str] = set()
 
     def touch(self, db: str) -> None:
-        """Note that a command may change a database."""
+        """Record that a command may change a database."""
         self._know(db)
         self._touched.add(db)
 

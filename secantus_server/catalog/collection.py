@@ -132,7 +132,7 @@ class Collection:
         return self._record_ids
 
     def begin_record_ids(self) -> None:
-        """Note that the collection is empty, so that the first document gets RecordId 1."""
+        """Start the RecordIds of a new, empty collection, so that the first document gets RecordId 1."""
         with self._lock:
             self._record_ids = itertools.count(1)
 

@@ -36,17 +36,17 @@ class DocumentCount:
                 self.value = value
 
     def begin_change(self) -> None:
-        """Note that a commit begins while the number is unknown. A concurrent scan may or may not see the commit."""
+        """Record that a commit begins while the number is unknown. A concurrent scan may or may not see the commit."""
         with self._lock:
             self._pending += 1
 
     def cancel_change(self) -> None:
-        """Note that a commit announced by `begin_change` failed."""
+        """Record that a commit announced by `begin_change` failed."""
         with self._lock:
             self._pending -= 1
 
     def end_change(self, difference: int, newest: int) -> None:
-        """Note that the commit announced by `begin_change` succeeded and changed the number of documents by `difference`.
+        """Record that the commit announced by `begin_change` succeeded and changed the number of documents by `difference`.
 
         Arguments:
             newest: the serial of the newest transaction, read after the commit. That transaction and older ones may have missed the commit.

@@ -47,13 +47,13 @@ class SearchContents:
                 self._values[key] = value
 
     def begin_change(self) -> None:
-        """Note that a commit begins. A concurrent transaction may or may not see the commit."""
+        """Record that a commit begins. A concurrent transaction may or may not see the commit."""
         with self._lock:
             self._pending += 1
             self._values.clear()
 
     def end_change(self, newest: int) -> None:
-        """Note that the commit announced by `begin_change` has ended or failed.
+        """Record that the commit announced by `begin_change` has ended or failed.
 
         Arguments:
             newest: the serial of the newest transaction, read after the commit. That transaction and older ones may have missed the commit.
@@ -63,7 +63,7 @@ class SearchContents:
             self._changed_at = max(self._changed_at, newest)
 
     def restored(self, newest: int) -> None:
-        """Note that the documents were restored to an earlier state, while no transaction ran."""
+        """Record that the documents were restored to an earlier state. No transaction ran during the restore."""
         with self._lock:
             self._values.clear()
             self._changed_at = max(self._changed_at, newest)

@@ -29,7 +29,7 @@ class ClientInfo:
         user_id: the id of the authenticated user; it changes if the user is dropped and created again.
         lost_user: name, database and id of the authenticated user if another client has dropped it; otherwise None.
         uid: the digest of the user, which identifies the user's sessions; empty without access control.
-        opened: the time of the connect on the monotonic clock.
+        opened: the time when the connection was accepted, on the monotonic clock.
         tls_version: the version of TLS, such as "TLSv1.3"; None without TLS.
         tls_subject: the subject of the client's certificate, which is the name of an X.509 user; None without a certificate.
     """

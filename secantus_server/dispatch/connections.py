@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Traffic(NamedTuple):
-    """The numbers of bytes and requests of one or several connections."""
+    """The counts of bytes and requests of one or several connections."""
 
     bytes_in: int = 0
     bytes_out: int = 0
@@ -76,7 +76,7 @@ class Connections:
         return total
 
     def forget(self, db: str, collection: str | None = None) -> None:
-        """Remove the times of a dropped collection, or of a whole database."""
+        """Remove the usage of a dropped collection, or of all collections of a dropped database. The server's totals still include it."""
         with self._lock:
             for usage in (self._usage, *(client.usage for client in self._clients.values())):
                 usage.forget(db, collection)

@@ -22,7 +22,7 @@ COMMANDS = frozenset(
 
 
 def buckets_of(services: Services, db: str, name: str) -> str | None:
-    """Return the name of the buckets' collection of a time series; None for another collection."""
+    """Return the name of the buckets collection of a time series; None for another collection."""
     collection = services.catalog.find(db, name)
     return collection.options["viewOn"] if collection is not None and collection.is_timeseries else None
 

@@ -83,7 +83,7 @@ class Usage:
         return _by_kind((key[2], row) for key, row in self.rows.items())
 
     def forget(self, db: str, collection: str | None) -> None:
-        """Remove the rows of a dropped collection, or of a whole database; their counts stay in the totals."""
+        """Remove the rows of a dropped collection, or of all collections of a dropped database. Their counts stay in the totals."""
         for key in list(self.rows):
             if key[0] == db and key[1] and collection in (None, key[1]):
                 self._merge(("", "", key[2]), self.rows.pop(key, (0, 0.0)))

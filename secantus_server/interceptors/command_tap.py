@@ -52,7 +52,7 @@ Tapped = TappedCommand | TappedState
 
 
 class Arrivals(Interceptor):
-    """The interceptor that notes each command before any other interceptor can refuse it.
+    """The interceptor that records each command before any other interceptor can refuse it.
 
     Threads: there is one entry per connection, which runs one command at a time. Single operations on a dict are atomic.
     """
@@ -61,11 +61,11 @@ class Arrivals(Interceptor):
         self._pending: dict[int, int] = {}
 
     def before(self, call: Call) -> None:
-        """Note a command."""
+        """Record that a command has arrived."""
         self._pending[call.client.connection_id] = call.message.request_id
 
     def take(self, call: Call) -> bool:
-        """Remove the note of a command; return whether there was one."""
+        """Remove the record of a command. Return whether there was one."""
         return self._pending.pop(call.client.connection_id, None) == call.message.request_id
 
 

@@ -43,6 +43,6 @@ class Metadata:
         return next((keyword for keyword in SCORES if keyword in self.available), None)
 
     def lose(self) -> None:
-        """Note that the stages parsed from now on see documents without metadata."""
+        """Record that the stages parsed from now on see documents without metadata."""
         self.available.clear()
         self.is_lost, self.is_mixed_up = True, False

@@ -147,7 +147,7 @@ class Oplog:
             return self.newest_stamp
 
     def note_restore(self, kept: int) -> None:
-        """Note that all writes after a time were undone. The clock is not reset: timestamps continue after the undone ones.
+        """Record that all writes after a timestamp were undone. The clock is not reset: new timestamps continue after the undone ones.
 
         Arguments:
             kept: the timestamp of the newest write that remains, as a 64-bit number.
@@ -166,7 +166,7 @@ class Oplog:
                     undone.save(unit, kept, undone_to)
 
     def note_unlogged_writes(self) -> None:
-        """Note that documents were changed without oplog entries."""
+        """Record that documents were changed without oplog entries."""
         self.complete_since = self.newest_stamp
         if not self._engine.in_memory:
             with self._engine.transaction() as unit:

@@ -106,7 +106,9 @@ class Stage:
         """
 
     def check_follower(self, follower: Stage) -> None:
-        """Raise if `follower` must not appear anywhere after this stage, which is the first one. By default, do nothing.
+        """Raise if `follower` must not appear anywhere in a pipeline that begins with this stage. By default, do nothing.
+
+        The parser calls this method on the first stage of a pipeline, once for each later stage.
 
         Raises:
             CommandError: with MongoDB's code.

@@ -12,18 +12,18 @@ _DOCUMENT = ("ROOT", "CURRENT")
 
 
 class OtherField(Exception):
-    """The expression reads something else than the metadata."""
+    """The expression reads something other than the metadata."""
 
 
 def renamed_path(path: str, meta_field: str) -> str | None:
-    """Return the path in buckets of the metadata or a part of it; None for any other path."""
+    """Return the path that buckets use for the metadata or a part of it; None for any other path."""
     if path == meta_field:
         return META
     return META + path[len(meta_field) :] if path.startswith(f"{meta_field}.") else None
 
 
 def renamed_expression(spec: Any, meta_field: str) -> Any:
-    """Return a valid expression with the metadata's paths as buckets have them.
+    """Return a valid expression with the metadata's paths replaced by the paths that buckets use.
 
     Raises:
         OtherField: the expression reads another field, or the whole document.
@@ -58,7 +58,13 @@ def _renamed_field(path: str, meta_field: str) -> str:
 
 
 def _renamed_get_field(argument: Any, meta_field: str) -> Any:
-    """Return the argument of `$getField`. Its field, which may contain dots, is one of the document if there is no input."""
+    """Return the argument of `$getField`, with the metadata's field renamed as in buckets.
+
+    Without `input`, `$getField` reads a top-level field of the document. A dot in the field's name does not separate path components.
+
+    Raises:
+        OtherField: the expression reads another field.
+    """
     explicit = type(argument) is dict and "field" in argument
     if explicit and "input" in argument:
         return renamed_expression(argument, meta_field)

@@ -92,7 +92,7 @@ class PlanNotes:
         self._further: _Further | None = None
 
     def add(self, plan: Any, query: Any = None) -> None:
-        """Note a plan that is about to be executed."""
+        """Record a plan that is about to be executed."""
         if self.first is None and self._further is None:
             self.first, self.query = plan, query
             return
@@ -171,7 +171,7 @@ def _sorts(plan: Any) -> bool:
 
 
 def _begun(plan: Any) -> tuple[int, int, int]:
-    """Return the numbers of a plan's whole scans, of the tailing scans among them, and of its sorts in memory."""
+    """Return the counts of a plan's collection scans, of the tailing scans among them, and of its sorts in memory."""
     sorts = isinstance(plan, Sort)
     scan = plan.child if sorts else plan
     if type(scan) is CollectionScan:

@@ -90,7 +90,7 @@ def point_lookup(collection: Collection | None, query: PointQuery) -> PointLooku
 
 
 def value_lookup(collection: Collection, path: str, value: Any, collation: Collation | None) -> PointLookup | None:
-    """Return the lookup of the document with a value at a path, or None if no unique index can find the document by one key.
+    """Return the lookup of the document whose field `path` equals `value`, or None if no unique index can find it by a single key.
 
     Arguments:
         value: a value of any type. The result is None for null and arrays, because documents with several keys could match.
@@ -108,7 +108,7 @@ def value_lookup(collection: Collection, path: str, value: Any, collation: Colla
 
 
 def point_index(collection: Collection, path: str) -> Index | None:
-    """Return a unique index with at most one entry per value at a path, or None."""
+    """Return a unique index on `path` that has at most one entry per value and is not hidden, or None."""
     for index in collection.indexes:
         if index.point_path == path and not index.hidden:
             return index
@@ -116,7 +116,7 @@ def point_index(collection: Collection, path: str) -> Index | None:
 
 
 def id_lookup(collection: Collection, value: Any) -> PointLookup:
-    """Return the lookup of an `_id` of any type, with the collection's collation."""
+    """Return the lookup of the document with an `_id` of any type, compared by the collection's collation."""
     index = collection.id_index
     assert index is not None, "a collection with documents has an index on _id"
     assert index.generator is not None, "the index on _id stores entries"

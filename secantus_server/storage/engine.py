@@ -467,7 +467,7 @@ class Engine:
         return self._connection.was_full
 
     def note_removal(self) -> None:
-        """Note that documents were removed, so that the next make_room() runs even if the last run was recent."""
+        """Record that documents were removed, so that the next make_room() runs even if the last run was recent."""
         self._next_sweep = 0.0
 
     def make_room(self, *, at_any_cost: bool = False) -> bool:

@@ -68,8 +68,8 @@ def create_series(services: Services, work: UnitOfWork, db: str, name: str, opti
     """Create a time series unless a collection with its name exists.
 
     Arguments:
-        options: the options of the buckets' collection.
-        uuid: the UUID of the buckets' collection; None means a new UUID.
+        options: the options of the buckets collection.
+        uuid: the UUID of the buckets collection; None means a new UUID.
     """
 
     def body(transaction: CatalogTransaction) -> None:
@@ -84,10 +84,10 @@ def create_series(services: Services, work: UnitOfWork, db: str, name: str, opti
 
 
 def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> None:
-    """Stage the row of a new collection or view. For a time-series collection, also stage the collection of its buckets.
+    """Stage the row of a new collection or view. For a time-series collection, also stage its buckets collection.
 
     Raises:
-        CommandError: 48 NamespaceExists if the name of the buckets' collection is taken; 263 in a session's transaction.
+        CommandError: 48 NamespaceExists if the name of the buckets collection is taken; 263 in a session's transaction.
     """
     if collection.is_timeseries:
         if transaction.in_session:
@@ -110,7 +110,7 @@ def new_buckets(
     Arguments:
         collection: the time-series collection.
         indexes: the definitions of the indexes in addition to the index on `_id`; None means the default indexes.
-        uuid: the UUID of the buckets' collection; None means a new UUID.
+        uuid: the UUID of the buckets collection; None means a new UUID.
     """
     options = bucket_options(collection.options)
     if indexes is None:

@@ -25,7 +25,7 @@ from secantus_server.work.writers.choice import open_bucket_writer
 
 
 def delete_of_buckets(request: Request, collection: Collection, spec: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the buckets' collection and the statement that deletes the same measurements by their buckets, for explain.
+    """Return the name of the buckets collection and the statement that deletes the same measurements by their buckets, for explain.
 
     Arguments:
         spec: the validated statement.

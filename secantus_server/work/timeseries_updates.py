@@ -18,7 +18,7 @@ _UPDATE = "Cannot perform an update on a time-series collection"
 
 
 def update_of_buckets(request: Request, collection: Collection | None, spec: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the buckets' collection and the statement that updates the buckets.
+    """Return the name of the buckets collection and the statement that updates the buckets.
 
     Arguments:
         collection: the time-series collection, or None if it was dropped meanwhile.

@@ -54,7 +54,7 @@ class _Slot:
         self.deadline = time.monotonic() + _START_SECONDS
 
     def begin(self, index: int) -> None:
-        """Note that the worker has begun a test, and start the test's timeout."""
+        """Record that the worker has begun a test, and start the test's timeout."""
         self.current = self.cases[index]
         self.started = time.monotonic()
         self.deadline = self.started + self.timeout

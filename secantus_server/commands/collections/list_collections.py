@@ -56,12 +56,12 @@ def list_collections(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _oplog(request: Request) -> dict[str, Any]:
-    """Return the entry of local.oplog.rs."""
+    """Return the listCollections document that describes local.oplog.rs."""
     options = {"capped": True, "size": int_value(request.services.oplog.max_bytes), "autoIndexId": False}
     return {"name": "oplog.rs", "type": "collection", "options": options, "info": {"readOnly": False}}
 
 
 def _views_collection(db: str) -> dict[str, Any]:
-    """Return the entry of system.views, where MongoDB keeps the definitions of views."""
+    """Return the listCollections document that describes system.views, where MongoDB stores the view definitions."""
     info = {"readOnly": False, "uuid": views_uuid(db)}
     return {"name": VIEWS, "type": "collection", "options": {}, "info": info, "idIndex": ID_INDEX}

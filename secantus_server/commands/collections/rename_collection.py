@@ -138,7 +138,10 @@ def _source(request: Request, transaction: CatalogTransaction, place: _Place, ar
 
 
 def _is_view(request: Request, collection: Collection) -> bool:
-    """Return whether a collection is a view. In an oplog, a time series is none: a server that presents 9.0 may have renamed it."""
+    """Return whether a collection counts as a view.
+
+    A time-series collection does not count while oplog entries are applied, because a server that presents 9.0 may have renamed it.
+    """
     if collection.is_timeseries and request.applies_oplog:
         return False
     return is_shown_as_view(collection, request.services.release)
@@ -163,14 +166,14 @@ def _make_room(request: Request, transaction: CatalogTransaction, place: _Place,
 
 
 def _buckets_of(transaction: CatalogTransaction, series: Collection) -> Collection:
-    """Return the collection of the buckets of a time series."""
+    """Return the buckets collection of a time-series collection."""
     buckets = transaction.catalog.find(series.db, series.options["viewOn"])
     assert buckets is not None, "a time series has buckets"
     return buckets
 
 
 def _rename_series(request: Request, transaction: CatalogTransaction, series: Collection, place: _Place, dropped: Binary | None) -> None:
-    """Rename a time series and its buckets."""
+    """Rename a time-series collection and its buckets collection."""
     buckets = _buckets_of(transaction, series)
     options, below = {**series.options, "viewOn": BUCKETS + place.name}, _Place(place.db, BUCKETS + place.name)
     if series.db == place.db:

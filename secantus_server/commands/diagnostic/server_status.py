@@ -60,7 +60,7 @@ def _wanted(body: dict[str, Any], name: str, *, default: bool) -> bool:
 
 
 def _asserts(services: Services) -> Reply:
-    """Return the number of commands that failed, as `user`."""
+    """Return the number of failed commands as `user`. The other fields are always 0."""
     errors = services.connections.usage().counts["errors"]
     return {"regular": 0, "warning": 0, "msg": 0, "user": errors, "tripwire": 0, "rollovers": 0}
 
@@ -79,7 +79,7 @@ def _connections(services: Services) -> Reply:
 
 
 def _active(services: Services) -> tuple[int, int]:
-    """Return the numbers of running read and write commands. Commands that access no data, such as a waiting hello, do not count."""
+    """Return the counts of running read and write commands. Commands that access no data, such as a waiting hello, do not count."""
     commands = [command_to_run(next(iter(one.body))) for one in services.operations.all()]
     return sum(one.is_read and not one.is_write for one in commands), sum(one.is_write for one in commands)
 
@@ -93,7 +93,7 @@ def _global_lock(services: Services) -> Reply:
 
 
 def _locks(services: Services) -> Reply:
-    """Return the numbers of commands that read and wrote. Each counts as one acquisition of the global lock."""
+    """Return the counts of commands that read and of commands that wrote. Each counts as one acquisition of the global lock."""
     latencies = services.connections.usage().all_latencies()
     counts = {"r": Int64(latencies["reads"][0] + latencies["commands"][0]), "w": Int64(latencies["writes"][0])}
     return {"Global": {"acquireCount": counts}}
@@ -167,7 +167,7 @@ def _metrics(services: Services) -> Reply:
 
 
 def _change_streams(services: Services) -> Reply:
-    """Return the numbers of cursors of change streams: those open now, those in use, and all since the start."""
+    """Return the counts of change stream cursors: those open now, those in use, and all opened since the start."""
     cursors = [cursor for cursor in services.cursors.all() if cursor.is_change_stream]
     states = {"pinned": Int64(sum(cursor.in_use for cursor in cursors)), "total": Int64(len(cursors))}
     return {"open": states, "totalOpened": Int64(services.counters.value("changeStreams"))}
@@ -197,14 +197,14 @@ def _extra_info(_services: Services) -> Reply:
 
 
 def _tickets(services: Services) -> Reply:
-    """Return the numbers of running reads and writes in the form of MongoDB's tickets. In this server, no operation waits for a ticket."""
+    """Return the counts of running reads and writes in the form of MongoDB's tickets. In this server, no operation waits for a ticket."""
     readers, writers = _active(services)
     total = services.settings.session_max
     return {name: {"out": out, "available": total - out, "totalTickets": total} for name, out in (("write", writers), ("read", readers))}
 
 
 def _transactions(services: Services) -> Reply:
-    """Return the numbers of multi-document transactions."""
+    """Return the counts of multi-document transactions, by state and outcome."""
     transactions = services.sessions.transactions
     operations = [transaction.operation for transaction in transactions.all_open()]
     active = sum(operation is not None for operation in operations)
@@ -220,7 +220,7 @@ def _transactions(services: Services) -> Reply:
 
 
 def _transport_security(services: Services) -> Reply:
-    """Return the numbers of TLS connections since the start, by version. Older versions are not accepted and not counted."""
+    """Return the counts of TLS connections since the start, by version. Older versions are not accepted and not counted."""
     accepted = {version: services.counters.value(f"tls.TLSv{version}") for version in ("1.2", "1.3")}
     return {name: Int64(accepted.get(name, 0)) for name in ("1.0", "1.1", "1.2", "1.3", "unknown")}
 

@@ -66,7 +66,7 @@ class GeoKind(IndexKind):
         return [(path, direction(value)) for path, value in key.items()]
 
     def entries_version(self) -> str:
-        """Return the version of the keys."""
+        """Return the version of the format of the stored keys."""
         return "1"
 
     def extractor(self, spec: dict[str, Any]) -> Extractor:

@@ -97,7 +97,7 @@ class Text(IndexKind):
         return [values[path] for path in spec["key"]]
 
     def entries_version(self) -> str:
-        """Return the version of the keys combined with the version of the stemmers."""
+        """Return the version of the format of the stored keys, combined with the version of the stemmers."""
         return f"1, stems {stems_version()}"
 
 

@@ -65,7 +65,7 @@ class Wildcard(IndexKind):
             _check_compound(key, wildcard, projection)
 
     def guard(self, spec: dict[str, Any]) -> Guard | None:
-        """Return a function that refuses arrays at a compound index's other fields, or None for an index without other fields."""
+        """Return a function that refuses documents with an array at a non-wildcard field, or None for an index without such fields."""
         plain = [path for path in spec["key"] if not is_wildcard(path)]
         return (lambda document: _refuse_arrays(decode(document), plain)) if plain else None
 
@@ -80,11 +80,11 @@ class Wildcard(IndexKind):
         return bool(marks)
 
     def entries_version(self) -> str:
-        """Return the version of the keys."""
+        """Return the version of the format of the stored keys."""
         return "1"
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether the path is one of the index's other fields, or the wildcard's entries can serve the predicate."""
+        """Return whether the path is a non-wildcard field of the index, or the wildcard's entries can serve the predicate."""
         if path in spec["key"]:
             return True
         return has_path(spec, path) and (type(node) not in (Comparison, In, ElemMatchValue) or may_serve(node))

@@ -74,7 +74,9 @@ def primary_order(scripts: str, han_order: str | None, root: RootOrder) -> Calla
 
 
 def _ranges(scripts: list[str], first: int, root: RootOrder) -> tuple[list[int], list[int], bytes]:
-    """Return the beginnings of ranges of weights, by how much each range is moved, and the prefix of the ideographs' weights."""
+    """Return the start of each range of primary weights, the offset that is added to the weights in each range, and the prefix of the
+    ideographs' weights.
+    """
     moved = {script: _bounds(script, root) for script in scripts if script != IDEOGRAPHS}
     place, prefix = first, b""
     ranges: list[tuple[int, int]] = []

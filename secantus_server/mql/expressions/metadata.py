@@ -70,10 +70,11 @@ def parse_meta(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def search_metadatum(keyword: str, ctx: ParseContext) -> Expression:
-    """Return the expression of metadata that a search or a fusion produces. `score` stands for any score that the documents have.
+    """Return the expression for metadata that a search or a fusion produces. The keyword `score` means whichever score the documents have.
 
     Raises:
-        CommandError: 40218 for the details of a score that was computed without them, 238 if only MongoDB can return it.
+        CommandError: 40218 for `scoreDetails` if the documents have a score without details, 238 if MongoDB would return the metadata
+            but Secantus cannot.
     """
     metadata = ctx.metadata
     found = keyword
@@ -87,7 +88,7 @@ def search_metadatum(keyword: str, ctx: ParseContext) -> Expression:
 
 
 def metadatum(keyword: str, ctx: ParseContext) -> Expression:
-    """Return the expression of a known keyword.
+    """Return the expression for a known keyword.
 
     Raises:
         CommandError: 40218 if MongoDB reports that the metadata is not available, 238 if MongoDB would return it but Secantus cannot.

@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/query/near/
 
-A filter may contain only one of these operators, at a position that every result must satisfy. The query's executor needs a geospatial
-index and sorts by distance.
+A filter may contain only one of these operators, and every result must satisfy its condition. Therefore the operator is not allowed
+inside `$or`, `$nor`, `$not` or `$elemMatch`. The query's executor needs a geospatial index and sorts by distance.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class ChangeStreamCursor(Cursor):
         return {"postBatchResumeToken": {"_data": self._resume_token}}
 
     def pass_over(self, newest: int) -> None:
-        """Note that the oplog has no events for the stream up to a cluster time, and advance the token."""
+        """Record that the oplog contains no events for the stream up to the cluster time `newest`, and advance the resume token."""
         self._reader.pass_over(newest)
         self._advance_token()
 

@@ -2,7 +2,7 @@
 
 A measurement is added to the latest bucket of its series that begins before the measurement, spans its time and has free space. If no such
 bucket exists, a new bucket is created. Each bucket with free space has a row in the table of index entries, whose key consists of the ident
-of the buckets' collection, the series, the start and the RecordId. The rows are only hints: a row may be outdated if the bucket was changed
+of the buckets collection, the series, the start and the RecordId. The rows are only hints: a row may be outdated if the bucket was changed
 or removed in other ways. Therefore a bucket is read again before it is extended.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-bucketing/
@@ -55,7 +55,7 @@ class BucketWriter(PlainWriter):
     """A `Writer` that inserts measurements, but updates and deletes whole buckets.
 
     Arguments:
-        collection: the collection of the buckets.
+        collection: the buckets collection.
     """
 
     __slots__ = ("_bucketing", "_located", "_measured", "_reader", "_time_field", "_unpacker")

@@ -24,7 +24,7 @@ def open_writer(
 
     Arguments:
         collection: the collection in the transaction's catalog. For a time-series collection,
-            this is the view, not the buckets' collection.
+            this is the view, not the buckets collection.
         bypass_validation: whether to skip the collection's validator.
         replicated: whether to write oplog entries. Writes to the collection of users never have
             entries, because the oplog would contain credentials.

@@ -1,1 +1,5 @@
-"""A folder that contains only the plugin. The suite's environment adds it to its path, where no other module of ours must appear."""
+"""Plugins that record the outcomes of a suite's tests.
+
+For a pytest suite, this folder is added to PYTHONPATH. It contains nothing else, so that the suite imports no other module of this
+project by mistake.
+"""

@@ -22,7 +22,7 @@ def _write(*line: object) -> None:
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Deselect the tests that have been started before."""
+    """Deselect the tests that an earlier run has started, according to the file. Tests to be run again are kept."""
     lines = _RECORD.read_text(encoding="utf-8").splitlines() if _RECORD.exists() else []
     known = set()
     for line in lines:

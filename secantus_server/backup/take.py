@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from secantus_server.backup.manifest import ArchivedFile, Manifest, Progress
 from secantus_server.clock import Clock
 from secantus_server.oplog.oplog import Oplog
-from secantus_server.storage import META, WITHOUT_USERS, Engine
+from secantus_server.storage import LOGIN_SECRET, META, WITHOUT_USERS, Engine
 from secantus_server.storage.hot_backup import HotBackup
 from secantus_server.version import MONGODB_8_2
 
@@ -89,7 +89,7 @@ class _Backup:
 def has_had_users(engine: Engine) -> bool:
     """Return whether users, roles or the login secret have ever been in the store, so that its files may contain bytes of them."""
     with engine.transaction() as unit:
-        return unit.get(META, WITHOUT_USERS) is None
+        return unit.get(META, WITHOUT_USERS) is None or unit.get(META, LOGIN_SECRET) is not None
 
 
 def take_backup(

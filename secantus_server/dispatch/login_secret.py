@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
-from secantus_server.storage import LOGIN_SECRET, META, WITHOUT_USERS, Engine
+from secantus_server.storage import LOGIN_SECRET, META, Engine
 from secantus_server.system._threads import Lock
 
 _BYTES = 32
@@ -40,5 +40,4 @@ class LoginSecret:
             if secret is None:
                 secret = made
                 unit.put(META, LOGIN_SECRET, secret)
-                unit.remove(META, WITHOUT_USERS)
         return secret

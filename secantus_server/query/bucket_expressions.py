@@ -22,6 +22,13 @@ def renamed_path(path: str, meta_field: str) -> str | None:
     return META + path[len(meta_field) :] if path.startswith(f"{meta_field}.") else None
 
 
+def draws_random(spec: Any) -> bool:
+    """Return whether a filter or expression contains `$rand`."""
+    if type(spec) is dict:
+        return "$rand" in spec or any(map(draws_random, spec.values()))
+    return type(spec) is list and any(map(draws_random, spec))
+
+
 def renamed_expression(spec: Any, meta_field: str) -> Any:
     """Return a valid expression with the metadata's paths replaced by the paths that buckets use.
 

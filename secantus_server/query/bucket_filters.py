@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from secantus_server.bson.values import Date
-from secantus_server.query.bucket_expressions import OtherField, renamed_expression, renamed_path
+from secantus_server.query.bucket_expressions import OtherField, draws_random, renamed_expression, renamed_path
 
 _LOGICAL = ("$and", "$or", "$nor")
 # By comparison operator: which of a bucket's bounds (`control.min`, `control.max`) the comparison restricts.
@@ -36,7 +36,8 @@ def split_filter(filter: dict[str, Any], time_field: str, meta_field: str | None
     buckets: list[dict[str, Any]] = []
     rest: list[dict[str, Any]] = []
     for clause in _clauses(filter):
-        moved = None if meta_field is None else renamed(clause, meta_field)
+        # Each measurement gets its own random number.
+        moved = None if meta_field is None or draws_random(clause) else renamed(clause, meta_field)
         if moved is not None:
             buckets.append(moved)
             continue

@@ -12,7 +12,7 @@ OPLOG: Final = 3
 META: Final = 4
 
 NAMES: Final = ("catalog", "records", "index_entries", "oplog", "meta")
-#: The key in META whose presence says that no byte of users, roles or the login secret has ever been in the store.
+#: The key in META whose presence says that no byte of users or roles has ever been in the store.
 WITHOUT_USERS: Final = b"without users"
 #: The key in META of the secret from which the salts sent for unknown users are derived.
 LOGIN_SECRET: Final = b"login secret"

@@ -79,7 +79,7 @@ def checked_settings(settings: dict[str, Any], release: Release) -> dict[str, An
     if framework is not None and framework not in _FRAMEWORKS:
         text = f"Enumeration value '{framework}' for field 'setQuerySettings.settings.queryFramework' is not a valid value."
         raise CommandError(2, text)
-    given = {name: settings[name] for name in settings if settings[name] is not None}
+    given = {name: parsed[name] if name == _MAX_TIME else settings[name] for name in settings if settings[name] is not None}
     if not given:
         raise CommandError(8727502, "the settings cannot be empty")
     if "indexHints" in given:

@@ -191,10 +191,10 @@ class _ManyUpdates(_OneUpdate):
 
     def _body(self, transaction: Transaction) -> UpdateOutcome:
         targets = self._begun(transaction)
+        check_stored(self._collection)
         found = targets.read(transaction)
         if targets.collection is None:
             return self._without_collection(self._statement)
-        check_stored(targets.collection)
         writer = self._writer(transaction, targets.collection)
         try:
             outcome = change_documents(writer, self._statement, found, self._request.operation.check)

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson.decimal128 import Decimal128
 from pymongo import MongoClient
 from pymongo.database import Database
 
 from secantus_server.server import SecantusDBServer
+from secantus_server.version import RELEASES
+from secantus_server.work.query_settings import checked_settings
 from tests.failing import code
 
 ABSENT = "0" * 64
@@ -112,6 +115,11 @@ def test_rejected_queries(db: Database, representative: dict[str, Any], same: di
     assert db.client.other.command({**same, "maxTimeMS": 60_000})["ok"] == 1.0
     put(db, shape, reject=False, queryFramework="classic")
     assert db.command(same)["ok"] == 1.0
+
+
+@pytest.mark.parametrize(("given", "stored"), [(Decimal128("5"), 5), (5.0, 5), (Decimal128("0"), 0)])
+def test_time_limits_of_any_numeric_type(given: Any, stored: int) -> None:
+    assert checked_settings({"maxTimeMS": given}, RELEASES["9.0"]) == {"maxTimeMS": stored}
 
 
 def test_the_indexes_of_a_joined_collection(db: Database) -> None:

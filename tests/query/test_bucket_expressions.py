@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from secantus_server.query.bucket_expressions import OtherField, renamed_expression
-from secantus_server.query.bucket_filters import renamed
+from secantus_server.query.bucket_filters import SplitFilter, renamed, split_filter
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,9 @@ def test_other_fields(spec: Any) -> None:
     with pytest.raises(OtherField):
         renamed_expression({"$not": [spec]}, "m")
     assert renamed({"$expr": spec}, "m") is None
+
+
+@pytest.mark.parametrize("spec", [{"$lt": [{"$rand": {}}, 0.5]}, {"$lt": ["$m", {"$add": [{"$rand": {}}, 1]}]}])
+def test_random_numbers_are_for_measurements(spec: Any) -> None:
+    clause = {"$or": [{"$expr": spec}, {"m": 1}]}
+    assert split_filter({"m": 2, **clause}, "t", "m") == SplitFilter({"meta": 2}, clause)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
 
 from secantus_server.server import SecantusDBServer
+from secantus_server.storage import META, WITHOUT_USERS
 from tests.commands.auth.scram_client import ScramClient
 from tests.commands.auth.with_access import PASSWORD
 from tests.net.raw_client import connected
@@ -54,3 +56,11 @@ def test_only_an_archive_with_users_has_the_secret(tmp_path: Path) -> None:
                 contents = [archive.extractfile(member) for member in archive.getmembers()]
                 # With users the archive has their keys, and salts stay the same on the restored server.
                 assert any(secret in file.read() for file in contents if file is not None) == users
+
+
+def test_a_login_while_the_first_user_is_created(tmp_path: Path) -> None:
+    with SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error") as server, ThreadPoolExecutor() as pool:
+        with server.services.engine.transaction() as unit:
+            unit.remove(META, WITHOUT_USERS)
+            secret = pool.submit(server.services.login_secret.get).result()
+        assert server.services.login_secret.get() == secret

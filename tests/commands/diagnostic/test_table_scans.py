@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -70,3 +71,10 @@ def test_what_needs_no_scan_or_has_no_filter(strict: Commands) -> None:
     assert len(list(strict.c.find({}, sort=[("b", 1)]))) == 3
     assert strict.missing.find_one(SCANS) is None
     assert strict.client.admin["system.version"].find_one(SCANS) is None
+
+
+def test_updates_of_a_time_series_use_the_index_on_its_buckets(strict: Commands) -> None:
+    strict.create_collection("series", timeseries={"timeField": "t", "metaField": "m"})
+    strict.series.insert_one({"t": datetime(2026, 1, 1), "m": 1})
+    assert strict.series.update_many({"m": 1}, {"$set": {"m": 2}}).matched_count == 1
+    assert strict.series.update_many({"m": 2}, {"$set": {"m": 1}}, hint={"m": 1, "t": 1}).matched_count == 1

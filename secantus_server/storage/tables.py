@@ -13,7 +13,7 @@ META: Final = 4
 
 NAMES: Final = ("catalog", "records", "index_entries", "oplog", "meta")
 #: The key in META whose presence says that no byte of users or roles has ever been in the store.
-WITHOUT_USERS: Final = b"without users"
+WITHOUT_USERS: Final = b"\0without users"
 #: The key in META of the secret from which the salts sent for unknown users are derived.
 LOGIN_SECRET: Final = b"login secret"
 #: The tables whose keys begin with the ident of a collection or an index.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_secantus.direct import is_known
 from pytest_secantus.driver import UnknownDriver, replaced
 from pytest_secantus.signals import Deferral
+from secantus_server.system._clock import monotonic
 
 if TYPE_CHECKING:
     from secantus_server.net.direct import DirectConnection
@@ -190,7 +191,10 @@ class Driver:
         return self.unpack[op_code](data)
 
     def seconds_left(self, timeout_s: float | None) -> float | None:
-        """Return the remaining time limit of a command that is about to be sent; None for no limit."""
+        """Return the remaining time limit of a command that is about to be sent; None for no limit.
+
+        pymongo's deadline is a time of `time.monotonic`, which freezegun may have stopped. Waits use the system's clock.
+        """
         if self.has_deadline():
             return max(self.deadline() - time.monotonic(), 0)
         return timeout_s or None
@@ -310,15 +314,15 @@ def wait_for_reply(driver: Driver, conn: Any) -> bytes:
         OSError: the server has closed the connection.
     """
     left_s = driver.seconds_left(conn.conn.conn.timeout_s)
-    deadline = None if left_s is None else time.monotonic() + left_s
+    deadline = None if left_s is None else monotonic() + left_s
     while True:
-        pause = LOOK_S if deadline is None else min(LOOK_S, max(deadline - time.monotonic(), 0))
+        pause = LOOK_S if deadline is None else min(LOOK_S, max(deadline - monotonic(), 0))
         reply: bytes | None = conn.conn.conn.direct.receive(pause)
         if reply is not None:
             return reply
         if conn.cancel_context.cancelled:
             raise driver.cancelled("operation cancelled")
-        if deadline is not None and time.monotonic() >= deadline:
+        if deadline is not None and monotonic() >= deadline:
             raise TimeoutError("timed out")
 
 
@@ -330,7 +334,7 @@ async def wait_for_reply_in_loop(driver: Driver, conn: Any) -> bytes:
     """
     line: Line = conn.conn.conn
     left_s = driver.seconds_left(line.timeout_s)
-    deadline = None if left_s is None else time.monotonic() + left_s
+    deadline = None if left_s is None else monotonic() + left_s
     try:
         while True:
             line.waiter = asyncio.get_running_loop().create_future()
@@ -339,7 +343,7 @@ async def wait_for_reply_in_loop(driver: Driver, conn: Any) -> bytes:
                 return reply
             if conn.cancel_context.cancelled:
                 raise driver.cancelled("operation cancelled")
-            left_s = LOOK_S if deadline is None else deadline - time.monotonic()
+            left_s = LOOK_S if deadline is None else deadline - monotonic()
             if left_s <= 0:
                 raise TimeoutError("timed out")
             await asyncio.wait([line.waiter], timeout=min(LOOK_S, left_s))

@@ -56,6 +56,33 @@ def test_the_express_lane_runs_in_the_clients_thread(server: SecantusDBServer, m
     assert [thread == get_ident() for _, thread in answered] == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("command", "in_loop"),
+    [
+        ({"count": "few", "query": {"x": 1}}, True),
+        ({"count": "many", "query": {"x": 1}}, False),
+        ({"insert": "many", "documents": [{}, {}]}, True),
+        ({"aggregate": "view", "pipeline": [], "cursor": {}}, False),
+        ({"aggregate": "few", "pipeline": [{"$unionWith": "many"}], "cursor": {}}, False),
+        ({"getMore": bson.Int64(1), "collection": "few"}, False),
+        ({"aggregate": 1, "pipeline": [{"$documents": [{}]}], "cursor": {}}, True),
+    ],
+    ids=["few", "many", "insert", "view", "another collection", "getMore", "no collection"],
+)
+def test_an_event_loop_runs_only_short_commands(
+    server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch, command: dict[str, object], in_loop: bool
+) -> None:
+    connection, threads = connect(server), []
+    for name, size in (("few", 1), ("many", 1001)):
+        assert run(connection, insert=name, documents=[{} for _ in range(size)])["n"] == size
+    assert run(connection, create="view", viewOn="many", pipeline=[])["ok"] == 1
+    begin = server.services.operations.begin
+    monkeypatch.setattr(server.services.operations, "begin", lambda *args: (threads.append(get_ident()), begin(*args))[1])
+    connection.send(build_op_msg({**command, "$db": "admin"}, 2, 0, 0), in_loop=True)
+    assert connection.receive(30) is not None
+    assert [thread == get_ident() for thread in threads] == [in_loop]
+
+
 def insert(connection: DirectConnection, number: int, *, is_limited: bool) -> dict[str, object]:
     connection.send(build_op_msg({"insert": "fruit", "documents": [{"_id": number}], "$db": "shop"}, 1, 0, 0), is_limited=is_limited)
     reply = connection.receive(30)

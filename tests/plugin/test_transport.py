@@ -395,6 +395,48 @@ def test_time_limits_in_an_event_loop(project: Project, transport: str) -> None:
 
 
 @BOTH
+def test_a_time_limit_in_an_event_loop_while_freezegun_stops_the_clock(project: Project, transport: str) -> None:
+    project.write(
+        loops=LOOP,
+        test_it="""
+        from freezegun import freeze_time
+        from loops import *
+        from pymongo.errors import NetworkTimeout
+
+
+        def test_time_limits(secantus_uri, secantus_faults):
+            async def main():
+                async with AsyncMongoClient(secantus_uri, socketTimeoutMS=200, retryReads=False) as client:
+                    await client.admin.command("ping")
+                    secantus_faults.delay("find", seconds=5)
+                    with freeze_time("2001-01-01", real_asyncio=True), pytest.raises(NetworkTimeout, match="timed out"):
+                        await client.shop.fruit.find_one()
+
+            asyncio.run(main())
+        """,
+    )
+    project.passes(*sets(transport), passed=1)
+
+
+@BOTH
+def test_a_client_with_tls_options_is_refused(project: Project, transport: str) -> None:
+    project.write(
+        test_it="""
+        import pytest
+        from pymongo import MongoClient
+        from pymongo.errors import ServerSelectionTimeoutError
+
+
+        def test_tls(secantus_uri):
+            with MongoClient(secantus_uri, tls=True, tlsAllowInvalidCertificates=True, serverSelectionTimeoutMS=300) as client:
+                with pytest.raises(ServerSelectionTimeoutError, match="SSL handshake failed"):
+                    client.admin.command("ping")
+        """,
+    )
+    project.passes(*sets(transport), passed=1)
+
+
+@BOTH
 def test_an_exhaust_cursor(project: Project, transport: str) -> None:
     project.write(
         test_it="""

@@ -191,10 +191,7 @@ class Driver:
         return self.unpack[op_code](data)
 
     def seconds_left(self, timeout_s: float | None) -> float | None:
-        """Return the remaining time limit of a command that is about to be sent; None for no limit.
-
-        pymongo's deadline is a time of `time.monotonic`, which freezegun may have stopped. Waits use the system's clock.
-        """
+        """Return the remaining time limit of a command that is about to be sent; None for no limit."""
         if self.has_deadline():
             return max(self.deadline() - time.monotonic(), 0)
         return timeout_s or None
@@ -306,7 +303,7 @@ def asynchronous(driver: Driver, connect: Connect, send_on: Callable[..., None])
 
 
 def wait_for_reply(driver: Driver, conn: Any) -> bytes:
-    """Wait for the reply of a command that another thread runs.
+    """Wait for the reply of a command that another thread runs. Like pymongo, use a clock that freezegun may have stopped.
 
     Raises:
         TimeoutError: the client's time limit has passed.
@@ -314,20 +311,20 @@ def wait_for_reply(driver: Driver, conn: Any) -> bytes:
         OSError: the server has closed the connection.
     """
     left_s = driver.seconds_left(conn.conn.conn.timeout_s)
-    deadline = None if left_s is None else monotonic() + left_s
+    deadline = None if left_s is None else time.monotonic() + left_s
     while True:
-        pause = LOOK_S if deadline is None else min(LOOK_S, max(deadline - monotonic(), 0))
+        pause = LOOK_S if deadline is None else min(LOOK_S, max(deadline - time.monotonic(), 0))
         reply: bytes | None = conn.conn.conn.direct.receive(pause)
         if reply is not None:
             return reply
         if conn.cancel_context.cancelled:
             raise driver.cancelled("operation cancelled")
-        if deadline is not None and monotonic() >= deadline:
+        if deadline is not None and time.monotonic() >= deadline:
             raise TimeoutError("timed out")
 
 
 async def wait_for_reply_in_loop(driver: Driver, conn: Any) -> bytes:
-    """Wait for the reply of a command that another thread runs, without blocking the loop.
+    """Wait for the reply of a command that another thread runs, without blocking the loop. Like the loop, use the system's clock.
 
     Raises:
         As `wait_for_reply`.

@@ -235,6 +235,7 @@ def sender(deferral: Deferral) -> Callable[..., None]:
     main = deferral.thread
 
     def send(line: Line, message: bytes, in_loop: bool = False, on_reply: Callable[[], None] | None = None) -> None:
+        __tracebackhide__ = True
         is_limited = line.timeout_s is not None
         if get_ident() != main:
             line.direct.send(message, is_limited=is_limited, in_loop=in_loop, on_reply=on_reply)
@@ -260,6 +261,7 @@ def synchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) 
         return opens(address, options, *args) if direct is None else Interface(Line(direct, options.socket_timeout))
 
     def send(sock: Any, message: bytes) -> None:
+        __tracebackhide__ = True
         (send_on if type(sock) is Line else sends)(sock, message)
 
     def receive(conn: Any, request_id: int | None, *limits: int) -> Any:

@@ -251,6 +251,31 @@ def test_a_signal_while_a_stream_waits(project: Project, transport: str) -> None
     project.passes(*sets(transport), passed=1)
 
 
+def test_the_report_names_the_interrupted_line(project: Project) -> None:
+    project.write(
+        test_it="""
+        import signal
+        import time
+
+
+
+        def test_it(secantus_client):
+            def interrupt(*_):
+                __tracebackhide__ = True
+                raise AssertionError("time is over")
+
+            before = signal.signal(signal.SIGALRM, interrupt)
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            try:
+                time.sleep(30)  # here
+            finally:
+                signal.signal(signal.SIGALRM, before)
+        """,
+    )
+    result = project.run("--tb=line", *sets("direct"))
+    result.stdout.re_match_lines([r".*test_it.py:\d+: AssertionError: time is over"])
+
+
 @BOTH
 def test_a_signal_whose_handler_does_not_raise(project: Project, transport: str) -> None:
     project.write(

@@ -33,14 +33,14 @@ NESTED_S: Final = 5.0
 MOST_UNREAD: Final = 4
 #: The commands that never wait. They run in the client's thread even if the client limits the time of its commands.
 _SHORT: Final = frozenset(["hello", "isMaster", "ismaster", "ping", "buildInfo", "endSessions", "killCursors"])
-#: The other commands that may run in an event loop's thread: those that tests send most, except getMore, whose batches can be large.
-_CRUD: Final = ("find", "insert", "update", "delete", "findAndModify", "findandmodify", "count", "distinct", "aggregate")
+#: The other commands that may run in an event loop's thread: those that tests send most.
+_CRUD: Final = ("find", "insert", "update", "delete", "findAndModify", "findandmodify", "count", "distinct", "aggregate", "getMore")
 _DEFINITIONS: Final = ("create", "drop", "dropDatabase", "createIndexes", "dropIndexes", "listCollections", "listIndexes", "listDatabases")
 _BRIEF: Final = _SHORT | frozenset([*_CRUD, *_DEFINITIONS])
 #: Longer messages do not run in an event loop's thread, nor do commands on larger collections, on views, with JavaScript, or with stages
 #: that read another collection.
 _BRIEF_BYTES: Final = 1 << 16
-_FEW_DOCUMENTS: Final = 1000
+_FEW_DOCUMENTS: Final = 10_000
 _SLOW: Final = (b"$where\0", b"$function\0", b"$accumulator\0", b"$lookup\0", b"$graphLookup\0", b"$unionWith\0")
 
 
@@ -414,8 +414,13 @@ def _holds_up(message: Message, data: bytes, services: Services) -> bool:
 
 
 def _may_read_many(message: Message, name: str, services: Services) -> bool:
-    """Return whether a command names a collection of many documents, or a view."""
+    """Return whether a command names a collection of many documents, a view, or a cursor of another command than find."""
     db, collection_name = message.body.get("$db"), message.body[name]
+    if name == "getMore":
+        cursor = services.cursors.peek(collection_name) if type(collection_name) is Int64 else None
+        if cursor is None or cursor.operation is None or next(iter(cursor.operation.body), "") != "find":
+            return True
+        collection_name = message.body.get("collection")
     if type(db) is not str or type(collection_name) is not str:
         return False
     collection = services.catalog.find(db, collection_name)

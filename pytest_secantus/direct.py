@@ -66,11 +66,14 @@ class DirectClients:
             server.interrupt_thread(thread)
 
     def _connect(self, asked: Any, options: Any) -> DirectConnection | None:
-        """Return a direct connection for a client that connects to `asked`, or None if that is not our server's address."""
+        """Return a direct connection for a client that connects to `asked`, or None if that is not our server's address.
+
+        Also return None for a client with TLS: the server refuses its handshake, and the client must see this.
+        """
         from pytest_secantus.driver import is_of_shadow
 
         server, redirect = self._worker.server_here, self._worker.redirect
-        if server is None or is_of_shadow(options) or is_patched():
+        if server is None or options._ssl_context is not None or is_of_shadow(options) or is_patched():
             return None
         is_taken = redirect is not None and redirect.in_place and redirect.takes(*asked[:2])
         if not is_taken and address(*asked[:2]) != address("127.0.0.1", server.port):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_secantus.direct import is_known
 from pytest_secantus.driver import UnknownDriver, replaced
 from pytest_secantus.signals import Deferral
+from secantus_server.system._clock import monotonic
 
 if TYPE_CHECKING:
     from secantus_server.net.direct import DirectConnection
@@ -234,6 +235,7 @@ def sender(deferral: Deferral) -> Callable[..., None]:
     main = deferral.thread
 
     def send(line: Line, message: bytes, in_loop: bool = False, on_reply: Callable[[], None] | None = None) -> None:
+        __tracebackhide__ = True
         is_limited = line.timeout_s is not None
         if get_ident() != main:
             line.direct.send(message, is_limited=is_limited, in_loop=in_loop, on_reply=on_reply)
@@ -259,6 +261,7 @@ def synchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) 
         return opens(address, options, *args) if direct is None else Interface(Line(direct, options.socket_timeout))
 
     def send(sock: Any, message: bytes) -> None:
+        __tracebackhide__ = True
         (send_on if type(sock) is Line else sends)(sock, message)
 
     def receive(conn: Any, request_id: int | None, *limits: int) -> Any:
@@ -302,7 +305,7 @@ def asynchronous(driver: Driver, connect: Connect, send_on: Callable[..., None])
 
 
 def wait_for_reply(driver: Driver, conn: Any) -> bytes:
-    """Wait for the reply of a command that another thread runs.
+    """Wait for the reply of a command that another thread runs. Like pymongo, use a clock that freezegun may have stopped.
 
     Raises:
         TimeoutError: the client's time limit has passed.
@@ -323,14 +326,14 @@ def wait_for_reply(driver: Driver, conn: Any) -> bytes:
 
 
 async def wait_for_reply_in_loop(driver: Driver, conn: Any) -> bytes:
-    """Wait for the reply of a command that another thread runs, without blocking the loop.
+    """Wait for the reply of a command that another thread runs, without blocking the loop. Like the loop, use the system's clock.
 
     Raises:
         As `wait_for_reply`.
     """
     line: Line = conn.conn.conn
     left_s = driver.seconds_left(line.timeout_s)
-    deadline = None if left_s is None else time.monotonic() + left_s
+    deadline = None if left_s is None else monotonic() + left_s
     try:
         while True:
             line.waiter = asyncio.get_running_loop().create_future()
@@ -339,7 +342,7 @@ async def wait_for_reply_in_loop(driver: Driver, conn: Any) -> bytes:
                 return reply
             if conn.cancel_context.cancelled:
                 raise driver.cancelled("operation cancelled")
-            left_s = LOOK_S if deadline is None else deadline - time.monotonic()
+            left_s = LOOK_S if deadline is None else deadline - monotonic()
             if left_s <= 0:
                 raise TimeoutError("timed out")
             await asyncio.wait([line.waiter], timeout=min(LOOK_S, left_s))

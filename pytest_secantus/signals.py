@@ -31,6 +31,8 @@ class Handler:
 
     def __call__(self, number: int, frame: FrameType | None) -> Any:
         """Call the handler."""
+        # Pytest then reports the line that the signal interrupted.
+        __tracebackhide__ = True
         deferral = self._deferral
         if not deferral.is_inside:
             return self.inner(number, frame)
@@ -66,6 +68,7 @@ class Deferral:
         Raises:
             BaseException: the exception.
         """
+        __tracebackhide__ = True
         error, self.pending = self.pending, None
         if error is not None:
             raise error

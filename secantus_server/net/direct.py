@@ -33,13 +33,15 @@ NESTED_S: Final = 5.0
 MOST_UNREAD: Final = 4
 #: The commands that never wait. They run in the client's thread even if the client limits the time of its commands.
 _SHORT: Final = frozenset(["hello", "isMaster", "ismaster", "ping", "buildInfo", "endSessions", "killCursors"])
-#: The other commands that may run in an event loop's thread: those that tests send most. Each handles only a few documents or one batch.
+#: The other commands that may run in an event loop's thread: those that tests send most.
 _CRUD: Final = ("find", "insert", "update", "delete", "findAndModify", "findandmodify", "count", "distinct", "aggregate", "getMore")
 _DEFINITIONS: Final = ("create", "drop", "dropDatabase", "createIndexes", "dropIndexes", "listCollections", "listIndexes", "listDatabases")
 _BRIEF: Final = _SHORT | frozenset([*_CRUD, *_DEFINITIONS])
-#: Longer messages, and messages with JavaScript, do not run in an event loop's thread.
+#: Longer messages do not run in an event loop's thread, nor do commands on larger collections, on views, with JavaScript, or with stages
+#: that read another collection.
 _BRIEF_BYTES: Final = 1 << 16
-_SCRIPTS: Final = (b"$where\0", b"$function\0", b"$accumulator\0")
+_FEW_DOCUMENTS: Final = 10_000
+_SLOW: Final = (b"$where\0", b"$function\0", b"$accumulator\0", b"$lookup\0", b"$graphLookup\0", b"$unionWith\0")
 
 
 NESTED: Final = (
@@ -403,8 +405,26 @@ def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:
 
 def _holds_up(message: Message, data: bytes, services: Services) -> bool:
     """Return whether a command may hold up an event loop's other tasks, in particular a task that the command would wait for."""
-    if next(iter(message.body), "") not in _BRIEF or len(data) > _BRIEF_BYTES or message.compressor is not None:
+    name = next(iter(message.body), "")
+    if name not in _BRIEF or len(data) > _BRIEF_BYTES or message.compressor is not None:
         return True
     if services.sessions.transactions.open or services.fsync_lock.is_held:
         return True
-    return any(script in data for script in _SCRIPTS)
+    return any(word in data for word in _SLOW) or (name != "insert" and _may_read_many(message, name, services))
+
+
+def _may_read_many(message: Message, name: str, services: Services) -> bool:
+    """Return whether a command names a collection of many documents, a view, or a cursor of another command than find."""
+    db, collection_name = message.body.get("$db"), message.body[name]
+    if name == "getMore":
+        cursor = services.cursors.peek(collection_name) if type(collection_name) is Int64 else None
+        if cursor is None or cursor.operation is None or next(iter(cursor.operation.body), "") != "find":
+            return True
+        collection_name = message.body.get("collection")
+    if type(db) is not str or type(collection_name) is not str:
+        return False
+    collection = services.catalog.find(db, collection_name)
+    if collection is None:
+        return False
+    count = collection.count()
+    return collection.is_view or count is None or count > _FEW_DOCUMENTS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import bson
 import pytest
@@ -54,6 +55,41 @@ def test_the_express_lane_runs_in_the_clients_thread(server: SecantusDBServer, m
     assert insert(connection, 3, is_limited=True)["n"] == 1
     assert [is_answered for is_answered, _ in answered] == [False, True, True]
     assert [thread == get_ident() for _, thread in answered] == [True, True, False]
+
+
+FIND = {"find": "few", "batchSize": 1}
+AGGREGATE = {"aggregate": "few", "pipeline": [], "cursor": {"batchSize": 1}}
+
+
+@pytest.mark.parametrize(
+    ("command", "in_loop"),
+    [
+        ({"getMore": FIND, "collection": "few"}, True),
+        ({"getMore": AGGREGATE, "collection": "few"}, False),
+        ({"count": "few", "query": {"x": 1}}, True),
+        ({"count": "many", "query": {"x": 1}}, False),
+        ({"insert": "many", "documents": [{}, {}]}, True),
+        ({"aggregate": "view", "pipeline": [], "cursor": {}}, False),
+        ({"aggregate": "few", "pipeline": [{"$unionWith": "many"}], "cursor": {}}, False),
+        ({"aggregate": 1, "pipeline": [{"$documents": [{}]}], "cursor": {}}, True),
+    ],
+    ids=["getMore of find", "getMore of aggregate", "few", "many", "insert", "view", "another collection", "no collection"],
+)
+def test_an_event_loop_runs_only_short_commands(
+    server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch, command: dict[str, Any], in_loop: bool
+) -> None:
+    connection, threads = connect(server), []
+    for name, size in (("few", 3), ("many", 10_001)):
+        assert run(connection, insert=name, documents=[{} for _ in range(size)])["n"] == size
+    assert run(connection, create="view", viewOn="many", pipeline=[])["ok"] == 1
+    if "getMore" in command:
+        reply: Any = run(connection, **command["getMore"])
+        command = {**command, "getMore": bson.Int64(reply["cursor"]["id"])}
+    begin = server.services.operations.begin
+    monkeypatch.setattr(server.services.operations, "begin", lambda *args: (threads.append(get_ident()), begin(*args))[1])
+    connection.send(build_op_msg({**command, "$db": "admin"}, 2, 0, 0), in_loop=True)
+    assert connection.receive(30) is not None
+    assert [thread == get_ident() for thread in threads] == [in_loop]
 
 
 def insert(connection: DirectConnection, number: int, *, is_limited: bool) -> dict[str, object]:
@@ -110,7 +146,7 @@ def test_a_command_within_another_one_of_its_thread(server: SecantusDBServer, mo
     begin = server.services.operations.begin
 
     def begin_and_finalize(*args: object) -> object:
-        operation = begin(*args)  # type: ignore[arg-type]
+        operation = begin(*args)
         if operation.body.get("comment") == "outer":
             finalize()
         return operation

@@ -251,6 +251,31 @@ def test_a_signal_while_a_stream_waits(project: Project, transport: str) -> None
     project.passes(*sets(transport), passed=1)
 
 
+def test_the_report_names_the_interrupted_line(project: Project) -> None:
+    project.write(
+        test_it="""
+        import signal
+        import time
+
+
+
+        def test_it(secantus_client):
+            def interrupt(*_):
+                __tracebackhide__ = True
+                raise AssertionError("time is over")
+
+            before = signal.signal(signal.SIGALRM, interrupt)
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            try:
+                time.sleep(30)  # here
+            finally:
+                signal.signal(signal.SIGALRM, before)
+        """,
+    )
+    result = project.run("--tb=line", *sets("direct"))
+    result.stdout.re_match_lines([r".*test_it.py:\d+: AssertionError: time is over"])
+
+
 @BOTH
 def test_a_signal_whose_handler_does_not_raise(project: Project, transport: str) -> None:
     project.write(
@@ -389,6 +414,48 @@ def test_time_limits_in_an_event_loop(project: Project, transport: str) -> None:
                         await client.shop.fruit.find_one()
 
             asyncio.run(asyncio.wait_for(main(), 60))
+        """,
+    )
+    project.passes(*sets(transport), passed=1)
+
+
+@BOTH
+def test_a_time_limit_in_an_event_loop_while_freezegun_stops_the_clock(project: Project, transport: str) -> None:
+    project.write(
+        loops=LOOP,
+        test_it="""
+        from freezegun import freeze_time
+        from loops import *
+        from pymongo.errors import NetworkTimeout
+
+
+        def test_time_limits(secantus_uri, secantus_faults):
+            async def main():
+                async with AsyncMongoClient(secantus_uri, socketTimeoutMS=200, retryReads=False) as client:
+                    await client.admin.command("ping")
+                    secantus_faults.delay("find", seconds=5)
+                    with freeze_time("2001-01-01", real_asyncio=True), pytest.raises(NetworkTimeout, match="timed out"):
+                        await client.shop.fruit.find_one()
+
+            asyncio.run(main())
+        """,
+    )
+    project.passes(*sets(transport), passed=1)
+
+
+@BOTH
+def test_a_client_with_tls_options_is_refused(project: Project, transport: str) -> None:
+    project.write(
+        test_it="""
+        import pytest
+        from pymongo import MongoClient
+        from pymongo.errors import ServerSelectionTimeoutError
+
+
+        def test_tls(secantus_uri):
+            with MongoClient(secantus_uri, tls=True, tlsAllowInvalidCertificates=True, serverSelectionTimeoutMS=300) as client:
+                with pytest.raises(ServerSelectionTimeoutError, match="SSL handshake failed"):
+                    client.admin.command("ping")
         """,
     )
     project.passes(*sets(transport), passed=1)

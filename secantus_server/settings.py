@@ -110,7 +110,8 @@ class Settings:
     sync_on_commit: bool = setting(
         False,
         "storage.sync_on_commit",
-        "Sync each write to disk. Otherwise a write waits only until the operating system has received it (see below).",
+        "Sync each write to disk. Otherwise a write waits only until the operating system has received it "
+        "([durability](#shutdown-and-durability)).",
     )
     cache_size_mb: int = setting(
         0,

@@ -45,16 +45,16 @@ def document_text(document: dict[str, Any]) -> str:
 
 
 def _shortened(text: str) -> str:
-    """Shorten a text of 160 or more bytes to its first 150 bytes, without splitting a character."""
+    """Shorten a text of 160 or more bytes to its first 150 bytes.
+
+    As in MongoDB, the cut may fall within a character; drivers replace the invalid bytes when they read a message.
+    """
     if len(text) * 4 < MAX_TEXT_BYTES:
         return text
     data = text.encode("utf-8", "surrogateescape")
     if len(data) < MAX_TEXT_BYTES:
         return text
-    end = SHORTENED_BYTES
-    while data[end] & 0xC0 == 0x80:
-        end -= 1
-    return data[:end].decode("utf-8", "surrogateescape") + "..."
+    return data[:SHORTENED_BYTES].decode("utf-8", "surrogateescape") + "..."
 
 
 def _escaped(text: str) -> str:

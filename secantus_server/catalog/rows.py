@@ -62,11 +62,7 @@ def decode_row(key: bytes, row: bytes) -> Collection:
 
 def outdated_indexes(row: bytes) -> list[str]:
     """Return the names of the indexes whose stored entries have a different version than those that this program writes."""
-    return [
-        entry["spec"]["name"]
-        for entry in decode(row)["indexes"]
-        if entry.get("entries", "") != entries_version(entry["spec"])
-    ]
+    return [entry["spec"]["name"] for entry in decode(row)["indexes"] if entry.get("entries", "") != entries_version(entry["spec"])]
 
 
 def _entries_field(index: Index) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _CHECKOUT = Checkout(
 _FEATURES = "sync,tracing-unstable,zlib-compression,zstd-compression,snappy-compression,error-backtrace"
 #: Tests that the driver's CI leaves out, too.
 _LEFT_OUT = ("skip_ci", "skip_local")
-_TEST_SECONDS = 300.0
+_TEST_SECONDS = 900.0
 # A test that takes longer without a server waits for one.
 _ALONE_SECONDS = 15.0
 _NOBODY_LISTENS = 9
@@ -41,7 +41,14 @@ class RustSuite:
     version: str = _CHECKOUT.number
     port: int = 0
     auth: bool = False
-    environmental: Sequence[Environmental] = ()
+    environmental: Sequence[Environmental] = (
+        Environmental("needs a secondary", words="ReadPreference(Secondary"),
+        Environmental("needs two servers", test="retried_on_different_server"),
+        Environmental("needs a replica set of three nodes", test="server_selection_logging_unified", words="TimedOut"),
+        Environmental("needs the public DNS", words="DNS error"),
+        Environmental("needs a URI with compressors", test="test_compression_enabled"),
+        Environmental("the driver detects that it runs in a container", test="spec::faas::"),
+    )
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:

@@ -13,11 +13,12 @@ from bson.binary import Binary
 from secantus_server.catalog.changes import CatalogChanges, save_row
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.definitions import KeptDefinition, KeptDefinitions, LostIndexes
-from secantus_server.catalog.rows import decode_row, entries_version, outdated_indexes, split_key
+from secantus_server.catalog.rows import decode_row, outdated_indexes, split_key
 from secantus_server.catalog.view import CatalogView
 from secantus_server.clock import Clock
 from secantus_server.diagnostics.crash_points import reach
 from secantus_server.index._index import Index
+from secantus_server.index.build import entries_version
 from secantus_server.index.marks import read_marks
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, RecoveryUnit, Restored, WriteConflict
 from secantus_server.system._threads import Lock

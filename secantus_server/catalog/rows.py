@@ -8,9 +8,7 @@ from typing import Any
 from secantus_server.bson import decode, encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.index._index import Index
-from secantus_server.index.build import make_index
-from secantus_server.index.kinds.kind import kind_of
-from secantus_server.mql.collation import SORT_KEYS_VERSION
+from secantus_server.index.build import entries_version, make_index
 
 
 def row_key(db: str, name: str) -> bytes:
@@ -68,12 +66,6 @@ def outdated_indexes(row: bytes) -> list[str]:
 def _entries_field(index: Index) -> dict[str, Any]:
     version = entries_version(index.spec)
     return {"entries": version} if version else {}
-
-
-def entries_version(spec: dict[str, Any]) -> str:
-    """Return the version of an index's entries: that of its kind, and that of the sort keys if it has a collation."""
-    version = kind_of(spec["key"]).entries_version()
-    return f"{version} collation {SORT_KEYS_VERSION}".lstrip() if "collation" in spec else version
 
 
 def _index(entry: dict[str, Any]) -> Index:

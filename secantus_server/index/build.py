@@ -6,7 +6,7 @@ from typing import Any
 
 from secantus_server.index._index import Index
 from secantus_server.index.kinds.kind import kind_of
-from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.collation import SORT_KEYS_VERSION, parse_collation
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 
@@ -25,3 +25,13 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
     partial_filter = parse_match(partial, ParseContext(collation=collation)) if partial is not None else None
     generator = kind.generator(spec["key"], collation)
     return Index(spec, ident, kind, generator, partial_filter, multikey, kind.guard(spec), kind.extractor(spec))
+
+
+def entries_version(spec: dict[str, Any]) -> str:
+    """Return the version of an index's entries: that of its kind, and that of the sort keys if it has a collation.
+
+    Arguments:
+        spec: the stored definition.
+    """
+    version = kind_of(spec["key"]).entries_version()
+    return f"{version} collation {SORT_KEYS_VERSION}".lstrip() if "collation" in spec else version

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from secantus_server.catalog import rows
+from secantus_server.index import build
 from secantus_server.mql import collation
 from secantus_server.server import SecantusDBServer
 from secantus_server.storage import StorageError
@@ -26,7 +26,7 @@ class OtherKeys:
 def written_before(directory: Path, monkeypatch: pytest.MonkeyPatch, documents: list[dict[str, object]]) -> None:
     """Write a store with the sort keys of an earlier version."""
     with monkeypatch.context() as before:
-        before.setattr(rows, "SORT_KEYS_VERSION", 1)
+        before.setattr(build, "SORT_KEYS_VERSION", 1)
         before.setattr(collation, "_sort_keys", lambda spec: OtherKeys(lambda text: text.encode()[::-1]))
         with SecantusDBServer(port=0, storage_path=str(directory), log_level="error") as server, MongoClient(server.uri) as client:
             client.d.create_collection("c", collation=FRENCH)

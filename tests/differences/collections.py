@@ -166,7 +166,7 @@ def renamed_series(db: Db) -> list[int]:
     return codes
 
 
-@shows("timeseries_names", before=[0, 0, 2, 0], after=[72, 2, 2, 2])
+@shows("timeseries_names", before=[0, 0, 0, 0], after=[72, 2, 2, 2])
 def names_in_a_series(db: Db) -> list[int]:
     series(db)
     deletes, updates = (

@@ -53,7 +53,7 @@ class Catalog:
                 collection = decode_row(key, row)
                 databases.setdefault(collection.db, {})[collection.name] = collection
                 _read_marks(unit, collection)
-                if any(entries_version(index.spec) for index in collection.indexes):
+                if any(entries_version(index.kind, index.spec) for index in collection.indexes):
                     self.outdated += [(collection.db, collection.name, index) for index in outdated_indexes(row)]
         self._applying = Lock()
         self._settled: CatalogView | None = None

@@ -9,6 +9,7 @@ from secantus_server.bson import decode, encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.index._index import Index
 from secantus_server.index.build import entries_version, make_index
+from secantus_server.index.kinds.kind import kind_of
 
 
 def row_key(db: str, name: str) -> bytes:
@@ -60,11 +61,15 @@ def decode_row(key: bytes, row: bytes) -> Collection:
 
 def outdated_indexes(row: bytes) -> list[str]:
     """Return the names of the indexes whose stored entries have a different version than those that this program writes."""
-    return [entry["spec"]["name"] for entry in decode(row)["indexes"] if entry.get("entries", "") != entries_version(entry["spec"])]
+    return [
+        entry["spec"]["name"]
+        for entry in decode(row)["indexes"]
+        if entry.get("entries", "") != entries_version(kind_of(entry["spec"]["key"]), entry["spec"])
+    ]
 
 
 def _entries_field(index: Index) -> dict[str, Any]:
-    version = entries_version(index.spec)
+    version = entries_version(index.kind, index.spec)
     return {"entries": version} if version else {}
 
 

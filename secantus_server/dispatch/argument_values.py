@@ -13,6 +13,7 @@ from bson.binary import UUID_SUBTYPE, Binary
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import RawDocument
+from secantus_server.bson.numbers import python_number, to_float
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.errors import CommandError
 
@@ -118,7 +119,7 @@ def exact_integer(name: str, value: Any) -> int:
         raise wrong_type(name, value, "[long, int, decimal, double]")
     if type(value) not in (float, Decimal128):
         return int(value)
-    number = value.to_decimal() if type(value) is Decimal128 else value
+    number = python_number(value)
     last = name.rpartition(".")[2]
     if number != number:
         raise CommandError(9, f"Expected an integer, but found NaN in: {last}: {value}")
@@ -167,7 +168,7 @@ def as_real(name: str, value: Any) -> float:
     """Check that the value is a number of any type; convert it to a float."""
     if not is_number(value):
         raise wrong_type(name, value, "[double, int, long, decimal]")
-    return float(value.to_decimal() if type(value) is Decimal128 else value)
+    return to_float(value)
 
 
 def as_hint(name: str, value: Any) -> str | dict[str, Any]:

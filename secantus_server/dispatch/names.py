@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bson.binary import Binary
 
+from secantus_server.auth.collections import ROLES, USERS
 from secantus_server.bson.values import type_name
 from secantus_server.errors import CommandError
 from secantus_server.reserved_names import BUCKETS, PROFILE, VIEWS
@@ -105,6 +106,6 @@ def check_collection_uuid(catalog: Catalog | CatalogView, db: str, name: str, uu
 
 
 def _allowed_system(db: str, name: str) -> bool:
-    if name in (VIEWS, PROFILE, "system.js", "system.users", "system.roles", "system.version"):
+    if name in (VIEWS, PROFILE, USERS, ROLES, "system.js", "system.version"):
         return True
     return name.startswith(BUCKETS) or db in ("config", "local")

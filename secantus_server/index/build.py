@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.index._index import Index
-from secantus_server.index.kinds.kind import kind_of
+from secantus_server.index.kinds.kind import IndexKind, kind_of
 from secantus_server.mql.collation import SORT_KEYS_VERSION, parse_collation
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
@@ -27,11 +27,11 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
     return Index(spec, ident, kind, generator, partial_filter, multikey, kind.guard(spec), kind.extractor(spec))
 
 
-def entries_version(spec: dict[str, Any]) -> str:
+def entries_version(kind: IndexKind, spec: dict[str, Any]) -> str:
     """Return the version of an index's entries: that of its kind, and that of the sort keys if it has a collation.
 
     Arguments:
         spec: the stored definition.
     """
-    version = kind_of(spec["key"]).entries_version()
+    version = kind.entries_version()
     return f"{version} collation {SORT_KEYS_VERSION}".lstrip() if "collation" in spec else version

@@ -415,15 +415,15 @@ def _holds_up(message: Message, data: bytes, services: Services) -> bool:
 
 def _may_read_many(message: Message, name: str, services: Services) -> bool:
     """Return whether a command names a collection of many documents, a view, or a cursor of another command than find."""
-    db, collection_name = message.body.get("$db"), message.body[name]
+    db, target = message.body.get("$db"), message.body[name]
     if name == "getMore":
-        cursor = services.cursors.peek(collection_name) if type(collection_name) is Int64 else None
+        cursor = services.cursors.peek(target) if type(target) is Int64 else None
         if cursor is None or cursor.operation is None or next(iter(cursor.operation.body), "") != "find":
             return True
-        collection_name = message.body.get("collection")
-    if type(db) is not str or type(collection_name) is not str:
+        target = message.body.get("collection")
+    if type(db) is not str or type(target) is not str:
         return False
-    collection = services.catalog.find(db, collection_name)
+    collection = services.catalog.find(db, target)
     if collection is None:
         return False
     count = collection.count()

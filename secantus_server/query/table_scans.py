@@ -26,10 +26,10 @@ def check_scans_nothing(plan: Plan, query: CanonicalQuery) -> None:
         plan = plan.child
     if not query.filter or not isinstance(plan, CollectionScan | ClusteredScan) or (type(plan) is ClusteredScan and plan.bounds):
         return
-    db, _, name = plan.collection.namespace.partition(".")
-    if db in _INTERNAL or name.startswith("system."):
+    collection = plan.collection
+    if collection.db in _INTERNAL or collection.name.startswith("system."):
         return
     if query.natural:
         raise CommandError(291, "hint $natural is not allowed, because 'notablescan' is enabled")
     text = "No indexed plans available, and running with 'notablescan'"
-    raise CommandError(291, f"error processing query: ns={db}.{name}: planner returned error :: caused by :: {text}")
+    raise CommandError(291, f"error processing query: ns={collection.namespace}: planner returned error :: caused by :: {text}")

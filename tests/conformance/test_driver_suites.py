@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from secantus_conformance.drivers import c, java, rust
+from secantus_conformance.drivers.alone import passing_alone
 from secantus_conformance.drivers.checkout import Checkout, refuse_source
 from secantus_conformance.drivers.each import EachTest, Ended, why
 from secantus_conformance.drivers.outcomes import Outcome, write_junit
@@ -231,3 +232,9 @@ def test_the_tests_of_a_rust_program() -> None:
 def test_outcomes_of_rust(code: int | None, output: str, verdict: str, reason: str) -> None:
     outcome = rust.judge("a", Ended(code, output, 1.0))
     assert (outcome.verdict, outcome.reason) == (verdict, reason)
+
+
+def test_the_tests_that_pass_alone_are_recorded(tmp_path: Path) -> None:
+    outcomes = [Outcome("g", "a", "passed"), Outcome("g", "b", "failed"), Outcome("g", "c", "skipped"), Outcome("g", "d", "passed")]
+    assert passing_alone(tmp_path, lambda _timeout: outcomes) == {"a", "d"}
+    assert passing_alone(tmp_path, lambda _timeout: []) == {"a", "d"}

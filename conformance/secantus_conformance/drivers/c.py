@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pymongo.uri_parser import parse_uri
 
+from secantus_conformance.drivers.alone import NOWHERE_AT_ONCE, passing_alone
 from secantus_conformance.drivers.base import Environmental
 from secantus_conformance.drivers.checkout import Checkout
 from secantus_conformance.drivers.each import EachTest, Ended, why
@@ -23,7 +24,6 @@ _OFF = ("EXAMPLES", "MONGODB_AWS_AUTH", "CLIENT_SIDE_ENCRYPTION", "SASL", "ZSTD"
 _PROGRAM = "built/src/libmongoc/test-libmongoc"
 _SKIPPED = "@@ctest-skipped@@"
 _TEST_SECONDS = 120.0
-_NOBODY_LISTENS = 9
 
 
 @dataclass
@@ -48,18 +48,9 @@ class CSuite:
             command = ["cmake", "..", f"-DBUILD_VERSION={_VERSION}", "-DENABLE_TESTS=ON", "-DCMAKE_BUILD_TYPE=Debug", *options]
             call(command, folder / "built", 600, "The driver cannot be configured")
             call(["make", "-j2", "test-libmongoc"], folder / "built", 3600, "The driver's tests cannot be built")
-        self._alone = self._without_server(folder)
+        environment = {**os.environ, "MONGOC_TEST_URI": NOWHERE_AT_ONCE, "MONGOC_TEST_SKIP_LIVE": "on"}
+        self._alone = passing_alone(folder, lambda timeout: _run(folder, environment, timeout))
         return folder
-
-    def _without_server(self, folder: Path) -> frozenset[str]:
-        """Return the tests that pass without a server."""
-        record = folder / "without-server.txt"
-        if not record.exists():
-            uri = f"mongodb://127.0.0.1:{_NOBODY_LISTENS}/?serverSelectionTimeoutMS=100"
-            environment = {**os.environ, "MONGOC_TEST_URI": uri, "MONGOC_TEST_SKIP_LIVE": "on"}
-            passed = [each.name for each in _run(folder, environment, 3 * 3600) if each.verdict == "passed"]
-            record.write_text("\n".join(passed), encoding="utf-8")
-        return frozenset(record.read_text(encoding="utf-8").splitlines())
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
         """Run each test in a separate process, and write JUnit XML. Raise UsageError if they time out."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
+from secantus_conformance.drivers.alone import NOWHERE_AT_ONCE
 from secantus_conformance.drivers.base import Environmental
 from secantus_conformance.drivers.checkout import Checkout
 from secantus_conformance.drivers.outcomes import Outcome, write_junit
@@ -17,7 +18,6 @@ from secantus_conformance.failures import UsageError
 
 _CHECKOUT = Checkout("mongodb/mongo-php-library", "1.15.0", "composer.json", r'"dev-master": "(1\.15)\.x-dev"')
 _PACKAGES = "php-cli php-mongodb php-xml php-mbstring phpunit php-symfony-phpunit-bridge php-symfony-polyfill-php80"
-_NOBODY_LISTENS = 9
 # The file that composer would write. composer is not needed, because Debian packages everything that the tests load.
 _AUTOLOAD = r"""<?php
 spl_autoload_register(static function ($class) {
@@ -60,7 +60,7 @@ class PhpSuite:
         (folder / "vendor/autoload.php").write_text(_AUTOLOAD, encoding="utf-8")
         record = folder / "without-server.xml"
         if not record.exists():
-            _phpunit(folder, f"mongodb://127.0.0.1:{_NOBODY_LISTENS}/?serverSelectionTimeoutMS=100", record, 3600)
+            _phpunit(folder, NOWHERE_AT_ONCE, record, 3600)
         self._alone = frozenset(f"{each.group}::{each.name}" for each in read_phpunit(record) if each.verdict == "passed")
         return folder
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from pymongo.uri_parser import parse_uri
 
+from secantus_conformance.drivers.alone import NOWHERE
 from secantus_conformance.drivers.base import Environmental
 from secantus_conformance.drivers.checkout import refuse_source
 from secantus_conformance.drivers.process import call
@@ -24,7 +25,6 @@ _KEPT = ("test/", "tools/", "fuzz/", "pyproject.toml", "README.md", "doc/")
 _REQUIREMENTS = (f"pymongo=={PYMONGO_VERSION}", "pytest>=8.2", "pytest-asyncio>=0.24.0")
 # The silence limit. Some tests wait for a minute, but none for two minutes.
 _SILENCE_SECONDS = 120.0
-_NOBODY_LISTENS = 9
 
 
 @dataclass
@@ -69,7 +69,7 @@ class PymongoSuite:
         """Return the tests that pass without a server; the others need one."""
         report = folder / f"{self.marker}-without-server.xml"
         if not report.exists():
-            self._pytest(folder, f"mongodb://127.0.0.1:{_NOBODY_LISTENS}", report, 3600)
+            self._pytest(folder, NOWHERE, report, 3600)
         cases = ElementTree.parse(report).getroot().iter("testcase")
         return frozenset(f"{case.get('classname')}::{case.get('name')}" for case in cases if case.find("skipped") is None)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from secantus_conformance.drivers.alone import NOWHERE_AT_ONCE, passing_alone
 from secantus_conformance.drivers.base import Environmental
 from secantus_conformance.drivers.checkout import Checkout
 from secantus_conformance.drivers.each import EachTest, Ended, why
@@ -30,7 +31,6 @@ _LEFT_OUT = ("skip_ci", "skip_local")
 _TEST_SECONDS = 900.0
 # A test that takes longer without a server waits for one.
 _ALONE_SECONDS = 15.0
-_NOBODY_LISTENS = 9
 
 
 @dataclass
@@ -60,18 +60,9 @@ class RustSuite:
             build = ["cargo", "test", "--lib", "--no-run", "--message-format", "json", "--features", _FEATURES]
             call(build, folder / "driver", 3600, "cargo cannot build the tests", output_file=messages)
             (folder / ".program").write_text(program(messages.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
-        self._alone = self._without_server(folder)
+        environment = {**os.environ, "MONGODB_URI": NOWHERE_AT_ONCE}
+        self._alone = passing_alone(folder, lambda timeout: _run(folder, environment, timeout, _ALONE_SECONDS))
         return folder
-
-    def _without_server(self, folder: Path) -> frozenset[str]:
-        """Return the tests that pass without a server."""
-        record = folder / "without-server.txt"
-        if not record.exists():
-            uri = f"mongodb://127.0.0.1:{_NOBODY_LISTENS}/?serverSelectionTimeoutMS=100"
-            outcomes = _run(folder, {**os.environ, "MONGODB_URI": uri}, 3 * 3600, _ALONE_SECONDS)
-            passed = [each.name for each in outcomes if each.verdict == "passed"]
-            record.write_text("\n".join(passed), encoding="utf-8")
-        return frozenset(record.read_text(encoding="utf-8").splitlines())
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
         """Run each test in a separate process, and write JUnit XML. Raises UsageError if they time out."""

@@ -11,6 +11,7 @@ from typing import Any
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
+from secantus_server.auth.collections import USERS, USERS_DB
 from secantus_server.auth.privileges import Grants
 from secantus_server.backup.restore import restore_archive
 from secantus_server.dispatch import arguments as a
@@ -19,7 +20,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 
 # The possible contents of an archive.
-_CONTENTS = (("", ""), ("config", ""), ("admin", "system.users"))
+_CONTENTS = (("", ""), ("config", ""), (USERS_DB, USERS))
 
 
 def _may_restore(_call: Authorized, grants: Grants) -> bool:

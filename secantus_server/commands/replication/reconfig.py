@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.bson.numbers import to_float
 from secantus_server.bson.values import is_number
+from secantus_server.commands.replication.replica_set import check_replica_set
 from secantus_server.dispatch.arguments import truth, wrong_type
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
@@ -22,9 +24,8 @@ _INSTEAD = "keep the configuration that replSetGetConfig returns, and increase i
 @command("replSetReconfig", lenient=True, admin_only=True, privileges=on_cluster("replSetConfigure"))
 def repl_set_reconfig(request: Request, _args: dict[str, Any]) -> Reply:
     """Take a new version of the replica set's configuration."""
+    check_replica_set(request)
     topology = request.services.topology
-    if not topology.replica_set:
-        raise CommandError(76, "not running with --replSet")
     config = request.body[request.name]
     if type(config) is not dict:
         raise wrong_type(f"{request.name}.{request.name}", config, "object")
@@ -48,9 +49,9 @@ def _checked_version(config: dict[str, Any], current: dict[str, Any], *, is_forc
         text = f"New and old configurations differ in replica set name; the old was {current['_id']}, and the new is {config.get('_id')}"
         raise CommandError(_INCOMPATIBLE, text)
     version = config.get("version")
-    if not is_number(version) or not float(str(version)).is_integer() or not 1 <= float(str(version)) < 2**31:
+    if not is_number(version) or not to_float(version).is_integer() or not 1 <= to_float(version) < 2**31:
         raise CommandError(_INVALID, f"The version of a replica set's configuration must be a positive integer, not {version!r}")
-    new, old = int(float(str(version))), int(current["version"])
+    new, old = int(to_float(version)), int(current["version"])
     if is_forced:
         return max(new, old + 1)
     if new <= old:

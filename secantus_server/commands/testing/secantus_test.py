@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bson.int64 import Int64
 
+from secantus_server.auth.collections import USERS, USERS_DB
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import RawDocument
 from secantus_server.bson.values import Date
@@ -123,7 +124,7 @@ _ACTIONS: Final[dict[str, tuple[Action, a.Arguments]]] = {
 
 def _may_test(_call: Authorized, grants: Grants) -> bool:
     """Return whether the user may read and write everything, including users, because snapshots and dumps do so."""
-    everything = (grants.on(""), grants.on("admin", "system.users"))
+    everything = (grants.on(""), grants.on(USERS_DB, USERS))
     return all(action in granted for granted in everything for action in ("find", "insert", "update", "remove"))
 
 

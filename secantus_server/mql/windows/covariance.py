@@ -13,7 +13,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import is_number
-from secantus_server.bson.numbers import DECIMAL_CONTEXT
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, python_number
 from secantus_server.mql.accumulators import State
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
@@ -76,7 +76,7 @@ class CovarianceState(State):
             return
         self.decimals = self.decimals or has_decimal(value)
         with decimal.localcontext(DECIMAL_CONTEXT):
-            self._take(*map(_number, value))
+            self._take(*map(python_number, value))
 
     def _take(self, x: Any, y: Any) -> None:
         """Update the co-moment (Welford): x's distance from the previous mean times y's distance from the new one."""
@@ -98,7 +98,7 @@ class CovarianceState(State):
             self._start()
             return
         with decimal.localcontext(DECIMAL_CONTEXT):
-            x, y = map(_number, value)
+            x, y = map(python_number, value)
             mean_y = divided(self.sum_y.value(), self.count)
             self.count -= 1
             self.sum_x.add(-x)
@@ -136,10 +136,6 @@ class SlidingCovariance(WindowAccumulator):
                 return super().compute(partition)
             found.append(state.result())
         return found
-
-
-def _number(value: Any) -> Any:
-    return value.to_decimal() if type(value) is Decimal128 else value
 
 
 def _is_pair(value: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import is_number, type_name
-from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT64_MAX, INT64_MIN
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT64_MAX, INT64_MIN, python_number
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.numbers.operands import same_width
@@ -82,7 +82,7 @@ def _place(name: str, place: Any) -> int:
         raise CommandError(16004, f"can't convert from BSON type {type_name(place)} to long")
     if type(place) is float and (not math.isfinite(place) or abs(place) >= 2**63):
         raise CommandError(31109, f"Can't coerce out of range value {place} to long")
-    number = place.to_decimal() if type(place) is Decimal128 else place
+    number = python_number(place)
     if not math.isfinite(number) or number != int(number):
         raise CommandError(51082, f"precision argument to  {name} must be a integral value")
     digits = int(number)

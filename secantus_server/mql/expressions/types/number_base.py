@@ -12,6 +12,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import is_number
+from secantus_server.bson.numbers import python_number
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.types.failure import failure, overflow
@@ -30,7 +31,7 @@ def check_base(value: Any) -> int | None:
     """
     if is_nullish(value):
         return None
-    number = value.to_decimal() if type(value) is Decimal128 else value
+    number = python_number(value)
     if not is_number(value) or number not in FORMATS:
         raise CommandError(2, f"In $convert, 'base' must be 2, 8, 10 or 16, found: {value_text(value)}")
     return int(number)
@@ -58,7 +59,7 @@ def with_base(target: str, base: int, otherwise: Callable[[Any], Any]) -> Callab
 
 
 def _whole(value: Any) -> int:
-    number = value.to_decimal() if type(value) is Decimal128 else value
+    number = python_number(value)
     if number != number or number in (float("inf"), float("-inf")) or number != int(number):
         raise failure(f"The number {value_text(value)} is not an integer and has no text in a base")
     return int(number)

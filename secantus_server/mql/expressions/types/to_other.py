@@ -23,7 +23,7 @@ from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import type_name
-from secantus_server.bson.numbers import INT64_MAX, INT64_MIN
+from secantus_server.bson.numbers import INT64_MAX, INT64_MIN, python_number
 from secantus_server.bson.values import Date, JavaScript, Regex
 from secantus_server.differences import MORE_CONVERSIONS, OBJECT_TO_BINARY
 from secantus_server.errors import CommandError, not_supported
@@ -59,7 +59,7 @@ def to_bool(value: Any) -> bool:
 
 
 def _date_of_number(value: Any) -> Date:
-    number = value.to_decimal() if type(value) is Decimal128 else value
+    number = python_number(value)
     if not math.isfinite(number):
         raise failure(f"Attempt to convert {'NaN' if math.isnan(number) else 'infinity'} value to integer type")
     milliseconds = int(number)

@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 # The interval between checks for due work, while there is nothing to purge.
 TICK_S = 1.0
 MINUTE_S = 60.0
-# While there is something to purge, it runs after this long without a command, until the next command.
+# Dropped data is purged after this long without a command, until the next command arrives.
 IDLE_S = 0.002
 IDLE_BUDGET_MS = 5.0
-# The maximum wait for such an idle moment. After that the thread purges alongside the commands, a little at a time; the budget grows with
-# time and with the amount left, so that the purge keeps up with commands that drop more than it removes.
+# The maximum wait for a moment without commands. After that the thread purges alongside the commands, a little at a time; the
+# budget grows with time and with the amount left, so that the purge keeps up with commands that drop more than it removes.
 PURGE_PATIENCE_S = 1.0
 MANY_ORPHANS = 8
 PURGE_PAUSE_S = 0.02
 PURGE_BUDGET_MS = 2.0
 LONGEST_PURGE_MS = 100.0
-# How long a pass that a moved clock causes waits for documents that an open transaction has written.
+# How long the expiry after a test has moved the clock waits for open transactions that have written expired documents.
 MOVE_PATIENCE_S = 1.0
-# Pauses and budget for reclaiming overwritten data. Whether that yields to commands is decided in `storage/tidying.py`.
+# The pause and the time budget for reclaiming overwritten data. `storage/tidying.py` decides whether that yields to commands.
 TIDY_PAUSE_S = 0.004
 TIDY_BUDGET_MS = 4.0
 

@@ -1,7 +1,8 @@
 # cython: language_level=3
 """Detection of clients in the server's own process.
 
-Compiled because Python reads a socket's address only through a socket object, and creating one for a descriptor may change its mode.
+Compiled because Python reads a socket's address only through a socket object, and creating a socket object for a descriptor may
+change whether the descriptor blocks.
 """
 
 from posix import listdir

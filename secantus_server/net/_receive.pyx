@@ -46,14 +46,17 @@ cdef extern from "pythread.h" nogil:
 
 cdef enum:
     SIZE = 65536
-    # Factor on the patience while others wait, since the client's thread may have received its reply late.
+    # Factor by which the patience is extended while other connections wait: the client's thread may have had to wait for the
+    # GIL before it received its reply.
     LENIENCE = 10
     # While others wait, each failed spin lowers the credit and each successful one raises it, up to this maximum. When the credit is used
     # up, waiting for the turn is suspended for RELEASE_NS.
     MOST_CREDIT = 12
-    # The cost of an idle turn of a connection without a socket: the others wait longer for it than for a failed spin, whose cost is 1.
+    # The credits that an idle turn of a connection without a socket costs. A failed spin costs 1; an idle turn makes the others
+    # wait longer.
     IDLE_COST = 3
-    # How many shares a connection without a socket keeps the turn: more than 1, since its thread loses its CPU cache by a change of turn.
+    # How many shares a connection without a socket keeps the turn. More than 1, because its thread loses its CPU cache when the
+    # turn changes.
     DIRECT_SHARES = 5
     RELEASE_NS = 200_000_000
 
@@ -69,10 +72,10 @@ cdef class Turn:
     cdef Caller holder
     cdef int64_t patience_ns
     cdef int64_t share_ns
-    # `is_busy`: whether the holder runs a command or may spin for the next one. `ended`: if not, when its last command ended.
+    # Whether the holder runs a command or may spin for the next one; if not, `ended` is the time when its last command ended.
     cdef bint is_busy
     cdef int64_t ended
-    # The thread that ran the last command of a DirectCaller.
+    # The id of the thread that ran the last command of a DirectCaller.
     cdef unsigned long thread
     cdef int64_t began
     cdef object queue
@@ -115,7 +118,7 @@ cdef class Turn:
         return 0
 
     cdef int give(self, Caller caller) except -1:
-        """Give the turn to a caller; with None, nobody has the turn."""
+        """Give the turn to a caller; None leaves the turn without a holder."""
         self.holder = caller
         self.is_busy = True
         self.began = monotonic_ns()
@@ -150,7 +153,7 @@ cdef class Turn:
         return caller.is_own and (self.holder is None or self.holder.is_own) and now >= self.released_until
 
     cdef bint is_idle(self, int64_t now) noexcept nogil:
-        """Return whether the holder has not called again within the extended patience. It is extended for a wait for the GIL."""
+        """Return whether the holder has not called again within the extended patience. The extension allows for a wait for the GIL."""
         return not self.is_busy and now - self.ended > self.patience_ns * LENIENCE
 
     cdef int wait(self, Caller caller) except -1:
@@ -179,7 +182,7 @@ cdef class Caller:
     cdef bint is_own
     # How long it may keep the turn, in units of `Turn.share_ns`.
     cdef int shares
-    # Released only to pass the turn to this caller.
+    # A lock that is held all the time; releasing it passes the turn to this caller.
     cdef PyThread_type_lock gate
 
     def __cinit__(self):
@@ -195,7 +198,7 @@ cdef class Caller:
             PyThread_free_lock(self.gate)
 
     cdef bint await_turn(self, Turn turn, int64_t deadline, int64_t interval) except -1:
-        """Wait until the gate is released, the turn is idle, or the deadline passes; return whether the gate was released.
+        """Wait until the turn is passed to this caller, is idle, or the deadline passes; return whether the turn was passed.
 
         Arguments:
             interval: how often to check whether the turn is idle. The check does not take the GIL.
@@ -237,7 +240,7 @@ cdef class DirectCaller(Caller):
         cdef int64_t now = monotonic_ns()
         cdef unsigned long me = PyThread_get_thread_ident()
         if not turn.is_busy and turn.thread == me and turn.holder is not None:
-            # A thread with several connections does not wait for itself.
+            # If the turn's holder is another connection of the same thread, take the turn from it: a thread must not wait for itself.
             turn.holder = self
         if turn.waiting and turn.holder is self:
             turn.judge(0, now)
@@ -253,7 +256,7 @@ cdef class DirectCaller(Caller):
             turn.is_busy = False
 
     def leave(self):
-        """Pass the turn on if this connection has it, because its thread is about to wait."""
+        """Pass on the turn if this connection has it. Called before the connection's thread waits."""
         self._turn.leave(self)
 
 

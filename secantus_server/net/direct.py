@@ -33,7 +33,7 @@ NESTED_S: Final = 5.0
 MOST_UNREAD: Final = 4
 #: The commands that never wait. They run in the client's thread even if the client limits the time of its commands.
 _SHORT: Final = frozenset(["hello", "isMaster", "ismaster", "ping", "buildInfo", "endSessions", "killCursors"])
-#: The other commands that may run in an event loop's thread: those that tests send most.
+#: The other commands that may run in an event loop's thread: the commands that test suites send most.
 _CRUD: Final = ("find", "insert", "update", "delete", "findAndModify", "findandmodify", "count", "distinct", "aggregate", "getMore")
 _DEFINITIONS: Final = ("create", "drop", "dropDatabase", "createIndexes", "dropIndexes", "listCollections", "listIndexes", "listDatabases")
 _BRIEF: Final = _SHORT | frozenset([*_CRUD, *_DEFINITIONS])
@@ -190,7 +190,8 @@ class DirectConnection:
         self._runner = 0
         self._thread: Thread | None = None
         self._is_abandoned = False
-        # The end of the wait for the reply, if the last command was sent while its thread was running another command; otherwise None.
+        # When to stop waiting for the reply to the last command, if the thread that sent it was already running another
+        # command; otherwise None.
         self._nested_until: float | None = None
 
     @property
@@ -348,7 +349,7 @@ class Reaper:
             self._thread.start()
 
     def add(self, connection: DirectConnection) -> None:
-        """Queue a closed connection. For any thread, also in a finalizer."""
+        """Queue a closed connection. For any thread and for finalizers."""
         self._ended.append(connection)
         self._alarm()
 
@@ -377,10 +378,10 @@ class Reaper:
 
 
 def is_in_server(services: Services) -> bool:
-    """Return whether this thread is running a command or a restore, which a finalizer or a signal handler has interrupted.
+    """Return whether this thread is in the middle of a command or a restore, so that the caller is a finalizer or a signal handler.
 
-    A command that the finalizer or handler sends must not run in this thread. It could see half of a change, and would wait for locks that
-    the thread holds.
+    A command that the finalizer or handler sends must not run in this thread: it could see a half-done change, and would wait
+    for locks that this thread holds.
     """
     me = get_ident()
     return services.engine.is_closed_here or any(operation.thread == me for operation in services.operations.all())
@@ -414,7 +415,7 @@ def _holds_up(message: Message, data: bytes, services: Services) -> bool:
 
 
 def _may_read_many(message: Message, name: str, services: Services) -> bool:
-    """Return whether a command names a collection of many documents, a view, or a cursor of another command than find."""
+    """Return whether a command names a collection of many documents, a view, or a cursor that find did not open."""
     db, target = message.body.get("$db"), message.body[name]
     if name == "getMore":
         cursor = services.cursors.peek(target) if type(target) is Int64 else None

@@ -37,7 +37,7 @@ class ListenError(Exception):
 # How long close() waits until clients have received the replies of interrupted commands, and then until the connections' threads end.
 DRAIN_S = 2.0
 CLOSE_TIMEOUT_S = 5.0
-# The pause after running out of descriptors or threads, some of which may be free by then.
+# How long to pause after running out of descriptors or threads, so that some can be released.
 EXHAUSTED_PAUSE_S = 0.05
 # A read that has run longer is interrupted if its client has disconnected, since its result cannot be sent. Writes are completed.
 ABANDONED_AFTER_S = 1.0

@@ -41,7 +41,7 @@ def metrics_text(services: Services) -> str:
 
 
 def _server_status(services: Services) -> dict[str, Any]:
-    """Return the reply of serverStatus, which is the server's own request and needs no user."""
+    """Return the reply to serverStatus, run as a request of the server itself, which needs no authenticated user."""
     body = {"serverStatus": 1, "$db": "admin"}
     operation = services.operations.begin(0, "admin", body)
     try:

@@ -13,8 +13,8 @@ from secantus_server.system.sockets import Socket, peek, receive_exactly
 
 # How long a connection spins for the next message before blocking: pymongo's turnaround is 50 to 100 microseconds.
 PATIENCE_US = 300
-# How long a connection keeps the turn while other clients of the server's process wait: much longer than the wakeups at a change of turn
-# take. With ten threads that call without pause, each one waits at most nine times this long.
+# How long a connection keeps the turn while other clients of the server's process wait: much longer than waking the threads at
+# a change of turn takes. With ten threads that call without pause, each thread waits for at most nine such periods.
 SHARE_US = 2000
 
 # The maximum number of bytes received at once while there is a timeout.

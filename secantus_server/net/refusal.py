@@ -19,7 +19,7 @@ MAX_HELLO_BYTES = 1 << 16
 
 
 class Refusal:
-    """The refusal, which sends the clients of refused connections the reason.
+    """A responder that tells the clients of refused connections why they were refused.
 
     Arguments:
         limit: the maximum number of connections.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# The short names of OpenSSL for the attribute types that `ssl` reports by their long names. The other types have one name.
+# OpenSSL's short names of the attribute types that `ssl` reports by their long names. Each other type has only one name.
 _SHORT = {
     "commonName": "CN",
     "countryName": "C",

@@ -24,8 +24,9 @@ RECORD_BYTES = 1 << 14
 PIECE_BYTES = 1 << 18
 # The number of first bytes that distinguish TLS from a MongoDB message.
 _START_BYTES = 3
-# The type and length of the last record of a client that closes in an orderly way: an alert in TLS 1.2, which is visible, and in TLS 1.3,
-# where it looks like data. No message is as short.
+# How to recognise the last record of a client that closes in an orderly way, which is an alert: in TLS 1.2 by the record type
+# _ALERT; in TLS 1.3, which disguises the alert as data, by the header and the length of the record (_CLOSING). No message is
+# that short.
 _ALERT = 21
 _CLOSING = (b"\x17\x03\x03\x00\x13", 24)
 

@@ -12,10 +12,11 @@ from typing import Protocol
 class Transport(Protocol):
     """A reliable byte stream to one client.
 
-    Threads: the serving thread is the one that runs `Connection.serve` or refuses the connection. Only that thread calls the methods,
-    except that any thread may call `peek_closed`, `stop_receiving` and `shut_down`, and that a connection without a thread may be closed
-    by any. Closing under a thread that still reads is an error: the operating system may reuse the descriptor for another connection.
-    The accept thread constructs a transport, which must not block: a handshake belongs to the first `receive` or `receive_exactly`.
+    Threads: the serving thread is the one that runs `Connection.serve` or refuses the connection. Only that thread calls the
+    methods, with two exceptions: any thread may call `peek_closed`, `stop_receiving` and `shut_down`, and any thread may close
+    a connection that has no serving thread. Closing under a thread that still reads is an error: the operating system may reuse
+    the descriptor for another connection. The constructor runs in the accept thread and must not block, so the first `receive`
+    or `receive_exactly` does the handshake.
     """
 
     def receive(self) -> bytes:

@@ -103,7 +103,7 @@ def first_key(unit: RecoveryUnit, stamp: int) -> bytes:
     before = unit.scan(OPLOG, b"", key + b"\0", reverse=True)
     found = next(before, None)
     before.close()
-    # The row may end before the timestamp. An unnecessary read is cheap.
+    # That row may end before the timestamp. Reading it unnecessarily is cheap.
     return key if found is None else found[0]
 
 

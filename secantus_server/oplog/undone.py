@@ -1,4 +1,7 @@
-"""The times of writes that restores of snapshots have undone. A restore does not reset the clock, so no time has two states."""
+"""The times of writes that restores of snapshots have undone.
+
+A restore does not reset the clock, so each cluster time stands for only one state of the data.
+"""
 
 from __future__ import annotations
 

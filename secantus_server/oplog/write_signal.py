@@ -72,8 +72,8 @@ class Watch:
 class WriteSignal:
     """The armed watches of one server.
 
-    Threads: `_lock` guards `_armed` and the watches in it. Writers check without the lock whether `_armed` is empty. If a watch is armed
-    after this check, its reader reads after the commit and so sees it.
+    Threads: `_lock` guards `_armed` and the watches in it. Writers check without the lock whether `_armed` is empty. If a watch
+    is armed after this check, its reader reads after the commit and therefore sees the commit's changes.
     """
 
     def __init__(self) -> None:

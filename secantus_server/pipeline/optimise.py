@@ -23,7 +23,8 @@ from secantus_server.query.bucket_filters import split_filter
 # A greater limit is treated as no limit.
 MAX_COUNT = 2**62
 
-# The stages that MongoDB's query engine runs after a query, and those that it runs as a group followed by a sort outside the engine.
+# The stages that MongoDB's query engine can run after a query. It runs those of GROUP_AND_SORT as a group; the sort that
+# follows runs outside the engine.
 RUN_BY_ENGINE = frozenset(["$group", "$lookup"])
 GROUP_AND_SORT = frozenset(["$bucket", "$sortByCount"])
 
@@ -110,7 +111,7 @@ def mark_handed_over(stages: list[Stage]) -> None:
 
 
 def leading_query(pipeline: Pipeline) -> LeadingQuery:
-    """Split off the leading stages that the query layer can run. Sort, skip and limit together may stay in the pipeline.
+    """Split off the leading stages that the query layer can run: filters, then a sort, then skips and limits.
 
     Arguments:
         pipeline: a parsed pipeline.

@@ -36,7 +36,7 @@ class Stage:
         stable_api: whether it is part of the Stable API, version 1.
         one_to_one: whether it returns one document for each input document, in the same order.
         needs_change_stream: whether it is allowed only after `$changeStream`.
-        searches: whether, as the first stage, it makes the host search documents by its argument, which may contain variables.
+        searches: whether, as the first stage, it makes the host search for documents by its argument, which may contain variables.
         reads_itself: whether, as the first stage, it reads its collection or view itself instead of the documents of a source.
         in_view: whether it is allowed in the definition of a view.
         makes_many: whether it returns documents without reading one for each, so that `Pipeline.run` checks for interruption between them.

@@ -108,7 +108,7 @@ class Bucket(Stage):
             yield encode(self._handed_over(value, results) if self.hands_over else {"_id": value, **results})
 
     def hand_over(self) -> None:
-        """Let the stage convert its results, because MongoDB runs it as a group that a sort follows."""
+        """Let the stage convert its results (see `handed_over`), because MongoDB runs it as a group followed by a sort."""
         self.hands_over = True
 
     def _handed_over(self, value: Any, results: dict[str, Any]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class Group(Stage):
             yield encode(self._handed_over(document) if self.hands_over else document)
 
     def hand_over(self) -> None:
-        """Let the stage convert its results, because other stages follow it."""
+        """Let the stage convert its results (see `handed_over`), because other stages follow."""
         self.hands_over = True
 
     def _handed_over(self, document: dict[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class SortByCount(Stage):
         return cls(Group.parse({"_id": spec, "count": {"$sum": 1}}, ctx), Sort.parse({"count": -1}, ctx))
 
     def hand_over(self) -> None:
-        """Let the group convert its results, because the sort follows it."""
+        """Let the group convert its results (see `handed_over`), because the sort follows."""
         self.group.hand_over()
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:

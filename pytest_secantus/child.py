@@ -78,7 +78,7 @@ class ChildServer:
         self.uri = ""
         self.port: int = settings.get("port", 0)
 
-    # The server's methods except its address. A new method needs one line here.
+    # The server's methods, which `Verb` calls in the child process. A new method needs one line here.
     keep_definitions = Verb()
     snapshot = Verb()
     restore = Verb()

@@ -259,7 +259,7 @@ class CommandWatch:
         return records
 
     def check_markers(self, items: list[pytest.Item]) -> None:
-        """Validate the markers of plan checks. (In an xdist worker a usage error would crash; there, `check_marker` fails the test.)
+        """Validate the markers of plan checks. (A usage error would crash an xdist worker; there, `check_marker` fails the test.)
 
         Raises:
             pytest.UsageError: a marker is not valid, or the server is an external one.

@@ -52,7 +52,8 @@ class DirectClients:
         try:
             self._patches.enter_context(clients_connected(self._connect, self._interrupt))
         except (UnknownDriver, ValueError):
-            # ValueError: this is not the main thread. In the main thread, signal handlers could then raise in the middle of a command.
+            # ValueError: this is not the main thread, so the exceptions of signal handlers cannot be deferred. They could be raised in
+            # the main thread in the middle of a command.
             self._patches.close()
 
     def close(self) -> None:

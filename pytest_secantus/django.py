@@ -48,7 +48,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 class PortOfAlias:
-    """The decision which databases of the settings are on the plugin's server.
+    """The decision about which databases in Django's settings are on the plugin's server.
 
     Arguments:
         port: returns the server's port.

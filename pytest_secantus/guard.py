@@ -63,7 +63,7 @@ class Guard:
         self.shared_client: MongoClient[dict[str, Any]] | None = None
         # The module or class whose tests use `shared_client`.
         self._client_users: pytest.Item | pytest.Collector | None = None
-        # These are created on first use.
+        # The following objects are created on first use.
         self._resetting: Resetting | None = None
         self._blocking: Blocking | None = None
         self._threads: ThreadGuard | None = None

@@ -1,4 +1,4 @@
-"""The decision which logins of redirected clients the server checks. This module does not import pymongo.
+"""The decision about which logins of redirected clients the server checks. This module does not import pymongo.
 
 A suite with credentials was written for a server that has users. If the suite creates the users itself, our server has them too and
 checks logins as MongoDB does. If the users are created outside the suite, for example by a container's start script, our server has no

@@ -52,8 +52,9 @@ class Loop(NamedTuple):
 
 def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
     """Yield the loops of at least `threshold` reads that a single read could replace."""
-    # Reads are grouped by all project lines on the stack, so that callers of one shared helper stay apart. They are also grouped by thread,
-    # because threads that do the same at the same time are clients, and by example or subtest, because that loop belongs to the test.
+    # Reads are grouped by all project lines on the stack, so that callers of one shared helper stay apart. They are also grouped by
+    # thread, because threads that do the same at the same time stand for separate clients; and by example or subtest, because the loop
+    # over these belongs to the test, not to the application.
     groups: dict[tuple[tuple[str, ...], str, str], dict[tuple[int, int], list[CommandRecord]]] = {}
     for record in records:
         if record.name in _READS and record.stack:
@@ -81,8 +82,8 @@ class _Writes:
         """Return the reads of one loop that could run before the loop: those that do not depend on what the loop has written."""
         if len(reads) < threshold or not any(name in self._of for name in (reads[0].database, reads[0].namespace)):
             return reads
-        # Reads are compared per task, because several tasks that write and read are clients. The first read of a task may then depend on
-        # what the task wrote before.
+        # Reads are compared per task, because several tasks that write and read stand for separate clients. The first read of a task may
+        # then depend on what the task wrote before.
         before: dict[int, CommandRecord] = {}
         are_clients = len({read.task for read in reads}) > 1
         kept = []

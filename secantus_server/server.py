@@ -147,7 +147,7 @@ class SecantusDBServer(Recording):
         return self
 
     def _metrics_endpoint(self, services: Services) -> MetricsEndpoint | None:
-        """Return the endpoint for metrics, or None if the settings name none."""
+        """Return the endpoint for metrics, or None if the settings do not enable it."""
         if not self.settings.metrics_port:
             return None
         # Imported here, because few servers use it, and an import at the top would slow down every start.

@@ -12,11 +12,11 @@ from secantus_server.version import MONGODB_8_2, RELEASES
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 LOG_FORMATS: Final = ("text", "json")
-# MongoDB's modes. This server opens no connections itself, so allowTLS and preferTLS, which differ only in those, mean the same.
+# MongoDB's modes. allowTLS and preferTLS only differ in the connections that a server opens. This server opens none, so they mean the same.
 TLS_MODES: Final = ("disabled", "allowTLS", "preferTLS", "requireTLS")
 TLS_VERSIONS: Final = ("1.2", "1.3")
 
-#: How the value of a number is written in the config file and as a flag: a size with a unit, or a duration.
+#: The notation of a number in the config file and as a flag: a size with a unit, or a duration.
 SIZE_MB: Final = "size in MB"
 SECONDS: Final = "seconds"
 MILLISECONDS: Final = "milliseconds"
@@ -24,7 +24,7 @@ MILLISECONDS: Final = "milliseconds"
 MIN_SESSIONS: Final = 20
 #: MongoDB's lower limit of the iteration counts of SCRAM.
 MIN_ITERATIONS: Final = 5000
-#: Names of earlier versions, with what replaces each.
+#: The setting names of earlier versions, with their replacements.
 FORMER_NAMES: Final = {"oplog_min_retention_hours": "oplog_retention_s", "auth": "require_auth"}
 
 
@@ -48,7 +48,10 @@ def setting(default: Any, place: str, help: str, *, unit: str | None = None, cho
 
 @dataclass(frozen=True)
 class Settings:
-    """A server's settings. The names and units are those of Python; `config.schema` has those of the config file and of the flags."""
+    """A server's settings.
+
+    The names and units are those of the Python interface; `config.schema` defines those of the config file and of the flags.
+    """
 
     host: str = setting(
         "127.0.0.1",
@@ -309,7 +312,7 @@ class Settings:
 _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Settings)}
 
 
-# A name or an IPv4 address with or without a port, an IPv6 address in brackets with or without a port, or one without both.
+# A name or an IPv4 address with or without a port; an IPv6 address in brackets with or without a port; or an IPv6 address without both.
 _MOST_PORT = 65535
 _ADVERTISED = re.compile(r"[^\s:/,@\[\]]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 

@@ -46,7 +46,9 @@ class ServerSnapshot:
 
 
 class SetAside(NamedTuple):
-    """Snapshots that were set aside, outermost first, with their writes and adjustments, and the cursors, sessions and fail points then."""
+    """Snapshots that were set aside, outermost first, with the writes and adjustments since each, and the cursors, sessions and fail
+    points of that moment.
+    """
 
     parts: tuple[tuple[ServerSnapshot, list[NamespaceChange], tuple[Changes, ...]], ...]
     cursors: frozenset[int]
@@ -106,8 +108,7 @@ class Snapshots:
     def renew(self, snapshot: ServerSnapshot) -> bool:
         """Move a snapshot to the current state, as if it was taken now. This is cheaper than ending it and taking a new one.
 
-        Returns:
-            whether that was possible: it is the innermost open one, and nothing was written since.
+        Returns: whether that was possible. It is possible only for the innermost open snapshot, and only if nothing was written since.
         """
         engine = self._services.engine
         if engine.snapshots[-1:] != (snapshot.storage,):
@@ -141,7 +142,8 @@ class Snapshots:
         if changed and not services.engine.in_memory:
             rewrite(services.engine, changed, services.sessions.retries.newest())
         snapshot.adjustments.apply(services)
-        # Exclude writers between the two steps, while the catalog in memory is still the one from before the restore.
+        # Exclude writers until the catalog is reloaded: between the restore and the reload, the catalog in memory is still the one from
+        # before the restore.
         with self._alone():
             restored = services.engine.restore(snapshot.storage)
             services.oplog.note_restore(snapshot.time)
@@ -224,7 +226,8 @@ class Snapshots:
                 put_back(self._services, written)
                 snapshot.adjustments.changed(changes).apply(self._services)
                 if self._services.query_settings is not snapshot.adjustments.query_settings:
-                    # The document put back has only the settings of its writer, without those made meanwhile.
+                    # The write that was just repeated stored only the query settings of that time. Store the current ones, which include
+                    # settings made since.
                     store_current(self._services)
                 self._services.oplog.note_unlogged_writes()
                 self._renew_access()

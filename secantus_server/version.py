@@ -62,7 +62,7 @@ class Release:
         return [*map(int, self.version.split(".")), 0]
 
     def has(self, difference: Difference) -> bool:
-        """Return whether the release has the new answer."""
+        """Return whether this release gives the new answer of a difference."""
         return difference.since in self._known
 
     def knows(self, since: str) -> bool:

@@ -113,7 +113,9 @@ class Replay:
         return None
 
     def _enter_transaction(self, name: str, body: dict[str, Any], session: bytes) -> str | None:
-        """If a statement is the first of its transaction, begin the transaction. Return the reason if the statement cannot be sent."""
+        """If a statement is the first of its transaction, begin the transaction. Return the reason if the statement cannot be sent, else
+        None.
+        """
         if not self._client.has_transactions:
             self._is_over = True
             return NO_TRANSACTIONS

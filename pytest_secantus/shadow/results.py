@@ -35,7 +35,7 @@ UNORDERED: Final = Order()
 
 
 def order_of(name: str, body: dict[str, Any], command: bytes) -> Order:
-    """Return to which extent the order of a command's results is defined.
+    """Return how far the order of a command's results is defined.
 
     Arguments:
         body: the decoded command.
@@ -84,7 +84,7 @@ def compare_results(ours: list[Any], theirs: list[Any], order: Order, aside: Asi
     """Return the first difference between the complete results of a command on both servers, or None.
 
     Arguments:
-        order: to which extent their order is defined.
+        order: how far their order is defined.
         path: the path of the array in the reply.
     """
     comparison = Comparison(aside, order.loose_arrays)

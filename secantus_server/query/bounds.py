@@ -19,8 +19,8 @@ from secantus_server.bson.shell import shell_text
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
 
-# Upper bound on the number of ranges. The number is the product of the numbers of points of the leading fields, such as long $in lists.
-# Fields that would exceed the bound are left unbounded.
+# Upper bound on the number of ranges. Each combination of the leading fields' points is a range, so several long $in lists would make
+# very many. Fields that would exceed the bound are left unbounded.
 MAX_RANGES = 2000
 _LOWEST, _HIGHEST = b"\0", b"\xff"
 

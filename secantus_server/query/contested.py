@@ -33,7 +33,7 @@ class _Exceeded(Exception):
 
 @dataclass
 class ContestedSort(Sort):
-    """A sort of an index scan that is replaced by its rival, a scan in sort order, if the rival reaches the limit soon.
+    """A sort of an index scan. If its rival, a scan in sort order, reaches the limit soon, the rival replaces it.
 
     Arguments:
         make_rival: returns the rival plan.

@@ -36,7 +36,8 @@ def equality_finder(collection: Collection, path: str, ctx: ParseContext, scope:
     """Return a function that finds the documents matching `{path: value}` by an index, or None if no index is suitable.
 
     Arguments:
-        ctx: has the collation. Its `note_plan` is called with the `RepeatedLookup`, and with the plan for each array or null.
+        ctx: provides the collation. Its `note_plan` is called with the `RepeatedLookup` and, for each array or null that is looked up,
+            with that lookup's plan.
     """
     for index in collection.indexes:
         same_collation = index.generator is not None and index.generator.collation == ctx.collation

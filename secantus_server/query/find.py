@@ -24,8 +24,8 @@ def plan_of(collection: Collection | None, query: CanonicalQuery, *, noted: bool
     """Return the source of a query's documents: a point lookup if a unique index answers the query, else the planner's plan.
 
     Arguments:
-        noted: whether to note a point lookup even if the context does not request it. Commands that read a single document count it
-            themselves, because a note would take a noticeable part of their time.
+        noted: whether to add a point lookup to the command's plan notes even if the context does not request it. Commands that read a
+            single document count it themselves instead, because a note would take a noticeable part of their time.
 
     Raises:
         CommandError: the errors of `plan_query`.
@@ -132,7 +132,7 @@ def count_documents(plan: Source, collection: Collection | None, query: Canonica
 
 
 def count_all(collection: Collection, scope: ReadScope) -> int:
-    """Return the number of documents in a collection. It is counted once; afterwards each write updates it."""
+    """Return the number of documents in a collection. The documents are counted once; afterwards each write updates the number."""
     known = collection.count()
     if known is not None:
         return known

@@ -25,7 +25,10 @@ def implies(nodes: list[Any], partial: Any) -> bool:
 
 
 def _sees_null_through_arrays(node: Any) -> bool:
-    """Return whether a node matches null where an index's filter would not. Index filters are parsed by the rules of MongoDB 8.2."""
+    """Return whether a node matches a null that is reached through an array.
+
+    A partial index's filter never matches such a null, because index filters are parsed by the rules of MongoDB 8.2.
+    """
     parts = [*getattr(node, "children", ()), *([node.child] if hasattr(node, "child") else ())]
     return getattr(node, "null_through_arrays", False) or any(map(_sees_null_through_arrays, parts))
 

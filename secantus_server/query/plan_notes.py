@@ -59,7 +59,7 @@ class _Further:
         #: The counts when the current command began, and whether the first plan was noted by an earlier command.
         self.before = NONE_EXAMINED
         self.resumed = False
-        #: The numbers of whole scans, tailing scans and sorts that the current command started.
+        #: The numbers of collection scans, tailing scans and sorts that the current command started.
         self.begun = (0, 0, 0)
 
     def fold(self) -> None:

@@ -207,7 +207,8 @@ def _union(collection: Collection, query: CanonicalQuery, usable: list[Index], i
     """Return a union of index scans for an `$or` among the filter's conjuncts whose branches all have an index, else None.
 
     Arguments:
-        instead: the best candidate for a plan without the union, which is loose, or None. If given, no branch of the union may be loose.
+        instead: the best candidate for a plan without the union, which is loose (see `Candidate.is_loose`), or None. If it is given, no
+            branch of the union may be loose.
     """
     for node in conjuncts(query.match):
         if type(node) is Or:

@@ -215,7 +215,10 @@ class WildcardScan(IndexedScan):
     """A scan of a wildcard index within the bounds of an expanded one."""
 
     def stored(self) -> tuple[Index, list[tuple[bytes, bytes]], list[str]]:
-        """Return the values of `IndexedScan.stored`; the ranges are cut off before the marks, which sort after all entries."""
+        """Return the values of `IndexedScan.stored`.
+
+        The ranges end before the marks for paths with arrays, which sort after all entries.
+        """
         index = self.index
         assert isinstance(index, ExpandedIndex), "the planner chose an expanded index"
         intervals = [(low, min(high, MARK)) for low, high in self.bounds.intervals]

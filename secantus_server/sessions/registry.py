@@ -76,7 +76,7 @@ class SessionRegistry:
         self.end(self.retries.newest().keys() - self._last_used_ms.keys())
 
     def follow_clock(self, by_ms: int) -> None:
-        """Shift the times of the last uses after a test has moved the clock, so that the move makes no session expire."""
+        """Shift the times of the last uses after a test has moved the clock, so that the move does not expire sessions."""
         used = self._last_used_ms
         for session, at in used.copy().items():
             if session in used:

@@ -33,7 +33,7 @@ _AT_BOOT: Final = _AT_STATE + 1
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_SIZE: Final = 36
 _TURTLE: Final = struct.Struct("=I")
-#: Behind the boot id, and aligned to a multiple of the checksum's size.
+#: The position of the turtle file's checksum: behind the boot id, and a multiple of the checksum's size.
 _AT_TURTLE: Final = 104
 #: The first file that WiredTiger reads when it opens a store. The file contains no checksum.
 TURTLE: Final = "WiredTiger.turtle"

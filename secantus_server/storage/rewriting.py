@@ -1,4 +1,4 @@
-"""A copy of a store entry by entry: unlike a copy of the files, it has no removed or overwritten data."""
+"""Copies a store entry by entry. Unlike a copy of the files, the result contains no removed or overwritten data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BATCH_BYTES: Final = 4 << 20
 
 
 def rewrite_store(source: Engine, target: Engine, is_copied: Callable[[int, bytes], bool], progress: Callable[[int], object]) -> None:
-    """Copy the entries of a store to another one. Nobody else uses the two stores.
+    """Copy the entries of a store to another one. No other thread may use the two stores meanwhile.
 
     Arguments:
         source: the store; entries of dropped collections and indexes are removed from it first.

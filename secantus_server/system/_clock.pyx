@@ -23,7 +23,7 @@ cdef class SystemTime:
     A test may move the clock. Then `now_ms` differs from the system's time, and `elapsed` has run faster; `monotonic` and `system_ms` never
     change.
 
-    Threads: the methods that move the clock are called by one thread at a time; the GIL makes each seen as a whole.
+    Threads: the methods that move the clock are called by one thread at a time; other threads see each move as a whole, because of the GIL.
     """
 
     cdef int64_t _offset_ms

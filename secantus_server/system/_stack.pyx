@@ -17,7 +17,7 @@ def lines_up_to(object frame, dict kinds, object classify, int last_kind, Py_ssi
 
     Arguments:
         frame: the innermost frame to look at.
-        kinds: the kinds of files by name; 0 for those to leave out. Files that it lacks are added.
+        kinds: the kinds of files by name; 0 for those to leave out. Missing files are added to it.
         classify: returns the kind of a file.
         last_kind: the search ends at a file of this kind.
         longest: how many places are returned if there is none.

@@ -163,7 +163,7 @@ cdef class Thread:
     cdef tuple args
     cdef readonly str name
     cdef bytes short_name
-    # Held while the thread runs.
+    # A lock that is held while the thread runs.
     cdef Lock running
     cdef unsigned long ident
 

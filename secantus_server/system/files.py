@@ -47,5 +47,5 @@ def package_data(package: str, name: str) -> bytes:
 
 
 def parent(path: str) -> str:
-    """Return the directory of a path; `os.path` may be replaced."""
+    """Return the directory of a path. `os.path` is not used, because a test may have replaced it."""
     return path.rpartition(os.sep)[0]

@@ -14,7 +14,7 @@ class PidFile:
         path: the file.
 
     Raises:
-        BlockingIOError: another running process has it.
+        BlockingIOError: another running process has locked it.
         OSError: it cannot be written.
     """
 

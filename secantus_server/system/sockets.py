@@ -71,7 +71,9 @@ def receive_exactly(sock: _socket.socket, size: int, start: bytes = b"") -> byte
 
 
 def peek(sock: _socket.socket, size: int) -> bytes | None:
-    """Return up to `size` bytes that are available, which stay; empty if the peer has closed the connection, None if there are none.
+    """Return up to `size` available bytes without removing them from the stream, or None if there are none yet.
+
+    Return an empty value if the peer has closed the connection.
 
     A broken connection counts as closed.
     """

@@ -22,7 +22,7 @@ from secantus_server.wire.message import Message
 
 EXIT_SOUND: Final = 0
 EXIT_FAILED: Final = 1
-#: Exit code 2 is taken: it means an invalid command line.
+#: Not 2, which means an invalid command line.
 EXIT_DAMAGED: Final = 3
 _STORE_FILES: Final = ("WiredTiger", "WiredTiger.turtle")
 

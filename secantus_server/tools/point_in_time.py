@@ -39,11 +39,11 @@ class Target:
     millis: int = 0
 
     def is_before(self, stamp: int, wall_ms: int) -> bool:
-        """Return whether this is before an entry."""
+        """Return whether this point in time is before an entry."""
         return self.millis < wall_ms if self.stamp is None else self.stamp < stamp
 
     def is_reached(self, stamp: int, wall_ms: int) -> bool:
-        """Return whether an entry is at this time or after it."""
+        """Return whether an entry is at this point in time or after it."""
         return self.millis <= wall_ms if self.stamp is None else self.stamp <= stamp
 
 
@@ -110,7 +110,7 @@ def _wanted(segments: Path, manifest: Manifest, target: Target) -> Iterator[dict
 
 
 def _without_roles(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return entries without changes of roles: they belong to users, whom the backup does not contain."""
+    """Return the entries that do not change roles. Roles belong to users, which the backup does not contain."""
     left = []
     for entry in entries:
         db, _, collection = entry["ns"].partition(".")

@@ -13,7 +13,7 @@ class ProgressBar:
     """A progress display on stderr, as a share of a number of bytes. It shows nothing if stderr is not a terminal.
 
     Arguments:
-        what: what is being done.
+        what: the activity to name in the line.
         total: the number of bytes, or 0 if it is not known.
     """
 
@@ -25,7 +25,7 @@ class ProgressBar:
         self._is_terminal = sys.stderr.isatty()
 
     def begin(self, total: int) -> None:
-        """Set the number of bytes."""
+        """Set the total number of bytes, and start again from 0."""
         self.total = total
 
     def advance(self, size: int) -> None:
@@ -37,7 +37,7 @@ class ProgressBar:
             print(f"\r{text}", end="", file=sys.stderr, flush=True)
 
     def text(self) -> str:
-        """Return the line."""
+        """Return the line to show."""
         megabytes = self._done // _MEGABYTE
         if not self.total:
             return f"{self._what}: {megabytes} MB"

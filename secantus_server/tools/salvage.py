@@ -22,7 +22,7 @@ from secantus_server.tools.salvaged_data import Kept, copy_data
 
 EXIT_WHOLE: Final = 0
 EXIT_FAILED: Final = 1
-#: Exit code 2 is taken: it means an invalid command line.
+#: Not 2, which means an invalid command line.
 EXIT_LOST: Final = 3
 
 

@@ -69,7 +69,7 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
 
 
 def _pid_file(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Path | None:
-    """Return the pid file of a command line or of the config file; print an error if there is none."""
+    """Return the pid file of a command line or of the config file; print an error if neither names one."""
     given = parser.parse_args(arguments)
     if given.pid_file is not None:
         return Path(given.pid_file)

@@ -55,7 +55,7 @@ class Unusual(Exception):
 
 
 def _never():
-    """A stand-in for functions that only the general path may call, which return new timestamps and the first RecordId.
+    """Fail. Replaces the functions that return new timestamps and the first RecordId, which only the general path may call.
 
     Raises:
         Unusual: always.

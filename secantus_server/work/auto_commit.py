@@ -128,7 +128,8 @@ class AutoCommit:
                     if exclusive:
                         held.enter_context(self._engine.exclusive())
                     return self._change_catalog(body, check)
-            # Wait for open transactions only after releasing the locks and exclusive access, without which they could not end.
+            # Wait for open transactions only after releasing the locks and exclusive access: the transactions could not end while this
+            # thread holds them.
             except _InUse as used:
                 wanted = list({*wanted, *used.namespaces})
             except _Conflict:
@@ -148,7 +149,8 @@ class AutoCommit:
             self._engine.relieve()
         passage = self._engine.acquire()
         try:
-            # Lock order: gate, then catalog. A thread that holds the catalog lock has already entered the gate, so it never waits for it.
+            # Lock order: gate, then catalog. A thread that holds the catalog lock has already entered the gate, so it never waits for the
+            # gate.
             passage.begin()
             self._engine.acquire_lock(self._catalog.change_lock)
             try:

@@ -36,7 +36,7 @@ class CommandEntry:
     """The command log's entry for an executed command.
 
     A short command is kept as an encoded message and decoded on access. The garbage collector would repeatedly visit the values of a
-    decoded body, which cost more than the rest of the log.
+    decoded body, which would cost more than the rest of the log.
 
     Arguments:
         notes: notes on the command's plans, or None. The entry copies the counts and does not keep the plans, for the same reason.

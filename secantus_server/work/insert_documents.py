@@ -94,7 +94,8 @@ class _Chunk:
         self._name = name
         self._documents = documents
         self._start = self.reached = start
-        # A retryable write ends its transaction after a failed document, because a log record covers consecutive statements.
+        # A retryable write ends its transaction after a failed document, because one record of the log of retryable writes covers only
+        # consecutive statements.
         has_ids = request.retry is not None and request.body.get("stmtIds") is not None
         self._stop = start + 1 if has_ids else min(start + CHUNK, stop)
         self._ends_at_error = ordered or request.retry is not None

@@ -25,7 +25,7 @@ def pipeline_requirements(db: str, collection: str, stages: Any, *, bypasses_val
 
 
 def may_read_view(call: Authorized, grants: Grants, view_on: Any, stages: Any) -> bool:
-    """Return whether a user may create a view, which requires reading its source collections unless the user may not read the view.
+    """Return whether a user may create a view. A user who will be able to read the view must be allowed to read its source collections.
 
     https://www.mongodb.com/docs/manual/reference/command/create/#access-control
     """

@@ -185,7 +185,7 @@ class SessionWork:
         try:
             result = body(statement)
             for writer in statement.writes:
-                # Save the flags now, because the next statement may read the index.
+                # Save the indexes' multikey flags now, because the next statement may read the indexes.
                 writer.save_multikey_flags()
         except CacheTooSmall:
             raise CommandError(

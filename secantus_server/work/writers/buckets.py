@@ -60,7 +60,7 @@ class BucketWriter(PlainWriter):
 
     __slots__ = ("_bucketing", "_located", "_measured", "_reader", "_time_field", "_unpacker")
 
-    # Large, because the measurements of one run are sorted by time before they are put into buckets.
+    # A large run, because its measurements are sorted by time before they are put into buckets.
     run_length = 1000
 
     def __init__(

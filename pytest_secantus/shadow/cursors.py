@@ -28,9 +28,10 @@ class PairedCursor:
         text: that command in mongosh syntax.
         sent: that command as sent to the shadow.
         db: the database's name on the shadow.
+        session: the id of its session, or an empty value.
+        order: how far the order of its results is defined.
         is_open: whether the cursor is open on our server.
         their_id: its id on the shadow, or 0 if it is exhausted there.
-        write_count: how many writes were sent before it was opened.
         write_count: how many writes were sent before it was opened.
     """
 

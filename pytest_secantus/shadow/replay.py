@@ -113,8 +113,9 @@ class Replay:
         return None
 
     def _enter_transaction(self, name: str, body: dict[str, Any], session: bytes) -> str | None:
-        """If a statement is the first of its transaction, begin the transaction. Return the reason if the statement cannot be sent, else
-        None.
+        """Begin the transaction of a statement that is the first of its transaction.
+
+        Return the reason if the statement cannot be sent, else None.
         """
         if not self._client.has_transactions:
             self._is_over = True

@@ -72,7 +72,7 @@ class ShadowWatch:
         try:
             entries, left_out = self._server.stop_tapping()
         except ServerDied:
-            # Reported at the end of the test.
+            # The server's death is reported at the end of the test.
             return
         try:
             self._replay(test, beginning, entries)

@@ -74,7 +74,9 @@ class RustSuite:
 
 
 def adapt(folder: Path) -> None:
-    """Let cargo take the driver's BSON library from its registry instead of from a branch, and only the members that the tests need."""
+    """Change the cargo manifests so that cargo takes the driver's BSON library from its registry instead of a branch, and builds only the
+    members that the tests need.
+    """
     for name in ("driver/Cargo.toml", "Cargo.toml"):
         text = (folder / name).read_text(encoding="utf-8")
         text = re.sub(r'^(git|branch) = ".*"\n', "", text, flags=re.MULTILINE)
@@ -82,10 +84,13 @@ def adapt(folder: Path) -> None:
 
 
 def program(messages: str) -> str:
-    """Return the path of the test program from cargo's messages, one JSON document a line.
+    """Return the path of the test program.
+
+    Arguments:
+        messages: the output of cargo, one JSON document per line.
 
     Raises:
-        UsageError: cargo has not built one.
+        UsageError: cargo has not built a test program.
     """
     for line in messages.splitlines():
         if line.startswith("{"):
@@ -120,6 +125,6 @@ def judge(test: str, ended: Ended) -> Outcome:
 
 
 def reason(ended: Ended) -> str:
-    """Return in one line why a test failed: what it panicked with, if it did."""
+    """Return in one line why a test failed. If it panicked, this is the message of the panic."""
     found = re.search(r"panicked at [^\n]*\n([^\n]*)", ended.output)
     return found[1] if found and ended.code is not None else why(ended)

@@ -1,7 +1,7 @@
-"""Clients that write without a pause, and remember what they were promised.
+"""Clients that write without pauses, and record which writes the server has acknowledged.
 
-Each writer has documents of its own. What it was acknowledged must be there after a crash; the one statement that was
-under way when the server died may have happened or not.
+Each writer has its own documents. Acknowledged writes must exist after a crash. The one statement that was running when the server died
+may have been executed or not.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Writer:
     """One client in a thread.
 
     Arguments:
-        number: its place among the writers; the first of them waits for the disk (`j: true`).
-        seed: of its choices.
+        number: the writer's number. Writer 0 waits for the disk (`j: true`).
+        seed: the seed of the writer's choices.
 
-    Threads: the thread alone uses everything until `join` has returned.
+    Threads: only the writer's thread uses the attributes until `join` has returned.
     """
 
     def __init__(self, number: int, seed: int) -> None:
@@ -41,13 +41,13 @@ class Writer:
         self._thread: threading.Thread | None = None
 
     def start(self, uri: str, tell: Callable[[], None]) -> None:
-        """Write until the server is gone; `tell` is called after each acknowledged statement."""
+        """Write until the connection to the server breaks. Call `tell` after each acknowledged statement."""
         self.under_way = []
         self._thread = threading.Thread(target=self._run, args=(uri, tell))
         self._thread.start()
 
     def join(self) -> None:
-        """Wait until the writer has noticed that the server is gone."""
+        """Wait until the writer has noticed that the server was killed."""
         assert self._thread is not None
         self._thread.join(30)
         assert not self._thread.is_alive()
@@ -149,7 +149,10 @@ class Writer:
 
 
 def differences(writer: Writer, found: dict[int, Document]) -> list[str]:
-    """What a writer misses, or has too much, among the documents found after a restart; then it takes over what is there."""
+    """Compare a writer's documents with those found after a restart, and return the differences.
+
+    From then on, the writer takes the found documents as its own.
+    """
     possible: dict[int, list[Document | None]] = {number: [document] for number, document in writer.known.items()}
     for number, document in writer.under_way:
         possible.setdefault(number, [None]).append(document)

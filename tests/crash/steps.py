@@ -1,6 +1,6 @@
-"""A process that changes the catalog, takes snapshots and writes checkpoints; `test_crash_points.py` ends it at a named point.
+"""A process that changes the catalog, takes snapshots and writes checkpoints. `test_crash_points.py` kills it at a named point.
 
-Argument: the directory. It prints the number of each step when the step is done.
+Argument: the storage directory. The process prints the number of each step when the step has ended.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from secantus_server.server import SecantusDBServer
 
-#: What each collection has: its documents' ids, and its indexes without that on _id.
+#: The contents of each collection: the ids of its documents, and the names of its indexes except the one on _id.
 State = dict[str, tuple[list[int], list[str]]]
 
 COUNT = 300
@@ -24,7 +24,7 @@ def _filled(client: MongoClient[Any]) -> None:
 
 
 def _layer(server: SecantusDBServer, client: MongoClient[Any]) -> None:
-    """Make a collection inside a snapshot, and restore it."""
+    """Create a collection inside a snapshot, and restore the snapshot."""
     with server.checkpoint():
         client.steps.layer.insert_one({"_id": 1})
         client.steps.layer.create_index("a")
@@ -32,7 +32,7 @@ def _layer(server: SecantusDBServer, client: MongoClient[Any]) -> None:
 
 
 def _put_back(server: SecantusDBServer, client: MongoClient[Any]) -> None:
-    """Set an insertion aside, and repeat it."""
+    """Set an insert aside, and put it back."""
     snapshot = server.snapshot()
     client.steps.one.insert_one({"_id": COUNT})
     aside = server.set_aside(snapshot)
@@ -46,7 +46,7 @@ def _purge(server: SecantusDBServer, _client: MongoClient[Any]) -> None:
 
 
 ALL = list(range(COUNT))
-#: Each step, and the states that the store may have while it runs; the last one is that after it.
+#: Each step, and the states that the store may have while the step runs; the last one is the state after the step.
 STEPS: list[tuple[Callable[[SecantusDBServer, MongoClient[Any]], object], list[State]]] = [
     (lambda _server, client: client.steps.create_collection("one"), [{"one": ([], [])}]),
     (lambda _server, client: _filled(client), [{"one": (ALL, [])}]),
@@ -74,7 +74,7 @@ STEPS: list[tuple[Callable[[SecantusDBServer, MongoClient[Any]], object], list[S
 
 
 def main(path: str) -> None:
-    """Take all steps."""
+    """Run all steps."""
     with SecantusDBServer(port=0, storage_path=path, log_level="error") as server, MongoClient(server.uri) as client:
         for number, (step, _states) in enumerate(STEPS):
             step(server, client)

@@ -1,4 +1,4 @@
-"""A process that is killed at a named point leaves the state before its step or that after it."""
+"""A process that is killed at a named point of a step leaves one of the states that the step may have."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ from secantus_server.server import SecantusDBServer
 from tests.crash.steps import STEPS, State
 from tests.integration.daemon import environment
 
-# How often each point is reached at most before the process is killed; `.ci/nightly` tries all.
+# How many occurrences of each point are tried: the process is killed at the first one, then a new one at the second, and so on. 0, as in
+# `.ci/nightly`, tries all of them.
 TURNS = int(os.environ.get("SECANTUS_TEST_CRASH_POINTS", "1"))
 
 
 def killed_at(path: Path, point: str, turn: int) -> int | None:
-    """Run the steps until a point; return how many were taken, or None if the point was not reached so often."""
+    """Run the steps until a point is reached for the `turn`-th time, where the process is killed.
+
+    Return the number of finished steps, or None if the point is not reached so often.
+    """
     command = [sys.executable, "-m", "tests.crash.steps", str(path)]
     surroundings = {**environment(), VARIABLE: f"{point}:{turn}"}
     done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)

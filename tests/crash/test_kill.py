@@ -1,4 +1,4 @@
-"""The daemon is killed under a write load, again and again on one directory, and loses nothing that it had acknowledged."""
+"""The daemon is killed repeatedly under a write load on one directory, and loses no acknowledged write."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INDEXES: list[dict[str, Any]] = [
 
 
 class Counter:
-    """Counts acknowledged statements, and tells when there were enough."""
+    """A counter of acknowledged statements. `reached` is set when it has counted `enough` of them."""
 
     def __init__(self, enough: int) -> None:
         self._lock = threading.Lock()
@@ -44,7 +44,7 @@ def start(directory: Path) -> Daemon:
 
 
 def documents_of(daemon: Daemon) -> dict[int, dict[int, Document]]:
-    """Every document, by its writer and its _id, after a look at whether the indexes agree with the records."""
+    """Return the documents by writer and `_id`, after checking that the indexes agree with the records."""
     with daemon.client() as client:
         collection = client.crash.documents
         found = list(collection.find().hint([("$natural", 1)]))

@@ -1,4 +1,4 @@
-"""The daemon is killed while it builds indexes, drops, renames and replaces collections: each happened, or did not."""
+"""The daemon is killed while it builds indexes and drops, renames and replaces collections. Each change is complete or absent."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ FIELDS = ("a", "b", "c")
 
 
 class Script:
-    """Changes the catalog without a pause, until the server is gone, and knows what must and what may be there then.
+    """A client that changes the catalog without pauses until the server dies, and records the catalog that must be found then.
 
     Arguments:
-        indexes: the indexed fields of `kept`, all whose documents stay.
-        whole: the collections beside it; each holds all documents of `kept` or is not there.
+        indexes: the indexed fields of the collection `kept`, whose documents never change.
+        whole: the names of the other collections. Each is a complete copy of `kept`.
 
-    Threads: the script's thread alone uses everything until `join` has returned.
+    Threads: only the script's thread uses the attributes until `join` has returned.
     """
 
     def __init__(self, seed: int) -> None:
@@ -38,13 +38,13 @@ class Script:
         self._threads: list[threading.Thread] = []
 
     def start(self, daemon: Daemon) -> None:
-        """Begin, with checkpoints beside it."""
+        """Start changing the catalog, and start a second thread that writes checkpoints."""
         self._threads = [threading.Thread(target=run, args=(daemon,)) for run in (self._change, self._write_checkpoints)]
         for thread in self._threads:
             thread.start()
 
     def join(self) -> None:
-        """Wait until the server's end was noticed."""
+        """Wait until both threads have noticed that the server was killed."""
         for thread in self._threads:
             thread.join(30)
             assert not thread.is_alive()
@@ -90,7 +90,10 @@ class Script:
 
 
 def mistakes(database: Any, script: Script) -> list[str]:
-    """What is there after a restart and should not, or the other way round; then the script goes on from what is there."""
+    """Compare the catalog after a restart with the script's record, and return the differences.
+
+    From then on, the script's record is the catalog that was found.
+    """
     wrong = []
     names = set(database.list_collection_names())
     indexes = {field for index in database.kept.list_indexes() for field in index["key"]} - {"_id"}

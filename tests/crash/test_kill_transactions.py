@@ -1,7 +1,7 @@
-"""The daemon is killed under transactions and retryable writes: each is there whole or not at all, and what was acknowledged is there.
+"""The daemon is killed under transactions and retryable writes. Each is complete or absent, and acknowledged ones are complete.
 
-A client whose reply was lost asks again after the restart, and is told the truth: a commit is acknowledged if and only if its writes are
-there, and a retried write has acted once.
+A client whose reply was lost sends its last command again after the restart, and gets a true answer: a commit is acknowledged if and only
+if its writes exist, and a retried write has acted once.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ Command = dict[str, Any]
 
 
 class Committer:
-    """A client that commits transactions of several documents in several collections, every other time one retryable write.
+    """A client that alternates between transactions, each with several documents in several collections, and retryable writes.
 
     Attributes:
-        whole: the numbers of transactions and writes that were acknowledged.
-        asked: the last command whose reply is missing, and the number of its transaction or write.
+        whole: the number of documents of each acknowledged transaction or write, by its number.
+        asked: the last command, if its reply is missing, with the number and the document count of its transaction or write.
 
-    Threads: the thread alone uses everything until `join` has returned.
+    Threads: only the client's thread uses the attributes until `join` has returned.
     """
 
     def __init__(self, number: int, seed: int) -> None:
@@ -49,13 +49,13 @@ class Committer:
         self._thread: threading.Thread | None = None
 
     def start(self, daemon: Daemon) -> None:
-        """Work until the server is gone."""
+        """Write until the connection to the server breaks."""
         self.asked = None
         self._thread = threading.Thread(target=self._run, args=(RawClient(daemon),))  # type: ignore[arg-type]
         self._thread.start()
 
     def join(self) -> None:
-        """Wait until the client has noticed that the server is gone."""
+        """Wait until the client has noticed that the server was killed."""
         assert self._thread is not None
         self._thread.join(30)
         assert not self._thread.is_alive()
@@ -103,7 +103,7 @@ class Committer:
         self.whole[self._next] = count
 
     def ask_again(self, daemon: Daemon) -> None:
-        """Send the last command again if its reply is missing, and learn what came of it."""
+        """If the reply to the last command is missing, send the command again and record its outcome."""
         if self.asked is None:
             return
         command, number, count = self.asked
@@ -144,7 +144,10 @@ def test_transactions_are_whole_or_not_there(tmp_path: Path, capsys: pytest.Capt
 
 
 def differences(daemon: Daemon, expected: dict[int, int]) -> list[str]:
-    """Return the transactions that are missing, torn or too much; the indexes and the counts must agree with the documents."""
+    """Return the transactions that are missing, incomplete or unexpected.
+
+    Assert that the indexes and the counts agree with the documents.
+    """
     found: Counter[int] = Counter()
     with daemon.client() as client:
         for name in COLLECTIONS:

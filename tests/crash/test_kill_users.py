@@ -1,4 +1,4 @@
-"""The daemon is killed while users and roles change: each change happened as a whole or not at all, and acknowledged ones stay."""
+"""The daemon is killed while users and roles change. Each change is complete or absent, and acknowledged changes are kept."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ROOT_PASSWORD = "root's"
 
 
 class Script:
-    """Creates, changes and drops users and a role, and knows what each may be.
+    """A client that creates, changes and drops users and a role, and records the possible state of each user.
 
     Arguments:
         password: the acknowledged password of each user; None for one that does not exist.
-        under_way: the user of the statement without an answer, and its password after the statement.
+        under_way: the user of the statement whose reply is missing, and the user's password after that statement.
     """
 
     def __init__(self, seed: int) -> None:
@@ -69,7 +69,7 @@ class Script:
         self.password[name] = self.under_way[1]
         self.under_way = None
         if self._random.random() < 0.1:
-            # Drops the role, and revokes it from all users, in one transaction.
+            # dropRole drops the role and revokes it from all users in one transaction.
             admin.command("dropRole", "brief")
             admin.command({"createRole": "brief", "privileges": [], "roles": []})
 
@@ -88,7 +88,7 @@ def can_log_in(daemon: Daemon, name: str, password: str) -> bool:
 
 
 def problems(daemon: Daemon, script: Script) -> list[str]:
-    """What the store has and must not have."""
+    """Return the differences between the stored users and the script's record."""
     found: list[str] = []
     with daemon.client(username="root", password=ROOT_PASSWORD) as client:
         users = {user["user"]: user for user in client.admin["system.users"].find({"user": {"$ne": "root"}})}

@@ -1,4 +1,4 @@
-"""A server for the tests of what several clients do at once."""
+"""A server for the tests of concurrent clients."""
 
 from __future__ import annotations
 

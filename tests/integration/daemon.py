@@ -22,12 +22,12 @@ SERVER = ("-m", "secantus_server")
 
 
 def command(*arguments: str | Path, program: Sequence[str] = SERVER) -> list[str]:
-    """The command line that runs the daemon with these arguments."""
+    """Return the command line that runs the daemon with these arguments."""
     return [sys.executable, *program, *map(str, arguments)]
 
 
 def environment() -> dict[str, str]:
-    """The surroundings in which the daemon finds the tree that is tested."""
+    """Return the environment variables with which the daemon imports the tree under test."""
     path = os.environ.get("PYTHONPATH", "")
     return {**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{ROOT}" if path else str(ROOT), "PYTHONUNBUFFERED": "1"}
 
@@ -36,9 +36,9 @@ class Daemon:
     """A running daemon.
 
     Arguments:
-        storage: its directory, or ":memory:".
-        arguments: further arguments of its command line.
-        program: what Python runs, if not the unchanged daemon.
+        storage: the storage directory, or ":memory:".
+        arguments: further arguments of the command line.
+        program: Python's arguments that start the daemon; by default the unchanged daemon.
         options: further arguments of Popen.
     """
 
@@ -55,16 +55,16 @@ class Daemon:
         self.port = int(self.uri.split("/")[2].rsplit(":", 1)[1])
 
     def client(self, **options: Any) -> MongoClient[dict[str, Any]]:
-        """A client of its own."""
+        """Return a new client."""
         return MongoClient(self.uri, **{"serverSelectionTimeoutMS": 5000, **options})
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill the process with SIGKILL."""
         self.process.kill()
         self.process.communicate()
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Ask it to end; gives its exit code and what it said on its error output."""
+        """Send a signal that makes the daemon exit; return the exit code and the error output."""
         self.process.send_signal(number)
         _, complaint = self.process.communicate(timeout=20)
         return self.process.returncode, complaint
@@ -72,7 +72,7 @@ class Daemon:
 
 @contextlib.contextmanager
 def running(storage: str | Path = ":memory:", *arguments: str, **options: Any) -> Iterator[Daemon]:
-    """A daemon for as long as the block runs."""
+    """Run a daemon for a block."""
     daemon = Daemon(storage, *arguments, **options)
     try:
         yield daemon

@@ -1,4 +1,4 @@
-"""Random commands: their names and fields come from the server's registry, their arguments often from what such a field wants."""
+"""Random commands. Their names and fields come from the server's registry; most arguments have the kind that their field expects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.fuzz_pipelines import Pipelines
 
 load_commands()
 
-# They end the server, stop its writes or hold a client up for as long as it asks.
+# Commands that end the server, stop its writes, or block a client for as long as it requests. They are never sent.
 NEVER = {
     "shutdown",
     "fsync",
@@ -29,16 +29,16 @@ NEVER = {
     "replSetInitiate",
     "replSetStepDown",
 }
-# What is sent most.
+# The most frequent commands.
 USUAL = [
     "find", "aggregate", "find", "aggregate", "count", "distinct", "findAndModify", "update", "delete", "insert", "bulkWrite",
     "explain", "createIndexes", "create", "collMod",
 ]  # fmt: skip
-# What is sent to the scratch collections only.
+# Commands that are sent only to the scratch collections.
 CHANGING = (
     "create", "drop", "collMod", "createIndexes", "dropIndexes", "deleteIndexes", "convertToCapped", "cloneCollectionAsCapped", "compact",
 )  # fmt: skip
-# What the commands that declare no fields look at.
+# The fields of commands that declare none.
 LENIENT: dict[str, tuple[str, ...]] = {
     "cloneCollectionAsCapped": ("toCollection", "size"), "convertToCapped": ("size",), "createSearchIndexes": ("indexes",),
     "currentOp": ("$all", "$ownOps", "filter"),
@@ -48,7 +48,7 @@ LENIENT: dict[str, tuple[str, ...]] = {
     "validate": ("full", "repair", "metadata", "checkBSONConformance", "background"),
     "serverStatus": ("repl", "metrics"), "top": (), "dropSearchIndex": ("name",), "updateSearchIndex": ("name", "definition"),
 }  # fmt: skip
-# They change what a command does so much that they are given seldom.
+# Fields that change a command so much that they are rarely used.
 SELDOM = ("tailable", "awaitData", "min", "max", "viewOn", "timeseries")
 FLAGS = {
     "ordered", "errorsOnly", "bypassDocumentValidation", "upsert", "new", "remove", "multi", "singleBatch", "returnKey", "showRecordId",
@@ -58,10 +58,10 @@ FLAGS = {
 
 
 class Commands(Pipelines):
-    """Makes commands."""
+    """A generator of commands."""
 
     def command(self) -> dict[str, Any]:
-        """A command with its database."""
+        """Return a command, including its database."""
         name = self.choice(USUAL) if self.often(0.8) else self.choice([name for name in all_commands() if name not in NEVER])
         self.stable = False
         found = self.filled(name)
@@ -69,7 +69,7 @@ class Commands(Pipelines):
         return found
 
     def filled(self, name: str) -> dict[str, Any]:
-        """A command of this name with some of its fields."""
+        """Return a command of this name with some of its fields."""
         entry = all_commands()[name]
         body: dict[str, Any] = {name: self.spoilt(self.target(name))}
         declared = LENIENT.get(name, ()) if entry.arguments is None else entry.arguments.fields
@@ -90,7 +90,7 @@ class Commands(Pipelines):
         return body
 
     def database(self, name: str) -> str:
-        """The database that a command is sent to."""
+        """Return the database to send a command to."""
         if name == "dropDatabase":
             return "fuzz2"
         if self.often(self.malice):
@@ -98,7 +98,7 @@ class Commands(Pipelines):
         return "admin" if all_commands()[name].admin_only else "fuzz"
 
     def core(self, name: str) -> tuple[str, ...]:
-        """The fields without which a command does nothing."""
+        """Return the fields without which a command has no effect."""
         return {
             "find": ("filter",), "aggregate": ("cursor",), "count": ("query",), "distinct": ("query",),
             "findAndModify": ("query", "update"), "update": ("updates",), "delete": ("deletes",),
@@ -106,7 +106,7 @@ class Commands(Pipelines):
         }.get(name, ())  # fmt: skip
 
     def target(self, name: str) -> Any:
-        """What stands beside the command's name."""
+        """Return the value of a command's first field."""
         if name == "getMore":
             return Int64(self.choice([0, 1, 2**62]))
         if name == "explain":
@@ -121,7 +121,7 @@ class Commands(Pipelines):
         return self.choice([*self.collections, *self.collections, *self.scratch, *odd])
 
     def generic(self, field: str) -> Any:
-        """An argument that every command takes."""
+        """Return a value for a generic argument, which every command accepts."""
         makers: dict[str, Callable[[], Any]] = {
             "lsid": lambda: {"id": Binary(bytes(16), 4)}, "txnNumber": lambda: Int64(self.randrange(2**40)),
             "readConcern": lambda: {"level": self.choice(["local", "majority", "snapshot", "linearizable", "x"])},
@@ -132,18 +132,18 @@ class Commands(Pipelines):
         return makers[field]() if field in makers and self.often(0.7) else self.value()
 
     def knows(self, name: str) -> bool:
-        """Whether there is something to put into a field that is often right."""
+        """Return whether `field` can make plausible values for a field."""
         return name in FLAGS or name in self.makers_of_fields("")
 
     def field(self, command: str, name: str) -> Any:
-        """A command's field."""
+        """Return a value for a field of a command."""
         if name in FLAGS or (name == "update" and command == "bulkWrite"):
             return self.choice([1, 0.0]) if self.often(self.malice) else self.often(0.5)
         makers = self.makers_of_fields(command)
         return makers[name]() if name in makers else self.value(1)
 
     def makers_of_fields(self, command: str) -> dict[str, Callable[[], Any]]:
-        """What makes each field."""
+        """Return the functions that make the values of fields, by field name."""
         return {
             "filter": self.filter, "query": self.filter, "q": self.filter, "sort": self.sort, "projection": self.projection,
             "fields": self.projection, "update": self.update,
@@ -170,30 +170,30 @@ class Commands(Pipelines):
         }  # fmt: skip
 
     def bound(self, command: str) -> Any:
-        """`min` and `max`, which are something else in each command."""
+        """Return a value for `min` or `max`, whose meaning depends on the command."""
         return self.number() if command == "create" else {self.path(): self.value(1)}
 
     def hint(self) -> Any:
-        """An index."""
+        """Return a hint."""
         odd: list[Any] = ["none", {}, {"$natural": 2}, {"$**": 1}, ""]
         return self.choice(odd if self.often(self.malice) else ["_id_", {"_id": 1}, {"$natural": 1}, {"$natural": -1}, {"n": 1}, {"a": 1}])
 
     def index_of(self, command: str) -> Any:
-        """The index that `collMod` or `dropIndexes` means."""
+        """Return a value for the field `index` of collMod or dropIndexes."""
         if command == "collMod":
             found = {"name": "_id_" if self.often(0.5) else "none", "hidden": True}
             return self.broken({**found, "expireAfterSeconds": self.number()} if self.often(0.4) else found)
         return self.choice(["*", "_id_", "n_1", {"n": 1}, ["n_1"], [], {}])
 
     def new_document(self) -> dict[str, Any]:
-        """A document for an insert."""
+        """Return a document to insert."""
         document = self.document()
         if self.often(0.6):
             return {"_id": self.value(1) if self.often(0.3) else self.randint(0, 60), **document}
         return document
 
     def update_statement(self) -> dict[str, Any]:
-        """A statement of an update."""
+        """Return a statement of an update."""
         found = {"q": self.filter(1), "u": self.update()}
         options: dict[str, Any] = {
             "multi": True, "upsert": True, "arrayFilters": self.array_filters(), "c": {"v": 1}, "collation": self.collation(),
@@ -204,14 +204,14 @@ class Commands(Pipelines):
         return self.broken(found)
 
     def delete_statement(self) -> dict[str, Any]:
-        """A statement of a delete: of one document, mostly, for else there would soon be none."""
+        """Return a statement of a delete. Most delete one document, because otherwise the collections would soon be empty."""
         found: dict[str, Any] = {"q": self.filter(1), "limit": 1 if self.often(0.95) else 0}
         if self.often(0.2):
             found[self.choice(["collation", "hint"])] = self.collation() if self.often(0.5) else self.hint()
         return self.broken(found)
 
     def bulk_operation(self) -> dict[str, Any]:
-        """An operation of a bulkWrite."""
+        """Return an operation of a bulkWrite."""
         number = 2 if self.often(self.malice) else self.randrange(2)
         if self.often(0.3):
             return self.broken({"insert": number, "document": self.new_document()})

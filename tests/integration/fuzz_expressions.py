@@ -34,14 +34,14 @@ VARIABLES = [
     "$$ROOT", "$$NOW", "$$CURRENT.n", "$$REMOVE", "$$this", "$$value", "$$v", "$$v.n", "$$none", "$$CLUSTER_TIME", "$$KEEP", "$$",
     "$$USER_ROLES", "$$l",
 ]  # fmt: skip
-# Which kind a result's type is.
+# The kind of a value, by its BSON type.
 KIND_OF_TYPE = {"int": "n", "long": "n", "double": "n", "decimal": "n", "string": "s", "date": "d", "array": "a", "object": "o"}
 WRONG_COUNT = (16020, 28667)
 
 
 @cache
 def arity(name: str) -> list[int]:
-    """How many arguments an operator takes, found by trying."""
+    """Return the possible numbers of an operator's arguments, determined by trying."""
     counts = []
     for count in range(5):
         try:
@@ -55,7 +55,7 @@ def arity(name: str) -> list[int]:
 
 @cache
 def operators_by_result() -> dict[str, list[str]]:
-    """The operators that give a value of each kind, found by trying."""
+    """Return the operators by the kind of their results, determined by trying."""
     make, found = Expressions(0), defaultdict(set)
     document = encode({kind: make.of_kind(kind) for kind in "nsdaom"})
     for name in OPERATORS:
@@ -68,20 +68,20 @@ def operators_by_result() -> dict[str, list[str]]:
     return {kind: sorted(names) for kind, names in found.items()}
 
 
-# They have another value in the next command.
+# Variables whose values change between two commands.
 CLOCK = ("$$NOW", "$$CLUSTER_TIME")
 
 
 class Expressions(Chance):
-    """Makes expressions of the language.
+    """A generator of expressions.
 
-    What is not `stable` is left out: it may give another result at each call.
+    While `stable` is true, expressions whose results may differ between two calls are excluded.
     """
 
     stable = True
 
     def expression(self, depth: int = 2, kind: str = "e") -> Any:
-        """An expression that often gives a value of the kind."""
+        """Return an expression whose result is often of this kind."""
         if self.often(0.05):
             kind = "e"
         if depth <= 0 or self.often(0.4):
@@ -93,14 +93,14 @@ class Expressions(Chance):
         return self.call(self.operator_name(kind), depth)
 
     def operator_name(self, kind: str) -> str:
-        """The name of an operator that gives such a kind of value; now and then nobody has it."""
+        """Return the name of an operator, mostly one whose results are of this kind; sometimes an unknown name."""
         if self.often(0.02):
             return self.choice([*UNSUPPORTED_OPERATORS, "$nothing", "$", "$_internalX"])
         name = self.choice(operators_by_result().get(kind, list(OPERATORS)) if self.often(0.8) else list(OPERATORS))
         return "$add" if self.stable and name == "$rand" else name
 
     def leaf(self, kind: str) -> Any:
-        """A field, a variable or a constant."""
+        """Return a field path, a variable or a constant."""
         if self.often(0.5):
             return "$" + (kind if kind in "nsdaomgx" and self.often(0.8) else self.path())
         if self.often(0.15):
@@ -110,15 +110,15 @@ class Expressions(Chance):
         return self.literal(self.value(1))
 
     def literal(self, value: Any) -> Any:
-        """A constant, which a `$literal` protects from being read as an expression, or does not."""
+        """Return a constant, sometimes inside a `$literal` so that it is not parsed as an expression."""
         return {"$literal": value} if self.often(0.3) else value
 
     def call(self, name: str, depth: int) -> Any:
-        """An operator with its arguments."""
+        """Return an operator with its arguments."""
         named = NAMED.get(name)
         if named is not None and self.often(0.85):
             fields = dict(part.split(":") for part in named.split())
-            # The arguments at the end are mostly those that may be left out.
+            # The last arguments are mostly optional.
             keys = [key for number, key in enumerate(fields) if number < 2 or self.often(0.6)]
             return {name: self.broken({key: self.argument(fields[key], depth - 1) for key in keys})}
         kinds = KINDS.get(name, "n")
@@ -127,7 +127,7 @@ class Expressions(Chance):
         return {name: arguments[0] if count == 1 and self.often(0.6) else arguments}
 
     def argument(self, kind: str, depth: int) -> Any:
-        """One argument of a kind."""
+        """Return an argument of a kind (see `fuzz_operators`)."""
         makers: dict[str, Callable[[], Any]] = {
             "u": lambda: self.choice(UNITS),
             "z": lambda: self.choice(TIMEZONES),
@@ -151,13 +151,13 @@ class Expressions(Chance):
         return self.spoilt(maker())
 
     def sort_by(self) -> Any:
-        """A sort, or a direction alone."""
+        """Return a sort, or only a direction."""
         if self.often(0.15):
             return self.choice([1, -1, 0, 1.5, {}, {"n": {"$meta": "textScore"}}, "n"])
         return {self.path(): self.spoilt(self.choice([1, -1])) for _ in range(self.randint(1, 2))}
 
     def accumulator(self, depth: int = 2) -> Any:
-        """An accumulator of a group."""
+        """Return an accumulator of a `$group`."""
         names = [*ACCUMULATORS, "$nothing"] if self.often(0.05) else list(ACCUMULATORS)
         name = self.choice(names)
         if name == "$count":
@@ -167,7 +167,7 @@ class Expressions(Chance):
         return {name: self.expression(depth, self.choice("nnnaoe"))}
 
     def window_function(self, depth: int = 2) -> Any:
-        """An output of `$setWindowFields`."""
+        """Return an output field of `$setWindowFields`."""
         if self.often(0.5):
             found = self.accumulator(depth)
         else:

@@ -12,9 +12,9 @@ from secantus_server.mql.update.registry import _OPERATORS as UPDATE_OPERATORS
 from tests.integration.fuzz_expressions import TYPES, Expressions
 from tests.integration.fuzz_values import POINTS, SHAPES
 
-# They give another answer at each call, or none at all on this server.
+# Operators that are not used: their results differ between two calls, or this server does not support them.
 UNSTABLE_FILTERS = ("$sampleRate", "$where", "$text")
-# They stand beside others, or need an index that a collection seldom has.
+# Operators that are rarely used: they belong to other operators, or need an index that a collection rarely has.
 RARE = ("$near", "$nearSphere", "$geoNear", "$options", "$minDistance", "$maxDistance")
 ALIASES = [*TYPES, "undefined", "minKey", "maxKey", "timestamp", "javascript", "symbol", "dbPointer", "javascriptWithScope", []]
 BITS: list[Any] = [0, 1, 35, [0, 5], [1], Binary(b"\x01\xff", 0), -1, 2.0, [200], []]
@@ -51,10 +51,10 @@ REGEX_TEXTS = [
 
 
 class Language(Expressions):
-    """Makes filters, projections, updates and index specifications."""
+    """A generator of filters, projections, updates and index definitions."""
 
     def filter(self, depth: int = 2) -> dict[str, Any]:
-        """A filter."""
+        """Return a filter."""
         found: dict[str, Any] = {}
         for _ in range(self.choice([0, 1, 1, 1, 2, 3])):
             if depth and self.often(0.25):
@@ -65,7 +65,7 @@ class Language(Expressions):
         return found
 
     def filter_argument(self, name: str, depth: int) -> Any:
-        """What stands beside an operator on whole documents."""
+        """Return the argument of a top-level operator of filters."""
         if name in ("$and", "$or", "$nor"):
             return self.spoilt(self.some(lambda: self.filter(depth - 1), 3, 1))
         if name == "$expr":
@@ -86,11 +86,11 @@ class Language(Expressions):
         return {name: self.spoilt(self.field_argument(name, depth)) for name in self.choices(names, k=self.choice([1, 1, 1, 2]))}
 
     def operand(self) -> Any:
-        """A value to compare with."""
+        """Return a value to compare with."""
         return self.of_kind(self.choice("nsdaomgxxnn"))
 
     def field_argument(self, name: str, depth: int) -> Any:
-        """What stands beside an operator on a field."""
+        """Return the argument of an operator on a field."""
         if name in ("$in", "$nin", "$all"):
             return self.some(self.operand if name != "$all" or self.often(0.8) else lambda: {"$elemMatch": self.filter(0)})
         if name == "$elemMatch":
@@ -111,7 +111,7 @@ class Language(Expressions):
         return self.choice(fixed[name]) if name in fixed else self.operand()
 
     def geometry(self) -> Any:
-        """An area."""
+        """Return the argument of `$geoWithin` or a similar operator."""
         return self.pick(
             lambda: {"$geometry": self.choice(SHAPES + POINTS)},
             lambda: {"$box": [[0, 0], [20, 60]]},
@@ -122,11 +122,11 @@ class Language(Expressions):
         )
 
     def sort(self) -> dict[str, Any]:
-        """A sort."""
+        """Return a sort."""
         return {self.path(): self.spoilt(self.choice([1, -1])) for _ in range(self.randint(1, 2))}
 
     def projection(self, *, for_find: bool = True) -> dict[str, Any]:
-        """A projection."""
+        """Return a projection."""
         found: dict[str, Any] = {}
         for _ in range(self.randint(1, 3)):
             sort = self.randrange(7)
@@ -147,7 +147,7 @@ class Language(Expressions):
     # ------------------------------------------------------------ updates
 
     def update(self) -> Any:
-        """An update: modifiers, a pipeline or a replacement."""
+        """Return an update: modifiers, a pipeline or a replacement document."""
         kind = self.randrange(10)
         if kind == 0:
             return self.document()
@@ -159,7 +159,7 @@ class Language(Expressions):
         return {name: self.spoilt(self.update_fields(name)) for name in self.choices(names, k=self.choice([1, 1, 2]))}
 
     def update_stage(self) -> Any:
-        """A stage of an update's pipeline."""
+        """Return a stage of an update's pipeline."""
         name = self.choice(["$set", "$addFields", "$unset", "$project", "$replaceRoot", "$replaceWith", "$match"])
         if name == "$unset":
             return {name: self.path()}
@@ -168,7 +168,7 @@ class Language(Expressions):
         return {name: self.projection(for_find=False) if name == "$project" else {self.path(): self.expression(2)}}
 
     def update_path(self) -> str:
-        """The path of an update, with its placeholders."""
+        """Return a path of an update, which may contain positional operators."""
         if self.often(0.15):
             return self.choice(
                 ["a.$", "a.$[]", "a.$[e]", "m.$[e].n", "m.$[].n", "m.$.n", "a.$[none]", "$.a", "m.$[e].a.$[f]", "$[]", "a.$[e"]
@@ -176,11 +176,11 @@ class Language(Expressions):
         return self.path()
 
     def update_fields(self, name: str) -> dict[str, Any]:
-        """The paths and arguments of one modifier."""
+        """Return the paths and arguments of a modifier."""
         return {self.update_path(): self.modifier_argument(name) for _ in range(self.choice([1, 1, 2]))}
 
     def modifier_argument(self, name: str) -> Any:
-        """What stands beside a path in a modifier."""
+        """Return the argument of a modifier for one path."""
         if name in ("$inc", "$mul"):
             return self.number()
         if name in ("$push", "$addToSet") and self.often(0.6):
@@ -209,7 +209,7 @@ class Language(Expressions):
         return self.operand()
 
     def array_filters(self) -> list[Any]:
-        """The conditions of an update's placeholders."""
+        """Return the `arrayFilters` of an update."""
         return self.spoilt(
             [
                 {"e": self.condition(1)} if self.often(0.5) else {"e.n": self.condition(0)},
@@ -220,7 +220,7 @@ class Language(Expressions):
     # ------------------------------------------------------------ indexes
 
     def index(self) -> dict[str, Any]:
-        """An index."""
+        """Return the definition of an index."""
         key: dict[str, Any] = {self.path(): self.spoilt(self.choice([1, -1])) for _ in range(self.choice([1, 1, 2, 3]))}
         kind = self.randrange(10)
         if kind == 0:
@@ -245,7 +245,7 @@ class Language(Expressions):
         return self.broken(spec) if self.often(0.3) else spec
 
     def collation(self) -> Any:
-        """A collation."""
+        """Return a collation."""
         found: dict[str, Any] = {
             "locale": self.choice(["xx", "de", "sv@collation=standard"] if self.often(self.malice) else ["en", "fr", "simple", "en_US"])
         }

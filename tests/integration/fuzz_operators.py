@@ -1,10 +1,11 @@
-"""What each operator of the language takes, so that random arguments are often right ones."""
+"""The kinds of arguments that the operators expect, so that random arguments are often valid."""
 
 from __future__ import annotations
 
-# What operators with named arguments take: each name with the kind of its value, which is a field's name in the documents,
-# or one of `e` any expression, `u` a unit of time, `z` a timezone, `f` a format, `v` a variable's name, `t` a type's name, `b` a sort,
-# `c` a small number, `l` a list, `w` branches, `p` variables, `q` a method, `P` percentiles, `r` a regex, `y` a day of the week.
+# Operators with named arguments: the names, each with the kind of its value. A kind is the name of a field of the documents, whose values
+# have this kind, or one of `e` any expression, `u` a unit of time, `z` a time zone, `f` a format, `v` a variable's name, `t` a type's
+# name, `t1` a bool, `b` a sort, `c` a small number, `l` a list, `w` branches, `p` variables, `q` a method, `P` percentiles, `r` a regular
+# expression, `y` a day of the week.
 NAMED = {
     "$filter": "input:a as:v cond:e limit:c",
     "$map": "input:a as:v in:e",
@@ -62,7 +63,7 @@ NAMED = {
     "$accumulator": "init:s accumulate:s accumulateArgs:l merge:s lang:s",
     "$function": "body:s args:l lang:s",
 }
-# Which kinds the plain operators work on, in the order of their arguments; the last kind stands for all that follow.
+# The kinds of the other operators' arguments, in order; the last kind also applies to all further arguments.
 KINDS: dict[str, str] = {}
 for kinds, names in {
     "a": (

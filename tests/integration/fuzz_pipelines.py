@@ -12,7 +12,7 @@ from tests.integration.fuzz_language import Language
 
 import_stages()
 
-# Stages that treat documents one by one and so give the same ones whatever is done first and in which order.
+# Stages that process documents one by one. The documents that they return do not depend on the plan or on the documents' order.
 STEADY = [
     "$match",
     "$match",
@@ -29,7 +29,7 @@ STEADY = [
     "$sort",
     "$unionWith",
 ]
-# Stages that begin a pipeline on something other than a collection's documents, that write, or whose answer depends on the moment.
+# Stages whose input is not a collection, that write, or whose results depend on the time.
 SPECIAL = [
     "$out",
     "$merge",
@@ -46,25 +46,25 @@ BUCKETS = ["R5", "R10", "E6", "E192", "1-2-5", "POWERSOF2", "x"]
 
 
 class Pipelines(Language):
-    """Makes pipelines over the collections that a session has; those it may write to are its scratch ones."""
+    """A generator of pipelines over the collections of a round. Only the scratch collections may be written to."""
 
     collections: tuple[str, ...] = ("c0", "c1")
     scratch: tuple[str, ...] = ("s0", "s1")
     steady = False
 
     def pipeline(self, most: int = 4, *, depth: int = 2) -> list[Any]:
-        """Any pipeline."""
+        """Return a pipeline."""
         return self.some(lambda: self.spoilt(self.stage(depth)), most, 0 if self.often(0.05) else 1)
 
     def steady_pipeline(self) -> list[Any]:
-        """A pipeline whose documents do not depend on the order in which they are looked at."""
+        """Return a pipeline of STEADY stages, whose documents do not depend on the order in which it reads them."""
         self.steady = True
         found = self.some(lambda: self.stage(1), 4, 2)
         self.steady = False
         return found
 
     def stage(self, depth: int = 2, name: str | None = None) -> dict[str, Any]:
-        """A stage."""
+        """Return a stage."""
         if name is None:
             name = self.choice(STEADY if self.steady else [name for name in STAGES if name not in SPECIAL or self.often(0.3)])
             if self.often(0.02):
@@ -74,7 +74,7 @@ class Pipelines(Language):
         return {name: self.spoilt(maker() if maker else self.value(1) if self.often(0.3) else {})}
 
     def makers(self, depth: int) -> dict[str, Callable[[], Any]]:
-        """What makes the argument of each stage."""
+        """Return the functions that make the arguments of stages, by the stage's name."""
         fields: Callable[[], Any] = lambda: {self.path(): self.expression(3) for _ in range(self.randint(1, 2))}  # noqa: E731
         inner: Callable[[], Any] = lambda: self.pipeline(2, depth=depth - 1) if depth > 0 else []  # noqa: E731
         return {
@@ -122,11 +122,11 @@ class Pipelines(Language):
         }  # fmt: skip
 
     def whole(self) -> Any:
-        """A positive number, mostly."""
+        """Return a number, mostly a positive integer."""
         return self.small() if self.often(0.8) else self.number()
 
     def root(self) -> Any:
-        """What replaces a document."""
+        """Return the argument of `$replaceRoot`."""
         return self.pick(
             lambda: self.expression(2, "o"),
             lambda: {"$mergeObjects": ["$$ROOT", self.expression(1, "o")]},
@@ -135,11 +135,11 @@ class Pipelines(Language):
         )
 
     def any_collection(self) -> Any:
-        """A collection's name, which may be that of none."""
+        """Return the name of a collection, which may not exist."""
         return self.choice([*self.collections, *self.collections, *self.scratch, "none"])
 
     def bucket(self) -> Any:
-        """The argument of `$bucket`."""
+        """Return the argument of `$bucket`."""
         boundaries = self.choice(
             [
                 [0, 1, 5],
@@ -164,7 +164,7 @@ class Pipelines(Language):
         )
 
     def densify(self) -> Any:
-        """The argument of `$densify`."""
+        """Return the argument of `$densify`."""
         scope = self.choice(["full", "partition", [0, 10], [Date(0), Date(10**9)], [Date(0), 5], [5, 1], "x", [0.5, 3.25], [0, 2**40]])
         span: dict[str, Any] = {"step": self.choice([1, 2, 0.5, 0, -1, self.number()]), "bounds": scope}
         if self.often(0.5):
@@ -172,7 +172,7 @@ class Pipelines(Language):
         return self.broken({"field": self.path(), "range": span, "partitionByFields": self.some(self.path, 2)})
 
     def fill(self) -> Any:
-        """The argument of `$fill`."""
+        """Return the argument of `$fill`."""
 
         def how() -> dict[str, Any]:
             return {"method": self.choice(["linear", "locf", "x"])} if self.often(0.6) else {"value": self.expression(1)}
@@ -183,7 +183,7 @@ class Pipelines(Language):
         return self.broken(found)
 
     def windows(self) -> Any:
-        """The argument of `$setWindowFields`."""
+        """Return the argument of `$setWindowFields`."""
         found: dict[str, Any] = {"output": {self.path(): self.spoilt(self.window_function()) for _ in range(self.randint(1, 2))}}
         if self.often(0.8):
             found["sortBy"] = {self.choice("ndns"): self.choice([1, -1])} if self.often(0.8) else self.sort()
@@ -192,7 +192,7 @@ class Pipelines(Language):
         return self.broken(found)
 
     def lookup(self, inner: Callable[[], Any]) -> Any:
-        """The argument of `$lookup`."""
+        """Return the argument of `$lookup`."""
         found: dict[str, Any] = {"from": self.any_collection(), "as": self.path()}
         if self.often(0.7):
             found.update(localField=self.path(), foreignField=self.path())

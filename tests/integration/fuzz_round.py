@@ -1,4 +1,4 @@
-"""Some hundreds of random commands against the round's own collections."""
+"""A round of the fuzzer: some hundred random commands on newly filled collections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INDEXES: list[dict[str, Any]] = [
 
 
 class Round:
-    """Some hundreds of commands against collections of their own; the seed says all."""
+    """A round of random commands. The seed determines the collections and the commands."""
 
     def __init__(self, session: Session, seed: int) -> None:
         self.session = session
@@ -32,7 +32,7 @@ class Round:
         self.rules = Rules(session, self.make)
 
     def prepare(self) -> None:
-        """Fill the collections, and index one of them more than the other."""
+        """Drop and fill the collections. They have different numbers of indexes."""
         for name in ("fuzz", "fuzz2"):
             self.session.run({"dropDatabase": 1, "$db": name})
         for name, indexes in zip((*self.make.collections, *self.make.scratch), (2, 6, 3, 1), strict=True):
@@ -44,7 +44,7 @@ class Round:
         self.session.run({"create": "v0", "viewOn": "c0", "pipeline": self.make.pipeline(2)})
 
     def run(self, count: int) -> None:
-        """Send about so many commands."""
+        """Send about `count` commands."""
         self.prepare()
         rules, session = self.rules, self.session
         checks = [
@@ -60,7 +60,7 @@ class Round:
         self.validate()
 
     def validate(self) -> None:
-        """Every collection is sound."""
+        """Validate every collection."""
         reply = self.session.run({"listCollections": 1, "filter": {"type": "collection"}})
         if reply is None or not reply.get("ok"):
             self.session.blame("listCollections", reply)

@@ -1,4 +1,4 @@
-"""The rules of the fuzz of commands that compare one answer with another, so that no other server is needed to know what is right."""
+"""Rules that compare the server's answers with each other, so that the fuzzer needs no other server to detect wrong ones."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ NO_LIMIT = {"$limit": Int64(2**40)}
 
 
 class Rules:
-    """Each check sends a few commands about one thing."""
+    """The rules. Each method `check_*` sends a few commands and checks one rule."""
 
     def __init__(self, session: Session, make: Commands) -> None:
         self.session, self.make = session, make
 
     def same(self, rule: str, first: list[bytes] | None, second: list[bytes] | None, *what: Any) -> None:
-        """Two answers have the same documents, if both are there."""
+        """Check that two answers have the same documents, in any order. None stands for a failed command."""
         if first is not None and second is not None and sorted(first) != sorted(second):
             differing = [decode(one) for one in set(first) ^ set(second)][:2]
             self.session.blame(rule, *what, len(first), len(second), differing)
 
     def collection(self) -> str:
-        """A collection to read."""
+        """Return the name of a collection to read."""
         return self.make.choice([*self.make.collections, *self.make.collections, *self.make.scratch])
 
     def check_find(self) -> None:
-        """A filter gives the same by each index and without one, counted, aggregated and explained."""
+        """Check that a filter matches the same documents with and without each index, in find, count and aggregate.
+
+        Also check that explain accepts the query.
+        """
         session, make, name = self.session, self.make, self.collection()
         filter = make.filter(2)
         body: dict[str, Any] = {"find": name, "filter": filter}
@@ -64,12 +67,12 @@ class Rules:
             self.same("a hinted index", plain, self.session.documents(body, hint=index["name"]), body, index)
 
     def indexes(self, name: str) -> list[dict[str, Any]]:
-        """A collection's indexes."""
+        """Return the indexes of a collection."""
         reply = self.session.run({"listIndexes": name})
         return reply["cursor"]["firstBatch"] if reply is not None and reply.get("ok") else []
 
     def check_sorted(self) -> None:
-        """A sort orders by whatever plan, and a projection is the same by each."""
+        """Check that the result of a sort is ordered, and that sorts and projections do not depend on the plan."""
         session, make = self.session, self.make
         body: dict[str, Any] = {"find": self.collection(), "filter": make.filter(1), "sort": make.sort()}
         found, plain = session.documents(body), session.documents(body, hint={"$natural": 1})
@@ -85,11 +88,11 @@ class Rules:
         del body["sort"]
         body["projection"] = make.projection()
         if "indexKey" in repr(body["projection"]):
-            return  # It depends on the index.
+            return  # the result depends on the index
         self.same("projected", session.documents(body), session.documents(body, hint={"$natural": 1}), body)
 
     def check_distinct(self) -> None:
-        """distinct gives the same with an index and without."""
+        """Check that distinct returns the same values with and without an index."""
         body = {"distinct": self.collection(), "key": self.make.good_path(), "query": self.make.filter(1) if self.make.often(0.6) else {}}
         first, second = self.session.run(body), self.session.run({**body, "hint": {"$natural": 1}})
         if first is None or second is None or not (first.get("ok") and second.get("ok")):
@@ -99,7 +102,9 @@ class Rules:
             self.session.blame("distinct", body, first["values"], second["values"])
 
     def check_pipeline(self) -> None:
-        """What the optimiser does to a pipeline changes no document: a `$limit` of everything between the stages stops it."""
+        """Check that the optimiser does not change a pipeline's output. For comparison, a very large `$limit` between the stages prevents
+        the optimiser from reordering them.
+        """
         pipeline = self.make.steady_pipeline()
         body = {"aggregate": self.collection(), "pipeline": pipeline}
         hindered = [stage for one in pipeline for stage in (NO_LIMIT, one)]
@@ -107,7 +112,7 @@ class Rules:
         self.same("the optimiser", first, self.session.documents({**body, "pipeline": hindered, "hint": {"$natural": 1}}), body)
 
     def check_write(self) -> None:
-        """A write that fails changes nothing, and one that says it changed nothing did not."""
+        """Check that a write changes nothing if it fails or reports no change."""
         session, make, name = self.session, self.make, self.make.choice([*self.make.collections, *self.make.scratch])
         before = session.documents({"find": name, "hint": {"$natural": 1}})
         kind = make.choice(["update", "update", "findAndModify", "insert", "delete"])
@@ -137,7 +142,7 @@ class Rules:
             session.blame("how many there are after a write", body, reply)
 
     def check_cursor(self) -> None:
-        """Batches together are what one batch gives."""
+        """Check that several batches together return the same documents as one batch."""
         session, make = self.session, self.make
         name = self.collection()
         body: dict[str, Any] = {"find": name, "filter": make.filter(1), **({"sort": make.sort()} if make.often(0.5) else {})}

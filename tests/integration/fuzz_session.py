@@ -18,7 +18,7 @@ WATCHDOG_S = 8.0
 
 
 class Session:
-    """One connection, and what was wrong so far, one of each sort."""
+    """A connection, with the problems found so far; one example is kept of each kind of problem."""
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
@@ -38,18 +38,18 @@ class Session:
         self.socket.close()
 
     def blame(self, rule: str, *what: Any) -> None:
-        """Note that a rule is broken; what differs in nothing but its numbers and names is the same sort."""
+        """Record the violation of a rule. Internal errors that differ only in numbers and names are of the same kind."""
         text = " | ".join(map(repr, what))
         sort = re.sub(r"[\d.]+|'[^']*'", "#", f"{rule} {text[:100]}") if rule.startswith("mistake") else rule
         self.answers["wrong"] += 1
         kept = self.wrong.get(sort)
         line = f"seed {self.seed}: {rule}: {text}"
-        # The shortest is the easiest to understand.
+        # Keep the shortest example, because it is the easiest to understand.
         if kept is None or len(line) < len(kept):
             self.wrong[sort] = line
 
     def run(self, command: dict[str, Any]) -> dict[str, Any] | None:
-        """The checked reply, or None where the command cannot be sent or is not answered."""
+        """Send a command and check the reply. Return the reply, or None if the command cannot be sent or is not answered."""
         try:
             data = op_msg(b"\0" + encode(command if "$db" in command else {**command, "$db": "fuzz"}))
         except (CommandError, RecursionError, OverflowError, ValueError):
@@ -93,7 +93,7 @@ class Session:
                 self.blame("an error without code, name or text", reply, command)
 
     def documents(self, body: dict[str, Any], **options: Any) -> list[bytes] | None:
-        """All documents of a find or an aggregation, or None where it fails."""
+        """Return all documents of a find or an aggregation; None if it fails or returns more than one batch."""
         if "aggregate" in body:
             reply = self.run({**body, "cursor": {"batchSize": 10_000}, **options})
         else:

@@ -1,4 +1,4 @@
-"""Random values, paths and documents for the fuzz of commands: of every type, and with those that set traps."""
+"""Random values, paths and documents for the command fuzzer: values of every type, including error-prone ones."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SHAPES: list[Any] = [
     {"type": "LineString", "coordinates": [[0, 0]]},
     {"type": "MultiLineString", "coordinates": [[[0, 0], [1, 1]]]}, {"type": 7, "coordinates": 1},
 ]  # fmt: skip
-# A document has a field of each kind, so that an operator often finds what it works on.
+# A document has one field of each kind, so that an operator often finds values that it can process.
 PATHS = ["n", "s", "d", "a", "o", "x", "g", "m", "_id"]
 DEEP_PATHS = ["o.n", "o.o.s", "a.0", "a.n", "m.n", "m.s", "m.a", "o.a.1", "x.n", "a.0.n", "m.0.n", "x.0", "none", "none.n", "n.n"]
 BAD_PATHS = ["", ".", "a..b", "a.", ".a", "$", "$a", "a.$", "a.$[]", "a.$[e]", "a.$b", "o.$n", "$**", "a.\0b", "x" * 200,
@@ -73,43 +73,43 @@ BAD_PATHS = ["", ".", "a..b", "a.", ".a", "$", "$a", "a.$", "a.$[]", "a.$[e]", "
 
 
 class Chance(random.Random):
-    """A source of chance that knows BSON.
+    """A random generator that can also make BSON values.
 
-    `dirt` is the share of a document's fields that hold something else than is usual there, `malice` that of the arguments
-    which are not what is asked for: where there are many, commands fail early and the later parts see little.
+    `dirt` is the share of a document's fields whose values are of an unusual kind. `malice` is the share of invalid arguments; with many
+    of them, commands fail early and the server's later parts are hardly tested.
     """
 
     dirt = 0.1
     malice = 0.04
 
     def often(self, share: float) -> bool:
-        """True in this share of calls."""
+        """Return True with the given probability."""
         return self.random() < share
 
     def pick(self, *makers: Callable[[], Any]) -> Any:
-        """What one of the makers makes."""
+        """Call one of the functions, and return its result."""
         return self.choice(makers)()
 
     def some(self, maker: Callable[[], Any], most: int = 3, least: int = 0) -> list[Any]:
-        """A list of what a maker makes."""
+        """Return a list of results of a function."""
         return [maker() for _ in range(self.randint(least, most))]
 
     def number(self) -> Any:
-        """A number of any type."""
+        """Return a number of any type."""
         if self.often(0.5):
             return self.randint(-3, 12)
         return self.choice(INTEGERS if self.often(0.5) else REALS)
 
     def small(self) -> int:
-        """A number that is right where a count stands."""
+        """Return a number that is valid as a count."""
         return self.randint(1, 4)
 
     def scalar(self) -> Any:
-        """A value that is neither a document nor an array."""
+        """Return a value that is neither a document nor an array."""
         return self.choice(self.choice([INTEGERS, REALS, STRINGS, DATES, OTHERS]))
 
     def value(self, depth: int = 2) -> Any:
-        """Any value."""
+        """Return any value."""
         if depth == 0 or self.often(0.6):
             return self.scalar()
         if self.often(0.03):
@@ -121,31 +121,31 @@ class Chance(random.Random):
         return self.object(depth - 1)
 
     def object(self, depth: int = 1) -> dict[str, Any]:
-        """A document."""
+        """Return a document."""
         return {
             self.choice(["n", "s", "a", "o", "0", "x", "", "$n", "a.b", "_id", "k", "v"]): self.value(depth)
             for _ in range(self.randint(0, 3))
         }
 
     def nested(self) -> Any:
-        """A value that is nested deeply."""
+        """Return a deeply nested value."""
         value: Any = 1
         for _ in range(self.choice([20, 90, 120])):
             value = [value] if self.often(0.5) else {"o": value}
         return value
 
     def path(self) -> str:
-        """A path, which is wrong now and then."""
+        """Return a path, which is sometimes invalid."""
         if self.often(self.malice):
             return self.choice(BAD_PATHS)
         return self.choice(PATHS if self.often(0.65) else DEEP_PATHS)
 
     def good_path(self) -> str:
-        """A path that is right."""
+        """Return a valid path."""
         return self.choice(PATHS if self.often(0.65) else DEEP_PATHS)
 
     def of_kind(self, kind: str) -> Any:
-        """A value of one kind: what a document holds in the field of that name."""
+        """Return a value of one kind, which is the kind of the field with that name in the documents."""
         makers: dict[str, Callable[[], Any]] = {
             "n": self.number,
             "s": lambda: self.choice(STRINGS),
@@ -159,16 +159,16 @@ class Chance(random.Random):
         return makers[kind]()
 
     def document(self) -> dict[str, Any]:
-        """A document to store, without its `_id`."""
+        """Return a document to store, without its `_id`."""
         kinds = [kind for kind in "nsdaomgx" if self.often(0.75)]
         return {kind: self.of_kind("x" if self.often(self.dirt) else kind) for kind in kinds}
 
     def spoilt(self, value: Any) -> Any:
-        """The value, or now and then another one, which is of any type."""
+        """Return the value, or sometimes another value of any type."""
         return self.value(1) if self.often(self.malice) else value
 
     def broken(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """A document of named arguments, where now and then one is missing, one is too many or one is something else."""
+        """Return a document of named arguments. Sometimes one argument is removed, added or replaced by another value."""
         if not self.often(3 * self.malice):
             return fields
         fields = dict(fields)

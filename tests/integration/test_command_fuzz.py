@@ -1,6 +1,7 @@
-"""Thousands of commands that might have been meant: each is answered, in time, by what it asks for or by an error that says why not.
+"""Thousands of random, mostly plausible commands. Each gets a timely and valid reply, and no rule of `fuzz_rules` is violated.
 
-`SECANTUS_FUZZ_COMMANDS` says how many, `SECANTUS_FUZZ_SEED` where to begin; what is found is printed with a seed that begins with it.
+`SECANTUS_FUZZ_COMMANDS` is the number of commands, and `SECANTUS_FUZZ_SEED` the seed of the first round. Each problem is printed with the
+seed of the round that found it, with which the run can be started again.
 """
 
 from __future__ import annotations

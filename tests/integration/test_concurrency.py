@@ -1,4 +1,4 @@
-"""Concurrent operations of several clients end, with a result that a serial order could have."""
+"""Concurrent operations of several clients end, with results that a serial execution could have."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ THREADS = 8
 
 
 def together(*works: Work, threads: int = THREADS, seconds: float = 40) -> None:
-    """Run the works in threads that begin at the same moment, each with its number; their errors are raised here."""
+    """Run functions in threads that begin at the same time. Each gets its thread's number. Raise the first of their errors."""
     begin = threading.Barrier(threads)
     errors: list[BaseException] = []
 
@@ -157,7 +157,7 @@ def test_a_collection_that_is_dropped_while_it_is_read(database: Database[Any]) 
 
 
 def ddl(database: Database[Any]) -> list[Work]:
-    """Works that take the store for themselves, or hold it long, in every order."""
+    """Return functions that need exclusive access to the store, or use it for a long time."""
 
     def indexes(_number: int) -> None:
         for turn in range(10):
@@ -282,7 +282,7 @@ def test_a_time_limit_ends_what_runs_long(full_server: SecantusDBServer, name: s
 
 
 def running(client: RawClient, comment: str) -> list[dict[str, Any]]:
-    """What currentOp says of the operations with a comment."""
+    """Return the entries of currentOp for the operations with a comment."""
     in_progress = client.run({"currentOp": 1, "$db": "admin"})["inprog"]
     return [one for one in in_progress if one.get("command", {}).get("comment") == comment]
 
@@ -296,7 +296,7 @@ def test_kill_op_ends_what_runs_long(full_server: SecantusDBServer) -> None:
         assert (reply["code"], reply["codeName"]) == (11601, "Interrupted")
 
 
-# Every document with the sixty that have the same `a`: twice, it takes minutes.
+# Join every document with the sixty that have the same `a`. Done twice, this takes minutes.
 PRODUCT: list[dict[str, Any]] = [{"$lookup": {"from": "c", "localField": "a", "foreignField": "a", "as": "found"}}, {"$unwind": "$found"}]
 
 

@@ -46,9 +46,7 @@ class ServerSnapshot:
 
 
 class SetAside(NamedTuple):
-    """Snapshots that were set aside, outermost first, with the writes and adjustments since each, and the cursors, sessions and fail
-    points of that moment.
-    """
+    """Snapshots set aside, outermost first, with the changes since each; and the cursors, sessions and fail points of that moment."""
 
     parts: tuple[tuple[ServerSnapshot, list[NamespaceChange], tuple[Changes, ...]], ...]
     cursors: frozenset[int]

@@ -1,7 +1,7 @@
 """Make the helpers next to the tests importable, and configure all property tests.
 
-The tree is appended to the end of the path: the tests run against the installed package, and against the tree only if that is installed in
-place.
+The tree is appended at the end of the path. Therefore the tests import the installed package, which is the tree's own package only after
+an installation in place.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pymongo.errors import OperationFailure
 
 
 def failure(db: Database, command: dict[str, Any]) -> dict[str, Any]:
-    """The reply of a command that fails."""
+    """Return the reply of a command that fails."""
     with pytest.raises(OperationFailure) as caught:
         db.command(command)
     details = caught.value.details
@@ -19,7 +19,7 @@ def failure(db: Database, command: dict[str, Any]) -> dict[str, Any]:
 
 
 def code(db: Database, command: dict[str, Any]) -> int:
-    """The code that a command fails with."""
+    """Return the code that a command fails with."""
     found = failure(db, command)["code"]
     assert isinstance(found, int)
     return found

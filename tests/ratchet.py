@@ -121,7 +121,7 @@ class Area:
         return set(unfold(self.path.read_text(encoding="utf-8").split("\n")[1:]))
 
     def is_stale(self) -> bool:
-        """Whether the list was created from other cases."""
+        """Whether the list was created from an earlier version of the cases."""
         return self.path.exists() and self.path.read_text(encoding="utf-8").split("\n")[0] != self.heading
 
     def note(self) -> None:
@@ -173,7 +173,7 @@ def won(areas: list[Area]) -> set[str]:
 
 
 def count_reasons(names: Iterable[str]) -> Counter[str]:
-    """Return how often each reason applies. A case without a reason counts by its name."""
+    """Return how often each reason applies. For a case without a reason, the key is the case's name."""
     listed = tomllib.loads(REASONS.read_text(encoding="utf-8"))["reason"]
     patterns = [(one["why"], re.compile("|".join(one["cases"]))) for one in listed]
     return Counter(next((why for why, pattern in patterns if pattern.search(name)), f"without a reason: {name}") for name in names)

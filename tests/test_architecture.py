@@ -25,7 +25,7 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "secantus_server"
 CONSOLE = ROOT / "secantus_console"
-# What the console's own process runs; a text in the server's process.
+# The code that the console's process runs. In the server it is only a string, so it does not count as an import.
 BOOT_LINE = "from secantus_console.child import main"
 
 # Packages that every package may import.
@@ -108,12 +108,15 @@ def imported_packages(path: Path) -> set[str]:
 
 
 def module_name(path: Path) -> str:
-    """The dotted name of a source file; a package stands for its __init__.py."""
+    """Return the dotted module name of a source file; for an __init__.py, the name of the package."""
     return relative(path.with_suffix("")).replace("/", ".").removesuffix(".__init__")
 
 
 def import_statements(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Each module that a file imports or cimports when it runs, with the imported names; imports for type checkers are left out."""
+    """Yield each module that a file imports or cimports at run time, with the imported names.
+
+    Imports for type checkers only are left out.
+    """
     text = re.sub(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n|\n)+", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     text = re.sub(r"#.*", "", text)
     for source, names, whole in _IMPORT.findall(re.sub(r"\(([^()]*)\)", lambda match: " ".join(match.group(1).split()), text)):
@@ -121,7 +124,7 @@ def import_statements(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def module_graph(package: Path) -> dict[str, set[str]]:
-    """The modules of a package, each with those that it imports.
+    """Return the modules of a package, each with the modules that it imports.
 
     A name that a package's __init__ re-exports leads to the module that defines it: importing the name does not depend on the rest of
     the package.
@@ -146,7 +149,7 @@ def module_graph(package: Path) -> dict[str, set[str]]:
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """The groups of modules that import each other, directly or through others (strongly connected components)."""
+    """Return the groups of modules that import each other, directly or through others (strongly connected components)."""
     reached: dict[str, set[str]] = {}
     for module in graph:
         found: set[str] = set()
@@ -177,7 +180,10 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def cython_functions(lines: list[str]) -> Iterator[tuple[str, int]]:
-    """Yield the functions of a Cython module. It is not parsed: a function extends as long as the lines are indented more deeply."""
+    """Yield the functions of a Cython module with their numbers of lines.
+
+    The module is not parsed: a function ends before the next line that is not indented more deeply than its first one.
+    """
     heading = re.compile(r"^(\s*)(?:def|cdef|cpdef)\s[^=]*?(\w+)\(.*:\s*$")
     for number, line in enumerate(lines):
         match = heading.match(line)
@@ -236,7 +242,8 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
 
 
 def test_the_console_is_a_client() -> None:
-    # It works for a server elsewhere, so it uses the language, never a server; and no server or plugin imports it.
+    # The console also serves servers elsewhere. So it may import the language packages but never a server, and no server or plugin
+    # imports it.
     allowed = {"bson", "mql", "errors", "work"}
     for path in sorted(CONSOLE.rglob("*.py")):
         wrong = imported_packages(path) - allowed

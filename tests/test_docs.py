@@ -86,7 +86,7 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
     assert len(lines) == 2, lines
     steps = iter(re.findall(r"^step (.*)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE))
     for command in (command for line in lines for command in line.split(" && ")):
-        # `any` advances the iterator: the steps must come in the README's order.
+        # `any` advances the iterator, so the steps must have the order of the README's commands.
         assert any(step == command or step.startswith(f"{command} ||") for step in steps), f".ci/run does not run: {command}"
 
 
@@ -153,13 +153,13 @@ def test_the_examples_of_how_to_extend(tmp_path: Path) -> None:
     for number, block in enumerate(blocks):
         (tmp_path / f"example_{number}.py").write_text(block, encoding="utf-8")
     imports = "".join(f"import example_{number}\n" for number in range(len(blocks)))
-    # Import the server first: it loads its packages in the order that their registrations need.
+    # Import the server first, because it imports its packages in the order that their registrations need.
     (tmp_path / "trial.py").write_text("import secantus_server.server\n" + imports + TRIAL, encoding="utf-8")
     done = run(tmp_path, "trial.py")
     assert done.returncode == 0, done.stderr
 
 
-#: What a newcomer looks for, by the heading where it is described. Two links lead there from README.md.
+#: The features that a newcomer looks for, with the headings that describe them. Each must be reachable from README.md by at most two links.
 FEATURES = {
     "fixtures": "docs/plugin.md#fixtures",
     "seeds": "docs/plugin.md#seeds",
@@ -192,13 +192,13 @@ FEATURES = {
 
 
 def linked_from(page: Path) -> set[str]:
-    """The pages that a page links to, as paths from the repository's root."""
+    """Return the pages that a page links to, as paths relative to the repository's root."""
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     return {(page.parent / target).resolve().relative_to(ROOT).as_posix() for target in targets}
 
 
 def anchors(page: Path) -> set[str]:
-    """The names by which links lead to a page's headings."""
+    """Return the anchors of a page's headings, by which links refer to them."""
     headings = re.findall(
         r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE), re.MULTILINE
     )

@@ -16,7 +16,7 @@ from secantus_server.pipeline.registry import UNSUPPORTED as STAGES
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "not-supported.md"
 
-# The calls whose name is an entry of the registries above.
+# The calls of `not_supported` whose name comes from one of the registries above.
 _OF_REGISTRIES = ("the command …", "The stage …", "The expression operator …", "The window function …")
 
 

@@ -1,4 +1,4 @@
-"""The steps of docs/security.md, in their order, on a directory and with daemons of their own."""
+"""The steps of docs/security.md, in order, with real daemons on one storage directory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "security.md"
 
 
 def start(line: str, directory: Path) -> Daemon:
-    """The daemon of a command line of the page, on a free port."""
+    """Start the daemon of one of the page's command lines, on a free port and in another directory."""
     program, *arguments = shlex.split(line)
     assert program == "secantusdb"
     place = arguments.index("--storage-path")

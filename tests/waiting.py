@@ -11,7 +11,7 @@ from secantus_server.system._threads import Thread
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
-    """Poll until the condition holds; fail with the given message if it does not in time."""
+    """Poll until the condition is true; fail with the given message after the timeout."""
     deadline = monotonic() + seconds
     pause = threading.Event()
     while not condition():

@@ -31,7 +31,7 @@ Client = MongoClient[dict[str, Any]]
 
 
 def ignore(_size: int) -> None:
-    """No progress is shown."""
+    """Ignore a report of progress."""
 
 
 @pytest.fixture

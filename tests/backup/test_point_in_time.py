@@ -31,7 +31,7 @@ Client = MongoClient[dict[str, Any]]
 
 
 def contents(client: Client) -> dict[str, Any]:
-    """The collections, their UUIDs, indexes and documents."""
+    """Return the collections with their UUIDs, indexes and documents."""
     found: dict[str, Any] = {}
     for info in client.db.list_collections():
         collection = client.db[info["name"]]
@@ -41,7 +41,7 @@ def contents(client: Client) -> dict[str, Any]:
 
 
 def change(client: Client, generator: random.Random) -> None:
-    """One random change."""
+    """Make a random change."""
     db, kind = client.db, generator.randrange(14)
     number = generator.randrange(20)
     if kind < 4:
@@ -83,7 +83,8 @@ def test_restores_equal_a_model(tmp_path: Path) -> None:
                 client.db.other.insert_one({"_id": 0})
                 client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(archives / "base.tar.gz"))
             for _ in range(40):
-                # Some changes fail, such as the rename of a collection that does not exist, after they have changed a part.
+                # Some changes fail, such as the rename of a collection that does not exist, and may have changed something before they
+                # fail.
                 with contextlib.suppress(OperationFailure):
                     change(client, generator)
                 states.append((server.services.oplog.newest, contents(client)))

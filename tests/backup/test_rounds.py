@@ -32,11 +32,11 @@ Client = MongoClient[dict[str, Any]]
 
 
 def ignore(_size: int) -> None:
-    """No progress is shown."""
+    """Ignore a report of progress."""
 
 
 def write(uri: str, seed: int, stopping: threading.Event, written: list[int]) -> None:
-    """Write until told to stop: single documents, many at once, and transactions over two collections."""
+    """Write until `stopping` is set: single documents, several at once, and transactions over two collections."""
     generator = random.Random(seed)
     with MongoClient[dict[str, Any]](uri) as client:
         while not stopping.is_set():
@@ -57,7 +57,7 @@ def write(uri: str, seed: int, stopping: threading.Event, written: list[int]) ->
 
 
 def transfer(client: Client, number: int, session: Any) -> None:
-    """Keep the sum over two collections at 0."""
+    """Add a number to one collection and subtract it from another, so that the sum over both stays 0."""
     client.db.one.update_one({"_id": "sum"}, {"$inc": {"n": number}}, upsert=True, session=session)
     client.db.two.update_one({"_id": "sum"}, {"$inc": {"n": -number}}, upsert=True, session=session)
 
@@ -94,7 +94,7 @@ def copy_of_state(client: Client, mirror: Client, stamp: Any) -> dict[str, str]:
 
 
 def check_flipped_bit(archive: Path, generator: random.Random, directory: Path) -> None:
-    """Flip a bit of a copy of an archive: it is refused before anything is written."""
+    """Flip a bit in a copy of an archive, and check that restoring the copy is refused before anything is written."""
     content = bytearray(archive.read_bytes())
     place = generator.randrange(len(content))
     content[place] ^= 1 << generator.randrange(8)
@@ -124,7 +124,7 @@ def test_a_backup_has_the_state_at_its_timestamp(tmp_path: Path, number: int) ->
             wait_until(lambda: written[0] >= until, "too little is written", 120)
             stamp = client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(archive))["timestamp"]
         expected = copy_of_state(client, mirror, stamp)
-        # The writers went on after that moment.
+        # The writers continued after the backup's timestamp.
         assert written[0] > until
     check_flipped_bit(archive, generator, tmp_path)
     restore_archive(archive, target, ignore)

@@ -1,4 +1,4 @@
-"""Archives contain users and roles only if asked; otherwise none of their bytes."""
+"""Archives contain users and roles only if requested. Otherwise they contain none of the bytes of users and roles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def server(tmp_path: Path) -> Iterator[SecantusDBServer]:
 
 
 def texts_of(document: Any) -> Iterator[str]:
-    """The keys, salts and names that are only in the documents of users."""
+    """Yield the salts and keys in a user's document."""
     if isinstance(document, dict):
         for name, value in document.items():
             if name in ("salt", "storedKey", "serverKey"):
@@ -45,7 +45,7 @@ def make_users(client: Client) -> list[str]:
     secrets = [text for user in users.find() for text in texts_of(user)]
     client.admin.command("updateUser", "alice-in-store", pwd="third")
     secrets += [text for user in users.find() for text in texts_of(user)]
-    # A retryable write whose stored result is a user; and what an interrupted mongorestore leaves.
+    # Also leave a retryable write whose stored result is a user's document, and the collection that an interrupted mongorestore leaves.
     client.admin.tempusers.insert_many(list(users.find()))
     client.admin.tempusers.find_one_and_update({"_id": "shop.dropped-user"}, {"$set": {"x": 1}})
     users.find_one_and_update({"_id": "admin.alice-in-store"}, {"$set": {"customData": {"n": 1}}})
@@ -140,7 +140,7 @@ def test_a_restore_to_a_point_in_time_has_no_roles_either(tmp_path: Path) -> Non
         with pytest.raises(OperationFailure) as refused:
             client.shop.c.find_one()
         assert refused.value.code == 13
-        # There are no users and no roles, so the localhost exception holds.
+        # The archive contains no users and no roles, so the localhost exception applies.
         client.admin.command("createUser", "admin", pwd="new", roles=["root"])
     with SecantusDBServer(storage_path=str(target), **options) as server, MongoClient[dict[str, Any]](server.uri) as client:
         assert client.shop.c.find_one() == {"_id": 1}
@@ -171,7 +171,7 @@ def test_a_store_that_never_had_users_is_not_copied(server: SecantusDBServer, tm
             patched.setattr(without_users, "copied_without_users", never)
             client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(tmp_path / "a.tar.gz"))
             assert not has_had_users(server.services.engine)
-            # Even a role that was dropped leaves its bytes.
+            # Even a dropped role leaves its bytes in the store.
             client.db.command("createRole", "dropped-role", roles=[], privileges=[])
             client.db.command("dropRole", "dropped-role")
             with pytest.raises(OperationFailure, match="copied"):

@@ -82,7 +82,7 @@ def raw(server: Daemon) -> None:
 
 
 def pymongo(server: Daemon) -> None:
-    """The same with a client of pymongo."""
+    """Connect a pymongo client, which sends hello and a ping, and close it."""
     with MongoClient[Any]("127.0.0.1", server.port, directConnection=True, serverMonitoringMode="poll") as client:
         client.admin.command("ping")
 

@@ -1,4 +1,4 @@
-"""The codec without pymongo's private names: each may be missing, or mean something else, in a later version of pymongo."""
+"""The codec without pymongo's private names. A later version of pymongo may lack any of these names, or use it for something else."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ print(shortcuts.object_id_setter() is not None, shortcuts.timestamp_setters() is
 """
 
 
-# A hash that the constructor computes: an id made without it has none.
+# The constructor computes a hash, which an object that was created without the constructor lacks.
 HASHED = {
     '__slots__ = ("__id",)': '__slots__ = ("__id", "hashed")',
     "self.__id = oid\n        elif isinstance(oid, str)": "self.__id, self.hashed = oid, hash(oid)\n        elif isinstance(oid, str)",

@@ -1,4 +1,7 @@
-"""When derived contents are shared between transactions; serials are the order in which these began."""
+"""When the derived contents of a collection are shared between transactions.
+
+Transactions are represented by serial numbers, in the order in which they began.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import secantus_conformance
 
 PACKAGE = Path(secantus_conformance.__file__).parent
-# Names with a leading underscore that are not the driver's: the standard library's, and a class's own on another instance.
+# Names with a leading underscore that are not the driver's: names of the standard library, and a class's own private name used on another
+# instance.
 OWN = {"_replace", "_exit", "_first"}
 DRIVER = ("pymongo", "bson", "gridfs")
 

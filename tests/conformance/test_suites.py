@@ -227,7 +227,7 @@ def test_an_archive_is_unpacked_whole(tmp_path: Path) -> None:
     with tarfile.open(archive, "w") as tar:
         for name in ("a-1/test/x.json", "a-1/test/sub/y.json", "a-1/other", "a-1/../../evil"):
             tar.addfile(tarfile.TarInfo(name))
-    for _ in range(2):  # the second one finds the first one's result, as if another process had been faster
+    for _ in range(2):  # the second call finds the first one's result, as if another process had fetched it meanwhile
         sources.unpack(archive, tmp_path / "root", ("test/",))
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.tar", "x.json", "y.json"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar", "root"]

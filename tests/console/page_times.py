@@ -1,9 +1,9 @@
-"""`python -m tests.console.page_times`: what a page of documents takes, and what its query takes alone.
+"""`python -m tests.console.page_times` measures the time of a page of documents, and of its query alone.
 
-The server and its console run as for a user, each in its own process. The query alone is a round trip of pymongo, which decodes the
-documents. A page is a round trip over an open connection, as a browser has. Most of a short page's time is a fixed cost that does not
-depend on the collection: HTTP, the session, the estimated count, the template. The last row shows it, with a collection of one page. The
-figures are first quartiles, of rounds that alternate between query and page.
+The server and the console run as for a user, each in a separate process. "The query alone" is a round trip of pymongo, which decodes the
+documents. "A page" is a round trip over an open connection, like that of a browser. Most of a short page's time is a fixed cost that does
+not depend on the collection: HTTP, the session, the estimated count, the template. The last row, whose collection fits on one page, shows
+this cost. The figures are first quartiles of rounds that alternate between query and page.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Make the pictures of docs/console.md: `python -m tests.console.pictures docs/images`.
+"""Creates the pictures of docs/console.md: `python -m tests.console.pictures docs/images`.
 
-It needs what tests.console.walk needs, and Pillow, which reduces the pictures to few colours.
+This needs the packages of `tests.console.walk`, and Pillow, which reduces the number of colours.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PICTURES = {
     "test": ("light", 1280, 860),
     "table": ("light", 390, 700),
 }
-#: The number of samples of a chart, which are taken when the page is loaded.
+#: The number of samples in a chart. Each load of the page takes one.
 SAMPLES = 24
 
 

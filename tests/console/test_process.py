@@ -1,4 +1,4 @@
-"""The console's process beside a server: start, end, and errors at start."""
+"""The console's process, which a server starts: its start, its end, and errors at the start."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_beside_the_daemon() -> None:
         url = process.stdout.readline().removeprefix("console: ").strip()
         browser = browser_of(url)
         assert "read-only" not in browser.get("/").text
-        # Without the server the console ends, even if the server could not say so.
+        # The console must end with its server, even if the server was killed and could not close the console.
         (console,) = _children(process.pid)
         process.kill()
         process.wait()
@@ -109,7 +109,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _has_ended(pid: int) -> bool:
-    """Return whether a process has ended, whether or not its end was noticed."""
+    """Return whether a process has ended, even if its exit status has not been read yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):

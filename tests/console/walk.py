@@ -1,9 +1,9 @@
-"""Walk over every page of the console in Chromium: light and dark, 1280 and 390 pixels wide, and check it with axe-core.
+"""Visits every page of the console in Chromium, in light and dark, 1280 and 390 pixels wide, and checks it with axe-core.
 
 python -m tests.console.walk [--axe axe.min.js] [--screenshots DIR]
 
-It needs the packages playwright and those of the extra, and Chromium at /usr/bin/chromium or in $CHROMIUM; without them it says so and
-exits with 0. axe-core comes from npm (`npm pack axe-core`); without --axe it is not run. The exit code is 1 for a serious violation,
+It needs playwright, the packages of the extra, and Chromium at /usr/bin/chromium or in $CHROMIUM. If one of them is missing, it says so
+and exits with 0. axe-core comes from npm (`npm pack axe-core`); without --axe it is not run. The exit code is 1 for a serious violation,
 an error in the browser, a page that is wider than the window, or a request to another host.
 """
 
@@ -103,7 +103,7 @@ TEST: dict[str, Any] = {
 
 
 def fill(client: MongoClient[dict[str, Any]]) -> None:
-    """Write what the pages show."""
+    """Write the data that the pages show."""
     cities, states = ("Oslo", "Ghent", "Porto", "Turku"), ("paid", "open", "sent")
     orders = client.shop.orders
     client.shop.command("profile", 2)

@@ -8,7 +8,7 @@ from pymongo.errors import OperationFailure
 
 from tests.differences.showing import Db, code_of, shows
 
-# The documents of the page that announces the change, and others of the same kinds.
+# The documents of the page that announces the change, and further documents of the same kinds.
 DOCUMENTS: list[dict[str, Any]] = [
     {"_id": 1, "a": [1]},
     {"_id": 2, "a": []},
@@ -129,7 +129,7 @@ def time_limits_of_shapes(db: Db) -> list[Any]:
     if not found[0]:
         found[0] = [one["settings"]["maxTimeMS"] for one in admin.aggregate([{"$querySettings": {}}])]
     found.append(code_of(admin.command, "setQuerySettings", shape, settings={"maxTimeMS": -1}))
-    # The fail point ends what has a time limit.
+    # The fail point makes every command with a time limit fail.
     admin.command("configureFailPoint", "maxTimeAlwaysTimeOut", mode="alwaysOn")
     found.append(code_of(db.command, "find", "c", filter={"a": 2}))
     code_of(admin.command, "setQuerySettings", shape, settings={"maxTimeMS": 0, "queryFramework": "classic"})

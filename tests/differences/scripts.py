@@ -37,7 +37,7 @@ def dates_of_scripts(db: Db) -> list[Any]:
 
 
 def _enter_zone(name: str | None) -> None:
-    """Set the time zone of the process, in which the servers run."""
+    """Set the time zone of this process, in which the servers run."""
     os.environ.pop("TZ", None)
     if name is not None:
         os.environ["TZ"] = name

@@ -92,14 +92,14 @@ def streams_after_an_election(db: Db) -> list[int]:
 
 
 class Streams:
-    """Change streams, read command by command, of a node that steps down and is elected again."""
+    """Change streams of a node that steps down and is elected again. The commands are sent one by one."""
 
     def __init__(self, db: Db, session: ClientSession) -> None:
         self._run = partial(db.command, session=session)
         self._admin = db.client.admin.command
 
     def after_an_election(self) -> list[int]:
-        """Return the codes of getMore on streams of several read preferences, two while the node is a secondary and two afterwards."""
+        """Return the error codes of getMore on several streams: two codes while the node is a secondary, and two after the election."""
         first, either = self._open(PRIMARY), self._open(SECONDARY_PREFERRED)
         self._admin("replSetStepDown", 3600, force=True)
         self._admin("replSetFreeze", 3600, read_preference=SECONDARY_PREFERRED)

@@ -1,4 +1,4 @@
-"""The table of what shows each difference: a function that asks a database, and the answers of both releases."""
+"""The register of observations that show each difference: a function that asks a database, and the answers of both releases."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ SHOWN: list[Shown] = []
 
 
 def shows(difference: str, *, before: Any, after: Any) -> Callable[[Ask], Ask]:
-    """Register what shows a difference: the answers under MongoDB 8.2 and under the release that changes them."""
+    """Register a function that shows a difference.
+
+    Arguments:
+        before, after: the function's results under MongoDB 8.2, and under the release that introduces the difference.
+    """
 
     def register(ask: Ask) -> Ask:
         SHOWN.append(Shown(difference, ask, before, after))

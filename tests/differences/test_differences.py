@@ -1,4 +1,4 @@
-"""Each registered difference: both releases answer as its row says, and its citation is an address of MongoDB's manual."""
+"""Each registered difference: both releases give the registered answers, and its source is an address of MongoDB's manual."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from secantus_server.version import MONGODB_8_2, MONGODB_9_0, ORDER
 from tests.differences import collections, expressions, pipelines, queries, scripts, server, writes
 from tests.differences.showing import SHOWN, Shown
 
-# Imported so that they register what they show.
+# Imported so that they register their observations.
 MODULES = [collections, expressions, pipelines, queries, scripts, server, writes]
 
 

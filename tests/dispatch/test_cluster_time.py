@@ -42,7 +42,7 @@ def code(db: Database, command: dict[str, Any]) -> int:
 
 @pytest.mark.parametrize("ahead", [(10, 0), (0, 7)], ids=["seconds", "increments"])
 def test_the_cluster_time_of_a_client_advances_the_clock(server: SecantusDBServer, ahead: tuple[int, int]) -> None:
-    # A client of its own: drivers send the newest time that any reply had.
+    # Use a separate client, because drivers send the newest time of all replies that they have received.
     with MongoClient(server.uri) as client:
         db = client.gossip
         wanted = later(now(db), *ahead)

@@ -1,4 +1,4 @@
-"""The labels that the server sets, by the error's code and what the command is part of."""
+"""The error labels that the server sets, depending on the error's code and on the command's context."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_writes_that_are_not_retryable_pass(server: SecantusDBServer, admin: Dat
     before = configure(admin)
     db.c.insert_one({"_id": 1})
     db.c.update_many({}, INC)
-    # One that writes nothing has no commit.
+    # An update that matches nothing commits nothing, so the fail point does not affect it.
     assert answer(server, numbered(db, {"update": "c", "updates": [{"q": {"_id": 7}, "u": INC}]}))["n"] == 0
     assert configure(admin, "off") == before
 

@@ -1,4 +1,4 @@
-"""`txnNumber`: a retryable write runs once, also when sent again over another connection.
+"""`txnNumber`: a retryable write runs once, even if it is sent again over another connection.
 
 The tests use raw connections, because pymongo replaces a given `lsid` by its own.
 """

@@ -1,6 +1,6 @@
 """Each wrong combination of sessions, transaction numbers, statement ids and times has MongoDB's code, and leaves the server usable.
 
-A case is a list of commands sent in one session; the last one is refused. `{}` in a command stands for nothing to add.
+A case is a list of commands that are sent in one session. Only the last one is refused.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ UUID_16 = b"0123456789abcdef"
 
 
 def numbered(number: int) -> Command:
-    """Mark a retryable write."""
+    """Return the fields that make a command a retryable write."""
     return {"txnNumber": Int64(number)}
 
 
 def later(number: int) -> Command:
-    """Mark a later statement of a transaction."""
+    """Return the fields of a statement of a transaction, except the first statement."""
     return {**numbered(number), "autocommit": False}
 
 
 def first(number: int) -> Command:
-    """Mark the first statement of a transaction."""
+    """Return the fields of the first statement of a transaction."""
     return {**later(number), "startTransaction": True}
 
 
@@ -152,7 +152,7 @@ SESSIONS: dict[str, tuple[int, list[Command]]] = {
 def connection(server: SecantusDBServer, db: Database) -> Iterator[RawClient]:
     with connected(server) as client:
         yield client
-        # The removal of the database would wait for open transactions.
+        # An open transaction would block the drop of the database.
         client.run({"killAllSessions": [], "$db": "admin"})
 
 
@@ -162,7 +162,7 @@ def code_of(reply: Command) -> int:
 
 
 def send(connection: RawClient, db: Database, commands: list[Command]) -> Command:
-    """Send commands of one session and return the last reply; the others succeed."""
+    """Send commands in one session, and return the last reply. Check that the earlier commands succeed."""
     lsid, cursor, reply = {"id": Binary(uuid.uuid4().bytes, 4)}, Int64(0), {}
     for place, command in enumerate(commands):
         if command.get("getMore") == "CURSOR":

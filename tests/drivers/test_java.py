@@ -2,7 +2,7 @@
 
     SECANTUS_JAVA_SECONDS=600 pytest -s tests/drivers/test_java.py
 
-It needs a JDK, Maven and a Maven repository, so it runs only where the variable says for how long.
+It needs a JDK, Maven and a Maven repository, so it runs only if the variable sets its duration.
 """
 
 from __future__ import annotations

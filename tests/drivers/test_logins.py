@@ -1,9 +1,9 @@
-"""Other drivers, the shell and mongodump log in: by both mechanisms and by a certificate, with TLS and without, and are refused.
+"""Logins of other drivers, of mongosh and of mongodump: by both mechanisms and by certificate, with and without TLS, valid and refused.
 
     SECANTUS_LOGIN_DRIVERS=node,mongosh,go,java,mongodump pytest tests/drivers/test_logins.py
 
-Each needs its toolchain, and packages that its package manager fetches, so only those run that the variable names. mongodump must be on
-PATH or in a directory that SECANTUS_TOOLS names.
+Each program needs its toolchain, and packages that its package manager downloads, so only the programs in the variable are run. mongodump
+must be on PATH or in a directory of SECANTUS_TOOLS.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ try {
 }
 """
 
-# Returns what a driver prints for a URI, the file of the trusted authority, and the file of the client's certificate.
+# Logs in with a URI, the file of the trusted authority or None, and the file of the client's certificate or None. Returns the driver's
+# output.
 LogIn = Callable[[str, "str | None", "str | None"], str]
 
 
@@ -52,7 +53,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """The files of an authority that the server does not know."""
+    """Certificates of an authority that the server does not trust."""
     return Files(tmp_path_factory.mktemp("others"))
 
 
@@ -71,7 +72,7 @@ def daemon(files: Files) -> Iterator[Daemon]:
 
 @pytest.fixture(scope="module", params=list(PROGRAMS))
 def log_in(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LogIn:
-    """A driver, ready to run."""
+    """A function that logs in with one of the programs."""
     name: str = request.param
     if name not in WANTED:
         pytest.skip(f"SECANTUS_LOGIN_DRIVERS does not name {name}")
@@ -88,11 +89,11 @@ def log_in(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def node_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the driver and the shell."""
+    """A directory in which npm has installed the driver and mongosh."""
     directory = tmp_path_factory.mktemp("node")
     for file in ("package.json", "login.mjs"):
         shutil.copy(HERE / "node" / file, directory)
-    # Optional dependencies are compiled; none is needed.
+    # Optional dependencies would have to be compiled; none of them is needed.
     line = ["npm", "install", "--no-audit", "--no-fund", "--omit=optional", "--ignore-scripts", "--prefix", str(directory)]
     subprocess.run(line, check=True, capture_output=True, timeout=600)
     return directory
@@ -105,7 +106,7 @@ def output(line: list[str], **environment: str) -> str:
 
 
 def with_files(uri: str, authority: str | None, certificate: str | None) -> str:
-    """A URI with the options of its files, for the drivers that read them there."""
+    """Return the URI with options for the files, for drivers that take them from the URI."""
     given = {"tlsCAFile": authority, "tlsCertificateKeyFile": certificate}
     return "&".join([uri, *(f"{option}={escaped(path)}" for option, path in given.items() if path is not None)])
 
@@ -150,13 +151,13 @@ def mongodump() -> LogIn:
         pytest.skip(str(error))
 
     def log_in(uri: str, authority: str | None, certificate: str | None) -> str:
-        # Without authSource, the program takes the database that it dumps.
+        # Without authSource, mongodump authenticates against the database that it dumps.
         source = "" if "authSource" in uri else "&authSource=admin"
         line = [program, "--uri", with_files(uri + source, authority, certificate), "--db", "shop", "--archive=/dev/null"]
         done = subprocess.run(line, check=False, capture_output=True, text=True, timeout=120)
         print(done.stderr)
         if done.returncode == 0:
-            # Nobody may dump the database without a login, so it was the one of the URI.
+            # The database cannot be dumped without a login, so the login of the URI has succeeded.
             return f"user {SUBJECT if 'MONGODB-X509' in uri else 'zoë'}"
         return "code 18" if "(AuthenticationFailed)" in done.stderr else f"failed {done.stderr}"
 
@@ -164,7 +165,7 @@ def mongodump() -> LogIn:
 
 
 def in_pkcs12(certificate: str) -> str:
-    """Write a certificate and its key in the form that Java reads; return its path."""
+    """Write a certificate and its key in PKCS #12 format, which Java reads; return the path."""
     data = Path(certificate).read_bytes()
     first, *rest = load_pem_x509_certificates(data)
     key = load_pem_private_key(data, None)
@@ -174,7 +175,7 @@ def in_pkcs12(certificate: str) -> str:
 
 
 def uri_of(daemon: Daemon, options: str, user: str = "zoë", password: str = PASSWORD) -> str:
-    """A URI by which a driver discovers the replica set, and logs in."""
+    """Return a URI with a user and the replica set's name, so that a driver logs in and discovers the members."""
     return f"mongodb://{escaped(user)}:{escaped(password)}@127.0.0.1:{daemon.port}/?replicaSet=secantus&{options}"
 
 
@@ -192,8 +193,8 @@ def test_a_certificate(daemon: Daemon, files: Files, others: Files, log_in: LogI
     uri = f"mongodb://127.0.0.1:{daemon.port}/?replicaSet=secantus&tls=true&authMechanism=MONGODB-X509&authSource=%24external"
     names = {"common_name": "jo", "organization_name": "Secantus", "organization_unit_name": "tests"}
     assert log_in(uri, files.ca, files.issue("jo", "jo.example", **names)) == f"user {SUBJECT}"
-    # Java refuses a certificate whose list of names is empty, so each has one. The first one that is refused names no user; then another
-    # authority has signed the same name; then the server's authority is not the client's.
+    # Java rejects a certificate whose list of names is empty, so each certificate has a name. The refused logins: a certificate that
+    # names no user; one that another authority has signed; and a client that does not trust the server's authority.
     assert log_in(uri, files.ca, files.issue("ji", "ji.example", common_name="ji")) == "code 18"
     assert log_in(uri, files.ca, others.issue("jo", "jo.example", **names)).startswith("failed")
     assert log_in(uri, others.ca, files.issue("jo", "jo.example", **names)).startswith("failed")

@@ -3,7 +3,7 @@
     SECANTUS_PYMONGO_SOURCE=pymongo-4.20.1 pytest tests/drivers/test_pymongo_suite.py
 
 The variable names the unpacked source distribution, which `secantus-conformance fetch` downloads. Tests that connect to a host named
-`server` skip themselves where the name is unknown.
+`server` are skipped if that name cannot be resolved.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.integration.daemon import running
 
 SOURCE = os.environ.get("SECANTUS_PYMONGO_SOURCE", "")
 TLS = ("test/test_ssl.py", "test/asynchronous/test_ssl.py")
-# It connects to port 27017, whatever the port of the server.
+# This test always connects to port 27017.
 FIXED_PORT = "not test_pyopenssl_ignored_in_async"
 
 pytestmark = pytest.mark.skipif(not SOURCE, reason="SECANTUS_PYMONGO_SOURCE names no source distribution of pymongo")
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not SOURCE, reason="SECANTUS_PYMONGO_SOURCE name
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
-    """The tests without the driver's sources, so that they test the installed driver."""
+    """A directory with the tests but without the driver's sources, so that the installed driver is tested."""
     for name in ("test", "tools", "fuzz"):
         shutil.copytree(Path(SOURCE, name), tmp_path / name)
     for name in ("pyproject.toml", "README.md"):

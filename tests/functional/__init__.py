@@ -1,1 +1,1 @@
-"""The suite documentdb/functional-tests run against a daemon: what passes, and why the rest fails; see docs/conformance.md."""
+"""The suite documentdb/functional-tests, run against a daemon: which tests pass, and why the others fail. See docs/conformance.md."""

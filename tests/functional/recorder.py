@@ -1,7 +1,7 @@
 """A pytest plugin that appends the outcome of each test to the file that the environment variable OUTCOMES names.
 
-It writes each outcome at once, so that an interrupted run counts as far as it got. It imports nothing of this project: the suite runs in
-an environment of its own.
+Each outcome is written immediately, so that the outcomes of an interrupted run are kept. The plugin imports nothing from this project,
+because the suite runs in a separate environment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Append `[name, outcome, text]`; set-up and tear-down count only if they fail or skip."""
+    """Append `[name, outcome, text]`. Setup and teardown are recorded only if they fail or skip."""
     if report.when != "call" and report.outcome == "passed":
         return
     expected = hasattr(report, "wasxfail")

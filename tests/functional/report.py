@@ -1,4 +1,7 @@
-"""The result of runs of the suite: `python -m tests.functional.report OUTCOMES ...`; a later file replaces the outcomes of earlier ones."""
+"""Prints the results of the suite: `python -m tests.functional.report OUTCOMES ...`.
+
+Outcomes in later files replace those in earlier ones.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ else:
     import tomli as tomllib
 
 REASONS = Path(__file__).with_name("reasons.toml")
-# The tests of MongoDB Search, which the server has only in part and only on request.
+# The tests of MongoDB Search, of which the server supports only a part, and only if enabled.
 SEARCH = re.compile(r"/(search|searchMeta|vectorSearch|listSearchIndexes|createSearchIndexes|dropSearchIndex|updateSearchIndex)/")
 
 Outcomes = dict[str, tuple[str, str]]
 
 
 def read(paths: list[str]) -> Outcomes:
-    """Return outcome and text by the name of the test, without the skipped tests."""
+    """Return the outcome and the text of each test by the test's name, without skipped tests."""
     found: Outcomes = {}
     for path in paths:
         for line in Path(path).read_text(encoding="utf-8").splitlines():
@@ -32,13 +35,16 @@ def read(paths: list[str]) -> Outcomes:
 
 
 def reasons() -> list[tuple[str, re.Pattern[str]]]:
-    """Return the reasons with the patterns of the names or texts that they explain."""
+    """Return the known reasons for failures, each with a pattern for the names or texts of the tests that it explains."""
     listed = tomllib.loads(REASONS.read_text(encoding="utf-8"))["reason"]
     return [(one["why"], re.compile("|".join(one["tests"]))) for one in listed]
 
 
 def show(title: str, outcomes: Outcomes) -> Counter[str]:
-    """Print the share of the tests that hold; return how often each reason, or the name of a test without one, occurs."""
+    """Print the share of tests that passed.
+
+    Return how many failures each reason explains; a failure without a reason counts under the test's name.
+    """
     wrong = {name: text for name, (outcome, text) in outcomes.items() if outcome != "passed"}
     share = 100 * (1 - len(wrong) / max(len(outcomes), 1))
     print(f"{title:32} {len(outcomes) - len(wrong):6} of {len(outcomes):6} hold {share:6.2f} %")
@@ -50,7 +56,7 @@ def show(title: str, outcomes: Outcomes) -> Counter[str]:
 
 
 def main() -> int:
-    """Print the shares, then the reasons. Returns 1 if a test outside MongoDB Search has no reason."""
+    """Print the shares, then the reasons. Return 1 if a failed test outside MongoDB Search has no reason."""
     outcomes = read(sys.argv[1:])
     searching = {name: found for name, found in outcomes.items() if SEARCH.search(name)}
     counts = show("without MongoDB Search", {name: found for name, found in outcomes.items() if name not in searching})

@@ -102,8 +102,9 @@ class Rules:
             self.session.blame("distinct", body, first["values"], second["values"])
 
     def check_pipeline(self) -> None:
-        """Check that the optimiser does not change a pipeline's output. For comparison, a very large `$limit` between the stages prevents
-        the optimiser from reordering them.
+        """Check that the optimiser does not change a pipeline's output.
+
+        For comparison, a very large `$limit` between the stages prevents the optimiser from reordering them.
         """
         pipeline = self.make.steady_pipeline()
         body = {"aggregate": self.collection(), "pipeline": pipeline}

@@ -1,4 +1,4 @@
-"""The log of the commands that clients send: what a record says, and what the log leaves out."""
+"""The log of the commands that clients send: the contents of its records, and the commands that it omits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""failCommand: what happens to the commands that it concerns, and which these are."""
+"""failCommand: which commands it affects, and how."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ COMMANDS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: next(iter(command)))
 def test_every_command_can_fail(server: SecantusDBServer, admin: Database, db: Database, command: dict[str, Any]) -> None:
     with connected(server) as raw:
-        # The driver's monitor says hello, too.
+        # Limit the fail point to this connection, because the driver's monitor sends hello, too.
         number = raw.run({"hello": 1, "$db": "admin"})["connectionId"]
         fail(admin, next(iter(command)), mode={"times": 1}, errorCode=89, errorExtraInfo={"more": 1}, threadName=f"conn{number}")
         reply = raw.run({**command, "$db": db.name})
@@ -90,7 +90,7 @@ def test_the_ends_of_a_transaction_can_fail(server: SecantusDBServer, admin: Dat
             fail(admin, end, mode={"times": 1}, errorCode=11602)
             reply = raw.run({end: 1, **inside, "$db": "admin"})
             assert (reply["code"], reply["errorLabels"]) == (11602, ["RetryableWriteError"])
-            # It was not executed.
+            # The failed command was not executed.
             assert raw.run({end: 1, **inside, "$db": "admin"})["ok"] == 1
     assert [document["_id"] for document in db.c.find()] == ["commitTransaction"]
 
@@ -206,7 +206,7 @@ def test_a_blocked_command_then_runs_or_fails(server: SecantusDBServer, admin: D
     assert clock.monotonic() - before >= 0.02
     fail(admin, "ping", mode={"times": 1}, **short, errorCode=7)
     assert code(admin, {"ping": 1}) == 7
-    # Without the flag the time has no effect.
+    # Without `blockConnection`, `blockTimeMS` has no effect.
     fail(admin, "ping", mode={"times": 1}, blockTimeMS=3_600_000, errorCode=7)
     assert code(admin, {"ping": 1}) == 7
 
@@ -309,7 +309,7 @@ def test_time_limits(admin: Database, db: Database) -> None:
 
 
 def test_an_unset_clock_does_not_matter() -> None:
-    """The waits are in real time: a clock that stands still does not make them endless."""
+    """Waits use the real time, so they end even if the server's clock is stopped."""
     clock = SettableClock(1_700_000_000_000)
     with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", clock=clock) as server, MongoClient(server.uri) as client:
         fail(client.admin, "ping", mode={"times": 1}, blockConnection=True, blockTimeMS=1)
@@ -360,7 +360,7 @@ def test_a_fault_says_that_the_topology_has_changed(server: SecantusDBServer, ad
         server.set_fault("down", {"failCommands": ["ping"], "errorCode": 11600}, times=1)
         told = raw.run({"ping": 1, "$db": "admin"})["topologyVersion"]
         assert (told["processId"], told["counter"]) == (known["processId"], known["counter"] + 1)
-        # A hello that waits for another version than the known one answers at once.
+        # A hello with an outdated topology version is answered immediately instead of waiting.
         waiting = {"hello": 1, "topologyVersion": known, "maxAwaitTimeMS": 60_000, "$db": "admin"}
         assert raw.run(waiting)["topologyVersion"] == told
         server.set_fault("late", {"failCommands": ["insert"], "writeConcernError": {"code": 91, "errmsg": "late"}}, times=1)

@@ -1,4 +1,4 @@
-"""The write concern errors of failCommand: which commands they concern, and their labels."""
+"""The write concern errors that failCommand adds: the affected commands, and the error labels."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def test_the_statements_and_the_end_of_a_transaction_are(raw: RawClient, fail: F
     statement = {**session(), "autocommit": False}
     fail("insert", "commitTransaction", mode={"times": 2}, writeConcernError={**PROBLEM, "code": 91})
     reply = on(raw, insert(**statement, startTransaction=True))
-    # A statement is not retried by itself: https://github.com/mongodb/specifications/tree/master/source/transactions/tests
+    # Drivers do not retry individual statements of a transaction:
+    # https://github.com/mongodb/specifications/tree/master/source/transactions/tests
     assert (reply["ok"], reply["writeConcernError"]["code"], "errorLabels" in reply) == (1, 91, False)
     commit = {"commitTransaction": 1, **statement, "$db": "admin"}
     reply = on(raw, commit)

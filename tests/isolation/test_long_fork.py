@@ -15,7 +15,7 @@ ROUNDS = 60
 
 
 def forks(reads: list[set[int]]) -> list[tuple[set[int], set[int]]]:
-    """Return the pairs of reads in which each saw a write that the other one did not see."""
+    """Return the pairs of reads in which each read saw a write that the other one did not see."""
     ordered = sorted(reads, key=len)
     return [(one, other) for one, other in pairwise(ordered) if one - other]
 

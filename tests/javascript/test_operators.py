@@ -152,7 +152,7 @@ def test_an_ended_command_frees_its_engine(filled: Database[Any], monkeypatch: p
     engines = watch_engines(monkeypatch)
     with suppress(OperationFailure):
         filled.command(command)
-    # The next command of the connection begins after the end of the last one.
+    # A command of a connection begins only after the previous one has ended, so afterwards the engine must be free.
     filled.command("ping")
     assert all(engine._context is None for engine in engines)
 
@@ -172,7 +172,7 @@ def test_a_cursor_keeps_its_engine_until_it_ends(filled: Database[Any], monkeypa
 
 
 def watch_engines(monkeypatch: pytest.MonkeyPatch) -> WeakSet[Engine]:
-    """Return the engines that are created from now on and not freed yet."""
+    """Return a set that contains the engines created from now on, until they are freed."""
     engines: WeakSet[Engine] = WeakSet()
     create = Engine.__init__
 

@@ -1,4 +1,4 @@
-"""Values that cross the border to JavaScript and come back."""
+"""Values that are converted to JavaScript and back."""
 
 from __future__ import annotations
 

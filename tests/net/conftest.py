@@ -1,4 +1,4 @@
-"""A server for each test module, and clients of it."""
+"""A server for each test module, and its clients."""
 
 from __future__ import annotations
 

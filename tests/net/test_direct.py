@@ -126,7 +126,7 @@ def test_connections_end_with_the_server(server: SecantusDBServer) -> None:
 
 
 def test_a_command_within_another_one_of_its_thread(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A finalizer sends one, which the other one keeps from running: it is given up instead of waiting forever."""
+    """A finalizer interrupts a command that holds a lock, and sends a command that needs the lock. The wait for its reply must end."""
     monkeypatch.setattr("secantus_server.net.direct.NESTED_S", 0.2)
     monkeypatch.setattr("secantus_server.net.listener.NESTED_S", 0.2)
     outer = connect(server)
@@ -155,7 +155,7 @@ def test_a_command_within_another_one_of_its_thread(server: SecantusDBServer, mo
     assert run(outer, ping=1, comment="outer")["ok"] == 1
     assert answers == [1, True]
     monkeypatch.undo()
-    # It has run after all.
+    # The command has run after the outer command released its lock.
     connections[0].join(30)
     assert run(outer, listCollections=1)["cursor"]["firstBatch"][0]["name"] == "things"  # type: ignore[index]
 

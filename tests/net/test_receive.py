@@ -1,4 +1,4 @@
-"""The receiver: which connection spins for its next message, and that spinning and blocking receive the same bytes."""
+"""The receiver: which connection spins for its next message, and that spinning and blocking return the same bytes."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_closed_socket_is_an_error(line: Line) -> None:
 
 @pytest.fixture
 def own_lines() -> Iterator[tuple[Turn, Line, Line]]:
-    """A turn that is kept for a minute, its holder, and another connection from the server's process."""
+    """A turn whose holder keeps it for up to a minute, its holder, and another connection from the server's process."""
     turn = Turn(LONG_US, LONG_US)
     first, second = Line(turn, is_own=True), Line(turn, is_own=True)
     first.call(b"one"), first.call(b"two")
@@ -175,7 +175,7 @@ def test_the_turn_is_passed_on_after_a_share(turn: Turn) -> None:
         first.call(b"x")
     assert second.finish() == b"mine"
     assert turn.waiting == 0
-    # The second one does not call again; the first one waits for no longer than a share.
+    # The second connection does not call again, so the first one waits for at most one share.
     assert first.call(b"more") == b"more"
     first.close(), second.close()
 
@@ -250,7 +250,7 @@ def test_many_threads_get_every_message_in_order() -> None:
 
 
 def begin_elsewhere(caller: DirectCaller, begun: list[DirectCaller]) -> threading.Thread:
-    """Begin a command of a connection in a thread of its own, which notes when the connection has the turn."""
+    """Begin a command of a connection in a new thread, and append the connection to `begun` when it has the turn."""
     thread = threading.Thread(target=lambda: (caller.begin(), begun.append(caller)))
     thread.start()
     return thread

@@ -57,7 +57,7 @@ def authenticated(server: SecantusDBServer) -> MongoClient[dict[str, Any]]:
 
 
 def compressed(content: bytes, announced: int) -> bytes:
-    """A message compressed by zlib that announces another size."""
+    """Return a message, compressed by zlib, whose header states a wrong uncompressed size."""
     start = OP_MSG.to_bytes(4, "little") + announced.to_bytes(4, "little", signed=True) + b"\x02"
     return message(OP_COMPRESSED, start + zlib.compress(content))
 

@@ -38,12 +38,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 @pytest.fixture(autouse=True)
 def logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Capture what the server logs at its level, also after the end of a client."""
+    """Set the level of the captured log, so that messages after the end of a client are captured, too."""
     caplog.set_level(logging.INFO)
 
 
 def started(files: Files, **settings: Any) -> SecantusDBServer:
-    """A server with a certificate."""
+    """Return a server with a certificate."""
     return SecantusDBServer(port=0, storage_path=":memory:", **{"tls_cert_file": files.server, **settings})
 
 
@@ -85,7 +85,7 @@ class EncryptedClient(RawClient):
 
 
 def info_of(server: SecantusDBServer, client: RawClient) -> ClientInfo:
-    """Return what the server knows of a connection."""
+    """Return the server's information about a connection."""
     number = client.run({"hello": 1, "$db": "admin"})["connectionId"]
     return next(one for one in server.services.connections.all() if one.connection_id == number)
 
@@ -242,7 +242,7 @@ def test_a_client_that_sends_nonsense(server: SecantusDBServer, caplog: pytest.L
 
 
 class BufferedClient:
-    """A client whose TLS works on buffers, so that a test decides which bytes leave when."""
+    """A client whose TLS works on buffers, so that a test controls when which bytes are sent."""
 
     def __init__(self, server: SecantusDBServer, files: Files) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -287,7 +287,7 @@ def test_a_half_closed_client_gets_its_replies(server: SecantusDBServer, files: 
     client.flush()
     client.raw.socket.shutdown(socket.SHUT_WR)
     if orderly:
-        # After its own announcement, OpenSSL does not read any more.
+        # After its own close notification, OpenSSL does not read any more, so only drain the socket.
         while client.raw.socket.recv(1 << 16):
             pass
     else:
@@ -461,7 +461,7 @@ def test_a_client_that_closes_during_its_read(files: Files, version: ssl.TLSVers
 
 
 def unwrap(sock: Any) -> None:
-    """Close a TLS connection as a client does that announces it. The server's reply, which comes in between, is an error."""
+    """Close a TLS connection with a close notification. Ignore the error that OpenSSL raises if a reply of the server arrives first."""
     with suppress(ssl.SSLError, OSError):
         sock.unwrap()
 

@@ -1,4 +1,4 @@
-"""A store in memory."""
+"""An in-memory store for each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The oplog: entries in the write's own transaction, in an order without gaps; none on a standalone server."""
+"""The oplog: entries are written in the transaction of the write, in an order without gaps. A standalone server writes none."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def put_meta(engine: Engine) -> None:
 
 
 def write_at_last(engine: Engine, oplog: Oplog) -> None:
-    """Write, again after each conflict: all writers write the same key."""
+    """Write, and retry after each conflict. All writers write the same key, so conflicts are frequent."""
     while True:
         try:
             write(engine, oplog, ("i", {"_id": 1}))

@@ -1,4 +1,4 @@
-"""Resume tokens: MongoDB's bytes, an order that is the order of the events, and refusals of what is no token."""
+"""Resume tokens: MongoDB's bytes, the same order as the events, and the refusal of invalid tokens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UUID = bytes.fromhex("5DC4B11BEA5F4319A8E7CAF46816ED71")
 OID = ObjectId("647e2f8da1b2c3d4e5f60708")
 
 
-# The digits up to the type of the UUID, with which the identity of the event begins.
+# The number of digits before the identity of the event, which begins with the UUID's value.
 WITHOUT_IDENTITY = 34
 
 

@@ -1,4 +1,4 @@
-"""Diffs of the oplog, as events describe them and applied to documents.
+"""Diffs of the oplog: how events describe them, and their application to documents.
 
 https://www.mongodb.com/docs/manual/reference/change-events/update/
 """
@@ -11,7 +11,7 @@ import pytest
 
 from secantus_server.oplog.update_description import UpdateDescription, apply_diff
 
-# A document, a diff, the document with it, updatedFields, removedFields, truncatedArrays, disambiguatedPaths.
+# The columns: a document, a diff, the document with the diff applied, updatedFields, removedFields, truncatedArrays, disambiguatedPaths.
 CASES: list[tuple[Any, ...]] = [
     ({"_id": 1}, {"i": {"a": 1}}, {"_id": 1, "a": 1}, {"a": 1}, [], [], {}),
     ({"a": 1, "b": 2}, {"u": {"a": 3}, "d": {"b": False}}, {"a": 3}, {"a": 3}, ["b"], [], {}),

@@ -1,4 +1,4 @@
-"""The signal that wakes waiting readers: only those whose namespace was written, and none too late."""
+"""The signal that wakes waiting readers: it wakes only readers whose namespace was written, and misses no write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which bounds a filter gives an index, and what is left of the filter."""
+"""The index bounds that a filter leads to, and the residual filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sort with a limit against an index in the sort's order."""
+"""Sorts with a limit that compete with the scan of an index in sort order."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ ORDERED = ["LIMIT", "FETCH", "IXSCAN _id_"]
 @pytest.mark.parametrize(
     ("filter", "index", "ordered"),
     [
-        # Most documents match: the scan of _id finds some at once.
+        # Most documents match, so the scan of _id finds ten immediately.
         ({"a": {"$gte": 10}}, "a_1", True),
-        # Few match.
+        # Few documents match.
         ({"a": {"$gte": N - 10}}, "a_1", False),
         ({"few": True}, "few_1", False),
-        # Many match, but all of them are at the end of the order.
+        # Many documents match, but all of them are at the end of the sort order.
         ({"late": True}, "late_1", False),
     ],
 )
@@ -79,5 +79,5 @@ def test_the_profiler_shows_the_plan_that_won(full: Database) -> None:
     entry = full.system.profile.find_one({"op": "query"})
     assert entry is not None
     assert (entry["planSummary"], "hasSortStage" in entry) == ("IXSCAN { _id: 1 }", False)
-    # The scan that gave way has examined its first documents.
+    # Includes the first documents examined by the scan that lost.
     assert 1000 < entry["docsExamined"] < 1100

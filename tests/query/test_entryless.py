@@ -13,7 +13,7 @@ from tests.property.memory_collection import MemoryCollection
 
 
 def hinted(collection: MemoryCollection, key: dict[str, Any], filter: dict[str, Any], **options: Any) -> int | None:
-    """The code of the error, or None."""
+    """Return the code of a hinted query's error, or None if the query succeeds."""
     stored = collection.collection
     stored.indexes = [*stored.indexes, make_index({"v": 2, "key": key, "name": "w", **options}, 9)]
     try:

@@ -1,4 +1,4 @@
-"""explain over the wire: the shape of its reply, the stages, and what they say they did."""
+"""explain over the wire: the shape of its reply, the stages, and their execution statistics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def explained(db: Database, command: dict[str, Any], verbosity: str = STATS) -> 
 
 
 def stages(stage: dict[str, Any]) -> Iterator[str]:
-    """The names of a tree's stages, from the top."""
+    """Yield the names of a plan's stages, from the top."""
     yield stage["stage"]
     for below in [stage["inputStage"]] if "inputStage" in stage else stage.get("inputStages", []):
         yield from stages(below)

@@ -1,4 +1,4 @@
-"""Express plans: when explain shows them, what they look like, and what they say they read."""
+"""Express plans: when explain shows them, their stages, and their statistics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def names(stage: dict[str, Any]) -> list[str]:
 
 
 def plan_of(db: Database, command: dict[str, Any]) -> tuple[list[str], int, int, int]:
-    """The stages' names, and how many documents, keys and documents read explain counts."""
+    """Return the names of the stages, and the numbers of returned documents, examined keys and examined documents."""
     reply = explained(db, command)
     statistics = reply["executionStats"]
     found = names(reply["queryPlanner"]["winningPlan"])

@@ -304,7 +304,7 @@ def test_entries_of_an_old_store_are_built(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_geojson_precedes_the_coordinates_beside_it(db: Database) -> None:
-    """https://www.mongodb.com/docs/manual/release-notes/8.3/ says that MongoDB 8.2 does this, too."""
+    """According to https://www.mongodb.com/docs/manual/release-notes/8.3/, MongoDB 8.2 does this, too."""
     point = {"type": "Point", "coordinates": [50, 50]}
     db.c.insert_many([{"_id": 1, "at": {"x": 1, "y": 2, **point}}, {"_id": 2, "at": {**point, "x": 1, "y": 2}}])
 

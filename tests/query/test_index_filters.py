@@ -1,4 +1,4 @@
-"""Index filters of planCacheSetFilter: they change the plans of their shape, and only of it."""
+"""Index filters set by planCacheSetFilter: they change only the plans of their own shape."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def set_filter(collection: Collection[dict[str, Any]], indexes: list[Any], **sha
 
 
 def used(collection: Collection[dict[str, Any]], filter: dict[str, Any], **options: Any) -> tuple[str | None, bool]:
-    """The index that a find uses, or None, and whether explain shows an index filter."""
+    """Return the index that a find uses, or None, and whether explain shows an index filter."""
     hint = options.pop("hint", None)
     cursor = collection.find(filter, **options)
     planner = (cursor.hint(hint) if hint else cursor).explain()["queryPlanner"]
@@ -47,7 +47,7 @@ def test_a_filter_decides(collection: Collection[dict[str, Any]]) -> None:
     assert used(collection, {"a": 5, "b": 5}) == ("a_1", False)
     set_filter(collection, [{"b": 1}], query={"a": 1, "b": 1})
     assert used(collection, {"a": 5, "b": 5}) == ("b_1", True)
-    # The order of conditions does not matter, values neither.
+    # The order of the conditions and the values do not matter.
     assert used(collection, {"b": 6, "a": 13}) == ("b_1", True)
     assert collection.find_one({"b": 6, "a": 13}) == {"_id": 13, "a": 13, "b": 6, "u": 13}
     assert used(collection, {"a": 5}) == ("a_1", False)

@@ -1,4 +1,4 @@
-"""Queries for one value of one field: a unique index answers them as a scan of the collection would."""
+"""Equality queries on one field: the result of a point lookup in a unique index equals that of a collection scan."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOUGHT: list[Any] = [*VALUES, 1.0, Int64(1), 2, False, "", -0.0, 2**53, Binary(b
 
 @pytest.fixture
 def indexed(db: Database) -> Database:
-    """Documents with a value of each type, one with an array and one without the field, under a unique sparse index."""
+    """A collection with a unique sparse index: documents with a value of each type, one with an array, and one without the field."""
     documents = [{"_id": number, "v": value} for number, value in enumerate(VALUES)]
     db.c.insert_many([*documents, {"_id": "array", "v": ["a", 7, [8], 7]}, {"_id": "none"}])
     db.c.create_index("v", unique=True, sparse=True)
@@ -79,7 +79,7 @@ def test_a_descending_index_and_options_of_a_find(db: Database) -> None:
 
 
 def cursor_without_documents(db: Database) -> int:
-    """The id of a cursor over a point lookup that has read nothing yet."""
+    """Return the id of a cursor over a point lookup that has not read anything yet."""
     db.c.insert_many([{"_id": 1, "v": "a"}, {"_id": 2, "v": "b"}])
     db.c.create_index("v", unique=True)
     cursor_id: int = db.command({"find": "c", "filter": {"v": "b"}, "batchSize": 0})["cursor"]["id"]

@@ -1,4 +1,4 @@
-"""The shapes of queries: which ones share a hash."""
+"""The shapes of queries: which queries have the same hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`$text` by its index: commands, plans, errors, scores, and the same answers as without the index."""
+"""`$text` with a text index: commands, plans, errors, scores, and the same answers as a scan without the index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wildcard and hashed indexes over the wire: plans, bounds, and what becomes of an index."""
+"""Wildcard and hashed indexes over the wire: plans, bounds, and changes of an index."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def explained(db: Database, command: dict[str, Any], verbosity: str = "execution
 
 
 def scan(db: Database, filter: dict[str, Any], **options: Any) -> dict[str, Any]:
-    """The stage of the index scan of a find."""
+    """Return the index scan stage of a find's plan."""
     plan = explained(db, {"find": "c", "filter": filter, **options}, "queryPlanner")["queryPlanner"]["winningPlan"]
     return next(stage for stage in stages(plan) if stage["stage"] == "IXSCAN")
 
@@ -158,7 +158,10 @@ def test_lookups(filled: Database) -> None:
 @pytest.mark.parametrize("key", ["a.b", "$**"])
 @pytest.mark.parametrize("sparse", [False, True])
 def test_a_negation_that_matches_without_a_value(db: Database, key: str, sparse: bool) -> None:
-    """`{"a.b": null}` does not match an array without documents, so its negation does; an index has null there, or nothing."""
+    """`{"a.b": null}` does not match an array without documents, so its negation matches.
+
+    For such an array, the index has the key null or no key.
+    """
     db.c.create_index(key, name="i", **({"sparse": True} if sparse and key != "$**" else {}))
     arrays: list[Any] = [[], [1], [[]], [{"b": []}], [{"b": 1}]]
     db.c.insert_many([{"_id": number, "a": value} for number, value in enumerate(arrays)])

@@ -1,4 +1,4 @@
-"""Retryable statements of every kind, and a client that sends one again."""
+"""Retryable statements of every kind, and a session that numbers statements so that they can be sent again."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Make = Callable[[random.Random, int], Command]
 ONCE, TWIN = "once", "twin"
 DOCUMENTS = 12
 
-# What differs between two replies to the same statement.
+# The fields in which two replies to the same statement may differ.
 _OF_THE_MOMENT = ("$clusterTime", "operationTime", "electionId", "opTime", "retriedStmtIds", "retriedStmtId")
 
 
 class Server(Protocol):
-    """What listens on a port."""
+    """A server that listens on a port."""
 
     port: int
 
@@ -110,19 +110,19 @@ KINDS: tuple[Make, ...] = (
 
 
 def fill() -> list[Command]:
-    """The documents that the statements change."""
+    """Return the documents that the statements change."""
     return [{"_id": number, "n": 0, "by": []} for number in range(DOCUMENTS)]
 
 
 def on(db: str, command: Command) -> Command:
-    """Return a command of a database."""
+    """Return the command for a given database."""
     if "bulkWrite" in command:
         return {**command, "nsInfo": [{"ns": f"{db}.c"}], "$db": "admin"}
     return {**command, "$db": db}
 
 
 def result(reply: Reply, db: str) -> Any:
-    """Return what a reply says of the statement. Errors name the collection, which is the same one in both databases."""
+    """Return the result in a reply, with the database's name replaced so that the results of both databases can be compared."""
     return _renamed({key: value for key, value in reply.items() if key not in _OF_THE_MOMENT}, f"{db}.c")
 
 
@@ -135,7 +135,7 @@ def _renamed(value: Any, name: str) -> Any:
 
 
 class Retried:
-    """One session; its statements are numbered, and can be sent again."""
+    """A session whose statements are numbered, so that they can be sent again."""
 
     def __init__(self, chance: random.Random) -> None:
         self._session = {"id": Binary(uuid.UUID(int=chance.getrandbits(128), version=4).bytes, 4)}
@@ -148,7 +148,7 @@ class Retried:
 
 
 def send_and_lose(server: Server, command: Command) -> bool:
-    """Send a command and read no reply; return whether the server closed the connection instead of one."""
+    """Send a command and discard the reply. Return whether the server closed the connection instead of replying."""
     client = RawClient(server)  # type: ignore[arg-type]
     try:
         client.run(command)

@@ -1,6 +1,8 @@
-"""Exactly once: a statement whose reply was lost acts once when it is sent again, and answers as if it had been sent once.
+"""Exactly once: a statement whose reply was lost acts once if it is sent again, and returns the reply that the first attempt would have
+returned.
 
-A twin of the database gets each statement once and loses nothing: replies and documents must be the same.
+Each statement is also sent once to a twin of the database, whose replies are not lost. The replies and the documents of both databases
+must be equal.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from tests.retries.statements import KINDS, ONCE, TWIN, Command, Retried, Server
 from tests.wire.messages import command as message
 
 STATEMENTS = 1000
-#: kill -9 so often, with so many statements under way.
+#: The number of kills, and the number of statements in progress at each kill.
 KILLS = int(os.environ.get("SECANTUS_TEST_KILLS", "4"))
 UNDER_WAY = 40
 
@@ -41,7 +43,7 @@ def documents(client: MongoClient[dict[str, Any]], db: str) -> list[dict[str, An
 
 
 def retry(server: Server, command: Command, twin: Command) -> list[str]:
-    """Send a statement again, and once more, and once to the twin; return what differs."""
+    """Send a statement two more times, and once to the twin. Return the differences between the replies."""
     again, third, expected = (result(run(server, one), db) for one, db in ((command, ONCE), (command, ONCE), (twin, TWIN)))
     wrong = [] if again == expected else [f"{command}\n  answers {again}\n  not {expected}"]
     return wrong + ([] if third == again else [f"{command}\n  answers {third}\n  after {again}"])
@@ -64,12 +66,12 @@ def test_the_connection_closes_after_the_commit(chance: random.Random) -> None:
         admin.socket.close()
         assert documents(client, ONCE) == documents(client, TWIN)
     assert not wrong, "\n".join(wrong[:5])
-    # The others find no document, and commit nothing.
+    # The other statements match no document and commit nothing.
     assert lost > STATEMENTS * 0.6
 
 
 def statements_of_their_own(chance: random.Random, first: int) -> list[tuple[Command, Command]]:
-    """Statements of as many sessions that do not touch each other's documents; each with its twin's."""
+    """Return statements with the same statements for the twin. Each statement has its own session and its own documents."""
     pairs = []
     for number in range(first, first + UNDER_WAY):
         way = number % 4
@@ -99,7 +101,7 @@ def test_kill_9_between_commit_and_reply(tmp_path: Path, chance: random.Random) 
         for sender, (command, _) in zip(senders, pairs, strict=True):
             sender.send(message(command))
         if kill % 2:
-            # All are committed: wait for the replies, which the clients then forget.
+            # Wait until all statements are committed. The replies count as lost.
             for sender in senders:
                 assert sender.receive()[2]["ok"]
         else:

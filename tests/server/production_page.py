@@ -1,8 +1,8 @@
-"""The steps of docs/production.md with the paths that it names. Run it in mount and network namespaces of its own, as root:
+"""The steps of docs/production.md with the paths that it names. It must run as root in new mount and network namespaces:
 
     unshare --mount --net --fork python -m tests.server.production_page DIRECTORY
 
-Overlays hide what it writes to /etc and /var/lib from everybody else.
+Overlays hide its changes of /etc and /var/lib from other processes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HOST = "db.example.com"
 
 
 def blocks(language: str = "") -> list[str]:
-    """The code blocks of the page in a language."""
+    """Return the page's code blocks in a language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
@@ -47,7 +47,7 @@ def run(*arguments: str | Path, code: int = 0) -> str:
 
 
 def hide_changes(directory: Path) -> None:
-    """Put overlays over the directories that the page writes to, and switch the loopback device on."""
+    """Mount overlays on the directories that the page writes to, and enable the loopback device."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory], check=True)
@@ -61,7 +61,7 @@ def hide_changes(directory: Path) -> None:
 
 @contextmanager
 def service(*flags: str) -> Iterator[int]:
-    """Run the daemon as the unit does, without flags but those given."""
+    """Run the daemon as the systemd unit does, with only the given flags."""
     process = subprocess.Popen(command(*flags), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(), text=True)
     assert process.stdout is not None
     try:
@@ -73,7 +73,7 @@ def service(*flags: str) -> Iterator[int]:
 
 
 def configure() -> Files:
-    """Write the page's configuration, and certificates where it looks for them."""
+    """Write the page's configuration, and certificates at the paths in it."""
     for path in (CONFIG.parent, STORE, Path("/run/secantus"), STORE / "backups"):
         path.mkdir(parents=True, exist_ok=True)
     CONFIG.write_text(block("# /etc/secantus/secantusdb.toml", "toml"), encoding="utf-8")
@@ -94,7 +94,7 @@ def uri_of(user: str, files: Files) -> str:
 
 
 def create_users(files: Files) -> None:
-    """Start once without access control, only for this machine."""
+    """Start the daemon without access control, reachable only from this machine, and create the users."""
     with (
         service("--no-auth", "--host", "127.0.0.1"),
         MongoClient[dict[str, Any]]("127.0.0.1", tls=True, tlsCAFile=files.ca) as client,
@@ -120,7 +120,7 @@ def back_up() -> Path:
 
 
 def monitor(files: Files) -> None:
-    """Run two turns of the page's monitoring loop."""
+    """Run the page's monitoring loop twice."""
     [script] = [one for one in blocks("python") if "serverStatus" in one]
     script = script.replace("mongodb://monitor:<password>@127.0.0.1:27017/?authSource=admin", uri_of("monitor", files))
     script = script.replace("while True:", "for _ in range(2):").replace("time.sleep(1)", "time.sleep(0)")
@@ -131,7 +131,7 @@ def monitor(files: Files) -> None:
 
 
 def main(directory: Path) -> None:
-    """Run the page."""
+    """Follow the page."""
     hide_changes(directory)
     files = configure()
     create_users(files)
@@ -141,7 +141,7 @@ def main(directory: Path) -> None:
         expected = client.shop.command("dbHash")["md5"]
         archive = back_up()
         monitor(files)
-        # systemctl reload, after the certificates were renewed.
+        # This is what `systemctl reload` does after the certificates were renewed.
         os.kill(pid, signal.SIGHUP)
         assert client.shop.orders.count_documents({}) == 1000
         with MongoClient[dict[str, Any]]("127.0.0.1", tls=True, tlsCAFile=files.ca) as nobody:
@@ -162,7 +162,7 @@ def main(directory: Path) -> None:
 
 
 def restore(archive: Path) -> None:
-    """Follow the page's section about restoring, with the archive copied elsewhere and back."""
+    """Follow the page's section about restoring, with the archive moved to another directory."""
     elsewhere = CONFIG.parent / archive.name
     shutil.move(archive, elsewhere)
     line = [sys.executable, "-m", "secantus_server.tools.restore_archive", "--archive", elsewhere, "--target-dir", STORE / "data-restored"]

@@ -1,4 +1,4 @@
-"""The release that a server presents: the setting, the flag, the config file, and a change while it runs."""
+"""The MongoDB release that a server imitates: the setting, the flag, the config file, and a change at run time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_an_unknown_release() -> None:
 
 
 class Heard(monitoring.ServerListener):
-    """The wire versions that a client has been told, in order."""
+    """A listener that records the wire versions that a client has received, in order."""
 
     def __init__(self) -> None:
         self.versions: list[int] = []
@@ -50,7 +50,7 @@ def test_waiting_clients_are_told() -> None:
         client.admin.command("ping")
         wait_until(lambda: heard.versions[-1:] == [27], "the client hears of the version")
         server.present("9.0")
-        # The client's monitor waits for a minute; it hears of the change at once.
+        # The heartbeat interval is a minute, but the waiting monitor receives the change immediately.
         wait_until(lambda: heard.versions[-1:] == [29], "the client hears of the new version")
         assert client.server_info()["version"] == "9.0.2"
         server.present("8.2")

@@ -169,7 +169,7 @@ def fill(daemon: Daemon, name: str, failed: threading.Event) -> None:
 
 @pytest.mark.parametrize("attempt", range(4))
 def test_a_full_disk_that_several_clients_meet(tmp_path: Path, attempt: int) -> None:
-    """The daemon ends although WiredTiger cannot roll back its transactions, also after a signal."""
+    """The daemon ends although WiredTiger cannot roll back its transactions, even if a signal arrives meanwhile."""
     daemon = Daemon(tmp_path, preexec_fn=limited_files)
     failed = threading.Event()
     clients = [threading.Thread(target=fill, args=(daemon, f"c{number}", failed), daemon=True) for number in range(5)]
@@ -247,7 +247,7 @@ def test_an_ephemeral_server_ends_with_its_parent() -> None:
 
 
 def is_zombie(pid: int) -> bool:
-    """Return whether a process has ended and nobody has taken its exit status."""
+    """Return whether a process has ended but its exit status has not been read."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:

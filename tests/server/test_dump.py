@@ -25,7 +25,7 @@ def client(server: SecantusDBServer) -> Iterator[MongoClient]:
 
 
 def shown(difference: Difference) -> tuple[object, ...]:
-    """A difference with decoded documents."""
+    """Return a difference with decoded documents."""
     db, name, fate, added, changed, removed = difference
     pairs = [(bson.decode(old), bson.decode(new)) for old, new in changed]
     return f"{db}.{name}", fate, [bson.decode(one) for one in added], pairs, [bson.decode(one) for one in removed]

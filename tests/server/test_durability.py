@@ -1,4 +1,4 @@
-"""Each command that writes is on disk when it is acknowledged, with `j: true` or under sync_on_commit; the marks of the log tell."""
+"""With `j: true` or `sync_on_commit`, each write command is on disk when it is acknowledged, according to the marks of the log."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COMMANDS: list[dict[str, Any]] = [
 
 
 def ends(path: Path) -> tuple[int, int]:
-    """Return the end of the log, and the end of what was synced of it."""
+    """Return the end of the log, and the end of the part that was synced to disk."""
     words = log_marks._WORDS.unpack_from((path / log_marks.NAME).read_bytes(), log_marks._AT_WORDS)
     return words[0], words[2]
 

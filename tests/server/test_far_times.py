@@ -1,4 +1,4 @@
-"""Clocks beyond what a timestamp can hold: seconds of 32 bits end in 2106, signed ones in 2038."""
+"""Clocks beyond the range of timestamps: 32-bit seconds end in 2106, signed ones in 2038."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log: its levels and forms, its file, and beginning a new file."""
+"""The log: its levels, formats, file, and rotation."""
 
 from __future__ import annotations
 

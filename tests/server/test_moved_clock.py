@@ -1,4 +1,4 @@
-"""A server whose clock a test has moved: what expires, and what does not follow."""
+"""A server whose clock a test has moved: what expires, and what does not follow the clock."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_nothing_expires_because_a_test_pretends_that_it_is_tomorrow(client: Mon
     holds.create_index("until", expireAfterSeconds=0)
     holds.insert_many([{"until": now() + datetime.timedelta(hours=1)}, {"until": now() - datetime.timedelta(hours=1)}])
     with freeze(tool, now() + datetime.timedelta(days=1)):
-        # The TTL pass has run once the second document is gone.
+        # The TTL pass has run when the second document has been deleted.
         wait_until(lambda: holds.count_documents({}) < 2, "nothing expires")
         assert holds.count_documents({}) == 1
 

@@ -46,7 +46,7 @@ noop_heartbeat_seconds = 10.0
 
 @contextmanager
 def daemon(config: Path, *flags: str) -> Iterator[str]:
-    """Run the daemon with a config file; yields its URI."""
+    """Run the daemon with a config file; yield its URI."""
     line = command("--config", config, *flags)
     process = subprocess.Popen(line, stdout=subprocess.PIPE, env=environment(), text=True)
     assert process.stdout is not None
@@ -95,7 +95,7 @@ def test_the_page(tmp_path: Path) -> None:
 
 
 def has_namespaces() -> bool:
-    """Whether this user may mount overlays in namespaces of its own."""
+    """Return whether this user may mount overlays in new namespaces."""
     if not all(map(shutil.which, ("unshare", "ip", "mount"))):
         return False
     overlay = "mount -t overlay o -o lowerdir=/etc,upperdir=/mnt/u,workdir=/mnt/w /etc"

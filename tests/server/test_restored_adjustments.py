@@ -17,7 +17,7 @@ FIND = {"find": "c", "filter": {"a": 1}, "$db": "adjusted"}
 OTHER = {"find": "c", "filter": {"b": 1}, "$db": "adjusted"}
 STREAMS = {"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": 100}}}
 
-#: For each adjustment: a command, what shows it, and another command of its kind, which leaves it alone.
+#: For each adjustment: a command that makes it, a command that shows it, and another command of its kind that does not change it.
 ADJUSTMENTS: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, dict[str, Any]], tuple[str, dict[str, Any]]]] = {
     "parameter": (
         ("admin", {"setParameter": 1, "cursorTimeoutMillis": 5}),
@@ -119,7 +119,7 @@ def test_query_settings_that_are_set_aside_are_stored_with_those_made_meanwhile(
 
 @pytest.mark.parametrize("kind", ADJUSTMENTS)
 def test_an_adjustment_that_is_undone_and_set_aside(server: SecantusDBServer, db: Database[dict[str, Any]], kind: str) -> None:
-    """An adjustment between two snapshots belongs to the outer one."""
+    """An adjustment made between two snapshots is undone by a restore of the outer one, not of the inner one."""
     adjust, show, _ = ADJUSTMENTS[kind]
     before = run(db, show)
     outer = server.snapshot()

@@ -1,4 +1,4 @@
-"""What a restore means for fail points and for a server that has stepped down."""
+"""The effect of a restore on fail points, and on a server that has stepped down."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_what_waits_in_one_goes_on(server: SecantusDBServer, admin: Database) ->
     reader = Thread(target=lambda: found.extend(admin.client.db.c.find()))
 
     def commit() -> None:
-        # The restore aborts the transaction, unless its commit is done by then.
+        # The restore aborts the transaction, unless it has been committed by then.
         with suppress(OperationFailure), admin.client.start_session() as session, session.start_transaction():
             admin.client.db.c.insert_one({"_id": 2}, session=session)
 

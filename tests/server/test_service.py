@@ -28,7 +28,7 @@ def test_status_and_stop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["status", "--pid-file", str(pid_file)]) == 3
     assert main(["stop", "--pid-file", str(pid_file)]) == 3
     daemon = Daemon(tmp_path / "data", "--pid-file", str(pid_file))
-    # Whoever started the process collects its exit code, and stop waits for that.
+    # The process that started the daemon must read its exit status, and `stop` waits for that.
     reaper = threading.Thread(target=daemon.process.wait)
     reaper.start()
     capsys.readouterr()
@@ -136,11 +136,11 @@ def test_the_unit_is_valid(tmp_path: Path) -> None:
         pytest.skip("needs systemd-analyze")
     text = (PACKAGING / "secantusdb.service").read_text(encoding="utf-8")
     unit = tmp_path / "secantusdb.service"
-    # The program of the tests, because the installed one need not be there.
+    # Use the program of the tests, because the installed program may not exist.
     unit.write_text(text.replace("/usr/local/bin/secantusdb", sys.executable), encoding="utf-8")
     verified = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True)
     assert (verified.returncode, verified.stderr) == (0, "")
-    # 20 of 100 is an exposure level of 2.0, "OK".
+    # A threshold of 20 means an exposure level of at most 2.0, "OK".
     exposure = ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit]
     assert subprocess.run(exposure, capture_output=True, text=True).returncode == 0
 
@@ -155,7 +155,7 @@ def test_the_units_settings_suit_the_daemon() -> None:
 
 
 def test_the_container_file() -> None:
-    """Its instructions are known, its images have versions, and the server is not root's and is the process that gets the signal."""
+    """The file has only known instructions and versioned images. The server is not root, and receives the stop signal itself."""
     text = (PACKAGING / "Containerfile").read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line.split(maxsplit=1) for line in text.splitlines() if line.strip() and not line.startswith("#")]
     known = {"FROM", "RUN", "COPY", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "ENTRYPOINT"}

@@ -92,13 +92,13 @@ def test_a_flag_turns_off_what_the_file_turns_on(empty_directory: Path) -> None:
 
 
 def value_of(entry: Entry) -> Any:
-    """A value other than the default."""
+    """Return a valid value other than the default."""
     if entry.choices:
         return next(choice for choice in reversed(entry.choices) if choice != entry.default)
     return {int: 7000, str: "text", bool: not entry.default}[type(entry.default)]
 
 
-# The settings with which a setting can be combined only.
+# The other settings that a setting requires.
 NEEDED = {name: {"cert_file": "cert.pem"} for name in ("tls_mode", "tls_key_file", "tls_ca_file")}
 NEEDED["tls_require_client_cert"] = {"cert_file": "cert.pem", "ca_file": "ca.pem"}
 

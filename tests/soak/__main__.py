@@ -1,4 +1,7 @@
-"""The soak: ``python -m tests.soak`` runs a day, ``--minutes 10`` a slice of it. It ends with 1 if a series grows after the warm-up."""
+"""The soak test: ``python -m tests.soak`` runs for a day, ``--minutes 10`` for ten minutes.
+
+The exit status is 1 if a measurement keeps growing after the warm-up.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ LONGEST_WARM_UP_MINUTES = 60
 
 
 def main() -> int:
-    """Run the load on a daemon, print its measures; return the exit status."""
+    """Run the load on a daemon and print the measurements; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak")
     parser.add_argument("--minutes", type=float, default=DAY_MINUTES, help="how long")
     parser.add_argument("--rate", type=float, default=10, help="operations per second of each client")
@@ -41,7 +44,7 @@ def main() -> int:
 
 
 def watch(daemon: Daemon, storage: Path, load: Load, minutes: float) -> list[Sample]:
-    """Take samples for a time, or until a client fails."""
+    """Take samples for the given time, or until a client fails."""
     samples: list[Sample] = []
     pause, began = threading.Event(), time.monotonic()
     print(heading())

@@ -1,4 +1,4 @@
-"""A mixed load at a low rate on a bounded set of documents: after a while, nothing that the server holds should grow."""
+"""A mixed load at a low rate on a bounded set of documents. After the warm-up, none of the server's resources should grow."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TRANSIENT = "TransientTransactionError"
 
 
 class Load:
-    """Clients in threads of their own, until `stop`.
+    """Clients that run in threads until `stop` is called.
 
     Arguments:
         uri: the server.
         rate: operations per second of each client.
-        seed: of their choices.
+        seed: the seed of their choices.
     """
 
     def __init__(self, uri: str, rate: float, seed: int) -> None:
@@ -51,7 +51,7 @@ class Load:
     def _run(self, chance: random.Random) -> None:
         try:
             while not self._stopping.is_set():
-                # A new client now and then: connections, sessions and their cursors come to an end.
+                # Sometimes replace the client, so that connections, sessions and cursors end.
                 with MongoClient(self._uri) as client:
                     for _ in range(chance.randrange(50, 400)):
                         if self._stopping.wait(chance.expovariate(self._rate)):
@@ -86,7 +86,7 @@ class Load:
             client.soak[name].create_index("a")
             client.soak.drop_collection(name)
         else:
-            # A cursor that nobody reads to its end.
+            # Leave a cursor that is not read to its end.
             next(documents.find(batch_size=2), None)
 
     def _transaction(self, client: MongoClient[dict[str, Any]], one: int) -> None:

@@ -1,4 +1,4 @@
-"""What is measured of a server that runs for long, and whether it grows."""
+"""The measurements of a server that runs for a long time, and the decision whether they grow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ HISTORY_STORE = "WiredTigerHS.wt"
 
 
 class Sample(NamedTuple):
-    """One row of the table. `beside_cache_kb` is the resident memory without the storage engine's cache, which fills up to its limit."""
+    """One row of the table of measurements.
+
+    `beside_cache_kb` is the resident memory without the storage engine's cache, which fills up to its limit.
+    """
 
     minute: float
     resident_kb: float
@@ -27,13 +30,13 @@ class Sample(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """How much larger the last third of a series may be than the first third after the warm-up: by a share, and by an amount besides."""
+    """The growth allowed from the first to the last third of a series after the warm-up: a share, plus an absolute amount."""
 
     share: float
     amount: float
 
 
-#: The time of a ping is that of a machine with other work: only a multiple counts.
+#: Ping times depend on other work of the machine, so only a multiple counts as growth.
 LIMITS = {
     "beside_cache_kb": Limit(0.05, 3072),
     "descriptors": Limit(0.0, 6),

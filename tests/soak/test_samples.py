@@ -1,4 +1,4 @@
-"""The judge of the soak finds a series that grows, and none that does not."""
+"""The soak test's decision detects a growing series, and accepts a series that does not grow."""
 
 from __future__ import annotations
 

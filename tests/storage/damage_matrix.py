@@ -1,7 +1,8 @@
-"""Each file of a closed store, damaged in each way: `python -m tests.storage.damage_matrix` tries all of them.
+"""Each file of a closed store is damaged in each way: `python -m tests.storage.damage_matrix` tries all combinations.
 
-A daemon starts on the damaged store. It refuses with one sentence; or everything is there; or it refuses what it names with error 301, and
-everything else is there. Then it is written to, stopped, and started again, with the same expectations.
+A daemon is started on the damaged store. Either it refuses to start with one sentence; or all data are readable; or it reports the
+unreadable parts with error 301, and all other data are readable. Then it is written to, stopped, and started again, with the same
+expectations.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ from tests.power.failing_daemon import Ending, ForkedDaemon
 from tests.storage.damage import flip
 
 Document = dict[str, Any]
-#: What a client finds: by what was asked for, the documents, or the error.
+#: The results of a client's reads: the documents or the error, by a description of the read.
 Contents = dict[str, bytes | list[bytes] | Document]
 
 PAGE: Final = 4096
 DATABASES: Final = ("shop", "stock")
-#: What no message for a user contains.
+#: Texts that must not appear in a message for a user.
 _NOT_FOR_USERS: Final = ("Traceback", "Fatal Python error", "nternal error", "[ERROR]", "WT_", "__wt")
 
 
 def cut_to(path: Path, size: int) -> None:
-    """Cut a file short."""
+    """Truncate a file."""
     os.truncate(path, size)
 
 
@@ -54,7 +55,7 @@ def used(path: Path) -> int:
 
 
 def page_of(at: int) -> int:
-    """Return where the page of a position begins."""
+    """Return the start of the page that contains a position."""
     return max(0, at) // PAGE * PAGE
 
 
@@ -89,11 +90,11 @@ def _done(connection: RawClient, command: Document) -> None:
 
 
 def contents(connection: RawClient) -> Contents:
-    """Return what a client finds."""
+    """Return the results of reading everything as a client."""
     found: Contents = {}
 
     def ask(what: str, command: Document, field: str | None = None) -> list[Document]:
-        """Note the result of a command; return the first batch of it."""
+        """Record the result of a command under a description, and return its first batch."""
         reply = connection.run(command)
         if not reply["ok"]:
             found[what] = {"code": reply["code"], "errmsg": reply["errmsg"]}
@@ -121,10 +122,10 @@ def contents(connection: RawClient) -> Contents:
 
 
 class Matrix:
-    """The store, and what a client finds in it.
+    """An undamaged store, and the results of reading it.
 
     Arguments:
-        directory: everything lies below it.
+        directory: the directory for all files.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -140,11 +141,11 @@ class Matrix:
         self.files = sorted(path.name for path in self.store.iterdir())
 
     def cases(self, flips: int) -> list[tuple[str, str]]:
-        """Return each file and damage."""
+        """Return all combinations of a file and a kind of damage."""
         return [(name, damage) for name in self.files for damage in (*DAMAGES, *(f"bit {n}" for n in range(flips)))]
 
     def try_one(self, name: str, damage: str, chance: random.Random) -> tuple[str, list[str]]:
-        """Damage one file; return how the daemon reacted, and what is wrong."""
+        """Damage one file of a copy. Return the daemon's reaction, and the problems."""
         store = self._directory / "store"
         shutil.rmtree(store, ignore_errors=True)
         shutil.copytree(self.store, store)
@@ -170,7 +171,7 @@ class Matrix:
         return ", then ".join(dict.fromkeys(reactions)), problems
 
     def _start(self, store: Path, added: set[str], *, kills: bool) -> tuple[str, list[str]]:
-        """Start a daemon on a damaged store, look at it, add a document to each database, and stop or kill the daemon."""
+        """Start a daemon on a damaged store, read everything, add a document to each database, and stop or kill the daemon."""
         daemon = ForkedDaemon(None, store)
         if not daemon.has_started:
             ending = daemon.stop()
@@ -189,14 +190,14 @@ class Matrix:
         for what, before in self._whole.items():
             now = found.get(what)
             if isinstance(now, list) and isinstance(before, list):
-                # The oplog goes on.
+                # The oplog has new entries; compare only the old ones.
                 now = now[: len(before)]
             if now != before and not isinstance(now, dict) and not (now is None and refused):
                 problems.append(f"{what}: {'gone' if now is None else 'different'}")
         return "refuses a part" if refused else "has everything", problems
 
     def _look(self, daemon: ForkedDaemon, added: set[str], problems: list[str]) -> Contents:
-        """Return what a client finds, and add a document to each database."""
+        """Return the results of reading everything, and add a document to each database."""
         with connected(daemon) as connection:
             found = contents(connection)
             for database in DATABASES:
@@ -205,7 +206,7 @@ class Matrix:
 
 
 def _add(connection: RawClient, database: str, added: set[str], problems: list[str]) -> None:
-    """Write to a database; what was acknowledged earlier is there."""
+    """Add a document to a database. If an earlier daemon acknowledged this write, check that the document exists."""
     if database in added:
         reply = connection.run({"find": "added", "filter": {"_id": 1}, "$db": database + "added"})
         if reply["ok"] and not reply["cursor"]["firstBatch"]:
@@ -215,7 +216,7 @@ def _add(connection: RawClient, database: str, added: set[str], problems: list[s
 
 
 def _wrong_with(ending: Ending, *, refuses: bool) -> list[str]:
-    """Return what is wrong with the end of a daemon."""
+    """Return the problems in the way a daemon has ended."""
     problems = [f"says {one}: {ending.stderr}" for one in _NOT_FOR_USERS if one in ending.stderr]
     if ending.code not in (0, 1):
         problems.append(f"ends with {ending.code}: {ending.stderr[-2000:]}")
@@ -226,7 +227,7 @@ def _wrong_with(ending: Ending, *, refuses: bool) -> list[str]:
 
 
 def _wrong_error(what: str, error: Document) -> list[str]:
-    """Return what is wrong with the error of a command."""
+    """Return the problems of a command's error."""
     text = error["errmsg"]
     problems = [f"says {one}: {text}" for one in _NOT_FOR_USERS if one in text]
     if error["code"] != DAMAGED or "damaged" not in text:

@@ -26,7 +26,7 @@ UNIT = 128
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory whose process ended without closing it."""
+    """Return a storage directory that its process did not close."""
     path = tmp_path_factory.mktemp("killed")
     subprocess.run([sys.executable, str(WRITER), str(path)], check=True)
     return path
@@ -34,7 +34,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(killed: Path, tmp_path: Path) -> Path:
-    """Return a copy of it to damage."""
+    """Return a copy of the directory `killed`, to be damaged."""
     return Path(shutil.copytree(killed, tmp_path / "store"))
 
 
@@ -117,7 +117,7 @@ def test_a_record_that_a_crash_left_half_written(store: Path) -> None:
 
 
 def test_the_log_may_be_given_up(store: Path) -> None:
-    """Follow the refusal's advice: the store continues from its checkpoint, and later crashes lose nothing."""
+    """Follow the advice in the refusal. The store then continues from its last checkpoint, and later crashes lose nothing."""
     for path in (store / marks.NAME, *log_files(store).values()):
         path.unlink()
     assert records(store) == 20
@@ -181,7 +181,7 @@ def test_a_damaged_last_record_after_a_power_loss_is_kept(store: Path, monkeypat
 
 
 def test_an_incomplete_record_after_a_kill_is_not_kept(store: Path) -> None:
-    """No commit in it was acknowledged, since acknowledged ones were passed to the operating system."""
+    """The record contains no acknowledged commit, because acknowledged commits were passed to the operating system completely."""
     log = last_log(store)
     content = bytearray(log.read_bytes())
     at = end_of_log(log)
@@ -207,7 +207,7 @@ def test_what_is_cut_off_must_be_kept_before_the_log_changes(store: Path, monkey
 
 @pytest.mark.parametrize("damage", [lambda path: flip(path, 20), Path.unlink], ids=["damaged header", "missing"])
 def test_the_log_that_follows_a_removed_file_is_read(store: Path, damage: Callable[[Path], None]) -> None:
-    """A closed store does not need its last log file; but its tables refer to positions in it, which the new log has not reached yet."""
+    """A closed store does not need its last log file. But its tables refer to positions that the new log has not reached yet."""
     Engine.open(str(store)).close()
     damage(last_log(store))
     subprocess.run([sys.executable, str(WRITER), str(store), "1000"], check=True)
@@ -285,7 +285,7 @@ def test_a_damaged_turtle_file(store: Path) -> None:
 
 
 def test_a_turtle_file_that_was_changed_after_the_end(store: Path) -> None:
-    """The storage engine has no checksum of it, and crashes if it does not know how values are stored."""
+    """WiredTiger's turtle file has no checksum, and a damaged value format would crash WiredTiger."""
     Engine.open(str(store)).close()
     turtle = store / "WiredTiger.turtle"
     flip(turtle, turtle.read_bytes().index(b"value_format"))
@@ -304,7 +304,7 @@ def test_an_opening_that_failed_may_have_changed_the_turtle_file(store: Path, mo
 
 
 def test_a_turtle_file_of_which_nothing_is_known(store: Path) -> None:
-    """An earlier version of the server noted no checksum."""
+    """The marks of an earlier version of the server contain no checksum of the turtle file."""
     Engine.open(str(store)).close()
     content = bytearray((store / marks.NAME).read_bytes())
     content[marks._AT_TURTLE : marks._AT_TURTLE + 4] = bytes(4)

@@ -1,4 +1,4 @@
-"""The version of the store's format: noted in each directory, and directories of other formats are refused."""
+"""The version of the store's format is recorded in each directory, and directories of other formats are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROW = b"\0format"
 
 
 def with_row(path: Path, value: bytes | None) -> None:
-    """Give a directory another version row, or none."""
+    """Replace or remove the version row of a directory."""
     engine = Engine.open(str(path))
     with engine.transaction() as unit:
         if value is None:

@@ -208,7 +208,7 @@ def test_exclusive_access_leaves_idle_transactions_open(memory: Engine) -> None:
 
 
 def left(engine: Engine) -> RecoveryUnit:
-    """Return a recovery unit with a transaction that was left."""
+    """Return a recovery unit whose transaction was left idle."""
     unit = engine.acquire()
     unit.begin()
     unit.put(META, b"k", b"v")

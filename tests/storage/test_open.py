@@ -221,7 +221,7 @@ def test_a_log_file_that_recovery_misses_is_not_called_damaged() -> None:
 
 @pytest.mark.parametrize("code", REFUSED)
 def test_after_a_refused_checkpoint_there_is_no_other_one(tmp_path: Path, code: int) -> None:
-    """Run in a process of its own, because WiredTiger is not closed."""
+    """Run in a separate process, because WiredTiger is not closed."""
     script = (
         "import sys\n"
         "from secantus_server.storage import RECORDS, Engine, StorageError, engine as module\n"

@@ -65,7 +65,7 @@ def test_a_restart_goes_on(tmp_path: Path) -> None:
     with engine.transaction() as unit:
         assert {key[:4] for key, _ in unit.scan(RECORDS, b"", None)} == {pack_ident(kept), pack_ident(made)}
         assert engine.new_ident() > made
-    # The mark of the idents, the version of the format, and that there were never users.
+    # The remaining rows: the reserved idents, the format's version, and the note that there were never any users.
     assert count(engine, META) == 3
     engine.close()
 

@@ -1,4 +1,4 @@
-"""`secantusdb check` and `secantusdb salvage` with damaged directories: what is readable is kept, what is not is reported."""
+"""`secantusdb check` and `secantusdb salvage` with damaged directories: readable data are kept, and unreadable data are reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DOCUMENTS = 4000
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that was closed, with several pages in each table."""
+    """A closed storage directory with several pages in each table."""
     path = tmp_path_factory.mktemp("whole") / "data"
     with server(path) as running, MongoClient[dict[str, Any]](running.uri) as client:
         for name in ("one", "two"):
@@ -41,7 +41,7 @@ def server(path: Path) -> SecantusDBServer:
 
 @pytest.fixture
 def damaged(whole: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
+    """A copy of the directory `whole`, to be damaged."""
     return Path(shutil.copytree(whole, tmp_path / "damaged"))
 
 
@@ -56,7 +56,7 @@ def files_of(path: Path) -> dict[str, bytes]:
 
 
 def salvage(source: Path, target: Path) -> int:
-    """Salvage a directory; it must not change, and the result must be sound."""
+    """Salvage a directory, and return the exit code. Check that the source is unchanged and that the result passes `check`."""
     before = files_of(source)
     code = main(["salvage", str(source), "--target-dir", str(target)])
     assert files_of(source) == before
@@ -106,7 +106,7 @@ def test_a_damaged_part_of_the_index_entries_loses_no_document(damaged: Path, tm
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    # The storage engine can make the last two anew.
+    # The storage engine can recreate the last two files.
     [("index_entries.wt", 3), ("oplog.wt", 3), ("meta.wt", 3), ("WiredTiger.wt", 3), ("WiredTiger.turtle", 0), ("WiredTigerHS.wt", 0)],
 )
 def test_a_missing_file_that_documents_do_not_need(damaged: Path, tmp_path: Path, name: str, code: int) -> None:
@@ -147,7 +147,7 @@ def test_a_damaged_log_loses_what_follows(whole: Path, tmp_path: Path, capsys: p
     with server(whole) as running, MongoClient[dict[str, Any]](running.uri) as client:
         for n in range(200):
             client.shop.later.insert_one({"_id": n, "text": "y" * 500})
-        # A copy of the files in use is what a crash leaves.
+        # A copy of files that are in use looks like the files after a crash.
         shutil.copytree(whole, damaged)
         client.shop.later.drop()
     files = log_files(damaged)

@@ -93,7 +93,7 @@ class Snapshots(RuleBasedStateMachine):
     @precondition(lambda self: len(self.idents) > 1)
     @rule(number=numbers)
     def drop_ident(self, number: int) -> None:
-        """Dropped entries become unreachable: remove them from the model, but not from its older copies."""
+        """Drop an ident, whose entries become unreachable. Remove them from the model, but not from its older copies."""
         ident = self.pick(number)
         self.idents.remove(ident)
         for table in (RECORDS, INDEX_ENTRIES):

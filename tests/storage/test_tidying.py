@@ -1,4 +1,4 @@
-"""Overwritten and removed entries of a store in memory give their memory back; a directory asks for a checkpoint instead."""
+"""In a store in memory, the memory of overwritten and removed entries is freed. In a directory, a checkpoint becomes due instead."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ IN_CACHE = "cache: bytes currently in the cache"
 
 
 def fill(engine: Engine, ident: int) -> None:
-    """Write all live data in a transaction of a command, which relieves a crowded store before."""
+    """Write all live data in one transaction, after relieving the store if it is crowded, as commands do."""
     if engine.is_crowded():
         engine.relieve()
     key = pack_ident(ident)

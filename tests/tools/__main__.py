@@ -1,4 +1,4 @@
-"""Print the table of docs/production.md: what the programs that operate MongoDB do with this server.
+"""Print the table in docs/production.md of programs that operate MongoDB, with what each was shown to do with this server.
 
 SECANTUS_TOOLS=DIR:DIR python -m tests.tools
 """

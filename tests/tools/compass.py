@@ -1,4 +1,4 @@
-"""The commands of Compass, recorded from its data layer (`compass_record.cjs`), replayed and checked without Node."""
+"""The commands of Compass, recorded from its data layer by `compass_record.cjs`. They are replayed and checked without Node."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pymongo.errors import OperationFailure
 
 RECORDED: Final = Path(__file__).with_name("compass.jsonl")
 
-#: Commands that MongoDB 8.2 refuses as well, by a part of them: probes for other products, search without mongot, and `killOp`, which the
-#: data layer sends without its field `op`.
+#: Parts of the commands that MongoDB 8.2 refuses as well, with the error codes: probes for other products, search without mongot, and
+#: `killOp`, which the data layer sends without its field `op`.
 REFUSED: Final = {
     '"getParameter": "foo"': 72,
     '"atlasVersion"': 59,
@@ -27,7 +27,7 @@ Reply = dict[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """One command. `action` is what the user does: a tab that is opened, or a change."""
+    """One command. `action` is the user's action, such as opening a tab or a change."""
 
     action: str
     database: str
@@ -47,7 +47,7 @@ def recorded() -> list[Step]:
 
 
 def replay(client: MongoClient[dict[str, Any]]) -> Iterator[tuple[Step, Reply]]:
-    """Send the commands. Yield each with its reply; a refused one with its error. Check that the refused ones are those of MongoDB."""
+    """Send the commands. Yield each with its reply or error. Check that exactly the commands that MongoDB refuses are refused."""
     with client.start_session() as session:
         for step in recorded():
             expected = next((code for part, code in REFUSED.items() if part in step.text), None)
@@ -77,7 +77,7 @@ def _storage(reply: Reply) -> bool:
     return only["count"] == 4 and only["capped"] is False
 
 
-#: What a reply must show, by the action and a part of the command.
+#: What a reply must contain, by the action and a part of the command.
 CHECKS: Final[dict[tuple[str, str], Callable[[Reply], bool]]] = {
     ("sidebar", '"connectionStatus"'): lambda reply: "authenticatedUserPrivileges" in reply["authInfo"],
     ("sidebar", '"hostInfo"'): lambda reply: {"cpuArch", "numCores"} <= reply["system"].keys(),
@@ -117,7 +117,7 @@ CHECKS: Final[dict[tuple[str, str], Callable[[Reply], bool]]] = {
 
 
 def run(client: MongoClient[dict[str, Any]]) -> list[str]:
-    """Replay the commands and check the replies; return the actions. Raises AssertionError."""
+    """Replay the commands and check the replies; return the actions."""
     client.drop_database("compass_shop")
     used, actions = set(), {}
     for step, reply in replay(client):

@@ -1,6 +1,6 @@
-"""The programs that operate MongoDB, run unchanged against the daemon: what each must show.
+"""Checks of the programs that operate MongoDB, run unmodified against the daemon.
 
-Each function runs one program and asserts what it printed. `Unavailable` says why a program cannot run here.
+Each function runs one program and asserts what it printed. `Unavailable` states why a program cannot run here.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def find(name: str) -> str:
 
 
 class Workplace:
-    """A running daemon with some data, and an empty directory.
+    """A daemon with some data, and an empty directory.
 
-    `uri` is its address, `client` a client of it, and `directory` the directory.
+    `uri` is the daemon's connection string, `client` a client of the daemon, and `directory` the path of the directory.
     """
 
     def __init__(self, daemon: Daemon, client: MongoClient[dict[str, Any]], directory: Path) -> None:
@@ -63,7 +63,7 @@ class Workplace:
         client.shop.create_collection("view", viewOn="fruit", pipeline=[{"$match": {"n": {"$lt": 3}}}])
 
     def run(self, name: str, *arguments: str, given: str | None = None, code: int = 0) -> str:
-        """Run a program in the directory; return what it printed on both outputs."""
+        """Run a program in the directory; return its output and error output."""
         line = [find(name), *arguments]
         done = subprocess.run(line, cwd=self.directory, input=given, capture_output=True, text=True, timeout=_TIMEOUT_S)
         printed = done.stdout + done.stderr
@@ -150,7 +150,7 @@ def mongodump_oplog(at: Workplace) -> str:
     printed = at.run("mongorestore", "--uri", at.uri, "--drop", "--oplogReplay", "--gzip", "--archive=dump.gz")
     assert "replaying oplog" in printed
     assert at.contents() == before
-    # One moment: the writer's documents up to then, without a gap.
+    # The dump has the state of one moment: all of the writer's documents up to then.
     found = sorted(one["_id"] for one in at.client.other.log.find())
     assert found == list(range(len(found)))
     assert len(found) >= 10
@@ -158,7 +158,7 @@ def mongodump_oplog(at: Workplace) -> str:
 
 
 def _users_and_roles(db: Database[dict[str, Any]]) -> tuple[Any, Any]:
-    """All that is stored of the users and roles of a database."""
+    """Return the users with their credentials, and the roles with their privileges, of a database."""
     users = db.command("usersInfo", 1, showCredentials=True)["users"]
     return users, db.command("rolesInfo", 1, showPrivileges=True)["roles"]
 
@@ -230,7 +230,7 @@ def mongosh_profile(at: Workplace) -> str:
     at.client.shop.command("profile", 2)
     at.client.shop.fruit.insert_many([{"n": -1 - n, "text": "x" * 100} for n in range(20_000)])
     at.client.shop.command("profile", 0)
-    # It shows what took at least a millisecond.
+    # `show profile` only shows commands that took at least a millisecond.
     assert at.client.shop["system.profile"].count_documents({"millis": {"$gt": 0}}) > 0
     printed = at.shell("show profile")
     assert "shop.fruit" in printed, printed
@@ -324,7 +324,7 @@ def exporter(at: Workplace) -> str:
                 found[:] = reply.read().decode().splitlines()
         except OSError:
             return False
-        # Its first answer comes before it has read the server.
+        # The exporter's first answer comes before it has queried the server.
         return any(text.startswith("mongodb_ss_connections") for text in found)
 
     try:
@@ -344,7 +344,7 @@ def compass_commands(at: Workplace) -> str:
     return f"the {len(recorded())} recorded commands of its data layer: {', '.join(run(at.client))}"
 
 
-#: The program and what is done with it, in the order of the table.
+#: Each program with the function that checks it, in the order of the table.
 CHECKS: Final[list[tuple[str, Callable[[Workplace], str]]]] = [
     ("mongostat", mongostat),
     ("mongotop", mongotop),

@@ -1,4 +1,4 @@
-"""What Compass sends is answered as it needs it."""
+"""The commands of Compass get the replies that it needs."""
 
 from __future__ import annotations
 

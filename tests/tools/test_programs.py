@@ -1,4 +1,4 @@
-"""The programs that operate MongoDB run unchanged; skipped where they are not installed (see docs/production.md)."""
+"""The programs that operate MongoDB run unmodified. Programs that are not installed are skipped (see docs/production.md)."""
 
 from __future__ import annotations
 

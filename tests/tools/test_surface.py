@@ -1,4 +1,4 @@
-"""docs/reference/surface.md is what the registries contain."""
+"""docs/reference/surface.md agrees with the registries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patches apply exactly, or not at all."""
+"""A patch applies exactly or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The variants of the compiled modules find what they are for: each mistake is planted in a small module built with their options."""
+"""Each variant of the compiled modules detects its kind of mistake: each mistake is planted in a small module built with the variant's
+options.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,7 @@ def build(directory: Path, variant: str) -> Path:
     c = directory / "planted.c"
     c.write_text(options.translated(c.read_text(encoding="utf-8")), encoding="utf-8")
     target = directory / f"planted{sysconfig.get_config_var('EXT_SUFFIX')}"
-    # As Python's own options are: without assertions, and with signed overflow that wraps.
+    # The options of Python's own build: without assertions, and with signed overflow that wraps.
     before = ["-DNDEBUG", "-fwrapv", "-fPIC", "-shared", "-I", sysconfig.get_path("include")]
     run_tool([COMPILER, *before, str(c), "-o", str(target), *options.compile_args, *options.link_args])
     return directory
@@ -88,7 +90,7 @@ def run_tool(line: list[str]) -> None:
 
 
 def call(directory: Path, expression: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Evaluate an expression with the planted module's names in a process of its own, and print its value."""
+    """Evaluate an expression with the planted module's names in a separate process, which prints the value."""
     line = [sys.executable, "-c", f"from planted import *; print({expression})"]
     variables = {**os.environ, "PYTHONPATH": str(directory), **environment}
     return subprocess.run(line, env=variables, capture_output=True, text=True, check=False)
@@ -101,7 +103,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sanitizer() -> dict[str, str]:
-    """The environment in which a process with the sanitizers runs."""
+    """The environment variables of a process with the sanitizers."""
     found = subprocess.run([COMPILER, "-print-file-name=libasan.so"], capture_output=True, text=True, check=False).stdout.strip()
     if not Path(found).is_absolute():
         pytest.skip(f"{COMPILER} has no AddressSanitizer here")

@@ -143,7 +143,10 @@ def test_a_change_of_the_catalog_that_fails_changes_nothing(server: SecantusDBSe
 
 
 def test_a_transaction_sees_the_catalog_and_the_store_at_one_moment(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change is in the store before it is in memory; a transaction that begins in between, or just before, must not mix the two."""
+    """A change of the catalog is in the store before it is in memory.
+
+    A transaction that begins in between, or just before, must not see the old state of one and the new state of the other.
+    """
     catalog, engine = server.services.catalog, server.services.engine
     seen: list[tuple[bool, bool]] = []
 
@@ -161,7 +164,7 @@ def test_a_transaction_sees_the_catalog_and_the_store_at_one_moment(server: Seca
     def applying(changes: CatalogChanges) -> None:
         readers.append(threading.Thread(target=look))
         readers[-1].start()
-        readers[-1].join(0.05)  # it waits for this thread
+        readers[-1].join(0.05)  # the reader waits for this thread
         apply(changes)
 
     monkeypatch.setattr(catalog, "apply", applying)
@@ -174,7 +177,7 @@ def test_a_transaction_sees_the_catalog_and_the_store_at_one_moment(server: Seca
     changed: list[threading.Thread] = []
 
     class Unit:
-        """A recovery unit of which the first transaction begins just before a change of the catalog."""
+        """A recovery unit whose first transaction begins just before a change of the catalog."""
 
         def __init__(self, unit: RecoveryUnit) -> None:
             self.unit = unit

@@ -81,7 +81,7 @@ def test_an_upsert_that_matches_nothing_inserts_once(filled: Database[dict[str, 
 
 
 def test_documents_near_a_point(db: Database[dict[str, Any]]) -> None:
-    """The documents are sorted in an earlier transaction than the one that deletes them."""
+    """The documents are sorted in one transaction, and updated in later transactions."""
     db.c.create_index([("at", "2dsphere")])
     db.c.insert_many([{"_id": number, "at": {"type": "Point", "coordinates": [number / 10, 0]}} for number in range(50)])
     near = {"at": {"$near": {"$geometry": {"type": "Point", "coordinates": [0, 0]}}}}

@@ -1,4 +1,4 @@
-"""Capped collections under overlapping writers, restores and restarts: the cap holds at every moment."""
+"""Capped collections under concurrent writers, restores and restarts never exceed their cap."""
 
 from __future__ import annotations
 

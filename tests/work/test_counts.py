@@ -1,4 +1,4 @@
-"""The cached number of documents in a collection stays right after every kind of change."""
+"""The cached number of documents in a collection stays correct after every kind of change."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def _off(admin: Database) -> Iterator[None]:
 
 
 class Caller:
-    """Runs a command in another thread, and waits until it stands in a fail point."""
+    """A command that runs in another thread. The constructor waits until the command waits in the fail point."""
 
     def __init__(self, admin: Database, db: Database, name: str, command: dict[str, Any]) -> None:
         count = configure(admin, name)
@@ -103,9 +103,9 @@ def test_get_more_fails(admin: Database, db: Database) -> None:
         with pytest.raises(OperationFailure) as caught:
             db.command({"getMore": cursor, "collection": "c"})
         assert (caught.value.code, caught.value.has_error_label("x")) == (expected, "errorLabels" in data)
-        # It had its cursor, which is closed.
+        # The failed getMore had checked out the cursor, so the cursor is closed.
         assert code(db, {"getMore": cursor, "collection": "c"}) == 43
-    # One that finds no cursor does not enter it.
+    # A getMore that finds no cursor does not reach the fail point.
     configure(admin, FAIL, {"times": 1}, closeConnection=True)
     assert code(db, {"getMore": cursor, "collection": "c"}) == 43
     cursor = db.command({"find": "c", "batchSize": 2})["cursor"]["id"]

@@ -19,7 +19,7 @@ DOCUMENTS = [{"_id": 1, "s": "x"}, {"_id": 2, "s": "X"}, {"_id": 3, "s": "y"}]
 def test_a_collection_replaced_before_the_first_batch(
     db: Database[dict[str, Any]], server: SecantusDBServer, limit: int, deleted: int
 ) -> None:
-    """The statement is parsed for the collection that it deletes from, with that one's collation."""
+    """The statement is parsed for the collection from which it deletes, so the collation of the new collection applies."""
     db.c.insert_many(DOCUMENTS)
 
     def replace() -> None:

@@ -1,4 +1,4 @@
-"""A collection that is dropped while a write runs on it: the write comes before the drop, or sees that the collection is gone."""
+"""A collection that is dropped during a write: the write is committed before the drop, or sees that the collection no longer exists."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def code_of(run: Callable[[], Any]) -> int:
         (lambda db: db.c.delete_one({"a": 1}), 0, {2: (1, 2)}),
         (lambda db: db.c.delete_many({"a": 1}), 0, {2: (1, 2)}),
         (lambda db: db.c.find_one_and_delete({"a": 1}), 0, {2: (1, 2)}),
-        # In the new series, `a` is not metadata, which alone can be changed.
+        # In the new time series, `a` is not the metadata, and an update can only change metadata.
         (lambda db: db.c.update_many({"a": 1}, {"$set": {"a": 3}}), 72, {1: (1, 1), 2: (1, 2)}),
     ],
     ids=["delete", "delete of many", "findAndModify", "update"],

@@ -1,4 +1,4 @@
-"""The express lane against the general path: the same commands on two servers give the same answers and leave the same behind."""
+"""The express lane compared with the general path: the same commands on two servers return the same replies and have the same effects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from secantus_server.wire.messages import build_reply, parse_message
 from secantus_server.work._express import Express
 
 LSID = {"id": Binary(bytes(range(16)), 4)}
-# What differs between two servers.
+# The fields whose values differ between two servers.
 TIMES = {"operationTime", "$clusterTime", "opTime", "electionId", "ts", "wall", "ui", "prevOpTime"}
 
 Sequences = dict[str, list[dict[str, Any]]]
@@ -64,7 +64,7 @@ class Side:
         return bson.decode(data[21:])
 
     def state(self) -> Any:
-        """What the commands have left behind."""
+        """Return the state that the commands have left: documents, oplog entries, counters."""
         find = message({"find": "c", "filter": {}, "sort": {"_id": 1}})
         oplog = message({"find": "oplog.rs", "filter": {"ns": "shop.c"}, "$db": "local"})
         usage = self.client.usage
@@ -83,7 +83,7 @@ def batch(reply: Document) -> list[Document]:
 
 
 def plain(value: Any) -> Any:
-    """A reply or an oplog entry, without times and what else differs between servers."""
+    """Return a reply or an oplog entry without times and other values that differ between servers."""
     if isinstance(value, dict):
         return {name: name if name in TIMES else plain(one) for name, one in value.items()}
     return [plain(one) for one in value] if isinstance(value, list) else value
@@ -100,7 +100,7 @@ def sides() -> Iterator[tuple[Side, Side]]:
         for raw in (
             message({"insert": "c"}, {"documents": stock}),
             message({"createIndexes": "c", "indexes": [{"key": {"sku": 1}, "name": "sku", "unique": True}]}),
-            # The first insert finds the newest RecordId, which the lane leaves to the general path.
+            # The first insert determines the newest RecordId, which the lane leaves to the general path.
             message({"insert": "c"}, {"documents": [{"_id": 10, "sku": "s10"}]}),
         ):
             for side in pair:
@@ -241,7 +241,7 @@ def test_a_write_that_is_sent_again_is_not_repeated(sides: tuple[Side, Side]) ->
 
 
 def twice(raw: bytes, field: bytes) -> bytes:
-    """A message whose body, which ends before the sequence, has one of its fields once more."""
+    """Return a message in whose body a field is repeated. The body ends before the document sequence, if any."""
     size = struct.unpack_from("<i", raw, 21)[0]
     body = raw[25 : 21 + size - 1] + field + b"\0"
     data = raw[16:21] + struct.pack("<i", len(body) + 4) + body + raw[21 + size :]
@@ -301,7 +301,7 @@ def test_collections_with_options_take_the_general_path(sides: tuple[Side, Side]
 
 
 class Watching(Interceptor):
-    """Notes what it sees after each command."""
+    """An interceptor that records the commands that it sees."""
 
     def __init__(self, threshold_s: float) -> None:
         self._threshold_s = threshold_s

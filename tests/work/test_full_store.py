@@ -1,4 +1,4 @@
-"""A full store in memory: every write fails with 14031 without effect, and a restore frees the room."""
+"""A full in-memory store: every write fails with 14031 and has no effect, and a restore frees the memory."""
 
 from __future__ import annotations
 

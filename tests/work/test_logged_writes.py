@@ -60,7 +60,7 @@ def test_retryable_writes_name_their_session_and_statements(db: Database[Any], l
     db.command({"update": "c", "updates": updates, "lsid": session, "txnNumber": Int64(5)})
     entries = log()
     assert list(entries[0]) == ["lsid", "txnNumber", "op", "ns", "ui", "o", "o2", "stmtId", "ts", "t", "v", "wall", "prevOpTime"]
-    # pymongo replaces the `lsid` of a command by that of a session of its own.
+    # pymongo replaces the `lsid` of a command by the id of its own session.
     assert {(len(one["lsid"]["id"]), len(one["lsid"]["uid"]), one["txnNumber"]) for one in entries} == {(16, 32, 5)}
     assert len({bytes(one["lsid"]["id"]) for one in entries}) == 1
     assert [one["stmtId"] for one in entries] == [0, 1, 2]

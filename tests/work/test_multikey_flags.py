@@ -1,4 +1,4 @@
-"""The flags that say which indexes are multikey are stored before the documents that need them, whatever else happens."""
+"""The multikey flags of indexes are stored before the documents that require them, whatever else happens."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_two_writers_of_one_transaction(server: SecantusDBServer) -> None:
 
 
 def test_the_flags_can_be_saved_before_the_commit(server: SecantusDBServer) -> None:
-    """A multi-document transaction saves them at the end of each statement."""
+    """A multi-document transaction saves the flags at the end of each statement."""
 
     def body(transaction: Transaction) -> None:
         writer = open_writer(server.services, transaction, found(server))
@@ -148,7 +148,7 @@ def test_a_collection_dropped_meanwhile_does_not_come_back(server: SecantusDBSer
 
 
 def test_a_writer_with_replaced_indexes_starts_again(server: SecantusDBServer) -> None:
-    """The flag belongs to the index that the catalog has now, not to the one that the writer's transaction saw."""
+    """The flag must be set on the index in the current catalog, not on the replaced one that the writer's transaction saw."""
     collection = found(server)
     replaced = False
 

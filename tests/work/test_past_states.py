@@ -122,7 +122,7 @@ def test_views_of_the_past(db: Database[Any]) -> None:
         with pytest.raises(OperationFailure) as raised:
             read(db, "v", later)
         assert raised.value.code == 246
-        # A state that was read is held.
+        # This state is still readable, because it has been held since its first read.
         assert read(db, "v", at) == [{"_id": 2}]
 
 
@@ -235,7 +235,7 @@ def test_a_restore_leaves_the_times_before_it(server: SecantusDBServer, db: Data
     server.put_back(aside)
     later = now(db)
     db.c.update_one({"_id": 1}, {"$set": {"n": 5}})
-    # The oplog does not say how the document came to be what it was then.
+    # `put_back` wrote no oplog entries, so the oplog does not contain the document's state at that time.
     with pytest.raises(OperationFailure) as raised:
         read(db, "c", later)
     assert raised.value.code == 239

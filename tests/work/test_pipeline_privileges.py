@@ -1,4 +1,4 @@
-"""Which stages have declared what they require."""
+"""Every stage has declared the privileges that it requires."""
 
 from __future__ import annotations
 

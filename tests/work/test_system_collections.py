@@ -1,4 +1,4 @@
-"""Virtual system collections: they are not read as empty collections."""
+"""Virtual system collections are not read as empty collections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The buckets of time-series collections: spans, counts, order, what is stored."""
+"""The buckets of time-series collections: spans, counts, order, and stored form."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ CHANGES: dict[str, Callable[[Database], object]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_collection_changed_during_the_pass(server: SecantusDBServer, db: Database, change: str) -> None:
-    """The pass lists a database's collections once, but an expiry is looked up again before anything is deleted by it."""
+    """The pass lists a database's collections only once, but looks up each expiry again before it deletes documents."""
     for name in ("a", "k"):
         db[name].create_index("t", expireAfterSeconds=60)
         db[name].insert_one({"t": ago(minutes=5)})

@@ -74,9 +74,7 @@ class RustSuite:
 
 
 def adapt(folder: Path) -> None:
-    """Change the cargo manifests so that cargo takes the driver's BSON library from its registry instead of a branch, and builds only the
-    members that the tests need.
-    """
+    """Change the manifests: take the driver's BSON library from cargo's registry, and leave out members that the tests do not need."""
     for name in ("driver/Cargo.toml", "Cargo.toml"):
         text = (folder / name).read_text(encoding="utf-8")
         text = re.sub(r'^(git|branch) = ".*"\n', "", text, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The salt that an unknown user is shown stays the same over restarts, as that of a known user does."""
+"""The salt that the server sends for an unknown user stays the same after restarts, like the salt of a known user."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def salts(server: SecantusDBServer) -> dict[str, str]:
 def test_salts_survive_a_restart(tmp_path: Path) -> None:
     found = []
     for number in range(3):
-        # The secret is there before access control is switched on.
+        # The secret exists before access control is first enabled.
         with SecantusDBServer(port=0, storage_path=str(tmp_path / "data"), log_level="error", require_auth=number > 0) as server:
             if number == 0:
                 with connected(server) as client:
@@ -54,7 +54,7 @@ def test_only_an_archive_with_users_has_the_secret(tmp_path: Path) -> None:
             client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(path), includeUsers=users)
             with tarfile.open(path) as archive:
                 contents = [archive.extractfile(member) for member in archive.getmembers()]
-                # With users the archive has their keys, and salts stay the same on the restored server.
+                # An archive with users contains the users' keys anyway, and with the secret, salts stay the same on the restored server.
                 assert any(secret in file.read() for file in contents if file is not None) == users
 
 

@@ -126,7 +126,7 @@ def test_keys_and_passwords_elsewhere_are_shown_nowhere(tmp_path: Path) -> None:
             errors = [str(client.run({**command, "$db": "admin"}).get("errmsg")) for command in WITH_KEYS]
         root.admin.command("createUser", "u", pwd=KEY, roles=[])
         root.admin.tempusers.insert_many([{**STORED, "_id": number} for number in range(3)])
-        # The error of a duplicate key contains it.
+        # The message of a duplicate key error would contain the key.
         index = {
             "createIndexes": "tempusers",
             "indexes": [{"key": {"credentials.SCRAM-SHA-256.storedKey": 1}, "name": "k", "unique": True}],

@@ -216,7 +216,8 @@ def test_credentials_are_those_of_scram() -> None:
     ("password", "expected"),
     [
         *[("", 50687), ("\u00ad", 50687), ("a\u0007", 50692)],
-        # Not assigned in Unicode 3.2; a mix of directions; a right-to-left text that does not end with such a character.
+        # A character that Unicode 3.2 does not assign; text in both directions; right-to-left text that does not end with a right-to-left
+        # character.
         *[("\u0221", 50692), ("\u0627a", 50692), ("\u06271", 50692)],
     ],
 )

@@ -19,7 +19,7 @@ START = datetime(2024, 1, 1, tzinfo=timezone.utc)
 
 @pytest.fixture
 def series(db: Database[dict[str, Any]]) -> Database[dict[str, Any]]:
-    """A database with the time series `s`: ten measurements of two series."""
+    """A database with the time-series collection `s`, which has ten measurements of two series."""
     db.create_collection("s", timeseries={"timeField": "t", "metaField": "m", "granularity": "minutes"}, expireAfterSeconds=10**9)
     db.s.insert_many([{"t": START + timedelta(minutes=n), "m": {"s": n % 2}, "v": n} for n in range(10)])
     return db

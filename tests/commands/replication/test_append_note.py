@@ -1,4 +1,4 @@
-"""appendOplogNote: an entry that changes nothing."""
+"""appendOplogNote adds an oplog entry that changes nothing."""
 
 from __future__ import annotations
 

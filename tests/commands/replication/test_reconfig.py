@@ -37,7 +37,7 @@ def test_a_new_version(admin: Database[dict[str, Any]]) -> None:
     assert admin.command("replSetGetStatus")["members"][0]["configVersion"] == version
     assert admin.command("serverStatus")["repl"]["setVersion"] == version
     assert failure(admin, reconfigured(admin, version=version))["code"] == 103
-    # The defaults may be left out, and force makes any version a newer one.
+    # Default values may be omitted, and `force` accepts any version.
     short = {"_id": hello["setName"], "version": 1, "members": [{"_id": 0, "host": hello["me"]}]}
     admin.command({"replSetReconfig": short, "force": True})
     assert admin.command("replSetGetConfig")["config"]["version"] == version + 1

@@ -58,7 +58,7 @@ def test_an_interrupted_commit_aborts(server: SecantusDBServer, admin: Database[
             with connected(server) as raw:
                 reply = raw.run({**commit, "lsid": session.session_id, "$db": "admin"})
                 assert reply["code"] == 50
-            # The document is no longer locked.
+            # The failed command has released its lock on the document.
             db.c.insert_one({"_id": 1})
     finally:
         admin.command({"configureFailPoint": "hangBeforeCommitingTxn", "mode": "off"})

@@ -1,4 +1,4 @@
-"""Geo indexes refuse documents that they could not hold."""
+"""Geospatial indexes refuse documents that they cannot index."""
 
 from __future__ import annotations
 

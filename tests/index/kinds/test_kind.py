@@ -1,4 +1,4 @@
-"""The registry of index kinds, and what each kind is to the rest of the server."""
+"""The registry of index kinds, and the properties of each kind that the rest of the server uses."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_a_long_search_lets_other_threads_work() -> None:
     thread = threading.Thread(target=note)
     thread.start()
     interval = sys.getswitchinterval()
-    # With this interval, the other thread gets the GIL only if the search releases it.
+    # With this switch interval, another thread gets the GIL only if the search releases it.
     sys.setswitchinterval(1000)
     try:
         go.set()

@@ -123,7 +123,8 @@ def test_a_covariance_over_a_moving_window() -> None:
         ([(1, "x"), (None, 2)], None, None),
         ([(1, 2), (math.inf, 4), (3, 6)], math.inf, math.inf),
         ([(Decimal128("1"), 2), (2, Decimal128("4")), (3, 6)], Decimal128("1.333333333333333333333333333333333"), Decimal128("2")),
-        # Equality of decimals counts the digits. The sum of y is a double until its decimal comes, and is rounded to 15 digits with x.
+        # Equal decimals must also have the same number of digits. The sum of y is a double until the first decimal, and is then rounded
+        # to 15 digits, together with x.
         (
             [(Decimal128("1"), 2.0), (2.0, 4), (3, Int64(6)), (Int64(4), Decimal128("8"))],
             Decimal128("2.50000000000000"),

@@ -13,13 +13,13 @@ from pymongo import DeleteMany, InsertOne, MongoClient, ReplaceOne, UpdateMany
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-# What the server may answer to a random step: the wrong kind of value or of collection, a name in use, a missing collection.
+# Errors that the server may return for a random step: a wrong type of value or collection, a name in use, a missing collection.
 REFUSALS = (2, 14, 20, 26, 27, 28, 48, 65, 112, 166)
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
 class Model:
-    """Collections as the events say they are: name -> key of the document -> BSON bytes."""
+    """The collections according to the events: name -> document key -> BSON bytes."""
 
     def __init__(self) -> None:
         self.collections: dict[str, dict[bytes, bytes]] = {}
@@ -76,12 +76,12 @@ class Model:
         self.collections[event["to"]["coll"]] = self.collections.pop(event["ns"]["coll"])
 
     def _ignore(self, event: dict[str, Any]) -> None:
-        """Do nothing for a change that leaves the documents alone."""
+        """Do nothing, because the event does not change documents."""
 
     _createIndexes = _dropIndexes = _modify = _ignore  # noqa: N815 - the names of the events
 
     def holds(self, db: Database[Any]) -> bool:
-        """Return whether a database has exactly these documents, byte for byte; order of documents aside."""
+        """Return whether a database has exactly these documents, byte for byte, in any order."""
         raw = db.with_options(codec_options=RAW)
         names = [one["name"] for one in db.list_collections() if one["type"] == "collection" and not one["name"].startswith("system.")]
         actual = {name: sorted(document.raw for document in raw[name].find()) for name in names}

@@ -1,4 +1,4 @@
-"""Change events: which there are, their fields and the order of these.
+"""Change events: their kinds, their fields, and the order of the fields.
 
 https://www.mongodb.com/docs/manual/reference/change-events/
 """
@@ -16,7 +16,7 @@ from pymongo.operations import IndexModel
 
 
 def taken(stream: ChangeStream[Any]) -> list[dict[str, Any]]:
-    """The events up to the end of the oplog."""
+    """Return the events up to the end of the oplog."""
     events = []
     while (event := stream.try_next()) is not None:
         events.append(event)

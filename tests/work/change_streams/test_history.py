@@ -1,4 +1,4 @@
-"""A stream is the history: its events, replayed onto an empty model, give the collections byte for byte."""
+"""A change stream is the history: its events, applied to an empty model, yield the collections byte for byte."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_stream_resumed_across_restarts(tmp_path: Path) -> None:
                 with watch(db) as stream:
                     token = stream.resume_token
             with watch(db, resume_after=token) as stream:
-                # Half of the events of the server before are still to be read.
+                # About half of the events of the previous server have not been read yet.
                 for event in taken(stream):
                     model.apply(event)
                 assert model.holds(db)

@@ -1,4 +1,4 @@
-"""The stages behind `$changeStream`.
+"""The stages after `$changeStream`.
 
 https://www.mongodb.com/docs/manual/changeStreams/#modify-change-stream-output
 """

@@ -1,4 +1,4 @@
-"""Streams over the restore of a snapshot: the data goes back, time does not."""
+"""Change streams across the restore of a snapshot: the data goes back, the cluster time does not."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_stream_that_the_test_opened_ends(running: SecantusDBServer, of: Mongo
         stream.next()
         running.restore(snapshot)
         assert code(db, {"getMore": cursor["id"], "collection": "c"}) == 43
-        # The driver resumes from the last event, which is undone.
+        # The driver resumes after the last event, whose write was undone.
         with pytest.raises(OperationFailure) as caught:
             stream.next()
     assert caught.value.code == 286

@@ -1,4 +1,4 @@
-"""Where a stream starts and where it can be resumed.
+"""Where a stream starts, and from which points it can be resumed.
 
 https://www.mongodb.com/docs/manual/changeStreams/#resume-a-change-stream
 """

@@ -1,4 +1,4 @@
-"""Events of updates: what they say of the change, and the documents before and after it.
+"""Events of updates: the description of the change, and the documents before and after it.
 
 https://www.mongodb.com/docs/manual/reference/change-events/update/
 """

@@ -1,4 +1,4 @@
-"""Every wait of a stream ends: by an event, its time limit, a kill, the end of its session, the server's stop."""
+"""Every wait of a change stream ends: by an event, its time limit, a kill, the end of its session, or the server's stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def running() -> Iterator[SecantusDBServer]:
 
 
 class Waiting:
-    """A getMore that waits in a thread of its own."""
+    """A getMore that waits in a separate thread."""
 
     def __init__(self, server: SecantusDBServer, **options: Any) -> None:
         self.error: PyMongoError | None = None

@@ -378,7 +378,7 @@ class Guard:
 
     @property
     def _exchanges_seeds(self) -> bool:
-        """Return whether there is a server whose seeds this process loads and exchanges."""
+        """Whether this process loads and exchanges seeds: a server runs, and this is not a fork whose parent does so."""
         return self.worker.running and not self.worker.is_left_to_parent
 
     def _prepare_seed(self, item: pytest.Item) -> None:

@@ -107,7 +107,8 @@ def read_path(path: Path) -> Contents:
 def seed_entries(directory: Path) -> set[Path]:
     """Return the seed files in a directory, without README, hidden files and mongodump's own metadata.
 
-    A collection's metadata file stands for its dump; a view has only the metadata file. The documents may also be in a JSON file.
+    For a metadata file, the result contains the path of the dump that belongs to it, even if there is no dump, as for a view. Metadata
+    files of JSON files are left out.
     """
     found = set()
     for entry in directory.iterdir():

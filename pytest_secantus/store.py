@@ -36,7 +36,10 @@ class SnapshotStore(Protocol):
         """Return whether anything was written since the snapshot was taken."""
 
     def set_aside(self, snapshot: Handle) -> Any:
-        """Undo the writes since a snapshot and end it with those inside it. Return the data from which `put_back` restores them."""
+        """Undo the writes since a snapshot, and end it and the snapshots inside it.
+
+        Return the data with which `put_back` restores the writes.
+        """
 
     def put_back(self, aside: Any) -> None:
         """Reopen the snapshots that `set_aside` ended, inside the open ones, and replay the writes made in each."""

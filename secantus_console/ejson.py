@@ -27,7 +27,7 @@ def dumps(value: Any) -> str:
 
 
 def pretty(value: Any, margin: str = "\n") -> str:
-    """Return a value as Extended JSON, with a line for each field and array element. Only these may span lines, not `{"$oid": ...}`.
+    """Return a value as Extended JSON, with a line for each field and array element. A value such as `{"$oid": ...}` stays on one line.
 
     Arguments:
         margin: a line end and the indentation of the value.

@@ -1,4 +1,4 @@
-"""What the handler of a page receives and returns."""
+"""The objects that the handler of a page receives and returns."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ CASES = ROOT.parent / "shared" / "cases"
 LISTS = ROOT / "tests" / "ratchet"
 REASONS = LISTS / "reasons.toml"
 
-# The share of cases that must match in these areas, whatever their lists contain.
+# The minimum share of matching cases in these areas, regardless of their lists.
 BAR = 85.0
 BARRED = ("core/operator/query", "core/operator/update", "core/operator/projection", "core/operator/expressions", "core/query_and_write")
 
@@ -49,7 +49,7 @@ PROCESSES = 2
 TIMEOUT_S = 10
 # A case with varying results is neither a loss nor a gain. A changed case is replayed this many times to detect that.
 REPEATS = 2
-# What the server logs for an internal error, with a traceback.
+# The log line of an internal error, which is followed by a traceback.
 INTERNAL_ERROR = "internal error in "
 
 Verdicts = dict[str, str | None]

@@ -47,13 +47,13 @@ class AccessControl:
         self.generation = 0
 
     def admit(self, name: str, client: ClientInfo) -> None:
-        """See `Access.admit`."""
+        """Check that a client has authenticated; see `Access.admit`."""
         is_current = client.generation == self.generation and not (self._users.stale or self._roles.stale)
         if (client.grants if is_current else self.grants_of(client)) is None:
             raise CommandError(UNAUTHORIZED, f"Command {name} requires authentication")
 
     def grants_of(self, client: ClientInfo) -> Grants | None:
-        """See `Access.grants_of`."""
+        """Return what a client may do now, or None; see `Access.grants_of`."""
         if self._users.stale or self._roles.stale:
             self.renew()
         if client.generation != self.generation:
@@ -61,7 +61,7 @@ class AccessControl:
         return client.grants
 
     def renew(self) -> None:
-        """See `Access.renew`."""
+        """Begin a new generation, so that cached grants are computed again; see `Access.renew`."""
         with self._lock:
             self.generation += 1
             self._users.arm()
@@ -85,7 +85,7 @@ class AccessControl:
         client.generation = generation
 
     def log_in(self, client: ClientInfo, user: dict[str, Any]) -> bool:
-        """See `Access.log_in`."""
+        """Log a connection in as a user, and cache the user's grants; see `Access.log_in`."""
         generation = self.generation
         known = read_documents(self._services, ROLES)
         roles = effective_roles(known, user)
@@ -102,6 +102,6 @@ class AccessControl:
         return True
 
     def log_out(self, client: ClientInfo) -> None:
-        """See `Access.log_out`."""
+        """Log out the user of a connection; see `Access.log_out`."""
         client.users, client.user_id, client.uid, client.grants, client.generation = (), None, b"", None, -1
         client.lost_user = None

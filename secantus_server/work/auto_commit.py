@@ -106,11 +106,11 @@ class AutoCommit:
         self._locks = services.sessions.transactions.namespaces
 
     def reading(self) -> Reading:
-        """See `UnitOfWork.reading`."""
+        """Return a context manager that opens a read transaction; see `UnitOfWork.reading`."""
         return Reading(self._engine, self._catalog)
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """See `UnitOfWork.write`."""
+        """Run a body in a transaction and commit, retrying after conflicts; see `UnitOfWork.write`."""
         if self._engine.is_crowded():
             self._engine.relieve()
         return self._run(Transaction, body, check)
@@ -118,7 +118,7 @@ class AutoCommit:
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """See `UnitOfWork.change_catalog`."""
+        """Run a body that changes the catalog, and commit; see `UnitOfWork.change_catalog`."""
         wanted, conflicts = list(namespaces), 0
         while True:
             try:

@@ -55,7 +55,7 @@ class SessionCatalog(CatalogView):
         return found
 
     def has_created(self, collection: Collection) -> bool:
-        """See `CatalogView.has_created`."""
+        """Return whether the transaction has created a collection; see `CatalogView.has_created`."""
         return collection.ident in self.created
 
     def _use(self, found: Collection) -> None:

@@ -55,7 +55,7 @@ class _InSession:
         return False
 
     def creates(self, collection: Collection) -> bool:
-        """See `Transaction.creates`."""
+        """Return whether the transaction creates a collection; see `Transaction.creates`."""
         return self.catalog.has_created(collection)
 
 
@@ -149,11 +149,13 @@ class SessionWork:
             raise not_supported("a transaction with readConcern.atClusterTime before the last write", "read in a snapshot session")
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
-        """See `UnitOfWork.reading`."""
+        """Return a context manager for a read in the open transaction; see `UnitOfWork.reading`."""
         return _Reading(self._unit, self._catalog)
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """See `UnitOfWork.write`. A conflict is not retried. The writes are committed when the transaction commits.
+        """Run a body in the open transaction; see `UnitOfWork.write`.
+
+        Conflicts are not retried. The writes are committed with the transaction.
 
         Raises:
             CommandError: 112 WriteConflict, 313 TransactionTooLargeForCache, or the body's error.
@@ -169,7 +171,10 @@ class SessionWork:
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """See `UnitOfWork.change_catalog`. A transaction can only create collections and their indexes."""
+        """Run a body that changes the catalog; see `UnitOfWork.change_catalog`.
+
+        A transaction can only create collections and their indexes.
+        """
         assert not exclusive, "a transaction does not change collections of others"
         check()
         statement = _CatalogStatement(self._unit, self._catalog)
@@ -213,15 +218,15 @@ class SessionWork:
             first.absorb(writer)
 
     def enter(self) -> None:
-        """See `OpenWork.enter`."""
+        """Continue the transaction for a command; see `OpenWork.enter`."""
         self._unit.enter()
 
     def leave(self) -> None:
-        """See `OpenWork.leave`."""
+        """Leave the transaction open after a command; see `OpenWork.leave`."""
         self._unit.leave()
 
     def commit(self) -> None:
-        """See `OpenWork.commit`.
+        """Commit the transaction; see `OpenWork.commit`.
 
         Raises:
             CommandError: 112 WriteConflict; nothing was written in that case.
@@ -269,7 +274,7 @@ class SessionWork:
             raise
 
     def abort(self) -> None:
-        """See `OpenWork.abort`."""
+        """Roll the transaction back; see `OpenWork.abort`."""
         self._release()
 
     def _release(self) -> None:

@@ -35,17 +35,17 @@ class SnapshotWork:
         self._work = work
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
-        """See `UnitOfWork.reading`."""
+        """Return a context manager for a read of the held state; see `UnitOfWork.reading`."""
         return nullcontext(self._held)
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """See `UnitOfWork.write`. The command must have paused its read."""
+        """Write through the delegate; see `UnitOfWork.write`. The command must have paused its read."""
         return self._work.write(body, check)
 
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """See `UnitOfWork.change_catalog`. The command must have paused its read."""
+        """Change the catalog through the delegate; see `UnitOfWork.change_catalog`. The command must have paused its read."""
         return self._work.change_catalog(body, check, exclusive=exclusive, namespaces=namespaces)
 
 

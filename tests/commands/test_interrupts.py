@@ -39,7 +39,7 @@ class TickingClock(Clock):
         return next(self._ticks) / 1000
 
     def advance(self) -> None:
-        """Let a millisecond pass."""
+        """Advance the time by a millisecond."""
         next(self._ticks)
 
 

@@ -21,7 +21,7 @@ TOKEN = "first-token"
 
 @contextmanager
 def serving(uri: str, **options: Any) -> Iterator[Any]:
-    """Serve a console; yield its serving, with `port` and the `announced` tokens."""
+    """Serve a console; yield the `Serving` with two more attributes: `port`, and `announced`, the list of tokens."""
     from secantus_console.console import Console
     from secantus_console.options import ConsoleOptions
     from secantus_console.serving import Serving, listen

@@ -36,7 +36,7 @@ SAMPLES = 24
 
 
 def record_metrics(page: Any, address: str, client: MongoClient[dict[str, Any]]) -> None:
-    """Give the charts something to show."""
+    """Run operations, so that the charts of the metrics page show changes."""
     orders = client.shop.orders
     for sample in range(SAMPLES):
         for number in range(40 + 30 * (sample % 5)):

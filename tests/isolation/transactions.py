@@ -1,4 +1,4 @@
-"""Transactions that are retried after a conflict, and transactions that a client gives up."""
+"""Transactions that are retried after a conflict, and transactions that the client aborts by choice."""
 
 from __future__ import annotations
 

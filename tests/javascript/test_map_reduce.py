@@ -1,4 +1,4 @@
-"""mapReduce."""
+"""The command mapReduce."""
 
 from __future__ import annotations
 

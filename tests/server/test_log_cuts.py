@@ -1,4 +1,4 @@
-"""A server that starts after a power loss reports what it could not apply of the log."""
+"""A server that starts after a power loss reports the parts of the log that it could not apply."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ def test_a_log_file_whose_creation_was_interrupted(store: Path, header: int, zer
 
 
 def being_made(store: Path) -> None:
-    """Give a store the marks that it has while its tables are created."""
+    """Change a store's marks to those that it has while its tables are being created."""
     content = bytearray((store / marks.NAME).read_bytes())
     content[marks._AT_STATE : marks._AT_STATE + 1] = marks._MADE
     (store / marks.NAME).write_bytes(content)

@@ -89,8 +89,8 @@ class Pool:
     def __init__(self, servers: list[Server], timeout: float) -> None:
         self._servers, self._timeout = servers, timeout
         self.server: dict[str, str] = {}
-        # Tests that found their server dead, each with the result of the test before it. They are run again to determine which of the two
-        # killed the server.
+        # Tests that found their server dead, each with the result of the test before it. Each is run again, to find out which of the two
+        # tests killed the server.
         self._suspects: dict[str, Result | None] = {}
 
     def run(self, cases: list[TestCase], report: Report) -> None:
@@ -163,7 +163,10 @@ class Pool:
             slot.deadline = float("inf")
 
     def _give_up(self, slot: _Slot, jobs: deque[list[TestCase]], report: Report, verdict: Verdict, kind: str, reason: str) -> int:
-        """Abort the current test; put the rest of its job back into the queue. Return the number of results."""
+        """Report that the current test ended early, and put the other tests of its batch back into the queue.
+
+        Return the number of results.
+        """
         case, rest = slot.current, slot.rest()
         if case is None and not rest:
             raise UsageError(f"A worker could not start against {slot.uri}: {slot.server.exit_reason() or reason}")

@@ -80,7 +80,7 @@ def _change_first(items: list[tuple[Any, Any]], build: Callable[[list[tuple[Any,
 
 @mutation("element of a result dropped")
 def drop_element(test: Test) -> Iterator[Test]:
-    """Expect a shorter result."""
+    """Yield mutants that expect a shorter result."""
     for changed, operation in _operations(test, "expectResult"):
         if isinstance(operation["expectResult"], list) and operation["expectResult"]:
             operation["expectResult"].pop()
@@ -89,7 +89,7 @@ def drop_element(test: Test) -> Iterator[Test]:
 
 @mutation("element of a result duplicated")
 def duplicate_element(test: Test) -> Iterator[Test]:
-    """Expect a longer result."""
+    """Yield mutants that expect a longer result."""
     for changed, operation in _operations(test, "expectResult"):
         if isinstance(operation["expectResult"], list) and operation["expectResult"]:
             operation["expectResult"].append(copy.deepcopy(operation["expectResult"][-1]))
@@ -98,7 +98,7 @@ def duplicate_element(test: Test) -> Iterator[Test]:
 
 @mutation("scalar of a result changed")
 def change_result(test: Test) -> Iterator[Test]:
-    """Expect another value in the result."""
+    """Yield mutants that expect another value in the result."""
     for changed, operation in _operations(test, "expectResult"):
         value = _change_scalar(operation["expectResult"])
         if value is not None:
@@ -108,7 +108,7 @@ def change_result(test: Test) -> Iterator[Test]:
 
 @mutation("empty result expected to hold something")
 def fill_result(test: Test) -> Iterator[Test]:
-    """Expect something where nothing is expected."""
+    """Yield mutants that expect a value in an empty result."""
     for changed, operation in _operations(test, "expectResult"):
         if operation["expectResult"] == [] or operation["expectResult"] is None:
             operation["expectResult"] = [{"_id": _NONSENSE}]
@@ -117,7 +117,7 @@ def fill_result(test: Test) -> Iterator[Test]:
 
 @mutation("code of an error changed")
 def change_code(test: Test) -> Iterator[Test]:
-    """Expect another code."""
+    """Yield mutants that expect another error code."""
     for changed, operation in _operations(test, "expectError"):
         if "errorCode" in operation["expectError"]:
             operation["expectError"]["errorCode"] += 1
@@ -126,7 +126,7 @@ def change_code(test: Test) -> Iterator[Test]:
 
 @mutation("name of an error's code changed")
 def change_code_name(test: Test) -> Iterator[Test]:
-    """Expect another code name."""
+    """Yield mutants that expect another code name."""
     for changed, operation in _operations(test, "expectError"):
         if "errorCodeName" in operation["expectError"]:
             operation["expectError"]["errorCodeName"] += "X"
@@ -135,7 +135,7 @@ def change_code_name(test: Test) -> Iterator[Test]:
 
 @mutation("words of an error changed")
 def change_words(test: Test) -> Iterator[Test]:
-    """Expect another message."""
+    """Yield mutants that expect another error message."""
     for changed, operation in _operations(test, "expectError"):
         if "errorContains" in operation["expectError"]:
             operation["expectError"]["errorContains"] = _NONSENSE
@@ -144,7 +144,7 @@ def change_words(test: Test) -> Iterator[Test]:
 
 @mutation("origin of an error flipped")
 def flip_origin(test: Test) -> Iterator[Test]:
-    """Expect that the error comes from the other side (client or server)."""
+    """Yield mutants that expect the error to come from the other side (client or server)."""
     for changed, operation in _operations(test, "expectError"):
         if "isClientError" in operation["expectError"]:
             operation["expectError"]["isClientError"] = not operation["expectError"]["isClientError"]
@@ -153,7 +153,7 @@ def flip_origin(test: Test) -> Iterator[Test]:
 
 @mutation("timeout of an error flipped")
 def flip_timeout(test: Test) -> Iterator[Test]:
-    """Expect a timeout instead of another error, or the reverse."""
+    """Yield mutants that expect a timeout instead of another error, or the reverse."""
     for changed, operation in _operations(test, "expectError"):
         if "isTimeoutError" in operation["expectError"]:
             operation["expectError"]["isTimeoutError"] = not operation["expectError"]["isTimeoutError"]
@@ -162,7 +162,7 @@ def flip_timeout(test: Test) -> Iterator[Test]:
 
 @mutation("label of an error demanded")
 def demand_label(test: Test) -> Iterator[Test]:
-    """Expect a label that the error does not have."""
+    """Yield mutants that expect a label that the error does not have."""
     for changed, operation in _operations(test, "expectError"):
         if operation["expectError"].get("errorLabelsOmit"):
             operation["expectError"]["errorLabelsContain"] = operation["expectError"].pop("errorLabelsOmit")
@@ -171,7 +171,7 @@ def demand_label(test: Test) -> Iterator[Test]:
 
 @mutation("label of an error forbidden")
 def forbid_label(test: Test) -> Iterator[Test]:
-    """Forbid a label that the error has."""
+    """Yield mutants that forbid a label that the error has."""
     for changed, operation in _operations(test, "expectError"):
         if operation["expectError"].get("errorLabelsContain"):
             operation["expectError"]["errorLabelsOmit"] = operation["expectError"].pop("errorLabelsContain")
@@ -180,7 +180,7 @@ def forbid_label(test: Test) -> Iterator[Test]:
 
 @mutation("error expected of an operation that succeeds")
 def demand_error(test: Test) -> Iterator[Test]:
-    """Expect an error instead of success."""
+    """Yield mutants that expect an error instead of success."""
     for changed, operation in _operations(test, "expectResult"):
         del operation["expectResult"]
         operation.pop("saveResultAsEntity", None)
@@ -190,7 +190,7 @@ def demand_error(test: Test) -> Iterator[Test]:
 
 @mutation("expected error removed")
 def forgive_error(test: Test) -> Iterator[Test]:
-    """Expect success instead of an error."""
+    """Yield mutants that expect success instead of an error."""
     for changed, operation in _operations(test, "expectError"):
         del operation["expectError"]
         yield changed
@@ -206,7 +206,7 @@ def _event_lists(test: Test) -> Iterator[tuple[Test, list[Any]]]:
 
 @mutation("event removed")
 def drop_event(test: Test) -> Iterator[Test]:
-    """Drop one expected event."""
+    """Yield mutants that expect one event fewer."""
     for changed, events in _event_lists(test):
         events.pop()
         yield changed
@@ -214,7 +214,7 @@ def drop_event(test: Test) -> Iterator[Test]:
 
 @mutation("event duplicated")
 def duplicate_event(test: Test) -> Iterator[Test]:
-    """Expect one more event."""
+    """Yield mutants that expect one event more."""
     for changed, events in _event_lists(test):
         events.append(copy.deepcopy(events[-1]))
         yield changed
@@ -222,7 +222,7 @@ def duplicate_event(test: Test) -> Iterator[Test]:
 
 @mutation("name of an event's command changed")
 def change_command_name(test: Test) -> Iterator[Test]:
-    """Expect another command."""
+    """Yield mutants that expect another command."""
     for changed, events in _event_lists(test):
         for event in events:
             details = next(iter(event.values()))
@@ -234,7 +234,7 @@ def change_command_name(test: Test) -> Iterator[Test]:
 
 @mutation("scalar of an event's command changed")
 def change_command(test: Test) -> Iterator[Test]:
-    """Expect another value in a command."""
+    """Yield mutants that expect another value in a command."""
     for changed, events in _event_lists(test):
         for event in events:
             details = next(iter(event.values()))
@@ -247,7 +247,7 @@ def change_command(test: Test) -> Iterator[Test]:
 
 @mutation("key demanded of an event's command")
 def demand_key(test: Test) -> Iterator[Test]:
-    """Expect a key that no command has."""
+    """Yield mutants that expect a key that no command has."""
     for changed, events in _event_lists(test):
         for event in events:
             details = next(iter(event.values()))
@@ -265,7 +265,7 @@ def _outcomes(test: Test) -> Iterator[tuple[Test, dict[str, Any]]]:
 
 @mutation("document of an outcome dropped")
 def drop_document(test: Test) -> Iterator[Test]:
-    """Expect one document fewer."""
+    """Yield mutants that expect one document fewer in a collection."""
     for changed, outcome in _outcomes(test):
         if outcome["documents"]:
             outcome["documents"].pop()
@@ -274,7 +274,7 @@ def drop_document(test: Test) -> Iterator[Test]:
 
 @mutation("document of an outcome added")
 def add_document(test: Test) -> Iterator[Test]:
-    """Expect one more document."""
+    """Yield mutants that expect one document more in a collection."""
     for changed, outcome in _outcomes(test):
         outcome["documents"].append({"_id": _NONSENSE})
         yield changed
@@ -282,7 +282,7 @@ def add_document(test: Test) -> Iterator[Test]:
 
 @mutation("scalar of an outcome changed")
 def change_document(test: Test) -> Iterator[Test]:
-    """Expect another stored value."""
+    """Yield mutants that expect another stored value."""
     for changed, outcome in _outcomes(test):
         value = _change_scalar(outcome["documents"])
         if value is not None:
@@ -292,7 +292,7 @@ def change_document(test: Test) -> Iterator[Test]:
 
 @mutation("log message removed")
 def drop_message(test: Test) -> Iterator[Test]:
-    """Expect one log message fewer."""
+    """Yield mutants that expect one log message fewer."""
     for index, each in enumerate(test.get("expectLogMessages", [])):
         if each["messages"] and not each.get("ignoreExtraMessages"):
             changed = copy.deepcopy(test)

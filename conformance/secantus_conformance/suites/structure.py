@@ -17,7 +17,7 @@ def _fail(path: str, message: str) -> None:
 
 
 def of_type(name: str, *types: type) -> Rule:
-    """Accept a value of a Python type; booleans are not numbers."""
+    """Return a rule that accepts values of a Python type; booleans do not count as numbers."""
 
     def rule(value: Any, path: str) -> None:
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
@@ -35,11 +35,11 @@ sequence = of_type("an array", list)
 
 
 def anything(value: Any, path: str) -> None:
-    """Accept every value."""
+    """Accept every value. This function is a rule itself."""
 
 
 def matching(pattern: str, name: str) -> Rule:
-    """Accept a string that matches a pattern."""
+    """Return a rule that accepts strings that match a pattern."""
     compiled = re.compile(pattern)
 
     def rule(value: Any, path: str) -> None:
@@ -51,7 +51,7 @@ def matching(pattern: str, name: str) -> Rule:
 
 
 def one_of(*choices: Any) -> Rule:
-    """Accept one of a few values."""
+    """Return a rule that accepts only the given values."""
 
     def rule(value: Any, path: str) -> None:
         if not any(type(value) is type(choice) and value == choice for choice in choices):
@@ -61,7 +61,7 @@ def one_of(*choices: Any) -> Rule:
 
 
 def array(item: Rule, at_least: int = 0) -> Rule:
-    """Accept an array whose values each follow a rule."""
+    """Return a rule that accepts arrays whose elements follow a rule."""
 
     def rule(value: Any, path: str) -> None:
         sequence(value, path)
@@ -74,7 +74,7 @@ def array(item: Rule, at_least: int = 0) -> Rule:
 
 
 def unique(inner: Rule) -> Rule:
-    """Accept an array without repeated values."""
+    """Return a rule that accepts only those arrays of another rule that have no repeated elements."""
 
     def rule(value: Any, path: str) -> None:
         inner(value, path)
@@ -85,7 +85,7 @@ def unique(inner: Rule) -> Rule:
 
 
 def document(required: dict[str, Rule] | None = None, optional: dict[str, Rule] | None = None, at_least: int = 0) -> Rule:
-    """Accept a document with known keys."""
+    """Return a rule that accepts documents with known keys whose values follow rules."""
     needed, known = required or {}, {**(required or {}), **(optional or {})}
 
     def rule(value: Any, path: str) -> None:
@@ -104,7 +104,7 @@ def document(required: dict[str, Rule] | None = None, optional: dict[str, Rule] 
 
 
 def map_of(item: Rule, key: Rule = string, at_least: int = 0) -> Rule:
-    """Accept a document whose keys follow one rule and whose values follow another."""
+    """Return a rule that accepts documents whose keys follow one rule and whose values follow another."""
 
     def rule(value: Any, path: str) -> None:
         mapping(value, path)
@@ -118,7 +118,7 @@ def map_of(item: Rule, key: Rule = string, at_least: int = 0) -> Rule:
 
 
 def single(choices: dict[str, Rule]) -> Rule:
-    """Accept a document with exactly one of a few keys."""
+    """Return a rule that accepts documents with exactly one of several keys."""
     inner = document(optional=choices)
 
     def rule(value: Any, path: str) -> None:
@@ -130,7 +130,7 @@ def single(choices: dict[str, Rule]) -> Rule:
 
 
 def either(*rules: Rule) -> Rule:
-    """Accept a value that follows one of two rules."""
+    """Return a rule that accepts values that follow any of several rules."""
 
     def rule(value: Any, path: str) -> None:
         for each in rules[:-1]:
@@ -145,7 +145,7 @@ def either(*rules: Rule) -> Rule:
 
 
 def excluding(inner: Rule, groups: list[tuple[str, set[str]]]) -> Rule:
-    """Accept a document without mutually exclusive keys."""
+    """Return a rule that accepts only those documents of another rule that have no mutually exclusive keys."""
 
     def rule(value: Any, path: str) -> None:
         inner(value, path)

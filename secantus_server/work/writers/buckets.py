@@ -93,7 +93,7 @@ class BucketWriter(PlainWriter):
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """See `Writer.insert_run`. The measurements before the failing one are stored."""
+        """Store prepared measurements, up to the first one that fails; see `Writer.insert_run`."""
         series: dict[bytes, Measurements] = {}
         refused = self._first_refused(documents, start, stop) if self._measured or self._located else None
         stop = stop if refused is None else refused[0]
@@ -121,7 +121,7 @@ class BucketWriter(PlainWriter):
         return None
 
     def delete(self, document: bytes, record_id: int) -> None:
-        """See `Writer.delete`."""
+        """Remove a whole bucket; see `Writer.delete`."""
         super().delete(document, record_id)
         self._forget(document, record_id)
 

@@ -36,7 +36,7 @@ class CappedWriter(PlainWriter):
         self._removed_up_to = 0
 
     def insert(self, document: bytes) -> None:
-        """See `Writer.insert`."""
+        """Store a document, and remove the oldest ones beyond the cap; see `Writer.insert`."""
         super().insert(document)
         self._cap.added(document)
         self._make_room()
@@ -44,22 +44,22 @@ class CappedWriter(PlainWriter):
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """See `Writer.insert_run`."""
+        """Store a client's documents one at a time; see `Writer.insert_run`."""
         return self._insert_each(documents, start, stop, make_timestamp, check)
 
     def update(self, old: bytes, new: bytes, record_id: int, entry: bytes | None = None) -> None:
-        """See `Writer.update`."""
+        """Replace a document, and update the collection's size; see `Writer.update`."""
         super().update(old, new, record_id, entry)
         self._cap.removed(old)
         self._cap.added(new)
 
     def delete(self, document: bytes, record_id: int) -> None:
-        """See `Writer.delete`."""
+        """Remove a document, and update the collection's size; see `Writer.delete`."""
         super().delete(document, record_id)
         self._cap.removed(document)
 
     def before_commit(self) -> None:
-        """See `StagedWrites.before_commit`. Also write the collection's size."""
+        """Write the multikey flags and the collection's size; see `StagedWrites.before_commit`."""
         super().before_commit()
         self._cap.save()
 

@@ -37,7 +37,7 @@ class ClusteredWriter(PlainWriter):
     __slots__ = ()
 
     def insert(self, document: bytes) -> None:
-        """See `Writer.insert`.
+        """Store a document; see `Writer.insert`.
 
         Raises:
             CommandError: 5894900 if the `_id`, which is the record id in MongoDB, is too large.
@@ -49,7 +49,7 @@ class ClusteredWriter(PlainWriter):
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """See `Writer.insert_run`."""
+        """Store a client's documents; see `Writer.insert_run`."""
         if max(map(len, documents[start:stop]), default=0) > MAX_ID_BYTES:
             return self._insert_each(documents, start, stop, make_timestamp, check)
         return super().insert_run(documents, start, stop, make_timestamp, check)

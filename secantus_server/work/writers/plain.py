@@ -65,11 +65,11 @@ class PlainWriter:
 
     @property
     def is_large(self) -> bool:
-        """See `Writer.is_large`."""
+        """Whether a statement that can be split should continue in a new transaction; see `Writer.is_large`."""
         return not self._in_session and self.unit.is_large
 
     def insert(self, document: bytes) -> None:
-        """See `Writer.insert`."""
+        """Validate and store a document; see `Writer.insert`."""
         if self._validation is not None:
             self._validation.check(document, None)
         try:
@@ -82,7 +82,7 @@ class PlainWriter:
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """See `Writer.insert_run`."""
+        """Prepare and store a client's documents; see `Writer.insert_run`."""
         if self._validation is None:
             return self._insert_compiled(documents, start, stop, make_timestamp)
         return self._insert_each(documents, start, stop, make_timestamp, check)
@@ -126,7 +126,7 @@ class PlainWriter:
         return error.as_command_error(self.collection.namespace)
 
     def update(self, old: bytes, new: bytes, record_id: int, entry: bytes | None = None) -> None:
-        """See `Writer.update`."""
+        """Validate and store the new version of a document; see `Writer.update`."""
         if self._validation is not None:
             self._validation.check(new, old)
         try:
@@ -137,20 +137,20 @@ class PlainWriter:
         self.changes.append(("u", new, o, old) if self._keeps_images else ("u", new, o))
 
     def delete(self, document: bytes, record_id: int) -> None:
-        """See `Writer.delete`."""
+        """Remove a document; see `Writer.delete`."""
         self._writer.delete(document, record_id)
         self.changes.append(("d", document, document, document) if self._keeps_images else ("d", document))
         self._difference -= 1
 
     def copy_from(self, source: Collection, check: Callable[[], None]) -> None:
-        """See `Writer.copy_from`."""
+        """Store all documents of another collection; see `Writer.copy_from`."""
         scope = ReadScope(self.unit, check)
         for document in natural_scan(source, None).open(scope):
             self.insert(document)
         scope.close()
 
     def before_commit(self) -> None:
-        """Write the multikey flags of indexes, and announce the commit to the search contents and to an unknown document count."""
+        """Write the multikey flags of indexes. Tell the search contents, and the document count if it is unknown, that a commit begins."""
         if self._writer.became_multikey:
             self.save_multikey_flags()
         if self.collection.search_indexes:
@@ -162,7 +162,7 @@ class PlainWriter:
             count.begin_change()
 
     def save_multikey_flags(self) -> None:
-        """See `Writer.save_multikey_flags`."""
+        """Store the flags of the indexes that became multikey; see `Writer.save_multikey_flags`."""
         indexes = [index for index in self._writer.became_multikey if not index.multikey]
         if not indexes:
             return
@@ -175,7 +175,7 @@ class PlainWriter:
             self._services.catalog.mark_multikey(self.collection, indexes)
 
     def commit_failed(self) -> None:
-        """Withdraw the announcements that `before_commit` made in memory."""
+        """Tell the search contents and the document count that the commit announced by `before_commit` has failed."""
         if self._announced:
             self._announced = False
             self.collection.search_contents.end_change(self._services.engine.begun)
@@ -183,7 +183,7 @@ class PlainWriter:
             self.collection.document_count.cancel_change()
 
     def absorb(self, later: StagedWrites) -> None:
-        """See `StagedWrites.absorb`."""
+        """Add the counts of a later writer of the same collection; see `StagedWrites.absorb`."""
         assert isinstance(later, PlainWriter), "a collection has writers of one kind"
         self._difference += later._difference
 

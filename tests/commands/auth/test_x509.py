@@ -54,7 +54,7 @@ def error(db: Database[dict[str, Any]], document: dict[str, Any]) -> tuple[int, 
 
 
 class Names(CommandListener):
-    """The commands that a client sends, apart from its first hello."""
+    """A listener that records the names of a client's commands. The first hello of a connection is not reported to listeners."""
 
     def __init__(self) -> None:
         self.names: list[str] = []

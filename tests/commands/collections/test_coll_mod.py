@@ -1,4 +1,4 @@
-"""collMod."""
+"""The command collMod."""
 
 from __future__ import annotations
 

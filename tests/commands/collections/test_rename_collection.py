@@ -1,4 +1,4 @@
-"""renameCollection."""
+"""The command renameCollection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""bulkWrite."""
+"""The command bulkWrite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""validate."""
+"""The command validate."""
 
 from __future__ import annotations
 

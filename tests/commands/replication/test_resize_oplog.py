@@ -1,4 +1,4 @@
-"""replSetResizeOplog.
+"""The command replSetResizeOplog.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetResizeOplog/
 """

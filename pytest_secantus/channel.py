@@ -176,7 +176,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def make_error(cls: type[BaseException], args: tuple[object, ...], state: dict[str, object]) -> BaseException:
-    """Rebuild an exception that was raised in another process."""
+    """Return a copy of an exception that was raised in another process."""
     error = cls.__new__(cls, *args)
     vars(error).update(state)
     return error

@@ -143,7 +143,7 @@ def check_namespace(namespace: object) -> None:
 
 
 def names_of(name: Names) -> frozenset[str] | None:
-    """Validate command names and return them as a set.
+    """Validate command names and return them as a set; return None for all commands.
 
     Raises:
         ValueError: a name is unknown.
@@ -177,7 +177,7 @@ def select(
 
 
 def expectation(least: int, most: int | None) -> str:
-    """Describe in words the number of commands that was expected."""
+    """Return a description in words of the number of commands that was expected."""
     if least == most:
         return f"{least} command{'' if least == 1 else 's'}"
     if most is None:

@@ -217,7 +217,7 @@ def given(**fields: object) -> dict[str, Any]:
 
 
 def as_list(labels: Sequence[str] | None) -> list[str] | None:
-    """Return labels in the form that the server expects."""
+    """Return labels as the list that the server expects, or None."""
     return None if labels is None else list(labels)
 
 

@@ -337,7 +337,10 @@ class Guard:
             self._refusal = self._after_death(str(death))
 
     def _reason_to_refuse(self) -> str | None:
-        """Return why a test cannot run: its server died, or the replacement server lacks the writes of a fixture that is still set up."""
+        """Return why a test cannot run, or None if it can.
+
+        It cannot run if its server died, or if the replacement server lacks the writes of a fixture that is still set up.
+        """
         if death := self.worker.death():
             return self._after_death(death)
         if not self.worker.bereft:
@@ -366,7 +369,7 @@ class Guard:
             item.addfinalizer(self.finish_test)
 
     def _seeded(self, fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Load the seed before a fixture. If that fails, return a context manager in which the fixture fails.
+        """Load the seed before a fixture. Return None, or, if loading fails, a context manager in which the fixture fails.
 
         (An error raised here would leave an incomplete fixture in pytest.)
         """

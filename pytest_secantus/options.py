@@ -247,14 +247,14 @@ def read_isolation(text: str, uri: str | None) -> Isolation:
 
 
 def read_truth(name: str, text: str, otherwise: bool) -> bool:
-    """Parse yes or no."""
+    """Return whether an option says yes; `otherwise` if it is not given."""
     if text and text.lower() not in TRUTHS:
         raise pytest.UsageError(f"{name} is {text!r}; it must be yes or no")
     return TRUTHS[text.lower()] if text else otherwise
 
 
 def read_own_truth(name: str, text: str, uri: str | None) -> bool:
-    """Parse a yes/no option (default no) that is not available with an external server.
+    """Return whether an option (default no) says yes. The option is not available with an external server.
 
     Raises:
         pytest.UsageError: the value is neither yes nor no, or is yes with an external server.
@@ -277,7 +277,7 @@ def read_fail_on(words: list[str], uri: str | None) -> dict[str, int]:
 
 
 def read_report(text: str | None, config: pytest.Config, uri: str | None) -> Path | None:
-    """Return the HTML file of the report. A relative path starts at the directory in which pytest was started.
+    """Return the HTML file of the report, or None. A relative path starts at the directory in which pytest was started.
 
     Raises:
         pytest.UsageError: the file cannot be written, or its suffix is not that of a report: it may be a test file named by mistake.
@@ -338,7 +338,7 @@ def read_compat(text: str, uri: str | None) -> dict[str, Any]:
 
 
 def check_compat(text: object) -> str:
-    """Validate the name of a release.
+    """Validate and return the name of a release.
 
     Raises:
         pytest.UsageError: the release is unknown.
@@ -356,7 +356,9 @@ def read_search(text: str, uri: str | None) -> dict[str, Any]:
 
 
 def read_dump(text: str | None, config: pytest.Config, uri: str | None) -> Path | None:
-    """Return the directory for dumps after failed tests, and create it. A relative path starts in the working directory.
+    """Return the directory for dumps after failed tests, and create it; None for no dumps.
+
+    A relative path starts in the working directory.
 
     Raises:
         pytest.UsageError: the directory cannot be written, or the server is an external one.
@@ -540,7 +542,7 @@ def read_seed(paths: list[Path], uri: str | None, isolation: Isolation) -> tuple
 
 
 def read_database(name: str) -> str:
-    """Validate the name of the test database: MongoDB must accept it, and it must not be a system database."""
+    """Validate and return the name of the test database: MongoDB must accept it, and it must not be a system database."""
     if not re.fullmatch(r"[^\s/\\.\"$*<>:|?\0]{1,38}", name) or name in {"admin", "local", "config"}:
         raise pytest.UsageError(f"secantus_database: {name!r} is not allowed as the name of a test database")
     return name
@@ -562,7 +564,10 @@ def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
 
 
 def read_uri(uri: str | None, where: str = "secantus_uri") -> str | None:
-    """Validate a connection string with the driver's parser. The client, not this check, resolves DNS records."""
+    """Validate a connection string with the driver's parser, and return it; None stays None.
+
+    DNS records are only resolved later, by clients.
+    """
     if uri is None or re.match(r"mongodb\+srv://.", uri):
         return uri
     try:
@@ -575,7 +580,9 @@ def read_uri(uri: str | None, where: str = "secantus_uri") -> str | None:
 
 
 def read_shadow(text: str, uri: str | None, given: Namespace) -> str | None:
-    """Return the URI of the shadow. A later check tests whether it answers, because the suite may have to patch the process first.
+    """Return the URI of the shadow, or None.
+
+    A later check tests whether it answers, because the suite may have to patch the process first.
 
     Raises:
         pytest.UsageError: the value is not a URI, or the plugin cannot see the commands of tests.

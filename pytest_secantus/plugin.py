@@ -142,7 +142,7 @@ def told_of_sockets(options: Options) -> str:
 
 
 def without_credentials(uri: str) -> str:
-    """Remove the credentials from a connection string, for the log."""
+    """Return a connection string without its credentials, for the log."""
     return re.sub(r"//[^/]*@", "//", uri)
 
 
@@ -243,7 +243,7 @@ def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectRe
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Return the readable name of a fault."""
+    """Return the readable name of a fault, or None for any other value."""
     return str(val.id) if type(val).__module__ == "pytest_secantus.faults" and hasattr(val, "id") else None
 
 

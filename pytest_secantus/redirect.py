@@ -47,7 +47,7 @@ class Uri(NamedTuple):
 
 
 def parse_uri(uri: str) -> Uri:
-    """Split a connection string. An invalid string is left for the driver to report."""
+    """Return the parts of a connection string. An invalid string is left for the driver to report."""
     scheme, _, rest = uri.partition("://")
     rest, _, options = rest.partition("?")
     place, _, database = rest.partition("/")
@@ -137,7 +137,7 @@ class Redirect:
         return [self._without_foreign(uri, login) if uri else entity for entity, uri in zip(asked, uris, strict=True)]
 
     def options(self, options: dict[str, Any], login: bool = False) -> dict[str, Any]:
-        """Remove the options for features that our server lacks from a redirected client's keyword arguments."""
+        """Return a redirected client's keyword arguments without the options for features that our server lacks."""
         if not login and any(name.lower() == "username" and value for name, value in options.items()):
             self.logins.leave_out()
         return {**{name: value for name, value in options.items() if not self._drops(name, login)}, **self._tls}
@@ -163,7 +163,10 @@ class Redirect:
         return is_foreign_option(name, login) or (not self.in_place and name.lower() == "replicaset")
 
     def _without_foreign(self, uri: Uri, login: bool) -> str:
-        """Remove unsupported options from a connection string. If it names a DNS record, replace the record by a host of that name."""
+        """Return a connection string without unsupported options.
+
+        If it names a DNS record, the record is replaced by a host of that name.
+        """
         place = f"{uri.login}@{uri.hosts}" if login and uri.login else uri.hosts
         return join("mongodb" if uri.scheme == "mongodb+srv" else uri.scheme, place, uri.database, uri.kept_options(login))
 
@@ -173,7 +176,7 @@ class Redirect:
 
 
 def join(scheme: str, hosts: str, database: str, options: list[str]) -> str:
-    """Join the parts into a connection string."""
+    """Return the connection string with these parts."""
     return f"{scheme}://{hosts}/{database}" + (f"?{'&'.join(options)}" if options else "")
 
 

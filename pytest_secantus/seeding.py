@@ -224,7 +224,7 @@ READERS: dict[str, Callable[[Path], dict[str, CollectionSeed]]] = {
 
 
 def by_collection(data: Any, name: str) -> dict[str, CollectionSeed]:
-    """Group a file's contents by collection: an array belongs to the collection named after the file."""
+    """Return a file's contents by collection. An array belongs to the collection named after the file."""
     collections = data if isinstance(data, dict) else {name: data}
     for collection, documents in collections.items():
         if not isinstance(documents, list) or not all(isinstance(document, dict) for document in documents):

@@ -83,7 +83,7 @@ class Process:
             return dumps((False, RuntimeError(f"{type(error).__name__}: {error}")), self._objects)
 
     def _call(self, channel: Channel, name: str, arguments: tuple[tuple[Any, ...], dict[str, Any]] | None) -> Any:
-        """Call a method of the server, or read an attribute if `arguments` is None; ``start`` creates the server."""
+        """Call a method of the server, or read an attribute if `arguments` is None; return the result. ``start`` creates the server."""
         if name == "start":
             assert arguments is not None
             self._server = SecantusDBServer(**arguments[1])

@@ -121,7 +121,7 @@ class Sources:
         return Lines(shown, shown[-1 if is_test else 0] if shown else None, thread, task)
 
     def _awaiting(self) -> Place | None:
-        """Return the line where the test awaits a task that directly runs a coroutine of the driver, for instance by `asyncio.gather`."""
+        """Return the line where the test awaits a task that directly runs a coroutine of the driver, as `asyncio.gather` does, or None."""
         asyncio = sys.modules.get("asyncio")
         loop = None if asyncio is None else asyncio._get_running_loop()
         if asyncio is None or loop is None:

@@ -57,7 +57,7 @@ def _y(value: float, top: float) -> float:
 
 
 def nice(value: float) -> float:
-    """Round up to a round number: 1, 2 or 5 times a power of 10."""
+    """Return a number rounded up to 1, 2 or 5 times a power of 10."""
     step = 1.0
     while step < value:
         for factor in (2, 5, 10):

@@ -68,7 +68,10 @@ class Guard:
         await (answer or self._app)(scope, receive, send_with_headers)
 
     def _answer(self, scope: Scope) -> Response | None:
-        """Return the response to a refused request, or to one with a token. For any other request, store its session in the scope."""
+        """Return the response to a refused request, or to one with a token.
+
+        For any other request, store its session in the scope and return None.
+        """
         headers = Headers(scope=scope)
         if not self._is_ours(headers.get("host", "")):
             return PlainTextResponse("This host name is not the console's: open the address that the console printed.\n", 421)
@@ -116,7 +119,7 @@ class Guard:
 
 
 def _split(host: str) -> tuple[str, int]:
-    """Split a Host header into name and port; the port is -1 if the header is invalid."""
+    """Return the name and the port of a Host header; the port is -1 if the header is invalid."""
     name, separator, port = host.rpartition(":")
     if not separator or host.endswith("]"):
         name, port = host, "80"

@@ -174,7 +174,7 @@ class SecantusDBServer(Recording):
         self._log.info(f"listening on {address}", component="NETWORK", **details)
 
     def _open_log_file(self) -> LogFile | None:
-        """Open the log file that the settings name.
+        """Open the log file that the settings name; return None without such a setting.
 
         Raises:
             StorageError: the file cannot be opened.
@@ -374,7 +374,7 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().open
 
     def snapshot(self) -> ServerSnapshot:
-        """Take a snapshot of the server's contents. Snapshots nest: release or restore the later one first."""
+        """Take a snapshot of the server's contents and return it. Snapshots nest: release or restore the later one first."""
         return self._open_snapshots().take()
 
     def renew(self, snapshot: ServerSnapshot) -> bool:

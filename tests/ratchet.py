@@ -131,7 +131,7 @@ class Area:
 
 
 def fold(names: Iterable[str]) -> Iterator[str]:
-    """Return the lines of a list: each test followed by its cases."""
+    """Yield the lines of a list: each test followed by its cases."""
     last = ""
     for name in names:
         test, bracket, case = name.partition("[")
@@ -142,7 +142,7 @@ def fold(names: Iterable[str]) -> Iterator[str]:
 
 
 def unfold(lines: Iterable[str]) -> Iterator[str]:
-    """Return the names in the lines of a list."""
+    """Yield the names in the lines of a list."""
     test = ""
     for line in lines:
         if line.startswith("  "):

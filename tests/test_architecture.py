@@ -197,7 +197,7 @@ def cython_functions(lines: list[str]) -> Iterator[tuple[str, int]]:
 
 
 def opening(path: Path) -> str | None:
-    """Return the docstring at the start of a file."""
+    """Return the docstring at the start of a file, or None."""
     if path.suffix == ".py":
         return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     match = re.match(r'(?:#[^\n]*\n|\s)*"""(.+?)"""', path.read_text(encoding="utf-8"), re.DOTALL)

@@ -35,7 +35,7 @@ def refused() -> set[str]:
 
 
 def texts_of(path: Path) -> Iterator[str]:
-    """Return the texts of a module's `not_supported` calls, and the first sentences of its own errors with code 238."""
+    """Yield the texts of a module's `not_supported` calls, and the first sentences of its own errors with code 238."""
     if path.suffix not in (".py", ".pyx") or path == ROOT / "secantus_server" / "errors.py":
         return
     source = path.read_text(encoding="utf-8")

@@ -69,7 +69,7 @@ def _tail(unknown: list[str]) -> str:
 
 
 def apply_differences(result: Result, differences: list[Difference]) -> Result:
-    """Change the verdict of a result: a listed failure becomes a known difference, and a listed pass becomes a failure."""
+    """Return a result with its verdict changed: a listed failure becomes a known difference, and a listed pass becomes a failure."""
     entry = next((difference for difference in differences if difference.covers(result)), None)
     if entry is None or result.verdict in (Verdict.SKIPPED, Verdict.KNOWN):
         return result

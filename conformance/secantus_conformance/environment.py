@@ -63,7 +63,7 @@ class Environment:
 
 
 def discover(uri: str, timeout: float = 10.0) -> Environment:
-    """Determine the facts about a server.
+    """Return the facts about a server.
 
     Raise UsageError if no server answers or the URI is malformed.
     """

@@ -37,7 +37,7 @@ def select_ratchet(tests: Iterable[TestCase], path: Path) -> list[TestCase]:
 
 
 def demand(result: Result) -> Result:
-    """Apply the ratchet to a result: a skipped test or a known difference counts as a test that no longer passes."""
+    """Return the result of a test of the ratchet: a skipped test or a known difference becomes a failure."""
     if result.verdict not in (Verdict.SKIPPED, Verdict.KNOWN):
         return result
     return result.with_verdict(Verdict.FAILED, f"has passed before and is now {_WORDS[result.verdict]}: {result.reason}")

@@ -86,7 +86,10 @@ class PairedCursor:
         return self._compare_with_all(client, aside, found)
 
     def _compare_with_all(self, client: ShadowClient, aside: Aside, found: Mismatch) -> Mismatch | None:
-        """Compare results that are any N of a larger set, in no defined order: ours must all occur in the shadow's full set."""
+        """Compare results that are any N of a larger set, in no defined order.
+
+        Return None if all of our results occur in the full set of the shadow.
+        """
         command = without_cut(self.name, self.sent)
         if command is None:
             return None

@@ -113,7 +113,7 @@ def shown_answer(reply: dict[str, Any]) -> str:
 
 
 def cut(text: str) -> str:
-    """Cut a text to the maximum length."""
+    """Return a text, cut to the maximum length."""
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
 
 

@@ -84,7 +84,7 @@ class Replay:
             self.left_out[reason] += 1
 
     def _send(self, entry: TappedCommand, body: dict[str, Any], ours: dict[str, Any]) -> str | None:
-        """Send a command and compare the answers, or return the reason why it cannot be sent."""
+        """Send a command, compare the answers, and return None; or return the reason why the command cannot be sent."""
         if self._keeps_definitions and entry.name == "listCollections":
             return KEPT
         if abs(entry.clock_ms - entry.system_ms) > _MOVED_MS:

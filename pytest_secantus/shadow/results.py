@@ -100,7 +100,7 @@ def compare_results(ours: list[Any], theirs: list[Any], order: Order, aside: Asi
 
 
 def missing_result(ours: list[Any], theirs: list[Any], order: Order, aside: Aside, path: str) -> Mismatch | None:
-    """Return the first of our results that is not among the shadow's. Our results may be only a part; the shadow's must be complete."""
+    """Return the first of our results that is not among the shadow's, or None. Only the shadow's results must be complete."""
     comparison = Comparison(aside, order.loose_arrays)
     left, others = _unmatched(ours, theirs, comparison)
     if not left:
@@ -175,7 +175,10 @@ def _shown(ours: list[Any], theirs: list[Any], left_ours: list[int], left_theirs
 
 
 def _counterpart(one: Any, theirs: list[Any], left: list[int], place: int) -> int | None:
-    """Return the position of the result to compare with: the one with the same `_id`, or the one at the same position."""
+    """Return the position of the result to compare with, or None.
+
+    It is the one with the same `_id`, else one at the same position, else any one that is left.
+    """
     by_id: Callable[[Any], Any] = lambda document: document.get("_id", MISSING) if type(document) is dict else MISSING  # noqa: E731
     if by_id(one) is not MISSING:
         for other in left:

@@ -80,7 +80,7 @@ def _cell(value: Any) -> Any:
 
 
 def _harmless(text: str) -> str:
-    """Change a text so that a spreadsheet does not read it as a formula."""
+    """Return a text that a spreadsheet does not read as a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 

@@ -129,7 +129,7 @@ class Connection:
         return self._services.access is not None and not self.client.users
 
     def _receive_checked(self) -> tuple[Header, bytes] | None:
-        """Return the next message as `_receive` does.
+        """Return the next message, or None at the end of the connection, as `_receive` does.
 
         Raises:
             ProtocolError: the client has not authenticated, and the decompressed message would exceed `MAX_UNAUTHENTICATED_BYTES`.

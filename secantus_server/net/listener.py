@@ -288,7 +288,7 @@ class Listener:
         return made[0]
 
     def _connect(self) -> DirectConnection | None:
-        """Connect as `connect` does. The calling thread holds no lock of the server."""
+        """Connect as `connect` does, and return the client's end or None. The calling thread holds no lock of the server."""
         number = next(self._ids)
         client = ClientInfo(number, (_OWN_HOST, direct_port(number)), opened=self._services.clock.monotonic())
         transport = DirectTransport()

@@ -384,7 +384,7 @@ class Oplog:
             self._trimming.release()
 
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
-        """Return the key of the newest row to remove. The newest row of the oplog is always kept."""
+        """Return the key of the newest row to remove, or None if no row exceeds the limits. The newest row of the oplog is always kept."""
         max_bytes, max_rows, min_hours = self.retention
         oldest_kept_s = self._clock.system_ms() // 1000 - min_hours * SECONDS_PER_HOUR
         size = 0

@@ -14,7 +14,7 @@ MAX_STAGE_BYTES = 100 * 1024 * 1024
 
 
 def within_memory(source: Iterable[bytes], max_bytes: int | None, error: Callable[[int, int], CommandError]) -> Iterable[bytes]:
-    """Pass documents through. Raise when their bytes exceed the stage's memory limit.
+    """Return an iterator over the documents, which raises an error when their bytes exceed the stage's memory limit.
 
     Arguments:
         source: the documents.

@@ -111,7 +111,7 @@ def mark_handed_over(stages: list[Stage]) -> None:
 
 
 def leading_query(pipeline: Pipeline) -> LeadingQuery:
-    """Split off the leading stages that the query layer can run: filters, then a sort, then skips and limits.
+    """Return a pipeline split into the leading stages that the query layer can run (filters, a sort, skips and limits) and the rest.
 
     Arguments:
         pipeline: a parsed pipeline.
@@ -168,7 +168,10 @@ def _window(stages: list[Stage], index: int) -> tuple[int, int | None, int]:
 
 
 def _sort_limit(following: list[Stage]) -> int | None:
-    """Return the upper bound on the documents that a `$sort` must keep. One-to-one stages before the limit do not change the bound."""
+    """Return the upper bound on the documents that a `$sort` must keep, or None.
+
+    One-to-one stages before the limit do not change the bound.
+    """
     index = 0
     while index < len(following) and following[index].one_to_one:
         index += 1

@@ -128,7 +128,10 @@ def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
 
 
 def _without_empty_matches(stages: list[Stage]) -> list[Stage]:
-    """Remove empty filters before a `$geoNear`. As in MongoDB, they do not count in the check that `$geoNear` is the first stage."""
+    """Return the stages without empty filters before a `$geoNear`.
+
+    As in MongoDB, they do not count in the check that `$geoNear` is the first stage.
+    """
     index = 0
     while index < len(stages) and stages[index].name == "$match" and stages[index].spec == {}:
         index += 1

@@ -32,7 +32,7 @@ class SplitFilter(NamedTuple):
 
 
 def split_filter(filter: dict[str, Any], time_field: str, meta_field: str | None) -> SplitFilter:
-    """Split a valid filter on measurements."""
+    """Return a valid filter on measurements, split into its two parts."""
     buckets: list[dict[str, Any]] = []
     rest: list[dict[str, Any]] = []
     for clause in _clauses(filter):

@@ -29,7 +29,7 @@ class DistinctPlan:
     scan: DistinctScan | None = field(default=None, compare=False)
 
     def values(self, scope: ReadScope) -> Iterator[Any]:
-        """Read the values."""
+        """Return an iterator that reads the values."""
         direction = self.index.parts[0][1]
         self.index.uses += 1
 

@@ -35,7 +35,10 @@ def _required_path(node: Any) -> str | None:
 
 
 def restricted(index: Index, match: MatchExpression | None) -> MatchExpression | None:
-    """Return the filter restricted to documents in the index. A query that hints the index may only return these documents."""
+    """Return the filter restricted to documents in the index, or None if every document matches.
+
+    A query that hints the index may only return these documents.
+    """
     conditions: list[Any] = [match, index.partial_filter, index.kind.membership(index.spec)]
     given = [condition for condition in conditions if condition is not None]
     return And(given) if len(given) > 1 else given[0] if given else None

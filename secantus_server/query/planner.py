@@ -197,7 +197,7 @@ def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) 
 
 
 def _fetching(plan: IndexedScan, query: CanonicalQuery) -> IndexedScan:
-    """Make a covered plan read documents if the sort needs a field that is not in the index."""
+    """Return a covered plan, changed to read documents if the sort needs a field that is not in the index."""
     if query.sort is not None and not {path for path, _ in query.sort.parts} <= {path for path, _ in plan.index.parts}:
         plan.covered = False
     return plan

@@ -112,7 +112,7 @@ def _intervals(node: Any, collation: Collation | None) -> Bounds | None:
 
 
 def _negation(child: Any, collation: Collation | None) -> Bounds | None:
-    """Return the complement of the child's intervals.
+    """Return the complement of the child's intervals, or None if an index cannot serve the negation.
 
     The complement is only exact for an index that is not multikey: one of several keys may be in the complement although another is not.
     """
@@ -179,7 +179,10 @@ def _membership(node: Any, collation: Collation | None) -> Bounds | None:
 
 
 def _elements(node: Any, collation: Collation | None) -> Bounds | None:
-    """Return the intersection of an `$elemMatch`'s conditions. It is inexact, because an index also has keys of values outside arrays."""
+    """Return the intersection of an `$elemMatch`'s conditions, or None without usable conditions.
+
+    The intersection is inexact, because an index also has keys of values outside arrays.
+    """
     found: list[FieldInterval] | None = None
     for child in node.children:
         own = _intervals(child, collation) if type(child) in (Comparison, In, RegexMatch) else None

@@ -233,7 +233,7 @@ class WildcardScan(IndexedScan):
         return self._expanded(super().counted())
 
     def _expanded(self, stage: PlanStage) -> PlanStage:
-        """Correct the fields of a stage that explain shows differently for an expanded index."""
+        """Return a stage with the fields corrected that explain shows differently for an expanded index."""
         index = self.index
         assert isinstance(index, ExpandedIndex), "the planner chose an expanded index"
         if "isMultiKey" in stage.shape:

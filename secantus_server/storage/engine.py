@@ -560,7 +560,7 @@ class Engine:
             self._connection.reconfigure(configuration.cache_config(self._memory_size_mb).encode())
 
     def _purge(self, budget_ms: float, gives_way: bool) -> bool:
-        """Purge orphans with a borrowed recovery unit."""
+        """Purge orphans with a borrowed recovery unit; return whether any remain."""
         unit = self.acquire()
         try:
             return self._orphans.purge(unit, budget_ms, lambda: gives_way and not self.is_idle)

@@ -125,7 +125,8 @@ def _is_unfinished(directory: Path) -> bool:
 
 
 def check_log(directory: Path, marks: Marks | None) -> LogState:
-    """Check that the log contains every acknowledged commit, and cut off the remains of a crash after the last commit.
+    """Check that the log contains every acknowledged commit, cut off the remains of a crash after the last commit, and return the log's
+    state.
 
     Raises StorageError if acknowledged commits are missing.
     """

@@ -89,7 +89,7 @@ def _collections(services: Services) -> Iterator[Finding]:
 
 
 def _oplog(services: Services) -> Finding:
-    """Check that each entry can be read, and that their timestamps ascend."""
+    """Check that each entry can be read and that the timestamps ascend; return the findings."""
     entries = last = 0
     faults: list[str] = []
     try:
@@ -109,7 +109,7 @@ def _oplog(services: Services) -> Finding:
 
 
 def _meta(services: Services) -> Finding:
-    """Read the rows in which the server keeps its own state."""
+    """Read the rows in which the server keeps its own state; return the findings."""
     rows = 0
     try:
         with services.engine.transaction() as unit:

@@ -128,7 +128,7 @@ class _Copy:
         self._new = Collection(old.db, old.name, old.uuid, ident, old.options, indexes, old.search_indexes)
 
     def run(self) -> Kept:
-        """Copy the documents, and then write the catalog row of the collection."""
+        """Copy the documents, then write the catalog row of the collection; return the result."""
         if not self._old.is_view:
             self._copy_documents()
             self._count_missing()

@@ -85,7 +85,10 @@ class AccessControl:
         client.generation = generation
 
     def log_in(self, client: ClientInfo, user: dict[str, Any]) -> bool:
-        """Log a connection in as a user, and cache the user's grants; see `Access.log_in`."""
+        """Log a connection in as a user, and cache the user's grants.
+
+        Return False if the user may not log in from there; see `Access.log_in`.
+        """
         generation = self.generation
         known = read_documents(self._services, ROLES)
         roles = effective_roles(known, user)

@@ -142,7 +142,7 @@ def continue_login(request: Request, conversation_id: Any, payload: Any) -> Repl
 
 
 def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
-    """Authenticate the connection after the client has proved that it knows the password.
+    """Authenticate the connection after the client has proved that it knows the password; return the reply.
 
     Raises:
         CommandError: 18 AuthenticationFailed if the user was dropped during the login or may not connect from the client's address.

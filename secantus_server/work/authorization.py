@@ -99,12 +99,12 @@ def has_documents(services: Services, collection: str) -> bool:
 
 
 def change_documents(request: Request, collection: str, change: Callable[[Documents], T]) -> T:
-    """Change users or roles in one transaction; see `change_together`."""
+    """Change users or roles in one transaction and return the result of `change`; see `change_together`."""
     return change_together(request, (collection,), change)
 
 
 def change_together(request: Request, collections: tuple[str, ...], change: Callable[..., T]) -> T:
-    """Change users and roles in one transaction.
+    """Change users and roles in one transaction, and return the result of `change`.
 
     Arguments:
         change: receives a dict of documents by `_id` for each collection, and adds, replaces or removes entries of these dicts. It must not

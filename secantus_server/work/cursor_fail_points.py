@@ -52,7 +52,7 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 
 def _parse_wait(name: str, data: dict[str, Any]) -> str | None:
-    """Return the namespace to which a waiting fail point is limited.
+    """Return the namespace to which a waiting fail point is limited, or None.
 
     Raises:
         CommandError: 14 TypeMismatch, 238 for an unknown field.

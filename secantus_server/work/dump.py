@@ -162,7 +162,7 @@ def is_shown(db: str, name: str) -> bool:
 
 
 def by_ident(records: dict[bytes, bytes | None]) -> dict[int, dict[bytes, bytes | None]]:
-    """Group records by the ident of their collection."""
+    """Return records grouped by the ident of their collection."""
     found: dict[int, dict[bytes, bytes | None]] = {}
     for key, value in records.items():
         found.setdefault(int.from_bytes(key[:4], "big"), {})[key] = value

@@ -36,7 +36,10 @@ def insert_documents(
 def _insert_remaining(
     request: Request, name: str, documents: list[bytes], ordered: bool, bypass_validation: bool
 ) -> tuple[int, WriteErrors]:
-    """Retry a retryable insert. Insert the documents that the earlier attempt did not insert, and count the others as inserted."""
+    """Retry a retryable insert: insert the documents that the earlier attempt did not insert, and count the others as inserted.
+
+    Return the same values as `insert_documents`.
+    """
     total, position = 0, 0
     errors: WriteErrors = []
     while position < len(documents) and not (errors and ordered):

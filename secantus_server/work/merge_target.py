@@ -122,7 +122,7 @@ class Merged(NamedTuple):
 def _merge_some(
     request: Request, target: MergeTarget, transaction: Transaction, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
 ) -> Merged:
-    """Merge documents until the transaction is large."""
+    """Merge documents until the transaction is large, and return the outcome."""
     reached = 0
     failed: CommandError | None = None
     try:

@@ -68,7 +68,7 @@ class PastCatalog(CatalogView):
         return self._found[namespace]
 
     def _find(self, db: str, name: str) -> Collection | None:
-        """Return a collection as of the requested time; see `find`."""
+        """Return a collection as of the requested time, or None; see `find`."""
         namespace, changes = f"{db}.{name}", self._changes
         present = super().find(db, name)
         if changes is None:

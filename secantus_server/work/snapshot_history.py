@@ -153,7 +153,7 @@ class SnapshotHistory:
         return held or self._hold(wanted)
 
     def _hold(self, wanted: Timestamp | None) -> HeldSnapshot:
-        """Hold the current state, or the state at an earlier time.
+        """Hold the current state, or the state at an earlier time, and return it.
 
         Raises:
             CommandError: 239 SnapshotTooOld, 246 SnapshotUnavailable.

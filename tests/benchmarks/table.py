@@ -29,11 +29,11 @@ class Figures:
     note: str = ""
 
     def over_floor(self) -> float | None:
-        """Return the ratio of our time to the floor's."""
+        """Return the ratio of our time to the floor's, or None if one is missing."""
         return ratio(self.microseconds.get(OURS), self.microseconds.get(FLOOR))
 
     def under_peer(self) -> float | None:
-        """Return the ratio of the peer's time to ours."""
+        """Return the ratio of the peer's time to ours, or None if one is missing."""
         return ratio(self.microseconds.get(PEER), self.microseconds.get(OURS))
 
     def holds(self) -> bool | None:

@@ -22,7 +22,7 @@ FIELDS = ("a", "b", "c")
 class Script:
     """A client that changes the catalog without pauses until the server dies, and records the catalog that must be found then.
 
-    Arguments:
+    Attributes:
         indexes: the indexed fields of the collection `kept`, whose documents never change.
         whole: the names of the other collections. Each is a complete copy of `kept`.
 

@@ -19,7 +19,7 @@ ROOT_PASSWORD = "root's"
 class Script:
     """A client that creates, changes and drops users and a role, and records the possible state of each user.
 
-    Arguments:
+    Attributes:
         password: the acknowledged password of each user; None for one that does not exist.
         under_way: the user of the statement whose reply is missing, and the user's password after that statement.
     """

@@ -59,7 +59,10 @@ def checker() -> Path:
 
 
 def check(history: Path, model: str) -> Verdict:
-    """Check a history of transactions on lists against a consistency model. Raise NoChecker if there is no checker."""
+    """Check a history of transactions on lists against a consistency model, and return the verdict.
+
+    Raise NoChecker if there is no checker.
+    """
     command = [str(checker()), "check", "--json", "-m", "list-append", "-c", model]
     command += ["--cycle-search-timeout", str(_SEARCH_TIMEOUT_MS), str(history)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

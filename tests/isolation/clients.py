@@ -84,7 +84,7 @@ class Workload:
             self._tell_at = transactions // 5
 
     def take(self) -> bool:
-        """Take one of the remaining transactions."""
+        """Take one of the remaining transactions; return False if none remains."""
         with self._lock:
             self._remaining -= 1
             if self._remaining == self._tell_at:

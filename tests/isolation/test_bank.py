@@ -29,7 +29,7 @@ def transfer(accounts: Documents, chance: random.Random, session: ClientSession)
 
 
 def sums(accounts: Documents, session: ClientSession) -> list[int]:
-    """Add up the accounts in several ways, with a cursor that stays open during the other statements."""
+    """Return the sums of the accounts, added up in several ways, with a cursor that stays open during the other statements."""
     cursor = accounts.find(batch_size=2, session=session)
     first = next(cursor)["n"]
     whole = sum(account["n"] for account in accounts.find(session=session))

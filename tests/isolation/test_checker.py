@@ -23,7 +23,7 @@ def _checker() -> None:
 
 
 def judge(directory: Path, transactions: Transactions, model: str = SNAPSHOT_ISOLATION) -> Verdict:
-    """Check transactions that all overlap, each in a different process."""
+    """Return the verdict on transactions that all overlap, each in a different process."""
     history = History()
     for process, (_, operations) in enumerate(transactions):
         history.invoke(process, operations)

@@ -13,7 +13,7 @@ ROUNDS = 40
 
 
 def value(counter: Documents, session: ClientSession | None = None) -> int:
-    """Read the counter."""
+    """Return the counter's value."""
     found = counter.find_one({"_id": "counter"}, session=session)
     assert found is not None
     number: int = found["n"]

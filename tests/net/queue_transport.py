@@ -63,5 +63,5 @@ class QueueTransport:
 
 
 def as_transport(transport: QueueTransport) -> Transport:
-    """Let the type checker compare the class with the interface."""
+    """Return the transport unchanged. The type checker thereby compares the class with the interface."""
     return transport

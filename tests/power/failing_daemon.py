@@ -84,7 +84,10 @@ class ForkedDaemon:
         return int(text.decode().split("/")[2].rsplit(":", 1)[1])
 
     def stop(self) -> Ending:
-        """If the daemon is running, request it to stop, and wait for its end. One that does not end writes its threads' stacks."""
+        """If the daemon is running, request it to stop.
+
+        Wait for its end, and return how it ended. A daemon that does not end writes its stacks.
+        """
         if self.has_started:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGTERM)
@@ -96,7 +99,7 @@ class ForkedDaemon:
         os.waitpid(self._pid, 0)
 
     def ended(self) -> Ending:
-        """Wait until the daemon ends."""
+        """Wait until the daemon ends, and return how it ended."""
         deadline, code = time.monotonic() + PATIENCE_S, None
         while time.monotonic() < deadline:
             pid, status = os.waitpid(self._pid, os.WNOHANG)

@@ -143,7 +143,7 @@ def compare(contents: dict[str, Content], histories: list[History], needed: list
 
 
 def ask_again(store: Store, number: int, history: History, position: int) -> list[str]:
-    """Retry the last statement of a client that is in the store, if it is retryable. Check that it has no effect."""
+    """Retry the last statement of a client that is in the store, if it is retryable. Return the problems if it has an effect."""
     if not position or (command := history.statements[position - 1].retry) is None:
         return []
     before = history.state(position)

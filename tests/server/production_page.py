@@ -73,7 +73,7 @@ def service(*flags: str) -> Iterator[int]:
 
 
 def configure() -> Files:
-    """Write the page's configuration, and certificates at the paths in it."""
+    """Write the page's configuration, and certificates at the paths in it. Return the certificates."""
     for path in (CONFIG.parent, STORE, Path("/run/secantus"), STORE / "backups"):
         path.mkdir(parents=True, exist_ok=True)
     CONFIG.write_text(block("# /etc/secantus/secantusdb.toml", "toml"), encoding="utf-8")
@@ -107,7 +107,7 @@ def create_users(files: Files) -> None:
 
 
 def back_up() -> Path:
-    """Run the first line of the page's crontab as cron does."""
+    """Run the first line of the page's crontab as cron does. Return the archive."""
     line = block("# /etc/cron.d/secantusdb-backup").splitlines()[1]
     script = line.split(maxsplit=6)[6].replace("\\%", "%")
     program = CONFIG.parent / "secantusdb"

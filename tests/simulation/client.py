@@ -122,7 +122,7 @@ class Client:
     # Retryable writes.
 
     def retried(self, db: str, body: Document) -> Document:
-        """Send a retryable write. Repeat it with the same transaction number until the server replies.
+        """Send a retryable write, repeat it with the same transaction number until the server replies, and return the reply.
 
         Raises:
             Failed: with an error after which a driver does not retry.
@@ -131,7 +131,7 @@ class Client:
         return self.until_answered(db, {**body, "lsid": self.lsid, "txnNumber": Int64(self.number)})
 
     def until_answered(self, db: str, body: Document) -> Document:
-        """Send a command. Repeat it until the server replies.
+        """Send a command, repeat it until the server replies, and return the reply.
 
         Raises:
             Failed: with an error after which a driver does not retry.
@@ -155,7 +155,7 @@ class Client:
         self._starts = self.in_transaction = True
 
     def inside(self, db: str, body: Document) -> Document:
-        """Send a statement of the transaction, or a single command if no transaction is open.
+        """Send a statement of the transaction, or a single command if no transaction is open, and return the reply.
 
         Raises:
             Lost, Failed.

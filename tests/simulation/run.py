@@ -64,7 +64,7 @@ class Simulation:
         return Client(self.node, f"{self._seed} {name}", self._note, loss)
 
     def run(self) -> Outcome:
-        """Run the simulation.
+        """Run the simulation and return its outcome.
 
         Raises:
             AssertionError: an invariant is violated.
@@ -121,7 +121,7 @@ class Simulation:
         return lambda: bool(ended)
 
     def _run_clients(self, models: list[Any]) -> Nemesis:
-        """Run the clients and the disturbances until all clients have ended."""
+        """Run the clients and the disturbances until all clients have ended. Return the disturbances."""
         keys, processes = Keys(), itertools.count()
         victims = []
         for number in range(self._chance.randrange(4, 9)):
@@ -159,7 +159,7 @@ class Simulation:
 
 
 def run(seed: int, rounds: int = ROUNDS) -> Outcome:
-    """Run the simulation of a seed. Raise what `Simulation.run` raises."""
+    """Run the simulation of a seed and return its outcome. Raise what `Simulation.run` raises."""
     directory = Path(tempfile.mkdtemp(prefix="simulation-"))
     gc.collect()
     gc.disable()

@@ -81,7 +81,7 @@ class Scheduler:
         self._hub = greenlet.getcurrent()
 
     def spawn(self, name: str, body: Callable[[], object], process: object = None) -> Task:
-        """Add a task.
+        """Add a task and return it.
 
         Arguments:
             process: the process that the task belongs to, for `kill`.

@@ -67,7 +67,7 @@ def _hashes(client: Any) -> list[Any]:
 
 
 def _snapshots(client: Any, rounds: int) -> int:
-    """Take snapshots, restore and release them."""
+    """Take snapshots, restore and release them. Return the number of restores."""
     server, engine, chance = client.node.server, client.node.services.engine, random.Random(client.chance.random())
     open_now: list[tuple[Any, list[Any]]] = []
     restores = 0

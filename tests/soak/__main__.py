@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def watch(daemon: Daemon, storage: Path, load: Load, minutes: float) -> list[Sample]:
-    """Take samples for the given time, or until a client fails."""
+    """Take samples for the given time, or until a client fails, and return them."""
     samples: list[Sample] = []
     pause, began = threading.Event(), time.monotonic()
     print(heading())

@@ -47,7 +47,7 @@ LIMITS = {
 
 
 def take(pid: int, storage: Path, client: MongoClient[dict[str, Any]], began: float) -> Sample:
-    """Measure the process."""
+    """Measure the process, and return the sample."""
     process = Path(f"/proc/{pid}")
     resident_kb = int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024
     cache = client.admin.command("serverStatus")["wiredTiger"]["cache"]["bytes currently in the cache"]

@@ -321,7 +321,7 @@ def test_an_older_version(store: Path) -> None:
 
 
 def filled(path: Path) -> list[int]:
-    """Create a closed store with three idents, each on its own pages."""
+    """Create a closed store with three idents, each on its own pages. Return the idents."""
     engine = Engine.open(str(path))
     idents = []
     for _ in range(3):

@@ -64,7 +64,8 @@ def known_differences(name: str) -> list[Difference]:
 
 
 def hold(name: str, results: Iterable[Result], path: Path | None = None) -> list[Result]:
-    """Apply the ratchet: a test that passed before and does not pass now counts as a failure, even if it did not run this time.
+    """Return the results after applying the ratchet: a test that passed before and does not pass now is a failure, even if it did not
+    run.
 
     Arguments:
         path: the ratchet file; by default that of the suite in this package.

@@ -58,7 +58,7 @@ def _line(row: Row, label: str, with_free: bool) -> str:
 
 
 def _beside(run: Run, others: list[Run]) -> str:
-    """Compare the figures of several servers. For a driver's suite, compare only the tests that need a server."""
+    """Return a comparison of the figures of several servers. For a driver's suite, compare only the tests that need a server."""
     if not others:
         return ""
     tests = "tests that need a server" if server_tests(run) else "eligible tests"

@@ -33,7 +33,7 @@ def print_run(console: Console, run: Run, free: frozenset[str] = frozenset()) ->
 
 
 def sentence(run: Run) -> str:
-    """Summarize the run in one sentence."""
+    """Return a sentence that summarizes the run."""
     whole = total(rows(run.results), "all", Group.SERVER)
     known = f", {whole.counts[Verdict.KNOWN]} known differences" if whole.counts[Verdict.KNOWN] else ""
     figures = (

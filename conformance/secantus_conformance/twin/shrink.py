@@ -26,7 +26,7 @@ def shrink(commands: list[Document], asks: Callable[[list[Document]], bool]) -> 
 
 
 def _without_parts(commands: list[Document], place: int, asks: Callable[[list[Document]], bool]) -> list[Document]:
-    """Remove documents, statements or stages of a command."""
+    """Return the commands with documents, statements or stages of one command removed."""
     part = _PARTS.get(next(iter(commands[place])))
     if part is None or len(commands[place][part]) < 2:
         return commands
@@ -38,7 +38,7 @@ def _without_parts(commands: list[Document], place: int, asks: Callable[[list[Do
 
 
 def _without_fields(commands: list[Document], place: int, asks: Callable[[list[Document]], bool]) -> list[Document]:
-    """Remove fields of the documents of an insert."""
+    """Return the commands with fields removed from the documents of an insert."""
     command = commands[place]
     if "insert" not in command:
         return commands

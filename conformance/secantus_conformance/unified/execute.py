@@ -68,7 +68,10 @@ def _with_timeout(operation: Operation, milliseconds: int | None) -> Callable[[T
 
 
 def _judge_error(test: TestContext, spec: dict[str, Any], error: Exception) -> Exception | None:
-    """Check an expected error and drop an ignored one. Raise errors of the test or of this runner."""
+    """Return the error of an operation if the test expects or ignores it.
+
+    Otherwise raise AssertionFailed. Raise errors of this runner unchanged.
+    """
     if not driver_errors.is_expected_class(error):
         if driver_private.raised_by_driver(error):
             raise AssertionFailed(

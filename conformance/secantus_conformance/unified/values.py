@@ -86,13 +86,13 @@ def plain(value: Any) -> Any:
 
 
 def numbers_equal(left: Any, right: Any) -> bool:
-    """Compare two numbers; NaN equals NaN."""
+    """Return whether two numbers are equal; NaN equals NaN."""
     both_nan = isinstance(left, float) and isinstance(right, float) and math.isnan(left) and math.isnan(right)
     return both_nan or bool(left == right)
 
 
 def scalars_equal(expected: Any, actual: Any) -> bool:
-    """Compare two values that are neither documents nor arrays: same BSON type, numbers by value."""
+    """Return whether two values that are neither documents nor arrays are equal: of the same BSON type, or numbers of equal value."""
     if is_number(expected) and is_number(actual):
         return numbers_equal(expected, actual)
     if type_alias(expected) != type_alias(actual):
@@ -109,7 +109,7 @@ def _subtype(value: bytes) -> int:
 
 
 def identical(expected: Any, actual: Any) -> bool:
-    """Compare exactly, as for the documents of an outcome. BSON types must be equal; key order is ignored."""
+    """Return whether two values are equal including their BSON types, as for the documents of an outcome. Key order is ignored."""
     expected, actual = plain(expected), plain(actual)
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         return expected.keys() == actual.keys() and all(identical(expected[key], actual[key]) for key in expected)

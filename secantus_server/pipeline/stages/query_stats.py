@@ -38,5 +38,5 @@ class QueryStats(Stage):
         return cls()
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield no documents."""
+        """Return an empty iterator."""
         return iter(())

@@ -94,6 +94,9 @@ def drop(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> 
 
 
 def _remaining_or(default: float | None) -> float | None:
-    """Return the remaining seconds of the test's timeout for this operation. If the test has no timeout, return the client's."""
+    """Return the remaining seconds of the test's timeout for this operation.
+
+    If the test has no timeout, return the client's, which may be None.
+    """
     explicit = driver_private.explicit_timeout()
     return default if explicit is None else explicit

@@ -77,7 +77,7 @@ def loop(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
 
 
 def _attempt(test: TestContext, each: dict[str, Any], kept: dict[str, Any], errors: list[Any], failures: list[Any]) -> bool:
-    """Run one operation of a loop; store its errors and failures where the test requests, otherwise raise them."""
+    """Run one operation of a loop, and return whether it succeeded. Store its error where the test requests, otherwise raise it."""
     try:
         test.run_operation(test, each)
     except Exception as error:

@@ -32,7 +32,7 @@ class CommandWatch:
     """The log of the commands of one process's server.
 
     Arguments:
-        root: the directory to which source paths are relative.
+        worker: the state of the process.
     """
 
     def __init__(self, worker: Worker, config: pytest.Config) -> None:

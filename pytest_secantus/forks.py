@@ -1,4 +1,4 @@
-"""Tests that run in forks from this process, with pytest-forked."""
+"""Support for pytest-forked, which runs tests in forks of this process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ForkHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Isolate a test that runs in a fork from this process."""
+        """Isolate a test that runs in a fork: this process loads the test's seed and undoes the test's writes."""
         block = guard_of(item.config).protocol(item)
         if block is None:
             return (yield)

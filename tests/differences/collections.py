@@ -1,4 +1,4 @@
-"""Collections and indexes."""
+"""Observations of differences: collections and indexes."""
 
 from __future__ import annotations
 

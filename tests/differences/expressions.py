@@ -1,4 +1,4 @@
-"""Expressions."""
+"""Observations of differences: expressions."""
 
 from __future__ import annotations
 

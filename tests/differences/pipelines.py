@@ -1,4 +1,4 @@
-"""Aggregation stages."""
+"""Observations of differences: aggregation stages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queries: comparisons with null."""
+"""Observations of differences: comparisons with null, and other parts of queries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server-side JavaScript."""
+"""Observations of differences: server-side JavaScript."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server says about itself."""
+"""Observations of differences: the server's version, topology, commands and change streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes: documents that are too large or cannot be indexed."""
+"""Observations of differences: writes of documents that are too large or cannot be indexed."""
 
 from __future__ import annotations
 

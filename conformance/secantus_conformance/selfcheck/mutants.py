@@ -22,7 +22,7 @@ class Mutant:
 
 
 def mutation(name: str) -> Callable[[Mutation], Mutation]:
-    """Register a way to change a test."""
+    """Return a decorator that registers a function as a mutation with this name."""
 
     def register(function: Mutation) -> Mutation:
         assert name not in MUTATIONS, name

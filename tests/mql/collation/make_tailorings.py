@@ -28,13 +28,13 @@ MARKS = re.compile("[\ufdd0\ufdd1]")
 CONTEXT = re.compile(r"([^&<=|/\[\]']+)\|([^&<=|/\[\]']+)")
 SEARCH_BASE = "root@collation=search"
 ROOM = (0, 64, 8)
-"""The numbers that are free after each root weight, by level."""
+"""By level: how many free numbers follow each weight of the root order."""
 
 Row = tuple[Weights, ...]
 
 
 class Numbers:
-    """The numbers of ICU's weights of one level: those of the root order, and those of a locale between them."""
+    """The numbers that stand for ICU's weights of one level: those in the root order, and new ones between them for a locale."""
 
     def __init__(self, level: int, known: dict[int, int], found: Iterable[int]) -> None:
         self._level, self._known = level, known
@@ -65,7 +65,7 @@ class Numbers:
 
 
 class Root:
-    """The numbers in the root order of ICU's weights."""
+    """The root order: for each level, the numbers that stand for ICU's weights."""
 
     def __init__(self, icu: Icu, order: RootOrder) -> None:
         self.order = order
@@ -88,7 +88,7 @@ class Root:
 
 
 class Locale:
-    """The elements that a locale changes."""
+    """The texts whose collation elements a locale changes, with their new elements."""
 
     def __init__(self, icu: Icu, root: Root, listed: str) -> None:
         self._icu, self._root = icu, root
@@ -106,7 +106,7 @@ class Locale:
         self._numbers = [Numbers(level, known[level], found[level]) for level in range(3)]
 
     def _list_numbers(self, listed: str) -> dict[int, int]:
-        """Return the numbers of the ideographs that the locale lists, and of those that it only has in the root order."""
+        """Return the numbers of the ideographs that the locale lists, by their weights in the locale and by those in the root order."""
         numbers = self._root.known[0]
         first_han = min(weight for weight, number in numbers.items() if number >> 24)
         last_regular = max(weight for weight, number in numbers.items() if not number >> 24 and weight < first_han)
@@ -181,7 +181,7 @@ def _shown(weights: Weights) -> str:
 
 
 def lines(rows: dict[str, Row]) -> Iterator[str]:
-    """Yield a line for each text, or for several characters of which each differs from the one before by one secondary weight."""
+    """Yield a line for each text. Characters whose secondary weights increase by one from each to the next share a line."""
     ordered = sorted(rows.items(), key=lambda row: (len(row[0]) > 1, row[1][:-1], row[1][-1:], row[0]))
     start = 0
     for end, ((text, row), (after, following)) in enumerate(pairwise([*ordered, ("..", ())]), 1):

@@ -63,7 +63,7 @@ class Browser:
         return self.post_without_token(path, **{"csrf": self.csrf(), **fields})
 
     def post_without_token(self, path: str, **fields: Any) -> Answer:
-        """Send a form."""
+        """Send a form without the token of the session."""
         body = urlencode({name: text(value) for name, value in fields.items()})
         return self.send("POST", path, body, Content_Type="application/x-www-form-urlencoded", Origin=self.origin, Accept="text/html")
 

@@ -12,7 +12,7 @@ from tests.net.raw_client import connected
 
 
 class Bug(Interceptor):
-    """Raises what no command should raise."""
+    """An interceptor with a bug: it raises an error that is not a CommandError."""
 
     def before(self, call: Call) -> None:
         """Raise KeyError for find."""

@@ -37,7 +37,7 @@ SEVERAL = [[(NameOID.ORGANIZATION_NAME, "O")], [(NameOID.COMMON_NAME, "c"), (Nam
 
 
 def certificate(parts: list[list[tuple[x509.ObjectIdentifier, str]]], path: Path) -> None:
-    """Write a certificate with a subject."""
+    """Write a certificate with the given subject."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.RelativeDistinguishedName([x509.NameAttribute(*one) for one in part]) for part in parts])
     now = datetime.datetime.now(datetime.timezone.utc)

@@ -19,7 +19,7 @@ TIMEOUT_S = 300
 
 
 def run(directory: Path, *line: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a project. The daemon is that of this Python."""
+    """Run a command in a project, so that it starts the daemon of this Python."""
     program = shutil.which(line[0], path=ELSEWHERE)
     if program is None:
         pytest.skip(f"{line[0]} is not installed")

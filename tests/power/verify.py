@@ -15,7 +15,9 @@ from tests.power.model import SHARED, Content, Document, History, State, differe
 
 
 def give_marks(image: Path, synced: Path | None, chance: random.Random) -> str:
-    """Write the log marks as a power loss may leave them: with or without the changes since their last sync. Return which.
+    """Write the log marks as a power loss may leave them: with or without the changes since their last sync.
+
+    Return which of the two was chosen, as text for a report.
 
     Arguments:
         image: the image, which contains the present marks.

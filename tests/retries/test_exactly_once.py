@@ -71,7 +71,7 @@ def test_the_connection_closes_after_the_commit(chance: random.Random) -> None:
 
 
 def statements_of_their_own(chance: random.Random, first: int) -> list[tuple[Command, Command]]:
-    """Return statements with the same statements for the twin. Each statement has its own session and its own documents."""
+    """Return pairs of a statement and its copy for the twin. Each statement has its own session and changes its own documents."""
     pairs = []
     for number in range(first, first + UNDER_WAY):
         way = number % 4

@@ -14,7 +14,7 @@ from secantus_server.wire.messages import build_reply, parse_message
 TIMEOUT_S = 1.0
 # The maximum number of refused clients that are answered at the same time; further connections are closed immediately.
 MOST_ANSWERED = 16
-# The first message is a hello. A longer message is not read.
+# The maximum length of the first message, which is a hello. A longer message is not read.
 MAX_HELLO_BYTES = 1 << 16
 
 

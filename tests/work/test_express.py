@@ -346,6 +346,32 @@ def test_only_small_collections_are_scanned(sides: tuple[Side, Side], documents:
     assert repr(sides[0].state()) == repr(sides[1].state())
 
 
+def test_an_insert_creates_its_collection(sides: tuple[Side, Side]) -> None:
+    raw = message(numbered({"insert": "fresh"}), {"documents": [{"_id": 1}]})
+    for raw in (raw, message({"find": "fresh", "filter": {}}), message({"listCollections": 1, "filter": {"name": "fresh"}})):
+        replies = [side.run(raw) for side in sides]
+        for reply in replies:
+            for info in reply.get("cursor", {}).get("firstBatch", []):
+                info.pop("info", None)
+        assert plain(replies[0]) == plain(replies[1])
+        assert sides[0].answered is (b"listCollections" not in raw)
+    log = message({"find": "oplog.rs", "filter": {"$or": [{"ns": "shop.fresh"}, {"o.create": "fresh"}]}, "$db": "local"})
+    entries = [[plain(one) for one in batch(side.run(log))] for side in sides]
+    assert len(entries[0]) == 2
+    assert entries[0] == entries[1]
+
+
+def test_an_insert_that_fails_leaves_its_collection(sides: tuple[Side, Side]) -> None:
+    replies = [plain(side.run(message({"insert": "fresh"}, {"documents": [{"_id": 1}, {"_id": 1}]}))) for side in sides]
+    assert not sides[0].answered
+    assert replies[0] == replies[1]
+    assert replies[0]["n"] == 1
+    for database in ("SHOP", "fine"):
+        refused = [plain(side.run(message({"insert": "other", "$db": database}, {"documents": [{"_id": 1}]}))) for side in sides]
+        assert sides[0].answered is (database == "fine")
+        assert refused[0] == refused[1]
+
+
 def test_a_count_of_nothing_is_an_empty_batch(sides: tuple[Side, Side]) -> None:
     for side in sides:
         side.run(message({"delete": "c"}, {"deletes": [{"q": {}, "limit": 0}]}))

@@ -347,8 +347,8 @@ def test_only_small_collections_are_scanned(sides: tuple[Side, Side], documents:
 
 
 def test_an_insert_creates_its_collection(sides: tuple[Side, Side]) -> None:
-    raw = message(numbered({"insert": "fresh"}), {"documents": [{"_id": 1}]})
-    for raw in (raw, message({"find": "fresh", "filter": {}}), message({"listCollections": 1, "filter": {"name": "fresh"}})):
+    write = message(numbered({"insert": "fresh"}), {"documents": [{"_id": 1}]})
+    for raw in (write, message({"find": "fresh", "filter": {}}), message({"listCollections": 1, "filter": {"name": "fresh"}})):
         replies = [side.run(raw) for side in sides]
         for reply in replies:
             for info in reply.get("cursor", {}).get("firstBatch", []):

@@ -145,9 +145,10 @@ class Snapshots:
         with self._alone():
             restored = services.engine.restore(snapshot.storage)
             services.oplog.note_restore(snapshot.time)
-            self._note_time(snapshot)
             lost = services.catalog.keep_definitions(restored)
             services.catalog.reload(restored)
+            # After the transactions of these two, which only read, and before the indexes are built, which is a write since the snapshot.
+            self._note_time(snapshot)
             for indexes in lost:
                 build_again(services, indexes)
         self._renew_access()

@@ -1,10 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The express lane, which runs the most common commands in their simplest form, from message bytes to reply bytes.
 
-The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, and an insert of a few documents. The
-command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor, fail point, access control or
+The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, an insert of a few documents, and a
+find or `count_documents` of all documents of a small collection. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor, fail point, access control or
 profiler. All other commands take the general path (`dispatch/dispatcher.py`), as do commands that fail. `Express.answer` returns None for
-such a command without having changed anything, and the general path runs the command from the beginning. So the lane's replies are equal
+such a command without having changed anything (except that an insert may have created its collection), and the general path runs the command from the beginning. So the lane's replies are equal
 to those of the general path; tests compare the two.
 """
 
@@ -18,9 +18,10 @@ from secantus_server.bson._raw cimport Element, first_element, next_element, rea
 from secantus_server.dispatch._operation cimport Operation
 from secantus_server.exec._point cimport read_entry, read_record
 from secantus_server.index._index cimport Index
+from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._plain_message cimport (
-    ARRAY, BINARY, BOOL, DELETE, DOCUMENT, DOUBLE, FIND, INSERT, INT32, INT64, MODIFY, OBJECT_ID, OP_MSG, STRING, TIMESTAMP, UPDATE, Parts,
+    ARRAY, BINARY, BOOL, COUNT, DELETE, DOCUMENT, DOUBLE, FIND, INSERT, INT32, INT64, MODIFY, OBJECT_ID, OP_MSG, STRING, TIMESTAMP, UPDATE, Parts,
     PlainMessage,
 )
 
@@ -29,20 +30,29 @@ from secantus_server.bson.values import Date
 from secantus_server.dispatch.memory_limits import memory_limits
 from secantus_server.errors import CommandError
 from secantus_server.exec._write import CollectionWriter
+from secantus_server.index._index import ident_prefix
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.limits import DEFAULT_LIMITS
 from secantus_server.mql.update import parse_update
 from secantus_server.oplog._rows import Chain
+from secantus_server.storage.tables import RECORDS
+from secantus_server.work.collections import create_collection
 from secantus_server.work.express_record import record_slow
 from secantus_server.work.retried import note_retried, store_retried
 
 cdef enum:
     REPLY_AT = 21  # header 16, flags 4, kind 1
     MOST_KEPT = 65536  # larger buffers are not kept after a reply
+    # The lane checks for no interrupt, so it scans only small collections.
+    MOST_COUNTED = 1000
+    # Less than the size of a first batch, so that the reply always contains all documents.
+    MOST_FOUND = 100
+    MOST_FOUND_BYTES = 1048576
 
-cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify")
-cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command")
+cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate")
+cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command")
+cdef int RECORDS_TABLE = RECORDS
 
 # The operators whose result depends only on the document and the command.
 cdef frozenset OPERATORS = frozenset(
@@ -170,7 +180,7 @@ cdef class Express:
         settings = services.settings
         if not settings.replica_set or settings.sync_on_commit or services.index_filters or services.query_settings:
             return False
-        return self.message.parts.kind == FIND or not (self.transactions.open or self.engine.is_crowded())
+        return self.message.parts.kind in (FIND, COUNT) or not (self.transactions.open or self.engine.is_crowded())
 
     cdef int run(self, Operation operation, str name) except -1:
         """Run the command and write its reply.
@@ -189,12 +199,16 @@ cdef class Express:
             unit = self.engine.acquire()
             try:
                 collection = self.catalog.begin(unit).find(operation.db, name)
+                if collection is None and self.message.parts.kind == INSERT:
+                    unit.rollback()
+                    create_collection(self.services, operation.db, name, {}, if_missing=True)
+                    collection = self.catalog.begin(unit).find(operation.db, name)
                 if collection is None or collection.options or collection.search_indexes or not collection.indexes:
                     raise Unusual()
                 if self.message.parts.kind == INSERT:
                     return self.insert(unit, collection, write)
-                if self.message.parts.kind == FIND:
-                    return self.find(unit, collection, operation.db, name)
+                if self.message.parts.kind in (FIND, COUNT):
+                    return self.read(unit, collection, operation.db, name)
                 return self.change(unit, collection, write)
             finally:
                 self.engine.release(unit)
@@ -257,33 +271,99 @@ cdef class Express:
                 return index
         raise Unusual()
 
-    cdef int find(self, RecoveryUnit unit, collection, str db, str name) except -1:
-        cdef const uint8_t* document = NULL
-        cdef size_t size = 0
-        cdef int64_t record_id
-        cdef Index index = self.point_index(collection)
-        cdef bint found
+    cdef int read(self, RecoveryUnit unit, collection, str db, str name) except -1:
+        """Run a find or a count."""
         cdef Writer out = self.out
         cdef size_t cursor, batch
-        self.index = index
-        found = read_entry(unit, index, self.key.buffer, self.key.size, &record_id)
-        found = found and read_record(unit, collection.ident, record_id, &document, &size)
         self.begin_reply()
         out.put_name(DOCUMENT, b"cursor", 6)
         cursor = out.open()
         out.put_name(ARRAY, b"firstBatch", 10)
         batch = out.open()
-        if found:
-            out.put_name(DOCUMENT, b"0", 1)
-            out.put_bytes(document, size)
-            self.usage.keys += 1
-            self.usage.documents += 1
-            self.usage.returned += 1
+        if self.message.parts.is_whole:
+            self.scan(unit, collection)
+        else:
+            self.find(unit, collection)
         out.close(batch)
         self.put_int64(b"id", 2, 0)
         self.put_namespace(db, name)
         out.close(cursor)
         return self.end_reply()
+
+    cdef int find(self, RecoveryUnit unit, collection) except -1:
+        """Append the document that the query matches to the batch, or its count."""
+        cdef const uint8_t* document = NULL
+        cdef size_t size = 0
+        cdef int64_t record_id
+        cdef Index index = self.point_index(collection)
+        self.index = index
+        if not read_entry(unit, index, self.key.buffer, self.key.size, &record_id):
+            return 0
+        if not read_record(unit, collection.ident, record_id, &document, &size):
+            return 0
+        self.usage.keys += 1
+        self.usage.documents += 1
+        if self.message.parts.kind == COUNT:
+            return self.put_count(1)
+        self.usage.returned += 1
+        return self.put_document(0, document, size)
+
+    cdef int scan(self, RecoveryUnit unit, collection) except -1:
+        """Append all documents of a small collection to the batch, or their count.
+
+        Raises:
+            Unusual: the collection is large, or its number of documents is unknown.
+        """
+        cdef bint counts = self.message.parts.kind == COUNT
+        cdef int limit = self.message.parts.limit
+        cdef Cursor cursor
+        cdef const uint8_t* key
+        cdef const uint8_t* document
+        cdef size_t key_size, size
+        cdef int found = 0, code = 0
+        known = collection.document_count.value
+        if known is None or known > MOST_COUNTED or (not counts and known > MOST_FOUND and not 0 < limit <= MOST_FOUND):
+            raise Unusual()
+        cursor = Cursor(unit, RECORDS_TABLE, ident_prefix(collection.ident), ident_prefix(collection.ident + 1), False)
+        while counts or limit == 0 or found < limit:
+            code = cursor.next_raw(&key, &key_size, &document, &size)
+            if code:
+                cursor.fail(code)
+                break
+            if not counts:
+                if found == MOST_FOUND or self.out.size + size > MOST_FOUND_BYTES:
+                    raise Unusual()
+                self.put_document(found, document, size)
+            found += 1
+        self.usage.whole_scans += 1
+        self.usage.documents += found
+        if counts:
+            return self.put_count(found)
+        self.usage.returned += found
+        return 0
+
+    cdef int put_document(self, int number, const uint8_t* document, size_t size) except -1:
+        """Append a document to the batch."""
+        cdef char[4] name
+        cdef int length = 1
+        if number < 10:
+            name[0] = <char>(48 + number)
+        else:
+            name[0], name[1], length = <char>(48 + number // 10), <char>(48 + number % 10), 2
+        self.out.put_name(DOCUMENT, name, length)
+        return self.out.put_bytes(document, size)
+
+    cdef int put_count(self, int count) except -1:
+        """Append the result of a count to the batch, unless the count is zero."""
+        cdef size_t mark
+        if count == 0:
+            return 0
+        self.usage.returned += 1
+        self.out.put_name(DOCUMENT, b"0", 1)
+        mark = self.out.open()
+        self.put_int32(b"_id", 3, 1)
+        self.put_int32(b"n", 1, count)
+        return self.out.close(mark)
 
     cdef int change(self, RecoveryUnit unit, collection, write) except -1:
         """Update or delete the document that the query matches."""

@@ -1,6 +1,6 @@
 # A command in its simplest form, for other compiled modules: see _plain_message.pyx.
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from secantus_server.bson._raw cimport Element
 
@@ -27,6 +27,7 @@ cdef enum Kind:
     UPDATE
     DELETE
     MODIFY
+    COUNT
 
 
 # The parts of a command. An element whose start is NULL is absent.
@@ -40,6 +41,10 @@ cdef struct Parts:
     Element update
     int64_t number_value
     bint returns_new
+    # Whether the query is empty, so that it matches every document.
+    bint is_whole
+    # The limit of a find; 0 for none.
+    int32_t limit
     # One bit for each field that was read and has no Element in this struct.
     uint32_t seen
     # The document sequence.
@@ -58,5 +63,9 @@ cdef class PlainMessage:
     cdef bint read_body(self, const uint8_t* body, uint64_t newest) noexcept
     cdef bint read_general(self, const Element* element, uint64_t newest) noexcept
     cdef bint read_own(self, const Element* element) noexcept
+    cdef bint read_find(self, const Element* element) noexcept
+    cdef bint read_modify(self, const Element* element) noexcept
+    cdef bint read_count(self, const Element* element) noexcept
+    cdef bint read_pipeline(self, const Element* pipeline) noexcept
     cdef bint is_complete(self) noexcept
     cdef bint read_statement(self) noexcept

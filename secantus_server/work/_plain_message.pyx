@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Reads the most common commands in their simplest form, which has only the usual fields and types, and each field at most once.
 
-The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, and an insert of a
-few documents.
+The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, a find of all
+documents, an insert of a few documents, and the aggregation with which drivers count documents.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -12,7 +12,11 @@ from libc.string cimport memcmp, memset
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32, read_int64
 from secantus_server.bson._validate cimport check_whole
 
+from secantus_server.bson import encode
 from secantus_server.errors import CommandError
+
+# The second stage of the aggregation that drivers send for count_documents.
+cdef bytes COUNTING = encode({"$group": {"_id": 1, "n": {"$sum": 1}}})
 
 cdef enum:
     BODY_AT = 21  # header 16, flags 4, kind 1
@@ -29,6 +33,7 @@ cdef enum:
     REMOVE = 64
     ORDERED = 128
     MULTI = 256
+    CURSOR = 512
 
 
 cdef inline bint named(const Element* element, const char* name, uint32_t length) noexcept nogil:
@@ -166,7 +171,7 @@ cdef class PlainMessage:
         cdef int32_t size
         if end - p < 40 or read_int32(start + 12) != OP_MSG or read_int32(start + 16) != 0 or start[20] != 0 or p[4] != STRING:
             return False
-        if p[5] not in (102, 105, 117, 100):  # f, i, u, d
+        if p[5] not in (97, 100, 102, 105, 117):  # a, d, f, i, u
             return False
         size = read_int32(p)
         if size < 30 or size > end - p or size > MOST_BYTES:
@@ -222,6 +227,8 @@ cdef class PlainMessage:
             parts.kind = DELETE
         elif named(&parts.name, b"findAndModify", 13):
             parts.kind = MODIFY
+        elif named(&parts.name, b"aggregate", 9):
+            parts.kind = COUNT
         else:
             return False
         while next_element(&cursor, &element):
@@ -241,7 +248,7 @@ cdef class PlainMessage:
             # The general path must check and adopt a time that is later than the server's.
             return is_first(parts, CLUSTER_TIME) and cluster_stamp(element, &stamp) and stamp <= newest
         if named(element, b"txnNumber", 9):
-            return parts.kind != FIND and keep(&parts.number, element, INT64)
+            return parts.kind not in (FIND, COUNT) and keep(&parts.number, element, INT64)
         if named(element, b"$readPreference", 15):
             return is_first(parts, READ_PREFERENCE) and element.type == DOCUMENT and count_of(element.value) == 1
         return False
@@ -250,25 +257,65 @@ cdef class PlainMessage:
         """Read a field specific to the command; return 0 for an unusual field."""
         cdef Parts* parts = &self.parts
         if parts.kind == FIND:
-            if named(element, b"filter", 6):
-                return keep(&parts.query, element, DOCUMENT)
-            if named(element, b"limit", 5):
-                return is_first(parts, LIMIT) and element.type == INT32 and read_int32(element.value) >= 0
-            return named(element, b"singleBatch", 11) and is_first(parts, SINGLE_BATCH) and element.type == BOOL
+            return self.read_find(element)
         if parts.kind == MODIFY:
-            if named(element, b"query", 5):
-                return keep(&parts.query, element, DOCUMENT)
-            if named(element, b"update", 6):
-                return keep(&parts.update, element, DOCUMENT)
-            if named(element, b"new", 3) and element.type == BOOL:
-                parts.returns_new = element.value[0]
-                return is_first(parts, NEW)
-            if named(element, b"upsert", 6):
-                return is_first(parts, UPSERT) and is_false(element)
-            return named(element, b"remove", 6) and is_first(parts, REMOVE) and is_false(element)
+            return self.read_modify(element)
+        if parts.kind == COUNT:
+            return self.read_count(element)
         if parts.kind == INSERT and named(element, b"documents", 9):
             return keep(&parts.query, element, ARRAY)
         return named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BOOL
+
+    cdef bint read_find(self, const Element* element) noexcept:
+        cdef Parts* parts = &self.parts
+        if named(element, b"filter", 6):
+            return keep(&parts.query, element, DOCUMENT)
+        if named(element, b"limit", 5) and element.type == INT32:
+            parts.limit = read_int32(element.value)
+            return is_first(parts, LIMIT) and parts.limit >= 0
+        return named(element, b"singleBatch", 11) and is_first(parts, SINGLE_BATCH) and element.type == BOOL
+
+    cdef bint read_modify(self, const Element* element) noexcept:
+        cdef Parts* parts = &self.parts
+        if named(element, b"query", 5):
+            return keep(&parts.query, element, DOCUMENT)
+        if named(element, b"update", 6):
+            return keep(&parts.update, element, DOCUMENT)
+        if named(element, b"new", 3) and element.type == BOOL:
+            parts.returns_new = element.value[0]
+            return is_first(parts, NEW)
+        if named(element, b"upsert", 6):
+            return is_first(parts, UPSERT) and is_false(element)
+        return named(element, b"remove", 6) and is_first(parts, REMOVE) and is_false(element)
+
+    cdef bint read_count(self, const Element* element) noexcept:
+        if named(element, b"pipeline", 8):
+            return element.type == ARRAY and self.parts.query.start == NULL and self.read_pipeline(element)
+        return (
+            named(element, b"cursor", 6)
+            and is_first(&self.parts, CURSOR)
+            and element.type == DOCUMENT
+            and count_of(element.value) == 0
+        )
+
+    cdef bint read_pipeline(self, const Element* pipeline) noexcept:
+        """Read the filter of the pipeline `[{$match: filter}, COUNTING]`; return 0 for any other pipeline."""
+        cdef const uint8_t* cursor = first_element(pipeline.value)
+        cdef const uint8_t* inner
+        cdef Element match
+        cdef Element group
+        cdef Element field
+        if not next_element(&cursor, &match) or match.type != DOCUMENT or count_of(match.value) != 1:
+            return False
+        inner = first_element(match.value)
+        next_element(&inner, &field)
+        if not named(&field, b"$match", 6) or not keep(&self.parts.query, &field, DOCUMENT):
+            return False
+        if not next_element(&cursor, &group) or group.type != DOCUMENT or next_element(&cursor, &match):
+            return False
+        if group.value_len != PyBytes_GET_SIZE(COUNTING):
+            return False
+        return memcmp(group.value, PyBytes_AS_STRING(COUNTING), group.value_len) == 0
 
     cdef bint is_complete(self) noexcept:
         """Read the statement of an update or delete, and return whether the command has all parts that the lane needs."""
@@ -292,6 +339,11 @@ cdef class PlainMessage:
             return False
         if parts.kind in (UPDATE, MODIFY) and (parts.update.start == NULL or parts.update.type != DOCUMENT):
             return False
+        if parts.kind == COUNT and not parts.seen & CURSOR:
+            return False
+        if parts.kind in (FIND, COUNT) and parts.query.start != NULL and count_of(parts.query.value) == 0:
+            parts.is_whole = True
+            return True
         return is_point(&parts.query)
 
     cdef bint read_statement(self) noexcept:

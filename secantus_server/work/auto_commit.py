@@ -122,6 +122,8 @@ class AutoCommit:
         wanted, conflicts = list(namespaces), 0
         while True:
             try:
+                if not wanted and not exclusive:
+                    return self._change_catalog(body, check)
                 with ExitStack() as held:
                     if wanted:
                         held.enter_context(self._locks.change(wanted, check))

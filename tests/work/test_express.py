@@ -135,6 +135,11 @@ def find(query: Document, **fields: Any) -> bytes:
     return message({"find": "c", "filter": query, "lsid": LSID, **fields})
 
 
+def count(query: Document, *more: Document, **fields: Any) -> bytes:
+    pipeline = [{"$match": query}, {"$group": {"_id": 1, "n": {"$sum": 1}}}, *more]
+    return message({"aggregate": "c", "pipeline": pipeline, "cursor": {}, "lsid": LSID, **fields})
+
+
 EXPRESS = [
     find({"_id": 3}, limit=1, singleBatch=True),
     find({"_id": 3.0}),
@@ -142,6 +147,13 @@ EXPRESS = [
     find({"_id": 77}),
     find({"sku": "s4"}, **{"$readPreference": {"mode": "primaryPreferred"}}),
     message({"find": "c", "filter": {"_id": 1}}),
+    find({}),
+    find({}, limit=1, singleBatch=True),
+    find({}, limit=100),
+    count({}),
+    count({"_id": 3}),
+    count({"sku": "s4"}),
+    count({"_id": 77}),
     insert({"_id": "new", "a": 1}),
     insert({"sku": "no id"}),
     insert({"_id": ObjectId(b"abcdefghijkl"), "sku": "z"}, {"sku": "y", "_id": Decimal128("1.5")}),
@@ -162,6 +174,23 @@ EXPRESS = [
 ]
 GENERAL = [
     find({"_id": 3, "n": 3}),
+    find({}, sort={"_id": -1}),
+    find({}, limit=-1),
+    find({}, batchSize=50),
+    message({"find": "c"}),
+    find({}, **{"$db": "no.such"}),
+    message({"find": "missing", "filter": {}}),
+    count({"n": 3}),
+    count({}, {"$limit": 1}),
+    count({}, txnNumber=Int64(1)),
+    message({"aggregate": "c", "pipeline": [], "cursor": {}}),
+    message({"aggregate": "c", "pipeline": [{"$match": {}}], "cursor": {}}),
+    message({"aggregate": "c", "pipeline": [{"$match": {}}, {"$group": {"_id": 1, "n": {"$sum": 2}}}], "cursor": {}}),
+    message({"aggregate": "c", "pipeline": [{"$match": {}, "$limit": 1}, {"$group": {"_id": 1, "n": {"$sum": 1}}}], "cursor": {}}),
+    message({"aggregate": "c", "pipeline": [{"$match": {}}, {"$group": {"_id": 1, "n": {"$sum": 1}}}], "cursor": {"batchSize": 101}}),
+    message({"aggregate": "c", "pipeline": [{"$match": {}}, {"$group": {"_id": 1, "n": {"$sum": 1}}}]}),
+    message({"aggregate": "missing", "pipeline": [{"$match": {}}, {"$group": {"_id": 1, "n": {"$sum": 1}}}], "cursor": {}}),
+    message({"aggregate": 1, "pipeline": [{"$match": {}}, {"$group": {"_id": 1, "n": {"$sum": 1}}}], "cursor": {}}),
     find({"_id": {"$gt": 8}}),
     find({"_id": None}),
     find({"_id": Regex("x")}),
@@ -259,6 +288,8 @@ def field_of(document: Document) -> bytes:
         (find({"_id": 1}, singleBatch=True), {"singleBatch": True}),
         (find({"_id": 1}, **{"$readPreference": {"mode": "primary"}}), {"$readPreference": {"mode": "primary"}}),
         (find({"_id": 1}), {"filter": {"_id": 1}}),
+        (count({}), {"cursor": {}}),
+        (count({}), {"pipeline": []}),
         (insert({"_id": "t", "sku": "t"}, ordered=True), {"ordered": True}),
         (modify({"_id": 3}, {"$inc": {"n": 5}}, new=True), {"new": True}),
         (modify({"_id": 3}, {"$inc": {"n": 5}}, upsert=False), {"upsert": False}),
@@ -286,6 +317,69 @@ def test_commands_of_the_general_path_leave_nothing_behind(sides: tuple[Side, Si
     for _ in range(1000):
         assert lane.answer(raw, sides[0].ids) is None
     assert tracebacks() - before < 100
+
+
+@pytest.mark.parametrize(
+    ("documents", "size", "raw", "is_express"),
+    [
+        (99, 10, find({}), True),
+        (100, 10, find({}), True),
+        (101, 10, find({}), False),
+        (101, 10, find({}, limit=100), True),
+        (101, 10, find({}, limit=101), False),
+        (101, 10, count({}), True),
+        (1000, 10, count({}), True),
+        (1001, 10, count({}), False),
+        (10, 200_000, find({}), False),
+        (10, 200_000, find({}, limit=4), True),
+    ],
+)
+def test_only_small_collections_are_scanned(sides: tuple[Side, Side], documents: int, size: int, raw: bytes, is_express: bool) -> None:
+    for side in sides:
+        side.run(message({"delete": "c"}, {"deletes": [{"q": {}, "limit": 0}]}))
+        side.run(message({"insert": "c"}, {"documents": [{"_id": n, "sku": str(n), "text": "x" * size} for n in range(documents)]}))
+    replies = [plain(side.run(raw)) for side in sides]
+    assert sides[0].answered is is_express
+    if is_express:
+        assert replies[0] == replies[1]
+    assert batch(replies[0]) == batch(replies[1])
+    assert repr(sides[0].state()) == repr(sides[1].state())
+
+
+def test_an_insert_creates_its_collection(sides: tuple[Side, Side]) -> None:
+    write = message(numbered({"insert": "fresh"}), {"documents": [{"_id": 1}]})
+    for raw in (write, message({"find": "fresh", "filter": {}}), message({"listCollections": 1, "filter": {"name": "fresh"}})):
+        replies = [side.run(raw) for side in sides]
+        for reply in replies:
+            for info in reply.get("cursor", {}).get("firstBatch", []):
+                info.pop("info", None)
+        assert plain(replies[0]) == plain(replies[1])
+        assert sides[0].answered is (b"listCollections" not in raw)
+    log = message({"find": "oplog.rs", "filter": {"$or": [{"ns": "shop.fresh"}, {"o.create": "fresh"}]}, "$db": "local"})
+    entries = [[plain(one) for one in batch(side.run(log))] for side in sides]
+    assert len(entries[0]) == 2
+    assert entries[0] == entries[1]
+
+
+def test_an_insert_that_fails_leaves_its_collection(sides: tuple[Side, Side]) -> None:
+    replies = [plain(side.run(message({"insert": "fresh"}, {"documents": [{"_id": 1}, {"_id": 1}]}))) for side in sides]
+    assert not sides[0].answered
+    assert replies[0] == replies[1]
+    assert replies[0]["n"] == 1
+    for database in ("SHOP", "fine"):
+        refused = [plain(side.run(message({"insert": "other", "$db": database}, {"documents": [{"_id": 1}]}))) for side in sides]
+        assert sides[0].answered is (database == "fine")
+        assert refused[0] == refused[1]
+
+
+def test_a_count_of_nothing_is_an_empty_batch(sides: tuple[Side, Side]) -> None:
+    for side in sides:
+        side.run(message({"delete": "c"}, {"deletes": [{"q": {}, "limit": 0}]}))
+    for raw in (count({}), find({})):
+        replies = [plain(side.run(raw)) for side in sides]
+        assert sides[0].answered
+        assert replies[0] == replies[1]
+        assert batch(replies[0]) == []
 
 
 @pytest.mark.parametrize(

@@ -55,11 +55,12 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     if services.access is not None and command.privileges.requires_auth:
         services.access.admit(name, client)
     shown = shown_command(command, message, db) if command.secrets or db == USERS_DB else body
-    operation = services.operations.begin(client.connection_id, db, shown, client.users, message.interruption)
+    operation = services.operations.begin(client.connection_id, db, shown, client.users)
     request = Request(name, db, message, services, client, operation, shown is not body)
     outcome: Outcome | None = None
     try:
         check_generic(command, request, operation)
+        _check_unfinished(message)
         arguments = command.arguments.parse(body, name) if command.arguments else {}
         for before in services.interceptors.before:
             before(request)
@@ -81,6 +82,13 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         _end(command, request, outcome)
         outcome = None  # Breaks a reference cycle: an error's traceback refers to this frame, and with it to all that the command used.
     return request, finish_reply(reply, services)
+
+
+def _check_unfinished(message: Message) -> None:
+    """Raise the error with which a command has failed in the express lane."""
+    unfinished = message.unfinished
+    if unfinished is not None and unfinished.error is not None:
+        raise unfinished.error
 
 
 def _end(command: Command, request: Request, outcome: Outcome | None) -> None:

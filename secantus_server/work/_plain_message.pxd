@@ -27,6 +27,7 @@ cdef enum Kind:
     UPDATE
     DELETE
     MODIFY
+    COMMIT
 
 
 # The parts of a command. An element whose start is NULL is absent.
@@ -39,6 +40,9 @@ cdef struct Parts:
     Element query
     Element update
     int64_t number_value
+    # Whether the command belongs to a multi-document transaction, and whether it starts the transaction.
+    bint in_transaction
+    bint starts
     bint returns_new
     # One bit for each field that was read and has no Element in this struct.
     uint32_t seen
@@ -59,4 +63,6 @@ cdef class PlainMessage:
     cdef bint read_general(self, const Element* element, uint64_t newest) noexcept
     cdef bint read_own(self, const Element* element) noexcept
     cdef bint is_complete(self) noexcept
+    cdef bint is_numbered(self) noexcept
+    cdef bint has_documents(self) noexcept
     cdef bint read_statement(self) noexcept

@@ -51,15 +51,14 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     name, db = next(iter(body)), body.get("$db")
     if type(db) is not str:
         raise CommandError(40571, "OP_MSG requests require a $db argument") if db is None else wrong_type("$db", db, "string")
-    command = command_to_run(name)
-    if services.access is not None and command.privileges.requires_auth:
-        services.access.admit(name, client)
+    command = _admitted(name, services, client)
     shown = shown_command(command, message, db) if command.secrets or db == USERS_DB else body
-    operation = services.operations.begin(client.connection_id, db, shown, client.users, message.interruption)
+    operation = services.operations.begin(client.connection_id, db, shown, client.users)
     request = Request(name, db, message, services, client, operation, shown is not body)
     outcome: Outcome | None = None
     try:
         check_generic(command, request, operation)
+        _check_unfinished(message)
         arguments = command.arguments.parse(body, name) if command.arguments else {}
         for before in services.interceptors.before:
             before(request)
@@ -81,6 +80,25 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         _end(command, request, outcome)
         outcome = None  # Breaks a reference cycle: an error's traceback refers to this frame, and with it to all that the command used.
     return request, finish_reply(reply, services)
+
+
+def _admitted(name: str, services: Services, client: ClientInfo) -> Command:
+    """Return the command of this name, after checking that the client has authenticated if it must.
+
+    Raises:
+        CommandError: 59 CommandNotFound, 13 Unauthorized, and the error of a command that is not supported.
+    """
+    command = command_to_run(name)
+    if services.access is not None and command.privileges.requires_auth:
+        services.access.admit(name, client)
+    return command
+
+
+def _check_unfinished(message: Message) -> None:
+    """Raise the error with which a command has failed in the express lane."""
+    unfinished = message.unfinished
+    if unfinished is not None and unfinished.error is not None:
+        raise unfinished.error
 
 
 def _end(command: Command, request: Request, outcome: Outcome | None) -> None:

@@ -50,17 +50,14 @@ class Operations:
         db: str,
         body: dict[str, Any],
         users: tuple[tuple[str, str], ...] = (),
-        killed: CommandError | None = None,
     ) -> Operation:
         """Create and register an operation. The caller must call `end`, also after an error.
 
         Arguments:
             body: the command document, without secrets.
             users: the connection's authenticated users.
-            killed: the error that interrupted the command while the express lane ran it, or None.
         """
         operation = Operation(self._clock, self.new_id(), connection_id, db, body, users, self.new_notes)
-        operation.killed = killed
         self.running[operation.opid] = operation
         return operation
 

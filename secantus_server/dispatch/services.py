@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from secantus_server.sessions.registry import SessionRegistry
     from secantus_server.sessions.transactions import SessionTransaction
     from secantus_server.storage import Engine, StorageError
+    from secantus_server.wire.message import Unfinished
 
     Run = Callable[[Command, Request, dict[str, Any]], Reply]
 
@@ -47,10 +48,10 @@ class ExpressLane(Protocol):
     """The fast path for the simplest commands of one connection.
 
     Attributes:
-        killed: the error that interrupted the last command that the lane passed on to the general path, or None.
+        unfinished: what the lane has left of the last command for the general path, which takes it; or None.
     """
 
-    killed: CommandError | None
+    unfinished: Unfinished | None
 
     def answer(self, raw: bytes, request_ids: Iterator[int]) -> bytes | None:
         """Run the command of a message and return the reply, or None if the general path must run the command.

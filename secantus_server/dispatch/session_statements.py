@@ -157,13 +157,21 @@ def _run_in(
 
 
 def _start(request: Request) -> SessionTransaction:
-    """Begin a transaction of the request's session; an open one with an older number is aborted.
+    """Return the new transaction of a request, which the express lane may have begun."""
+    session, unfinished = request.session, request.message.unfinished
+    assert session is not None, "checked with the options"
+    if unfinished is not None and unfinished.transaction is not None:
+        begun: SessionTransaction = unfinished.transaction
+        return begun
+    return begin_transaction(request.services, session, request.body["txnNumber"])
+
+
+def begin_transaction(services: Services, session: bytes, number: int) -> SessionTransaction:
+    """Begin a transaction of a session; an open one with an older number is aborted.
 
     Raises:
         CommandError: 225 TransactionTooOld, 117 ConflictingOperationInProgress; since MongoDB 9.0 if too many transactions are open.
     """
-    session, number, services = request.session, request.body["txnNumber"], request.services
-    assert session is not None, "checked with the options"
     _check_limit(services, session)
     newest, is_new = services.sessions.retries.begin(session, number, is_transaction=True)
     if not is_new:
@@ -172,7 +180,7 @@ def _start(request: Request) -> SessionTransaction:
         raise CommandError(117, "Only servers in a sharded cluster can start a new transaction at the active transaction number")
     limit_s = parameter_value(services, "transactionLifetimeLimitSeconds")
     transaction = SessionTransaction(session, number, services.clock.elapsed() + limit_s)
-    _record(request, transaction)
+    _record(services, transaction)
     return transaction
 
 
@@ -187,14 +195,14 @@ def _check_limit(services: Services, session: bytes) -> None:
         raise CommandError(RESOURCE_EXHAUSTED, text, info={"codeName": "TooManyOpenTransactions"})
 
 
-def _record(request: Request, transaction: SessionTransaction) -> None:
+def _record(services: Services, transaction: SessionTransaction) -> None:
     """Record a new transaction after aborting an open one of its session with an older number.
 
     Raises:
         CommandError: 225 TransactionTooOld if the session has begun a newer transaction or retryable write meanwhile; the operation's
             error if it is interrupted while a statement of the older transaction runs.
     """
-    sessions, acquire = request.services.sessions, request.services.engine.acquire_lock
+    sessions, acquire = services.sessions, services.engine.acquire_lock
     session, number = transaction.session, transaction.number
     while (other := sessions.transactions.begin(transaction)) is not None:
         if other.number > number:
@@ -233,6 +241,20 @@ def find_transaction(request: Request) -> SessionTransaction:
 
 
 def enter_transaction(transaction: SessionTransaction, request: Request) -> None:
+    """Continue a transaction, or open it for its first statement at the time that the request wants; the caller holds its lock.
+
+    Raises:
+        CommandError: see `continue_transaction`.
+    """
+    begins = transaction.work is None
+    continue_transaction(transaction, request.services)
+    at = (request.body.get("readConcern") or {}).get("atClusterTime") if begins else None
+    if at is not None:
+        reach(request.services, at, "atClusterTime")
+        transaction.work.read_at(at)
+
+
+def continue_transaction(transaction: SessionTransaction, services: Services) -> None:
     """Continue a transaction, or open it for its first statement; the caller holds its lock.
 
     Raises:
@@ -244,18 +266,28 @@ def enter_transaction(transaction: SessionTransaction, request: Request) -> None
     if transaction.state is State.ABORTED:
         raise aborted_error(number)
     if transaction.work is None:
-        transaction.work = request.services.open_transaction(transaction)
-        at = (request.body.get("readConcern") or {}).get("atClusterTime")
-        if at is not None:
-            reach(request.services, at, "atClusterTime")
-            transaction.work.read_at(at)
+        transaction.work = services.open_transaction(transaction)
         return
     try:
         transaction.work.enter()
     except WriteConflict:
         # A snapshot restore has rolled it back.
-        abort_transaction(request, transaction)
+        services.sessions.transactions.abort_held(transaction)
         raise aborted_error(number) from None
+
+
+def commit_transaction(transaction: SessionTransaction, services: Services) -> None:
+    """Commit a transaction that `continue_transaction` has continued; abort it after an error. The caller holds its lock.
+
+    Raises:
+        CommandError: 112 WriteConflict, or another error of the store.
+    """
+    state = State.ABORTED
+    try:
+        transaction.work.commit()
+        state = State.COMMITTED
+    finally:
+        services.sessions.transactions.finish(transaction, state)
 
 
 def abort_transaction(request: Request, transaction: SessionTransaction) -> None:

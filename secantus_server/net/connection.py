@@ -173,7 +173,7 @@ class Connection:
             OSError: the connection is broken.
             CloseConnection: a fail point closes it.
         """
-        message.interruption, self._express.killed = self._express.killed, None
+        message.unfinished, self._express.unfinished = self._express.unfinished, None
         self.client.bytes_in += size
         self.client.requests += 1
         while True:

@@ -28,7 +28,8 @@ class NamespaceLocks:
 
     `waiting` contains the ids of the threads that wait for one of these locks.
 
-    Threads: `_changed` guards all attributes, and is notified when a transaction or a change ends. Only lookups in `waiting` need no lock.
+    Threads: `_changed` guards all attributes, and is notified when a transaction or a change ends. Only lookups in `waiting` and `_claims`
+    need no lock.
     """
 
     def __init__(self) -> None:
@@ -56,6 +57,10 @@ class NamespaceLocks:
                 return False
             self._users.setdefault(namespace, set()).add(user)
         return True
+
+    def is_claimed(self, namespace: Namespace) -> bool:
+        """Return whether a change of a namespace waits or runs, so that `use` would wait."""
+        return namespace in self._claims
 
     def _await_changes(self, namespace: Namespace, deadline: float, check: Check) -> bool:
         """Wait until no change of a namespace waits or runs; return False if the deadline passes first. The caller holds `_changed`."""

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from secantus_server.errors import CommandError
+
+
+class Unfinished(NamedTuple):
+    """What the express lane leaves to the general path besides the message itself.
+
+    Arguments:
+        error: the error with which the command has failed, so that it must not run again; or None.
+        transaction: the session's transaction that the command has begun, or None.
+    """
+
+    error: CommandError | None
+    transaction: Any
 
 
 @dataclass(slots=True)
@@ -22,7 +34,7 @@ class Message:
         compressor: the id of the request's compressor, which the reply uses too; None if it was not compressed.
         error: the error of an invalid document in the request; the reply returns it and no command runs.
         raw: the bytes of the OP_MSG from which `body` and `sequences` were read; None if they have another source.
-        interruption: the error that interrupted the command in the express lane, or None.
+        unfinished: what the express lane has left of the command, or None.
     """
 
     request_id: int
@@ -34,4 +46,4 @@ class Message:
     compressor: int | None = None
     error: CommandError | None = None
     raw: bytes | None = field(default=None, compare=False, repr=False)
-    interruption: CommandError | None = None
+    unfinished: Unfinished | None = None

@@ -1,16 +1,17 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The express lane, which runs the most common commands in their simplest form, from message bytes to reply bytes.
 
-The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, an insert of a few documents, and a
-find or `count_documents` of all documents of a small collection. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor, fail point, access control or
-profiler. All other commands take the general path (`dispatch/dispatcher.py`), as do commands that fail. `Express.answer` returns None for
-such a command without having changed anything (except that an insert may have created its collection), and the general path runs the command from the beginning. So the lane's replies are equal
-to those of the general path; tests compare the two.
+The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, and an insert of a few documents. It
+also does so in a session's transaction, and commits such transactions. Outside transactions, it also finds or counts all documents of a
+small collection. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor, fail
+point, access control or profiler. All other commands take the general path (`dispatch/dispatcher.py`), as do commands that fail.
+`Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
+(An insert may have created its collection.) `Express.unfinished` has the exceptions: a transaction that the command has begun, and an error
+after which it must not run again. So the lane's replies are equal to those of the general path; tests compare the two.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
@@ -20,14 +21,15 @@ from secantus_server.exec._point cimport read_entry, read_record
 from secantus_server.index._index cimport Index
 from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
-from secantus_server.work._plain_message cimport (
-    ARRAY, BINARY, BOOL, COUNT, DELETE, DOCUMENT, DOUBLE, FIND, INSERT, INT32, INT64, MODIFY, OBJECT_ID, OP_MSG, STRING, TIMESTAMP, UPDATE, Parts,
-    PlainMessage,
-)
+from secantus_server.work._express_reply cimport ReplyWriter
+from secantus_server.work._plain_message cimport COMMIT, COUNT, DELETE, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
 
 from secantus_server.bson import RawDocument, decode_unique, encode
 from secantus_server.bson.values import Date
+from secantus_server.dispatch.error_labels import TRANSIENT_CODES
 from secantus_server.dispatch.memory_limits import memory_limits
+from secantus_server.dispatch.session_statements import begin_transaction, commit_transaction, continue_transaction
+from secantus_server.dispatch.unit_of_work import concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import ident_prefix
@@ -36,22 +38,24 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.limits import DEFAULT_LIMITS
 from secantus_server.mql.update import parse_update
 from secantus_server.oplog._rows import Chain
+from secantus_server.sessions.transactions import State
+from secantus_server.storage import WriteConflict
 from secantus_server.storage.tables import RECORDS
+from secantus_server.wire.message import Unfinished
 from secantus_server.work.collections import create_collection
 from secantus_server.work.express_record import record_slow
 from secantus_server.work.retried import note_retried, store_retried
+from secantus_server.work.writers.plain import PlainWriter
 
 cdef enum:
-    REPLY_AT = 21  # header 16, flags 4, kind 1
-    MOST_KEPT = 65536  # larger buffers are not kept after a reply
     # The lane checks for no interrupt, so it scans only small collections.
     MOST_COUNTED = 1000
     # Less than the size of a first batch, so that the reply always contains all documents.
     MOST_FOUND = 100
     MOST_FOUND_BYTES = 1048576
 
-cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate")
-cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command")
+cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate", "commitTransaction")
+cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command", "command")
 cdef int RECORDS_TABLE = RECORDS
 
 # The operators whose result depends only on the document and the command.
@@ -65,7 +69,7 @@ class Unusual(Exception):
 
 
 def _never():
-    """Fail. Replaces the functions that return new timestamps and the first RecordId, which only the general path may call.
+    """A stand-in for functions that only the general path may call, which return new timestamps and the first RecordId.
 
     Raises:
         Unusual: always.
@@ -96,14 +100,13 @@ cdef class Express:
     cdef object sessions
     cdef object retries
     cdef object transactions
-    cdef object topology
     cdef object interceptors
     cdef dict running
-    cdef Writer out
+    cdef ReplyWriter reply
     cdef Writer key
     cdef PlainMessage message
-    # The error that interrupted the last command; the general path raises it.
-    cdef public object killed
+    # What the general path needs to know about the last command, see `Unfinished`; None if it was answered or begins from the beginning.
+    cdef public object unfinished
     # The index whose `uses` counter the running command has incremented.
     cdef Index index
     # Whether the running command has committed. If so, the general path must not run it again.
@@ -113,11 +116,13 @@ cdef class Express:
     cdef Operation operation
     # The commit time of the running command's retryable write.
     cdef object own_time
-    # Caches of the last converted timestamp and the last election id.
-    cdef object time
-    cdef int64_t stamp
-    cdef object election_id
-    cdef bytes election_bytes
+    # The session's transaction that the running command has begun.
+    cdef object begun
+    # The running statement of a session's transaction, and the transaction's unit of work.
+    cdef object statement
+    cdef object work
+    # The error with which the running command has failed, so that the general path must not run it again.
+    cdef object failure
 
     def __init__(self, services, client):
         self.services = services
@@ -132,10 +137,9 @@ cdef class Express:
         self.sessions = services.sessions
         self.retries = services.sessions.retries
         self.transactions = services.sessions.transactions
-        self.topology = services.topology
         self.interceptors = services.interceptors
         self.message = PlainMessage.__new__(PlainMessage)
-        self.out = Writer.__new__(Writer)
+        self.reply = ReplyWriter(services.oplog, services.topology)
         self.key = Writer.__new__(Writer)
 
     def answer(self, bytes raw not None, request_ids):
@@ -146,30 +150,38 @@ cdef class Express:
         """
         cdef Operation operation
         cdef str db, name
-        if not self.message.read(raw, <uint64_t>self.oplog.cluster_stamp) or not self.is_clear():
+        if self.unfinished is not None or not self.message.read(raw, <uint64_t>self.oplog.cluster_stamp) or not self.is_clear():
             return None
-        db, name = text_of(&self.message.parts.db), text_of(&self.message.parts.name)
+        db, name = text_of(&self.message.parts.db), "" if self.message.parts.kind == COMMIT else text_of(&self.message.parts.name)
         operation = Operation(self.clock, self.operations.new_id(), self.client.connection_id, db, None, (), self.operations.new_notes, raw)
         self.running[operation.opid] = operation
         self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
+        self.begun = self.failure = None
         try:
             # Check again after the registration: code that blocks commands first sets its condition and then looks for running commands, so
             # it may have missed this command.
             if not self.is_clear():
-                return None
+                raise Unusual()
             self.run(operation, name)
         except (CommandError, DuplicateKey, MemoryError, Unusual):
             if self.committed:
                 raise
-            self.killed = operation.killed
-            if self.index is not None:
-                self.index.uses -= 1
+            self.pass_on(operation)
             return None
         finally:
             del self.running[operation.opid]
-            self.operation = None
+            self.operation = self.begun = self.failure = None
         self.finish(operation, name, raw)
-        return self.framed(raw, next(request_ids))
+        return self.reply.framed(raw, next(request_ids))
+
+    cdef int pass_on(self, Operation operation) except -1:
+        """Leave the running command to the general path."""
+        error = operation.killed if self.failure is None else self.failure
+        if error is not None or self.begun is not None:
+            self.unfinished = Unfinished(error, self.begun)
+        if self.index is not None:
+            self.index.uses -= 1
+        return 0
 
     cdef bint is_clear(self) except -1:
         """Return whether nothing watches, restricts or delays commands, so that the lane may run them."""
@@ -180,7 +192,9 @@ cdef class Express:
         settings = services.settings
         if not settings.replica_set or settings.sync_on_commit or services.index_filters or services.query_settings:
             return False
-        return self.message.parts.kind in (FIND, COUNT) or not (self.transactions.open or self.engine.is_crowded())
+        if self.message.parts.kind in (FIND, COUNT):
+            return True
+        return (self.message.parts.in_transaction or not self.transactions.open) and not self.engine.is_crowded()
 
     cdef int run(self, Operation operation, str name) except -1:
         """Run the command and write its reply.
@@ -193,28 +207,123 @@ cdef class Express:
         if self.message.parts.lsid.start != NULL:
             operation.session = PyBytes_FromStringAndSize(<const char*>self.message.parts.lsid.value + 13, 16)
             self.sessions.use(operation.session)
+        if self.message.parts.in_transaction:
+            return self.run_in_transaction(operation, name)
         if self.message.parts.number.start != NULL:
             write = self.begin_retryable(operation.session)
         try:
             unit = self.engine.acquire()
             try:
-                collection = self.catalog.begin(unit).find(operation.db, name)
-                if collection is None and self.message.parts.kind == INSERT:
-                    unit.rollback()
-                    create_collection(self.services, operation.db, name, {}, if_missing=True)
-                    collection = self.catalog.begin(unit).find(operation.db, name)
-                if collection is None or collection.options or collection.search_indexes or not collection.indexes:
-                    raise Unusual()
-                if self.message.parts.kind == INSERT:
-                    return self.insert(unit, collection, write)
-                if self.message.parts.kind in (FIND, COUNT):
-                    return self.read(unit, collection, operation.db, name)
-                return self.change(unit, collection, write)
+                return self.run_on(unit, self.begin(unit, operation.db, name), operation.db, name, write)
             finally:
                 self.engine.release(unit)
         finally:
             if write is not None:
                 write.lock.release()
+
+    cdef object begin(self, RecoveryUnit unit, str db, str name):
+        """Begin a transaction of the store, and return its catalog. Create the missing collection of an insert first."""
+        catalog = self.catalog.begin(unit)
+        if self.message.parts.kind == INSERT and catalog.find(db, name) is None:
+            unit.rollback()
+            create_collection(self.services, db, name, {}, if_missing=True)
+            catalog = self.catalog.begin(unit)
+        return catalog
+
+    cdef int run_on(self, RecoveryUnit unit, catalog, str db, str name, write) except -1:
+        """Run the command in a transaction of the store, and write its reply."""
+        collection = catalog.find(db, name)
+        if collection is None or collection.options or collection.search_indexes or not collection.indexes:
+            raise Unusual()
+        if self.message.parts.kind == INSERT:
+            return self.insert(unit, collection, write)
+        if self.message.parts.kind in (FIND, COUNT):
+            return self.read(unit, collection, db, name)
+        return self.change(unit, collection, write)
+
+    cdef int run_in_transaction(self, Operation operation, str name) except -1:
+        """Run a statement of a session's transaction, or commit the transaction."""
+        transaction = self.begun_transaction(operation.session)
+        if not transaction.lock.acquire(False):
+            raise Unusual()
+        try:
+            if self.message.parts.kind == COMMIT:
+                return self.commit_transaction(transaction, operation)
+            return self.run_statement(transaction, operation, name)
+        finally:
+            self.transactions.release(transaction)
+
+    cdef object begun_transaction(self, bytes session):
+        """Return the session's transaction that the message starts or continues."""
+        cdef int64_t number = self.message.parts.number_value
+        newest, found = self.retries.of(session), self.transactions.newest(session)
+        if not self.message.parts.starts:
+            if found is None or found.number != number or newest is None or newest.number != number:
+                raise Unusual()
+            return found
+        if (newest is not None and number <= newest.number) or (found is not None and found.state is State.IN_PROGRESS):
+            raise Unusual()
+        try:
+            self.begun = begin_transaction(self.services, session, number)
+        except CommandError as error:
+            self.failure = error
+            raise
+        return self.begun
+
+    cdef int run_statement(self, transaction, Operation operation, str name) except -1:
+        """Run a statement of a transaction, whose lock is held. Abort the transaction if the statement must not run again."""
+        cdef bint is_open = False
+        transaction.enter(operation)
+        try:
+            continue_transaction(transaction, self.services)
+            is_open = True
+            self.stage_statement(transaction.work, operation, name)
+            if operation.killed is not None:
+                raise Unusual()
+        finally:
+            self.work = self.statement = None
+            transaction.leave(self.clock.monotonic())
+            if self.failure is not None or operation.killed is not None:
+                self.transactions.abort_held(transaction)
+            elif is_open:
+                transaction.work.leave()
+        return 0
+
+    cdef int stage_statement(self, work, Operation operation, str name) except -1:
+        """Run a statement in its transaction's unit of work, and write the reply.
+
+        An error of the store or of the catalog is the command's failure, because such an error aborts the transaction.
+        """
+        if self.transactions.namespaces.is_claimed((operation.db, name)):
+            raise Unusual()
+        self.work, self.statement = work, work.statement()
+        try:
+            return self.run_on(self.statement.unit, self.statement.catalog, operation.db, name, None)
+        except WriteConflict as error:
+            self.failure = work.failure_of(error)
+            raise
+        except CommandError as error:
+            if error.code in TRANSIENT_CODES or concerns_store(error):
+                self.failure = error
+            raise
+
+    cdef int commit_transaction(self, transaction, Operation operation) except -1:
+        """Commit a transaction, whose lock is held, and write the reply."""
+        if transaction.work is None or not transaction.work.is_brief:
+            raise Unusual()
+        transaction.operation = operation
+        try:
+            continue_transaction(transaction, self.services)
+            try:
+                commit_transaction(transaction, self.services)
+            except CommandError as error:
+                self.failure = error
+                raise
+        finally:
+            transaction.operation = None
+        self.committed = True
+        self.reply.begin()
+        return self.reply.end()
 
     cdef object begin_retryable(self, bytes session):
         """Begin a retryable write with a new number, and return it with its lock held."""
@@ -235,10 +344,10 @@ cdef class Express:
         writer.insert_run(documents, 0, count, collection.record_ids(_never), self.clock.object_id, _never, changes)
         self.commit(unit, collection, writer, changes, count, write, ("insert", 0, count - 1, None))
         self.usage.inserted += count
-        self.begin_reply()
-        self.put_int32(b"n", 1, count)
-        self.put_optime()
-        return self.end_reply()
+        self.reply.begin()
+        self.reply.put_int32(b"n", 1, count)
+        self.reply.put_optime(self.own_time)
+        return self.reply.end()
 
     cdef list documents(self):
         """Return the documents of an insert, in the form in which the general path passes them to the writer."""
@@ -273,25 +382,17 @@ cdef class Express:
 
     cdef int read(self, RecoveryUnit unit, collection, str db, str name) except -1:
         """Run a find or a count."""
-        cdef Writer out = self.out
-        cdef size_t cursor, batch
-        self.begin_reply()
-        out.put_name(DOCUMENT, b"cursor", 6)
-        cursor = out.open()
-        out.put_name(ARRAY, b"firstBatch", 10)
-        batch = out.open()
+        self.reply.begin()
+        self.reply.begin_batch()
         if self.message.parts.is_whole:
             self.scan(unit, collection)
         else:
             self.find(unit, collection)
-        out.close(batch)
-        self.put_int64(b"id", 2, 0)
-        self.put_namespace(db, name)
-        out.close(cursor)
-        return self.end_reply()
+        self.reply.end_batch(db, name)
+        return self.reply.end()
 
     cdef int find(self, RecoveryUnit unit, collection) except -1:
-        """Append the document that the query matches to the batch, or its count."""
+        """Append the document that the query matches to the batch, or the count of 1."""
         cdef const uint8_t* document = NULL
         cdef size_t size = 0
         cdef int64_t record_id
@@ -303,10 +404,8 @@ cdef class Express:
             return 0
         self.usage.keys += 1
         self.usage.documents += 1
-        if self.message.parts.kind == COUNT:
-            return self.put_count(1)
         self.usage.returned += 1
-        return self.put_document(0, document, size)
+        return self.reply.put_count(1) if self.message.parts.kind == COUNT else self.reply.put_document(0, document, size)
 
     cdef int scan(self, RecoveryUnit unit, collection) except -1:
         """Append all documents of a small collection to the batch, or their count.
@@ -319,7 +418,7 @@ cdef class Express:
         cdef Cursor cursor
         cdef const uint8_t* key
         cdef const uint8_t* document
-        cdef size_t key_size, size
+        cdef size_t key_size, size, total = 0
         cdef int found = 0, code = 0
         known = collection.document_count.value
         if known is None or known > MOST_COUNTED or (not counts and known > MOST_FOUND and not 0 < limit <= MOST_FOUND):
@@ -330,40 +429,16 @@ cdef class Express:
             if code:
                 cursor.fail(code)
                 break
+            total += size
             if not counts:
-                if found == MOST_FOUND or self.out.size + size > MOST_FOUND_BYTES:
+                if found == MOST_FOUND or total > MOST_FOUND_BYTES:
                     raise Unusual()
-                self.put_document(found, document, size)
+                self.reply.put_document(found, document, size)
             found += 1
         self.usage.whole_scans += 1
         self.usage.documents += found
-        if counts:
-            return self.put_count(found)
-        self.usage.returned += found
-        return 0
-
-    cdef int put_document(self, int number, const uint8_t* document, size_t size) except -1:
-        """Append a document to the batch."""
-        cdef char[4] name
-        cdef int length = 1
-        if number < 10:
-            name[0] = <char>(48 + number)
-        else:
-            name[0], name[1], length = <char>(48 + number // 10), <char>(48 + number % 10), 2
-        self.out.put_name(DOCUMENT, name, length)
-        return self.out.put_bytes(document, size)
-
-    cdef int put_count(self, int count) except -1:
-        """Append the result of a count to the batch, unless the count is zero."""
-        cdef size_t mark
-        if count == 0:
-            return 0
-        self.usage.returned += 1
-        self.out.put_name(DOCUMENT, b"0", 1)
-        mark = self.out.open()
-        self.put_int32(b"_id", 3, 1)
-        self.put_int32(b"n", 1, count)
-        return self.out.close(mark)
+        self.usage.returned += found > 0 if counts else found
+        return self.reply.put_count(found) if counts else 0
 
     cdef int change(self, RecoveryUnit unit, collection, write) except -1:
         """Update or delete the document that the query matches."""
@@ -406,7 +481,10 @@ cdef class Express:
         self.usage.updated += 1
         if self.message.parts.kind == UPDATE:
             return self.write_reply(1, is_changed)
-        return self.modify_reply(new if self.message.parts.returns_new else old)
+        self.reply.begin()
+        self.reply.put_modified(new if self.message.parts.returns_new else old)
+        self.reply.put_optime(self.own_time)
+        return self.reply.end()
 
     cdef tuple updated(self, bytes old, bytes new):
         """Return the entry for the log of retryable writes of an update that has changed a document."""
@@ -436,7 +514,9 @@ cdef class Express:
         return parsed
 
     cdef int commit(self, RecoveryUnit unit, collection, writer, list changes, int difference, write, tuple executed) except -1:
-        """Commit the changes of a collection, like `work.auto_commit`."""
+        """Commit the changes of a collection, like `work.auto_commit`, or stage them for the commit of the session's transaction."""
+        if self.statement is not None:
+            return self.stage(collection, writer, changes, difference)
         chain = None
         count = collection.document_count
         cdef bint is_uncounted
@@ -465,6 +545,13 @@ cdef class Express:
             self.own_time = time
         return 0
 
+    cdef int stage(self, collection, writer, list changes, int difference) except -1:
+        """Stage the changes of a statement, like `work.session_work`."""
+        staged = PlainWriter(self.services, self.statement, collection, bypass_validation=True, writer=writer)
+        staged.add(changes, difference)
+        self.work.stage(self.statement)
+        return 0
+
     cdef object chain_of(self, RecoveryUnit unit, write, tuple executed):
         """Return the oplog fields of a retryable write. For a store in a directory, also store the write's log row."""
         if not self.engine.in_memory:
@@ -477,114 +564,14 @@ cdef class Express:
         cdef int kind = self.message.parts.kind
         self.usage.record((operation.db, name, NAMES[kind]), COUNTERS[kind], seconds, self.statements)
         if seconds > self.interceptors.threshold_s:
-            reply = PyBytes_FromStringAndSize(<const char*>self.out.buffer + REPLY_AT, self.out.size - REPLY_AT)
-            record_slow(self.services, self.client, operation, raw, reply, seconds)
+            record_slow(self.services, self.client, operation, raw, self.reply.document(), seconds)
         return 0
-
-    cdef int begin_reply(self) except -1:
-        """Begin the reply, and leave room for the message header."""
-        cdef char[REPLY_AT] header
-        memset(header, 0, REPLY_AT)
-        self.out.clear()
-        self.out.put_bytes(header, REPLY_AT)
-        self.out.open()
-        return 0
-
-    cdef int put_int32(self, const char* name, size_t length, int32_t value) except -1:
-        self.out.put_name(INT32, name, length)
-        return self.out.put_int32(value)
-
-    cdef int put_int64(self, const char* name, size_t length, int64_t value) except -1:
-        self.out.put_name(INT64, name, length)
-        return self.out.put_int64(value)
-
-    cdef int put_timestamp(self, const char* name, size_t length, time) except -1:
-        if time is not self.time:
-            self.stamp = <int64_t>(<uint64_t>time.time << 32 | <uint64_t>time.inc)
-            self.time = time
-        self.out.put_name(TIMESTAMP, name, length)
-        return self.out.put_int64(self.stamp)
-
-    cdef int put_namespace(self, str db, str name) except -1:
-        cdef bytes namespace = f"{db}.{name}".encode("ascii")
-        self.out.put_name(STRING, b"ns", 2)
-        self.out.put_int32(<int32_t>PyBytes_GET_SIZE(namespace) + 1)
-        return self.out.put_bytes(PyBytes_AS_STRING(namespace), PyBytes_GET_SIZE(namespace) + 1)
 
     cdef int write_reply(self, int matched, int modified) except -1:
         """Write the reply of an update, or of a delete if `modified` is negative."""
-        self.begin_reply()
-        self.put_int32(b"n", 1, matched)
+        self.reply.begin()
+        self.reply.put_int32(b"n", 1, matched)
         if modified >= 0:
-            self.put_int32(b"nModified", 9, modified)
-        self.put_optime()
-        return self.end_reply()
-
-    cdef int modify_reply(self, bytes value) except -1:
-        cdef Writer out = self.out
-        cdef size_t mark
-        self.begin_reply()
-        out.put_name(DOCUMENT, b"lastErrorObject", 15)
-        mark = out.open()
-        self.put_int32(b"n", 1, 1)
-        out.put_name(BOOL, b"updatedExisting", 15)
-        out.put_byte(1)
-        out.close(mark)
-        out.put_name(DOCUMENT, b"value", 5)
-        out.put_bytes(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
-        self.put_optime()
-        return self.end_reply()
-
-    cdef int put_optime(self) except -1:
-        """Append the common fields of replies to writes, like `work.writing.finish_write`."""
-        cdef Writer out = self.out
-        cdef size_t mark
-        election_id = self.topology.election_id
-        if election_id is not self.election_id:
-            self.election_id, self.election_bytes = election_id, election_id.binary
-        out.put_name(OBJECT_ID, b"electionId", 10)
-        out.put_bytes(PyBytes_AS_STRING(self.election_bytes), 12)
-        out.put_name(DOCUMENT, b"opTime", 6)
-        mark = out.open()
-        self.put_timestamp(b"ts", 2, self.oplog.newest if self.own_time is None else self.own_time)
-        self.put_int64(b"t", 1, 1)
-        return out.close(mark)
-
-    cdef int end_reply(self) except -1:
-        """Append the common fields of all replies, like `dispatch.dispatcher.finish_reply`."""
-        cdef Writer out = self.out
-        cdef size_t mark, inner
-        cdef double ok = 1.0
-        cdef uint8_t[20] no_hash
-        memset(no_hash, 0, 20)
-        out.put_name(DOUBLE, b"ok", 2)
-        out.put_bytes(&ok, 8)
-        time, cluster_time = self.oplog.newest, self.oplog.cluster_time
-        out.put_name(DOCUMENT, b"$clusterTime", 12)
-        mark = out.open()
-        self.put_timestamp(b"clusterTime", 11, cluster_time)
-        out.put_name(DOCUMENT, b"signature", 9)
-        inner = out.open()
-        out.put_name(BINARY, b"hash", 4)
-        out.put_int32(20)
-        out.put_byte(0)
-        out.put_bytes(no_hash, 20)
-        self.put_int64(b"keyId", 5, 0)
-        out.close(inner)
-        out.close(mark)
-        self.put_timestamp(b"operationTime", 13, time)
-        return out.close(REPLY_AT)
-
-    cdef bytes framed(self, bytes raw, reply_id):
-        """Return the complete message with the reply."""
-        cdef int32_t[4] header
-        cdef bytes data
-        header[0] = <int32_t>self.out.size
-        header[1] = <int32_t>(<int64_t>reply_id & 0x7FFFFFFF)
-        header[2] = read_int32(<const uint8_t*>PyBytes_AS_STRING(raw) + 4)
-        header[3] = OP_MSG
-        memcpy(self.out.buffer, header, 16)
-        data = self.out.finish()
-        if PyBytes_GET_SIZE(data) > MOST_KEPT:
-            self.out = Writer.__new__(Writer)
-        return data
+            self.reply.put_int32(b"nModified", 9, modified)
+        self.reply.put_optime(self.own_time)
+        return self.reply.end()

@@ -28,6 +28,7 @@ cdef enum Kind:
     DELETE
     MODIFY
     COUNT
+    COMMIT
 
 
 # The parts of a command. An element whose start is NULL is absent.
@@ -40,6 +41,9 @@ cdef struct Parts:
     Element query
     Element update
     int64_t number_value
+    # Whether the command belongs to a multi-document transaction, and whether it starts the transaction.
+    bint in_transaction
+    bint starts
     bint returns_new
     # Whether the query is empty, so that it matches every document.
     bint is_whole
@@ -68,4 +72,7 @@ cdef class PlainMessage:
     cdef bint read_count(self, const Element* element) noexcept
     cdef bint read_pipeline(self, const Element* pipeline) noexcept
     cdef bint is_complete(self) noexcept
+    cdef bint is_whole_query(self) noexcept
+    cdef bint is_numbered(self) noexcept
+    cdef bint has_documents(self) noexcept
     cdef bint read_statement(self) noexcept

@@ -1,8 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Reads the most common commands in their simplest form, which has only the usual fields and types, and each field at most once.
 
-The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, a find of all
-documents, an insert of a few documents, and the aggregation with which drivers count documents.
+The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, an insert of a few
+documents, and the commit of a transaction. In a transaction, an insert has one document. Outside transactions, it also accepts a find of all
+documents and the aggregation with which drivers count documents.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -33,7 +34,9 @@ cdef enum:
     REMOVE = 64
     ORDERED = 128
     MULTI = 256
-    CURSOR = 512
+    AUTOCOMMIT = 512
+    STARTS = 1024
+    CURSOR = 2048
 
 
 cdef inline bint named(const Element* element, const char* name, uint32_t length) noexcept nogil:
@@ -69,6 +72,11 @@ cdef bint is_own_database(const Element* element) noexcept nogil:
     return not (length == 6 and memcmp(text, b"config", 6) == 0)
 
 
+cdef bint is_admin(const Element* element) noexcept nogil:
+    """Return whether a database is `admin`."""
+    return read_int32(element.value) == 6 and memcmp(element.value + 4, b"admin", 5) == 0
+
+
 cdef bint is_session(const Element* element) noexcept nogil:
     """Return whether a field is a session document that contains only a UUID."""
     cdef const uint8_t* p = element.value
@@ -97,6 +105,10 @@ cdef bint is_false(const Element* element) noexcept nogil:
     return element.type == BOOL and element.value[0] == 0
 
 
+cdef bint is_true(const Element* element) noexcept nogil:
+    return element.type == BOOL and element.value[0] == 1
+
+
 cdef bint is_point(const Element* query) noexcept nogil:
     """Return whether a filter is an equality of one plain field with a value that matches only by equality."""
     cdef Element field
@@ -120,14 +132,14 @@ cdef bint is_point(const Element* query) noexcept nogil:
     return True
 
 
-cdef bint is_array_of_documents(const Element* array) noexcept nogil:
-    """Return whether an array contains only documents, and between one and MOST_DOCUMENTS of them."""
+cdef bint is_array_of_documents(const Element* array, int most) noexcept nogil:
+    """Return whether an array contains only documents, and between one and `most` of them."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(array.value)
     cdef int count = 0
     while next_element(&cursor, &element):
         count += 1
-        if element.type != DOCUMENT or count > MOST_DOCUMENTS:
+        if element.type != DOCUMENT or count > most:
             return False
     return count > 0
 
@@ -169,9 +181,9 @@ cdef class PlainMessage:
         cdef const uint8_t* end = start + PyBytes_GET_SIZE(raw)
         cdef const uint8_t* p = start + BODY_AT
         cdef int32_t size
-        if end - p < 40 or read_int32(start + 12) != OP_MSG or read_int32(start + 16) != 0 or start[20] != 0 or p[4] != STRING:
+        if end - p < 40 or read_int32(start + 12) != OP_MSG or read_int32(start + 16) != 0 or start[20] != 0:
             return False
-        if p[5] not in (97, 100, 102, 105, 117):  # a, d, f, i, u
+        if p[5] not in (97, 99, 100, 102, 105, 117) or p[4] != (INT32 if p[5] == 99 else STRING):  # a, c, d, f, i, u
             return False
         size = read_int32(p)
         if size < 30 or size > end - p or size > MOST_BYTES:
@@ -229,6 +241,8 @@ cdef class PlainMessage:
             parts.kind = MODIFY
         elif named(&parts.name, b"aggregate", 9):
             parts.kind = COUNT
+        elif named(&parts.name, b"commitTransaction", 17):
+            parts.kind = COMMIT
         else:
             return False
         while next_element(&cursor, &element):
@@ -248,7 +262,13 @@ cdef class PlainMessage:
             # The general path must check and adopt a time that is later than the server's.
             return is_first(parts, CLUSTER_TIME) and cluster_stamp(element, &stamp) and stamp <= newest
         if named(element, b"txnNumber", 9):
-            return parts.kind not in (FIND, COUNT) and keep(&parts.number, element, INT64)
+            return keep(&parts.number, element, INT64)
+        if named(element, b"autocommit", 10):
+            parts.in_transaction = True
+            return is_first(parts, AUTOCOMMIT) and is_false(element)
+        if named(element, b"startTransaction", 16):
+            parts.starts = True
+            return is_first(parts, STARTS) and is_true(element)
         if named(element, b"$readPreference", 15):
             return is_first(parts, READ_PREFERENCE) and element.type == DOCUMENT and count_of(element.value) == 1
         return False
@@ -264,7 +284,7 @@ cdef class PlainMessage:
             return self.read_count(element)
         if parts.kind == INSERT and named(element, b"documents", 9):
             return keep(&parts.query, element, ARRAY)
-        return named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BOOL
+        return parts.kind != COMMIT and named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BOOL
 
     cdef bint read_find(self, const Element* element) noexcept:
         cdef Parts* parts = &self.parts
@@ -320,31 +340,51 @@ cdef class PlainMessage:
     cdef bint is_complete(self) noexcept:
         """Read the statement of an update or delete, and return whether the command has all parts that the lane needs."""
         cdef Parts* parts = &self.parts
-        if parts.db.start == NULL or not is_plain_name(&parts.db) or not is_own_database(&parts.db) or not is_plain_name(&parts.name):
+        if not self.is_numbered() or parts.db.start == NULL or not is_plain_name(&parts.db):
             return False
-        if parts.number.start != NULL:
-            parts.number_value = read_int64(parts.number.value)
-            if parts.lsid.start == NULL or parts.number_value < 0:
-                return False
+        if parts.kind == COMMIT:
+            return parts.in_transaction and not parts.starts and parts.sequence_len == 0 and is_admin(&parts.db)
+        if not is_own_database(&parts.db) or not is_plain_name(&parts.name):
+            return False
         if parts.kind == INSERT:
-            if parts.query.start != NULL:
-                return parts.sequence_len == 0 and is_array_of_documents(&parts.query)
-            return parts.sequence_len == 9 and memcmp(parts.sequence, b"documents", 9) == 0
+            return self.has_documents()
         if parts.kind == UPDATE or parts.kind == DELETE:
             if parts.sequence_len != 7 or memcmp(parts.sequence, b"updates" if parts.kind == UPDATE else b"deletes", 7) != 0:
                 return False
             if not self.read_statement():
                 return False
-        elif parts.sequence_len:
+        elif parts.sequence_len or (parts.kind == COUNT and not parts.seen & CURSOR):
             return False
         if parts.kind in (UPDATE, MODIFY) and (parts.update.start == NULL or parts.update.type != DOCUMENT):
             return False
-        if parts.kind == COUNT and not parts.seen & CURSOR:
+        return is_point(&parts.query) or self.is_whole_query()
+
+    cdef bint is_whole_query(self) noexcept:
+        """Return whether the command reads all documents, outside transactions."""
+        cdef Parts* parts = &self.parts
+        if parts.kind not in (FIND, COUNT) or parts.in_transaction or parts.query.start == NULL:
             return False
-        if parts.kind in (FIND, COUNT) and parts.query.start != NULL and count_of(parts.query.value) == 0:
-            parts.is_whole = True
-            return True
-        return is_point(&parts.query)
+        parts.is_whole = count_of(parts.query.value) == 0
+        return parts.is_whole
+
+    cdef bint is_numbered(self) noexcept:
+        """Read the number of a retryable write or transaction; return 0 for an unusual number or combination of fields."""
+        cdef Parts* parts = &self.parts
+        if parts.number.start == NULL:
+            return not (parts.in_transaction or parts.starts)
+        parts.number_value = read_int64(parts.number.value)
+        if parts.lsid.start == NULL or parts.number_value < 0:
+            return False
+        return parts.in_transaction or not (parts.starts or parts.kind in (FIND, COUNT))
+
+    cdef bint has_documents(self) noexcept:
+        """Return whether an insert has its documents in one place, and only one of them in a transaction."""
+        cdef Parts* parts = &self.parts
+        if parts.query.start != NULL:
+            return parts.sequence_len == 0 and is_array_of_documents(&parts.query, 1 if parts.in_transaction else MOST_DOCUMENTS)
+        if parts.sequence_len != 9 or memcmp(parts.sequence, b"documents", 9) != 0:
+            return False
+        return not parts.in_transaction or parts.documents + document_length(parts.documents) == parts.documents_end
 
     cdef bint read_statement(self) noexcept:
         """Read the only statement of an update or delete; return 0 if it is unusual."""

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRANSACTION_TOO_LARGE_FOR_CACHE = 313
+# The maximum number of changes of a commit that the express lane runs, possibly in an event loop.
+FEW_CHANGES = 100
 
 
 class _InSession:
@@ -189,20 +191,41 @@ class SessionWork:
         """Run the body of a statement, and keep its staged writes for the commit."""
         try:
             result = body(statement)
-            for writer in statement.writes:
-                # Save the indexes' multikey flags now, because the next statement may read the indexes.
-                writer.save_multikey_flags()
-        except CacheTooSmall:
-            raise CommandError(
-                TRANSACTION_TOO_LARGE_FOR_CACHE, "The transaction is too large for the store's cache; write less, or make the cache larger."
-            ) from None
-        except WriteConflict:
-            self._services.counters.add("writeConflicts")
-            raise write_conflict() from None
+            self.stage(statement)
+        except WriteConflict as error:
+            raise self.failure_of(error) from None
+        return result
+
+    def statement(self) -> Transaction:
+        """Return the transaction of a statement that reads, or writes and is then passed to `stage`."""
+        return _Statement(self._unit, self._catalog)
+
+    def stage(self, statement: Transaction) -> None:
+        """Keep a statement's writes for the commit.
+
+        Raises:
+            WriteConflict: an index's multikey flag cannot be saved.
+        """
+        for writer in statement.writes:
+            # Save the indexes' multikey flags now, because the next statement may read the indexes.
+            writer.save_multikey_flags()
         self._entries += statement.entries
         for writer in statement.writes:
             self._keep(writer)
-        return result
+
+    def failure_of(self, error: WriteConflict) -> CommandError:
+        """Return the error of a statement that the store has refused. Count a conflict."""
+        if isinstance(error, CacheTooSmall):
+            return CommandError(
+                TRANSACTION_TOO_LARGE_FOR_CACHE, "The transaction is too large for the store's cache; write less, or make the cache larger."
+            )
+        self._services.counters.add("writeConflicts")
+        return write_conflict()
+
+    @property
+    def is_brief(self) -> bool:
+        """Whether the commit changes few documents and no collections, so that it waits for no other command."""
+        return self._changes is None and sum(len(changes) for _, changes in self._logged) <= FEW_CHANGES
 
     def _keep(self, writer: StagedWrites) -> None:
         """Keep a statement's writes to one collection for the commit."""

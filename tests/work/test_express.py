@@ -53,6 +53,8 @@ class Side:
         self.answered = data is not None
         if data is None:
             received = parse_message(parse_header(raw), raw)
+            if self.lane is not None:
+                received.unfinished, self.lane.unfinished = self.lane.unfinished, None
             try:
                 if received.error is not None:
                     raise received.error

@@ -14,7 +14,7 @@ from secantus_server.dispatch.fail_points import fail_point
 from secantus_server.dispatch.privileges import AUTHENTICATED
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.session_statements import abort_transaction, enter_transaction, find_transaction
+from secantus_server.dispatch.session_statements import abort_transaction, commit_transaction, enter_transaction, find_transaction
 from secantus_server.dispatch.transaction_numbers import not_retryable
 from secantus_server.errors import CommandError
 from secantus_server.sessions.transactions import SessionTransaction, State
@@ -33,7 +33,7 @@ _FIELDS: dict[str, a.Field] = {"recoveryToken": a.document()}
     in_transaction=InTransaction.END,
     privileges=AUTHENTICATED,
 )
-def commit_transaction(request: Request, _args: dict[str, Any]) -> Reply:
+def commit_transaction_command(request: Request, _args: dict[str, Any]) -> Reply:
     """Commit a transaction."""
     return _end(request, _commit)
 
@@ -90,12 +90,7 @@ def _commit(request: Request, transaction: SessionTransaction) -> None:
     enter_transaction(transaction, request)
     if request.services.fail_points.active:
         _hold_before_commit(request, transaction)
-    state = State.ABORTED
-    try:
-        transaction.work.commit()
-        state = State.COMMITTED
-    finally:
-        request.services.sessions.transactions.finish(transaction, state)
+    commit_transaction(transaction, request.services)
 
 
 def _hold_before_commit(request: Request, transaction: SessionTransaction) -> None:

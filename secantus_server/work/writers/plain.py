@@ -27,6 +27,7 @@ class PlainWriter:
         collection: the collection in the transaction's catalog.
         bypass_validation: whether to skip the collection's validator.
         replicated: whether to write oplog entries.
+        writer: the writer of the documents, if another function has written some, which `add` then stages.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class PlainWriter:
         *,
         bypass_validation: bool = False,
         replicated: bool = True,
+        writer: CollectionWriter | None = None,
     ) -> None:
         unit = transaction.unit
         self._services = services
@@ -54,7 +56,7 @@ class PlainWriter:
         self.unit = unit
         self.collection = collection
         self.identity = collection.identity
-        self._writer = CollectionWriter(unit, collection.ident, collection.indexes)
+        self._writer = CollectionWriter(unit, collection.ident, collection.indexes) if writer is None else writer
         self.changes: list[Change] = []
         self._keeps_images = collection.keeps_images
         self._difference = 0
@@ -67,6 +69,15 @@ class PlainWriter:
     def is_large(self) -> bool:
         """Whether a statement that can be split should continue in a new transaction; see `Writer.is_large`."""
         return not self._in_session and self.unit.is_large
+
+    def add(self, changes: list[Change], difference: int) -> None:
+        """Stage documents that were written with this object's `writer`.
+
+        Arguments:
+            difference: the change of the number of documents.
+        """
+        self.changes += changes
+        self._difference += difference
 
     def insert(self, document: bytes) -> None:
         """Validate and store a document; see `Writer.insert`."""

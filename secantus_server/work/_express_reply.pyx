@@ -1,0 +1,161 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Writes the replies of the express lane as bytes, equal to those of the general path."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._raw cimport read_int32
+from secantus_server.work._plain_message cimport ARRAY, BINARY, BOOL, DOCUMENT, DOUBLE, INT32, INT64, OBJECT_ID, OP_MSG, STRING, TIMESTAMP
+
+cdef enum:
+    REPLY_AT = 21  # header 16, flags 4, kind 1
+    MOST_KEPT = 65536  # larger buffers are not kept after a reply
+
+
+cdef class ReplyWriter:
+    """A writer of the replies of one connection.
+
+    Arguments:
+        oplog: the server's oplog, which has the times that replies contain.
+        topology: the server's role.
+    """
+
+    def __init__(self, oplog, topology):
+        self.oplog = oplog
+        self.topology = topology
+        self.out = Writer.__new__(Writer)
+
+    cdef int begin(self) except -1:
+        """Begin a reply, and leave room for the message header."""
+        cdef char[REPLY_AT] header
+        memset(header, 0, REPLY_AT)
+        self.out.clear()
+        self.out.put_bytes(header, REPLY_AT)
+        self.out.open()
+        return 0
+
+    cdef int put_int32(self, const char* name, size_t length, int32_t value) except -1:
+        self.out.put_name(INT32, name, length)
+        return self.out.put_int32(value)
+
+    cdef int put_int64(self, const char* name, size_t length, int64_t value) except -1:
+        self.out.put_name(INT64, name, length)
+        return self.out.put_int64(value)
+
+    cdef int put_timestamp(self, const char* name, size_t length, time) except -1:
+        if time is not self.time:
+            self.stamp = <int64_t>(<uint64_t>time.time << 32 | <uint64_t>time.inc)
+            self.time = time
+        self.out.put_name(TIMESTAMP, name, length)
+        return self.out.put_int64(self.stamp)
+
+    cdef int put_namespace(self, str db, str name) except -1:
+        cdef bytes namespace = f"{db}.{name}".encode("ascii")
+        self.out.put_name(STRING, b"ns", 2)
+        self.out.put_int32(<int32_t>PyBytes_GET_SIZE(namespace) + 1)
+        return self.out.put_bytes(PyBytes_AS_STRING(namespace), PyBytes_GET_SIZE(namespace) + 1)
+
+    cdef int begin_batch(self) except -1:
+        self.out.put_name(DOCUMENT, b"cursor", 6)
+        self.cursor = self.out.open()
+        self.out.put_name(ARRAY, b"firstBatch", 10)
+        self.batch = self.out.open()
+        return 0
+
+    cdef int put_document(self, int position, const uint8_t* document, size_t size) except -1:
+        cdef char[2] name
+        name[0], name[1] = <char>(48 + position // 10), <char>(48 + position % 10)
+        if position < 10:
+            self.out.put_name(DOCUMENT, name + 1, 1)
+        else:
+            self.out.put_name(DOCUMENT, name, 2)
+        return self.out.put_bytes(document, size)
+
+    cdef int put_count(self, int count) except -1:
+        cdef size_t mark
+        if count == 0:
+            return 0
+        self.out.put_name(DOCUMENT, b"0", 1)
+        mark = self.out.open()
+        self.put_int32(b"_id", 3, 1)
+        self.put_int32(b"n", 1, count)
+        return self.out.close(mark)
+
+    cdef int end_batch(self, str db, str name) except -1:
+        self.out.close(self.batch)
+        self.put_int64(b"id", 2, 0)
+        self.put_namespace(db, name)
+        return self.out.close(self.cursor)
+
+    cdef int put_modified(self, bytes value) except -1:
+        cdef Writer out = self.out
+        cdef size_t mark
+        out.put_name(DOCUMENT, b"lastErrorObject", 15)
+        mark = out.open()
+        self.put_int32(b"n", 1, 1)
+        out.put_name(BOOL, b"updatedExisting", 15)
+        out.put_byte(1)
+        out.close(mark)
+        out.put_name(DOCUMENT, b"value", 5)
+        return out.put_bytes(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+
+    cdef int put_optime(self, time) except -1:
+        """Append the common fields of replies to writes, like `work.writing.finish_write`."""
+        cdef Writer out = self.out
+        cdef size_t mark
+        election_id = self.topology.election_id
+        if election_id is not self.election_id:
+            self.election_id, self.election_bytes = election_id, election_id.binary
+        out.put_name(OBJECT_ID, b"electionId", 10)
+        out.put_bytes(PyBytes_AS_STRING(self.election_bytes), 12)
+        out.put_name(DOCUMENT, b"opTime", 6)
+        mark = out.open()
+        self.put_timestamp(b"ts", 2, self.oplog.newest if time is None else time)
+        self.put_int64(b"t", 1, 1)
+        return out.close(mark)
+
+    cdef int end(self) except -1:
+        """Append the common fields of all replies, like `dispatch.dispatcher.finish_reply`."""
+        cdef Writer out = self.out
+        cdef size_t mark, inner
+        cdef double ok = 1.0
+        cdef uint8_t[20] no_hash
+        memset(no_hash, 0, 20)
+        out.put_name(DOUBLE, b"ok", 2)
+        out.put_bytes(&ok, 8)
+        # Read in this order, as in `finish_reply`.
+        time, cluster_time = self.oplog.newest, self.oplog.cluster_time
+        out.put_name(DOCUMENT, b"$clusterTime", 12)
+        mark = out.open()
+        self.put_timestamp(b"clusterTime", 11, cluster_time)
+        out.put_name(DOCUMENT, b"signature", 9)
+        inner = out.open()
+        out.put_name(BINARY, b"hash", 4)
+        out.put_int32(20)
+        out.put_byte(0)
+        out.put_bytes(no_hash, 20)
+        self.put_int64(b"keyId", 5, 0)
+        out.close(inner)
+        out.close(mark)
+        self.put_timestamp(b"operationTime", 13, time)
+        return out.close(REPLY_AT)
+
+    cdef bytes document(self):
+        """Return the reply's document."""
+        return PyBytes_FromStringAndSize(<const char*>self.out.buffer + REPLY_AT, self.out.size - REPLY_AT)
+
+    cdef bytes framed(self, bytes raw, reply_id):
+        """Return the complete message with the reply to a message."""
+        cdef int32_t[4] header
+        cdef bytes data
+        header[0] = <int32_t>self.out.size
+        header[1] = <int32_t>(<int64_t>reply_id & 0x7FFFFFFF)
+        header[2] = read_int32(<const uint8_t*>PyBytes_AS_STRING(raw) + 4)
+        header[3] = OP_MSG
+        memcpy(self.out.buffer, header, 16)
+        data = self.out.finish()
+        if PyBytes_GET_SIZE(data) > MOST_KEPT:
+            self.out = Writer.__new__(Writer)
+        return data

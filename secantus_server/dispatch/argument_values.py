@@ -172,7 +172,9 @@ def as_real(name: str, value: Any) -> float:
 
 
 def as_hint(name: str, value: Any) -> str | dict[str, Any]:
-    """Check that the value is an index name or a key pattern."""
+    """Check that the value is an index name or a key pattern. Return an empty name as a pattern that no index has, because it is a hint, too."""
+    if value == "":
+        return {"$hint": ""}
     if type(value) is str or type(value) is dict:
         return value
     raise CommandError(9, "Hint must be a string or an object")

@@ -46,6 +46,7 @@ VALUES = [{"t": time, "v": value} for time, value in enumerate([1, 2, 4, 8, 16])
         ({"documents": ["unbounded", -1]}, [0, 1, 3, 7, 15]),
         ({"range": [-1, 1]}, [3, 7, 14, 28, 24]),
         ({"range": ["current", 2.5]}, [7, 14, 28, 24, 16]),
+        ({"range": [Decimal128("0"), Decimal128("2.5")]}, [7, 14, 28, 24, 16]),
         ({"range": ["unbounded", "unbounded"]}, [31, 31, 31, 31, 31]),
     ],
 )

@@ -180,6 +180,7 @@ def test_a_list_is_one_argument() -> None:
         ({"$sum": 1, "window": {"documents": [0]}}, 9),
         ({"$sum": 1, "window": {"documents": [0, 0.5]}}, 9),
         ({"$sum": 1, "window": {"documents": ["x", 0]}}, 9),
+        ({"$expMovingAvg": {"input": "$v", "alpha": Decimal128("NaN")}}, 9),
         ({"$sum": 1, "window": {"documents": [0, 1], "range": [0, 1]}}, 9),
         ({"$sum": 1, "window": {"documents": [1, 0]}}, 5339900),
         ({"$sum": 1, "window": {"range": [0, 1], "unit": None}}, 9),

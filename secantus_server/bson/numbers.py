@@ -14,6 +14,7 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 # The arithmetic of decimal128, which has 34 digits and rounds half to even.
 DECIMAL_CONTEXT: decimal.Context = create_decimal128_context()
+_NAN = decimal.Decimal("NaN")
 
 
 def int_value(number: int) -> int | Int64 | float:
@@ -25,6 +26,12 @@ def int_value(number: int) -> int | Int64 | float:
     return float(number)
 
 
+def quiet_decimal(number: Decimal128) -> decimal.Decimal:
+    """Return the value of a decimal for arithmetic. A signaling NaN becomes an ordinary NaN, for which Python raises no error."""
+    value = number.to_decimal()
+    return _NAN if value.is_snan() else value
+
+
 def to_decimal(number: Any) -> decimal.Decimal:
     """Convert a number to a decimal for arithmetic. Like MongoDB, round a double to 15 significant digits first.
 
@@ -32,7 +39,7 @@ def to_decimal(number: Any) -> decimal.Decimal:
         number: an int, long, double or decimal value.
     """
     if type(number) is Decimal128:
-        return number.to_decimal()
+        return quiet_decimal(number)
     if type(number) is float:
         if number != number or number in (float("inf"), float("-inf")):
             return decimal.Decimal(number)
@@ -41,8 +48,11 @@ def to_decimal(number: Any) -> decimal.Decimal:
 
 
 def python_number(number: Any) -> Any:
-    """Return a BSON number as one that Python can compare: an int, a float or a Decimal."""
-    return number.to_decimal() if type(number) is Decimal128 else number
+    """Return a BSON number as one that Python can compare: an int, a float or a Decimal. NaN is a float, which raises no error."""
+    if type(number) is not Decimal128:
+        return number
+    value = number.to_decimal()
+    return math.nan if value.is_nan() else value
 
 
 def is_finite(number: Any) -> bool:
@@ -52,4 +62,4 @@ def is_finite(number: Any) -> bool:
 
 def to_float(number: Any) -> float:
     """Return a BSON number as a double; a decimal beyond the range of doubles becomes infinite."""
-    return float(number.to_decimal()) if type(number) is Decimal128 else float(number)
+    return float(quiet_decimal(number)) if type(number) is Decimal128 else float(number)

@@ -13,7 +13,7 @@ from bson.binary import UUID_SUBTYPE, Binary
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import RawDocument
-from secantus_server.bson.numbers import python_number, to_float
+from secantus_server.bson.numbers import python_number, quiet_decimal, to_float
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.errors import CommandError
 
@@ -78,13 +78,13 @@ def as_strict_boolean(name: str, value: Any) -> bool:
 
 def truth(value: Any) -> bool:
     """Return the truth value of a number or bool."""
-    return bool(value.to_decimal()) if type(value) is Decimal128 else bool(value)
+    return bool(quiet_decimal(value)) if type(value) is Decimal128 else bool(value)
 
 
 def whole_number(value: Any) -> int:
     """Convert a number to an integer clamped to int64: truncate doubles, round decimals half to even; NaN is 0."""
     if type(value) is Decimal128:
-        value = value.to_decimal()
+        value = quiet_decimal(value)
         if value.is_finite():
             value = value.to_integral_value(ROUND_HALF_EVEN)
     if value != value:
@@ -172,7 +172,9 @@ def as_real(name: str, value: Any) -> float:
 
 
 def as_hint(name: str, value: Any) -> str | dict[str, Any]:
-    """Check that the value is an index name or a key pattern."""
+    """Check that the value is an index name or a key pattern. An empty name is a hint, too; return a pattern that no index has."""
+    if value == "":
+        return {"$hint": ""}
     if type(value) is str or type(value) is dict:
         return value
     raise CommandError(9, "Hint must be a string or an object")

@@ -11,7 +11,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 from bson.timestamp import Timestamp
 
-from secantus_server.bson.numbers import python_number
+from secantus_server.bson.numbers import is_finite, python_number
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.dispatch.arguments import whole_number, wrong_type
 from secantus_server.errors import CommandError
@@ -132,7 +132,7 @@ def _check_w(w: Any) -> None:
         raise CommandError(9, f"w has to be a number, string, or object; found: {type_name(w)}")
     # A double is truncated, a decimal rounded half to even.
     number = python_number(w)
-    if type(w) is Decimal128 and number.is_finite():
+    if type(w) is Decimal128 and is_finite(w):
         number = number.to_integral_value(ROUND_HALF_EVEN)
     if number != number or not -1 < number < MAX_NODES + 1:
         raise CommandError(9, f"w has to be a non-negative number and not greater than {MAX_NODES}; found: {w}")

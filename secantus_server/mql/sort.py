@@ -13,6 +13,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
 from secantus_server.bson import key_string
+from secantus_server.bson.numbers import quiet_decimal
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql._keys import KeyGenerator
@@ -140,7 +141,7 @@ def _direction(path: str, value: Any) -> int:
 def _whole(value: Any) -> int:
     """Convert a number to an integer: a double is truncated, a decimal rounded half to even. A non-finite number becomes 0."""
     if type(value) is Decimal128:
-        number = value.to_decimal()
+        number = quiet_decimal(value)
         return round(number) if number.is_finite() else 0
     return int(value) if math.isfinite(value) else 0
 

@@ -20,6 +20,7 @@ from bson.min_key import MinKey
 from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
+from secantus_server.bson.numbers import quiet_decimal
 from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symbol
 from secantus_server.errors import CommandError
 
@@ -217,7 +218,7 @@ def _double(value: float) -> bytes:
 
 
 def _decimal(value: Decimal128) -> bytes:
-    exact = value.to_decimal()
+    exact = quiet_decimal(value)
     if exact.is_nan():
         return bytes([_NUMBER])
     if exact == exact.to_integral_value() and abs(exact) < _SMALLEST_LARGE:

@@ -12,6 +12,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import int_value
+from secantus_server.bson.numbers import quiet_decimal
 from secantus_server.mql.expressions.numbers.decimals import WIDE_CONTEXT, to_decimal128
 
 # Renard series (ISO 3), E series (IEC 60063) and 1-2-5, within one decade.
@@ -74,7 +75,7 @@ def find_rounder(name: str) -> Rounder | None:
 
 
 def _exact(number: Any) -> Decimal:
-    return number.to_decimal() if type(number) is Decimal128 else Decimal(number)
+    return quiet_decimal(number) if type(number) is Decimal128 else Decimal(number)
 
 
 def _like(number: Any, found: Decimal) -> Any:

@@ -75,3 +75,10 @@ def test_which_numbers_are_finite() -> None:
     finite = [0, Int64(2**63 - 1), 1e308, HUGE]
     others = [math.inf, -math.inf, math.nan, Decimal128("Infinity"), Decimal128("NaN")]
     assert [is_finite(number) for number in [*finite, *others]] == [True] * len(finite) + [False] * len(others)
+
+
+@pytest.mark.parametrize("number", [Decimal128("NaN"), Decimal128("sNaN"), Decimal128("-sNaN")])
+def test_a_decimal_that_is_no_number_raises_no_error(number: Decimal128) -> None:
+    assert not 0 < python_number(number) < 1
+    assert math.isnan(to_float(number))
+    assert to_decimal(number) + 1 != 1

@@ -163,3 +163,20 @@ def test_nearness_needs_an_index(db: Database, kind: Any, near: dict[str, Any]) 
     with pytest.raises(OperationFailure, match="unable to find index for \\$geoNear query") as raised:
         list(db.c.find({"p": near}))
     assert raised.value.code == 291
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        {"find": "c", "filter": {"_id": 1}, "hint": ""},
+        {"count": "c", "query": {"a": 10}, "hint": ""},
+        {"update": "c", "updates": [{"q": {"_id": 1}, "u": {"$set": {"a": 1}}, "hint": ""}]},
+        {"delete": "c", "deletes": [{"q": {"a": 10}, "limit": 1, "hint": ""}]},
+        {"findAndModify": "c", "query": {"_id": 1}, "remove": True, "hint": ""},
+    ],
+    ids=lambda command: next(iter(command)),
+)
+def test_no_index_has_an_empty_name(filled: Database, command: dict[str, Any]) -> None:
+    reply = filled.command(command, check=False)
+    assert reply.get("writeErrors", [reply])[0]["code"] == 2
+    assert filled.c.find_one({"_id": 1}) == {"_id": 1, "a": 10, "b": -1}

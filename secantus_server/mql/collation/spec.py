@@ -10,6 +10,7 @@ from typing import Any
 
 from bson.decimal128 import Decimal128
 
+from secantus_server.bson.numbers import quiet_decimal
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.errors import CommandError, not_supported
@@ -106,7 +107,7 @@ def _check_value(holds: bool, field: str, value: Any) -> None:
 def _rounded(strength: Any) -> Any:
     """Convert a strength to an integer. Decimals are rounded, doubles truncated. Return None if the strength is not finite."""
     if type(strength) is Decimal128:
-        number = strength.to_decimal()
+        number = quiet_decimal(strength)
         return number.to_integral_value() if number.is_finite() else None
     return int(strength) if strength - strength == 0 else None
 

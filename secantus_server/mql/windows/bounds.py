@@ -68,7 +68,8 @@ class Bounds:
             yield start, max(min(index + upper + 1, size), start)
 
     def _range_frames(self, partition: Partition) -> Iterator[Frame]:
-        keys = partition.keys if {self.lower, self.upper} <= {UNBOUNDED, CURRENT} else [key_string(value) for value in partition.positions]
+        measured = any(type(bound) is not str for bound in (self.lower, self.upper))
+        keys = [key_string(value) for value in partition.positions] if measured else partition.keys
         for index, key in enumerate(keys):
             partition.check()
             start = 0 if self.lower == UNBOUNDED else bisect_left(keys, self._moved(self.lower, key, partition, index))

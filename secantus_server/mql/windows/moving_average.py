@@ -80,6 +80,6 @@ def _parse_alpha(argument: dict[str, Any]) -> tuple[decimal.Decimal, int]:
     if type(alpha) not in (float, Decimal128, int, Int64):
         raise CommandError(9, f"'alpha' must be a number, but found type {type_name(alpha)}")
     exact = to_decimal(alpha)
-    if not 0 < exact < 1:
+    if exact.is_nan() or not 0 < exact < 1:
         raise CommandError(9, f"'alpha' must be between 0 and 1 (exclusive), found alpha: {alpha}")
     return exact, 1

@@ -46,6 +46,7 @@ VALUES = [{"t": time, "v": value} for time, value in enumerate([1, 2, 4, 8, 16])
         ({"documents": ["unbounded", -1]}, [0, 1, 3, 7, 15]),
         ({"range": [-1, 1]}, [3, 7, 14, 28, 24]),
         ({"range": ["current", 2.5]}, [7, 14, 28, 24, 16]),
+        ({"range": [Decimal128("0"), Decimal128("2.5")]}, [7, 14, 28, 24, 16]),
         ({"range": ["unbounded", "unbounded"]}, [31, 31, 31, 31, 31]),
     ],
 )
@@ -180,6 +181,7 @@ def test_a_list_is_one_argument() -> None:
         ({"$sum": 1, "window": {"documents": [0]}}, 9),
         ({"$sum": 1, "window": {"documents": [0, 0.5]}}, 9),
         ({"$sum": 1, "window": {"documents": ["x", 0]}}, 9),
+        ({"$expMovingAvg": {"input": "$v", "alpha": Decimal128("NaN")}}, 9),
         ({"$sum": 1, "window": {"documents": [0, 1], "range": [0, 1]}}, 9),
         ({"$sum": 1, "window": {"documents": [1, 0]}}, 5339900),
         ({"$sum": 1, "window": {"range": [0, 1], "unit": None}}, 9),

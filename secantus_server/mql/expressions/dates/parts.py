@@ -66,7 +66,7 @@ def part_parser(name: str, part: Part) -> Callable[[Any, ParseContext], Expressi
 
 
 def parse_date_argument(name: str, argument: Any, ctx: ParseContext) -> tuple[Expression, Expression]:
-    """Parse the date and the time zone of an operator of this family.
+    """Parse the date and the time zone of an operator of this family. An array holds the date, never a document of options.
 
     Raises:
         CommandError: 40535, 40536 or 40539 for a malformed argument, 40485 or 40517 for an invalid constant time zone.
@@ -74,7 +74,7 @@ def parse_date_argument(name: str, argument: Any, ctx: ParseContext) -> tuple[Ex
     if type(argument) is list:
         if len(argument) != 1:
             raise CommandError(40536, f"{name} accepts exactly one argument if given an array, but was given {len(argument)}")
-        argument = argument[0]
+        return parse_expression(argument[0], ctx), Constant("UTC")
     if type(argument) is not dict or next(iter(argument), "").startswith("$"):
         return parse_expression(argument, ctx), Constant("UTC")
     for key in argument:

@@ -13,7 +13,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import is_number, to_decimal, type_name
-from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT64_MIN
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT64_MIN, quiet_decimal
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression
@@ -117,7 +117,7 @@ def absolute(value: Any) -> Any:
         return None
     check_numeric("$abs", value)
     if type(value) is Decimal128:
-        return Decimal128(value.to_decimal().copy_abs())
+        return Decimal128(quiet_decimal(value).copy_abs())
     if type(value) is float:
         return abs(value)
     if value == INT64_MIN:
@@ -142,7 +142,7 @@ def _to_whole(name: str, value: Any, of_float: Callable[[float], int], rounding:
         return None
     check_numeric(name, value)
     if type(value) is Decimal128:
-        return Decimal128(value.to_decimal().quantize(Decimal(1), rounding, DECIMAL_CONTEXT))
+        return Decimal128(quiet_decimal(value).quantize(Decimal(1), rounding, DECIMAL_CONTEXT))
     if type(value) is not float or not math.isfinite(value):
         return value
     # math.ceil and math.floor return ints, which lose the sign of a zero.

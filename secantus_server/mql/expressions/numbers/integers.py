@@ -8,7 +8,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import is_number, type_name
-from secantus_server.bson.numbers import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
+from secantus_server.bson.numbers import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, quiet_decimal
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.value_text import value_text
 
@@ -50,7 +50,7 @@ def _whole(value: Any) -> int | None:
         return int(value) if math.isfinite(value) and value.is_integer() else None
     if type(value) is not Decimal128:
         return int(value)
-    number = value.to_decimal()
+    number = quiet_decimal(value)
     # The exponent is checked first: converting 1E+6144 to an int would be slow.
     if not number.is_finite() or number.adjusted() > 20 or number != number.to_integral_value():
         return None

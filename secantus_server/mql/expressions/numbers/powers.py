@@ -14,7 +14,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
 from secantus_server.bson import int_value, is_number, to_decimal, type_name
-from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT64_MAX, INT64_MIN
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT64_MAX, INT64_MIN, quiet_decimal
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Expression
@@ -42,7 +42,7 @@ def _unary(
         check_numeric(name, value)
         if type(value) is not Decimal128:
             return of_float(float(value))
-        number = value.to_decimal()
+        number = quiet_decimal(value)
         if number.is_nan():
             return math.nan if nan_is_double else value
         return of_decimal(number)
@@ -216,9 +216,9 @@ def sigmoid(value: Any) -> Any:
         raise CommandError(14, f"$sigmoid only supports numeric types, not {type_name(value)}")
     if type(value) is not Decimal128:
         return 1 / (1 + exp_float(-float(value)))
-    if value.to_decimal().is_nan():
+    if quiet_decimal(value).is_nan():
         return value
-    power_of_e = DECIMAL_CONTEXT.exp(value.to_decimal().copy_negate())
+    power_of_e = DECIMAL_CONTEXT.exp(quiet_decimal(value).copy_negate())
     if power_of_e.is_infinite():
         return Decimal128("0E-6176")
     if power_of_e < Decimal("1E-40"):

@@ -13,7 +13,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import is_number, type_name
-from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT64_MAX, INT64_MIN, python_number
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT64_MAX, INT64_MIN, python_number, quiet_decimal
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.numbers.operands import same_width
@@ -49,7 +49,7 @@ def _reduce(name: str, value: Any, place: Any, rounding: str) -> Any:
         raise CommandError(51081, f"{name} only supports numeric types, not {type_name(value)}")
     digits = _place(name, place)
     if type(value) is Decimal128:
-        return Decimal128(_reduce_decimal(value.to_decimal(), digits, rounding))
+        return Decimal128(_reduce_decimal(quiet_decimal(value), digits, rounding))
     if type(value) is float:
         return _reduce_float(value, digits, rounding)
     return value if digits >= 0 else _reduce_whole(name, value, digits, rounding)

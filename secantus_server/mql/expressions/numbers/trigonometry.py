@@ -13,7 +13,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import is_number, to_decimal, type_name
-from secantus_server.bson.numbers import DECIMAL_CONTEXT
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, quiet_decimal
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.numbers import decimal_trigonometry
@@ -32,7 +32,7 @@ def _register(name: str, bounds: str, low: float, high: float) -> None:
         if is_nullish(value):
             return None
         check_numeric(name, value)
-        number = value.to_decimal() if type(value) is Decimal128 else float(value)
+        number = quiet_decimal(value) if type(value) is Decimal128 else float(value)
         if number != number:
             return value if type(value) is Decimal128 else math.nan
         if not (low <= number <= high) or (bounds[0] == "(" and math.isinf(number)):
@@ -109,5 +109,5 @@ def _scale(name: str, value: Any, factor: float, exact: Decimal) -> Any:
         return None
     check_numeric(name, value)
     if type(value) is Decimal128:
-        return Decimal128(DECIMAL_CONTEXT.multiply(value.to_decimal(), exact))
+        return Decimal128(DECIMAL_CONTEXT.multiply(quiet_decimal(value), exact))
     return float(value) * factor

@@ -11,7 +11,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import is_number, type_name
-from secantus_server.bson.numbers import INT64_MAX, INT64_MIN
+from secantus_server.bson.numbers import INT64_MAX, INT64_MIN, quiet_decimal
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.strings.coercion import to_text, utf8
@@ -47,7 +47,7 @@ def _to_long(value: Any) -> int:
         return int(value)
     if type(value) is not Decimal128:
         return int(value)
-    number = value.to_decimal()
+    number = quiet_decimal(value)
     if not number.is_finite() or number.adjusted() > 20:
         return INT64_MIN
     whole = int(number.to_integral_value(decimal.ROUND_HALF_EVEN))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.bson import is_number, type_name
+from secantus_server.bson.numbers import quiet_decimal
 from secantus_server.bson.values import TYPE_NAMES
 from secantus_server.differences import CONVERT_BASE
 from secantus_server.errors import CommandError
@@ -173,7 +174,7 @@ def _subtype(value: Any) -> int:
 
 
 def _whole_number(value: Any) -> int | None:
-    converted = converter("decimal", Options())(value).to_decimal()
+    converted = quiet_decimal(converter("decimal", Options())(value))
     return int(converted) if converted.is_finite() and converted == converted.to_integral_value() else None
 
 

@@ -18,7 +18,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
 from secantus_server.bson import to_decimal
-from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, quiet_decimal
 from secantus_server.bson.values import Date
 from secantus_server.differences import SUBNORMAL_NUMBERS
 from secantus_server.mql.expressions.types.failure import failure, overflow, unparsable
@@ -113,7 +113,7 @@ def _float_text(text: str) -> float:
 
 
 def _float_decimal(value: Decimal128) -> float:
-    exact = value.to_decimal()
+    exact = quiet_decimal(value)
     number = float(exact)
     if math.isinf(number) and exact.is_finite():
         raise overflow(value)
@@ -148,7 +148,7 @@ def to_int(byte_order: str) -> dict[type, Conversion]:
         int: int,
         Int64: to_int32,
         float: lambda value: to_int32(_truncate(value)),
-        Decimal128: lambda value: to_int32(_truncate(value.to_decimal())),
+        Decimal128: lambda value: to_int32(_truncate(quiet_decimal(value))),
         str: lambda value: to_int32(_whole_text(value)),
         Binary: lambda value: to_int32(_whole_binary(value, (1, 2, 4), byte_order)),
     }
@@ -161,7 +161,7 @@ def to_long(byte_order: str) -> dict[type, Conversion]:
         int: Int64,
         Int64: Int64,
         float: lambda value: to_int64(_truncate(value)),
-        Decimal128: lambda value: to_int64(_truncate(value.to_decimal())),
+        Decimal128: lambda value: to_int64(_truncate(quiet_decimal(value))),
         str: lambda value: to_int64(_whole_text(value)),
         Date: lambda value: Int64(value.ms),
         Binary: lambda value: to_int64(_whole_binary(value, (1, 2, 4, 8), byte_order)),

@@ -13,7 +13,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
 from secantus_server.bson import is_number, to_decimal, type_name
-from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, quiet_decimal
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
@@ -56,7 +56,7 @@ def same_number(first: Any, second: Any) -> bool:
     if type(first) is not type(second):
         return False
     if type(first) is Decimal128:
-        return bool(first.to_decimal() == second.to_decimal())
+        return bool(quiet_decimal(first) == quiet_decimal(second))
     return bool(first == second)
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bson.int64 import Int64
-
 from secantus_server.bson import is_number, to_decimal, type_name
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
@@ -102,8 +100,8 @@ def _parse_sort(pattern: Any) -> SortKeys:
 
 
 def _descends(direction: Any) -> bool:
-    if type(direction) in (int, Int64, float) and direction in (1, -1):
-        return bool(direction == -1)
+    if is_number(direction) and abs(number := to_decimal(direction)) == 1:
+        return number < 0
     raise CommandError(2, "The $sort element value must be either 1 or -1")
 
 

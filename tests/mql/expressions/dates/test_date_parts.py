@@ -81,6 +81,7 @@ def test_a_time_zone_moves_the_clock(zone: str, hour: int) -> None:
         ({"$year": "text"}, 16006, "can't convert from BSON type string to Date"),
         ({"$year": 1}, 16006, "can't convert from BSON type int to Date"),
         ({"$year": []}, 40536, "$year accepts exactly one argument if given an array, but was given 0"),
+        ({"$year": [{"date": MOMENT}]}, 16006, "can't convert from BSON type object to Date"),
         ({"$year": {"date": MOMENT, "zone": "UTC"}}, 40535, 'unrecognized option to $year: "zone"'),
         ({"$year": {"timezone": "UTC"}}, 40539, "missing 'date' argument to $year, provided: $year: {timezone: \"UTC\"}"),
         ({"$year": {"date": "$d", "timezone": "Mars/Base"}}, 40485, 'unrecognized time zone identifier: "Mars/Base"'),

@@ -26,6 +26,7 @@ from tests.mql.expressions.evaluation import evaluate, parse_error_of, same
         ({"$acosh": math.inf}, math.inf),
         ({"$sinh": -1000}, -math.inf),
         ({"$cosh": -1000}, math.inf),
+        ({"$sin": Decimal128("sNaN")}, Decimal128("NaN")),
         ({"$sin": Decimal128("0.5")}, Decimal128("0.4794255386042030002732879352155714")),
         ({"$atan": Decimal128("Infinity")}, Decimal128("1.570796326794896619231321691639751")),
         ({"$atan2": [Decimal128("0"), -1]}, Decimal128("3.141592653589793238462643383279503")),

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import parse_qs
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +32,7 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_RAW_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 
 
 class Guard:
@@ -58,10 +60,9 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                message["headers"] = [*message["headers"], *_RAW_HEADERS]
+                if all(name != b"cache-control" for name, _value in message["headers"]):
+                    message["headers"].append((b"cache-control", b"no-store"))
             await send(message)
 
         answer = self._answer(scope)
@@ -77,9 +78,10 @@ class Guard:
             return PlainTextResponse("This host name is not the console's: open the address that the console printed.\n", 421)
         if not self._is_same_origin(headers):
             return PlainTextResponse("Requests from other sites are refused.\n", 403)
-        token = parse_qs(scope["query_string"].decode("latin-1")).get("token")
-        if scope["path"] == "/" and token is not None and scope["method"] == "GET":
-            return self._enter(token[0])
+        if scope["path"] == "/" and scope["method"] == "GET":
+            token = parse_qs(scope["query_string"].decode("latin-1")).get("token")
+            if token is not None:
+                return self._enter(token[0])
         session = scope["session_of_console"] = self._sessions.find(_cookie(headers, self._cookie))
         if session is None and not scope["path"].startswith(OPEN_PATHS):
             if "text/html" in headers.get("accept", "") and scope["method"] == "GET":
@@ -126,6 +128,7 @@ def _split(host: str) -> tuple[str, int]:
     return name.lower().strip("[]"), int(port) if port.isascii() and port.isdigit() else -1
 
 
+@lru_cache(64)
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(name)

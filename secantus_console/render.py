@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import jinja2
 
@@ -14,6 +15,8 @@ from secantus_console.console import Console
 from secantus_console.page import Page
 from secantus_console.sessions import Session
 
+# The links of a page have the same values: the database, the collection, the filter.
+_quoted: Final = lru_cache(1024)(quote_plus)
 _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -72,8 +75,8 @@ class Renderer:
 
 def url(path: str, **parameters: Any) -> str:
     """Return a URL with those parameters that are not empty."""
-    given = {name: str(value) for name, value in parameters.items() if value not in (None, "")}
-    return f"{path}?{urlencode(given)}" if given else path
+    given = [f"{name}={_quoted(str(value))}" for name, value in parameters.items() if value not in (None, "")]
+    return f"{path}?{'&'.join(given)}" if given else path
 
 
 def size(value: Any) -> str:

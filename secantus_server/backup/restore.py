@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from secantus_server.backup.archive import unpack_archive, verify_archive
 from secantus_server.backup.manifest import Manifest, Progress
+from secantus_server.backup.reserving import reserved_directory
 from secantus_server.errors import CommandError
 from secantus_server.storage import Engine
 
@@ -24,24 +24,22 @@ def restore_archive(
         finish: applies further changes to the restored directory.
 
     Raises:
-        CommandError: 301 if the archive is damaged, 2 if it cannot be read or the target is not empty.
+        CommandError: 301 if the archive is damaged, 2 if it cannot be read or the target is not empty, 117 if another restore to the target
+            runs.
     """
     check_target(target)
     manifest = verify_archive(archive, progress)
     partial = target.with_name(f".{target.name}.partial")
     try:
-        # Remove the files that an interrupted restore has left.
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True, mode=0o700)
-        unpack_archive(archive, partial, progress)
-        # The storage engine makes its own files from the backup's, and applies the log.
-        Engine.open(str(partial)).close()
-        finish(partial, manifest)
-        partial.rename(target)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        with reserved_directory(partial):
+            unpack_archive(archive, partial, progress)
+            # The storage engine makes its own files from the backup's, and applies the log.
+            Engine.open(str(partial)).close()
+            finish(partial, manifest)
+            partial.rename(target)
     except OSError as error:
         raise CommandError(2, f"The directory {target} cannot be written: {error.strerror}.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return manifest
 
 

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import BinaryIO, Final
 
 from secantus_server.backup.manifest import DAMAGED
+from secantus_server.backup.reserving import lock
 from secantus_server.errors import CommandError
 from secantus_server.system.syncing import sync_path
 
@@ -60,7 +61,7 @@ class SealedWriter:
         path: the file's name; it must not exist.
 
     Raises:
-        CommandError: 2 if the file exists or cannot be created.
+        CommandError: 2 if the file exists or cannot be created, 117 if another writer of this file has not ended.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,10 +70,16 @@ class SealedWriter:
         check_is_new(path)
         try:
             # Only the owner may read the data of all users.
-            descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise CommandError(2, f"The file {path} cannot be written: {error.strerror}.") from error
         self._file = os.fdopen(descriptor, "wb")
+        try:
+            lock(descriptor, self._partial)
+            os.ftruncate(descriptor, 0)
+        except BaseException:
+            self._file.close()
+            raise
         self._hashing = _Hashing(self._file)
         self.stream = gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=self._hashing, mtime=0)
 
@@ -80,14 +87,18 @@ class SealedWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        renamed = False
         try:
             if kind is None:
                 self._finish()
+                renamed = True
         except OSError as failure:
             raise CommandError(14031, f"The file {self._path} cannot be written: {failure.strerror}.") from failure
         finally:
+            # Closing releases the lock: afterwards the temporary name can be another writer's.
+            if not renamed:
+                self._partial.unlink(missing_ok=True)
             self._file.close()
-            self._partial.unlink(missing_ok=True)
 
     def _finish(self) -> None:
         self.stream.close()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
 from secantus_server.auth.collections import has_users_or_roles
 from secantus_server.backup.manifest import Progress
+from secantus_server.backup.reserving import reserved_directory
 from secantus_server.catalog.rows import decode_row, split_key
 from secantus_server.errors import CommandError
 from secantus_server.sessions.retry_rows import is_retry_row
@@ -37,11 +38,15 @@ def copied_without_users(files: Iterable[BackupFile], directory: Path, progress:
         done: called when the files are no longer needed.
 
     Raises:
-        CommandError: 2 if the directory cannot be created, 14031 if the disk is full.
+        CommandError: 2 if the directory cannot be created, 117 if another backup uses it, 14031 if the disk is full.
     """
-    shutil.rmtree(directory, ignore_errors=True)
     copy, rewritten = directory / "copy", directory / "rewritten"
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(reserved_directory(directory))
+            copy.mkdir()
+        except OSError as error:
+            raise CommandError(2, f"The directory {directory} cannot be written: {error.strerror}.") from error
         _copy_files(files, directory, copy, progress)
         done()
         with closing(Engine.open(str(rewritten), cache_size_mb=_CACHE_MB)) as target:
@@ -50,16 +55,9 @@ def copied_without_users(files: Iterable[BackupFile], directory: Path, progress:
                 rewrite_store(source, target, _is_copied, progress)
             shutil.rmtree(copy)
             yield target
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _copy_files(files: Iterable[BackupFile], directory: Path, copy: Path, progress: Progress) -> None:
-    try:
-        directory.mkdir(mode=0o700)
-        copy.mkdir()
-    except OSError as error:
-        raise CommandError(2, f"The directory {directory} cannot be written: {error.strerror}.") from error
     try:
         for file in files:
             with file.path.open("rb") as source, (copy / file.name).open("xb") as target:

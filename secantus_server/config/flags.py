@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from secantus_server.config.file import default_paths
 from secantus_server.config.schema import ENTRIES, Entry, formerly
@@ -20,14 +21,26 @@ _EPILOG = (
 )
 
 
+#: The subcommands of `secantusdb`.
+COMMANDS: Final = ("status", "stop", "backup", "check", "salvage")
+# The list of all flags would hide the error below it.
+_USAGE: Final = f"%(prog)s [FLAG ...]\n       %(prog)s {{{','.join(COMMANDS)}}} ..."
+
+
 class FlagParser(argparse.ArgumentParser):
-    """A parser whose error for a flag of an earlier version names the current flag."""
+    """A parser whose error for an unknown flag or subcommand names the one that was probably meant."""
 
     def error(self, message: str) -> NoReturn:
         """Exit with code 2 and a message."""
-        unknown = re.match(r"unrecognized arguments: --([\w-]+)", message)
-        entry = formerly(unknown[1].replace("-", "_")) if unknown else None
-        super().error(f"--{unknown[1]} is now {entry.flags[0]}" if unknown and entry else message)
+        unknown = re.match(r"unrecognized arguments: ([\w-]+)", message)
+        super().error(self._correction(unknown[1], message) if unknown else message)
+
+    def _correction(self, word: str, message: str) -> str:
+        entry = formerly(word[2:].replace("-", "_")) if word.startswith("--") else None
+        if entry is not None:
+            return f"{word} is now {entry.flags[0]}"
+        near = difflib.get_close_matches(word, self._option_string_actions if word.startswith("-") else COMMANDS, n=1)
+        return f"{message}; did you mean {near[0]}?" if near else message
 
 
 class _Console(argparse.Action):
@@ -42,7 +55,9 @@ class _Console(argparse.Action):
 
 def build_parser(version: str) -> argparse.ArgumentParser:
     """Return the command line parser. Flags have no defaults, so that an omitted flag can be distinguished from a given one."""
-    parser = FlagParser(prog="secantusdb", description=_DESCRIPTION, epilog=_EPILOG, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    parser = FlagParser(
+        prog="secantusdb", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, argument_default=argparse.SUPPRESS, allow_abbrev=False
+    )
     places = ", ".join(map(str, default_paths()))
     parser.add_argument("--config", metavar="FILE", help=f"the config file (default: the first that exists of {places})")
     parser.add_argument("--check-config", action="store_true", help="check the config file and the flags, and exit")

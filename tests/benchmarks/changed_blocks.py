@@ -21,6 +21,7 @@ from secantus_server import SecantusDBServer
 
 SIZES = {"4 KiB": 4096, "64 KiB": 65536, "1 MiB": 1048576}
 BATCH = 20_000
+Client = MongoClient[dict[str, Any]]
 
 
 def document(number: int) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def document(number: int) -> dict[str, Any]:
     return {"_id": number, "name": f"name {number}", "value": random.Random(number).random(), "text": "x" * 100}
 
 
-def blocks_of(client: MongoClient[Any], directory: Path, size: int) -> set[tuple[str, int, bytes]]:
+def blocks_of(client: Client, directory: Path, size: int) -> set[tuple[str, int, bytes]]:
     """Take a backup and return the name, the offset and the checksum of each block of its data files."""
     path = directory / "archive.tar.gz"
     client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(path))
@@ -45,15 +46,39 @@ def blocks_of(client: MongoClient[Any], directory: Path, size: int) -> set[tuple
     return found
 
 
-def newest(client: MongoClient[Any]) -> Any:
+def newest(client: Client) -> Any:
     """Return the timestamp of the newest oplog entry."""
     return client.local["oplog.rs"].find_one(sort=[("$natural", -1)])["ts"]  # type: ignore[index]
 
 
-def oplog_bytes(client: MongoClient[Any], begun: Any) -> int:
+def oplog_bytes(client: Client, begun: Any) -> int:
     """Return the bytes of the oplog entries after a timestamp."""
     total = [{"$match": {"ts": {"$gt": begun}}}, {"$group": {"_id": None, "n": {"$sum": {"$bsonSize": "$$ROOT"}}}}]
     return int(next(client.local["oplog.rs"].aggregate(total))["n"])
+
+
+def fill(client: Client, count: int) -> None:
+    """Insert `count` documents."""
+    for start in range(0, count, BATCH):
+        client.db.c.insert_many([document(number) for number in range(start, min(start + BATCH, count))])
+
+
+def changes_of(count: int) -> dict[str, Callable[[Client], None]]:
+    """Return the changes of a collection of `count` documents by their names."""
+    chosen = random.Random(1)
+
+    def update(share: float) -> Callable[[Client], None]:
+        def run(client: Client) -> None:
+            some = chosen.sample(range(count), int(count * share))
+            for start in range(0, len(some), BATCH):
+                client.db.c.bulk_write([UpdateOne({"_id": one}, {"$set": {"value": 0.5}}) for one in some[start : start + BATCH]])
+
+        return run
+
+    def insert(client: Client) -> None:
+        client.db.c.insert_many([document(count + number) for number in range(count // 100)])
+
+    return {"1 % updated": update(0.01), "0.1 % updated": update(0.001), "1 % inserted": insert}
 
 
 def main() -> None:
@@ -64,28 +89,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
         with SecantusDBServer(port=0, storage_path=str(directory / "data"), log_level="error") as server, MongoClient(server.uri) as client:
-            collection = client.db.c
-            for start in range(0, count, BATCH):
-                collection.insert_many([document(number) for number in range(start, min(start + BATCH, count))])
-            chosen = random.Random(1)
-
-            def update(share: float) -> Callable[[], None]:
-                def run() -> None:
-                    some = chosen.sample(range(count), int(count * share))
-                    for start in range(0, len(some), BATCH):
-                        collection.bulk_write([UpdateOne({"_id": one}, {"$set": {"value": 0.5}}) for one in some[start : start + BATCH]])
-
-                return run
-
-            def insert() -> None:
-                collection.insert_many([document(count + number) for number in range(count // 100)])
-
+            fill(client, count)
             print("| Change |", " | ".join(f"blocks of {label}" for label in SIZES), "| oplog |")
-            changes = {"1 % updated": update(0.01), "0.1 % updated": update(0.001), "1 % inserted": insert}
-            for name, change in changes.items():
+            for name, change in changes_of(count).items():
                 before = {label: blocks_of(client, directory, size) for label, size in SIZES.items()}
                 begun = newest(client)
-                change()
+                change(client)
                 changed = oplog_bytes(client, begun)
                 after = {label: blocks_of(client, directory, size) for label, size in SIZES.items()}
                 lost = {label: len(after[label] - before[label]) for label in SIZES}

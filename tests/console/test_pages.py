@@ -7,15 +7,17 @@ import io
 import json
 import re
 import threading
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from bson import Int64, ObjectId
+from bson import Binary, Code, DatetimeMS, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp, json_util
+from bson.json_util import JSONMode, JSONOptions
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from secantus_console.charts import reading
-from secantus_console.ejson import canonical, dumps, loads, pretty
+from secantus_console.ejson import canonical, dumps, loads, plain, pretty
 from secantus_console.pages import ROUTES
 from secantus_server import SecantusDBServer
 from secantus_server.backup.archive import verify_archive
@@ -25,6 +27,9 @@ from tests.console.test_security import HOSTILE, check_no_markup
 from tests.waiting import wait_until
 
 Client = MongoClient[dict[str, Any]]
+MOMENT = datetime(2026, 11, 29, 13, 0, 0, 5000, tzinfo=timezone.utc)
+VALUES: list[Any] = [ObjectId(), MOMENT, DatetimeMS(2**62), Binary(b"x", 5), b"x", Decimal128("1.5"), Regex("a", "i"), Code("f")]
+VALUES += [Code("f", {"x": ObjectId()}), Timestamp(1, 2), MinKey(), MaxKey(), DBRef("c", ObjectId())]
 HERE = {"db": "shop", "collection": "fruit"}
 FRUIT = [{"_id": number, "name": f"fruit {number % 5}", "price": number / 2, "kind": "a" if number % 3 else 5} for number in range(60)]
 
@@ -189,7 +194,16 @@ def test_inserting(browser: Browser, client: Client, text: str) -> None:
 
 
 def test_extended_json_keeps_every_type() -> None:
-    values = {"int": 1, "long": Int64(1), "double": 1.0, "infinite": float("inf"), "id": ObjectId(), "null": None, "bool": True}
+    values = {
+        "int": 1,
+        "long": Int64(1),
+        "code": Code("f"),
+        "double": 1.0,
+        "infinite": float("inf"),
+        "id": ObjectId(),
+        "null": None,
+        "bool": True,
+    }
     assert canonical(loads(dumps(values), "it")) == canonical(values)
 
 
@@ -197,6 +211,14 @@ def test_documents_are_shown_with_a_line_for_each_field() -> None:
     shown = pretty({"_id": ObjectId("0" * 24), "tags": ['a"', 2.0], "place": {"none": None}, "empty": [{}, []]})
     lines = ["{", '  "_id": {"$oid": "000000000000000000000000"},', '  "tags": [', '    "a\\"",', "    2.0", "  ],", '  "place": {']
     assert shown.split("\n") == [*lines, '    "none": null', "  },", '  "empty": [', "    {},", "    []", "  ]", "}"]
+
+
+def test_the_short_ways_to_write_values_agree_with_the_general_one() -> None:
+    values = [*VALUES, True, False, None, 5, -1, 'a"\n\u2028é', 1e300]
+    for value in values:
+        assert pretty(value) == dumps(value) == json.dumps(json.loads(dumps(value)), ensure_ascii=False)
+        if type(value) not in (int, float, Int64):
+            assert plain(value) == json.loads(json_util.dumps(value, json_options=JSONOptions(json_mode=JSONMode.RELAXED, tz_aware=True)))
 
 
 @pytest.mark.parametrize(

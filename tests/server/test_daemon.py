@@ -80,7 +80,7 @@ def test_help_and_version() -> None:
 def test_a_wrong_flag() -> None:
     code, _, errors = run("--prot", "5")
     assert code == 2
-    assert errors.endswith("secantusdb: error: unrecognized arguments: --prot 5\n")
+    assert errors.endswith("secantusdb: error: unrecognized arguments: --prot 5; did you mean --port?\n")
 
 
 def test_a_wrong_key_in_the_config_file(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from secantus_server.cli import load_settings, main
+from secantus_server.cli import SUBCOMMANDS, load_settings, main
 from secantus_server.config.effective import load
 from secantus_server.config.file import default_paths, read_config
-from secantus_server.config.flags import build_parser
+from secantus_server.config.flags import COMMANDS, build_parser
 from secantus_server.config.quantities import megabytes, seconds
 from secantus_server.config.schema import ENTRIES, Entry
 from secantus_server.config.table import with_table
@@ -263,12 +263,13 @@ def test_durations_that_cannot_be(text: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--prot", "5"], "unrecognized arguments: --prot 5"),
+        (["--prot", "5"], "unrecognized arguments: --prot 5; did you mean --port?\n"),
         (["--port", "x"], "argument --port: invalid int value: 'x'"),
         (["--port"], "argument --port: expected one argument"),
         (["--log-level", "loud"], "argument --log-level: invalid choice: 'loud'"),
         (["--po", "5"], "unrecognized arguments: --po 5"),
-        (["data"], "unrecognized arguments: data"),
+        (["data"], "unrecognized arguments: data\n"),
+        (["statsu"], "unrecognized arguments: statsu; did you mean status?\n"),
         (["--cache-size", "5"], "argument --cache-size: the value must be a size with a unit"),
         (["--oplog-min-retention-hours", "5"], "--oplog-min-retention-hours is now --oplog-retention-seconds"),
     ],
@@ -277,7 +278,13 @@ def test_flags_that_cannot_be(arguments: list[str], expected: str, capsys: pytes
     with pytest.raises(SystemExit) as caught:
         load_settings(arguments)
     assert caught.value.code == 2
-    assert expected in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert expected in errors
+    assert len(errors.splitlines()) == 3
+
+
+def test_the_usage_names_every_subcommand() -> None:
+    assert sorted(SUBCOMMANDS) == sorted(COMMANDS)
 
 
 def test_a_setting_that_cannot_be_ends_the_daemon_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,93 @@
+"""`python -m tests.benchmarks.backup_ranges`: what WiredTiger's block-based incremental backups of a store would contain.
+
+`backup_ranges.c` takes the backups between runs of the server, so that the store must keep their names across restarts. The changes are
+those of `changed_blocks`. The increments would also contain the log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pymongo import MongoClient
+
+from secantus_server import SecantusDBServer
+from secantus_server.storage.log_marks import NAME
+from tests.benchmarks.changed_blocks import Client, changes_of, fill, newest, oplog_bytes
+from tests.conftest import ROOT
+
+SIZES = ("4KB", "64KB")
+
+
+def compiled(directory: Path) -> Path:
+    """Compile the program, linked with the WiredTiger that the tree has built."""
+    sys.path.append(str(ROOT / "vendor"))
+    from build_wiredtiger import WIREDTIGER  # not in an installed package
+    from source_build import build
+
+    archive = build(WIREDTIGER, ROOT / "build").archive
+    program = directory / "backup_ranges"
+    options = [f"-I{archive.parent / 'include'}", str(archive), "-lpthread", "-ldl", "-o", str(program)]
+    subprocess.run(["cc", "-Wall", str(Path(__file__).with_suffix(".c")), *options], check=True)
+    return program
+
+
+class Store:
+    """A store that a server uses for one change at a time.
+
+    Arguments:
+        directory: its directory.
+        program: the compiled program.
+    """
+
+    def __init__(self, directory: Path, program: Path) -> None:
+        self._directory = directory
+        self._program = program
+
+    def change(self, change: Callable[[Client], None]) -> int:
+        """Make a change; return the size of its oplog entries."""
+        with SecantusDBServer(port=0, storage_path=str(self._directory), log_level="error") as server, MongoClient(server.uri) as client:
+            begun = newest(client) if client.local["oplog.rs"].find_one() else None
+            change(client)
+            return oplog_bytes(client, begun) if begun else 0
+
+    def back_up(self, name: str, size: str, *source: str) -> int:
+        """Take a backup; return the number of bytes that it contains if it is an increment."""
+        # The server does not open a store that another program has written to, unless its marks are removed.
+        (self._directory / NAME).unlink()
+        command = [str(self._program), str(self._directory), name, size, *source]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    @property
+    def size(self) -> int:
+        """The size of the data files."""
+        return sum(file.stat().st_size for file in self._directory.glob("*.wt"))
+
+
+def main() -> None:
+    """Print one row per size of block and change: the increment, the store, and the oplog entries."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--documents", type=int, default=1_000_000)
+    count = parser.parse_args().documents
+
+    print("| Blocks of | Change | increment | store | oplog |")
+    with tempfile.TemporaryDirectory() as scratch:
+        program, filled = compiled(Path(scratch)), Path(scratch) / "filled"
+        Store(filled, program).change(lambda client: fill(client, count))
+        for size in SIZES:
+            store = Store(Path(shutil.copytree(filled, Path(scratch) / size)), program)
+            store.back_up("backup0", size)
+            for number, (name, change) in enumerate(changes_of(count).items()):
+                entries = store.change(change)
+                bytes_changed = store.back_up(f"backup{number + 1}", size, f"backup{number}")
+                figures = [f"{value / 1e6:.1f} MB" for value in (bytes_changed, store.size, entries)]
+                print("|", " | ".join([size, name, *figures]), "|", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -67,7 +67,7 @@ class Grants(FoundActions):
         allowed: arguments of commands that a check has allowed, so that it need not run again; see `remember`. A change of users or roles
             makes a new object, so nothing that was allowed before remains allowed after it.
 
-    Threads: used only by the thread of the user's connection.
+    Threads: connections of the same user share it. The caches are dicts and sets, of which each operation is atomic under the GIL.
     """
 
     def __init__(self, privileges: Iterable[Mapping[str, Any]]) -> None:

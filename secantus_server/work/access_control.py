@@ -55,8 +55,8 @@ class AccessControl:
     collections makes a watch stale. The next command of any client then begins a new generation. Cached grants of older generations are
     computed again. Connections of the same user share what was computed in the same generation.
 
-    Threads: `_lock` serializes the beginning of generations. Entries of `_rights` are replaced as a whole. `generation` can be read without the lock. It changes both before and after
-    the watches are armed, so grants that are computed in between are computed again.
+    Threads: `_lock` serializes the beginning of generations. Entries of `_rights` are replaced as a whole. `generation` can be read without
+    the lock. It changes both before and after the watches are armed, so grants that are computed in between are computed again.
     """
 
     def __init__(self, services: Services) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
-from secantus_server.bson.values import MISSING, is_number
+from secantus_server.bson.values import MISSING
 from secantus_server.commands.crud.bulk_write_ops import BulkOperation, parse_operations, parse_targets
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import Authorized, includes, named, on_cluster
@@ -33,6 +33,7 @@ _CURSOR = a.Arguments("bulkWrite.cursor", {"batchSize": a.number(None, minimum=0
 
 # The action that each kind of operation requires.
 _ACTIONS = {"insert": "insert", "update": "update", "delete": "remove"}
+_INDEX = a.integer()
 _ALL_ACTIONS = tuple(_ACTIONS.values())
 
 
@@ -74,10 +75,16 @@ def _may_run(operation: dict[str, Any], found: list[frozenset[str]]) -> bool:
     Return True for an invalid operation, which the parser refuses.
     """
     kind = next(iter(operation), "")
-    index = operation.get(kind)
-    if kind not in _ACTIONS or not is_number(index) or not 0 <= float(str(index)) < len(found):
+    if kind not in _ACTIONS:
         return True
-    actions = found[int(float(str(index)))]
+    try:
+        # The conversion of the parser, for which -0.5 and NaN are 0, too.
+        index = _INDEX(kind, operation[kind])
+    except CommandError:
+        return True
+    if not 0 <= index < len(found):
+        return True
+    actions = found[index]
     return _ACTIONS[kind] in actions and (kind != "update" or not operation.get("upsert") or "insert" in actions)
 
 

@@ -29,8 +29,8 @@ _FIRST_USER = Grants(
 )
 
 
-# The maximum number of users whose rights are kept for further logins.
-_MAX_RIGHTS = 1000
+# The maximum number of users whose rights are kept for further logins. Each may have cached the actions on a thousand collections.
+_MAX_RIGHTS = 100
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,8 @@ class Cursor:
         # The operation of the command that opened the cursor, and the operation of the last command that read from it.
         self.operation: Any = None
         self.last_operation: Any = None
+        # The command that opened the cursor. Unlike the operation's, it is not without secrets, so access control can check it again.
+        self.command: dict[str, Any] = {}
         # The multi-document transaction or the held snapshot in which the cursor reads, or None.
         self.transaction: Any = None
         self.snapshot: Any = None

@@ -56,8 +56,7 @@ def _may_continue(call: Authorized, grants: Grants) -> bool:
     origin = cursor.operation
     if origin.users != call.client.users:
         raise CommandError(UNAUTHORIZED, f"cursor id {cursor_id} was not created by the authenticated user")
-    name = next(iter(origin.body))
-    opened = OtherCommand(name, origin.db, origin.body, call.message, call.client, call.services)
+    opened = OtherCommand(next(iter(cursor.command)), origin.db, cursor.command, call.message, call.client, call.services)
     if not _may_open(opened, grants):
         raise CommandError(UNAUTHORIZED, f"not authorized for getMore with cursor id {cursor_id}")
     return True

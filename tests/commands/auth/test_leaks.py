@@ -86,6 +86,31 @@ def test_raw_data_of_a_time_series_is_read_to_its_end(root: Client, user: Any) -
 
 
 @pytest.mark.parametrize(
+    "stage",
+    [
+        {"$unionWith": "system.users"},
+        {"$lookup": {"from": "system.users", "pipeline": [], "as": "x"}},
+        {"$facet": {"a": [{"$lookup": {"from": "system.users", "pipeline": [], "as": "x"}}]}},
+    ],
+    ids=str,
+)
+def test_a_cursor_on_users_ends_with_the_privilege(root: Client, log_in: LogIn, stage: dict[str, Any]) -> None:
+    """The command that opened such a cursor is shown without the collections that it names. The check needs them."""
+    privileges = [on("system.users", "find", db="admin")]
+    root.admin.c.insert_many([{}, {}])
+    root.admin.command({"createRole": "r", "privileges": [*privileges, on("c", "find", db="admin")], "roles": []})
+    for client in (log_in("r"), log_in("r", "readAnyDatabase")):
+        command = {"aggregate": "c", "pipeline": [{"$match": {}}, stage, {"$unionWith": "c"}], "cursor": {"batchSize": 1}}
+        more = {"getMore": Int64(client.admin.command(command)["cursor"]["id"]), "collection": "c", "batchSize": 1}
+        assert code(client.admin, more) is None
+        root.admin.command("revokePrivilegesFromRole", "r", privileges=privileges)
+        assert code(client.admin, more) == 13
+        root.admin.command("grantPrivilegesToRole", "r", privileges=privileges)
+    root.admin.command("dropAllRolesFromDatabase")
+    root.admin.c.drop()
+
+
+@pytest.mark.parametrize(
     "view",
     [
         {"viewOn": "system.users"},

@@ -122,9 +122,10 @@ class Conversation:
             proof = b64decode(given, validate=True)
         except ValueError:
             raise authentication_failed() from None
-        # A proof of the wrong length is refused below, so it does not matter that zip cuts it off here.
-        same_length = len(proof) == len(signature)
-        client_key = bytes(one ^ other for one, other in zip(proof, signature, strict=False))
+        # A proof of the wrong length is refused below, so it does not matter that it is cut off here.
+        size = len(signature)
+        same_length = len(proof) == size
+        client_key = (int.from_bytes(proof[:size], "big") ^ int.from_bytes(signature, "big")).to_bytes(size, "big")
         is_right = hmac.compare_digest(hashlib.new(self.algorithm, client_key).digest(), stored_key)
         if not (is_right and same_length and self.is_known):
             raise authentication_failed()

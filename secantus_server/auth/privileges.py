@@ -25,6 +25,8 @@ ANY_RESOURCE = {"anyResource": True}
 Key = tuple[str, ...]
 _CLUSTER: Key = ("cluster",)
 _ANY: Key = ("any",)
+# The maximum number of arguments that a user's `Grants` remember. A test suite or an application uses fewer.
+_MAX_ALLOWED = 100
 # The server's internal databases. Privileges on "all databases" do not include them.
 _OWN_DATABASES = ("local", "config")
 
@@ -61,7 +63,11 @@ class Grants(FoundActions):
     Arguments:
         privileges: the privileges of all of the user's roles, as documents `{resource, actions}`.
 
-    Threads: used only by the thread of the user's connection.
+    Attributes:
+        allowed: arguments of commands that a check has allowed, so that it need not run again; see `remember`. A change of users or roles
+            makes a new object, so nothing that was allowed before remains allowed after it.
+
+    Threads: connections of the same user share it. The caches are dicts and sets, of which each operation is atomic under the GIL.
     """
 
     def __init__(self, privileges: Iterable[Mapping[str, Any]]) -> None:
@@ -70,6 +76,13 @@ class Grants(FoundActions):
         for privilege in privileges:
             self._actions.setdefault(resource_key(privilege["resource"]), set()).update(privilege["actions"])
         self.cluster_actions = self._union([_ANY, _CLUSTER])
+        self.allowed: set[tuple[Any, ...]] = set()
+
+    def remember(self, arguments: tuple[Any, ...]) -> None:
+        """Add to `allowed`, which is cleared when it is full."""
+        if len(self.allowed) >= _MAX_ALLOWED:
+            self.allowed.clear()
+        self.allowed.add(arguments)
 
     def _union(self, keys: Iterable[Key]) -> frozenset[str]:
         found: set[str] = set()

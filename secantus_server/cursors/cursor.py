@@ -48,6 +48,7 @@ class Cursor:
         documents: the documents to return.
         scope: the scans that produce the documents.
         limit: the maximum number of documents over all batches; 0 means no limit.
+        is_sorted: whether the documents are the result of a sort, which affects when the limit ends the cursor; see `next_batch`.
         session: the logical session that owns the cursor, or None.
         tailable: whether the cursor stays open at the end of the data.
         await_data: whether getMore waits for more data at the end of the data.
@@ -70,6 +71,7 @@ class Cursor:
         scope: ReadScope,
         *,
         limit: int = 0,
+        is_sorted: bool = False,
         session: bytes | None = None,
         tailable: bool = False,
         await_data: bool = False,
@@ -90,6 +92,8 @@ class Cursor:
         # The operation of the command that opened the cursor, and the operation of the last command that read from it.
         self.operation: Any = None
         self.last_operation: Any = None
+        # The command that opened the cursor. Unlike the operation's, it is not without secrets, so access control can check it again.
+        self.command: dict[str, Any] = {}
         # The multi-document transaction or the held snapshot in which the cursor reads, or None.
         self.transaction: Any = None
         self.snapshot: Any = None
@@ -102,6 +106,7 @@ class Cursor:
         self._batch: Callable[[list[bytes], int, int], int] | None = getattr(documents, "batch", None)
         self._scope = scope
         self._limit = limit
+        self._is_sorted = is_sorted
         self._held_back: bytes | None = None
 
     def first_batch(self, size: int | None) -> list[bytes]:
@@ -125,9 +130,9 @@ class Cursor:
     ) -> list[bytes]:
         """Return the next batch, read in another transaction.
 
-        If the cursor's limit makes a batch smaller than requested, the cursor is exhausted. If a batch of the requested size reaches the
-        limit, the cursor stays open until the next (empty) batch, as in MongoDB since 5.0. Drivers
-        that know the limit send killCursors instead.
+        If the cursor's limit makes a batch smaller than requested, the cursor is exhausted. If a batch of the requested size, or after
+        the first one any batch of a sort, reaches the limit, the cursor stays open until the next (empty) batch, as in MongoDB since 5.0.
+        Drivers that know the limit send killCursors instead.
         https://github.com/mongodb/specifications/blob/master/source/find_getmore_killcursors_commands/find_getmore_killcursors_commands.md
 
         Arguments:
@@ -179,7 +184,7 @@ class Cursor:
     def _fill(self, size: int) -> list[bytes]:
         ends = False
         if self._limit:
-            ends = size > self._limit - self.given
+            ends = size > self._limit - self.given and not (self._is_sorted and self.batches)
             size = min(size, self._limit - self.given)
             if size == 0 and self.given:
                 self.exhausted = not self.tailable

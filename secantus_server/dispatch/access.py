@@ -33,11 +33,16 @@ class Access(Protocol):
         Changes of users and roles take effect at the client's next command. A client whose user was dropped is logged out.
         """
 
-    def log_in(self, client: ClientInfo, user: dict[str, Any]) -> bool:
+    def current_generation(self) -> int:
+        """Return the number of the version of the users and roles. It increases after each change of them."""
+
+    def log_in(self, client: ClientInfo, user: dict[str, Any], generation: int) -> bool:
         """Log a connection in as a user, in place of any earlier user.
 
         Arguments:
             user: the user's document from `admin.system.users`.
+            generation: the result of `current_generation` before the document was read. If the user changes in between, the client's next
+                command computes its grants again.
 
         Returns:
             False if the user's restrictions do not allow the client's address; the connection is then not logged in.

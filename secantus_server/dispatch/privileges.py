@@ -51,7 +51,7 @@ class Authorized(Protocol):
     services: Services
 
 
-@dataclass
+@dataclass(slots=True)
 class OtherCommand:
     """A command other than the running one, as its authorization sees it: an explained command, or the command that opened a cursor."""
 

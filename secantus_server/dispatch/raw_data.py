@@ -56,6 +56,6 @@ def show_series(request: Request, reply: Reply, name: str) -> None:
 
 
 def may_use_raw_data(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may use `rawData` on the command's collection."""
+    """Return whether the command has no `rawData`, or the user may use it on the command's collection."""
     name = call.body[call.name]
-    return type(name) is not str or ACTION in grants.on(call.db, name)
+    return not call.body.get(FIELD) or type(name) is not str or ACTION in grants.on(call.db, name)

@@ -34,7 +34,7 @@ class AccessCheck(Interceptor):
         grants = call.client.grants
         assert grants is not None, "dispatch refuses clients that have not authenticated"
         is_exception = not call.client.users
-        allowed = is_authorized(privileges, call, grants) and (not call.body.get(FIELD) or may_use_raw_data(call, grants))
+        allowed = is_authorized(privileges, call, grants) and (FIELD not in call.body or may_use_raw_data(call, grants))
         if allowed and (privileges.actions or not is_exception):
             return
         if is_exception:

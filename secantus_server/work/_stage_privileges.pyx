@@ -26,9 +26,16 @@ cpdef add_pipeline(list required, stages, str db, str collection, bint bypasses)
     These are the requirements of the stages, and of reading the collection unless the first stage has another source.
     """
     _add_stages(required, stages, db, collection, bypasses)
-    first = stages[0] if type(stages) is list and stages else None
-    if type(first) is not dict or _IS_SOURCE.isdisjoint(first):
+    first = (<list> stages)[0] if type(stages) is list and stages else None
+    if type(first) is not dict or not _names_source(<dict> first):
         required.append((_FIND, db, collection))
+
+
+cdef bint _names_source(dict stage):
+    for name in stage:
+        if name in _sources:
+            return True
+    return False
 
 
 cdef _add_stages(list required, stages, str db, str collection, bint bypasses):
@@ -59,11 +66,13 @@ def _on_cluster(*actions):
 
 def _joins(list required not None, spec, str db, str _collection, bint bypasses):
     """Add the requirements of `$lookup`, `$graphLookup` and `$unionWith`: those of reading the other collection and of the inner stages."""
+    cdef dict fields
     if type(spec) is not dict:
         if type(spec) is str:
             required.append((_FIND, db, spec))
         return
-    other, inner = spec.get("from", spec.get("coll")), spec.get("pipeline")
+    fields = spec
+    other, inner = fields["from"] if "from" in fields else fields.get("coll"), fields.get("pipeline")
     if type(other) is dict:
         db, other = _target(other, db)
     if type(other) is str:
@@ -83,13 +92,14 @@ def _facet(list required not None, spec, str db, str collection, bint bypasses):
 cdef tuple _target(spec, str db):
     """Return the namespace of `$out` or of `$merge.into`."""
     if type(spec) is dict:
-        other, collection = spec.get("db"), spec.get("coll")
+        other, collection = (<dict> spec).get("db"), (<dict> spec).get("coll")
         return other if type(other) is str and other else db, collection if type(collection) is str else ""
     return db, spec if type(spec) is str else ""
 
 
 def _out(list required not None, spec, str db, str _collection, bint bypasses):
-    required.append((_OUT_ACTIONS + _BYPASS if bypasses else _OUT_ACTIONS, *_target(spec, db)))
+    target = _target(spec, db)
+    required.append((_OUT_ACTIONS + _BYPASS if bypasses else _OUT_ACTIONS, target[0], target[1]))
 
 
 def _merge(list required not None, spec, str db, str _collection, bint bypasses):
@@ -135,7 +145,7 @@ def _query_stats(list required not None, spec, str _db, str _collection, bint _b
 
 
 # The stages that do not read the documents of the pipeline's collection.
-_IS_SOURCE = frozenset(
+cdef frozenset _sources = frozenset(
     """
     $changeStream $collStats $currentOp $documents $indexStats $listCatalog $listClusterCatalog $listLocalSessions $listSearchIndexes
     $listSessions $planCacheStats $querySettings $queryStats

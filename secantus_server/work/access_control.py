@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/core/authorization/
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.auth.collections import ROLES, USERS
@@ -16,7 +17,7 @@ from secantus_server.errors import UNAUTHORIZED, CommandError
 from secantus_server.sessions.ids import user_digest
 from secantus_server.system._threads import Lock
 from secantus_server.work.authorization import find_user, has_documents, read_documents
-from secantus_server.work.user_roles import effective_roles, role_privileges
+from secantus_server.work.user_roles import effective_roles, role_privileges, role_restrictions
 
 # The grants of a local client before the first user exists: https://www.mongodb.com/docs/manual/core/localhost-exception/
 _FIRST_USER = Grants(
@@ -28,15 +29,34 @@ _FIRST_USER = Grants(
 )
 
 
+# The maximum number of users whose rights are kept for further logins. Each may have cached the actions on a thousand collections.
+_MAX_RIGHTS = 100
+
+
+@dataclass(frozen=True)
+class _Rights:
+    """What the roles of a user allow.
+
+    Arguments:
+        generation: the generation of the users and roles from which this was computed.
+        restrictions: the authentication restrictions of each role.
+        grants: what the user may do.
+    """
+
+    generation: int
+    restrictions: list[Any]
+    grants: Grants
+
+
 class AccessControl:
     """Implements `dispatch.access.Access`.
 
     A client's grants are cached together with the generation number of the users and roles at that time. A commit that writes to these
     collections makes a watch stale. The next command of any client then begins a new generation. Cached grants of older generations are
-    computed again.
+    computed again. Connections of the same user share what was computed in the same generation.
 
-    Threads: `_lock` serializes the beginning of generations. `generation` can be read without the lock. It changes both before and after
-    the watches are armed, so grants that are computed in between are computed again.
+    Threads: `_lock` serializes the beginning of generations. Entries of `_rights` are replaced as a whole. `generation` can be read without
+    the lock. It changes both before and after the watches are armed, so grants that are computed in between are computed again.
     """
 
     def __init__(self, services: Services) -> None:
@@ -44,6 +64,7 @@ class AccessControl:
         self._lock = Lock()
         self._users = services.writes.watch("admin", USERS)
         self._roles = services.writes.watch("admin", ROLES)
+        self._rights: dict[tuple[str, str], _Rights] = {}
         self.generation = 0
 
     def admit(self, name: str, client: ClientInfo) -> None:
@@ -54,16 +75,21 @@ class AccessControl:
 
     def grants_of(self, client: ClientInfo) -> Grants | None:
         """Return what a client may do now, or None; see `Access.grants_of`."""
-        if self._users.stale or self._roles.stale:
-            self.renew()
-        if client.generation != self.generation:
+        if client.generation != self.current_generation():
             self._make_grants(client)
         return client.grants
+
+    def current_generation(self) -> int:
+        """Return the number of the version of the users and roles; see `Access.current_generation`."""
+        if self._users.stale or self._roles.stale:
+            self.renew()
+        return self.generation
 
     def renew(self) -> None:
         """Begin a new generation, so that cached grants are computed again; see `Access.renew`."""
         with self._lock:
             self.generation += 1
+            self._rights.clear()
             self._users.arm()
             self._roles.arm()
             self.generation += 1
@@ -74,7 +100,7 @@ class AccessControl:
             known = client.lost_user or (*client.users[0], client.user_id)
             name, db, user_id = known
             user = find_user(self._services, db, name)
-            if user is None or user.get("userId") != user_id or not self.log_in(client, user):
+            if user is None or user.get("userId") != user_id or not self.log_in(client, user, generation):
                 self.log_out(client)
                 # Remember the user: the restore of a snapshot may make it valid again. A user
                 # that is created again by a command has a new id.
@@ -84,25 +110,33 @@ class AccessControl:
             client.grants = _FIRST_USER if is_first else None
         client.generation = generation
 
-    def log_in(self, client: ClientInfo, user: dict[str, Any]) -> bool:
+    def log_in(self, client: ClientInfo, user: dict[str, Any], generation: int) -> bool:
         """Log a connection in as a user, and cache the user's grants.
 
         Return False if the user may not log in from there; see `Access.log_in`.
         """
-        generation = self.generation
-        known = read_documents(self._services, ROLES)
-        roles = effective_roles(known, user)
-        restrictions = [user.get("authenticationRestrictions") or []]
-        restrictions += [known.get(f"{role['db']}.{role['role']}", {}).get("authenticationRestrictions") or [] for role in roles]
+        name, db = user["user"], user["db"]
+        rights = self._rights_of(name, db, user, generation)
+        restrictions = [user.get("authenticationRestrictions") or [], *rights.restrictions]
         if not are_met(restrictions, client.address[0], client.server_address):
             return False
-        name, db = user["user"], user["db"]
         client.users, client.lost_user = ((name, db),), None
         client.user_id = user.get("userId")
         client.uid = user_digest(name, db)
-        client.grants = Grants(role_privileges(known, roles))
+        client.grants = rights.grants
         client.generation = generation
         return True
+
+    def _rights_of(self, name: str, db: str, user: dict[str, Any], generation: int) -> _Rights:
+        found = self._rights.get((name, db))
+        if found is None or found.generation != generation:
+            known = read_documents(self._services, ROLES)
+            roles = effective_roles(known, user)
+            found = _Rights(generation, role_restrictions(known, roles), Grants(role_privileges(known, roles)))
+            if len(self._rights) >= _MAX_RIGHTS:
+                self._rights.clear()
+            self._rights[(name, db)] = found
+        return found
 
     def log_out(self, client: ClientInfo) -> None:
         """Log out the user of a connection; see `Access.log_out`."""

@@ -35,6 +35,8 @@ from secantus_server.work.writing import check_not_view
 
 _NAMESPACE_NOT_FOUND = 26
 _INDEX_NOT_FOUND = 27
+# The action that creating a collection with a certain UUID requires.
+_FORCE_UUID = "forceUUID"
 
 
 def apply_operation(request: Request, entry: Any, *, is_repeated: bool = False) -> bool:
@@ -171,7 +173,10 @@ def _apply_command(request: Request, entry: dict[str, Any], *, is_repeated: bool
     if name in ("create", *_COMMANDS) and request.services.access is not None:
         grants = request.client.grants
         inner = request.with_command(name, o)
-        _check_allowed(request, grants is not None and is_authorized(find_command(name).privileges, inner, grants), request.db)
+        is_allowed = grants is not None and is_authorized(find_command(name).privileges, inner, grants)
+        if name == "create" and "ui" in entry:
+            is_allowed = is_allowed and grants is not None and _FORCE_UUID in grants.on_cluster()
+        _check_allowed(request, is_allowed, request.db)
     if name in ("drop", "renameCollection") and _is_of_buckets(o[name] if name == "drop" else o[name].partition(".")[2]):
         # The following entry, of the time series, also applies to the buckets.
         return
@@ -179,7 +184,10 @@ def _apply_command(request: Request, entry: dict[str, Any], *, is_repeated: bool
         for one in o[name]:
             apply_operation(request, one, is_repeated=is_repeated)
     elif name == "create":
-        _create(request, o, entry.get("ui"))
+        uuid = entry.get("ui")
+        if type(uuid) is Binary and not is_repeated:
+            _check_uuid_is_new(request, uuid, o[name])
+        _create(request, o, uuid)
     elif name in _COMMANDS:
         body = _COMMANDS[name](o)
         try:
@@ -193,6 +201,17 @@ def _apply_command(request: Request, entry: dict[str, Any], *, is_repeated: bool
 
 def _is_of_buckets(name: Any) -> bool:
     return type(name) is str and name.startswith(BUCKETS)
+
+
+def _check_uuid_is_new(request: Request, uuid: Binary, name: Any) -> None:
+    """Refuse the UUID of another collection, because the entries of an oplog and change streams identify collections by UUID.
+
+    Raises:
+        CommandError: 48 NamespaceExists.
+    """
+    for other in request.services.catalog.view.all():
+        if other.uuid == uuid and (other.db, other.name) != (request.db, name):
+            raise CommandError(48, f"Collection {other.namespace} already has the UUID of the collection to create: {request.db}.{name}")
 
 
 def _create(request: Request, o: dict[str, Any], uuid: Any) -> None:

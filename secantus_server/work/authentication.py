@@ -88,8 +88,9 @@ def log_in_by_certificate(request: Request, db: str, name: str | None) -> Reply:
     except CommandError as error:
         _fail(request, error.message)
         raise
+    generation = _current_generation(request)
     user = find_user(request.services, db, subject)
-    if user is None or not log_in(request, user):
+    if user is None or not log_in(request, user, generation):
         why = "there is no such user" if user is None else "the user may not connect from this address"
         _fail(request, f"{subject}@{db}: {why}")
         raise authentication_failed()
@@ -147,25 +148,33 @@ def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
     Raises:
         CommandError: 18 AuthenticationFailed if the user was dropped during the login or may not connect from the client's address.
     """
+    generation = _current_generation(request)
     user = find_user(request.services, conversation.db, conversation.user)
     if user is None or _credentials_of(user, conversation.mechanism) != conversation.credentials:
         _fail(request, "the user was changed meanwhile", conversation)
         raise authentication_failed()
-    if not log_in(request, user):
+    if not log_in(request, user, generation):
         _fail(request, "the user may not connect from this address", conversation)
         raise authentication_failed()
     return _reply(answer, done=True)
 
 
-def log_in(request: Request, user: dict[str, Any]) -> bool:
+def _current_generation(request: Request) -> int:
+    """Return the version of the users and roles for `log_in`; call this before reading the user's document."""
+    access = request.services.access
+    return 0 if access is None else access.current_generation()
+
+
+def log_in(request: Request, user: dict[str, Any], generation: int) -> bool:
     """Authenticate the connection as a user; return False if the user may not connect from the client's address.
 
     Arguments:
         user: the user's document.
+        generation: the result of `_current_generation` before the document was read.
     """
     access = request.services.access
     if access is not None:
-        return access.log_in(request.client, user)
+        return access.log_in(request.client, user, generation)
     request.client.users = ((user["user"], user["db"]),)
     return True
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.collections import has_users_or_roles
 from secantus_server.auth.privileges import Grants, Requirement
 from secantus_server.dispatch.privileges import Authorized, collection_of
 from secantus_server.work._stage_privileges import add_pipeline
@@ -27,8 +28,12 @@ def pipeline_requirements(db: str, collection: str, stages: Any, *, bypasses_val
 def may_read_view(call: Authorized, grants: Grants, view_on: Any, stages: Any) -> bool:
     """Return whether a user may create a view. A user who will be able to read the view must be allowed to read its source collections.
 
+    Unlike in MongoDB, a view of users or roles always requires reading them. Otherwise a user who may create views could show the keys of
+    all users to a user who may read the views.
+
     https://www.mongodb.com/docs/manual/reference/command/create/#access-control
     """
+    required = pipeline_requirements(call.db, view_on if type(view_on) is str else "", stages)
     if "find" not in grants.on(call.db, collection_of(call)):
-        return True
-    return grants.allows(pipeline_requirements(call.db, view_on if type(view_on) is str else "", stages))
+        required = [one for one in required if one[1] is not None and has_users_or_roles(one[1], one[2])]
+    return grants.allows(required)

@@ -94,6 +94,7 @@ def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
     else:
         cursor.pause()
         cursor.operation = cursor.last_operation = request.operation
+        cursor.command = request.body
         request.operation.keep_notes()
         cursor.transaction = request.transaction
         cursor.snapshot = request.snapshot

@@ -118,3 +118,11 @@ def test_every_action_of_a_role_or_a_command_is_known() -> None:
     commands = [command.privileges for command in all_commands().values()]
     required = {action for privileges in commands for action in (*privileges.actions, *privileges.by_arguments)}
     assert granted | required <= ACTIONS
+
+
+def test_few_arguments_are_remembered() -> None:
+    found = grants(on("d", ""))
+    for number in range(5000):
+        found.remember((number,))
+        assert (number,) in found.allowed
+    assert len(found.allowed) <= 100

@@ -11,10 +11,10 @@ from typing import Any
 
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
-from secantus_server.bson.values import MISSING, is_number
+from secantus_server.bson.values import MISSING
 from secantus_server.commands.crud.bulk_write_ops import BulkOperation, parse_operations, parse_targets
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.privileges import Authorized, bypasses_validation, named, on_cluster
+from secantus_server.dispatch.privileges import Authorized, includes, named, on_cluster
 from secantus_server.dispatch.raw_data import ACTION, FIELD
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
@@ -33,35 +33,59 @@ _CURSOR = a.Arguments("bulkWrite.cursor", {"batchSize": a.number(None, minimum=0
 
 # The action that each kind of operation requires.
 _ACTIONS = {"insert": "insert", "update": "update", "delete": "remove"}
+_INDEX = a.integer()
+_ALL_ACTIONS = tuple(_ACTIONS.values())
+
+
+# The maximum size of an `nsInfo` whose check is remembered. It bounds the memory that a user can make the server keep.
+_MAX_REMEMBERED_BYTES = 1000
 
 
 def _may_write(call: Authorized, grants: Grants) -> bool:
     """Return whether the user may perform each operation on its collection."""
-    missing: list[set[str]] = []
+    body = call.body
+    options: tuple[str, ...] = ("bypassDocumentValidation",) if body.get("bypassDocumentValidation") else ()
+    if body.get(FIELD):
+        options = (*options, ACTION)
+    sent = call.message.sequences.get("nsInfo")
+    key = None if sent is None else (options, *sent)
+    if key is not None and key in grants.allowed:
+        return True
+    found: list[frozenset[str]] = []
+    lacks_any = False
     for entry in named(call, "nsInfo"):
         namespace = entry.get("ns")
         db, _, name = namespace.partition(".") if type(namespace) is str else ("", "", "")
         actions = grants.on(db, name)
-        if bypasses_validation(call) and "bypassDocumentValidation" not in actions:
+        if options and not includes(actions, options):
             return False
-        if call.body.get(FIELD) and ACTION not in actions:
-            return False
-        missing.append({action for action in _ACTIONS.values() if action not in actions})
+        found.append(actions)
+        lacks_any = lacks_any or not includes(actions, _ALL_ACTIONS)
     # Most users lack no action, and the operations then need not be examined.
-    return not any(missing) or all(_may_run(operation, missing) for operation in named(call, "ops"))
+    if lacks_any:
+        return all(_may_run(operation, found) for operation in named(call, "ops"))
+    if sent is not None and key is not None and sum(map(len, sent)) <= _MAX_REMEMBERED_BYTES:
+        grants.remember(key)
+    return True
 
 
-def _may_run(operation: dict[str, Any], missing: list[set[str]]) -> bool:
-    """Return whether the user has the actions that an operation needs; `missing` lists the lacking actions of each namespace.
+def _may_run(operation: dict[str, Any], found: list[frozenset[str]]) -> bool:
+    """Return whether the user has the actions that an operation needs; `found` lists the user's actions on each namespace.
 
     Return True for an invalid operation, which the parser refuses.
     """
     kind = next(iter(operation), "")
-    index = operation.get(kind)
-    if kind not in _ACTIONS or not is_number(index) or not 0 <= float(str(index)) < len(missing):
+    if kind not in _ACTIONS:
         return True
-    lacking = missing[int(float(str(index)))]
-    return _ACTIONS[kind] not in lacking and not (kind == "update" and operation.get("upsert") and "insert" in lacking)
+    try:
+        # The conversion of the parser, for which -0.5 and NaN are 0, too.
+        index = _INDEX(kind, operation[kind])
+    except CommandError:
+        return True
+    if not 0 <= index < len(found):
+        return True
+    actions = found[index]
+    return _ACTIONS[kind] in actions and (kind != "update" or not operation.get("upsert") or "insert" in actions)
 
 
 @command(

@@ -148,6 +148,7 @@ def _open_cursor(
         documents,
         scope,
         limit=query.limit,
+        is_sorted=query.sort is not None,
         session=request.session,
         tailable=args["tailable"] and (collection is not None or of_oplog),
         await_data=args["awaitData"],

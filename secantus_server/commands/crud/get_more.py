@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/command/getMore/
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,10 +20,12 @@ from secantus_server.differences import CHANGE_STREAM_ROLE
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.error_labels import label_change_stream_error
 from secantus_server.dispatch.names import collection_name
-from secantus_server.dispatch.privileges import Authorized, OtherCommand, collection_of, is_authorized, on_collection
+from secantus_server.dispatch.privileges import Authorized, OtherCommand, is_authorized, on_collection
+from secantus_server.dispatch.raw_data import FIELD, may_use_raw_data
 from secantus_server.dispatch.registry import InTransaction, Reply, command, find_command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import UNAUTHORIZED, CommandError
+from secantus_server.reserved_names import BUCKETS
 from secantus_server.work.cursor_fail_points import enter_get_more
 
 AWAIT_DATA_MS = 1000
@@ -53,21 +56,37 @@ def _may_continue(call: Authorized, grants: Grants) -> bool:
     origin = cursor.operation
     if origin.users != call.client.users:
         raise CommandError(UNAUTHORIZED, f"cursor id {cursor_id} was not created by the authenticated user")
-    name = next(iter(origin.body))
-    opened = OtherCommand(name, origin.db, origin.body, call.message, call.client, call.services)
-    if not is_authorized(find_command(name).privileges, opened, grants):
+    opened = OtherCommand(next(iter(cursor.command)), origin.db, cursor.command, call.message, call.client, call.services)
+    if not _may_open(opened, grants):
         raise CommandError(UNAUTHORIZED, f"not authorized for getMore with cursor id {cursor_id}")
     return True
 
 
+def _may_open(opened: OtherCommand, grants: Grants) -> bool:
+    """Return whether the user may run the command that opened a cursor.
+
+    A command with `rawData` on a time series has become one on the buckets. The privileges that it required are enough.
+    """
+    privileges, target = find_command(opened.name).privileges, opened.body[opened.name]
+    if is_authorized(privileges, opened, grants) and may_use_raw_data(opened, grants):
+        return True
+    if type(target) is not str or not target.startswith(BUCKETS):
+        return False
+    series = replace(opened, body={**opened.body, opened.name: target.removeprefix(BUCKETS), FIELD: True})
+    return is_authorized(privileges, series, grants) and may_use_raw_data(series, grants)
+
+
 def _may_kill(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may kill all cursors, or owns the listed ones."""
+    """Return whether the user owns the listed cursors or may kill any cursor on their collections."""
     action = "killAnyCursor"
-    if action in grants.on_cluster() or action in grants.on(call.db, collection_of(call)):
+    if action in grants.on_cluster():
         return True
     ids = call.body.get("cursors")
     found = [call.services.cursors.peek(one) for one in ids if type(one) is Int64] if type(ids) is list else []
-    return all(cursor is None or cursor.operation.users == call.client.users for cursor in found)
+    return all(
+        cursor is None or cursor.operation.users == call.client.users or action in grants.on(*cursor.namespace.split(".", 1))
+        for cursor in found
+    )
 
 
 @command(

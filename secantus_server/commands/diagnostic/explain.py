@@ -26,9 +26,7 @@ def _may_run_explained(call: Authorized, grants: Grants) -> bool:
         return True
     # explain refuses an inner command on another database, so its own database is the right one to check.
     explained = OtherCommand(name, call.db, inner, call.message, call.client, call.services)
-    if inner.get(FIELD) and not may_use_raw_data(explained, grants):
-        return False
-    return is_authorized(find_command(name).privileges, explained, grants)
+    return is_authorized(find_command(name).privileges, explained, grants) and may_use_raw_data(explained, grants)
 
 
 @command(

@@ -40,6 +40,21 @@ def test_the_limit_ends_the_cursor(db: Database[Any]) -> None:
     assert (len(reply["cursor"]["nextBatch"]), reply["cursor"]["id"]) == (3, 0)
 
 
+@pytest.mark.parametrize("size", [3, 4, None])
+def test_the_limit_of_a_sort_leaves_the_cursor_open(db: Database[Any], size: int | None) -> None:
+    more = {"getMore": opened(db, limit=5, sort={"x": 1}), "collection": "c", **({} if size is None else {"batchSize": size})}
+    cursor = db.command(more)["cursor"]
+    assert (len(cursor["nextBatch"]), cursor["id"]) == (3, more["getMore"])
+    cursor = db.command(more)["cursor"]
+    assert (cursor["nextBatch"], cursor["id"]) == ([], 0)
+
+
+@pytest.mark.parametrize("options", [{"limit": 4, "batchSize": 5}, {"limit": 4}, {"limit": 20, "batchSize": 11}])
+def test_the_limit_or_the_end_of_a_sort_in_the_first_batch_ends_the_cursor(db: Database[Any], options: dict[str, Any]) -> None:
+    db.c.insert_many({"_id": number} for number in range(10))
+    assert db.command({"find": "c", "sort": {"x": 1}, **options})["cursor"]["id"] == 0
+
+
 def test_another_session(db: Database[Any]) -> None:
     db.c.insert_many({"_id": number} for number in range(10))
     with db.client.start_session() as first, db.client.start_session() as second:

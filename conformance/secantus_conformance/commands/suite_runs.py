@@ -15,7 +15,7 @@ from secantus_conformance.drivers.base import DriverSuite, RunsAgain, read_junit
 from secantus_conformance.environment import discover
 from secantus_conformance.execution.servers import is_bundled, make_servers
 from secantus_conformance.failures import UsageError
-from secantus_conformance.model import Result, Run, Verdict
+from secantus_conformance.model import SECOND_RUN, Result, Run, Verdict
 from secantus_conformance.running import named
 
 Suite = TypeVar("Suite", bound=DriverSuite)
@@ -95,7 +95,7 @@ def second(results: list[Result], again: Iterable[Result], notes: list[str]) -> 
     new = {result.id: result for result in again}
     merged = [new.get(result.id, result) if result.verdict.is_bad else result for result in results]
     notes += [
-        f"Passed only on a second run: {after.id} (before: {before.reason})"
+        f"{SECOND_RUN}: {after.id} (before: {before.reason})"
         for before, after in zip(results, merged, strict=True)
         if before.verdict.is_bad and after.verdict is Verdict.PASSED
     ]

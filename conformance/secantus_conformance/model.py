@@ -41,6 +41,10 @@ class Skip(str, Enum):
     SUITE = "suite"
 
 
+#: How the notes begin that name tests which failed in the first run and passed in a second one.
+SECOND_RUN = "Passed only on a second run"
+
+
 @dataclass(frozen=True)
 class TestCase:
     """One test of a suite: where it is defined, and its category and group.

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from secantus_conformance.execution.pool import Pool
 from secantus_conformance.execution.servers import Server, is_bundled
-from secantus_conformance.model import Result, Run, TestCase, Verdict
+from secantus_conformance.model import SECOND_RUN, Result, Run, TestCase, Verdict
 from secantus_conformance.report.progress import make_display
 
 
@@ -62,7 +62,7 @@ def _run_again(plan: Plan, results: dict[str, Result]) -> tuple[str, ...]:
     def report(result: Result) -> None:
         again = plan.judge(result)
         if again.verdict is Verdict.PASSED:
-            notes.append(f"Passed only on a second run in isolation: {result.id} (before: {results[result.id].reason})")
+            notes.append(f"{SECOND_RUN} in isolation: {result.id} (before: {results[result.id].reason})")
         results[result.id] = replace(again, seconds=results[result.id].seconds + again.seconds)
 
     for case in bad:

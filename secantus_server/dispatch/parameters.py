@@ -12,10 +12,11 @@ from typing import Any
 from secantus_server.auth import x509
 from secantus_server.auth.scram import MECHANISMS
 from secantus_server.bson import int_value
+from secantus_server.bson.numbers import INT32_MAX
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.differences import OPERATION_MEMORY, TRANSACTION_LIMIT
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch import memory_limits, scripts
+from secantus_server.dispatch import establishment, memory_limits, scripts
 from secantus_server.dispatch.cluster_time import MAX_DRIFT_S
 from secantus_server.dispatch.log_verbosity import NAME, default_verbosity, logs_everything
 from secantus_server.dispatch.request import NO_TABLE_SCAN
@@ -93,6 +94,16 @@ def _sync_delay(name: str, value: Any) -> float:
     return seconds
 
 
+def _burst_capacity(name: str, value: Any) -> float:
+    """Check the number of seconds for which the capacity for new connections is kept."""
+    if not is_number(value):
+        raise a.wrong_type(name, value, "[long, int, decimal, double]")
+    seconds = float(str(value))
+    if not seconds > 0:
+        raise CommandError(2, f"Invalid value for parameter {establishment.BURST}: {value} is not greater than 0")
+    return seconds
+
+
 #: The parameter with the iteration count of new credentials, by mechanism.
 ITERATION_PARAMETERS = {"SCRAM-SHA-1": "scramIterationCount", "SCRAM-SHA-256": "scramSHA256IterationCount"}
 
@@ -107,6 +118,10 @@ PARAMETERS: dict[str, Parameter] = {
     "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),
     BASE_BACKOFF_MS: Parameter(_constant(0), _integer(0), settable=True),
     "featureCompatibilityVersion": Parameter(lambda settings: {"version": settings.compat}, None, at_startup=False),
+    establishment.ENABLED: Parameter(_constant(False), _boolean, settable=True),
+    establishment.RATE: Parameter(_constant(INT32_MAX), _integer(1), settable=True),
+    establishment.BURST: Parameter(_constant(float(INT32_MAX)), _burst_capacity, settable=True),
+    establishment.DEPTH: Parameter(_constant(0), _integer(0), settable=True),
     "localLogicalSessionTimeoutMinutes": Parameter(_constant(TIMEOUT_MINUTES)),
     NAME: Parameter(lambda _settings: default_verbosity(), a.as_anything, settable=True),
     "logLevel": Parameter(_constant(0), _integer(0, 5), settable=True),

@@ -15,6 +15,7 @@ from secantus_server.errors import CommandError
 from secantus_server.net.connection import Connection
 from secantus_server.net.descriptors import raise_descriptor_limit
 from secantus_server.net.direct import NESTED, NESTED_S, DirectConnection, DirectTransport, Reaper, is_in_server
+from secantus_server.net.establishment import Establishment
 from secantus_server.net.plain import PlainTransport, new_turn
 from secantus_server.net.refusal import Refusal
 from secantus_server.net.strangers import Strangers, default_limit
@@ -89,6 +90,7 @@ class Listener:
         self._connections: dict[Connection, Thread | DirectConnection] = {}
         self._closed = False
         self._closing = Event()
+        self._establishment = Establishment(services, self._closing)
         self._ids = itertools.count(1)
         self._turn = new_turn()
         services.connection_limit = services.settings.max_connections or raise_descriptor_limit()
@@ -315,7 +317,10 @@ class Listener:
     def _serve(self, connection: Connection) -> None:
         self._services.connections.add(connection.client)
         try:
-            connection.serve()
+            if self._establishment.admit(connection):
+                connection.serve()
+            else:
+                connection.close()
         finally:
             self._services.connections.remove(connection.client)
             self._services.counters.add("connectionsEnded")

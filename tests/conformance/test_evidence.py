@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,13 @@ def test_figures_of_a_report() -> None:
     ours = figures(run("Secantus 1, as MongoDB 8.2.4", *VERDICTS), "2026-01-02")
     assert (ours.eligible, ours.passed, ours.failed, ours.skipped, ours.known) == (4, 2, 1, 1, {"no x": 1})
     assert (ours.needed, ours.needed_passed, ours.is_ours, ours.command, ours.seconds) == (4, 2, True, "drivers pymongo", 13)
+
+
+def test_tests_that_pass_on_a_second_run_are_counted() -> None:
+    again = replace(run("Secantus 1", *VERDICTS), notes=("Passed only on a second run: t0 (before: slow)", "In this run it died."))
+    ours = figures(again, "2026-01-02")
+    assert (ours.second, ours.notes) == (1, ["In this run it died."])
+    assert "| 2 (50.0 %); 1 only on a second run |" in evidence_page([ours])
 
 
 def test_another_server_is_measured_by_the_tests_of_ours() -> None:

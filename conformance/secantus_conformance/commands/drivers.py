@@ -23,6 +23,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("drivers", help="run a driver's own test suite against a server")
     parser.add_argument("name", metavar="NAME", help=", ".join(sorted(SUITES)))
     parser.add_argument("--source", type=Path, metavar="DIR", help="a checkout of the driver, for suites that are in no package")
+    parser.add_argument("--retry", action="store_true", help="run failed tests once more on a new server; the report names those that pass")
     add_suite_options(parser, 5400.0)
     parser.set_defaults(command=run)
 

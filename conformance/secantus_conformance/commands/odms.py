@@ -21,7 +21,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("name", metavar="NAME", help=", ".join(sorted(SUITES)))
     parser.add_argument("--source", type=Path, metavar="DIR", help="a checkout, for a suite that its package does not contain")
     add_suite_options(parser, 3600.0)
-    parser.set_defaults(command=run)
+    parser.set_defaults(command=run, retry=False)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from secantus_conformance.commands.options import add_report_option, seconds
 from secantus_conformance.differences import Difference
-from secantus_conformance.drivers.base import DriverSuite, read_junit
+from secantus_conformance.drivers.base import DriverSuite, RunsAgain, read_junit
 from secantus_conformance.environment import discover
 from secantus_conformance.execution.servers import is_bundled, make_servers
 from secantus_conformance.failures import UsageError
-from secantus_conformance.model import Result, Run
+from secantus_conformance.model import SECOND_RUN, Result, Run, Verdict
 from secantus_conformance.running import named
 
 Suite = TypeVar("Suite", bound=DriverSuite)
@@ -59,6 +59,9 @@ def run_suite(
         differences: reads the known differences of the bundled server.
         hold: adjusts the results of the bundled server, after the known differences were applied.
     """
+    again = suite if arguments.retry else None
+    if again is not None and not isinstance(again, RunsAgain):
+        raise UsageError(f"The suite of {suite.name} cannot run single tests again; leave out --retry.")
     auth = suite.auth and not arguments.uri and arguments.server is None
     server = make_servers(arguments.uri, arguments.server, 1, suite.port, auth=auth)[0]
     bundled, start = is_bundled(server), time.monotonic()
@@ -68,8 +71,13 @@ def run_suite(
         with tempfile.TemporaryDirectory() as scratch:
             junit = Path(scratch, "junit.xml")
             suite.run(folder, uri, junit, arguments.timeout)
-            results = read_junit(junit, suite, differences() if bundled else [])
-        died = server.exit_reason()
+            known = differences() if bundled else []
+            results, died = read_junit(junit, suite, known), server.exit_reason()
+            notes = [f"In this run {died}."] if died else []
+            bad = frozenset(result.id for result in results if result.verdict.is_bad)
+            if bad and isinstance(again, RunsAgain):
+                again.run_again(folder, server.start(), bad, junit, arguments.timeout)
+                results = second(results, read_junit(junit, suite, known), notes)
     finally:
         server.stop()
     return Run(
@@ -78,5 +86,17 @@ def run_suite(
         named(environment.describe(), server),
         tuple(hold(results) if bundled and hold is not None else results),
         time.monotonic() - start,
-        (f"In this run {died}.",) if died else (),
+        tuple(notes),
     )
+
+
+def second(results: list[Result], again: Iterable[Result], notes: list[str]) -> list[Result]:
+    """Return results with those of a second run instead of the failures, and add notes on the tests that passed only then."""
+    new = {result.id: result for result in again}
+    merged = [new.get(result.id, result) if result.verdict.is_bad else result for result in results]
+    notes += [
+        f"{SECOND_RUN}: {after.id} (before: {before.reason})"
+        for before, after in zip(results, merged, strict=True)
+        if before.verdict.is_bad and after.verdict is Verdict.PASSED
+    ]
+    return merged

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from xml.etree import ElementTree
 
 from secantus_conformance.differences import Difference, apply_differences
@@ -55,6 +55,18 @@ class DriverSuite(Protocol):
 
     def needs_server(self, test: str) -> bool:
         """Return whether a test needs a running server."""
+
+
+@runtime_checkable
+class RunsAgain(Protocol):
+    """A suite that can run some of its tests again."""
+
+    def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
+        """Run tests again, after `run` has written the same file, and write JUnit XML that contains them. Raise UsageError on failure.
+
+        Arguments:
+            tests: their names as in results, "classname::name".
+        """
 
 
 def read_junit(path: Path, suite: DriverSuite, differences: list[Difference]) -> list[Result]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,6 +56,11 @@ class CSuite:
         """Run each test in a separate process, and write JUnit XML. Raise UsageError if they time out."""
         write_junit(_run(folder, {**os.environ, **_address(uri)}, timeout), junit)
 
+    def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
+        """Run some tests again. Raise UsageError if they time out."""
+        only = {test.partition("::")[2] for test in tests}
+        write_junit(_run(folder, {**os.environ, **_address(uri)}, timeout, only), junit)
+
     def needs_server(self, test: str) -> bool:
         """Return whether a test does not pass without a server."""
         return test.rpartition("::")[2] not in self._alone
@@ -87,11 +92,11 @@ def _address(uri: str) -> dict[str, str]:
     return address
 
 
-def _run(folder: Path, environment: Mapping[str, str], timeout: float) -> list[Outcome]:
+def _run(folder: Path, environment: Mapping[str, str], timeout: float, only: Container[str] | None = None) -> list[Outcome]:
     program, listing = folder / _PROGRAM, folder / "tests.txt"
     call([str(program), "--list-tests"], folder, 60, "The tests cannot be listed", output_file=listing)
     tests = [line for line in listing.read_text(encoding="utf-8").splitlines() if line.startswith("/")]
-    each = EachTest(folder, environment, lambda test: [str(program), "--ctest-run", test], judge, _TEST_SECONDS)
+    each = EachTest(folder, environment, lambda test: [str(program), "--ctest-run", test], judge, _TEST_SECONDS, only)
     return list(each.run(tests, timeout))
 
 

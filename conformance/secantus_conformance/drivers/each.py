@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class EachTest:
         command: returns the command line for a test.
         judge: returns the outcome of a test, given how its process ended.
         test_timeout: the time limit of one test in seconds.
+        only: the tests to run; None for all.
     """
 
     folder: Path
@@ -39,11 +40,12 @@ class EachTest:
     command: Callable[[str], list[str]]
     judge: Callable[[str, Ended], Outcome]
     test_timeout: float
+    only: Container[str] | None = None
 
     def run(self, tests: Sequence[str], timeout: float) -> Iterator[Outcome]:
         """Run the tests one after the other and yield their outcomes. Raise UsageError if the suite exceeds its time limit."""
         deadline = time.monotonic() + timeout
-        for test in tests:
+        for test in tests if self.only is None else [each for each in tests if each in self.only]:
             if time.monotonic() > deadline:
                 raise UsageError(f"The suite timed out at {test}.")
             yield self.judge(test, self._run_one(test))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from secantus_conformance.drivers.base import Environmental
 from secantus_conformance.drivers.checkout import refuse_source
-from secantus_conformance.drivers.go_events import Events, write_junit_of_go
+from secantus_conformance.drivers.go_events import Events, pattern, write_junit_of_go
 from secantus_conformance.drivers.process import call
 from secantus_conformance.failures import UsageError
 
@@ -65,21 +65,30 @@ class GoSuite:
         deadline = time.monotonic() + timeout
         write_junit_of_go([_run_package(folder, uri, package, deadline, junit.with_suffix(".txt")) for package in _PACKAGES], junit)
 
+    def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
+        """Run some tests again. Raise UsageError if they cannot be completed."""
+        deadline, output = time.monotonic() + timeout, junit.with_suffix(".txt")
+        packages = {test.partition("::")[0] for test in tests}
+        names = {package: [test.partition("::")[2] for test in tests if test.startswith(f"{package}::")] for package in packages}
+        done = [_run_package(folder, uri, package, deadline, output, pattern(only)) for package, only in names.items()]
+        write_junit_of_go(done, junit)
+
     def needs_server(self, _test: str) -> bool:
         """Return True: every test needs a server."""
         return True
 
 
-def _run_package(folder: Path, uri: str, package: str, deadline: float, output: Path) -> Events:
+def _run_package(folder: Path, uri: str, package: str, deadline: float, output: Path, only: str = "") -> Events:
     """Run the tests of a package; after a panic, run the remaining ones again until all are done."""
     environment = {"GOGC": _RARE_COLLECTION, **_environment(folder), "MONGODB_URI": uri, "TOPOLOGY": "replica_set"}
+    run = ["-run", only] if only else []
     events = Events()
     while True:
         left = min(_PACKAGE_SECONDS, deadline - time.monotonic())
         if left <= 0:
             raise UsageError(f"The suite timed out at {events.last or package}.")
-        skip = ["-skip", pattern] if (pattern := events.pattern_of_done()) else []
-        command = ["go", "test", "-json", "-p", "1", "-count", "1", f"-timeout={int(left) + 1}s", *skip, package]
+        skip = ["-skip", done] if (done := events.pattern_of_done()) else []
+        command = ["go", "test", "-json", "-p", "1", "-count", "1", f"-timeout={int(left) + 1}s", *skip, *run, package]
         call(command, _source(folder), left + 120, None, environment, output)
         if not events.take(output.read_text(encoding="utf-8", errors="replace").splitlines()):
             return events

@@ -92,12 +92,17 @@ class Events:
     def pattern_of_done(self) -> str:
         """Return the pattern for the option `-skip`, which matches the outermost tests that are done."""
         outermost = [name for name in self.done if not any(parent in self.done for parent in _parents(name))]
-        return "|".join("/".join(f"^{re.escape(part)}$" for part in name.split("/")) for name in outermost)
+        return pattern(outermost)
 
     def innermost(self) -> Iterator[tuple[str, Fate]]:
         """Return the tests that contain no other tests."""
         with_children = {parent for name in self.done for parent in _parents(name)}
         return ((name, fate) for name, fate in self.done.items() if name not in with_children)
+
+
+def pattern(tests: Iterable[str]) -> str:
+    """Return the pattern for Go's options `-run` and `-skip` that matches tests."""
+    return "|".join("/".join(f"^{re.escape(part)}$" for part in name.split("/")) for name in tests)
 
 
 def _parents(name: str) -> Iterator[str]:

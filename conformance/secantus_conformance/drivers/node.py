@@ -50,13 +50,21 @@ class NodeSuite:
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
         """Run the suite. Raise UsageError if it cannot be completed."""
-        environment = {**os.environ, "MONGODB_URI": uri, "AUTH": "auth" if "@" in uri else "noauth", "TS_NODE_TRANSPILE_ONLY": "true"}
-        reporter = str(RECORDERS / "mocha_record.js")
-        command = ["npx", "mocha", "--config", "test/mocha_mongodb.js", "--reporter", reporter, "test/integration"]
-        record = junit.with_suffix(".jsonl")
-        RecordedSuite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout)
-        write_junit_of_record(record, junit)
+        _mocha(folder, uri, junit, timeout)
+
+    def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
+        """Run some tests again. Raise UsageError if they cannot be completed."""
+        _mocha(folder, uri, junit, timeout, tests)
 
     def needs_server(self, _test: str) -> bool:
         """Return True: every test needs a server."""
         return True
+
+
+def _mocha(folder: Path, uri: str, junit: Path, timeout: float, again: frozenset[str] | None = None) -> None:
+    environment = {**os.environ, "MONGODB_URI": uri, "AUTH": "auth" if "@" in uri else "noauth", "TS_NODE_TRANSPILE_ONLY": "true"}
+    reporter = str(RECORDERS / "mocha_record.js")
+    command = ["npx", "mocha", "--config", "test/mocha_mongodb.js", "--reporter", reporter, "test/integration"]
+    record = junit.with_suffix(".jsonl")
+    RecordedSuite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout, again)
+    write_junit_of_record(record, junit)

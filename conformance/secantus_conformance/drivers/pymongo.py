@@ -77,13 +77,17 @@ class PymongoSuite:
         """Run the suite. Raise UsageError if it cannot be completed."""
         self._pytest(folder, uri, junit, timeout)
 
-    def _pytest(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
+    def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
+        """Run some tests again. Raise UsageError if they cannot be completed."""
+        self._pytest(folder, uri, junit, timeout, tests)
+
+    def _pytest(self, folder: Path, uri: str, junit: Path, timeout: float, again: frozenset[str] | None = None) -> None:
         host, port = parse_uri(uri)["nodelist"][0]
         options = ["-q", "--override-ini=addopts=", "-m", self.marker, "-p", "no:cacheprovider", "--tb=short"]
         command = [str(python_of(folder)), "-m", "pytest", "test", *options]
         environment = {**os.environ, "DB_IP": host, "DB_PORT": str(port), "PYTHONPATH": str(folder)}
         record = junit.with_suffix(".jsonl")
-        pytest_suite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout)
+        pytest_suite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout, again)
         write_junit_of_record(record, junit)
 
     def needs_server(self, test: str) -> bool:

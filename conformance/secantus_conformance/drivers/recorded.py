@@ -9,11 +9,11 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from secantus_conformance.drivers.outcomes import Outcome, write_junit
+from secantus_conformance.drivers.outcomes import Outcome, printable, write_junit
 from secantus_conformance.drivers.process import end_group
 from secantus_conformance.failures import UsageError
 
@@ -30,12 +30,15 @@ class RecordedSuite:
     environment: Mapping[str, str]
     silence: float
 
-    def run(self, record: Path, timeout: float) -> None:
+    def run(self, record: Path, timeout: float, again: Container[str] | None = None) -> None:
         """Run all tests, in as many processes as necessary, and append each outcome to `record`.
 
         Raise UsageError if the suite times out, or ends without running a test.
+
+        Arguments:
+            again: the tests, as "classname::name", to run again after an earlier run has written `record`; None for a first run.
         """
-        record.write_text("", encoding="utf-8")
+        _forget(record, again) if again is not None else record.write_text("", encoding="utf-8")
         deadline = time.monotonic() + timeout
         before = 0
         while not self._run_once(record, deadline):
@@ -110,6 +113,13 @@ def _give_up(record: Path, lines: list[list[object]]) -> None:
     line = ["outcome", test, classname, name, "error", "The test hung or killed its process.", "", 0.0]
     with record.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
+
+
+def _forget(record: Path, tests: Container[str]) -> None:
+    """Remove the lines of tests from a record, and those that end it, so that the next run runs these tests."""
+    kept = [line for line in _lines(record) if line[0] != "finished"]
+    gone = {line[1] for line in kept if line[0] == "outcome" and f"{printable(str(line[2]))}::{printable(str(line[3]))}" in tests}
+    record.write_text("".join(json.dumps(line) + "\n" for line in kept if line[1] not in gone), encoding="utf-8")
 
 
 def write_junit_of_record(record: Path, junit: Path) -> None:

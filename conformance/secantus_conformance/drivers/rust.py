@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +68,11 @@ class RustSuite:
         """Run each test in a separate process, and write JUnit XML. Raises UsageError if they time out."""
         write_junit(_run(folder, {**os.environ, "MONGODB_URI": discover(uri).uri}, timeout), junit)
 
+    def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
+        """Run some tests again. Raises UsageError if they time out."""
+        only = {test.partition("::")[2] for test in tests}
+        write_junit(_run(folder, {**os.environ, "MONGODB_URI": discover(uri).uri}, timeout, only=only), junit)
+
     def needs_server(self, test: str) -> bool:
         """Return whether a test does not pass without a server."""
         return test.partition("::")[2] not in self._alone
@@ -98,12 +103,14 @@ def program(messages: str) -> str:
     raise UsageError("cargo has built no test program.")
 
 
-def _run(folder: Path, environment: Mapping[str, str], timeout: float, test_timeout: float = _TEST_SECONDS) -> list[Outcome]:
+def _run(
+    folder: Path, environment: Mapping[str, str], timeout: float, test_timeout: float = _TEST_SECONDS, only: Container[str] | None = None
+) -> list[Outcome]:
     path, listing = (folder / ".program").read_text(encoding="utf-8"), folder / "tests.txt"
     call([path, "--list", "--format", "terse"], folder / "driver", 60, "The tests cannot be listed", output_file=listing)
     tests = names(listing.read_text(encoding="utf-8"))
     environment = {**environment, "CARGO_MANIFEST_DIR": str(folder / "driver"), "LOG_UNCAPTURED": os.devnull}
-    each = EachTest(folder / "driver", environment, lambda test: [path, "--exact", test], judge, test_timeout)
+    each = EachTest(folder / "driver", environment, lambda test: [path, "--exact", test], judge, test_timeout, only)
     return list(each.run(tests, timeout))
 
 

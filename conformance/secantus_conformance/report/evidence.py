@@ -12,7 +12,7 @@ from typing import Any
 
 from secantus_conformance.drivers import registry as drivers
 from secantus_conformance.failures import UsageError
-from secantus_conformance.model import Run, Verdict
+from secantus_conformance.model import SECOND_RUN, Run, Verdict
 from secantus_conformance.odms import registry as odms
 from secantus_conformance.report.jsonout import read_json_report
 from secantus_conformance.report.summary import known_reason, server_tests
@@ -29,7 +29,8 @@ edit it by hand. [Known differences and skipped tests by feature](reference/conf
 [the programs that operate MongoDB](production.md#programs-that-work).
 
 A test is *eligible* if it was not skipped: it applies to a single-node replica set of this version and needs nothing that the machine
-lacks. A *known difference* is a failure that is listed with its reason.
+lacks. A *known difference* is a failure that is listed with its reason. Tests with short time limits may fail on a busy machine;
+those that passed when they ran once more (`--retry`) count as passed, and the table says how many.
 """
 
 
@@ -39,6 +40,7 @@ class Figures:
 
     `needed` and `needed_passed` count the eligible tests of a driver's suite that need a server; they are 0 for other suites. In the report
     of another server, `of_ours` and `of_ours_passed` count the tests for which the server of this project is eligible.
+    `second` counts the tests that passed only on a second run.
     """
 
     title: str
@@ -58,6 +60,7 @@ class Figures:
     of_ours: int = 0
     of_ours_passed: int = 0
     notes: list[str] = field(default_factory=list)
+    second: int = 0
 
     @property
     def is_ours(self) -> bool:
@@ -88,7 +91,8 @@ def figures(run: Run, day: str, ours: Run | None = None) -> Figures:
         needed_passed=sum(result.verdict is Verdict.PASSED for result in needed),
         of_ours=len(common),
         of_ours_passed=len(common & passed),
-        notes=[*run.notes, *_common_failure(run)],
+        notes=[*(note for note in run.notes if not note.startswith(SECOND_RUN)), *_common_failure(run)],
+        second=sum(note.startswith(SECOND_RUN) for note in run.notes),
     )
 
 
@@ -198,7 +202,8 @@ def _suite(each: Figures) -> str:
 def _passed(each: Figures) -> str:
     share = f" ({100 * each.passed / each.eligible:.1f} %)" if each.eligible else ""
     need = f"; {each.needed_passed} of {each.needed} that need a server" if each.needed and each.needed != each.eligible else ""
-    return f"{each.passed}{share}{need}"
+    second = f"; {each.second} only on a second run" if each.second else ""
+    return f"{each.passed}{share}{need}{second}"
 
 
 def _beside(recorded: Sequence[Figures]) -> str:

@@ -15,6 +15,7 @@ from bson.int64 import Int64
 
 from secantus_server.bson.values import is_number
 from secantus_server.differences import STATUS_NONE, STATUS_OF_STREAMS
+from secantus_server.dispatch import establishment
 from secantus_server.dispatch.arguments import truth
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command, command_to_run
@@ -67,12 +68,19 @@ def _asserts(services: Services) -> Reply:
 
 def _connections(services: Services) -> Reply:
     created = services.counters.value("connections")
-    current = created - services.counters.value("connectionsEnded")
+    queued = services.counters.value(establishment.QUEUED)
+    current = created - services.counters.value("connectionsEnded") - queued
     return {
         "current": current,
-        "available": max(services.connection_limit - current, 0),
+        "available": max(services.connection_limit - current - queued, 0),
         "totalCreated": created,
         "rejected": services.counters.value("connectionsRejected"),
+        "queuedForEstablishment": queued,
+        "establishmentRateLimit": {
+            "rejected": services.counters.value(establishment.REJECTED),
+            "exempted": 0,
+            "interruptedDueToClientDisconnect": services.counters.value(establishment.INTERRUPTED),
+        },
         "active": len(services.operations.all()),
         "threaded": current,
     }

@@ -1,0 +1,86 @@
+"""The limit on the rate at which connections are established, which protects a server from a storm of new connections.
+
+The parameters `ingressConnectionEstablishment...` configure it. They are read for each connection, so a change applies at once.
+
+https://www.mongodb.com/docs/manual/tutorial/configure-rate-limiter/
+"""
+
+from __future__ import annotations
+
+import math
+
+from secantus_server.dispatch import establishment as parameters
+from secantus_server.dispatch.parameters import parameter_value
+from secantus_server.dispatch.services import Services
+from secantus_server.net.connection import Connection
+from secantus_server.system._threads import Lock
+from secantus_server.system.conditions import Event
+
+# How often a waiting connection checks whether its client has disconnected and whether the limit still applies.
+LOOK_S = 0.1
+
+
+class Establishment:
+    """The limit: a bucket of tokens that fills at the configured rate. Each connection takes one token, or waits for the next one.
+
+    Threads: `_lock` guards `_tokens`, `_filled` and `_waiting`; the threads of new connections take it.
+
+    Arguments:
+        closing: is set when the server closes.
+    """
+
+    def __init__(self, services: Services, closing: Event) -> None:
+        self._services = services
+        self._closing = closing
+        self._lock = Lock()
+        # Negative if connections wait: each of them has taken a token that the bucket does not have yet.
+        self._tokens = math.inf
+        self._filled = 0.0
+        self._waiting = 0
+
+    def admit(self, connection: Connection) -> bool:
+        """Wait for a token for a new connection, in its thread. Return whether it may be served."""
+        if not self._applies():
+            return True
+        wait_s = self._take()
+        if wait_s is None:
+            self._services.counters.add(parameters.REJECTED)
+            return False
+        return not wait_s or self._wait(connection, self._services.clock.monotonic() + wait_s)
+
+    def _applies(self) -> bool:
+        return bool(parameter_value(self._services, parameters.ENABLED))
+
+    def _take(self) -> float | None:
+        """Take a token. Return after how many seconds it is there, or None if too many connections wait."""
+        rate = parameter_value(self._services, parameters.RATE)
+        capacity = rate * parameter_value(self._services, parameters.BURST)
+        depth = parameter_value(self._services, parameters.DEPTH)
+        with self._lock:
+            now = self._services.clock.monotonic()
+            tokens = min(self._tokens + (now - self._filled) * rate, capacity)
+            self._tokens, self._filled = tokens, now
+            if tokens < 1 and self._waiting >= depth:
+                return None
+            self._tokens -= 1
+            if tokens >= 1:
+                return 0.0
+            self._waiting += 1
+        self._services.counters.add(parameters.QUEUED)
+        return float((1 - tokens) / rate)
+
+    def _wait(self, connection: Connection, until: float) -> bool:
+        """Wait for a token. Return False if the client disconnects or the server closes before."""
+        clock = self._services.clock
+        try:
+            while self._applies() and (left_s := until - clock.monotonic()) > 0:
+                if self._closing.wait(min(left_s, LOOK_S)):
+                    return False
+                if connection.peek_closed():
+                    self._services.counters.add(parameters.INTERRUPTED)
+                    return False
+            return True
+        finally:
+            self._services.counters.add(parameters.QUEUED, -1)
+            with self._lock:
+                self._waiting -= 1

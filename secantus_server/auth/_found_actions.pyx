@@ -22,7 +22,7 @@ cdef class FoundActions:
         self.cluster_actions = frozenset()
 
     def look_up(self, str db not None, str collection not None):
-        """Compute the actions on a resource that is not in the cache; see `on` for the arguments."""
+        """Compute the actions that the user may perform on a resource that is not in the cache; see `on` for the arguments."""
         raise NotImplementedError
 
     def on_cluster(self):
@@ -48,7 +48,11 @@ cdef class FoundActions:
         return found
 
     def allows(self, list requirements not None):
-        """Return whether the user may perform all actions of some requirements (`auth.privileges.Requirement`)."""
+        """Return whether the user may perform all required actions.
+
+        Arguments:
+            requirements: a list of `auth.privileges.Requirement`.
+        """
         cdef tuple requirement
         for requirement in requirements:
             db = requirement[1]

@@ -1,4 +1,4 @@
-"""Restoring a storage directory from an archive."""
+"""Restores a storage directory from an archive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secantus_server.storage import Engine
 def restore_archive(
     archive: Path, target: Path, progress: Progress, finish: Callable[[Path, Manifest], object] = lambda directory, manifest: None
 ) -> Manifest:
-    """Restore an archive to a directory that does not exist or is empty. The directory has a temporary name until it is complete.
+    """Restore an archive to a directory that does not exist or is empty. The restored directory has a temporary name until it is complete.
 
     Arguments:
         archive: the archive, which is verified before anything is written.
@@ -30,11 +30,11 @@ def restore_archive(
     manifest = verify_archive(archive, progress)
     partial = target.with_name(f".{target.name}.partial")
     try:
-        # Remove the files that an interrupted restore has left.
+        # Remove the files left by an interrupted restore.
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True, mode=0o700)
         unpack_archive(archive, partial, progress)
-        # The storage engine makes its own files from the backup's, and applies the log.
+        # Opening the store makes the storage engine convert the backup's files to its own and apply its log.
         Engine.open(str(partial)).close()
         finish(partial, manifest)
         partial.rename(target)

@@ -64,7 +64,7 @@ cdef int put_magnitude(Writer out, double magnitude, object remainder) except -1
 
 
 cdef int put_remainder(Writer out, object remainder) except -1:
-    """Write the remainder, a positive decimal by which a magnitude exceeds its double."""
+    """Write the remainder: the positive decimal by which a magnitude exceeds the largest double that is not above it."""
     cdef int biased = remainder.adjusted() + EXPONENT_BIAS
     out.put_byte(<uint8_t>(biased >> 8))
     out.put_byte(<uint8_t>(biased & 255))
@@ -177,7 +177,7 @@ cdef int put_array(Writer out, const uint8_t* doc, object collation) except -1:
 
 
 cdef int put_binary(Writer out, const uint8_t* value) except -1:
-    """Write the length, the subtype and the bytes, in the order in which MongoDB compares them."""
+    """Write a binary value as its length, subtype and bytes, the order in which MongoDB compares them."""
     cdef uint32_t length = <uint32_t>read_int32(value)
     cdef int shift
     for shift in (24, 16, 8, 0):

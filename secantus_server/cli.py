@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: The signals that the daemon always handles; SIGUSR1 begins a new log file.
+#: The signals that the daemon always handles. SIGUSR1 makes it start a new log file.
 SIGNALS = (*STOP_SIGNALS, signal.SIGUSR1)
 # The subcommands, with the module and the function that run them.
 SUBCOMMANDS = {
@@ -44,7 +44,7 @@ SUBCOMMANDS = {
 }
 # The exit codes, which docs/config.md explains.
 EXIT_STOPPED, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
-# The interval for checking that the parent of an ephemeral server runs.
+# The interval at which an ephemeral server checks that its parent process is still running.
 PARENT_CHECK_S = 0.5
 
 
@@ -56,17 +56,17 @@ def _version() -> str:
 
 
 def load_settings(arguments: Sequence[str] | None) -> Settings:
-    """Return the settings of a command line and the config file it names.
+    """Return the settings that a command line and the config file it names define.
 
     Raises:
-        SettingsError: a setting is invalid.
-        SystemExit: the command line is invalid, or requests help.
+        SettingsError: if a setting is invalid.
+        SystemExit: if the command line is invalid or requests help.
     """
     return load(arguments, _version()).settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the daemon until a signal or the shutdown command stops it, or a subcommand; return the exit code."""
+    """Run a subcommand, or run the daemon until a signal or the shutdown command stops it. Return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in SUBCOMMANDS:
         module, function = SUBCOMMANDS[arguments[0]]

@@ -42,7 +42,7 @@ cdef inline uint32_t document_length(const uint8_t* doc) noexcept nogil:
 
 
 cdef inline uint32_t value_length(uint8_t type, const uint8_t* value) noexcept nogil:
-    """Return the number of bytes of an element's value."""
+    """Return the length of an element's value in bytes."""
     cdef uint32_t n
     if type == 16:
         return 4
@@ -126,7 +126,7 @@ cdef inline bint next_element(const uint8_t** cursor, Element* out) noexcept nog
 
 
 cdef inline bint find_field(const uint8_t* doc, const char* name, uint32_t name_len, Element* out) noexcept nogil:
-    """Read the first element with this name; return false if no element has it."""
+    """Read the document's first element with this name; return false if no element has it."""
     cdef const uint8_t* cursor = doc + 4
     while next_element(&cursor, out):
         if out.name_len == name_len and memcmp(out.name, name, name_len) == 0:

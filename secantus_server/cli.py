@@ -95,7 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_config(effective: Effective) -> int:
-    """Print whether a server could start with valid settings; return the exit code. Only the files of TLS remain to be checked."""
+    """Print whether a server could start with the given settings, and return the exit code.
+
+    The settings are valid already, so only the TLS certificate files are checked.
+    """
     from secantus_server.net.certificates import CertificateError, make_context
 
     try:
@@ -124,7 +127,8 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
     """Start the server, print where it listens, and wait for it to stop.
 
     Arguments:
-        asked: the options that are not settings: `ephemeral` ends the server with its parent, `print_uri` prints only the URI.
+        asked: the options that are not settings: `ephemeral` stops the server when its parent process ends, and `print_uri` prints only the
+            URI.
     """
     parent = os.getppid()
     from secantus_server.net.listener import ListenError
@@ -133,7 +137,8 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
     server = SecantusDBServer(**{field.name: getattr(settings, field.name) for field in fields(Settings)})
     # Block the signals before any other thread exists: threads inherit the mask, so only sigwait receives them.
     manager = ServiceManager(os.environ)
-    # A hangup of the terminal ends the daemon, but a service manager means that it should read its certificates again.
+    # A SIGHUP from a service manager, or to a daemon with TLS, reloads the certificates. For any other daemon it means that the terminal
+    # was closed, and ends the daemon.
     signals = (*SIGNALS, signal.SIGHUP) if settings.takes_tls or manager.is_there else SIGNALS
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     threading.Thread(target=_await_signal, args=(server, signals), name="secantus-signals", daemon=True).start()
@@ -161,7 +166,7 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
 
 @contextlib.contextmanager
 def _pid_file(path: str) -> Iterator[None]:
-    """Return a context manager that creates the pid file, if the settings request one, and removes it at the end.
+    """Context manager: create the pid file, if `path` is not empty, and remove it at the end.
 
     Raises:
         CommandError: another daemon is using the file, or it cannot be written.
@@ -182,17 +187,18 @@ def _pid_file(path: str) -> Iterator[None]:
 
 
 def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -> None:
-    """Begin a new log file at each SIGUSR1, and reload the certificates (if any) at each SIGHUP. Any other signal stops the server.
+    """Wait for signals: start a new log file on SIGUSR1, reload the certificates (if any) on SIGHUP, and stop the server on any other
+    signal.
 
-    A second such signal ends the process.
+    A second stop signal ends the process at once.
 
-    A waiting thread may take locks; a signal handler that interrupts the main thread may not.
+    Signals are awaited in a thread, because a thread may take locks, but a signal handler that interrupts the main thread may not.
     """
     while (received := signal.sigwait(signals)) not in STOP_SIGNALS:
         # A RuntimeError means that the server is starting or stopping.
         with contextlib.suppress(CommandError, RuntimeError, OSError):
             if received == signal.SIGHUP:
-                # The log tells whether the certificates can be used.
+                # If the certificates cannot be used, the log says so.
                 if server.settings.takes_tls:
                     server.reload_certificates("SIGHUP")
             else:
@@ -202,7 +208,7 @@ def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -
 
 
 def _await_end_of(parent: int, server: SecantusDBServer) -> None:
-    """Stop the server when the process that started it has ended. That is noticed because this process then has another parent."""
+    """Stop the server when the process that started it has ended. This process then has another parent, so its parent's id is polled."""
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)
     server.request_stop()

@@ -47,14 +47,17 @@ def _may_write(call: Authorized, grants: Grants) -> bool:
         if call.body.get(FIELD) and ACTION not in actions:
             return False
         missing.append({action for action in _ACTIONS.values() if action not in actions})
-    # Most users lack no action, and the operations then need not be examined.
+    # The operations are examined only if an action is missing on some namespace. Most users have all of them.
     return not any(missing) or all(_may_run(operation, missing) for operation in named(call, "ops"))
 
 
 def _may_run(operation: dict[str, Any], missing: list[set[str]]) -> bool:
-    """Return whether the user has the actions that an operation needs; `missing` lists the lacking actions of each namespace.
+    """Return whether the user has all actions that an operation requires.
 
-    Return True for an invalid operation, which the parser refuses.
+    Return True for an invalid operation, which the parser refuses later.
+
+    Arguments:
+        missing: the actions that the user does not have, for each namespace of the command.
     """
     kind = next(iter(operation), "")
     index = operation.get(kind)
@@ -100,7 +103,7 @@ def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
 
 
 class _Bulk:
-    """A running bulkWrite, and its results so far in the order of the operations."""
+    """A running bulkWrite, with the results of the operations that have already run."""
 
     def __init__(self, request: Request, args: dict[str, Any]) -> None:
         self._request = request
@@ -128,7 +131,7 @@ class _Bulk:
                 self._one(operation)
 
     def count(self) -> None:
-        """Add the numbers of changed documents to the server's counters."""
+        """Add the numbers of inserted, updated and deleted documents to the server's counters."""
         usage = self._request.client.usage
         usage.inserted += self.totals["nInserted"] + self.totals["nUpserted"]
         usage.updated += self.totals["nMatched"]

@@ -35,7 +35,7 @@ def get_log(request: Request, _args: dict[str, Any]) -> Reply:
     log = request.services.log
     if component == "startupWarnings":
         return {"totalLinesWritten": 0, "log": []}
-    # Like MongoDB's, the lines are JSON whatever the log's own form is.
+    # getLog returns JSON lines as MongoDB does, even if the log itself is text.
     return {"totalLinesWritten": log.total, "log": [as_json(line) for line in list(log.kept)]}
 
 

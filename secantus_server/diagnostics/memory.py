@@ -1,4 +1,4 @@
-"""The memory of the machine."""
+"""The size of the machine's memory and of its pages."""
 
 from __future__ import annotations
 

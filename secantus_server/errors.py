@@ -68,14 +68,14 @@ class ChangedError(CommandError):
 
 
 class CloseConnection(Exception):
-    """Raised by a fail point to make the server close the client's connection without a reply."""
+    """Makes the server close the client's connection without a reply. A fail point raises it."""
 
 
 def not_supported(what: str, instead: str) -> CommandError:
     """Return the error for a feature that MongoDB has and Secantus does not support yet.
 
     Arguments:
-        what: the missing feature, as the user wrote it.
+        what: the missing feature, named as the user wrote it.
         instead: what the user can do instead, as a sentence without its final full stop.
     """
     return CommandError(238, f"{what} is not supported by Secantus yet: {instead}.")

@@ -88,7 +88,10 @@ def _writes_noops(settings: Settings) -> bool:
 
 
 def _sync_delay(name: str, value: Any) -> float:
-    """Check the number of seconds between checkpoints. Refuse 0: it would disable checkpoints, and the log would grow without bound."""
+    """Check the number of seconds between checkpoints.
+
+    Refuse 0, which would disable checkpoints, so that WiredTiger's log would grow without bound.
+    """
     if not is_number(value):
         raise a.wrong_type(name, value, "[long, int, decimal, double]")
     seconds = float(str(value))

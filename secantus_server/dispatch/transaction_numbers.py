@@ -23,8 +23,6 @@ _INVALID_LENGTH = 16
 # The field that contains the statements, for each command that can have several.
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
 
-# How MongoDB's error messages show the (missing) user of a session without authentication.
-
 
 def run_once(
     command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]

@@ -19,7 +19,7 @@ cdef int ENTRIES = ENTRIES_TABLE
 
 
 cdef bytes record_id_bytes(int64_t record_id):
-    """Return a RecordId as it is stored in keys: big-endian, so that the bytes sort like the numbers."""
+    """Return a RecordId in the form in which keys contain it: big-endian, so that the bytes sort like the numbers."""
     cdef uint8_t[8] data
     put_record_id(data, record_id)
     return PyBytes_FromStringAndSize(<const char*>data, 8)
@@ -40,7 +40,7 @@ cdef int64_t read_record_id(const uint8_t* data) noexcept nogil:
 
 
 def ident_prefix(int ident):
-    """Return the four bytes that every key of an ident begins with."""
+    """Return the four bytes with which every key of an ident begins."""
     return ident.to_bytes(4, "big")
 
 
@@ -49,7 +49,7 @@ cdef class Extraction(Generation):
 
 
 cdef bytes covered_of(Generation entries, bytes key):
-    """Return the values that are stored with a key, or None."""
+    """Return the values that are stored with a key for covered queries, or None."""
     if type(entries) is Extraction:
         return (<Extraction>entries).values.get(key)
     return None if entries.multikey else entries.covered
@@ -62,20 +62,20 @@ cdef class Index:
         spec: the index definition as listIndexes shows it.
         ident: the prefix of the index's keys in the table of index entries.
         kind: the IndexKind.
-        generator: makes the keys from the values at the index's paths; None for a kind whose keys are made differently.
+        generator: generates the keys from the values at the index's paths; None for a kind that generates keys in another way.
         partial_filter: the match expression that a document must match to be indexed, or None.
-        multikey: whether some document has several keys.
+        multikey: whether any document has several keys.
         guard: raises an error for a document that cannot be indexed; None accepts all documents.
         extract: returns the keys of a document if `generator` is None; None for a kind that stores no entries.
 
-    `marks`: the keys of a wildcard index that name the paths with arrays. Writers add marks before they commit; marks are never removed.
+    `marks`: the paths of a wildcard index that contain arrays, as keys. Writers add marks before they commit; marks are never removed.
     `knows_marks`: whether `marks` is complete. An index that is loaded from the store as multikey needs `read_marks`.
     """
 
     def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None, extract=None):
         self.extract = extract
         self.guard = guard
-        # `a.0` yields one value of an array, but the guard may refuse the array itself.
+        # A path such as `a.0` yields one element of an array, but the guard may have to refuse the array itself.
         self.guards_elements = guard is not None and any(name.isdigit() for path in spec["key"] for name in path.split("."))
         self.spec = spec
         self.name = spec["name"]
@@ -94,23 +94,26 @@ cdef class Index:
         self.point_path = self.parts[0][0] if self.finds_points() else None
 
     def finds_points(self):
-        """Return whether the index has one field, and at most one entry for each value of the field, keyed by the value's key string."""
+        """Return whether the index supports point lookups.
+
+        It does if it has one field, and at most one entry for each value of the field, whose key is the value's key string.
+        """
         if not self.unique or not self.kind.is_ordered or self.partial_filter is not None or self.generator.collation is not None:
             return False
         return self.generator.directions == (1,)
 
     @property
     def stores_entries(self):
-        """Whether the index stores entries. An index without entries is only a definition."""
+        """Return whether the index stores entries. An index without entries is only a definition."""
         return self.generator is not None or self.extract is not None
 
     @property
     def hidden(self):
-        """Whether the planner must ignore the index."""
+        """Return whether the index is hidden, so that the planner must ignore it."""
         return bool(self.spec.get("hidden"))
 
     cdef Generation entries_of(self, bytes doc):
-        """Return the keys of a document, or None if the document is not in the index."""
+        """Return the keys of a document, or None if the index does not contain the document."""
         cdef Generation entries
         if self.partial_filter is not None and not self.partial_filter.matches(doc):
             return None
@@ -122,7 +125,7 @@ cdef class Index:
         if self.sparse and entries.all_absent:
             return None
         if len(entries.keys) > 1:
-            # Sorted, so that the error names the smallest of several duplicate keys.
+            # The keys are sorted, so that an error names the smallest of several duplicate keys.
             entries.keys = sorted(set(entries.keys))
         return entries
 
@@ -136,7 +139,10 @@ cdef class Index:
         return entries
 
     cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *:
-        """Write the key and the value of a document's only entry into buffers, without creating Python objects."""
+        """If a document has only one entry, write the entry's key and value into buffers, without creating Python objects.
+
+        Return how many entries the document has.
+        """
         cdef Slot[32] slots
         cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(doc)
         if self.generator is None or self.guards_elements or "prepareUnique" in self.spec:
@@ -168,12 +174,15 @@ cdef class Index:
         return [(self.prefix + key + rid, covered_of(found, key) or b"") for key in found.keys], found.multikey
 
     def owner(self, bytes key not None, bytes value not None):
-        """Return the RecordId of a stored entry."""
+        """Return the RecordId to which a stored entry belongs."""
         cdef bytes rid = value[:8] if self.unique else key[len(key) - 8:]
         return read_record_id(<const uint8_t*>PyBytes_AS_STRING(rid))
 
     cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1:
-        """Raise DuplicateKey if a unique index already has one of the keys. `but_not` lists the document's own keys, which are allowed."""
+        """Raise DuplicateKey if a unique index already has one of the keys.
+
+        `but_not` lists the keys that the document already has, which are allowed.
+        """
         cdef const uint8_t* value
         cdef size_t size
         cdef bytes key

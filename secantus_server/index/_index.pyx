@@ -202,7 +202,11 @@ cdef class Index:
         return 0
 
     def check_prepared(self, RecoveryUnit ru not None, list keys not None, bytes doc not None, list but_not):
-        """Raise DuplicateKey if an index with prepareUnique already has one of the keys; the keys of its entries end with RecordIds."""
+        """Raise DuplicateKey if an index with prepareUnique already contains one of the keys.
+
+        Unlike in a unique index, the keys of its entries end with RecordIds. `but_not` lists the keys that the document already has, which
+        are allowed.
+        """
         for key in keys:
             if but_not is not None and key in but_not:
                 continue
@@ -214,7 +218,7 @@ cdef class Index:
                 self.duplicate(doc, key)
 
     cdef int add(self, RecoveryUnit ru, bytes key, bytes covered, bytes record_id, bytes doc) except -1:
-        """Store one entry."""
+        """Store one entry of a document."""
         cdef bytes full = self.prefix + key if self.unique else self.prefix + key + record_id
         cdef bytes value = covered or b""
         if self.unique:
@@ -227,7 +231,7 @@ cdef class Index:
                           <const uint8_t*>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), False)
 
     cdef int take(self, RecoveryUnit ru, bytes key, bytes record_id) except -1:
-        """Remove one entry."""
+        """Remove one entry of a document."""
         cdef bytes full = self.prefix + key if self.unique else self.prefix + key + record_id
         ru.remove_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full))
         return 0
@@ -252,14 +256,14 @@ cdef class Index:
         raise DuplicateKey(self.name, self.spec["key"], values, self.spec.get("collation"), key)
 
     def values(self, bytes doc not None):
-        """Return the values in a document's only key, for errors and `returnKey`. The value of an absent field is None."""
+        """Return the values of which a document's only key consists, for errors and `returnKey`. The value of an absent field is None."""
         if self.generator is None:
             return self.kind.key_values(self.spec, doc, next(iter(self.extract(doc))))
         return [value_at(decode_document(<const uint8_t*>PyBytes_AS_STRING(doc)), path.split(".")) for path in self.generator.paths]
 
 
 def in_hexadecimal(value, collation):
-    """Return a value in which each string is replaced by its sort key in hexadecimal digits."""
+    """Return a copy of a value in which each string is replaced by its sort key (in the collation) in hexadecimal digits."""
     if type(value) is str:
         return "0x" + collation.sort_key(value).hex()
     if type(value) is dict:
@@ -270,7 +274,7 @@ def in_hexadecimal(value, collation):
 
 
 def value_at(value, list path):
-    """Return the value at a path. In an array, return the first element's value that is not None."""
+    """Return the value at a path, or None. If an array is on the path, return the value of the first element that has one."""
     if not path:
         return value
     if type(value) is dict:

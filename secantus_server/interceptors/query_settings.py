@@ -1,4 +1,4 @@
-"""The application of query settings: a command whose query shape has settings is rejected, or is planned with them.
+"""Applies query settings: rejects a command whose query shape has settings, or makes the planner follow the settings.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -11,18 +11,20 @@ from secantus_server.query.query_settings import settings_of
 
 
 class QuerySettingsCheck(Interceptor):
-    """The interceptor that finds the query settings of each command; active while any settings exist."""
+    """The interceptor that finds the query settings for each command. It is active while any settings exist."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     @property
     def is_active(self) -> bool:
-        """Whether any settings exist."""
+        """Return whether any query settings exist."""
         return bool(self._services.query_settings)
 
     def before(self, call: Call) -> None:
-        """Attach its query settings to a command, and limit its time or reject it. An explain is never rejected.
+        """Attach the query settings for its query shape to a command.
+
+        If they say so, limit its time or reject it. An explain is never rejected.
 
         Raises:
             CommandError: 411 QueryRejectedBySettings.

@@ -14,7 +14,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.work.operation_details import cursor_details, lock_counts, plan_details, reply_length
 
-#: Those fields on the plan that a text log line shows.
+#: The fields about the plan that a text log line shows.
 _IN_TEXT = ("planSummary", "keysExamined", "docsExamined", "nreturned")
 _IN_LOG = {"numYield": "numYields"}
 

@@ -1,4 +1,4 @@
-"""`$indexOfBytes` and `$indexOfCP`: the first occurrence of a string in another.
+"""`$indexOfBytes` and `$indexOfCP`: the position of the first occurrence of a string in another one.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/indexOfBytes/
 """
@@ -14,7 +14,7 @@ from secantus_server.mql.expressions.numbers.integers import index_bound
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.strings.coercion import utf8
 
-# The default of an omitted `end`: the end of the string.
+# The value of an omitted `end`, which means the end of the string.
 TO_THE_END = 2**31 - 1
 
 

@@ -23,7 +23,7 @@ def type_(value: Any) -> str:
 
 @operator("$subtype", arguments=1, since="8.3")
 def subtype(value: Any) -> int | None:
-    """Return the subtype of binary data; null for null and missing.
+    """Return the subtype of binary data, or null for null and missing.
 
     Raises:
         CommandError: 14 for any other type.

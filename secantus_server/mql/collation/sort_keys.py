@@ -64,7 +64,7 @@ class SortKeys:
         self._kana = root.primary("あ"), root.primary("ん")
         self._primary_order = primary_order(tailoring.scripts, tailoring.han_order, root)
         changed = [weights for found in _all_elements(tailoring) for weights in found]
-        # Trailing common weights are trimmed from a level only if the locale has no weights at that level that are less than the common one,
+        # Trailing common weights are trimmed from a level only if the locale has no weights at that level below the common one,
         # or that are long and may end like it.
         self._trims_secondary = all(weights.secondary >= SECONDARY or not weights.secondary for weights in changed)
         self._trims_tertiary = all(TERTIARY <= weights.tertiary < 256 or not weights.tertiary for weights in changed)

@@ -17,7 +17,7 @@ from secantus_server.mql.expressions.registry import operator
 
 @operator("$type", arguments=1)
 def type_(value: Any) -> str:
-    """Return the alias of the value's type; "missing" for a missing value."""
+    """Return the alias of a value's type, or "missing" for a missing value."""
     return type_name(value)
 
 

@@ -58,7 +58,7 @@ cdef class ElemMatchValue(ElemMatch):
         found = {}
         for child in self.children:
             predicate = child.serialize().get(self.path)
-            # Conditions can be merged into one document only if their operators differ and all conditions are on the value itself.
+            # Conditions can be written as one document only if their operators differ and all conditions are on the value itself.
             if type(predicate) is not dict or not found.keys().isdisjoint(predicate):
                 return {"$elemMatch": {"$and": [each.serialize() for each in self.children]}}
             found.update(predicate)

@@ -1,4 +1,4 @@
-"""The parser of updates in all three styles: operators, replacement document, pipeline.
+"""The parser of updates in all three forms: operators, replacement document, pipeline.
 
 https://www.mongodb.com/docs/manual/reference/command/update/#std-label-update-command-u
 """
@@ -22,7 +22,7 @@ from secantus_server.mql.update.pipeline import parse_pipeline
 from secantus_server.mql.update.registry import find_modifier
 from secantus_server.mql.update.updates import EMPTY, PipelineUpdate, ReplacementUpdate, Update
 
-# The result of an update up to this depth cannot exceed MongoDB's limit of 200 levels and needs no depth check.
+# The result of an update of up to this depth cannot exceed MongoDB's limit of 200 levels, so its depth is not checked.
 _SAFE_DEPTH = 90
 
 
@@ -37,7 +37,7 @@ def parse_update(
 
     Arguments:
         u: operators, a replacement document, or a pipeline.
-        ctx: time, variables, collation.
+        ctx: the context: time, variables, collation.
         array_filters: the statement's `arrayFilters`.
         multi: whether the statement updates all matching documents.
 

@@ -1,4 +1,4 @@
-"""The keywords that never reject a value: `title` and `description`. The keywords of client-side encryption are refused."""
+"""Keywords that do not constrain a value: `title` and `description`. Also refuses the keywords of client-side encryption."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ def parse_update(
     if type(u) is list:
         if array_filters:
             raise CommandError(9, "arrayFilters may not be specified for pipeline-syle updates")
-        # As in MongoDB, constants in this pipeline are not folded: an invalid constant is an error only if a document matches.
+        # As in MongoDB, constants in the pipeline are not evaluated in advance, so that an invalid constant is an error only if a document
+        # matches.
         return PipelineUpdate(parse_pipeline(u, ctx.changed(defers_constant_errors=True)))
     if type(u) is not dict:
         raise CommandError(9, "Update argument must be either an object or an array")
@@ -94,7 +95,7 @@ def _parse_replacement(u: dict[str, Any], ctx: ParseContext, array_filters: Sequ
 
 
 def _depth(value: Any) -> int:
-    """Return the nesting depth of a value: its number of levels of documents and arrays."""
+    """Return the nesting depth of a value, which is the number of levels of documents and arrays in it."""
     if type(value) is dict:
         return 1 + max(map(_depth, value.values()), default=0)
     if type(value) is list:

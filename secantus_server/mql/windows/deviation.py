@@ -18,7 +18,8 @@ from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 class SlidingDeviation(WindowAccumulator):
     """A standard deviation over sliding windows.
 
-    MongoDB implements these separately. The result is null instead of NaN, and the int 0 for a single number.
+    MongoDB implements sliding windows separately: where other windows have NaN, the result is null, and it is the int 0 for a single
+    number.
     """
 
     def _of(self, documents: list[bytes]) -> Any:

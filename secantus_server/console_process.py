@@ -184,8 +184,9 @@ def check_installed() -> None:
 
 
 def _print_url(url: str) -> None:
-    """Print a new address of the console, which a user without a session has requested. It is not logged, because clients can read the
-    log.
+    """Print a new address of the console, which a user without a session has requested.
+
+    It is not logged, because clients can read the log.
     """
     print(f"console: {url}", file=sys.stderr, flush=True)
 

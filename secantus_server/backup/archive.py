@@ -1,5 +1,6 @@
-"""The archive of a storage directory: a sealed `.tar.gz`. Its last member, `manifest.json`, lists the other members with their
-checksums.
+"""The archive of a storage directory: a sealed `.tar.gz`.
+
+Its last member, `manifest.json`, lists the other members with their checksums.
 """
 
 from __future__ import annotations

@@ -38,8 +38,9 @@ class CursorRegistry:
 
     @contextmanager
     def lend(self, cursor_id: int) -> Iterator[Cursor]:
-        """Context manager: lend the cursor with this id to its `with` block. Close the cursor afterwards if it is exhausted or if the block
-        raised an error.
+        """Context manager: lend the cursor with this id to its `with` block.
+
+        Close the cursor afterwards if it is exhausted or if the block raised an error.
 
         Raises:
             CommandError: 43 CursorNotFound, or 12051 CursorInUse.

@@ -253,8 +253,9 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
 
 
 def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
-    """Run a command, and wait until its writes are on disk if that is required. If the write concern cannot be met, add `writeConcernError`
-    to the reply or error.
+    """Run a command, and wait until its writes are on disk if that is required.
+
+    If the write concern cannot be met, add `writeConcernError` to the reply or error.
 
     For commands that need not write (aggregate, mapReduce), `work/pipelines.py` does both, because it knows whether they wrote.
     """

@@ -154,8 +154,9 @@ class FailPoints:
         return self._counts.get(name, 0)
 
     def restore(self, before: Mapping[str, FailPoint]) -> None:
-        """Restore an earlier set of fail points, except those that have been used up since. Wake the operations that wait at any other fail
-        point.
+        """Restore an earlier set of fail points, except those that have been used up since.
+
+        Wake the operations that wait at any other fail point.
 
         Arguments:
             before: an earlier value of `active`.

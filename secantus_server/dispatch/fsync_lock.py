@@ -39,8 +39,9 @@ class FsyncLock:
         return self.count > 0
 
     def acquire(self, operation: Operation, operations: Operations, is_write: Callable[[Operation], bool], timeout_s: float) -> int:
-        """Acquire the lock, which makes later writes wait, and wait until the running writes have ended. Return how often the lock is held
-        now.
+        """Acquire the lock, which makes later writes wait, and wait until the running writes have ended.
+
+        Return how often the lock is held now.
 
         Arguments:
             operation: the operation of the command that acquires the lock.

@@ -206,8 +206,9 @@ def command_to_run(name: str) -> Command:
 
 
 def writes(command: Command, body: dict[str, Any]) -> bool:
-    """Return whether a command writes. An aggregation writes if its last stage is `$out` or `$merge`. A mapReduce writes unless its output
-    is inline.
+    """Return whether a command writes.
+
+    An aggregation writes if its last stage is `$out` or `$merge`. A mapReduce writes unless its output is inline.
 
     Arguments:
         body: the command document.

@@ -189,8 +189,9 @@ def _check_limit(services: Services, session: bytes) -> None:
 
 
 def _record(request: Request, transaction: SessionTransaction) -> None:
-    """Register a new transaction as the session's current one. If the session has an open transaction with an older number, abort that one
-    first.
+    """Register a new transaction as the session's current one.
+
+    If the session has an open transaction with an older number, abort that one first.
 
     Raises:
         CommandError: 225 TransactionTooOld if the session has begun a newer transaction or retryable write meanwhile; the operation's

@@ -155,8 +155,9 @@ class Topology:
         }
 
     def wait_for_change(self, known: int, timeout_s: float, operation: Operation) -> None:
-        """Block until the topologyVersion differs from the known one, the timeout expires, or the server stops. Hold an election when it is
-        due.
+        """Block until the topologyVersion differs from the known one, the timeout expires, or the server stops.
+
+        Hold an election when it is due.
 
         Arguments:
             known: the counter of the topologyVersion that the client knows.

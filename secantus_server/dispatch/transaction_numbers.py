@@ -27,8 +27,7 @@ _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", 
 def run_once(
     command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
 ) -> Reply:
-    """Run a retryable write while holding its lock. If the client has sent it before, the statements that were executed then are not
-    executed again.
+    """Run a retryable write while holding its lock. If it was sent before, do not execute statements that were executed then.
 
     The command finds such statements with `executed_before`. Their ids are added to the reply.
 
@@ -101,8 +100,9 @@ def _shown(command: Command, retried: list[int]) -> Reply:
 
 
 def executed_before(request: Request, index: int, kind: str) -> Executed | None:
-    """Return the recorded result of a retryable write's statement if it was executed before, otherwise None. Add the id of such a statement
-    to `request.retried`.
+    """Return the recorded result of a retryable write's statement if it was executed before, otherwise None.
+
+    Add the id of such a statement to `request.retried`.
 
     Arguments:
         index: the statement's position in the command.

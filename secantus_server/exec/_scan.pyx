@@ -219,6 +219,7 @@ cdef class IndexScan(Scan):
     cdef EntryShape covered
     cdef EntryShape key_shape
     cdef MatchExpression key_matcher
+    # The document built from the current entry, or None.
     cdef bytes made
     cdef readonly long seeks
     cdef readonly long duplicates
@@ -271,9 +272,7 @@ cdef class IndexScan(Scan):
         return self.cursor.rewind()
 
     cdef int step(self, bint keep) except -1:
-        """Advance to the next entry whose document was not returned yet.
-
-        Return 1, or 0 at the end. Set `made` to the document built from the entry, or to None.
+        """Advance to the next entry whose document was not returned yet. Return 1, or 0 at the end.
 
         Arguments:
             keep: whether to record the position, because the scan may be detached after this entry.

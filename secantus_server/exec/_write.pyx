@@ -295,8 +295,9 @@ cdef class CollectionWriter:
         self.put_record(rid, new, False)
 
     cdef bint keeps_entry(self, Py_ssize_t i, bytes old, bytes new, bytes rid) except -1:
-        """Return whether both versions of a document have no entry, or the same single entry, in an index. This creates no Python
-        objects.
+        """Return whether both versions of a document have no entry, or the same single entry, in an index.
+
+        This creates no Python objects.
         """
         cdef Index index = self.others[i]
         cdef Writer key = self.keys[i]

@@ -1,5 +1,6 @@
-"""autoCompact, dropConnections, setIndexCommitQuorum and reIndex. They have nothing to do in this server: it is a single node, and its
-store reuses free space.
+"""autoCompact, dropConnections, setIndexCommitQuorum and reIndex.
+
+They have nothing to do in this server: it is a single node, and its store reuses free space.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-administration/
 """

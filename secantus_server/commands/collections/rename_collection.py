@@ -53,8 +53,9 @@ class _Place:
 
 
 def _may_rename(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may rename the collection. A rename to another database requires the rights to copy and to drop the
-    collection.
+    """Return whether the user may rename the collection.
+
+    A rename to another database requires the rights to copy and to drop the collection.
 
     https://www.mongodb.com/docs/manual/reference/command/renameCollection/
     """

@@ -79,8 +79,9 @@ def _connections(services: Services) -> Reply:
 
 
 def _active(services: Services) -> tuple[int, int]:
-    """Return the number of running read commands and of running write commands. Commands that access no data, such as hello, do not
-    count.
+    """Return the number of running read commands and of running write commands.
+
+    Commands that access no data, such as hello, do not count.
     """
     commands = [command_to_run(next(iter(one.body))) for one in services.operations.all()]
     return sum(one.is_read and not one.is_write for one in commands), sum(one.is_write for one in commands)

@@ -102,8 +102,9 @@ def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
 
 
 def _stored(catalog: CatalogView, db: str, name: str, specs: list[dict[str, Any]]) -> tuple[Collection | None, list[dict[str, Any]]]:
-    """Return the collection that stores the indexes, and the definitions that the indexes have there. The collection is None if it does not
-    exist. For a time series, it is the collection of buckets.
+    """Return the collection that stores the indexes, and the definitions that the indexes have there.
+
+    The collection is None if it does not exist. For a time series, it is the collection of buckets.
 
     Raises:
         CommandError: 166 CommandNotSupportedOnView, and the errors of `bucket_index`.

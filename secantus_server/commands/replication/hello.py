@@ -135,8 +135,9 @@ def _mechanisms(request: Request, db: str, name: str) -> Reply:
 
 
 def _speculate(request: Request, start: dict[str, Any]) -> Reply:
-    """Run the saslStart that the driver included in its hello, and return its reply as a field. If it fails, return no field, and the
-    driver authenticates without speculation.
+    """Run the saslStart that the driver included in its hello, and return its reply as a field.
+
+    If it fails, return no field, and the driver authenticates without speculation.
 
     https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#speculative-authentication
     """

@@ -106,7 +106,7 @@ def _set_implementations(services: Services) -> None:
 
 
 def _install_interceptors(services: Services) -> Gate:
-    """Install the interceptors that run around every command; return the one that can refuse commands."""
+    """Install the interceptors that run around every command. Return the one that can refuse commands."""
     interceptors = services.interceptors
     if services.settings.require_auth:
         services.access = AccessControl(services)

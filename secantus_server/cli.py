@@ -115,7 +115,7 @@ def _check_console(settings: Settings) -> None:
     """Check that the console can be started, if the settings request one.
 
     Raises:
-        SettingsError: the console's packages are not installed.
+        SettingsError: if the console's packages are not installed.
     """
     if settings.console:
         from secantus_server.console_process import check_installed
@@ -169,7 +169,7 @@ def _pid_file(path: str) -> Iterator[None]:
     """Context manager: create the pid file, if `path` is not empty, and remove it at the end.
 
     Raises:
-        CommandError: another daemon is using the file, or it cannot be written.
+        CommandError: if another daemon is using the file or the file cannot be written.
     """
     if not path:
         yield

@@ -83,7 +83,7 @@ class ConsoleProcess:
         return f"http://{self._address}/?token={token}"
 
     def show(self, test: dict[str, Any] | None) -> None:
-        """Tell the console which test is paused; None means that no test is paused."""
+        """Tell the console which test is paused. None means that no test is paused."""
         self._send({"test": test})
 
     def close(self) -> None:
@@ -159,8 +159,8 @@ def start_console(settings: Settings, uri: str) -> ConsoleProcess:
         uri: the server's connection string, without a user name, because the console's user logs in.
 
     Raises:
-        ListenError: the console's address cannot be bound.
-        SettingsError: the console's packages are not installed.
+        ListenError: if the console's address cannot be bound.
+        SettingsError: if the console's packages are not installed.
     """
     check_installed()
     # The server is this process, so the console need not check the certificate, which may be for another address.

@@ -433,7 +433,7 @@ class SecantusDBServer(Recording):
         """Refuse all commands except those that drivers need to connect and disconnect.
 
         Arguments:
-            reason: the message of the error 20 that commands fail with; None allows commands again.
+            reason: the message of the error 20 with which commands fail; None allows commands again.
         """
         if self._services is None or self._gate is None:
             raise self._not_running()

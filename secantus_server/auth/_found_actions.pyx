@@ -1,7 +1,7 @@
 # cython: language_level=3
 """A cache of the actions that a user may perform on each resource, and the check of required actions against it."""
 
-# The maximum number of resources in a cache; a full cache is cleared.
+# The maximum number of resources in a cache. A full cache is cleared.
 cdef Py_ssize_t MAX_REMEMBERED = 1000
 
 

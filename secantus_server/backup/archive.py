@@ -87,7 +87,7 @@ class _Reader:
 
 
 def verify_archive(path: Path, progress: Progress) -> Manifest:
-    """Check each byte of an archive; return its manifest.
+    """Check each byte of an archive, and return its manifest.
 
     Raises:
         CommandError: 301 if the archive is damaged, 2 if it cannot be read or was written by a later version.

@@ -413,7 +413,7 @@ cdef class Writer:
 
 
 cdef int write_decimal(char* out, Py_ssize_t n) noexcept:
-    """Write the decimal digits of a small number and a terminating NUL; return the number of digits."""
+    """Write the decimal digits of a small number and a terminating NUL. Return the number of digits."""
     cdef char[24] reversed_digits
     cdef int length = 0
     cdef int i
@@ -450,7 +450,7 @@ cdef int put_text(Writer writer, str text) except -1:
     try:
         data = PyUnicode_AsUTF8AndSize(text, &length)
     except UnicodeEncodeError:
-        # The text was decoded from invalid UTF-8; encode it to the original bytes.
+        # The text was decoded from invalid UTF-8. Encode it to the original bytes.
         escaped = text.encode("utf-8", "surrogateescape")
         data = PyBytes_AS_STRING(escaped)
         length = PyBytes_GET_SIZE(escaped)
@@ -462,7 +462,7 @@ cdef int put_int(Writer writer, const char* name, size_t name_len, object value)
     if -0x80000000 <= value <= 0x7FFFFFFF:
         writer.put_name(16, name, name_len)
         return writer.put_int32(value)
-    # Only the server's own counters reach this branch; the query language represents values beyond int32 as Int64.
+    # Only the server's own counters reach this branch, because the query language represents values beyond int32 as Int64.
     writer.put_name(18, name, name_len)
     return writer.put_int64(value)
 

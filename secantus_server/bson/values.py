@@ -184,7 +184,7 @@ def type_code(value: Any) -> int:
     """Return the BSON type byte of a value (255 for minKey).
 
     Raises:
-        KeyError: the value is MISSING or its type is not in `TYPE_CODES`.
+        KeyError: if the value is MISSING or its type is not in `TYPE_CODES`.
     """
     if type(value) is JavaScript:
         return 13 if value.scope is None else 15
@@ -202,6 +202,6 @@ def canonical_type(value: Any) -> int:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is an int, long, double or decimal; false for bool."""
+    """Return whether a value is an int, long, double or decimal. A bool is not."""
     kind = type(value)
     return kind is int or kind is float or kind is Int64 or kind is Decimal128

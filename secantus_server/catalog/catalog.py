@@ -148,7 +148,7 @@ class Catalog:
         The caller has entered the storage engine's gate and holds no lock.
 
         Raises:
-            WriteConflict: the collection was replaced or dropped after the caller's transaction began.
+            WriteConflict: if the collection was replaced or dropped after the caller's transaction began.
         """
         self._engine.acquire_lock(self.change_lock)
         try:

@@ -84,7 +84,7 @@ def save_row(unit: RecoveryUnit, collection: Collection, multikey: Sequence[Inde
         multikey: see `encode_row`.
 
     Raises:
-        WriteConflict: another transaction has replaced the row.
+        WriteConflict: if another transaction has replaced the row.
     """
     if has_users_or_roles(collection.db, collection.name):
         unit.remove(META, WITHOUT_USERS)

@@ -15,7 +15,7 @@ from secantus_server.errors import CommandError
 
 
 def check_still_there(catalog: CatalogView, collection: Collection) -> None:
-    """Check that the namespace of a cursor or statement still refers to the collection that it was opened or started on.
+    """Check that the namespace of a cursor or statement still refers to the collection with which the cursor or statement began.
 
     Arguments:
         catalog: the catalog as the current transaction sees it.

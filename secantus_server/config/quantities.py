@@ -33,7 +33,7 @@ def megabytes(name: str, value: Any) -> int:
 
 
 def seconds(name: str, value: Any) -> int:
-    """Convert a duration to seconds. It is a number of seconds, or a text such as "90s", "10m", "24h" or "7d".
+    """Convert a duration to seconds. The value is a number of seconds, or a text such as "90s", "10m", "24h" or "7d".
 
     Raises:
         SettingsError: if the value is not a duration of whole seconds.

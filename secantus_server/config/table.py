@@ -1,6 +1,6 @@
 """Generates the tables of settings in docs/config.md.
 
-python -m secantus_server.config.table docs/config.md rewrites the tables between their marks
+The command `python -m secantus_server.config.table docs/config.md` rewrites the tables between their marks.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Watch(Protocol):
         """Start watching for commits. A commit after this call ends `wait`."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a commit since the call of `arm`; return False on timeout."""
+        """Wait for a commit that happened or happens after the call of `arm`. Return False on timeout."""
 
     def wake(self) -> None:
         """End the `wait` call of another thread."""
@@ -51,7 +51,7 @@ class Cursor:
         session: the logical session that owns the cursor, or None.
         tailable: whether the cursor stays open at the end of the data.
         await_data: whether getMore waits for more data at the end of the data.
-        watch: reports the writes that getMore waits for.
+        watch: reports the writes for which getMore waits.
     """
 
     #: Whether the last read reached the end of the data, so that no data can be read before the watch reports a commit.

@@ -88,7 +88,7 @@ class CursorRegistry:
         return True
 
     def kill_where(self, condition: Callable[[Cursor], bool]) -> int:
-        """Close every cursor that meets the condition; return their number."""
+        """Close every cursor that meets the condition, and return their number."""
         if not self._cursors:
             return 0
         with self._lock:
@@ -96,7 +96,7 @@ class CursorRegistry:
         return sum(map(self.kill, found))
 
     def close_idle(self, timeout_s: float) -> int:
-        """Close the cursors that were idle for longer than `timeout_s`; return their number."""
+        """Close the cursors that were idle for longer than `timeout_s`, and return their number."""
         oldest = self._clock.elapsed() - timeout_s
         closed = self.kill_where(lambda cursor: not cursor.in_use and not cursor.no_timeout and cursor.last_used < oldest)
         with self._lock:

@@ -47,7 +47,7 @@ class Log:
 
         Arguments:
             level: a level of `logging`.
-            error: the exception that the line is about.
+            error: the exception that the line reports.
             **details: `component`, `id`, `context`, `summary` and `attributes` of `Line`.
         """
         if level < self._level:
@@ -61,7 +61,7 @@ class Log:
             self._logger.log(level, message, exc_info=error, extra={"secantus": line})
 
     def set_verbose(self, wanted: bool) -> None:
-        """If `wanted`, log all messages from now on; otherwise those of at least the configured level."""
+        """If `wanted`, log all messages from now on. Otherwise log those of at least the configured level."""
         self._level = logging.DEBUG if wanted else self._configured
 
     def rotate(self) -> None:

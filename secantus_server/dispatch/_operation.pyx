@@ -15,7 +15,7 @@ cdef class Operation:
     Long loops call `check`, which reads plain attributes and so needs no lock.
 
     Attributes:
-        session: the logical session that the command runs in.
+        session: the logical session in which the command runs.
         waited: seconds spent waiting for data, which do not count as working time.
         wake: ends the operation's current wait; None while it does not wait.
         engine: the command's JavaScript engine, or None before its first use and after the command's end.
@@ -79,7 +79,7 @@ cdef class Operation:
             wake()
 
     def limit(self, max_time_ms):
-        """Set the time limit, counted from the operation's start; 0 means no limit."""
+        """Set the time limit, which is counted from the operation's start. 0 means no limit."""
         self.deadline = self.started + max_time_ms / 1000 if max_time_ms else None
 
     def seconds_left(self):

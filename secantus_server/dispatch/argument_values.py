@@ -61,7 +61,7 @@ def as_string(name: str, value: Any) -> str:
 
 
 def as_boolean(name: str, value: Any) -> bool:
-    """Check that the value is a bool or a number; convert a number to a bool."""
+    """Check that the value is a bool or a number. Convert a number to a bool."""
     if type(value) is bool:
         return value
     if is_number(value):
@@ -70,7 +70,7 @@ def as_boolean(name: str, value: Any) -> bool:
 
 
 def as_strict_boolean(name: str, value: Any) -> bool:
-    """Check that the value is a bool; refuse numbers."""
+    """Check that the value is a bool. Refuse numbers."""
     if type(value) is not bool:
         raise wrong_type(name, value, "bool")
     return value
@@ -165,7 +165,7 @@ def as_anything(name: str, value: Any) -> Any:
 
 
 def as_real(name: str, value: Any) -> float:
-    """Check that the value is a number of any type; convert it to a float."""
+    """Check that the value is a number of any type, and convert it to a float."""
     if not is_number(value):
         raise wrong_type(name, value, "[double, int, long, decimal]")
     return to_float(value)

@@ -147,7 +147,7 @@ def _check_tags(tags: dict[str, Any]) -> None:
 
 
 def _check_timeout(timeout: Any) -> None:
-    """Validate `wtimeout`. A number must fit in 32 bits; a value of another type is ignored, as in MongoDB."""
+    """Validate `wtimeout`. A number must fit into 32 bits. As in MongoDB, a value of another type is ignored."""
     if is_number(timeout) and whole_number(timeout) >= 2**31:
         raise CommandError(9, f"wtimeout must be a 32-bit integer, but found: {timeout}")
 

@@ -58,7 +58,7 @@ class InjectedError(CommandError):
     """An error that a fail point injects into a command.
 
     Arguments:
-        labels: its error labels; with None the server adds its usual labels.
+        labels: the error labels; with None, the server adds its usual labels.
     """
 
     def __init__(self, code: int, message: str, labels: tuple[str, ...] | None, info: Mapping[str, Any] | None = None) -> None:

@@ -71,7 +71,7 @@ class _FailingWork:
         """Write as the wrapped unit of work does, but enter the fail point before the commit; see `UnitOfWork.write`.
 
         Raises:
-            CloseConnection: the fail point closes the connection before the commit.
+            CloseConnection: if the fail point closes the connection before the commit.
         """
         acting: Failure | None = None
         has_entered = False
@@ -121,7 +121,7 @@ def run_failing(request: Request, run: Callable[[], Reply]) -> Reply:
         run: runs the write with `request.work`.
 
     Raises:
-        CloseConnection: the fail point closes the connection.
+        CloseConnection: if the fail point closes the connection.
         CommandError: the errors of the write.
     """
     request.work = work = _FailingWork(request.work, request.services.fail_points)

@@ -86,7 +86,7 @@ class FsyncLock:
         return left
 
     def release_all(self) -> None:
-        """Release the lock as often as it was acquired."""
+        """Release the lock completely, however often it was acquired."""
         while self.is_held:
             self.release()
 

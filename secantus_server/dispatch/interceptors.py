@@ -71,7 +71,7 @@ class Interceptor:
         """Act before a command with valid arguments runs.
 
         Raises:
-            CommandError: refuses the command. `after` is still called.
+            CommandError: if the interceptor refuses the command. `after` is called nevertheless.
         """
 
     def after(self, call: Call, outcome: Outcome) -> None:
@@ -83,7 +83,7 @@ class Interceptor:
 
 
 class Interceptors:
-    """The interceptors of one server, in the order of their `before` calls; `after` calls run in reverse order.
+    """The interceptors of one server, in the order of their `before` calls. `after` calls run in reverse order.
 
     `before` and `after` contain the bound methods of the active interceptors. `threshold_s` is the lowest threshold of the active
     interceptors. Dispatch calls no `after` for a command that took at most that time, so an idle interceptor costs nothing.

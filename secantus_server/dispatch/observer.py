@@ -68,7 +68,7 @@ class Observer:
         self._adjust()
 
     def log_all(self, wanted: bool) -> None:
-        """If `wanted`, log every command from now on; otherwise log only slow commands."""
+        """If `wanted`, log every command from now on. Otherwise log only slow commands."""
         self.logs_all = wanted
         self._adjust()
 

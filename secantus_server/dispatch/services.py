@@ -157,7 +157,7 @@ class Services:
         return Date(self.clock.system_ms() - int((self.clock.monotonic() - self.started) * 1000))
 
     def document_time(self) -> Timestamp | None:
-        """Return the current timestamp for documents and `$$CLUSTER_TIME`; None without a replica set.
+        """Return the current timestamp for documents and `$$CLUSTER_TIME`, or None without a replica set.
 
         This is the operation time. If a test has moved the clock, it is the clock's time instead. The operation time cannot follow the
         clock, because it must never decrease.

@@ -64,7 +64,7 @@ class Topology:
         return True
 
     def freeze(self, seconds: float) -> bool:
-        """Postpone the next election by a number of seconds; 0 ends the postponement and elects the node at once.
+        """Postpone the next election by a number of seconds. 0 ends the postponement and elects the node at once.
 
         Return False for a primary, which cannot be frozen.
         """

@@ -71,7 +71,7 @@ class SortedDocuments(Iterator[bytes]):
         """Do nothing: sorted documents need no transaction."""
 
     def detach(self) -> None:
-        """Do nothing; see `attach`."""
+        """Do nothing, because sorted documents need no transaction."""
 
     def close(self) -> None:
         """Release the documents."""

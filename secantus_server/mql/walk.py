@@ -7,7 +7,7 @@ from typing import Any
 
 
 def values_at(value: Any, path: list[str]) -> Iterator[Any]:
-    """Yield the values at a path. Arrays on the path are expanded; a number in the path is not an array index.
+    """Yield the values at a path. Arrays on the path are expanded. A number in the path is not an array index.
 
     Arguments:
         value: a decoded document.

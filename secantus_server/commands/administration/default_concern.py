@@ -104,7 +104,7 @@ def _write_concern(concern: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mode(w: Any) -> Any:
-    """Check `w` and return it; a number is truncated to an integer.
+    """Check `w` and return it. Truncate a number to an integer.
 
     Raises:
         CommandError: 2 for 0, 9 for a wrong type or number, 79 for an unknown mode.

@@ -60,7 +60,7 @@ def _shape(request: Request, collection: Collection) -> str:
     """Return the hash of the query shape that the command's arguments describe.
 
     Raises:
-        CommandError: an argument is invalid.
+        CommandError: if an argument is invalid.
     """
     body = request.body
     collation = parse_collation(body.get("collation")) or parse_collation(collection.options.get("collation"))

@@ -195,7 +195,7 @@ def oplog_command(collection: Collection, body: dict[str, Any], args: dict[str, 
     Arguments:
         collection: the collection before the change.
         body: the command.
-        args: its parsed arguments.
+        args: the parsed arguments of the command.
     """
     o = _options_of(body)
     if args["index"] is not None:

@@ -198,7 +198,7 @@ class _Bulk:
         has stopped.
 
         Raises:
-            CommandError: the error.
+            CommandError: the given error, if it ends the whole command.
         """
         if self._request.operation.is_ended_by(error) or ends_transaction(self._request, error):
             raise error

@@ -123,7 +123,7 @@ def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
 
 
 def _lookup_reply(namespace: str, found: Found | None, projection: Projection | None) -> Reply:
-    """Return the reply with the result of a point lookup; `found` is None if no document matched."""
+    """Return the reply with the result of a point lookup. `found` is None if no document matched."""
     documents = [] if found is None else [found[1] if projection is None else check_result_size(projection.apply(found[1]))]
     return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": namespace}}
 
@@ -172,10 +172,10 @@ def _watch(request: Request, collection: Collection | None, *, of_oplog: bool) -
 
 
 def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Projection | None]:
-    """Return the query and the projection of find's arguments.
+    """Parse the query and the projection in find's arguments.
 
     Raises:
-        CommandError: an argument is not valid.
+        CommandError: if an argument is not valid.
     """
     if args["projection"]:
         follow_metadata(ctx, args["projection"])

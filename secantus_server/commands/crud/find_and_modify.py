@@ -280,7 +280,7 @@ class _Modify(_Job):
         super().__init__(request, args, self.statement.query)
 
     def run(self, transaction: Transaction, collection: Collection) -> Outcome:
-        """Update the document or insert one; return the old document or, with `new`, the new one."""
+        """Update the document or insert one. Return the old document or, with `new`, the new one."""
         bypass = self.args["bypassDocumentValidation"]
         writer = open_writer(self.request.services, transaction, collection, bypass_validation=bypass)
         found = self.target(transaction, collection)

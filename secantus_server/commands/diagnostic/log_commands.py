@@ -56,5 +56,5 @@ def log_rotate(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("getCmdLineOpts", {}, admin_only=True, privileges=on_cluster("getCmdLineOpts"))
 def get_cmd_line_opts(request: Request, _args: dict[str, Any]) -> Reply:
-    """Return the command line and the settings that the server was started with."""
+    """Return the command line and the settings with which the server was started."""
     return {"argv": list(sys.argv) or [""], "parsed": asdict(request.services.settings)}

@@ -185,7 +185,7 @@ def _await_change(request: Request) -> None:
     """Block until the topology version differs from the client's, but no longer than `maxAwaitTimeMS`.
 
     Raises:
-        CommandError: 31368, 31372 or 31373 for invalid arguments; 50 MaxTimeMSExpired, or the error that the command was killed with.
+        CommandError: 31368, 31372 or 31373 for invalid arguments; 50 MaxTimeMSExpired, or the error with which the command was killed.
     """
     body = request.body
     version, wait_ms = body.get("topologyVersion"), body.get("maxAwaitTimeMS")

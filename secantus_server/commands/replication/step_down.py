@@ -53,7 +53,7 @@ def repl_set_step_down(request: Request, args: dict[str, Any]) -> Reply:
 
 @command("replSetFreeze", lenient=True, admin_only=True, privileges=on_cluster("replSetStateChange"))
 def repl_set_freeze(request: Request, _args: dict[str, Any]) -> Reply:
-    """Prevent a secondary from being elected for some seconds; 0 allows its election again.
+    """Prevent a secondary from being elected for some seconds. An argument of 0 allows its election again.
 
     Raises:
         CommandError: 76 on a standalone server, 2 for an invalid period, 95 for a period on the primary.

@@ -35,7 +35,7 @@ class SphereBucket(Sphere):
             raise CommandError(67, f"{self.name} indexes are only made for the buckets of time-series collections")
 
     def locates(self, key: dict[str, Any], path: str) -> bool:
-        """Return whether a field of a key pattern holds measured geometries."""
+        """Return whether a field of a key pattern contains measured geometries."""
         return bool(key.get(path) == self.name)
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:

@@ -1,8 +1,9 @@
 """Collations: locale-aware comparison of strings.
 
-https://www.mongodb.com/docs/manual/reference/collation/ The order of strings is CLDR's root collation, changed by the tailorings in
-`locales` and `stored` and by the orders of ideographs in `han`. The data is that of CLDR 42, whose rules equal those of MongoDB's version
-except in a few locales. It is loaded on first use.
+https://www.mongodb.com/docs/manual/reference/collation/
+
+The order of strings is CLDR's root collation, changed by the tailorings in `locales` and `stored` and by the orders of ideographs in `han`.
+The data is that of CLDR 42, whose rules equal those of MongoDB's version except in a few locales. It is loaded on first use.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """The locales, and how their orders differ from the root order.
 
-https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/ A rule defines the order of letters in the notation of
-https://www.unicode.org/reports/tr35/tr35-collation.html#Rules: `&x` sets the position, `<` introduces a different letter, `<<` a different
-accent, and `<<<` a different case. `x/y` is an x that sorts as if it were followed by y.
+https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/
+
+A rule defines the order of letters in the notation of https://www.unicode.org/reports/tr35/tr35-collation.html#Rules: `&x` sets the
+position, `<` introduces a different letter, `<<` a different accent, and `<<<` a different case. `x/y` is an x that sorts as if it were
+followed by y.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Computes tailorings: the weights that a locale's rules add to the root order.
 
-https://www.unicode.org/reports/tr35/tr35-collation.html#Rules The root order has a gap after each letter, accent and case variant. New
-weights get numbers in these gaps. The numbers are assigned only after all rules have been read, because a later rule may insert a weight
-between two earlier ones.
+https://www.unicode.org/reports/tr35/tr35-collation.html#Rules
+
+The root order has a gap after each letter, accent and case variant. New weights get numbers in these gaps. The numbers are assigned only
+after all rules have been read, because a later rule may insert a weight between two earlier ones.
 """
 
 from __future__ import annotations

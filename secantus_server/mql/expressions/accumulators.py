@@ -1,7 +1,9 @@
 """Accumulators as expressions: `$sum`, `$avg`, `$min`, `$max`, standard deviations, medians and percentiles.
 
 If an operator has a single argument that is an array, the array's items are the values. Among several arguments, an array counts as one
-value. https://www.mongodb.com/docs/manual/reference/operator/aggregation/sum/#-project-stage
+value.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/sum/#-project-stage
 """
 
 from __future__ import annotations

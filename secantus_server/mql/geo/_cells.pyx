@@ -397,7 +397,9 @@ cdef inline uint64_t scaled(double value, double low, double high) noexcept nogi
 
 
 def plane_hash(double x, double y, double low, double high, int bits):
-    """Return the hash of a position, a 64-bit number. Its upper bits are the bits of x and y in turn, from the highest on.
+    """Return the hash of a position, a 64-bit number.
+
+    Its upper bits are alternately the bits of x and of y, starting with the highest ones.
 
     A coordinate beyond the limits is treated as the limit.
 

@@ -97,7 +97,10 @@ def _is_in_plane(value: Any, region: FlatRegion) -> bool:
 
 
 def _is_on_sphere(geometry: Geometry) -> bool:
-    """Return whether a geometry has valid longitudes and latitudes. GeoJSON always has; a legacy pair has if it is within bounds."""
+    """Return whether a geometry has valid longitudes and latitudes.
+
+    GeoJSON always has valid ones. A legacy pair has them if it is within bounds.
+    """
     if not geometry.is_legacy:
         return True
     try:

@@ -1,7 +1,8 @@
 """The characters that separate words, and the marks that a search ignores.
 
-https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/text-index-properties/ Both are defined by properties in Unicode's
-PropList.txt: https://www.unicode.org/Public/UCD/latest/ucd/PropList.txt
+https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/text-index-properties/
+
+Both are defined by properties in Unicode's PropList.txt: https://www.unicode.org/Public/UCD/latest/ucd/PropList.txt
 """
 
 from __future__ import annotations

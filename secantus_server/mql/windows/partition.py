@@ -50,7 +50,7 @@ class Partition:
 
     Arguments:
         documents: the documents.
-        order: their sort order.
+        order: the sort order of the documents.
         check: called for each window; raises an error if the operation was interrupted.
     """
 

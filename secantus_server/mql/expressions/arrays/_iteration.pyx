@@ -107,7 +107,7 @@ cdef class Map(Iteration):
 cdef class Reduce(Iteration):
     """`$reduce`: the body's value for the last element.
 
-    While the body is evaluated for an element, `$$value` is its value for the previous one.
+    While the body is evaluated for an element, `$$value` is the value that the body had for the previous element.
 
     Arguments:
         total: the cell of `$$value`.

@@ -55,7 +55,7 @@ def _sort(keys: SortKeys, collation: Collation | None, array: Any) -> list[Any] 
 
 
 def _direction(value: Any) -> int | None:
-    """Return 1 or -1 if the value is one of these numbers, of any numeric type; otherwise None."""
+    """Return 1 or -1 if the value is one of these numbers, of any numeric type. Otherwise return None."""
     if not is_number(value):
         return None
     return next((direction for direction in (1, -1) if key_string(value) == key_string(direction)), None)

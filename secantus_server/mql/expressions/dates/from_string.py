@@ -30,7 +30,7 @@ SIGNATURE = Signature(
 
 
 class DateFromString(Expression):
-    """The node of `$dateFromString`. It evaluates `onNull` and `onError` only if needed; `format` and `on_error` may be None."""
+    """The node of `$dateFromString`. It evaluates `onNull` and `onError` only if needed. `format` and `on_error` may be None."""
 
     def __init__(
         self, text: Expression, form: Expression | None, timezone: Expression, on_null: Expression, on_error: Expression | None

@@ -124,7 +124,7 @@ def parse_formatted_date(text: str, form: str, zone: TimeZone) -> int:
     values = dict(zip(letters, found.groups(), strict=True))
     parts = {FORMAT_PARTS[letter]: value for letter, value in values.items()}
     if "j" in values:
-        # With a format, MongoDB counts the days of the year from 0; without one, from 1.
+        # With a format, MongoDB counts the days of the year from 0. Without one, it counts them from 1.
         parts["yearday"] = str(int(values["j"]) + 1)
     if "G" in values:
         parts.setdefault("week", "1")

@@ -2,7 +2,9 @@
 """The four basic arithmetic operations and sums, with MongoDB's result types.
 
 On overflow, an int32 result widens to long, and a long to double. If an operand is a double, the result is a double; if an operand is a
-decimal128, the result is a decimal128 of 34 digits. https://www.mongodb.com/docs/manual/reference/operator/aggregation/add/
+decimal128, the result is a decimal128 of 34 digits.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/add/
 """
 
 import decimal as decimal_module

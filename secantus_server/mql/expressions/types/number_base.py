@@ -41,7 +41,7 @@ def with_base(target: str, base: int, otherwise: Callable[[Any], Any]) -> Callab
     """Return the function that converts strings in a base to numbers, or numbers to strings in the base.
 
     Arguments:
-        target: the alias of the type to convert to.
+        target: the alias of the target type.
         otherwise: converts values of all other types.
     """
     from_text = _FROM_WHOLE.get(target)

@@ -208,7 +208,10 @@ def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -
 
 
 def _await_end_of(parent: int, server: SecantusDBServer) -> None:
-    """Stop the server when the process that started it has ended. This process then has another parent, so its parent's id is polled."""
+    """Stop the server when the process that started it has ended.
+
+    The end is noticed by polling the id of this process's parent, which changes then.
+    """
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)
     server.request_stop()

@@ -46,7 +46,7 @@ class SettableClock(Clock):
 
     Arguments:
         now_ms: the initial time.
-        seed: the seed of its random numbers.
+        seed: the seed of the clock's random numbers.
     """
 
     def __init__(self, now_ms: int, seed: int = 0) -> None:

@@ -35,8 +35,8 @@ MANY_ORPHANS = 8
 PURGE_PAUSE_S = 0.02
 PURGE_BUDGET_MS = 2.0
 LONGEST_PURGE_MS = 100.0
-# If a test has moved the clock, expired documents are removed at once. This is how long that waits for documents that an open transaction
-# has written.
+# The maximum wait for documents that an open transaction has written, when expired documents are removed at once because a test has moved
+# the clock.
 MOVE_PATIENCE_S = 1.0
 # The pause between, and the time budget of, the steps in which overwritten data is reclaimed. `storage/tidying.py` decides whether a step
 # makes way for commands.

@@ -382,7 +382,7 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().take()
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
-        """Move a snapshot to the current state, as if it were taken now.
+        """Make a snapshot represent the current state, as if it were taken now.
 
         Return False if that is impossible because of writes since the innermost snapshot.
         """

@@ -51,7 +51,7 @@ class ServerSnapshot:
 class SetAside(NamedTuple):
     """Snapshots that were set aside, outermost first.
 
-    They include the writes and adjustments since each of them, and the cursors, sessions and fail points that existed when they were set
+    This includes the writes and adjustments since each snapshot, and the cursors, sessions and fail points that existed when they were set
     aside.
     """
 
@@ -114,10 +114,10 @@ class Snapshots:
         snapshot.fail_points = services.fail_points.active
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
-        """Move a snapshot to the current state, as if it were taken now. This is cheaper than ending it and taking a new one.
+        """Make a snapshot represent the current state, as if it were taken now. This is cheaper than ending it and taking a new one.
 
         Returns:
-            whether that was possible. It is if the snapshot is the innermost open one and nothing was written since.
+            whether that was possible. It is possible if the snapshot is the innermost open one and nothing was written since then.
         """
         engine = self._services.engine
         if engine.snapshots[-1:] != (snapshot.storage,):

@@ -1,4 +1,4 @@
-"""The releases of MongoDB that the server can emulate. A release has a version, and all differences up to this version.
+"""The releases of MongoDB that the server can emulate. A release has a version, and shows all differences up to this version.
 
 A parser asks the release in its context: `ctx.release.has(differences.NULL_ON_DOTTED_PATHS)`.
 """

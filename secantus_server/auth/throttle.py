@@ -75,7 +75,7 @@ class Throttle:
     def take_turn(self, address: str, user: str = "") -> float | None:
         """Return the delay of a login in seconds, or None if the login must be refused.
 
-        Later logins from the same source are delayed longer by it.
+        The delay also adds to the delays of later logins from the same source.
         """
         if not self._failures:
             return 0.0

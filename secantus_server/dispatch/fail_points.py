@@ -30,7 +30,7 @@ _REPEATED: set[str] = set()
 
 
 def fail_point(name: str, *, repeated: bool = False) -> Callable[[Parser], Parser]:
-    """Register the parser of a fail point's data under its name.
+    """Return a decorator that registers the parser of a fail point's data under the fail point's name.
 
     The parser takes the document `data`, returns the parsed data, and raises CommandError for invalid data.
 

@@ -47,8 +47,7 @@ class ExpressLane(Protocol):
     """The express lane: the fast path for the simplest commands of one connection.
 
     Attributes:
-        killed: if the last command that the lane left to the general path was interrupted before, the error that interrupted it; otherwise
-            None.
+        killed: the error that interrupted the last command, if the lane left that command to the general path; otherwise None.
     """
 
     killed: CommandError | None

@@ -35,7 +35,7 @@ OUT_OF_SPACE = 14031
 def concerns_store(error: CommandError) -> bool:
     """Return whether an error comes from the store, so that the unit of work must handle it.
 
-    Errors of a document or of the operation do not.
+    The errors that concern only a document or the operation are not from the store.
     """
     return isinstance(error, StorageError | WriteConflict) or error.code == OUT_OF_SPACE
 

@@ -14,7 +14,7 @@ cdef enum:
 
 
 cdef class Checked:
-    """An iterator over the documents of another iterator that checks for interruption between them.
+    """An iterator that returns the documents of another iterator, and checks for interruption between documents.
 
     Arguments:
         source: the documents.

@@ -11,7 +11,7 @@ from secantus_server.mql.metadata import Metadata
 
 
 class Annotated(Wrapped):
-    """An iterator over documents that sets the metadata of each one.
+    """An iterator that returns documents and sets the metadata of each one.
 
     Arguments:
         documents: an iterator whose `record_id` is the RecordId of the last document that it returned.
@@ -34,7 +34,7 @@ class Annotated(Wrapped):
 
 
 class SortKeys(Wrapped):
-    """An iterator over documents that adds the sort key of each one to its metadata.
+    """An iterator that returns documents and adds the sort key of each one to its metadata.
 
     Arguments:
         documents: sorted documents with metadata.

@@ -19,7 +19,7 @@ LONGEST_TOP = 2000
 
 
 class Measured(Iterator[bytes]):
-    """An iterator over the documents of another iterator that counts their bytes."""
+    """An iterator that returns the documents of another iterator and counts their bytes."""
 
     def __init__(self, source: Scan | Iterator[bytes]) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""The gate.
+"""The gate, which can refuse all commands.
 
 While a test harness keeps it closed, the server refuses all commands except those that drivers need to connect and disconnect.
 """

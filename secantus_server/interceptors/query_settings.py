@@ -1,4 +1,4 @@
-"""Applies query settings: rejects a command whose query shape has settings, or makes the planner follow the settings.
+"""Applies the query settings of a command's query shape: rejects the command, or makes the planner follow the settings.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -22,9 +22,9 @@ class QuerySettingsCheck(Interceptor):
         return bool(self._services.query_settings)
 
     def before(self, call: Call) -> None:
-        """Attach the query settings for its query shape to a command.
+        """Attach the query settings of a command's query shape to the command.
 
-        If they say so, limit its time or reject it. An explain is never rejected.
+        If the settings require it, limit the command's time or reject the command. An explain is never rejected.
 
         Raises:
             CommandError: 411 QueryRejectedBySettings.

@@ -72,7 +72,7 @@ class SortPattern:
         return [value for read in self._readers for value in read(document)]
 
     def _add_metadata(self, spec: dict[str, Any], metadata: dict[str, str], ctx: ParseContext) -> None:
-        """Make the order depend on the metadata that the sort document names.
+        """Make the order depend on the metadata that a sort document names.
 
         Raises:
             CommandError: 40218 if the documents do not have the metadata.

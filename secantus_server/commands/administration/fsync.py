@@ -14,7 +14,10 @@ from secantus_server.dispatch.request import Request
 
 
 def _timeout_ms(name: str, value: Any) -> int:
-    """Return the timeout, with a negative one as 0. Refuse other types of number than int, as MongoDB does for this command."""
+    """Check the timeout, which must be an int, and return it.
+
+    A negative timeout counts as 0. As in MongoDB, other types of numbers are refused.
+    """
     if type(value) is not int:
         raise a.wrong_type(name, value, "int")
     return max(value, 0)

@@ -34,7 +34,7 @@ _REQUIRED = {
     "caseSensitive": 9783404,
     "diacriticSensitive": 9783405,
 }
-# The number of bits of each type that supports range queries. It is the upper limit of trimFactor.
+# The number of bits of each type that supports range queries. This number limits trimFactor.
 _BITS = {"int": 32, "long": 64, "date": 64, "double": 64, "decimal": 128}
 _PYTHON_TYPES = {"int": int, "long": Int64, "date": Date, "double": float}
 

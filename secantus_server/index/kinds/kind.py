@@ -163,7 +163,7 @@ class IndexKind(Protocol):
         return None
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether an index of a kind that stores no entries could serve a predicate if it stored entries.
+        """Return whether an index of this kind could serve a predicate. A hint on an index that provides no bounds depends on this.
 
         Arguments:
             spec: the definition as it is stored.

@@ -170,7 +170,7 @@ cdef uint64_t leaf_at(Point p) noexcept nogil:
 cdef void bounding_cap(uint64_t cell, Point* center, double* radius) noexcept nogil:
     """Write the centre of a cell, and the distance from it to the farthest corner.
 
-    They define a cap that contains the cell, because its sides are great circles.
+    The two define a cap that contains the cell, because the cell's sides are great circles.
     """
     cdef int face = <int>(cell >> 61), turned = face & SWAPPED, depth = level(cell), step, turn, place, corner
     cdef int64_t i = 0, j = 0

@@ -222,7 +222,7 @@ def cap_rectangles(center: Position, radius: float) -> list[Rectangle]:
 def off_the_sphere() -> list[Rectangle]:
     """Return rectangles that contain all positions that are not valid longitudes and latitudes.
 
-    They omit positions that `cap_rectangles` includes.
+    They omit positions within a small distance of the valid ones, because the rectangles of `cap_rectangles` include those.
     """
     far, east, north = math.inf, 180.0 + _OFF, 90.0 + _OFF
     return [

@@ -16,7 +16,7 @@ from secantus_server.mql.match._nodes import MatchExpression
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """A parser's position in a filter. Treat it as immutable.
+    """The position in a filter that a parser has reached. Treat it as immutable.
 
     Arguments:
         ctx: the command's context.

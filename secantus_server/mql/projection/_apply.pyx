@@ -334,7 +334,7 @@ cdef class Kernel:
 
 
 cdef int narrow(const uint8_t* doc, tuple names, Py_ssize_t depth, object index, Writer out) except -1:
-    """Write the fields of a document, but of the first array on a path only one element."""
+    """Write the fields of a document, but only one element of the first array on a path."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
     cdef bytes name = <bytes>names[depth]

@@ -139,7 +139,7 @@ class _Parser:
         self.has_computed = True
 
     def _parse_slice(self, path: str, value: dict[str, Any]) -> None:
-        """Parse `$slice` in the form that finds have or, if it has another form, as an expression."""
+        """Parse `$slice` as the projection operator of finds or, if its argument has another form, as an expression."""
         try:
             self.tree.add(path, parse_slice(value["$slice"]))
         except CommandError as error:
@@ -205,7 +205,7 @@ class _Parser:
 
 
 def _check_operator(name: str, release: Release) -> None:
-    """Raise the error that a projection has for an unknown operator, if the operator is unknown. `$elemMatch` is known in a projection."""
+    """Raise the error that projections have for an unknown operator, unless the operator is known. `$elemMatch` counts as known here."""
     if name == "$elemMatch":
         return
     try:

@@ -9,7 +9,7 @@ from secantus_server.mql.match._expression import ExprMatch
 def contains_expr(match: MatchExpression) -> bool:
     """Return whether a filter contains `$expr`.
 
-    That operator determines neither the array element for a positional `$` nor the values that an upsert inserts.
+    `$expr` determines neither the array element for a positional `$` nor the values that an upsert inserts.
     """
     if isinstance(match, And | Or | Nor):
         return any(map(contains_expr, match.children))

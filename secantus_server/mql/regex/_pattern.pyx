@@ -292,7 +292,7 @@ cdef class PatientSearch:
     cdef int match(self, const pcre2_code* code, const uint8_t* text, size_t length, size_t start, pcre2_match_data* data) noexcept nogil:
         """Run the JIT code on the thread's stack.
 
-        If that is too small, use a larger stack, and if that is too small, the interpreter, which uses the heap.
+        If that stack is too small, use a larger one. If the larger one is too small, use the interpreter, which allocates on the heap.
         """
         cdef int found = pcre2_match(code, text, length, start, PCRE2_NO_UTF_CHECK, data, self.context)
         if found == PCRE2_ERROR_JIT_STACKLIMIT and self.stack == NULL:
@@ -378,7 +378,7 @@ cdef class Matches:
     cdef Py_ssize_t length
     cdef bint is_ascii
     cdef bint is_valid
-    # The match data, borrowed from the pattern. In the meantime, other searches with the pattern allocate their own match data.
+    # The match data, borrowed from the pattern. While it is borrowed, other searches with the pattern allocate their own match data.
     cdef pcre2_match_data* data
     cdef PatientSearch patient
     # A position in the subject, and the number of code points before it.

@@ -59,7 +59,7 @@ class TermIndex:
 
 
 class Contents:
-    """The fields of a collection's documents that have been loaded.
+    """The loaded fields of a collection's documents.
 
     Arguments:
         keys: the key of each document.

@@ -57,7 +57,7 @@ def parse_operator(name: str, spec: Any, mappings: Mappings) -> Node:
 
 
 def _score(spec: Any) -> Callable[[float], float]:
-    """Return the function that changes scores as the option `score` describes."""
+    """Return the function that changes scores as an operator's option `score` requires."""
     if type(spec) is dict and len(spec) == 1:
         (kind, options), *_ = spec.items()
         value: Any = options.get("value") if type(options) is dict and len(options) == 1 else None

@@ -58,7 +58,7 @@ def stop_words(language: str) -> frozenset[str]:
 def stemmer(language: str) -> Callable[[str], str]:
     """Return the function that maps a word to its stem.
 
-    Threads: a stemmer has a state, so each word that is not in the cache is stemmed by a new one.
+    Threads: a stemmer has a state, so a new stemmer is created for each word that is not in the cache.
     """
     if language == NO_LANGUAGE:
         return _same

@@ -46,7 +46,9 @@ class TextSearch:
 
     @property
     def needs_texts(self) -> bool:
-        """Return whether a document that contains one of the terms may still fail to match, so that its texts are needed."""
+        """Return whether the search must read a document's texts, because a document that contains one of the terms may still fail to
+        match.
+        """
         return bool(self.negated_terms or self.phrases or self.negated_phrases or self._exact_terms is not None)
 
     def accepts(self, document: bytes) -> bool:

@@ -33,7 +33,7 @@ cdef inline bint same_value(const Element* first, const Element* second) noexcep
 
 
 cdef class Sections:
-    """The sections of one level of a diff. Each section is created when its first field is added."""
+    """The sections of one level of a diff. A section is created when a field is first added to it."""
 
     cdef Writer removed
     cdef Writer updated
@@ -183,7 +183,7 @@ cdef Writer diff_below(Node node, const Element* before, const Element* after, S
 
 
 cdef Writer appended(const Element* before, const Element* after):
-    """Return the diff of an array to which elements were appended, or None if the array was empty or changed in another way, too."""
+    """Return the diff of an array to which elements were appended, or None if the array was empty, or if it also changed in another way."""
     cdef Writer out
     cdef size_t mark
     cdef Element element

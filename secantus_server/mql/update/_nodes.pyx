@@ -69,8 +69,8 @@ cdef class Leaf(Node):
         lenient: whether a scalar in the middle of the path is not an error.
         insert_only: whether the operator runs only while an upsert inserts a document.
 
-    While `idle` is true, the leaf has no effect. `appends` tells that the operator may append elements to an array and leave the other
-    elements unchanged.
+    While the attribute `idle` is true, the leaf has no effect. The attribute `appends` tells that the operator may append elements to an
+    array and leave the other elements unchanged.
     """
 
     def __init__(self, modify, bint creates=True, bint lenient=False, bint insert_only=False):

@@ -20,7 +20,7 @@ from secantus_server.mql.update._tree import TreeBuilder
 LeafParser = Callable[[Any, str, ParseContext], Leaf]
 TreeParser = Callable[[TreeBuilder, str, Any, ParseContext], None]
 
-# By operator: its parser for a leaf, and its parser for a part of the tree. One of the two is None.
+# The two parsers of each operator: the one for a leaf, and the one for a part of the tree. One of the two is None.
 _OPERATORS: dict[str, tuple[LeafParser | None, TreeParser | None]] = {}
 
 

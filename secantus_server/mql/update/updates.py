@@ -40,7 +40,7 @@ class Update(Protocol):
         ...
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """Return the record of the update for the oplog: a diff, or the whole new document.
+        """Return the field `o` of the update's oplog entry: a diff, or the whole new document.
 
         Arguments:
             old: the document to which the update was applied last.

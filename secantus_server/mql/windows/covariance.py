@@ -79,8 +79,8 @@ class CovarianceState(State):
             self._take(*map(python_number, value))
 
     def _take(self, x: Any, y: Any) -> None:
-        """Update the co-moment by Welford's algorithm: add the distance of x from its previous mean, multiplied by the distance of y from
-        its new mean.
+        """Update the co-moment by Welford's algorithm: add the product of the distance of x from the previous mean of x and the distance of
+        y from the new mean of y.
         """
         distance = difference(x, divided(self.sum_x.value(), self.count)) if self.count else x
         self.count += 1

@@ -42,7 +42,10 @@ def _ranks(partition: Partition) -> Iterator[int]:
 
 
 def _dense_ranks(partition: Partition) -> Iterator[int]:
-    """Yield the dense rank of each document. Peers have the same place, and there are no gaps between places."""
+    """Yield the dense rank of each document.
+
+    Peers (documents with equal sort keys) have the same rank, and there are no gaps between ranks.
+    """
     place, last = 0, None
     for key in partition.keys:
         if key != last:

@@ -28,7 +28,7 @@ class MinMaxScaler:
 
     Arguments:
         expression: the expression of the number to scale.
-        low, high: the results for the least and the greatest number.
+        low, high: the results for the least and the greatest number of the window.
         bounds: the window.
     """
 

@@ -48,7 +48,10 @@ def parse_date_diff(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def date_diff(start: Any, end: Any, unit: Any, timezone: Any, start_of_week: Any) -> Int64 | None:
-    """Return the number of units, which is negative if `end` is before `start`. Return null if any argument is null."""
+    """Return the number of unit boundaries between two dates, which is negative if `end` is before `start`.
+
+    Return null if any argument is null.
+    """
     if is_nullish(start) or is_nullish(end) or is_nullish(unit) or is_nullish(start_of_week):
         return None
     unit = to_unit("$dateDiff", unit)

@@ -56,7 +56,7 @@ operator_parser("$replaceAll")(_replace_parser("$replaceAll", -1))
 
 @operator("$split", arguments=2)
 def split(text: Any, delimiter: Any) -> list[str] | None:
-    """Split a string at a delimiter. Return null if either is null.
+    """Split a string at a delimiter. Return null if either argument is null.
 
     Raises:
         CommandError: 40085, 40087 or 10503900 for an invalid argument.

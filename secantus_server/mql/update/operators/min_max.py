@@ -1,4 +1,4 @@
-"""`$min` and `$max`, which set a field to the smaller or greater one of two values, in MongoDB's comparison order over all types.
+"""`$min` and `$max`, which set a field to the smaller or greater of two values, in MongoDB's comparison order over all types.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/min/
 https://www.mongodb.com/docs/manual/reference/operator/update/max/

@@ -81,7 +81,7 @@ def _in_array(which: str, path: str, array: str, document: bytes) -> CommandErro
 
 @tree_modifier("$rename")
 def enter_rename(builder: TreeBuilder, path: str, argument: Any, _ctx: ParseContext) -> None:
-    """Parse `$rename`. Add a leaf that removes the value at the old path, and a leaf that sets it at the new path, to the tree.
+    """Parse `$rename`. Add two leaves to the tree: one removes the value at the old path, the other sets it at the new path.
 
     Raises:
         CommandError: 2, 56, 52 or 9867600 for an invalid name, 40 for a conflict.

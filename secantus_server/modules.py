@@ -17,7 +17,7 @@ from secantus_server.system._threads import RLock
 #: The late imports that are running now. While there are any, a lookup in a registry must call `settle` before it uses an entry.
 RUNNING: list[str] = []
 
-# By name: the modules that were imported late, and, in the second dict, all modules of Secantus that were loaded after the latest late
+# Two dicts of modules by name: the modules that were imported late, and all modules of Secantus that were loaded after the latest late
 # import. `_LOCK` guards changes of both dicts and of RUNNING.
 _LATE: dict[str, ModuleType] = {}
 _KEPT: dict[str, ModuleType] = {}

@@ -41,7 +41,10 @@ _EVERY_ACTION = _EveryAction([ANY_ACTION])
 
 
 def is_system_collection(db: str, collection: str) -> bool:
-    """Return whether a collection is a system collection. A privilege covers a system collection only if it names it."""
+    """Return whether a collection is a system collection.
+
+    A privilege covers a system collection only if the privilege names the collection.
+    """
     return collection.startswith("system.") or (db == "local" and collection.startswith("replset."))
 
 

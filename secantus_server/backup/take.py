@@ -60,7 +60,8 @@ class _Backup:
             self.begin(sum(file.size for file in backup.files))
 
             def describe(files: tuple[ArchivedFile, ...]) -> Manifest:
-                # A user created meanwhile may have been written to blocks of the files that the backup does not use.
+                # The copied files also contain blocks that the backup does not use. A user that was created in the meantime may be in such
+                # a block.
                 if not self.with_users and has_had_users(self.engine):
                     raise _UsersCreated
                 return moment.manifest(files, self.with_users)

@@ -19,7 +19,7 @@ def check_still_there(catalog: CatalogView, collection: Collection) -> None:
 
     Arguments:
         catalog: the catalog as the current transaction sees it.
-        collection: the collection when the cursor was opened or the statement began.
+        collection: the collection as it was when the cursor was opened or the statement began.
 
     Raises:
         CommandError: 175 QueryPlanKilled if the collection was renamed or dropped, even if another collection now has its name.

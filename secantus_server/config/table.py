@@ -28,7 +28,7 @@ def _row(entry: Entry) -> str:
 
 
 def with_table(page: str) -> str:
-    """Return a copy of a page with the current tables between the marks.
+    """Return a copy of the text of a page, with the current tables of settings between the page's marks.
 
     Raises:
         ValueError: if the page has no marks.

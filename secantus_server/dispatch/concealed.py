@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: The text that is shown instead of a secret.
 HIDDEN = "xxx"
 _NAMES = frozenset([*WITH_KEYS, *(f"{USERS_DB}.{name}" for name in WITH_KEYS)])
-# By command: the field, other than the first one, that can contain the name of a collection; "" if any part of the command can.
+# For each command, the field, other than the first one, that can contain the name of a collection; "" if any part of the command can.
 _ELSEWHERE = {"bulkWrite": "nsInfo", "applyOps": "applyOps", "aggregate": "pipeline", "create": "viewOn", "explain": ""}
 # Field names that a user may mistake for the name `pwd`.
 _LIKE_PASSWORD = frozenset(["pass", "passwd", "password", "passphrase"])

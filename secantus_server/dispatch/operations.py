@@ -24,7 +24,7 @@ class Notes(Protocol):
         """Add the numbers of keys and documents that the command examined to its connection's usage."""
 
     def resume(self) -> None:
-        """Begin the records of the next command on the cursor that has these plans."""
+        """Begin new records, for the next command on the cursor to which these plans belong."""
 
 
 class Operations:

@@ -102,7 +102,7 @@ def _sync_delay(name: str, value: Any) -> float:
     return seconds
 
 
-#: By mechanism, the parameter for the iteration count of new credentials.
+#: For each mechanism, the parameter for the iteration count of new credentials.
 ITERATION_PARAMETERS = {"SCRAM-SHA-1": "scramIterationCount", "SCRAM-SHA-256": "scramSHA256IterationCount"}
 
 PARAMETERS: dict[str, Parameter] = {

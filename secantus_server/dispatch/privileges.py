@@ -1,4 +1,4 @@
-"""The privileges that a command requires, which each command declares, and the check whether a user has them.
+"""The privileges that a command declares as required, and the check whether a user has them.
 
 https://www.mongodb.com/docs/manual/reference/privilege-actions/
 """

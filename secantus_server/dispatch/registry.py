@@ -156,7 +156,7 @@ def explains(name: str) -> Callable[[Explainer], Explainer]:
 
 
 def find_explainer(name: str) -> Explainer | None:
-    """Return the explainer of a command, or None if it cannot be explained.
+    """Return the explainer of a command, or None if the command cannot be explained.
 
     Arguments:
         name: the command's name, not an alias.

@@ -27,7 +27,7 @@ NO_SUCH_TRANSACTION = 251
 TRANSACTION_COMMITTED = 256
 RESOURCE_EXHAUSTED = 402
 
-# Further error codes that make a whole write command fail, instead of one statement.
+# The error codes, in addition to `TRANSIENT_CODES`, with which a statement makes its whole write command fail in a transaction.
 _FATAL_CODES = frozenset([263, 313])
 
 _LEVELS = ("local", "majority", "snapshot")

@@ -41,7 +41,7 @@ def concerns_store(error: CommandError) -> bool:
 
 
 class MissingCollection(Exception):
-    """Raised by a body if a collection is missing. The unit of work creates the collection and runs the body again."""
+    """Raised by the body of a unit of work if a collection is missing. The unit of work creates the collection and runs the body again."""
 
     def __init__(self, db: str, name: str) -> None:
         super().__init__(f"{db}.{name}")

@@ -1,4 +1,4 @@
-"""The interruption check for scans that need none, such as short lookups, statistics and TTL passes."""
+"""The interruption check of scans that cannot be interrupted, such as short lookups, statistics and TTL passes."""
 
 from __future__ import annotations
 

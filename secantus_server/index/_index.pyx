@@ -96,7 +96,7 @@ cdef class Index:
     def finds_points(self):
         """Return whether the index supports point lookups.
 
-        It does if it has one field, and at most one entry for each value of the field, whose key is the value's key string.
+        An index does if it has one field, and if each value of the field has at most one entry, whose key is the value's key string.
         """
         if not self.unique or not self.kind.is_ordered or self.partial_filter is not None or self.generator.collation is not None:
             return False

@@ -39,10 +39,10 @@ class CommandLog(Interceptor):
         self._first = 0
         #: The number of commands that were not logged because the log was full.
         self.left_out = 0
-        # By connection id, whether the connection's commands are ignored. This is decided by its first command, hello, which names the
-        # application.
+        # For each connection id, whether the connection's commands are ignored. The connection's first command, hello, decides this,
+        # because it names the application.
         self._clients: dict[int, bool] = {}
-        # By the id of an open cursor, the entry of the command that opened it.
+        # For the id of each open cursor, the entry of the command that opened the cursor.
         self._cursors: dict[int, CommandEntry] = {}
 
     def before(self, call: Call) -> None:

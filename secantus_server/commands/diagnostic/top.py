@@ -13,7 +13,7 @@ from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, all_commands, command
 from secantus_server.dispatch.request import Request
 
-# By command: the reply field that counts it, in addition to `total` and the field for its kind of lock.
+# For each command, the reply field that counts the command, in addition to `total` and the field for the command's kind of lock.
 _KINDS = {"find": "queries", "getMore": "getmore", "insert": "insert", "update": "update", "delete": "remove"}
 _FIELDS = ("total", "readLock", "writeLock", "queries", "getmore", "insert", "update", "remove", "commands")
 _READS = frozenset(["find", "getMore", "aggregate", "count", "distinct", "explain", "listIndexes", "collStats", "validate"])

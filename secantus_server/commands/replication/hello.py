@@ -44,7 +44,7 @@ def hello(request: Request, args: dict[str, Any]) -> Reply:
     secrets=_SECRETS,
 )
 def is_master(request: Request, args: dict[str, Any]) -> Reply:
-    """Reply as hello does, in the form that the older name isMaster had."""
+    """Reply as hello does, but in the form of the older command isMaster."""
     return _describe(request, "ismaster")
 
 
@@ -153,7 +153,10 @@ def _speculate(request: Request, start: dict[str, Any]) -> Reply:
 
 
 def _speculate_by_certificate(request: Request, start: dict[str, Any]) -> Reply:
-    """Run the authenticate that the driver included in its hello, and return its reply as a field. If it fails, return no field."""
+    """Run the command authenticate that a hello contains, and return the command's reply as a field.
+
+    If the command fails, return no field.
+    """
     db, user = start.get("db", x509.EXTERNAL), start.get("user")
     if type(db) is not str or not (user is None or type(user) is str):
         return {}

@@ -142,7 +142,7 @@ LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
     **{locale: {"normalization": True} for locale in _NORMALIZED},
     **{locale: {"normalization": True} for locale in STORED if "=search" in locale},
 }
-"""By locale: the defaults for options that differ from the general defaults."""
+"""For each locale, the options whose defaults differ from the general ones, with these defaults."""
 
 _VARIANTS = frozenset(
     "big5han compat dictionary emoji eor gb2312han phonebook phonetic pinyin reformed search searchjl standard stroke"

@@ -1,8 +1,9 @@
 """The root order: the weights of each character in CLDR's root collation.
 
-https://www.unicode.org/reports/tr35/tr35-collation.html#Root_Collation `root_order.z` is a compressed text with one line per character,
-contraction or run of characters. The file is read when the first collation is used, and a line is parsed when its character first occurs.
-`tests/mql/collation/make_root_order.py` generates the file.
+https://www.unicode.org/reports/tr35/tr35-collation.html#Root_Collation
+
+The file `root_order.z` is a compressed text with one line per character, contraction or run of characters. It is read when the first
+collation is used, and a line is parsed when its character first occurs. `tests/mql/collation/make_root_order.py` generates the file.
 """
 
 from __future__ import annotations

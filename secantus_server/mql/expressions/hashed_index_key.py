@@ -37,7 +37,7 @@ def _of_string(text: str) -> bytes:
     return struct.pack("<i", len(data)) + data
 
 
-# By type: the canonical type number (which numeric types share), and the function that encodes a value to the bytes to hash.
+# For each type, the canonical type number (which numeric types share), and the function that encodes a value to the bytes to hash.
 HASHED: dict[type, tuple[int, Callable[[Any], bytes]]] = {
     int: (10, _of_number),
     Int64: (10, _of_number),

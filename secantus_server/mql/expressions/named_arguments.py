@@ -1,7 +1,7 @@
 """Parses the arguments of operators that take a document of named expressions, such as `{input: ..., chars: ...}`.
 
-Error codes and texts differ between operators. So each operator passes its own ones for the three common mistakes: no document, an unknown
-name, a missing name.
+The error codes and texts differ between operators, so each operator passes its own ones for the three common mistakes: an argument that is
+not a document, an unknown name, a missing name.
 """
 
 from __future__ import annotations

@@ -89,5 +89,5 @@ def _bounding_cap(part: Line | Polygon) -> tuple[Vector, float]:
             total = added(total, corner)
         center = unit(total)
     radius = max(angle(corner, center) for corner in corners)
-    # A cap of less than a hemisphere that contains the corners contains the edges.
+    # If a cap that is smaller than a hemisphere contains the corners, it also contains the edges.
     return (center, radius) if radius < math.pi / 2 - 1e-6 and center != (0.0, 0.0, 0.0) else (_POLE, math.pi)

@@ -20,7 +20,7 @@ CODES_BY_NAME: dict[str, set[int]] = {**{name: {code} for code, name in TYPE_NAM
 
 
 def is_true(value: Any) -> bool:
-    """Return whether an argument counts as true. All values do except false, zero, null and undefined."""
+    """Return whether an argument counts as true. Every value does, except false, zero, null and undefined."""
     if value is None or value is False or value is UNDEFINED:
         return False
     return not is_number(value) or python_number(value) != 0

@@ -64,7 +64,7 @@ def parse_sample_rate(clause: Clause) -> MatchExpression:
 def parse_where(clause: Clause) -> MatchExpression:
     """Parse `$where`, whose argument is a JavaScript function, expression or sequence of statements.
 
-    It matches if their result is true. The document is available as `this` and `obj`.
+    `$where` matches a document if the result of the code is true. The code can access the document as `this` and as `obj`.
 
     Raises:
         CommandError: 2 if the argument is not code, 139 for a syntax error, and the errors of `script_engine`.

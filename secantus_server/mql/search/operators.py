@@ -243,7 +243,7 @@ def _compound(spec: dict[str, Any], mappings: Mappings) -> Node:
     return Compound(parsed["must"], parsed["filter"], parsed["mustNot"], parsed["should"], least)
 
 
-#: By operator: its options and its parser.
+#: The options and the parser of each operator.
 PARSERS: dict[str, tuple[frozenset[str], Parser]] = {
     "text": (frozenset(["query", "path", "matchCriteria"]), _text),
     "phrase": (frozenset(["query", "path", "slop"]), _phrase),

@@ -33,7 +33,7 @@ _CODES = {
 _ALGORITHMS = {"dutch": "dutch_porter"}
 #: The language without stop words and stems.
 NO_LANGUAGE = "none"
-#: By accepted name, in lower case: the language.
+#: The languages by accepted name in lower case.
 LANGUAGES = {**{name: name for name in _CODES}, **{code: name for name, code in _CODES.items()}, NO_LANGUAGE: NO_LANGUAGE}
 
 # The maximum number of words per language whose stems are cached.

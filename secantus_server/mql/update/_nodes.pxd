@@ -56,7 +56,7 @@ cdef class ObjectNode(Node):
     cdef readonly Node positional
     cdef object merge
     cdef list names, nodes
-    # By array index, the copy of this node in which the index replaces the positional `$`; None until the first copy is needed.
+    # The copies of this node by array index. In each copy, the index replaces the positional `$`. None until the first copy is needed.
     cdef dict resolved
     cdef Py_ssize_t count
     cdef const char** starts

@@ -67,7 +67,7 @@ cdef class OperatorUpdate:
         return result
 
     def entry(self, bytes old not None, bytes new not None):
-        """Return the record of an update for the oplog; see `updates.Update`."""
+        """Return the field `o` of the update's oplog entry; see `updates.Update`."""
         return update_entry(self.tree.root, self.tree.state, old, new)
 
     cdef int check_id(self, bytes doc, bytes result) except -1:

@@ -75,7 +75,7 @@ class ReplacementUpdate:
         return doc if doc == self._document else keep_id(doc, self._document)
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """Return the record of the update for the oplog; see `Update`."""
+        """Return the field `o` of the update's oplog entry; see `Update`."""
         return new
 
 
@@ -101,7 +101,7 @@ class PipelineUpdate:
         return doc if result == doc else result
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """Return the record of the update for the oplog; see `Update`."""
+        """Return the field `o` of the update's oplog entry; see `Update`."""
         return smallest_entry(old, new)
 
 

@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/year/
 
-Their argument is a date, an array of one date, or `{date: ..., timezone: ...}`. They return null for null.
+The argument of these operators is a date, an array of one date, or `{date: ..., timezone: ...}`. They return null for null.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from secantus_server.mql.expressions.value_text import value_text
 
 Part = Callable[[int], Any]
 
-# By operator: the function that computes its result from a local time in milliseconds.
+# For each operator, the function that computes the result from a local time in milliseconds.
 PARTS: dict[str, Part] = {
     "$year": lambda ms: calendar.year_month_day(ms // MS_PER_DAY)[0],
     "$month": lambda ms: calendar.year_month_day(ms // MS_PER_DAY)[1],

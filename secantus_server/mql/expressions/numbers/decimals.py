@@ -22,7 +22,10 @@ def to_decimal128(number: decimal.Decimal) -> Decimal128:
 
 
 def full_precision(number: decimal.Decimal) -> Decimal128:
-    """Return a decimal128 that is padded with zeros to 34 digits, as MongoDB's inexact functions return it."""
+    """Convert a decimal to a decimal128 that is padded with zeros to 34 digits.
+
+    MongoDB's inexact functions return decimals in this form.
+    """
     rounded = DECIMAL_CONTEXT.plus(number)
     if not rounded.is_finite():
         return Decimal128(rounded)

@@ -39,7 +39,7 @@ FORMATS = ("auto", "base64", "base64url", "hex", "utf8", "uuid")
 BYTE_ORDERS = ("big", "little")
 ALIASES = frozenset(TYPE_NAMES.values())
 
-# By target type: a function of the options of `$convert` that returns the conversions by source type.
+# For each target type, a function of the options of `$convert` that returns the conversions by source type.
 CONVERSIONS: dict[str, Callable[[Options], dict[type, Callable[[Any], Any]]]] = {
     "int": lambda options: to_int(options.byte_order),
     "long": lambda options: to_long(options.byte_order),

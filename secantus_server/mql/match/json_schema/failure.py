@@ -14,7 +14,7 @@ from secantus_server.mql.match.json_schema.parser import parse_schema
 
 # The keywords that check nothing on their own.
 NOTES = frozenset(["title", "description", "exclusiveMinimum", "exclusiveMaximum", "additionalItems"])
-# By keyword: the keywords that change its meaning and must be evaluated together with it.
+# For each keyword, the other keywords that change its meaning and must be evaluated together with it.
 COMPANIONS = {
     "minimum": ("exclusiveMinimum",),
     "maximum": ("exclusiveMaximum",),

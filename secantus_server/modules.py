@@ -50,8 +50,8 @@ def _entries(
 ) -> list[tuple[str, str, bool]]:
     """Return the names in a directory, with their paths and whether they are directories.
 
-    `scandir` is bound as a default argument, because pyfakefs does not replace default arguments. It may be active when a command is first
-    used.
+    `scandir` is bound as a default argument, because pyfakefs does not replace default arguments. pyfakefs may be active when a command is
+    first used.
     """
     with scandir(path) as entries:
         return [(entry.name, entry.path, entry.is_dir()) for entry in entries]

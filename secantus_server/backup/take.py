@@ -25,7 +25,8 @@ class _UsersCreated(Exception):
 
 
 class _Moment(NamedTuple):
-    """The moment of a backup: its time in milliseconds since the epoch, and the timestamp of the last write before it, as a 64-bit number.
+    """The moment of a backup: its time in milliseconds since the epoch, and the timestamp of the last write before it as a 64-bit
+    number.
     """
 
     now_ms: int

@@ -16,7 +16,8 @@ cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array, bint is_
     """Raise CommandError for the first duplicate field of a document or its nested documents, if any.
 
     `is_item` tells whether the document is an item of an array, such as a stage in a pipeline. `owner` is the name of the field whose value
-    is the document, if that field belongs to an item of an array. Thus it is a stage's name if the document is the stage's argument.
+    is the document, if that field belongs to an item of an array. For example, `owner` is the name of a stage if the document is the
+    stage's argument.
     """
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)

@@ -1,8 +1,7 @@
 """Checks that the collection of an open cursor or a running statement still exists.
 
-If a cursor's collection was dropped or renamed, MongoDB closes the cursor at the next getMore and reports the reason. It ends an update or
-delete of many documents in the same way.
-https://www.mongodb.com/docs/manual/reference/command/getMore/
+If a cursor's collection was dropped or renamed, MongoDB closes the cursor at the next getMore and reports the reason. MongoDB ends an
+update or delete of many documents in the same way. https://www.mongodb.com/docs/manual/reference/command/getMore/
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ class FailPoints:
     def enter(self, name: str) -> FailPoint | None:
         """Count an entry of a fail point, if it is set. Return the fail point if it acts on this entry, otherwise None.
 
-        Every call counts as an entry. So call it only if the data of the fail point in `active` applies to the command.
+        Every call counts as an entry, so call this method only if the data of the fail point in `active` applies to the command.
         """
         with self._changed:
             found = self.active.get(name)

@@ -27,7 +27,7 @@ _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", 
 def run_once(
     command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
 ) -> Reply:
-    """Run a retryable write while holding its lock. If it was sent before, do not execute statements that were executed then.
+    """Run a retryable write while holding its lock. If the write was sent before, skip the statements that were executed then.
 
     The command finds such statements with `executed_before`. Their ids are added to the reply.
 

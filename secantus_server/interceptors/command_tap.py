@@ -43,7 +43,7 @@ class TappedCommand(NamedTuple):
 
 
 class TappedState(NamedTuple):
-    """All collections after a snapshot was restored or set aside. They are recorded because that changes them without a command."""
+    """All collections after a snapshot was restored or set aside, which changes the collections without a command."""
 
     collections: list[DumpedCollection]
 

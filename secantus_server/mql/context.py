@@ -47,8 +47,8 @@ class ParseContext:
         cluster_time: `$$CLUSTER_TIME`, or None on a standalone server.
         keeps_empty_timestamps: whether a replacement document keeps its empty timestamps.
         defers_constant_errors: whether an error in a constant is raised only for documents that need it, not by the parser.
-        knows_time: whether `$$NOW` and `$$CLUSTER_TIME` are defined. They are not in `count`, `distinct`, the list commands and partial
-            filters.
+        knows_time: whether `$$NOW` and `$$CLUSTER_TIME` are defined. They are not defined in `count`, `distinct`, the list commands and
+            partial filters.
         variables: user variables in scope (`let`, `$let`, `$map`, ...), without the `$$`.
         collation: the collation of string comparisons; None for the simple collation, which compares strings by their UTF-8 bytes.
         random: the command's source of randomness (`$rand`, `$sample`).

@@ -76,7 +76,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
 def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
     """Create the indexes, and the collection if it does not exist.
 
-    Outside a session's transaction, index creation needs exclusive access. Otherwise a transaction that does not see the new index yet
+    Outside a session's transaction, index creation needs exclusive access. Without it, a transaction that does not see the new index yet
     could write documents without index entries. A missing collection is created before exclusive access begins. Creating it may mean
     waiting for another transaction that also creates it, and that transaction could not end during exclusive access.
     """

@@ -5,9 +5,10 @@ https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
 
 The key of a value that is not a document consists of the value's path and the value. An embedded document has the keys of its fields, or
 one key with the value `{}` if it has no fields. An array has the keys of its elements, under the array's own path. An array inside an array
-is one value, and an empty array is indexed as undefined. In a compound index, the values of the fields before and after the wildcard
-precede and follow this. They are the same in all keys of a document. A document without any value for the wildcard has no key in a simple
-index. In a compound index it has one key, in which MinKey stands for both the path and the value.
+is one value, and an empty array is indexed as undefined. In a compound index, the values of the fields before the wildcard precede the
+path, and those of the fields after the wildcard follow the value. These values are the same in all keys of a document. A document without
+any value for the wildcard has no key in a simple index. In a compound index it has one key, in which MinKey stands for both the path and
+the value.
 
 A path that leads to or through an array also has a *mark*, a key that consists of the path only. The planner reads the marks to know which
 paths may have several keys in one document.
@@ -37,8 +38,8 @@ cdef const uint8_t* EMPTY_DOCUMENT = <const uint8_t*>b"\x05\x00\x00\x00\x00"
 cdef class WildcardKeys:
     """A function that takes a document and returns its keys in a wildcard index.
 
-    It returns a dict. Each key is mapped to the values that are stored with it for covered queries. They are empty if a query must read the
-    document, and None if the key is a mark.
+    The function returns a dict that maps each key to the values that are stored with the key for covered queries. These values are empty if
+    a query must read the document, and None if the key is a mark.
 
     Arguments:
         fields: the key pattern as pairs of path and direction; the path is None for the wildcard.

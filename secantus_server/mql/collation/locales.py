@@ -120,7 +120,10 @@ RULES: dict[str, str] = {
 
 SHORT_I = frozenset(["\u0438\u0306", "\u0418\u0306"])
 DROPPED_CONTRACTIONS = {"bs_Cyrl": SHORT_I, "mk": SHORT_I, "sr": SHORT_I}
-"""By locale: the contractions of the root order that the locale does not use. It sorts such a letter as another letter with an accent."""
+"""For each locale, the contractions of the root order that the locale does not use.
+
+The locale sorts such a letter as another letter with an accent.
+"""
 
 _SEARCH = "az bs ca cs da de eo es fi gl he hr is kl ko nb nn se sk smn sr_Latn sv tr yi"
 STORED = frozenset(

@@ -109,8 +109,8 @@ class _Builder:
     def _finished(self, text: str, elements: list[_Element]) -> Elements:
         """Return the finished elements of a text.
 
-        Each element has the case of its letter. The last element represents all remaining letters. Its case is mixed if they have different
-        cases.
+        Each element has the case of its letter. The last element represents all remaining letters. Its case is mixed if these letters have
+        different cases.
         """
         cases = [weights.case for _, found in self._reader.units(text) for weights in found if weights.primary]
         finished = []

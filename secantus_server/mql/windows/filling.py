@@ -29,7 +29,7 @@ class LastCarriedForward:
         self.input = input
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one value per document of a partition. It is null before the first value."""
+        """Return one result per document of a partition. The result is null before the first value."""
         found: list[Any] = []
         last = None
         for document in partition.documents:
@@ -46,7 +46,7 @@ class LinearFill:
         self.input = input
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one value per document of a partition. It is null before the first value and after the last.
+        """Return one result per document of a partition. The result is null before the first value and after the last one.
 
         Raises:
             CommandError: 605001 or 605000 if a sort value or an input is not a number, 6050106 for a repeated sort value.

@@ -1,6 +1,6 @@
 """The proleptic Gregorian calendar for all dates that int64 milliseconds can represent. Their range exceeds that of `datetime`.
 
-A moment is a number of milliseconds since the epoch, a day a number of days since 1970-01-01. Both ignore time zones.
+A moment is a number of milliseconds since the epoch, and a day is a number of days since 1970-01-01. Both ignore time zones.
 """
 
 from __future__ import annotations

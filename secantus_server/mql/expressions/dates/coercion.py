@@ -1,4 +1,4 @@
-"""Converts date-like values to milliseconds. These are dates, timestamps (for their seconds) and ObjectIds (for their creation time)."""
+"""Converts date-like values to milliseconds: dates, timestamps (their seconds) and ObjectIds (their creation time)."""
 
 from __future__ import annotations
 

@@ -54,7 +54,10 @@ def parse_date_trunc(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _ignores_start_of_week(arguments: list[Expression]) -> bool:
-    """Return whether `startOfWeek` is ignored, even if it is null. It is if all arguments are constant and the unit is not a week."""
+    """Return whether `startOfWeek` is ignored, even if it is null.
+
+    It is ignored if all arguments are constant and the unit is not a week.
+    """
     values = [argument.value for argument in arguments if isinstance(argument, Constant)]
     return len(values) == len(arguments) and not is_nullish(values[1]) and values[1] != "week"
 

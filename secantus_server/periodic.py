@@ -95,7 +95,7 @@ class Periodic:
         self._thread = Thread(self._run, name="secantus-periodic")
         # When each kind of work was last done. Times of next runs are not stored, because setParameter may change the intervals.
         self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute", "noop", "oplog archive"), services.clock.monotonic())
-        # Since when there has been dropped data to purge, or None.
+        # The time since which there has been dropped data to purge; None if there is no such data.
         self._put_off_at: float | None = None
         # The operation time when a no-op was last due.
         self._quiet_since = services.oplog.newest

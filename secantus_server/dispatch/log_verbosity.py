@@ -16,7 +16,7 @@ from secantus_server.errors import CommandError
 
 NAME = "logComponentVerbosity"
 MAX_VERBOSITY = 5
-# A component with this verbosity inherits its parent's.
+# A component with this verbosity inherits the verbosity of its parent.
 INHERITED = -1
 
 _CHILDREN: dict[str, tuple[str, ...]] = {

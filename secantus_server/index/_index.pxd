@@ -21,7 +21,7 @@ cdef enum Entries:
 
 
 cdef class Extraction(Generation):
-    # By key, the values that are stored with it for covered queries.
+    # The values that are stored with each key for covered queries, by key.
     cdef dict values
     cdef list marks
 

@@ -105,7 +105,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
-    """Check collMod's arguments as far as that does not depend on the collection."""
+    """Check collMod's arguments, as far as the check does not depend on the collection."""
     for option in ("validationLevel", "validationAction"):
         check_validation("collMod", option, args[option], request.services.release)
     if args["validator"] is not None:

@@ -33,7 +33,7 @@ HAN_ORDERS = {
     "zh_Hant@collation=stroke": "stroke",
     "zh_Hant@collation=zhuyin": "zhuyin",
 }
-"""By locale: the order whose ideographs precede those of the root order."""
+"""For each locale, the order whose ideographs precede those of the root order."""
 
 HAN_LEADS = b"\xf0\xf1\xf4"
 """The possible first bytes of the primary weight of an ideograph; three bytes with the code follow.

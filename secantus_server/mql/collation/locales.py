@@ -31,7 +31,7 @@ FIRST_SCRIPTS: dict[str, str] = {
     **dict.fromkeys("be bg bs_Cyrl kk ky mk ru sr uk".split(), "Cyrl"),
     **dict.fromkeys("az bs hr sr_Latn".split(), "Latn Cyrl"),
 }
-"""By locale: the scripts that precede all others, as ISO 15924 codes."""
+"""For each locale, the scripts that precede all others, as ISO 15924 codes."""
 
 _NORDIC_D_T = "&D<<đ<<<Đ<<ð<<<Ð &t<<<þ/h &T<<<Þ/H &Y<<ü<<<Ü<<ű<<<Ű"
 _CARON = "&C<č<<<Č &S<š<<<Š &Z<ž<<<Ž"

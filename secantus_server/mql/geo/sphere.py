@@ -76,8 +76,8 @@ def edge_distance(point: Vector, a: Vector, b: Vector) -> float:
     if dot(cross(normal, a), point) > 0 > dot(cross(normal, b), point):
         height = dot(normal, point)
         foot = added(point, scaled(normal, -height))
-        # As in MongoDB, the distance is measured to the foot of the perpendicular. The distance would be inaccurate for a point close to
-        # the pole of the edge's great circle.
+        # As in MongoDB, the distance is measured to the foot of the perpendicular. For a point close to the pole of the edge's great
+        # circle, that would be inaccurate, so the distance is computed from the height.
         return angle(point, unit(foot)) if norm(foot) > 1e-6 else math.asin(min(1.0, abs(height)))
     return to_ends
 

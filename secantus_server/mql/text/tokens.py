@@ -57,7 +57,7 @@ class Tokenizer:
         return found
 
     def folded(self, text: str) -> str:
-        """Return a text in the form in which phrases are searched for in it."""
+        """Return a text in the form in which a search looks for phrases."""
         if not self._keeps_case:
             text = self._lower(text)
         return text if self._keeps_diacritics else without_diacritics(text)

@@ -145,7 +145,7 @@ def _check_log(value: Any, base: Any) -> None:
 
 @operator("$pow", arguments=2)
 def power(base: Any, exponent: Any) -> Any:
-    """Return a power. The power of whole numbers is whole if it fits into a long.
+    """Return a power. If both numbers are whole, the result is a whole number if it fits into a long.
 
     Raises:
         CommandError: 28762 and 28763 for a value that is not a number, 28764 for a negative power of zero.

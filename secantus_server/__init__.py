@@ -1,7 +1,7 @@
-"""Secantus: a server for MongoDB's wire protocol over WiredTiger, in its own process or embedded in another one.
+"""Secantus: a server for MongoDB's wire protocol over WiredTiger, run in its own process or embedded in another one.
 
-The entry point is `from secantus_server import SecantusDBServer`. It is imported on first access, so that a subpackage such as
-`secantus_server.bson` can be used without the server.
+The entry point is `from secantus_server import SecantusDBServer`. `SecantusDBServer` is imported on first access, so that a subpackage such
+as `secantus_server.bson` can be used without the server.
 """
 
 from __future__ import annotations

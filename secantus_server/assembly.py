@@ -1,6 +1,6 @@
-"""Assembles the services of a server: each package declares the interfaces that it needs, and gets their implementations here.
+"""Assembles the services of a server: creates the implementations of the interfaces that the other packages declare, and connects them.
 
-This is the composition root, which may import every package.
+This is the composition root: it may import every package.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from secantus_server.work.snapshot_reads import run_in_snapshot
 
 
 def _free_memory(services: Services) -> None:
-    """Release the data that a nearly full store does not need."""
+    """Release the stored data that the server can do without. Called when the store is nearly full."""
     services.history.clear()
     services.oplog.trim_if_large()
 
@@ -61,12 +61,12 @@ def assemble(
     harness: Harness,
     request_stop: Callable[[], None],
 ) -> tuple[Services, Gate]:
-    """Return the services of a server, and the interceptor that can refuse all its commands.
+    """Return the services of a server, and the interceptor that can refuse every command.
 
     Arguments:
         engine: the open store.
-        operations: the running operations, which the waits of the store check.
-        harness: controls the server for the command secantusTest.
+        operations: the registry of running operations; code that waits for the store checks it for interruption.
+        harness: carries out the command secantusTest.
         request_stop: makes the server stop soon; for the command shutdown.
     """
     interceptors = Interceptors()
@@ -94,7 +94,7 @@ def assemble(
 
 
 def _set_implementations(services: Services) -> None:
-    """Set the implementations of the interfaces that `dispatch` declares, and load what the store keeps for the services."""
+    """Set the implementations of the interfaces that `dispatch` declares, and load the services' state from the store."""
     engine = services.engine
     services.sessions.resume(load(engine))
     services.work, services.express = AutoCommit(services), Express
@@ -106,7 +106,7 @@ def _set_implementations(services: Services) -> None:
 
 
 def _install_interceptors(services: Services) -> Gate:
-    """Install the interceptors of all commands; return the one that can refuse all commands."""
+    """Install the interceptors that run around every command. Return the one that can refuse commands."""
     interceptors = services.interceptors
     if services.settings.require_auth:
         services.access = AccessControl(services)

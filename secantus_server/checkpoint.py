@@ -1,4 +1,4 @@
-"""Checkpoints: context managers that undo the writes of a block, for every kind of server that takes snapshots."""
+"""Checkpoints: context managers that undo the writes of a `with` block. They work with every kind of server that takes snapshots."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TakesSnapshots(Protocol[S]):
         """Take a snapshot."""
 
     def restore(self, snapshot: S) -> None:
-        """Restore the contents at a snapshot."""
+        """Restore the server's contents to those at the time of a snapshot."""
 
     def release(self, snapshot: S) -> None:
         """Release a snapshot."""
@@ -24,7 +24,10 @@ class TakesSnapshots(Protocol[S]):
 
 @contextmanager
 def checkpoint(server: TakesSnapshots[S]) -> Iterator[S]:
-    """Return a context manager that undoes the writes of a block at its end. The block may also restore the snapshot earlier."""
+    """Return a context manager that undoes the writes of its `with` block when the block ends.
+
+    Its value is the snapshot, which the block may also restore earlier.
+    """
     snapshot = server.snapshot()
     try:
         yield snapshot

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: The signals that the daemon always handles; SIGUSR1 begins a new log file.
+#: The signals that the daemon always handles. SIGUSR1 makes it start a new log file.
 SIGNALS = (*STOP_SIGNALS, signal.SIGUSR1)
 # The subcommands, with the module and the function that run them.
 SUBCOMMANDS = {
@@ -44,7 +44,7 @@ SUBCOMMANDS = {
 }
 # The exit codes, which docs/config.md explains.
 EXIT_STOPPED, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
-# The interval for checking that the parent of an ephemeral server runs.
+# The interval at which an ephemeral server checks that its parent process is still running.
 PARENT_CHECK_S = 0.5
 
 
@@ -56,17 +56,17 @@ def _version() -> str:
 
 
 def load_settings(arguments: Sequence[str] | None) -> Settings:
-    """Return the settings of a command line and the config file it names.
+    """Return the settings that a command line and the config file it names define.
 
     Raises:
-        SettingsError: a setting is invalid.
-        SystemExit: the command line is invalid, or requests help.
+        SettingsError: if a setting is invalid.
+        SystemExit: if the command line is invalid or requests help.
     """
     return load(arguments, _version()).settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the daemon until a signal or the shutdown command stops it, or a subcommand; return the exit code."""
+    """Run a subcommand, or run the daemon until a signal or the shutdown command stops it. Return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in SUBCOMMANDS:
         module, function = SUBCOMMANDS[arguments[0]]
@@ -95,7 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_config(effective: Effective) -> int:
-    """Print whether a server could start with valid settings; return the exit code. Only the files of TLS remain to be checked."""
+    """Print whether a server could start with the given settings, and return the exit code.
+
+    The settings are valid already, so only the TLS certificate files are checked.
+    """
     from secantus_server.net.certificates import CertificateError, make_context
 
     try:
@@ -112,7 +115,7 @@ def _check_console(settings: Settings) -> None:
     """Check that the console can be started, if the settings request one.
 
     Raises:
-        SettingsError: the console's packages are not installed.
+        SettingsError: if the console's packages are not installed.
     """
     if settings.console:
         from secantus_server.console_process import check_installed
@@ -124,7 +127,8 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
     """Start the server, print where it listens, and wait for it to stop.
 
     Arguments:
-        asked: the options that are not settings: `ephemeral` ends the server with its parent, `print_uri` prints only the URI.
+        asked: the options that are not settings: `ephemeral` stops the server when its parent process ends, and `print_uri` prints only the
+            URI.
     """
     parent = os.getppid()
     from secantus_server.net.listener import ListenError
@@ -133,7 +137,8 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
     server = SecantusDBServer(**{field.name: getattr(settings, field.name) for field in fields(Settings)})
     # Block the signals before any other thread exists: threads inherit the mask, so only sigwait receives them.
     manager = ServiceManager(os.environ)
-    # A hangup of the terminal ends the daemon, but a service manager means that it should read its certificates again.
+    # A SIGHUP from a service manager, or to a daemon with TLS, reloads the certificates. For any other daemon it means that the terminal
+    # was closed, and ends the daemon.
     signals = (*SIGNALS, signal.SIGHUP) if settings.takes_tls or manager.is_there else SIGNALS
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     threading.Thread(target=_await_signal, args=(server, signals), name="secantus-signals", daemon=True).start()
@@ -161,10 +166,10 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
 
 @contextlib.contextmanager
 def _pid_file(path: str) -> Iterator[None]:
-    """Return a context manager that creates the pid file, if the settings request one, and removes it at the end.
+    """Context manager: create the pid file, if `path` is not empty, and remove it at the end.
 
     Raises:
-        CommandError: another daemon is using the file, or it cannot be written.
+        CommandError: if another daemon is using the file or the file cannot be written.
     """
     if not path:
         yield
@@ -182,17 +187,18 @@ def _pid_file(path: str) -> Iterator[None]:
 
 
 def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -> None:
-    """Begin a new log file at each SIGUSR1, and reload the certificates (if any) at each SIGHUP. Any other signal stops the server.
+    """Wait for signals: start a new log file on SIGUSR1, reload the certificates (if any) on SIGHUP, and stop the server on any other
+    signal.
 
-    A second such signal ends the process.
+    A second stop signal ends the process at once.
 
-    A waiting thread may take locks; a signal handler that interrupts the main thread may not.
+    Signals are awaited in a thread, because a thread may take locks, but a signal handler that interrupts the main thread may not.
     """
     while (received := signal.sigwait(signals)) not in STOP_SIGNALS:
         # A RuntimeError means that the server is starting or stopping.
         with contextlib.suppress(CommandError, RuntimeError, OSError):
             if received == signal.SIGHUP:
-                # The log tells whether the certificates can be used.
+                # If the certificates cannot be used, the log says so.
                 if server.settings.takes_tls:
                     server.reload_certificates("SIGHUP")
             else:
@@ -202,7 +208,10 @@ def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -
 
 
 def _await_end_of(parent: int, server: SecantusDBServer) -> None:
-    """Stop the server when the process that started it has ended. That is noticed because this process then has another parent."""
+    """Stop the server when the process that started it has ended.
+
+    The end is noticed by polling the id of this process's parent, which changes then.
+    """
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)
     server.request_stop()

@@ -1,4 +1,4 @@
-"""The source of time, randomness and ids. It is injected everywhere, so that tests can make them deterministic."""
+"""The source of time, randomness and ids. It is injected everywhere, so that tests can replace it with a deterministic one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from secantus_server.system._threads import Lock
 class Clock(SystemTime):
     """The system's time and randomness.
 
-    `now_ms` returns the milliseconds since the Unix epoch, `monotonic` the seconds of a monotonic clock. A test may move the former with
-    `move_to`. `elapsed`, which is used for expiry, then jumps as well; `system_ms` never moves.
+    `now_ms` returns the milliseconds since the Unix epoch, `monotonic` the seconds of a monotonic clock. A test may set the time of
+    `now_ms` with `move_to`. The time of `elapsed`, which is used for expiry, then jumps as well. `system_ms` always returns the real time.
 
-    Threads: `random` is shared and locks itself; ids come from an atomic counter.
+    Threads: `random` is thread-safe, and ids come from an atomic counter.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -28,7 +28,7 @@ class Clock(SystemTime):
         self._counter = itertools.count(self.random.getrandbits(24))
 
     def object_id(self) -> ObjectId:
-        """Return a new ObjectId: seconds, five bytes specific to this clock, a counter."""
+        """Return a new ObjectId, made of the time in seconds, five random bytes of this clock, and a counter."""
         seconds = (self.now_ms() // 1000 & 0xFFFFFFFF).to_bytes(4, "big")
         return ObjectId(seconds + self._process_id + (next(self._counter) & 0xFFFFFF).to_bytes(3, "big"))
 
@@ -37,7 +37,7 @@ class Clock(SystemTime):
         return UUID(int=self.random.getrandbits(128), version=4)
 
     def int64(self) -> int:
-        """Return a random positive 63-bit number, for cursor ids."""
+        """Return a random positive 63-bit number, used as a cursor id."""
         return self.random.getrandbits(62) + 1
 
 
@@ -46,7 +46,7 @@ class SettableClock(Clock):
 
     Arguments:
         now_ms: the initial time.
-        seed: the seed of its random numbers.
+        seed: the seed of the clock's random numbers.
     """
 
     def __init__(self, now_ms: int, seed: int = 0) -> None:
@@ -55,20 +55,20 @@ class SettableClock(Clock):
         super().__init__(seed)
 
     def now_ms(self) -> int:
-        """Return the clock's current time."""
+        """Return the clock's current time in milliseconds since the Unix epoch."""
         with self._lock:
             return self._now_ms
 
     def system_ms(self) -> int:
-        """Return the same time."""
+        """Return the clock's current time, as `now_ms` does."""
         return self.now_ms()
 
     def monotonic(self) -> float:
-        """Return the same time in seconds."""
+        """Return the clock's current time in seconds."""
         return self.now_ms() / 1000
 
     def elapsed(self) -> float:
-        """Return the same time in seconds."""
+        """Return the clock's current time in seconds."""
         return self.now_ms() / 1000
 
     def move_to(self, ms: int, runs: bool) -> NoReturn:

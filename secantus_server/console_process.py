@@ -1,6 +1,6 @@
-"""The console's separate process. It is started only for a server with a console. This module does not import the console.
+"""Starts and stops the separate process of the console, a web interface to a server. This module does not import the console.
 
-It is started without `subprocess`, `threading` and `socket`, which test tools patch.
+The module avoids `subprocess`, `threading` and `socket`, because test tools patch them.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from secantus_server.system.conditions import Event
 from secantus_server.system.sockets import listen
 
 PACKAGES: Final = ("starlette", "uvicorn", "jinja2")
-#: What to do without the packages of the extra.
+#: The error message if the packages of the extra `console` are not installed.
 INSTALL: Final = 'The console needs packages that are not installed: run pip install "pytest-secantus[console]".'
-# Python's own path precedes the others: a directory of the program may contain a module with the name of a standard one.
+# Python's own path precedes this process's path, because a directory of the program may contain a module with the name of a standard
+# module.
 _BOOT: Final = """
 import sys
 own = [entry for entry in sys.path if entry]
@@ -46,11 +47,11 @@ class ConsoleProcess:
         start: the console's configuration: "uri", "write", "client_options".
         host: the address to listen on.
         port: the port; 0 selects a free one.
-        on_url: called in a thread with each further address, which contains a new token.
-        on_resume: called in a thread when the user resumes a paused test run.
+        on_url: called in another thread with each new address of the console. An address contains a one-time token.
+        on_resume: called in another thread when the user resumes a paused test run, or when the process has ended.
 
     Raises:
-        OSError: the address cannot be bound, or the process cannot be started.
+        OSError: if the address cannot be bound, or the process cannot be started.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class ConsoleProcess:
         token = _token()
         #: The address with the latest one-time token.
         self.url = self._url_of(token)
-        #: Whether the process runs. The thread that reads from the process clears this at its end.
+        #: Whether the process runs. The thread that reads the process's output sets this to False when the process ends.
         self.is_running = True
         self._end, self._input = os.pipe(), os.pipe()
         try:
@@ -72,7 +73,7 @@ class ConsoleProcess:
         finally:
             os.close(self._input[0])
             os.close(self._end[1])
-            # The child listens on its copy.
+            # The child listens on its own copy of the socket.
             self._listener.close()
         self._send({**start, "host": host, "token": token})
         self._reader = Thread(self._read, name="secantus-console")
@@ -82,7 +83,7 @@ class ConsoleProcess:
         return f"http://{self._address}/?token={token}"
 
     def show(self, test: dict[str, Any] | None) -> None:
-        """Tell the console which test is paused, or that none is."""
+        """Tell the console which test is paused. None means that no test is paused."""
         self._send({"test": test})
 
     def close(self) -> None:
@@ -98,7 +99,7 @@ class ConsoleProcess:
         os.close(self._end[0])
 
     def abandon(self) -> None:
-        """Close this process's copies of the pipes in a forked child."""
+        """Close this process's ends of the pipes. Called in a forked child, which must not keep them open."""
         os.close(self._input[1])
         os.close(self._end[0])
 
@@ -120,7 +121,8 @@ class ConsoleProcess:
             (posix.POSIX_SPAWN_DUP2, self._listener.fileno(), _LISTENER),
         ]
         words = [sys.executable, "-c", _BOOT, *path]
-        # Not in the terminal's foreground group, so that Ctrl-C reaches only the server. The console ends with the server.
+        # Start it outside the terminal's foreground process group, so that Ctrl-C reaches only the server. The console ends when the server
+        # ends.
         return posix.posix_spawn(sys.executable, words, os.environ, file_actions=actions, setpgroup=0, setsigmask=[])
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -133,7 +135,7 @@ class ConsoleProcess:
         while True:
             piece = os.read(self._end[0], 65536)
             if not piece:
-                # It has ended: nobody could let a paused run go on.
+                # The console has ended, so its user can no longer resume a paused test run.
                 self.is_running = False
                 self._on_resume()
                 return
@@ -154,14 +156,14 @@ def start_console(settings: Settings, uri: str) -> ConsoleProcess:
 
     Arguments:
         settings: the server's settings.
-        uri: the server's connection string, without a user name, since the console's user logs in.
+        uri: the server's connection string, without a user name, because the console's user logs in.
 
     Raises:
-        ListenError: the console's address cannot be bound.
-        SettingsError: the console's packages are not installed.
+        ListenError: if the console's address cannot be bound.
+        SettingsError: if the console's packages are not installed.
     """
     check_installed()
-    # The server is this very process, so its certificate is not checked: it need not be for this address.
+    # The server is this process, so the console need not check the certificate, which may be for another address.
     options = {"tlsInsecure": True} if settings.requires_tls else {}
     start = {"uri": uri, "write": settings.console_write, "client_options": options}
     try:
@@ -172,17 +174,20 @@ def start_console(settings: Settings, uri: str) -> ConsoleProcess:
 
 
 def check_installed() -> None:
-    """Check that the packages of the extra are installed.
+    """Check that the packages that the console needs are installed.
 
     Raises:
-        SettingsError: the packages are not installed.
+        SettingsError: if a package is not installed.
     """
     if not all(find_spec(name) is not None for name in PACKAGES):
         raise SettingsError(INSTALL)
 
 
 def _print_url(url: str) -> None:
-    """Print an address that a user without a session has asked for. The log is no place for it: clients can read that."""
+    """Print a new address of the console, which a user without a session has requested.
+
+    It is not logged, because clients can read the log.
+    """
     print(f"console: {url}", file=sys.stderr, flush=True)
 
 

@@ -1,7 +1,7 @@
-"""The registry of the answers that a later release of MongoDB changes: the source of docs/compatibility.md, and what the tests walk.
+"""The registry of the differences between MongoDB 8.2 and the later releases that the server can emulate.
 
-Code asks `release.has(DIFFERENCE)`. Operators that exist only from a version on are registered with `since=` instead, and a difference
-names them here.
+docs/compatibility.md is generated from it, and tests iterate over it. Code asks `release.has(DIFFERENCE)`. Operators that exist only since
+a certain version are registered with `since=` instead, and a difference here describes them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CHANGES_9_0 = "https://www.mongodb.com/docs/manual/release-notes/9.0-compatibili
 
 
 class Missing(NamedTuple):
-    """A change of MongoDB that a single node can show, and that the server does not make."""
+    """A change in a later release of MongoDB that would be visible on a single node, but that this server does not implement."""
 
     since: str
     what: str
@@ -26,7 +26,7 @@ class Missing(NamedTuple):
     source: str
 
 
-#: Every difference by its name.
+#: All differences by name.
 DIFFERENCES: dict[str, Difference] = {}
 
 
@@ -329,7 +329,7 @@ JAVASCRIPT_UTC = difference(
     CHANGES_9_0,
 )
 
-#: The changes of 8.3 and 9.0 that the server does not make.
+#: The changes of MongoDB 8.3 and 9.0 that the server does not implement.
 MISSING = [
     Missing(
         "9.0",

@@ -1,7 +1,6 @@
-"""The numbers of MongoDB's errors and their symbolic names (`codeName` in a reply).
+"""MongoDB's error codes and their symbolic names (`codeName` in a reply).
 
-A number without a symbolic name is called `Location<number>`, as in MongoDB.
-https://www.mongodb.com/docs/manual/reference/error-codes/
+A code without a symbolic name is called `Location<number>`, as in MongoDB. https://www.mongodb.com/docs/manual/reference/error-codes/
 """
 
 from __future__ import annotations

@@ -13,11 +13,12 @@ UNAUTHORIZED = 13
 
 
 class CommandError(Exception):
-    """A command failed; the connection turns this into an `ok: 0` reply.
+    """The failure of a command. The connection converts it to an `ok: 0` reply.
 
     Arguments:
         code: MongoDB's error code.
-        message: a sentence for the user (`errmsg`). Invalid UTF-8 from the client is replaced, because drivers decode strictly.
+        message: a sentence for the user (`errmsg`). Invalid UTF-8 that came from the client is replaced, because drivers refuse to decode
+            it.
         labels: error labels such as `TransientTransactionError`.
         info: additional fields of the reply or write error (`keyPattern`, `errInfo`, ...).
     """
@@ -31,11 +32,11 @@ class CommandError(Exception):
 
     @property
     def code_name(self) -> str:
-        """The symbolic name of the code."""
+        """Return the symbolic name of the code."""
         return code_name(self.code)
 
     def of(self, _release: Release) -> CommandError:
-        """Return the error as a release of MongoDB raises it; see `ChangedError`."""
+        """Return the error that a release of MongoDB raises in this case; see `ChangedError`."""
         return self
 
     def with_message(self, message: str) -> CommandError:
@@ -48,7 +49,7 @@ class ChangedError(CommandError):
 
     Arguments:
         code, message, info: the error of the releases before the change.
-        difference: the change.
+        difference: the difference between releases that changes the error.
         later: the error of the releases with the change.
     """
 
@@ -58,23 +59,23 @@ class ChangedError(CommandError):
         self._later = later
 
     def of(self, release: Release) -> CommandError:
-        """Return the error as a release raises it."""
+        """Return the error that a release of MongoDB raises in this case."""
         return self._later if release.has(self._difference) else self
 
     def with_message(self, message: str) -> CommandError:
-        """Return the same error with another message, in both forms."""
+        """Return the same error with another message, both before and after the change."""
         return ChangedError(self.code, message, self._difference, self._later.with_message(message), self.info)
 
 
 class CloseConnection(Exception):
-    """Raised by a fail point to make the server close the client's connection without a reply."""
+    """Makes the server close the client's connection without a reply. A fail point raises it."""
 
 
 def not_supported(what: str, instead: str) -> CommandError:
     """Return the error for a feature that MongoDB has and Secantus does not support yet.
 
     Arguments:
-        what: the missing feature, as the user wrote it.
+        what: the missing feature, named as the user wrote it.
         instead: what the user can do instead, as a sentence without its final full stop.
     """
     return CommandError(238, f"{what} is not supported by Secantus yet: {instead}.")

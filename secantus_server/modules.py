@@ -1,6 +1,6 @@
-"""The modules of a package whose modules register what they contain, imported together or at first use.
+"""Imports the modules of a package that register what they contain, either all together or each on first use.
 
-`pkgutil` does the same with several times the work, which would noticeably slow down a server's start.
+`pkgutil` could list the modules, too, but it does several times the work, which would noticeably slow down a server's start.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from types import ModuleType
 
 from secantus_server.system._threads import RLock
 
-#: The late imports that are running. While there are any, a lookup in a registry must call `settle` before it trusts an entry.
+#: The late imports that are running now. While there are any, a lookup in a registry must call `settle` before it uses an entry.
 RUNNING: list[str] = []
 
-# The modules that were imported late, by name, and all of Secantus's modules that were loaded after the latest late import. `_LOCK` guards
-# changes of these two and of RUNNING.
+# Two dicts of modules by name: the modules that were imported late, and all modules of Secantus that were loaded after the latest late
+# import. `_LOCK` guards changes of both dicts and of RUNNING.
 _LATE: dict[str, ModuleType] = {}
 _KEPT: dict[str, ModuleType] = {}
 _LOCK = RLock()
@@ -50,7 +50,8 @@ def _entries(
 ) -> list[tuple[str, str, bool]]:
     """Return the names in a directory, with their paths and whether they are directories.
 
-    `scandir` is bound as a default argument because pyfakefs, which may be active at the first use of a command, does not replace those.
+    `scandir` is bound as a default argument, because pyfakefs does not replace default arguments. pyfakefs may be active when a command is
+    first used.
     """
     with scandir(path) as entries:
         return [(entry.name, entry.path, entry.is_dir()) for entry in entries]
@@ -63,10 +64,10 @@ def import_modules(package: str, paths: Iterable[str]) -> None:
 
 
 def import_late(name: str) -> ModuleType:
-    """Return a module; import it at the first call, which may be long after the server's start.
+    """Return a module. Import it on the first call, which may be long after the server's start.
 
-    Tools such as pytester remove the modules that were imported since some time. Ours are put back before an import, because a second
-    import of a registry would make a second, empty one.
+    Tools such as pytester remove the modules that were imported since a certain time from `sys.modules`. Before an import, put Secantus's
+    modules back: importing a registry a second time would create a second, empty registry.
     """
     known = _LATE.get(name)
     if known is not None:
@@ -84,20 +85,20 @@ def import_late(name: str) -> ModuleType:
 
 
 def settle() -> None:
-    """Wait until no other thread is importing a module late, since the module's registrations may still be incomplete."""
+    """Wait until no other thread is importing a module late, because the module's registrations may still be incomplete."""
     with _LOCK:
         pass
 
 
 def modules_by_name(package: str, paths: Iterable[str], others: Mapping[str, str]) -> dict[str, str]:
-    """Return which module defines a name: a module `list_indexes` defines `listIndexes`.
+    """Return, by name, the module that defines the name. By default, a module `list_indexes` defines `listIndexes`.
 
-    The files are listed now, since a test may replace the file system before a module is used.
+    The files are listed at once, because a test may replace the file system before a module is used.
 
     Arguments:
         package: the package's dotted name.
         paths: the package's `__path__`.
-        others: the further names, separated by blanks, by module without its package.
+        others: by module (without its package), the additional names that it defines, separated by spaces.
     """
     modules = {name.rpartition(".")[2]: name for name in module_names(package, paths)}
     names = {_camel_case(last): name for last, name in modules.items()}

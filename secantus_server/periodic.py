@@ -1,4 +1,6 @@
-"""The thread for periodic work: TTL, idle cursors and sessions, checkpoints, old oplog entries, dropped data, abandoned reads."""
+"""The thread for periodic work: expired documents (TTL), idle cursors and sessions, checkpoints, old oplog entries, dropped data, abandoned
+reads.
+"""
 
 from __future__ import annotations
 
@@ -20,35 +22,37 @@ from secantus_server.work.ttl import delete_expired
 if TYPE_CHECKING:
     from secantus_server.backup.segments import OplogArchive
 
-# The interval between checks for due work, while there is nothing to purge.
+# The interval at which the thread checks for due work while there is no dropped data to purge.
 TICK_S = 1.0
 MINUTE_S = 60.0
-# Dropped data is purged after this long without a command, until the next command arrives.
+# Dropped data is purged in idle moments. An idle moment begins after this time without a command, and ends with the next command.
 IDLE_S = 0.002
 IDLE_BUDGET_MS = 5.0
-# The maximum wait for a moment without commands. After that the thread purges alongside the commands, a little at a time; the
-# budget grows with time and with the amount left, so that the purge keeps up with commands that drop more than it removes.
+# The maximum wait for an idle moment. After that, the thread purges small amounts of data while commands run. The amounts grow with the
+# waiting time and with the amount of data that is left, so that purging keeps up with commands that drop more than it removes.
 PURGE_PATIENCE_S = 1.0
 MANY_ORPHANS = 8
 PURGE_PAUSE_S = 0.02
 PURGE_BUDGET_MS = 2.0
 LONGEST_PURGE_MS = 100.0
-# How long the expiry after a test has moved the clock waits for open transactions that have written expired documents.
+# The maximum wait for documents that an open transaction has written, when expired documents are removed at once because a test has moved
+# the clock.
 MOVE_PATIENCE_S = 1.0
-# The pause and the time budget for reclaiming overwritten data. `storage/tidying.py` decides whether that yields to commands.
+# The pause between, and the time budget of, the steps in which overwritten data is reclaimed. `storage/tidying.py` decides whether a step
+# makes way for commands.
 TIDY_PAUSE_S = 0.004
 TIDY_BUDGET_MS = 4.0
 
 
 class Interrupted(CommandError):
-    """Raised if a pass over expired documents has waited too long for an open transaction."""
+    """Raised if the removal of expired documents has waited too long for an open transaction."""
 
     def __init__(self) -> None:
         super().__init__(11601, "the pass over expired documents does not wait for an open transaction")
 
 
 def expire(services: Services) -> None:
-    """Do the work that is due because a test has moved the clock, in the calling thread.
+    """In the calling thread, do the work that is due because a test has moved the clock.
 
     Expire transactions, cursors and sessions first, because they may use documents that expire. A document that an open transaction has
     written does not expire before the transaction ends.
@@ -76,10 +80,10 @@ class Periodic:
 
     Arguments:
         services: the server's services.
-        check_clients: ends overdue connections, and reads whose clients have disconnected.
-        oplog_archive: where the oplog is archived, or None.
+        check_clients: closes overdue connections, and ends reads whose clients have disconnected.
+        oplog_archive: the archive of the oplog, or None.
 
-    Threads: `_wake` ends the thread's pause, and `_stopping` ends the thread. Everything else is used by this thread only.
+    Threads: `_wake` ends the thread's pause, and `_stopping` ends the thread. Only this thread uses the other attributes.
     """
 
     def __init__(self, services: Services, check_clients: Callable[[], None], oplog_archive: OplogArchive | None = None) -> None:
@@ -89,13 +93,13 @@ class Periodic:
         self._wake = Event()
         self._stopping = False
         self._thread = Thread(self._run, name="secantus-periodic")
-        # The last run of each kind of work. The intervals may change at run time, by setParameter.
+        # When each kind of work was last done. Times of next runs are not stored, because setParameter may change the intervals.
         self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute", "noop", "oplog archive"), services.clock.monotonic())
-        # The time since which there has been something to purge.
+        # The time since which there has been dropped data to purge; None if there is no such data.
         self._put_off_at: float | None = None
         # The operation time when a no-op was last due.
         self._quiet_since = services.oplog.newest
-        # The number of transactions begun at the last check.
+        # The number of transactions that had begun by the last check.
         self._begun = 0
 
     def start(self) -> None:
@@ -141,7 +145,7 @@ class Periodic:
                 self._services.log.error("internal error in periodic work", error, component="STORAGE")
 
     def _work(self) -> float:
-        """Do the work that is due; return the seconds until the next check."""
+        """Do the work that is due. Return the seconds until the next check."""
         services = self._services
         now = services.clock.monotonic()
         self._check_clients()
@@ -186,7 +190,7 @@ class Periodic:
         self._quiet_since = services.oplog.newest
 
     def _tidy(self) -> float:
-        """Reclaim memory of overwritten data; return the seconds until the next check."""
+        """Reclaim the memory of overwritten data. Return the seconds until the next check."""
         engine = self._services.engine
         idle = engine.is_idle and engine.begun == self._begun
         self._begun = engine.begun
@@ -196,14 +200,14 @@ class Periodic:
         return TIDY_PAUSE_S
 
     def _is_due(self, work: str, now: float, interval_s: float) -> bool:
-        """Return whether a kind of work is due; if so, record it as done now."""
+        """Return whether a kind of work is due. If it is, record that it is done now."""
         if now < self._done_at[work] + interval_s:
             return False
         self._done_at[work] = now
         return True
 
     def _check(self) -> None:
-        """Raise if the thread was asked to stop.
+        """Raise an error if the thread was asked to stop.
 
         Raises:
             CommandError: 11600 if the thread was asked to stop.
@@ -212,7 +216,7 @@ class Periodic:
             raise CommandError(11600, "interrupted at shutdown")
 
     def _purge(self, now: float) -> float:
-        """Purge dropped data, preferably while the server is idle; return the seconds until the next check."""
+        """Purge dropped data, preferably while the server is idle. Return the seconds until the next check."""
         engine = self._services.engine
         if not engine.has_orphans:
             self._put_off_at = None

@@ -1,6 +1,7 @@
-"""The recording of a server's commands on request: the plugin's command log, secantusTest's command log, and the tap for a shadow server.
+"""Records a server's commands on request, for the plugin's command log, for secantusTest's command log, and for the comparison with a
+shadow server.
 
-The modules that do the recording are imported at their first use, because importing them at the top would slow down every start.
+The modules that do the recording are imported on first use, because importing them at the top would slow down every start of a server.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Recording:
-    """The recording of commands; a part of `SecantusDBServer`."""
+    """The part of `SecantusDBServer` that records commands."""
 
     def __init__(self) -> None:
         self._services: Services | None = None
@@ -29,14 +30,14 @@ class Recording:
 
     @property
     def services(self) -> Services:
-        """The parts of the running server."""
+        """Return the services of the running server."""
         raise NotImplementedError
 
     def _open_snapshots(self) -> Snapshots:
         raise NotImplementedError
 
     def log_commands(self, ignored: str = "") -> None:
-        """Start to log the commands that clients send, unless the log was started before. `logged_commands` returns them.
+        """Start to log the commands that clients send, unless the log was started before. `logged_commands` returns the log.
 
         Arguments:
             ignored: commands with this application name or comment are not logged.
@@ -54,7 +55,7 @@ class Recording:
             self._services.interceptors.remove(log)
 
     def logged_commands(self, start: int = 0) -> list[CommandRecord]:
-        """Return the logged commands from a position on, or an empty list if no log was started."""
+        """Return the logged commands from position `start` on, or an empty list if no log was started."""
         return [] if self._command_log is None else self._command_log.records(start)
 
     def command_log_position(self) -> int:
@@ -66,7 +67,9 @@ class Recording:
         return 0 if self._command_log is None else self._command_log.left_out
 
     def index_usage(self, start: int = 0) -> list[IndexUsage]:
-        """Return how often each index was used, for the collections that logged commands name. Indexes on `_id` are left out.
+        """Return how often each index was used.
+
+        The result includes the indexes of all collections that logged commands name, except indexes on `_id`.
 
         Arguments:
             start: the log position of the first command to consider.
@@ -82,7 +85,11 @@ class Recording:
             self._command_log.clear()
 
     def tap_commands(self, own: str = "") -> None:
-        """Start to record commands with their replies, and the contents after each restore. For `own` see `CommandTap`."""
+        """Start to record commands with their replies, and the server's contents after each restore of a snapshot.
+
+        Arguments:
+            own: see `CommandTap`.
+        """
         from secantus_server.interceptors.command_tap import CommandTap
         from secantus_server.work.dump import dump
 
@@ -92,7 +99,10 @@ class Recording:
         self._open_snapshots().when_changed = lambda: tap.note_state(dump(self.services, with_kept=True))
 
     def stop_tapping(self) -> tuple[list[Tapped], int]:
-        """Stop the recording that `tap_commands` started. Return its entries, and the number of commands that did not fit."""
+        """Stop the recording that `tap_commands` started.
+
+        Return its entries, and the number of commands that were not recorded because the recording was full.
+        """
         tap, self._tap = self._tap, None
         if tap is None or self._services is None:
             return [], 0
@@ -120,10 +130,10 @@ class Recording:
             self._wire_log.clear()
 
     def wire_log(self, start: int) -> LoggedCommands | None:
-        """Return the commands in secantusTest's command log from a position on, or None if no log was started."""
+        """Return the commands in secantusTest's command log from position `start` on, or None if no log was started."""
         log = self._wire_log
         if log is None:
             return None
-        # Read the position first: a command that ends in between is then returned twice, instead of never.
+        # Read the position before the commands. A command that ends in between is then returned twice, but none is ever lost.
         end = log.position()
         return [record for record in log.records(start) if record.number < end], end, log.left_out

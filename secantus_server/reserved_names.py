@@ -1,11 +1,11 @@
-"""Names of collections that MongoDB reserves and that several packages know.
+"""The names of collections that MongoDB reserves and that several packages use.
 
 https://www.mongodb.com/docs/manual/reference/system-collections/
 """
 
 #: The prefix of the collection with the buckets of a time series.
 BUCKETS = "system.buckets."
-#: The definitions of a database's views.
+#: The collection that contains the definitions of a database's views.
 VIEWS = "system.views"
-#: The collection that the profiler writes to.
+#: The collection to which the profiler writes.
 PROFILE = "system.profile"

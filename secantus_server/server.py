@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 #: The errors of `SecantusDBServer.start` that are caused by its settings or the machine.
 START_ERRORS: Final = (OSError, StorageError, ListenError)
 
-# The servers running in this process; used only after a fork.
+# The servers that are running in this process. The set is used only after a fork.
 _RUNNING: weakref.WeakSet[SecantusDBServer] = weakref.WeakSet()
 
 
@@ -67,13 +67,13 @@ class SecantusDBServer(Recording):
         host: the address to listen on.
         port: the TCP port; 0 selects a free one, available as `port`.
         storage_path: a directory, created if missing, or ":memory:".
-        clock: the source of time and randomness; a test may pass a frozen one.
-        tls: the `tls_*` settings without this prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
-        **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default, and failed
-            logins are not delayed.
+        clock: the source of time and randomness. A test may pass one that stands still.
+        tls: the `tls_*` settings, without the prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
+        **settings: the other fields of `secantus_server.settings.Settings`. Unlike in the daemon, test commands are enabled by default, and
+            failed logins are not delayed.
 
     Raises:
-        SettingsError: a setting is invalid.
+        SettingsError: if a setting is invalid.
     """
 
     def __init__(
@@ -106,13 +106,13 @@ class SecantusDBServer(Recording):
         self._abandoned = False
 
     def start(self) -> SecantusDBServer:
-        """Open the store and listen.
+        """Open the store and listen for connections.
 
         Raises:
-            StorageError: the store cannot be opened.
-            ListenError: the port cannot be bound.
-            SettingsError: the settings request a console, but its packages are not installed.
-            RuntimeError: the server is already running.
+            StorageError: if the store cannot be opened.
+            ListenError: if the port cannot be bound.
+            SettingsError: if the settings request a console, but its packages are not installed.
+            RuntimeError: if the server is already running.
         """
         if self._services is not None:
             raise RuntimeError("the server is running already")
@@ -150,7 +150,7 @@ class SecantusDBServer(Recording):
         """Return the endpoint for metrics, or None if the settings do not enable it."""
         if not self.settings.metrics_port:
             return None
-        # Imported here, because few servers use it, and an import at the top would slow down every start.
+        # Imported here, because few servers use it, and an import at the top would slow down every start of a server.
         from secantus_server.net.metrics_endpoint import MetricsEndpoint
 
         return MetricsEndpoint(services)
@@ -164,7 +164,7 @@ class SecantusDBServer(Recording):
 
     @property
     def console_url(self) -> str | None:
-        """The address of the console with its one-time token, or None without a console."""
+        """Return the address of the console, including a one-time token, or None without a console."""
         return None if self._console is None else self._console.url
 
     def _note_start(self, address: str) -> None:
@@ -174,10 +174,10 @@ class SecantusDBServer(Recording):
         self._log.info(f"listening on {address}", component="NETWORK", **details)
 
     def _open_log_file(self) -> LogFile | None:
-        """Open the log file that the settings name; return None without such a setting.
+        """Open the log file that the settings name, if any.
 
         Raises:
-            StorageError: the file cannot be opened.
+            StorageError: if the file cannot be opened.
         """
         settings = self.settings
         if not settings.log_file:
@@ -189,10 +189,10 @@ class SecantusDBServer(Recording):
             raise StorageError(f"The log file {settings.log_file} cannot be opened: {(error.strerror or str(error)).lower()}.") from error
 
     def rotate_log(self) -> None:
-        """Begin a new log file, if the server has a log file.
+        """Start a new log file, if the server has a log file.
 
         Raises:
-            OSError: the file cannot be renamed or opened.
+            OSError: if the file cannot be renamed or opened.
         """
         self._log.rotate()
 
@@ -200,11 +200,11 @@ class SecantusDBServer(Recording):
         """Return the archive of the oplog, if the settings name a directory for it.
 
         Raises:
-            CommandError: the directory cannot be used.
+            CommandError: if the directory cannot be used.
         """
         if not self.settings.oplog_archive_path:
             return None
-        # Imported here, because few servers archive their oplog: gzip takes milliseconds to import.
+        # Imported here, because few servers archive their oplog, and importing gzip takes milliseconds.
         from secantus_server.backup.segments import OplogArchive
 
         with services.engine.transaction() as unit:
@@ -217,10 +217,11 @@ class SecantusDBServer(Recording):
 
     @contextmanager
     def offline(self) -> Iterator[Services]:
-        """Return a context manager that opens the store without a port and yields its services, for programs that run commands on it.
+        """Context manager: open the store without listening on a port, and provide the server's services, for programs that run commands on
+        the store.
 
         Raises:
-            StorageError: the store cannot be opened.
+            StorageError: if the store cannot be opened.
         """
         operations = Operations(self._clock, PlanNotes)
         engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
@@ -235,7 +236,7 @@ class SecantusDBServer(Recording):
         """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread.
 
         Arguments:
-            timeout_s: the maximum wait; None for no limit.
+            timeout_s: the maximum time to wait in seconds; None for no limit.
 
         Returns:
             whether the server was asked to stop before the timeout.
@@ -246,7 +247,7 @@ class SecantusDBServer(Recording):
         """Check that the store can be read.
 
         Raises:
-            CommandError: the store cannot be read.
+            CommandError: if the store cannot be read.
         """
         with self.services.engine.transaction() as unit:
             unit.get(META, b"alive")
@@ -270,8 +271,8 @@ class SecantusDBServer(Recording):
         """Close every connection, wake all waiting threads, and close the store. A second call does nothing.
 
         Raises:
-            StorageError: the store had already failed, for instance because the disk is full, or cannot be closed cleanly.
-                Acknowledged writes are not lost: the next start reads them from the log.
+            StorageError: if the store had already failed, for instance because the disk is full, or cannot be closed cleanly. Acknowledged
+                writes are not lost, because the next start reads them from the store's log.
         """
         self.stop_logging_commands()
         services, self._services = self._services, None
@@ -297,7 +298,7 @@ class SecantusDBServer(Recording):
         self._close_store(services)
 
     def abandon(self) -> None:
-        """Abandon the server in a forked child; called automatically. The server continues in the parent."""
+        """Abandon the server in a forked child process. This is called automatically. The server continues to run in the parent process."""
         services, self._services = self._services, None
         self._ended = self._abandoned = True
         assert services is not None, "only running servers are abandoned"
@@ -328,10 +329,10 @@ class SecantusDBServer(Recording):
 
     @property
     def services(self) -> Services:
-        """The server's services while it runs.
+        """Return the server's services.
 
         Raises:
-            RuntimeError: the server is not running.
+            RuntimeError: if the server is not running.
         """
         if self._services is None:
             raise self._not_running()
@@ -344,21 +345,21 @@ class SecantusDBServer(Recording):
 
     @property
     def port(self) -> int:
-        """The port that the server listens on."""
+        """Return the port on which the server listens."""
         return self.settings.port if self._listener is None else self._listener.port
 
     @property
     def uri(self) -> str:
-        """The connection string for MongoClient."""
+        """Return the connection string for MongoClient."""
         tls = "&tls=true" if self.settings.requires_tls else ""
         return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true{tls}"
 
     def connect_directly(self) -> DirectConnection | None:
-        """Connect a client of this process without a socket, or return None if it must use one, as `Listener.connect` says."""
+        """Connect a client in this process without a socket, or return None if the client must use a socket; see `Listener.connect`."""
         return None if self._services is None or self._listener is None else self._listener.connect()
 
     def interrupt_thread(self, thread: int) -> None:
-        """If a thread of a direct client is running a command, make the command fail with error 11601."""
+        """If a thread is running a command through a direct connection, make the command fail with error 11601."""
         for operation in self.services.operations.all():
             if operation.thread == thread:
                 operation.interrupt(CommandError(11601, "operation was interrupted"))
@@ -370,36 +371,44 @@ class SecantusDBServer(Recording):
 
     @property
     def snapshots(self) -> tuple[ServerSnapshot, ...]:
-        """The open snapshots, outermost first."""
+        """Return the open snapshots, outermost first."""
         return self._open_snapshots().open
 
     def snapshot(self) -> ServerSnapshot:
-        """Take a snapshot of the server's contents and return it. Snapshots nest: release or restore the later one first."""
+        """Take a snapshot of the server's contents.
+
+        Snapshots nest, so a later snapshot must be released or restored before an earlier one.
+        """
         return self._open_snapshots().take()
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
-        """Move a snapshot to the current state; return False if that is impossible because of writes since the innermost snapshot."""
+        """Make a snapshot represent the current state, as if it were taken now.
+
+        Return False if that is impossible because of writes since the innermost snapshot.
+        """
         return self._open_snapshots().renew(snapshot)
 
     def restore(self, snapshot: ServerSnapshot) -> None:
-        """Restore the contents at a snapshot, which stays usable. End the cursors and sessions opened since the snapshot.
+        """Restore the contents that the server had at a snapshot.
+
+        The snapshot stays usable. End the cursors and sessions that were opened since the snapshot.
 
         Raises:
-            StorageError: the snapshot was released, or an earlier one was restored.
+            StorageError: if the snapshot was released, or if an earlier one was restored.
         """
         self._open_snapshots().restore(snapshot)
 
     def keep_definitions(self) -> None:
         """Make restores keep the definitions of collections created since the snapshot, and remove only their documents.
 
-        A collection or view created since the snapshot does not appear in listings after the restore. It comes back, with its options and
-        indexes but without documents, when a command writes to it or looks it up. An index created since on an older collection is kept
-        immediately. This is for libraries that create their collections and indexes once per process.
+        After the restore, listings do not show a collection or view that was created since the snapshot. It is recreated with its options
+        and indexes, but without documents, when a command writes to it or looks it up. An index that was created since the snapshot on an
+        older collection is kept and visible at once. This is for libraries that create their collections and indexes once per process.
         """
         self.services.catalog.keeps_definitions = True
 
     def release(self, snapshot: ServerSnapshot) -> None:
-        """Release a snapshot and keep later writes."""
+        """Release a snapshot. Writes since the snapshot are kept."""
         self._open_snapshots().release(snapshot)
 
     def written_since(self, snapshot: ServerSnapshot) -> bool:
@@ -407,11 +416,13 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().written_since(snapshot)
 
     def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
-        """Undo the writes since a snapshot, end this and all later snapshots, and return their state for `put_back`."""
+        """Undo the writes since a snapshot, end this and all later snapshots, and return the snapshots and the undone writes for
+        `put_back`.
+        """
         return self._open_snapshots().set_aside(snapshot)
 
     def put_back(self, aside: SetAside) -> None:
-        """Retake the snapshots that were set aside, and repeat the writes since each of them on the current contents.
+        """Take the snapshots that were set aside again, and repeat the writes since each of them, on top of the current contents.
 
         Raises:
             CommandError: 11000 if a document conflicts with a document written in the meantime.
@@ -422,20 +433,20 @@ class SecantusDBServer(Recording):
         """Refuse all commands except those that drivers need to connect and disconnect.
 
         Arguments:
-            reason: the message of the error 20 that commands fail with; None allows commands again.
+            reason: the message of the error 20 with which commands fail; None allows commands again.
         """
         if self._services is None or self._gate is None:
             raise self._not_running()
         self._gate.close(reason)
 
     def present(self, release: str) -> None:
-        """Imitate another release of MongoDB from the next command on. Waiting hellos reply at once with the new release's version.
+        """Emulate another release of MongoDB from the next command on. Waiting hellos reply at once, as the new release.
 
         Arguments:
             release: a value of the setting `compat`.
 
         Raises:
-            ValueError: there is no such release.
+            ValueError: if there is no such release.
         """
         if release not in RELEASES:
             raise ValueError(f"the release must be one of {', '.join(RELEASES)}, not {release!r}")
@@ -445,7 +456,11 @@ class SecantusDBServer(Recording):
             services.topology.renew()
 
     def dump(self, with_kept: bool = False) -> list[DumpedCollection]:
-        """Return the collections and views of users with definitions and documents, as committed now. `with_kept`: as in `work.dump`."""
+        """Return all collections and views, except internal ones, with their definitions and their currently committed documents.
+
+        Arguments:
+            with_kept: see `work.dump`.
+        """
         from secantus_server.work.dump import dump
 
         return dump(self.services, with_kept)
@@ -460,15 +475,15 @@ class SecantusDBServer(Recording):
         return clock.now_ms(), not clock.is_stopped
 
     def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
-        """Move the server's clock, and then expire the transactions, cursors, sessions and documents that are due.
+        """Move the server's clock. Then expire the transactions, cursors, sessions and documents that are due.
 
         `$$NOW`, dates, ObjectIds and timestamps in documents, expiry, and the wall time of change streams follow this clock. The cluster
         time and time limits do not.
 
         Arguments:
-            to_ms: the new time in milliseconds since the Unix epoch; the current one by default.
+            to_ms: the new time in milliseconds since the Unix epoch; by default, the current time.
             by_ms: the milliseconds to add to `to_ms`.
-            runs: whether the clock runs from then on; by default it runs or stands still as before.
+            runs: whether the clock runs from then on. By default, it runs or stands still as before.
 
         Returns:
             the new time.
@@ -493,12 +508,12 @@ class SecantusDBServer(Recording):
 
         Arguments:
             label: the label, which distinguishes the fault from others.
-            data: the fail point's data. ([Fail points in tests](docs/fail-points.md))
-            times: the number of commands that it acts on; None for no limit.
+            data: the data of the fail point. ([Fail points in tests](docs/fail-points.md))
+            times: the number of commands on which the fault acts; None for no limit.
             skip: the number of commands to ignore first.
 
         Raises:
-            CommandError: the data is invalid, or 59 CommandNotFound if it names an unknown command.
+            CommandError: if the data is invalid; 59 CommandNotFound if it names an unknown command.
         """
         for name in [*data.get("failCommands", ()), *data.get("exceptCommands", ())]:
             if not is_command(name):
@@ -515,5 +530,5 @@ class SecantusDBServer(Recording):
         return self.services.fail_points.count(f"{FAIL_COMMAND}/{label}")
 
     def checkpoint(self) -> AbstractContextManager[ServerSnapshot]:
-        """Return a context manager that undoes the writes of a block at its end."""
+        """Return a context manager that undoes the writes of its `with` block when the block ends."""
         return checkpoint(self)

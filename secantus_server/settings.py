@@ -1,4 +1,7 @@
-"""The server's settings as one frozen dataclass: the source of the flags, the config file's schema and the table in docs/config.md."""
+"""The server's settings, as one frozen dataclass.
+
+The flags, the config file's schema and the tables in docs/config.md are derived from it.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +15,32 @@ from secantus_server.version import MONGODB_8_2, RELEASES
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 LOG_FORMATS: Final = ("text", "json")
-# MongoDB's modes. allowTLS and preferTLS only differ in the connections that a server opens. This server opens none, so they mean the same.
+# MongoDB's TLS modes. allowTLS and preferTLS differ only in connections that a server opens itself. This server opens none, so the two
+# modes mean the same.
 TLS_MODES: Final = ("disabled", "allowTLS", "preferTLS", "requireTLS")
 TLS_VERSIONS: Final = ("1.2", "1.3")
 
-#: The notation of a number in the config file and as a flag: a size with a unit, or a duration.
+#: How a number is written in the config file and as a flag: as a size with a unit, or as a duration.
 SIZE_MB: Final = "size in MB"
 SECONDS: Final = "seconds"
 MILLISECONDS: Final = "milliseconds"
-#: The fewest sessions of the storage engine with which a server and a few clients can work.
+#: The minimum number of storage engine sessions that a server with a few clients needs.
 MIN_SESSIONS: Final = 20
-#: MongoDB's lower limit of the iteration counts of SCRAM.
+#: The lower limit of SCRAM iteration counts, as in MongoDB.
 MIN_ITERATIONS: Final = 5000
-#: The setting names of earlier versions, with their replacements.
+#: The names of settings in earlier versions, with the names that replace them.
 FORMER_NAMES: Final = {"oplog_min_retention_hours": "oplog_retention_s", "auth": "require_auth"}
 
 
 class SettingsError(Exception):
-    """Invalid setting; the message says how to fix it."""
+    """An invalid setting. The message says how to fix it."""
 
 
 def setting(default: Any, place: str, help: str, *, unit: str | None = None, choices: tuple[str, ...] = ()) -> Any:
     """Return the dataclass field of a setting.
 
     Arguments:
-        default: the default; its type is the type of the setting.
+        default: the default value, whose type is the type of the setting.
         place: the section and the key in the config file, as in "server.port".
         help: one or two sentences in Markdown, for `--help` and for the table in docs/config.md.
         unit: `SIZE_MB`, `SECONDS` or `MILLISECONDS` if the config file takes a unit.
@@ -50,7 +54,7 @@ def setting(default: Any, place: str, help: str, *, unit: str | None = None, cho
 class Settings:
     """A server's settings.
 
-    The names and units are those of the Python interface; `config.schema` defines those of the config file and of the flags.
+    The fields have the names and units that are used in Python. `config.schema` derives those of the config file and of the flags.
     """
 
     host: str = setting(
@@ -273,29 +277,31 @@ class Settings:
 
     @property
     def in_memory(self) -> bool:
-        """Whether the data ends with the process."""
+        """Return whether the data is in memory and is lost when the process ends."""
         return self.storage_path == ":memory:"
 
     @property
     def effective_tls_mode(self) -> str:
-        """One of `TLS_MODES`."""
+        """Return the TLS mode that applies, one of `TLS_MODES`."""
         return self.tls_mode or ("requireTLS" if self.tls_cert_file else "disabled")
 
     @property
     def takes_tls(self) -> bool:
-        """Whether clients can use TLS."""
+        """Return whether clients can use TLS."""
         return self.effective_tls_mode != "disabled"
 
     @property
     def requires_tls(self) -> bool:
-        """Whether clients must use TLS."""
+        """Return whether clients must use TLS."""
         return self.effective_tls_mode == "requireTLS"
 
     def check_together(self) -> Settings:
-        """Check the settings that depend on each other; return the settings. Flags and the config file may each contain a part of them.
+        """Check the settings that depend on each other, and return the settings.
+
+        Such settings are checked together because flags and the config file may each contain only some of them.
 
         Raises:
-            SettingsError: a setting requires another one.
+            SettingsError: if a setting requires another one.
         """
         if self.takes_tls and not self.tls_cert_file:
             raise SettingsError(f"tls_mode = {self.tls_mode} needs a certificate: set tls_cert_file.")
@@ -312,7 +318,8 @@ class Settings:
 _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Settings)}
 
 
-# A name or an IPv4 address with or without a port; an IPv6 address in brackets with or without a port; or an IPv6 address without both.
+# A host name or an IPv4 address, with or without a port; or an IPv6 address, either in brackets with or without a port, or without brackets
+# and port.
 _MOST_PORT = 65535
 _ADVERTISED = re.compile(r"[^\s:/,@\[\]]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 
@@ -350,14 +357,14 @@ def _described(kind: type) -> str:
 
 
 def check_names(names: Mapping[str, Any], where: str) -> None:
-    """Raise for an unknown setting, suggesting the closest name.
+    """Refuse an unknown setting, with an error that suggests the closest name.
 
     Raises:
-        SettingsError: a name is unknown.
+        SettingsError: if a name is unknown.
     """
     for name in names:
         if name not in _TYPES:
-            # Imported here, because it is rarely needed, and an import at the top would slow down every start.
+            # Imported here, because it is rarely needed, and an import at the top would slow down every start of a server.
             import difflib
 
             near = [FORMER_NAMES[name]] if name in FORMER_NAMES else difflib.get_close_matches(name, _TYPES, n=1)
@@ -365,15 +372,17 @@ def check_names(names: Mapping[str, Any], where: str) -> None:
             raise SettingsError(f"{where}: unknown setting {name!r}{hint}")
 
 
-#: The keys of the argument `tls` of `SecantusDBServer`, which are those of the `tls_*` settings.
+#: The keys of the argument `tls` of `SecantusDBServer`, which are the names of the `tls_*` settings without the prefix.
 TLS_KEYS = tuple(name.removeprefix("tls_") for name in _TYPES if name.startswith("tls_"))
 
 
 def tls_settings(tls: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the `tls_*` settings for a mapping such as `{"cert_file": "server.pem", "ca_file": "ca.pem"}`; paths may be `Path`s.
+    """Return the `tls_*` settings for a mapping such as `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
+
+    Paths may be strings or `Path`s.
 
     Raises:
-        SettingsError: a key is unknown, or there is no certificate.
+        SettingsError: if a key is unknown, or if there is no certificate.
     """
     if tls is None:
         return {}

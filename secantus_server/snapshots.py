@@ -1,4 +1,7 @@
-"""A server's snapshots: snapshots of the storage engine with the server's in-memory state, such as cursors and the catalog."""
+"""Snapshots of a server.
+
+They combine a snapshot of the storage engine with the server's state in memory, such as cursors and the catalog.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +21,26 @@ from secantus_server.work.set_aside import NamespaceChange, build_again, put_bac
 
 
 class ServerSnapshot:
-    """The state of a server that `SecantusDBServer.restore` returns to.
+    """The state of a server to which `SecantusDBServer.restore` can return.
 
     Arguments:
-        storage: the storage engine's part.
+        storage: the snapshot of the storage engine.
         number: the number by which the command secantusTest refers to the snapshot.
     """
 
-    #: The open cursors; a restore closes all others.
+    #: The cursors that were open at the snapshot. A restore closes all others.
     cursors: frozenset[int]
-    #: The known sessions; a restore forgets all others.
+    #: The sessions that were known at the snapshot. A restore forgets all others.
     sessions: frozenset[bytes]
-    #: The newest retryable write of each session; a restore forgets later ones.
+    #: The newest retryable write of each session at the snapshot. A restore forgets later ones.
     writes: dict[bytes, Any]
-    #: The parameters, the profiler's settings, the query settings and the index filters; a restore sets them again.
+    #: The parameters, the profiler's settings, the query settings and the index filters at the snapshot. A restore sets them again.
     adjustments: Adjustments
-    #: The fail points that are set; a restore sets them again, and ends all others.
+    #: The fail points that were set at the snapshot. A restore sets them again, and ends all others.
     fail_points: Mapping[str, FailPoint]
     #: The cluster time at which the store was last in this state, as a 64-bit number.
     time: int
-    #: The number of transactions begun when the store was last known to be in this state.
+    #: The number of transactions that had begun when the store was last known to be in this state.
     begun: int
 
     def __init__(self, storage: Snapshot, number: int) -> None:
@@ -46,7 +49,11 @@ class ServerSnapshot:
 
 
 class SetAside(NamedTuple):
-    """Snapshots set aside, outermost first, with the changes since each; and the cursors, sessions and fail points of that moment."""
+    """Snapshots that were set aside, outermost first.
+
+    This includes the writes and adjustments since each snapshot, and the cursors, sessions and fail points that existed when they were set
+    aside.
+    """
 
     parts: tuple[tuple[ServerSnapshot, list[NamespaceChange], tuple[Changes, ...]], ...]
     cursors: frozenset[int]
@@ -66,21 +73,24 @@ class Snapshots:
 
     @property
     def open(self) -> tuple[ServerSnapshot, ...]:
-        """The open snapshots, outermost first."""
+        """Return the open snapshots, outermost first."""
         still_open = self._services.engine.snapshots
         self._taken = [snapshot for snapshot in self._taken if snapshot.storage in still_open]
         return tuple(self._taken)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Exclude all other writers for a block; abort open transactions, and release the past states that `atClusterTime` reads."""
+        """Context manager: exclude all other writers from its `with` block.
+
+        Before that, abort open transactions, and release the past states of the store that reads with `atClusterTime` use.
+        """
         with self._services.engine.exclusive(aborts_idle=True):
             self._services.sessions.transactions.abort_where(lambda _transaction: True, None)
             self._services.history.clear()
             yield
 
     def take(self) -> ServerSnapshot:
-        """Take a snapshot. Abort the sessions' open transactions, since their writes would be neither before nor after the snapshot."""
+        """Take a snapshot. Abort the sessions' open transactions, because their writes would be neither before nor after the snapshot."""
         services = self._services
         with self._alone():
             snapshot = ServerSnapshot(services.engine.push_snapshot(), next(self._numbers))
@@ -90,7 +100,7 @@ class Snapshots:
         return snapshot
 
     def _note_time(self, snapshot: ServerSnapshot) -> None:
-        """Record that the store is now in a snapshot's state. The caller has excluded all other writers."""
+        """Record that the store is now in the state of a snapshot. The caller has excluded all other writers."""
         snapshot.time = self._services.oplog.settled_stamp()
         snapshot.begun = self._services.engine.begun
 
@@ -104,9 +114,10 @@ class Snapshots:
         snapshot.fail_points = services.fail_points.active
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
-        """Move a snapshot to the current state, as if it was taken now. This is cheaper than ending it and taking a new one.
+        """Make a snapshot represent the current state, as if it were taken now. This is cheaper than ending it and taking a new one.
 
-        Returns: whether that was possible. It is possible only for the innermost open snapshot, and only if nothing was written since.
+        Returns:
+            whether that was possible. It is possible if the snapshot is the innermost open one and nothing was written since then.
         """
         engine = self._services.engine
         if engine.snapshots[-1:] != (snapshot.storage,):
@@ -120,17 +131,21 @@ class Snapshots:
         return True
 
     def _is_untouched(self, snapshot: ServerSnapshot) -> bool:
-        """Return whether no transaction is open, and none was begun since the store was last known to be in a snapshot's state."""
+        """Return whether the store is certainly in a snapshot's state, because no transaction is open and none has begun since that was
+        last known.
+        """
         engine = self._services.engine
         return engine.begun == snapshot.begun and engine.is_idle
 
     def restore(self, snapshot: ServerSnapshot) -> None:
-        """Restore the state at a snapshot, including parameters and fail points, and end cursors and sessions opened since.
+        """Restore the state that the server had at a snapshot, including parameters and fail points.
+
+        End the cursors and sessions that were opened since then.
 
         A node that has stepped down is elected at once.
         """
         services = self._services
-        # Done first, so that no command waits in a fail point while the store is restored.
+        # Restore the fail points first, so that no command waits in one while the store is restored.
         services.fail_points.restore(snapshot.fail_points)
         services.fsync_lock.release_all()
         services.topology.elect()
@@ -140,8 +155,7 @@ class Snapshots:
         if changed and not services.engine.in_memory:
             rewrite(services.engine, changed, services.sessions.retries.newest())
         snapshot.adjustments.apply(services)
-        # Exclude writers until the catalog is reloaded: between the restore and the reload, the catalog in memory is still the one from
-        # before the restore.
+        # Writers are excluded during both steps, because between them the catalog in memory is still that from before the restore.
         with self._alone():
             restored = services.engine.restore(snapshot.storage)
             services.oplog.note_restore(snapshot.time)
@@ -161,7 +175,7 @@ class Snapshots:
             self.when_changed()
 
     def _renew_access(self) -> None:
-        """Make commands read users and roles again, since a restore may have changed them."""
+        """Make commands read users and roles again, because a restore may have changed them."""
         if self._services.access is not None:
             self._services.access.renew()
 
@@ -170,7 +184,7 @@ class Snapshots:
         self._services.engine.pop_snapshot(snapshot.storage)
 
     def written_since(self, snapshot: ServerSnapshot) -> bool:
-        """Return whether there was any change since a snapshot: a write, an adjustment, an fsync lock, a fail point, or a step-down."""
+        """Return whether anything has changed since a snapshot: a write, an adjustment, the fsync lock, a fail point, or a step-down."""
         services = self._services
         return (
             not snapshot.adjustments.are_those_of(services)
@@ -182,14 +196,14 @@ class Snapshots:
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
         """Return the collections that differ from a snapshot. Open transactions are aborted."""
-        # Imported here, because few servers use it, and an import at the top would slow down every start.
+        # Imported here, because few servers use it, and an import at the top would slow down every start of a server.
         from secantus_server.work.dump import differences
 
         with self._alone():
             return differences(self._services, snapshot.storage)
 
     def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
-        """Undo the writes since a snapshot and end it and all later ones; cursors stay open, and transactions are aborted."""
+        """Undo the writes since a snapshot, and end this and all later snapshots. Cursors stay open, but transactions are aborted."""
         cursors, sessions = self._services.cursors.open_ids(), self._services.sessions
         later = self.open[self.open.index(snapshot) :]
         stages = [*(one.adjustments for one in later), Adjustments.of(self._services)]
@@ -205,10 +219,11 @@ class Snapshots:
         return SetAside(tuple(zip(later, written[::-1], changes, strict=True)), cursors, sessions.known(), fail_points)
 
     def put_back(self, aside: SetAside) -> None:
-        """Retake the snapshots inside the currently open ones, and repeat the writes since each.
+        """Take the snapshots again, inside the currently open ones, and repeat the writes since each of them.
 
         Raises:
-            CommandError: 11000 if a document conflicts with one written meanwhile; nothing of `aside` is applied in that case.
+            CommandError: 11000 if a document conflicts with one that was written in the meantime. In that case, nothing of `aside` is
+                applied.
         """
         opened_meanwhile = self._services.cursors.open_ids() - aside.cursors
         started_meanwhile = self._services.sessions.known() - aside.sessions
@@ -225,8 +240,8 @@ class Snapshots:
                 put_back(self._services, written)
                 snapshot.adjustments.changed(changes).apply(self._services)
                 if self._services.query_settings is not snapshot.adjustments.query_settings:
-                    # The write that was just repeated stored only the query settings of that time. Store the current ones, which include
-                    # settings made since.
+                    # The restored settings document contains only the settings at the time when it was written, so write the current
+                    # settings.
                     store_current(self._services)
                 self._services.oplog.note_unlogged_writes()
                 self._renew_access()

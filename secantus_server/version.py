@@ -1,29 +1,29 @@
-"""The releases of MongoDB that the server can imitate. A release has a version, and all differences up to this version.
+"""The releases of MongoDB that the server can emulate. A release has a version, and shows all differences up to this version.
 
-A parser asks the release that its context carries: `ctx.release.has(differences.NULL_ON_DOTTED_PATHS)`.
+A parser asks the release in its context: `ctx.release.has(differences.NULL_ON_DOTTED_PATHS)`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-#: The versions that bring differences, in their order.
+#: The versions that introduce differences, in their order.
 ORDER = ("8.2", "8.3", "9.0")
 
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """An answer that changes with a release.
+    """A change of behaviour that a release of MongoDB introduces.
 
     Arguments:
         name: identifies the difference in tests.
-        since: the first version with the new answer, one of `ORDER`.
-        area: the chapter of the page that lists the differences.
-        before: the answer until then.
-        after: the answer from then on.
+        since: the first version with the new behaviour, one of `ORDER`.
+        area: the chapter of docs/compatibility.md that describes the difference.
+        before: the behaviour before that version.
+        after: the behaviour since that version.
         source: the address of MongoDB's page that announces it.
-        note: the questions that this page leaves open, and this server's interpretation.
-        is_refused: whether this server answers with error 238 instead of the new answer.
+        note: the questions that MongoDB's page leaves open, and this server's interpretation.
+        is_refused: whether this server raises error 238 instead of showing the new behaviour.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Release:
         name: the value of the setting `compat`, which is also the feature compatibility version.
         version: the complete version.
         max_wire_version: `maxWireVersion` in the replies of hello.
-        older: the feature compatibility versions that the release can be downgraded to, the oldest first.
+        older: the feature compatibility versions to which the release can be downgraded, oldest first.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Release:
 
     @property
     def version_array(self) -> list[int]:
-        """The version as buildInfo shows it."""
+        """Return the version in the form that buildInfo shows."""
         return [*map(int, self.version.split(".")), 0]
 
     def has(self, difference: Difference) -> bool:
-        """Return whether this release gives the new answer of a difference."""
+        """Return whether the release has the new behaviour of a difference."""
         return difference.since in self._known
 
     def knows(self, since: str) -> bool:

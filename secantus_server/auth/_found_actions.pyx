@@ -1,7 +1,7 @@
 # cython: language_level=3
 """A cache of the actions that a user may perform on each resource, and the check of required actions against it."""
 
-# The maximum number of resources in a cache; a full cache is cleared.
+# The maximum number of resources in a cache. A full cache is cleared.
 cdef Py_ssize_t MAX_REMEMBERED = 1000
 
 
@@ -22,7 +22,7 @@ cdef class FoundActions:
         self.cluster_actions = frozenset()
 
     def look_up(self, str db not None, str collection not None):
-        """Compute the actions on a resource that is not in the cache; see `on` for the arguments."""
+        """Compute the actions that the user may perform on a resource that is not in the cache; see `on` for the arguments."""
         raise NotImplementedError
 
     def on_cluster(self):
@@ -48,7 +48,11 @@ cdef class FoundActions:
         return found
 
     def allows(self, list requirements not None):
-        """Return whether the user may perform all actions of some requirements (`auth.privileges.Requirement`)."""
+        """Return whether the user may perform all required actions.
+
+        Arguments:
+            requirements: a list of `auth.privileges.Requirement`.
+        """
         cdef tuple requirement
         for requirement in requirements:
             db = requirement[1]

@@ -11,12 +11,16 @@ from typing import Final
 USERS_DB: Final = "admin"
 USERS: Final = "system.users"
 ROLES: Final = "system.roles"
-#: The collections with the keys of users. mongorestore collects users in the second one.
+#: The collections that contain users' SCRAM keys. mongorestore writes users to `tempusers` before it merges them into `system.users`.
 WITH_KEYS: Final = (USERS, "tempusers")
-#: All collections with users or roles: these, what mongorestore collects, and what MongoDB's upgrades have left.
+#: All collections with users or roles: the current ones, mongorestore's temporary ones, and those that upgrades of MongoDB have left
+#: behind.
 _OF_USERS: Final = frozenset([*WITH_KEYS, ROLES, "temproles", "system.new_users", "system.backup_users"])
 
 
 def has_users_or_roles(db: str, collection: str) -> bool:
-    """Return whether a collection contains users or roles. Before MongoDB 2.6, each database had its own users."""
+    """Return whether a collection contains users or roles.
+
+    This includes `system.users` of any database, where MongoDB stored users before version 2.6.
+    """
     return (db == USERS_DB and collection in _OF_USERS) or collection == USERS

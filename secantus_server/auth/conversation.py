@@ -72,14 +72,15 @@ def _unescaped(name: str) -> str:
 
 @dataclass
 class Conversation:
-    """The state of a conversation between two messages of the client.
+    """The state of a SCRAM conversation, kept between two messages of the client.
 
     Arguments:
         user, db: the name and database of the user to authenticate.
-        is_known: whether the user has stored credentials. For an unknown user the conversation looks the same, but it fails at its end.
+        is_known: whether the user has stored credentials. With an unknown user the conversation takes the same course, but its last step
+            fails.
         first: the client's first message.
         mechanism: the name of the mechanism.
-        credentials: the stored salt, keys and iteration count; for an unknown user, derived ones that match no password.
+        credentials: the stored salt, keys and iteration count; for an unknown user, made-up credentials that match no password.
         nonce: the client's nonce followed by the server's.
         skips_empty_exchange: whether the client leaves out the empty message at the end.
         verified: whether the client's proof was correct.
@@ -97,12 +98,12 @@ class Conversation:
 
     @property
     def algorithm(self) -> str:
-        """The name of the mechanism's hash function."""
+        """Return the name of the mechanism's hash function."""
         return MECHANISMS[self.mechanism].algorithm
 
     @property
     def server_first(self) -> str:
-        """The server's first message."""
+        """Return the server's first message."""
         return f"r={self.nonce},s={self.credentials['salt']},i={self.credentials['iterationCount']}"
 
     def server_final(self, message: str) -> str:
@@ -144,7 +145,7 @@ def begin_conversation(
     skips: bool,
     random: Random,
 ) -> Conversation:
-    """Begin a conversation.
+    """Return a new SCRAM conversation.
 
     Arguments:
         db: the user's database.
@@ -162,7 +163,7 @@ def begin_conversation(
 
 
 def _made_up(name: str, algorithm: str, salt_bytes: int, iterations: int, secret: bytes) -> dict[str, Any]:
-    """Return credentials that match no password, for an unknown user. The same name always has the same salt."""
+    """Return made-up credentials for an unknown user, which match no password. The same name always has the same salt."""
     key = hmac.digest(secret, name.encode("utf-8", "surrogateescape"), "sha512")
     size = hashlib.new(algorithm).digest_size
     return {

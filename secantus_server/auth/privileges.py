@@ -15,13 +15,14 @@ from secantus_server.reserved_names import BUCKETS
 #: database as a whole).
 Requirement = tuple[tuple[str, ...], str | None, str]
 
-#: The action that grants all actions on its resource. https://www.mongodb.com/docs/manual/reference/privilege-actions/#internal-actions
+#: The action that stands for all actions on a resource. https://www.mongodb.com/docs/manual/reference/privilege-actions/#internal-actions
 ANY_ACTION = "anyAction"
 
 CLUSTER = {"cluster": True}
 ANY_RESOURCE = {"anyResource": True}
 
-# A resource as a key: ("cluster",), ("any",), ("buckets", db, collection), or (db, collection), where "" stands for all.
+# A resource as a key: ("cluster",), ("any",), ("buckets", db, collection), or (db, collection), where "" stands for all databases or
+# collections.
 Key = tuple[str, ...]
 _CLUSTER: Key = ("cluster",)
 _ANY: Key = ("any",)
@@ -42,7 +43,10 @@ _EVERY_ACTION = _EveryAction([ANY_ACTION])
 
 
 def is_system_collection(db: str, collection: str) -> bool:
-    """Return whether a collection is a system collection. Only privileges that name such a collection cover it."""
+    """Return whether a collection is a system collection.
+
+    A privilege covers a system collection only if the privilege names the collection.
+    """
     return collection.startswith("system.") or (db == "local" and collection.startswith("replset."))
 
 
@@ -61,7 +65,7 @@ class Grants(FoundActions):
     """The actions that a user may perform.
 
     Arguments:
-        privileges: the privileges of all of the user's roles, as documents `{resource, actions}`.
+        privileges: the privileges of all roles of the user, as documents `{resource, actions}`.
 
     Attributes:
         allowed: arguments of commands that a check has allowed, so that it need not run again; see `remember`. A change of users or roles
@@ -91,14 +95,14 @@ class Grants(FoundActions):
         return _EVERY_ACTION if ANY_ACTION in found else frozenset(found)
 
     def look_up(self, db: str, collection: str) -> frozenset[str]:
-        """Compute the actions on a collection or a database; `on` caches them."""
+        """Compute the actions that the user may perform on a collection or a database. `on` caches the result."""
         return self._union(_covering(db, collection))
 
     def is_on_database(self, db: str) -> bool:
         """Return whether the user may perform any action on a database or on one of its collections."""
         if _ANY in self._actions or (("", "") in self._actions and db not in _OWN_DATABASES):
             return True
-        # A privilege on a collection name in all databases counts as well.
+        # A privilege on a collection name covers that collection in every database, so it counts as well.
         return any(len(key) == 2 and (key[0] == db or (not key[0] and key[1])) for key in self._actions)
 
     def is_on_collection(self, db: str, collection: str) -> bool:

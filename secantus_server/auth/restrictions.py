@@ -44,7 +44,8 @@ def are_met(sets: Iterable[list[Mapping[str, Any]]], client: str, server: str) -
     """Return whether a connection meets the restrictions of a user and of all its roles.
 
     Arguments:
-        sets: the restrictions of the user and of each role. From each set that is not empty, at least one restriction must be met.
+        sets: the restrictions of the user and of each role. The connection must meet at least one restriction of each set that is not
+            empty.
         client, server: the addresses of both ends of the connection.
     """
     return all(not restrictions or any(_is_met(one, client, server) for one in restrictions) for restrictions in sets)

@@ -1,4 +1,4 @@
-"""The creation of stored credentials for SCRAM-SHA-1 and SCRAM-SHA-256. The password cannot be read from them.
+"""Creates the stored credentials for SCRAM-SHA-1 and SCRAM-SHA-256. The password cannot be derived from them.
 
 https://datatracker.ietf.org/doc/html/rfc5802#section-3 and https://datatracker.ietf.org/doc/html/rfc7677; MongoDB's preparation of
 passwords: https://github.com/mongodb/specifications/blob/master/source/auth/auth.md
@@ -19,7 +19,7 @@ from secantus_server.errors import CommandError
 
 
 class Mechanism(NamedTuple):
-    """The parameters of a mechanism: hash function, default iteration count, and length of the salt in bytes."""
+    """The parameters of a SCRAM mechanism: hash function, default iteration count, and length of the salt in bytes."""
 
     algorithm: str
     iterations: int
@@ -32,7 +32,7 @@ MECHANISMS = {"SCRAM-SHA-1": Mechanism("sha1", 10_000, 16), "SCRAM-SHA-256": Mec
 def make_credentials(
     user: str, password: str, mechanisms: list[str], random: Random, *, digested: bool = False, iterations: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
-    """Return new credentials for a user, by mechanism.
+    """Return new credentials for a user, as a dict whose keys are mechanism names.
 
     Arguments:
         mechanisms: names from `MECHANISMS`.
@@ -79,10 +79,10 @@ def _base64(data: bytes) -> str:
 
 
 def prepare_password(password: str) -> str:
-    """Return a password after SASLprep for stored strings. https://datatracker.ietf.org/doc/html/rfc4013
+    """Return a password as normalized by SASLprep, with the rules for stored strings. https://datatracker.ietf.org/doc/html/rfc4013
 
     Raises:
-        CommandError: 50687 for a password that is then empty; 50692 for a prohibited or unassigned character, or for a prohibited mix of
+        CommandError: 50687 if the normalized password is empty; 50692 for a prohibited or unassigned character, or for a prohibited mix of
             left-to-right and right-to-left characters.
     """
     mapped = "".join(" " if stringprep.in_table_c12(c) else c for c in password if not stringprep.in_table_b1(c))

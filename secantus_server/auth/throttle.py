@@ -1,4 +1,4 @@
-"""The delay of logins after many failed logins."""
+"""Delays logins after many failed logins."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from secantus_server.clock import Clock
 from secantus_server.system._threads import Lock
 
-#: The number of failed logins after which logins are delayed: of one user from an address, and of all users from an address.
+#: The number of failed logins that cause no delay. It applies both to one user from one address and to all users from one address.
 FREE_FAILURES = 10
 FREE_FAILURES_OF_ADDRESS = 100
-#: The delay doubles with each further failure, up to this multiple of the first one.
+#: The delay doubles with each further failure, up to this multiple of the first delay.
 MAX_FACTOR = 64
-#: A login whose delay would be longer is refused.
+#: The longest delay. A login that would be delayed longer is refused.
 MAX_WAIT_S = 30.0
-#: The failures of a source are forgotten if no further one follows within this time.
+#: The failures of a source are forgotten if no other failure follows within this time.
 MEMORY_S = 60.0
 MAX_SOURCES = 10_000
 
-# An address, or an address and a user.
+# The source of logins: an address, or an address and a user.
 Source = tuple[str, ...]
 
 
@@ -27,17 +27,17 @@ Source = tuple[str, ...]
 class _Failures:
     count: int = 0
     last: float = 0.0
-    # The earliest time at which the next login may be answered. Delays of simultaneous logins add up.
+    # The earliest time at which the next login from the source may be answered. The delays of simultaneous logins add up.
     free_at: float = 0.0
 
 
 class Throttle:
     """A counter of failed logins per address, and per user and address, which delays further logins.
 
-    A login is delayed before its password is checked. If only failed logins were delayed, an attacker would know from a late reply that the
-    password is wrong, and need not wait for it. The failures of one user delay only that user at first, so that a client with a wrong
-    password does not delay the other clients on its machine. A successful login does not clear the counts; otherwise a client that knows
-    one password could try any number of others.
+    A login is delayed before its password is checked. If only failed logins were delayed, an attacker could conclude from the missing reply
+    that the password is wrong, and would not have to wait for the reply. The failures of one user delay only that user at first, so that a
+    client with a wrong password does not delay the other clients on its machine. A successful login does not clear the counts; otherwise a
+    client that knows one password could try any number of others.
 
     Threads: `_lock` guards `_failures`.
 
@@ -73,7 +73,10 @@ class Throttle:
                 self._failures.popitem(last=False)
 
     def take_turn(self, address: str, user: str = "") -> float | None:
-        """Return the delay of a login in seconds, and add it to the delays of later logins; return None if the login must be refused."""
+        """Return the delay of a login in seconds, or None if the login must be refused.
+
+        The delay also adds to the delays of later logins from the same source.
+        """
         if not self._failures:
             return 0.0
         now, wait = self._clock.monotonic(), 0.0

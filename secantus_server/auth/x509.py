@@ -10,7 +10,7 @@ from secantus_server.auth.conversation import AUTHENTICATION_FAILED
 from secantus_server.errors import CommandError
 
 MECHANISM = "MONGODB-X509"
-#: The database of users that authenticate by other means than a password stored in this server.
+#: The database of the users whose credentials are not stored in this server, such as those with a certificate.
 EXTERNAL = "$external"
 
 
@@ -23,8 +23,8 @@ def certified_name(subject: str | None, user: str | None, db: str) -> str:
         db: the database of the login.
 
     Raises:
-        CommandError: 17 ProtocolError for a database other than `$external`; 18 AuthenticationFailed without a certificate or for a
-            name that differs from the subject.
+        CommandError: 17 ProtocolError for a database other than `$external`; 18 AuthenticationFailed if the client presented no
+            certificate, or if `user` differs from the subject.
     """
     if db != EXTERNAL:
         raise CommandError(17, f"X.509 authentication must always use the {EXTERNAL} database.")

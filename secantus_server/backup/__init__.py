@@ -1,1 +1,1 @@
-"""Backups of a storage directory: the archive file, and taking and restoring a backup."""
+"""Backups of a storage directory: takes them, restores them, and defines their file formats."""

@@ -1,4 +1,7 @@
-"""The archive of a storage directory: a sealed `.tar.gz` whose last member, `manifest.json`, lists the others with their checksums."""
+"""The archive of a storage directory: a sealed `.tar.gz`.
+
+Its last member, `manifest.json`, lists the other members with their checksums.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +34,12 @@ def check_archive_name(path: Path) -> None:
 def write_archive(
     path: Path, files: Iterable[BackupFile], describe: Callable[[tuple[ArchivedFile, ...]], Manifest], progress: Progress
 ) -> Manifest:
-    """Write an archive. It has a temporary name until it is complete.
+    """Write an archive. The file has a temporary name until it is complete.
 
     Arguments:
         path: the archive's name.
         files: the files to copy.
-        describe: returns the manifest for the copied files.
+        describe: returns the manifest, given the files that were written.
         progress: see `Progress`.
 
     Raises:
@@ -66,7 +69,7 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 
 
 class _Reader:
-    """Reads a number of bytes of a file, computing their checksum."""
+    """Reads a limited number of bytes from a file and computes their checksum."""
 
     def __init__(self, file: IO[bytes], size: int, progress: Progress) -> None:
         self._file = file
@@ -84,10 +87,10 @@ class _Reader:
 
 
 def verify_archive(path: Path, progress: Progress) -> Manifest:
-    """Check each byte of an archive; return its manifest.
+    """Check each byte of an archive, and return its manifest.
 
     Raises:
-        CommandError: 301 if the archive is damaged, 2 if it cannot be read or a later version wrote it.
+        CommandError: 301 if the archive is damaged, 2 if it cannot be read or was written by a later version.
     """
     check_seal(path)
     found: dict[str, ArchivedFile] = {}
@@ -120,7 +123,7 @@ def unpack_archive(path: Path, target: Path, progress: Progress) -> None:
 
 
 def _members(path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-    """Yield the members with their contents; all are plain files without a directory."""
+    """Yield the members with their contents. All members must be plain files without a directory in their names."""
     try:
         with tarfile.open(path, "r|gz") as archive:
             for member in archive:

@@ -28,14 +28,14 @@ class ArchivedFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an archive contains.
+    """The description of an archive's contents.
 
     Arguments:
-        created_ms: when the backup was taken, in milliseconds since the epoch.
+        created_ms: the time at which the backup was taken, in milliseconds since the epoch.
         stamp: the timestamp of the last oplog entry that the backup contains, as a 64-bit number.
-        version: the version of the server that wrote it.
+        version: the version of the server that wrote the archive.
         files: the files of the storage directory.
-        includes_users: whether it contains the users and roles.
+        includes_users: whether the archive contains the users and roles.
     """
 
     created_ms: int
@@ -58,10 +58,10 @@ class Manifest:
 
     @classmethod
     def decode(cls, text: bytes) -> Manifest:
-        """Return the manifest of its JSON form.
+        """Parse a manifest from its JSON form.
 
         Raises:
-            CommandError: 301 if the text is not a manifest, 2 if a later version wrote it.
+            CommandError: 301 if the text is not a manifest, 2 if it was written by a later version.
         """
         try:
             document: dict[str, Any] = json.loads(text)
@@ -70,7 +70,7 @@ class Manifest:
                                       f"{document['server']}.")  # fmt: skip
             files = tuple(ArchivedFile(str(file["name"]), int(file["size"]), str(file["sha256"])) for file in document["files"])
             stamp = document["timestamp"]["t"] << 32 | document["timestamp"]["i"]
-            # Archives without this field are of versions that included users always.
+            # Versions before this field was introduced always included the users.
             includes_users = bool(document.get("includesUsers", True))
             return cls(int(document["createdMillis"]), stamp, str(document["server"]), files, includes_users)
         except (ValueError, KeyError, TypeError) as error:

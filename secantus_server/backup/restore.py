@@ -1,4 +1,4 @@
-"""Restoring a storage directory from an archive."""
+"""Restores a storage directory from an archive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secantus_server.storage import Engine
 def restore_archive(
     archive: Path, target: Path, progress: Progress, finish: Callable[[Path, Manifest], object] = lambda directory, manifest: None
 ) -> Manifest:
-    """Restore an archive to a directory that does not exist or is empty. The directory has a temporary name until it is complete.
+    """Restore an archive to a directory that does not exist or is empty. The restored directory has a temporary name until it is complete.
 
     Arguments:
         archive: the archive, which is verified before anything is written.

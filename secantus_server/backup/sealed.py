@@ -1,7 +1,7 @@
-"""A gzip file with a seal: its last bytes are an empty gzip member that contains the SHA-256 checksum of all bytes before.
+"""A gzip file with a seal: its last bytes are an empty gzip member that contains the SHA-256 checksum of all preceding bytes.
 
-Other programs read the file like any gzip file. The seal makes every changed bit detectable, in the headers and the padding of the
-compressed data too, before anything is decompressed.
+Other programs read the file like any gzip file. The seal allows a reader to detect any changed bit before it decompresses anything. This
+includes bits in the headers and in the padding of the compressed data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from secantus_server.system.syncing import sync_path
 
 CHUNK: Final = 1 << 20
 _LEVEL: Final = 4
-# A gzip header with an extra field of one subfield "Sb" of 32 bytes, then an empty deflate block, checksum and size.
+# The empty gzip member up to the checksum: a gzip header with an extra field, whose only subfield "Sb" has 32 bytes.
 _HEAD: Final = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x24\0Sb\x20\0"
 _TAIL: Final = b"\x03\0" + b"\0" * 8
 _DIGEST_SIZE: Final = 32
@@ -69,7 +69,7 @@ class SealedWriter:
         self._partial = path.with_name(f".{path.name}.partial")
         check_is_new(path)
         try:
-            # Only the owner may read the data of all users.
+            # Only the owner may read the file, because it contains the data of all users.
             descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise CommandError(2, f"The file {path} cannot be written: {error.strerror}.") from error
@@ -113,7 +113,7 @@ def check_seal(path: Path) -> None:
     """Check that no bit of a sealed file has changed.
 
     Raises:
-        CommandError: 301 if one has, or the file has no seal; 2 if it cannot be read.
+        CommandError: 301 if a bit has changed or the file has no seal; 2 if it cannot be read.
     """
     try:
         with path.open("rb") as file:

@@ -1,7 +1,8 @@
-"""The archive of the oplog: a directory of segments, each a sealed gzip file of entries, from which a backup is brought forward in time.
+"""The archive of the oplog: a directory of segments, each a sealed gzip file of entries, which are applied to a backup to restore the store
+as of a later time.
 
-A segment `oplog-<after>-<last>.bson.gz` contains the entries after the first timestamp up to the second, 64-bit numbers in hexadecimal, so
-that the segments of one history form a chain.
+A segment `oplog-<after>-<last>.bson.gz` contains the entries after the first timestamp, up to and including the second. Both are 64-bit
+numbers in hexadecimal. Thus the segments of one history form a chain.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from secantus_server.oplog.reader import EVERYTHING, Rows
 from secantus_server.storage import Engine
 
 _NAME: Final = re.compile(r"oplog-([0-9a-f]{16})-([0-9a-f]{16})\.bson\.gz")
-#: The size of a segment's entries at which a new segment is begun.
+#: The total size of a segment's entries, in bytes, at which a new segment is started.
 _SEGMENT_BYTES: Final = 64 * 1024 * 1024
 _LENGTH_BYTES: Final = 4
 
 
 class Segment(NamedTuple):
-    """A file of the archive. It contains the entries after the timestamp `after` up to `last`, as 64-bit numbers."""
+    """A file of the archive. It contains the entries after the timestamp `after`, up to and including `last`. Both are 64-bit numbers."""
 
     path: Path
     after: int
@@ -35,7 +36,7 @@ class Segment(NamedTuple):
 
 
 def segments_in(directory: Path) -> list[Segment]:
-    """Return the segments of a directory in the order of time."""
+    """Return the segments of a directory in chronological order."""
     found = []
     for path in directory.glob("oplog-*.bson.gz"):
         match = _NAME.fullmatch(path.name)
@@ -45,16 +46,17 @@ def segments_in(directory: Path) -> list[Segment]:
 
 
 class OplogArchive:
-    """The archiver of an open store's oplog.
+    """Archives the oplog of an open store.
 
     Arguments:
         engine: the store.
         directory: the archive's directory; created if missing.
-        newest: the newest timestamp of the store, as a 64-bit number.
-        oldest: the timestamp from which on the oplog is complete; 0 if nothing was ever removed from it.
+        newest: the newest timestamp in the store, as a 64-bit number.
+        oldest: the timestamp from which on the oplog is complete; 0 if no entry was ever removed from the oplog.
 
     Raises:
-        CommandError: 2 if the directory cannot be used, or contains later entries than the store, which must be from another history.
+        CommandError: 2 if the directory cannot be used, or if it contains later entries than the store, which means that it belongs to
+            another history.
     """
 
     def __init__(self, engine: Engine, directory: Path, newest: int, oldest: int) -> None:
@@ -72,7 +74,7 @@ class OplogArchive:
                 f"The oplog archive {directory} contains later entries than the storage directory, which was probably restored from a "
                 "backup: choose an empty directory for the archive of the new history.",
             )
-        #: The timestamp up to which everything is archived.
+        #: The timestamp of the last archived entry, or of the last entry that can no longer be archived.
         self.position = max(last, oldest - 1 if oldest else 0)
 
     def archive(self) -> None:
@@ -93,7 +95,7 @@ class OplogArchive:
             self.position = last
 
     def _read(self) -> tuple[list[bytes], int, bool]:
-        """Return the next entries, the timestamp of the last one, and whether more may follow."""
+        """Return the next entries to archive, the timestamp of the last of them, and whether more may follow."""
         entries: list[bytes] = []
         size, last = 0, self.position
         with self._engine.transaction() as unit:
@@ -134,5 +136,5 @@ def entries_between(directory: Path, after: int) -> Iterator[bytes]:
 
 
 def describe_stamp(stamp: int) -> str:
-    """Return a timestamp as `seconds:increment`, the form of --to-timestamp."""
+    """Return a timestamp as `seconds:increment`, the format of the option --to-timestamp."""
     return f"{stamp >> 32}:{stamp & 0xFFFFFFFF}"

@@ -1,4 +1,4 @@
-"""Taking a backup of an open store."""
+"""Takes a backup of an open store."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from secantus_server.storage import LOGIN_SECRET, META, WITHOUT_USERS, Engine
 from secantus_server.storage.hot_backup import HotBackup
 from secantus_server.version import MONGODB_8_2
 
-#: If users are left out, the files are copied, their entries are copied, and the new files are archived.
+#: The number of times that each byte is processed if users are left out: the files are copied, then their entries, and then the new files
+#: are archived.
 _PASSES_COPIED: Final = 3
 
 
 class _UsersCreated(Exception):
-    """The first users were created while the files were archived, which may contain some bytes of them."""
+    """The first users were created while the files were being archived, so the archive may contain parts of their data."""
 
 
 class _Moment(NamedTuple):
-    """When a backup was taken: the time in milliseconds since the epoch, and the timestamp of the last write before, as a 64-bit number."""
+    """The moment of a backup: its time in milliseconds since the epoch, and the timestamp of the last write before it as a 64-bit
+    number.
+    """
 
     now_ms: int
     stamp: int
@@ -36,7 +39,7 @@ class _Moment(NamedTuple):
 
 @dataclass
 class _Backup:
-    """A backup to take; see `take_backup` for the arguments."""
+    """A backup that is being taken; see `take_backup` for the arguments."""
 
     engine: Engine
     oplog: Oplog
@@ -50,7 +53,7 @@ class _Backup:
         """Archive the files of the store.
 
         Raises:
-            _UsersCreated: they may contain users.
+            _UsersCreated: the archive must not contain users, but some were created while the files were copied.
         """
         from secantus_server.backup.archive import write_archive
 
@@ -58,7 +61,8 @@ class _Backup:
             self.begin(sum(file.size for file in backup.files))
 
             def describe(files: tuple[ArchivedFile, ...]) -> Manifest:
-                # Later writes can be in unused blocks of the files.
+                # The copied files also contain blocks that the backup does not use. A user that was created in the meantime may be in such
+                # a block.
                 if not self.with_users and has_had_users(self.engine):
                     raise _UsersCreated
                 return moment.manifest(files, self.with_users)
@@ -102,19 +106,20 @@ def take_backup(
     *,
     with_users: bool = False,
 ) -> Manifest:
-    """Write an archive of the store as it is at one moment; writes go on meanwhile.
+    """Write an archive of the store as of one moment. The store accepts writes meanwhile.
 
     Arguments:
         path: the archive's name.
         progress: called after each piece; see `Progress`.
         begin: called with the number of bytes to copy.
-        with_users: whether the archive contains users and roles. If the store has had any and the archive shall not contain them, it takes
-            twice the space of the store, in temporary files next to the archive.
+        with_users: whether the archive contains users and roles. If they are left out of a store that has ever contained any, the backup
+            needs temporary files next to the archive, of twice the size of the store.
 
     Raises:
         CommandError: 2 for a name that cannot be written, 117 while another backup runs, 238 for an in-memory store.
     """
-    # Imported here and above, because every server imports this module and few take backups: tarfile and gzip take milliseconds to import.
+    # Imported here and above, not at the top, because importing tarfile and gzip takes milliseconds, and few of the servers that import
+    # this module take backups.
     from secantus_server.backup.archive import check_archive_name
 
     check_archive_name(path)

@@ -1,7 +1,7 @@
 """A copy of a backup without users and roles, in which no byte of them remains, except for changes of roles in the oplog.
 
-WiredTiger keeps removed and overwritten data in the free parts of its files and in its log until they are used again. The copy is
-therefore written anew, entry by entry.
+WiredTiger keeps removed and overwritten data in the free parts of its files and in its log until they are used again. The copy is therefore
+written entry by entry into a new store.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from secantus_server.storage.hot_backup import BackupFile
 from secantus_server.storage.rewriting import rewrite_store
 
 _CHUNK: Final = 1 << 20
-#: The cache of each of the two stores; they are read and written from one end to the other.
+#: The cache size of each of the two stores. A small cache suffices, because both are processed sequentially.
 _CACHE_MB: Final = 64
 
 
 @contextmanager
 def copied_without_users(files: Iterable[BackupFile], directory: Path, progress: Progress, done: Callable[[], object]) -> Iterator[Engine]:
-    """Provide a new store with the contents of a backup, without users and roles, for the time of a block.
+    """Context manager: provide a temporary new store with the contents of a backup, without users and roles.
 
     Arguments:
         files: the files of the backup.
-        directory: a directory for temporary files, which does not exist, or was left by a process that was killed.
+        directory: a directory for temporary files; if it exists, it was left by a process that was killed, and is replaced.
         progress: called with the size of each piece that is copied.
         done: called when the files are no longer needed.
 
@@ -86,5 +86,8 @@ def _drop_users(store: Engine) -> None:
 
 
 def _is_copied(table: int, key: bytes) -> bool:
-    """Return whether a row is copied. The results of retryable writes are not, because those of findAndModify may contain users."""
+    """Return whether a row is copied.
+
+    The login secret is not copied, and neither are the results of retryable writes, because those of findAndModify may contain users.
+    """
     return table != META or not (key == LOGIN_SECRET or is_retry_row(key))

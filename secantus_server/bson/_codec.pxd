@@ -20,7 +20,7 @@ cdef class Writer:
     cdef uint8_t* buffer
     cdef size_t size
     cdef size_t capacity
-    # The bytes of the last field name that was not valid UTF-8; kept alive until they are written.
+    # The original bytes of the last field name that was not valid UTF-8, kept alive until the writer has copied them.
     cdef bytes escaped_name
 
     cdef int reserve(self, size_t more) except -1

@@ -79,7 +79,7 @@ cdef object decode_timestamp(const uint8_t* value):
 
 
 def make_timestamp(uint32_t seconds, uint32_t increment):
-    """Return a Timestamp of two valid numbers. This bypasses the constructor's checks, which take longer than the rest of the work."""
+    """Return a Timestamp of two valid numbers. Bypass the constructor's checks, which take longer than the rest of the work."""
     if set_time is None:
         return Timestamp(seconds, increment)
     timestamp = new_timestamp(Timestamp)
@@ -160,12 +160,13 @@ cdef enum:
     MEMO_SIZE = 512
     MEMO_LONGEST = 32
 
-# A cache of recently decoded field names, indexed by a hash of their bytes. Commands repeat the same few names. Guarded by the GIL.
+# A cache of recently decoded field names, indexed by a hash of their bytes. It pays because commands repeat the same few names. Guarded by
+# the GIL.
 cdef list remembered_names = [""] * MEMO_SIZE
 
 
 cdef str decode_name(const char* name, Py_ssize_t length):
-    """Return a field's name. Short names are cached."""
+    """Return a field name as a str. Short names are cached."""
     cdef uint32_t place = <uint32_t>length
     cdef Py_ssize_t i
     cdef str known
@@ -189,7 +190,7 @@ cdef bint met_duplicate = False
 
 
 cdef dict decode_document(const uint8_t* doc):
-    """Return a document's fields. If a field name occurs several times, the last value wins."""
+    """Return a document's fields as a dict. If a field name occurs several times, the last value wins."""
     global met_duplicate
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
@@ -222,7 +223,7 @@ def decode(bytes data not None):
 
 
 cdef dict decode_unique_document(const uint8_t* doc):
-    """Return a document's fields; raise an error if the document or a nested document has duplicate field names."""
+    """Return a document's fields as a dict. Raise CommandError if the document or a nested document has duplicate field names."""
     global met_duplicate
     met_duplicate = False
     cdef dict out = decode_document(doc)
@@ -232,7 +233,7 @@ cdef dict decode_unique_document(const uint8_t* doc):
 
 
 cdef dict decode_command(const uint8_t* doc):
-    """Decode a command and refuse duplicate field names.
+    """Decode a command, and raise CommandError if it has duplicate field names.
 
     `$clusterTime` and `lsid` are returned as RawDocuments, because drivers send them with every command but few commands read them.
     """
@@ -258,13 +259,13 @@ cdef dict decode_command(const uint8_t* doc):
 
 
 def decode_unique(bytes data not None):
-    """Decode a document from a client, and refuse duplicate field names, because `decode` would silently drop values.
+    """Decode a document from a client, and refuse duplicate field names. (`decode` would silently keep only the last value of a name.)
 
     Arguments:
         data: BSON that `validate` accepted.
 
     Raises:
-        CommandError: 40413 for a duplicate field at the top level, a stage-specific code in some stages, 238 elsewhere.
+        CommandError: 40413 for a duplicate field at the top level; a stage-specific code in some stages; 238 elsewhere.
     """
     return decode_unique_document(<const uint8_t*>PyBytes_AS_STRING(data))
 
@@ -297,7 +298,7 @@ cdef class Writer:
 
     cdef int put_bytes(self, const void* data, size_t length) except -1:
         if length == 0:
-            return 0  # A new writer has no buffer, and memcpy must not be called with a null pointer.
+            return 0  # A new writer has no buffer, and memcpy must not be called with a null pointer even for 0 bytes.
         self.reserve(length)
         memcpy(self.buffer + self.size, data, length)
         self.size += length
@@ -316,7 +317,7 @@ cdef class Writer:
         return self.put_bytes(&n, 8)
 
     cdef int put_name(self, uint8_t type, const char* name, size_t name_len) except -1:
-        """Write the head of an element, which consists of its type and its name."""
+        """Write an element's type and name, which precede its value."""
         self.reserve(name_len + 2)
         self.buffer[self.size] = type
         memcpy(self.buffer + self.size + 1, name, name_len)
@@ -329,13 +330,13 @@ cdef class Writer:
         return self.put_bytes(element.start, element.value + element.value_len - element.start)
 
     cdef size_t open(self) except? 0:
-        """Begin a document, and return the mark to pass to `close`."""
+        """Begin a document, and return its start position, which must be passed to `close`."""
         cdef size_t mark = self.size
         self.put_int32(0)
         return mark
 
     cdef int close(self, size_t mark) except -1:
-        """End the document that began at the mark."""
+        """End the document whose `open` returned `mark`."""
         cdef int32_t length
         self.put_byte(0)
         length = <int32_t>(self.size - mark)
@@ -412,7 +413,7 @@ cdef class Writer:
 
 
 cdef int write_decimal(char* out, Py_ssize_t n) noexcept:
-    """Write the decimal digits of a small number and a terminating NUL; return the number of digits."""
+    """Write the decimal digits of a small number and a terminating NUL. Return the number of digits."""
     cdef char[24] reversed_digits
     cdef int length = 0
     cdef int i
@@ -449,7 +450,7 @@ cdef int put_text(Writer writer, str text) except -1:
     try:
         data = PyUnicode_AsUTF8AndSize(text, &length)
     except UnicodeEncodeError:
-        # The text was decoded from invalid UTF-8; encode it to the original bytes.
+        # The text was decoded from invalid UTF-8. Encode it to the original bytes.
         escaped = text.encode("utf-8", "surrogateescape")
         data = PyBytes_AS_STRING(escaped)
         length = PyBytes_GET_SIZE(escaped)
@@ -461,7 +462,7 @@ cdef int put_int(Writer writer, const char* name, size_t name_len, object value)
     if -0x80000000 <= value <= 0x7FFFFFFF:
         writer.put_name(16, name, name_len)
         return writer.put_int32(value)
-    # Only the server's own counters get here: in the query language, values beyond int32 are Int64.
+    # Only the server's own counters reach this branch, because the query language represents values beyond int32 as Int64.
     writer.put_name(18, name, name_len)
     return writer.put_int64(value)
 
@@ -553,7 +554,7 @@ cdef int put_raw_array(Writer writer, list documents) except -1:
 
 
 cdef class RawDocument:
-    """A document in encoded form, as a value for `encode`."""
+    """An encoded document that `encode` accepts as a value."""
 
     cdef readonly bytes data
 
@@ -562,7 +563,7 @@ cdef class RawDocument:
 
 
 cdef class RawArray:
-    """An array of encoded documents, such as a cursor's batch, as a value for `encode`."""
+    """An array of encoded documents, such as a cursor's batch, that `encode` accepts as a value."""
 
     def __init__(self, list documents not None):
         self.documents = documents
@@ -572,8 +573,8 @@ def encode(dict document not None):
     """Encode a document. Fields whose value is MISSING are omitted.
 
     Raises:
-        CommandError: a field name contains a NUL, or the document is nested too deeply.
-        TypeError: the document contains a Python object that is not a BSON value.
+        CommandError: if a field name contains a NUL or the document is nested too deeply.
+        TypeError: if the document contains a Python object that is not a BSON value.
     """
     cdef Writer writer = Writer()
     writer.put_document(document, 1)

@@ -69,7 +69,7 @@ cdef int compare_numbers(uint8_t a_type, const uint8_t* a, uint8_t b_type, const
 
 
 cdef int compare_keys(uint8_t a_type, const uint8_t* a, uint8_t b_type, const uint8_t* b) except -2:
-    """Compare the key strings of two values, which is slow but correct for every type."""
+    """Compare two values by their key strings. This is slow, but correct for every type."""
     cdef Writer left = Writer()
     cdef Writer right = Writer()
     put_key(left, a_type, a, None)
@@ -87,7 +87,8 @@ cdef int compare_bytes(const uint8_t* a, size_t a_len, const uint8_t* b, size_t 
 cdef int compare_objects(const uint8_t* a, const uint8_t* b, bint named) except -2:
     """Compare two documents, or two arrays if not `named`.
 
-    The elements are compared in pairs, each by type, then name, then value. If one document is a prefix of the other, it is less.
+    The elements are compared pairwise: by type, then by name (if `named`), then by value. If one document is a prefix of the other, it is
+    less.
     """
     cdef Element x
     cdef Element y
@@ -118,7 +119,7 @@ cdef int compare_binaries(const uint8_t* a, const uint8_t* b) noexcept nogil:
 
 
 cdef int compare_raw(uint8_t a_type, const uint8_t* a, uint8_t b_type, const uint8_t* b) except -2:
-    """Return the order of two values: -1, 0 or 1."""
+    """Return how two values compare in MongoDB's order: -1, 0 or 1."""
     cdef int found = canonical_rank(a_type) - canonical_rank(b_type)
     if found != 0:
         return 1 if found > 0 else -1
@@ -145,12 +146,12 @@ cdef int compare_raw(uint8_t a_type, const uint8_t* a, uint8_t b_type, const uin
 
 
 cdef int compare_elements(const Element* a, const Element* b) except -2:
-    """Return the order of two elements' values (-1, 0 or 1). The names are ignored."""
+    """Return how the values of two elements compare in MongoDB's order (-1, 0 or 1). The names are ignored."""
     return compare_raw(a.type, a.value, b.type, b.value)
 
 
 def compare_values(a, b):
-    """Return the order of two values in MongoDB (-1, 0 or 1). MISSING is less than null.
+    """Return how two values compare in MongoDB's order (-1, 0 or 1). MISSING is less than null.
 
     Arguments:
         a, b: any values.

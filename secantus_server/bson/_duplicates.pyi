@@ -1,1 +1,1 @@
-# Only compiled modules use this module.
+# Intentionally empty: only compiled modules use this module.

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The check for duplicate field names in a command, which are errors."""
+"""Checks a command for duplicate field names, which are errors."""
 
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t
@@ -8,16 +8,16 @@ from secantus_server.bson._raw cimport Element, first_element, next_element
 
 from secantus_server.errors import CommandError, not_supported
 
-# By stage name: the error code for a duplicate field, for stages with a specific code.
+# The error codes for a duplicate field in the stages that have a specific code, by stage name.
 cdef dict DUPLICATE_CODES = {"$lookup": 40413, "$out": 40413, "$merge": 40413, "$planCacheStats": 9, "$sort": 7472500}
 
 
 cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array, bint is_item=False, str owner="") except -1:
-    """Raise CommandError for the first duplicate field.
+    """Raise CommandError for the first duplicate field of a document or its nested documents, if any.
 
-    `is_item` tells whether the document is an item of an array, such as a stage in a pipeline. `owner` is the name of the stage if the
-    document is a stage's argument. More generally, it is the name of the field whose value is this document if the field belongs to an item
-    of an array.
+    `is_item` tells whether the document is an item of an array, such as a stage in a pipeline. `owner` is the name of the field whose value
+    is the document, if that field belongs to an item of an array. For example, `owner` is the name of a stage if the document is the
+    stage's argument.
     """
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)

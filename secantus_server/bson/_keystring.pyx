@@ -64,7 +64,7 @@ cdef int put_magnitude(Writer out, double magnitude, object remainder) except -1
 
 
 cdef int put_remainder(Writer out, object remainder) except -1:
-    """Write the remainder, a positive decimal by which a magnitude exceeds its double."""
+    """Write the remainder: the positive decimal by which a magnitude exceeds the largest double that is not above it."""
     cdef int biased = remainder.adjusted() + EXPONENT_BIAS
     out.put_byte(<uint8_t>(biased >> 8))
     out.put_byte(<uint8_t>(biased & 255))
@@ -177,7 +177,7 @@ cdef int put_array(Writer out, const uint8_t* doc, object collation) except -1:
 
 
 cdef int put_binary(Writer out, const uint8_t* value) except -1:
-    """Write the length, the subtype and the bytes, in the order in which MongoDB compares them."""
+    """Write a binary value as its length, subtype and bytes, the order in which MongoDB compares them."""
     cdef uint32_t length = <uint32_t>read_int32(value)
     cdef int shift
     for shift in (24, 16, 8, 0):
@@ -238,22 +238,22 @@ cdef int put_key(Writer out, uint8_t type, const uint8_t* value, object collatio
 
 
 cdef int put_missing_key(Writer out) except -1:
-    """Write the key of a missing value in an expression, which is less than null."""
+    """Write the key that a missing value has in an expression. It is less than the key of null."""
     return out.put_byte(MISSING_RANK)
 
 
 cdef int put_null_key(Writer out) except -1:
-    """Write the key of a missing field in an index or a sort, which is the key of null."""
+    """Write the key that a missing field has in an index or a sort. It is the key of null."""
     return out.put_byte(<uint8_t>canonical_rank(10))
 
 
 cdef int put_empty_array_key(Writer out) except -1:
-    """Write the key of an empty array in an index or a sort, which is the key of undefined and less than null."""
+    """Write the key that an empty array has in an index or a sort. It is the key of undefined, which is less than the key of null."""
     return out.put_byte(<uint8_t>canonical_rank(6))
 
 
 def key_string(value, collation=None):
-    """Return the key of one value.
+    """Return the key string of one value.
 
     Arguments:
         value: any value, including MISSING.

@@ -42,7 +42,7 @@ cdef inline uint32_t document_length(const uint8_t* doc) noexcept nogil:
 
 
 cdef inline uint32_t value_length(uint8_t type, const uint8_t* value) noexcept nogil:
-    """Return the number of bytes of an element's value."""
+    """Return the length of an element's value in bytes."""
     cdef uint32_t n
     if type == 16:
         return 4
@@ -69,7 +69,7 @@ cdef inline uint32_t value_length(uint8_t type, const uint8_t* value) noexcept n
 
 
 cdef inline int canonical_rank(uint8_t type) noexcept nogil:
-    """Return the rank of a BSON type in MongoDB's comparison order, as in `values.CANONICAL_TYPES`; 0 for an invalid type byte."""
+    """Return the rank of a BSON type in MongoDB's comparison order, as in `values.CANONICAL_TYPES`. Return 0 for an invalid type byte."""
     if type == 1 or type == 16 or type == 18 or type == 19:
         return 40
     if type == 2 or type == 14:
@@ -111,7 +111,7 @@ cdef inline const uint8_t* first_element(const uint8_t* doc) noexcept nogil:
 
 
 cdef inline bint next_element(const uint8_t** cursor, Element* out) noexcept nogil:
-    """Read the element at the cursor and advance; return false at the end of the document."""
+    """Read the element at the cursor and advance the cursor. Return false at the end of the document."""
     cdef const uint8_t* p = cursor[0]
     if p[0] == 0:
         return False
@@ -126,7 +126,7 @@ cdef inline bint next_element(const uint8_t** cursor, Element* out) noexcept nog
 
 
 cdef inline bint find_field(const uint8_t* doc, const char* name, uint32_t name_len, Element* out) noexcept nogil:
-    """Read the first element with this name; return false if no element has it."""
+    """Read the document's first element with this name. Return false if there is no such element."""
     cdef const uint8_t* cursor = doc + 4
     while next_element(&cursor, out):
         if out.name_len == name_len and memcmp(out.name, name, name_len) == 0:

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The validation of documents from clients. Code that walks a validated document trusts the lengths in the document.
+"""Validates documents from clients. Code that walks a validated document trusts the lengths in the document.
 
 Text need not be valid UTF-8: like MongoDB, this server stores the bytes of strings and field names unchanged.
 """
@@ -30,7 +30,7 @@ cdef int check_text(const uint8_t* p, const uint8_t* end) except -1:
 
 
 cdef Py_ssize_t check_name(const uint8_t* p, const uint8_t* end) except -1:
-    """Return the length of a NUL-terminated text, including the NUL."""
+    """Return the length of a NUL-terminated text, including the NUL. Raise CommandError if no NUL follows before `end`."""
     cdef const void* nul = memchr(p, 0, end - p) if end > p else NULL
     if nul == NULL:
         fail("a field name is not terminated")

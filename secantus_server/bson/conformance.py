@@ -18,8 +18,8 @@ _SUBTYPES_OF_16_BYTES = (3, 4, 5)
 def nonconformity(document: bytes) -> str | None:
     """Return a description of the first violation of the BSON specification in a document that `validate` accepts, or None.
 
-    The rules are: field names in a document are unique; field names in an array number its items; names and strings are UTF-8; the options
-    of a regular expression are in alphabetical order; UUIDs and MD5 sums have 16 bytes.
+    The rules are: field names in a document are unique; the field names in an array are the consecutive numbers from 0; names and strings
+    are UTF-8; the options of a regular expression are in alphabetical order; UUIDs and MD5 sums have 16 bytes.
     """
     return next(_findings(document, 0, is_array=False), None)
 
@@ -68,7 +68,7 @@ def _findings_of_value(data: bytes, at: int, kind: int) -> Iterator[str]:
 
 
 def _size(data: bytes, at: int, kind: int) -> int:
-    """Return the size of a value in bytes."""
+    """Return the size in bytes of the value of type `kind` that starts at index `at`."""
     if kind in _SIZES:
         return _SIZES[kind]
     if kind == _REGEX:

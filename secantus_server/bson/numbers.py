@@ -61,5 +61,5 @@ def is_finite(number: Any) -> bool:
 
 
 def to_float(number: Any) -> float:
-    """Return a BSON number as a double; a decimal beyond the range of doubles becomes infinite."""
+    """Return a BSON number as a double. A decimal beyond the range of doubles becomes infinite."""
     return float(quiet_decimal(number)) if type(number) is Decimal128 else float(number)

@@ -47,7 +47,7 @@ def timestamp_getters() -> tuple[Getter, Getter]:
 
 
 def takes_binary_subtype() -> bool:
-    """Return whether a Binary created by `bytes.__new__` is complete when `_Binary__subtype` has been set."""
+    """Return whether a Binary can be created by `bytes.__new__` and by setting `_Binary__subtype`, without its constructor."""
 
     def make() -> Binary:
         binary = bytes.__new__(Binary, b"\x00\xff")
@@ -58,7 +58,7 @@ def takes_binary_subtype() -> bool:
 
 
 def _with(kind: Any, values: list[tuple[Any, Any]]) -> Any:
-    """Return an instance created without the constructor, with the given slots set."""
+    """Create an instance of `kind` without its constructor, set the given slots, and return the instance."""
     made = kind.__new__(kind)
     for slot, value in values:
         slot.__set__(made, value)
@@ -66,7 +66,9 @@ def _with(kind: Any, values: list[tuple[Any, Any]]) -> Any:
 
 
 def _makes(public: Any, make: Callable[[], Any]) -> bool:
-    """Return whether a shortcut's result equals the constructor's and has the same repr, hash and pickle."""
+    """Return whether the value that the shortcut `make` creates equals `public`, the constructor's value, and has the same repr, hash and
+    pickle.
+    """
     try:
         made = make()
         return bool(

@@ -6,7 +6,7 @@ from secantus_server.errors import CommandError
 
 #: The maximum size of a stored document.
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
-#: The maximum size of a result document. As for commands and replies, MongoDB allows 16 KB more than for stored documents.
+#: The maximum size of a result document. MongoDB allows results, commands and replies to be 16 KB larger than stored documents.
 MAX_RESULT_BYTES = MAX_DOCUMENT_BYTES + 16 * 1024
 
 

@@ -40,12 +40,12 @@ MAX_SECONDS = 2**32 - 1
 
 
 def stamp_of(time: Timestamp) -> int:
-    """Convert a timestamp to a 64-bit number."""
+    """Convert a timestamp to a 64-bit number: the seconds in the upper half, the increment in the lower half."""
     return int(time.time) << 32 | int(time.inc)
 
 
 def timestamp_of(stamp: int) -> Timestamp:
-    """Convert a 64-bit number to a timestamp."""
+    """Convert a 64-bit number from `stamp_of` back to a timestamp."""
     return Timestamp(stamp >> 32, stamp & 0xFFFFFFFF)
 
 
@@ -91,7 +91,7 @@ class Undefined:
 
 
 class Missing:
-    """The type of `MISSING`, which is the value of a path to a field that does not exist."""
+    """The type of `MISSING`, the value to which a path evaluates if its field does not exist."""
 
     __slots__ = ()
 
@@ -177,14 +177,14 @@ CANONICAL_TYPES: dict[int, int] = {
     15: 160,  # javascriptWithScope
     127: 240,  # maxKey
 }
-MISSING_CANONICAL_TYPE = 25  # below null, above minKey
+MISSING_CANONICAL_TYPE = 25  # ranks below null and above minKey
 
 
 def type_code(value: Any) -> int:
     """Return the BSON type byte of a value (255 for minKey).
 
     Raises:
-        KeyError: the value is MISSING or its type is not in `TYPE_CODES`.
+        KeyError: if the value is MISSING or its type is not in `TYPE_CODES`.
     """
     if type(value) is JavaScript:
         return 13 if value.scope is None else 15
@@ -202,6 +202,6 @@ def canonical_type(value: Any) -> int:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is an int, long, double or decimal; false for bool."""
+    """Return whether a value is an int, long, double or decimal. A bool is not."""
     kind = type(value)
     return kind is int or kind is float or kind is Int64 or kind is Decimal128

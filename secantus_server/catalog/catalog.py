@@ -29,14 +29,14 @@ class Catalog:
 
     `keeps_definitions`: whether a restore keeps the definitions of the collections that it removes; see `definitions.py`.
 
-    `outdated`: the database, collection and name of each index that must be rebuilt, because its entries have a different version than
-    those that this program writes.
+    `outdated`: the database, collection and name of each index that must be rebuilt, because its entries were written in another format
+    version than this program's.
 
     `_settled`: the same as `view`, or None while a change may already be committed in the store but is not applied to `view` yet.
 
-    Threads: `view` is replaced as a whole, so that readers need no lock. The thread that changes the catalog holds `change_lock`, which
-    also guards `_definitions`. `_lock` guards the replacement of `view`. `_applying` is held while `_settled` is None; its owner only waits
-    for the oplog and for the store's commit.
+    Threads: `view` is replaced as a whole, so that readers need no lock. A thread that changes the catalog holds `change_lock`, which also
+    guards `_definitions`. `_lock` guards the replacement of `view`. `_applying` is held while `_settled` is None. The thread that holds
+    `_applying` waits only for the oplog and for the store's commit.
     """
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
@@ -61,7 +61,7 @@ class Catalog:
         engine.describe_idents(self.describe_ident)
 
     def describe_ident(self, table: int, ident: int) -> str:
-        """Return the name of the collection or index with this ident, for error messages; empty if unknown."""
+        """Return the name of the collection or index with this ident, for error messages, or an empty text if the ident is unknown."""
         for collection in self.view.all():
             if table == RECORDS and collection.ident == ident and not collection.is_view:
                 return f"the collection {collection.namespace}"
@@ -87,15 +87,18 @@ class Catalog:
         return self.view.find_uuid(db, uuid)
 
     def kept_definition(self, db: str, name: str) -> KeptDefinition | None:
-        """Return the definition that was kept for a namespace, or None if there is none or the namespace has a collection again."""
+        """Return the definition that a restore kept for a namespace.
+
+        Return None if none was kept, or if the namespace has a collection again.
+        """
         kept = self._definitions.of(db, name)
         return kept if kept is None or self.view.is_missing(db, name) else None
 
     def begin(self, unit: RecoveryUnit) -> CatalogView:
         """Begin the unit's transaction, and return the view of the catalog that matches the transaction's snapshot.
 
-        A change is first committed to the store and then applied to `view`. If a transaction begins between these steps, or if it may have
-        begun before a change that has been applied since, it is rolled back and begun again.
+        A catalog change is first committed to the store and then applied to `view`. The unit's transaction is rolled back and begun again
+        if it began between these steps, or if a change was applied while it began.
         """
         while True:
             view = self._settled
@@ -138,14 +141,14 @@ class Catalog:
     def mark_multikey(self, collection: Collection, indexes: Sequence[Index]) -> None:
         """Mark indexes of a collection as multikey, in a separate transaction.
 
-        Call this before committing the documents that make the indexes multikey, so that a reader that sees the entries also sees the flag.
-        The flag is set in memory only after the catalog row with the flag is committed, because no row is written for an index that already
-        has the flag in memory. If the documents are not committed, the flag is superfluous but harmless.
+        Call this before committing the documents that make the indexes multikey, so that a reader that sees their index entries also sees
+        the flag. The flag is set in memory only after the catalog row with the flag is committed, because no row is written for an index
+        that already has the flag in memory. If the documents are not committed, the flag is superfluous but harmless.
 
         The caller has entered the storage engine's gate and holds no lock.
 
         Raises:
-            WriteConflict: the collection was replaced or dropped after the caller's transaction began.
+            WriteConflict: if the collection was replaced or dropped after the caller's transaction began.
         """
         self._engine.acquire_lock(self.change_lock)
         try:

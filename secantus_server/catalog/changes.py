@@ -16,15 +16,15 @@ from secantus_server.storage.lifetime import Lifetime
 
 @dataclass
 class CatalogChanges:
-    """The catalog changes of one transaction. The rows are written in the transaction; memory is updated after the commit.
+    """The catalog changes of one transaction. The transaction writes the catalog rows. The catalog in memory is updated after the commit.
 
     Arguments:
         unit: the transaction's recovery unit.
         put: the created and replaced collections.
         removed: the namespaces whose rows were removed.
         dropped: the dropped indexes.
-        databases: the dropped databases.
-        ended: the lifetimes of the dropped collections.
+        databases: the names of the dropped databases.
+        ended: the `lifetime` objects of the dropped collections.
     """
 
     unit: RecoveryUnit
@@ -46,8 +46,8 @@ class CatalogChanges:
         if not collection.is_view:
             self.unit.drop_ident(RECORDS, collection.ident)
         if collection.is_capped or collection.holds_buckets:
-            # Under the collection's ident, this table stores the size of a capped collection, or the list of buckets with free space; see
-            # `work/writers/cap.py` and `buckets.py`.
+            # For some collections, this table stores further data under the collection's ident: the size of a capped collection, or the
+            # list of buckets with free space; see `work/writers/cap.py` and `buckets.py`.
             self.unit.drop_ident(INDEX_ENTRIES, collection.ident)
         for index in collection.indexes:
             self.drop_index(index)
@@ -60,11 +60,11 @@ class CatalogChanges:
 
     @property
     def namespaces(self) -> list[tuple[str, str]]:
-        """The databases and names of the changed collections."""
+        """Return the databases and names of the changed collections."""
         return [*((one.db, one.name) for one in self.put), *self.removed]
 
     def add(self, later: CatalogChanges) -> None:
-        """Add the changes of a later statement of the same transaction."""
+        """Merge the changes made by a later statement of the same transaction."""
         self.put += later.put
         self.removed += later.removed
         self.dropped += later.dropped
@@ -72,7 +72,7 @@ class CatalogChanges:
         self.ended += later.ended
 
     def drop_index(self, index: Index) -> None:
-        """Drop an index's entries. After the commit, scans of the index fail."""
+        """Drop an index's entries. After the commit, running scans of the index fail."""
         self.dropped.append(index)
         self.unit.drop_ident(INDEX_ENTRIES, index.ident)
 
@@ -84,7 +84,7 @@ def save_row(unit: RecoveryUnit, collection: Collection, multikey: Sequence[Inde
         multikey: see `encode_row`.
 
     Raises:
-        WriteConflict: another transaction has replaced the row.
+        WriteConflict: if another transaction has replaced the row.
     """
     if has_users_or_roles(collection.db, collection.name):
         unit.remove(META, WITHOUT_USERS)

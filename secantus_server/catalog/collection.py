@@ -79,22 +79,22 @@ class Collection:
 
     @property
     def namespace(self) -> str:
-        """The namespace, `db.name`."""
+        """Return the namespace, `db.name`."""
         return f"{self.db}.{self.name}"
 
     @property
     def holds_buckets(self) -> bool:
-        """Whether the documents of this collection are the buckets of a time-series collection."""
+        """Return whether the documents of this collection are the buckets of a time-series collection."""
         return not self.is_view and "timeseries" in self.options
 
     @property
     def counted_indexes(self) -> list[Index]:
-        """The indexes that index counts include. They exclude a clustered collection's index on `_id`, which MongoDB does not have."""
+        """Return the indexes that MongoDB would have, for index counts. A clustered collection's index on `_id` is excluded."""
         return self.indexes[1:] if self.is_clustered else self.indexes
 
     @property
     def id_index(self) -> Index | None:
-        """The index on `_id`, or None for a view."""
+        """Return the index on `_id`, or None for a view."""
         return self.indexes[0] if self.indexes and self.indexes[0].is_id else None
 
     def index_named(self, name: str) -> Index | None:
@@ -104,7 +104,7 @@ class Collection:
     def text_definition(self) -> TextContents:
         """Return the definition of the text index.
 
-        For a view, return a placeholder, because the pipeline is parsed again for the view's collection.
+        For a view, return a placeholder. It is never used, because the pipeline is parsed again for the collection under the view.
 
         Raises:
             CommandError: 27 IndexNotFound if the collection has no text index, 291 if the text index is hidden.
@@ -137,7 +137,7 @@ class Collection:
             self._record_ids = itertools.count(1)
 
     def count(self) -> int | None:
-        """Return the number of documents, or None if unknown."""
+        """Return the number of documents, or None if they were not counted yet."""
         return self.document_count.value
 
     def remember_count(self, count: int, serial: int) -> None:
@@ -149,7 +149,7 @@ class Collection:
         self.document_count.remember(count, serial)
 
     def documents_changed(self, difference: int) -> None:
-        """Add a difference to the number of documents."""
+        """Add a difference to the number of documents, if the number is known."""
         self.document_count.change(difference)
 
     def replaced(

@@ -27,7 +27,7 @@ class KeptDefinition(NamedTuple):
 
     @property
     def is_view(self) -> bool:
-        """Whether this is a view, which has no documents."""
+        """Return whether this is the definition of a view."""
         return "viewOn" in self.options
 
 
@@ -42,7 +42,7 @@ class LostIndexes(NamedTuple):
 class KeptDefinitions:
     """The kept definitions, by database and name.
 
-    Threads: the caller holds the catalog's change lock or has exclusive access to the store. Only `of` needs neither.
+    Threads: the caller holds the catalog's change lock or has exclusive access to the store. Only `of` may be called without either.
     """
 
     def __init__(self) -> None:

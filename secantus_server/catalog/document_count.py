@@ -6,13 +6,13 @@ from secantus_server.system._threads import Lock
 
 
 class DocumentCount:
-    """The number of documents, if known.
+    """The number of documents in a collection, if known.
 
     Successive catalog objects of one collection share the same count, because a write may finish after its collection's definition was
     replaced. Once known, the number stays known.
 
-    Until then, a scan's result is stored only if the scan saw every commit. This is the case if no commit is in progress, and the latest
-    commit ended before the scan's transaction began. `RecoveryUnit.serial` defines the order of transactions.
+    While the number is unknown, a scan's result is stored only if the scan saw every commit. A scan saw every commit if no commit is in
+    progress, and the latest commit ended before the scan's transaction began. `RecoveryUnit.serial` defines the order of transactions.
 
     Threads: `_lock` guards all fields; `value` may be read without it.
     """

@@ -1,8 +1,7 @@
 """Checks that the collection of an open cursor or a running statement still exists.
 
-If a cursor's collection was dropped or renamed, MongoDB closes the cursor at the next getMore and reports the reason. It ends an update or
-delete of many documents in the same way.
-https://www.mongodb.com/docs/manual/reference/command/getMore/
+If a cursor's collection was dropped or renamed, MongoDB closes the cursor at the next getMore and reports the reason. MongoDB ends an
+update or delete of many documents in the same way. https://www.mongodb.com/docs/manual/reference/command/getMore/
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from secantus_server.errors import CommandError
 
 
 def check_still_there(catalog: CatalogView, collection: Collection) -> None:
-    """Check that a namespace still refers to the collection with which the cursor or statement began.
+    """Check that the namespace of a cursor or statement still refers to the collection with which the cursor or statement began.
 
     Arguments:
         catalog: the catalog as the current transaction sees it.
-        collection: the collection when the cursor was opened or the statement began.
+        collection: the collection as it was when the cursor was opened or the statement began.
 
     Raises:
         CommandError: 175 QueryPlanKilled if the collection was renamed or dropped, even if another collection now has its name.

@@ -60,7 +60,7 @@ def decode_row(key: bytes, row: bytes) -> Collection:
 
 
 def outdated_indexes(row: bytes) -> list[str]:
-    """Return the names of the indexes whose stored entries have a different version than those that this program writes."""
+    """Return the names of the indexes whose stored entries were written in another format version than this program's."""
     return [
         entry["spec"]["name"]
         for entry in decode(row)["indexes"]

@@ -12,9 +12,9 @@ class SearchContents:
     """A cache of values derived from all documents of a collection, such as its packed vectors.
 
     Successive catalog objects of one collection share the cache. A value is stored only if the scan that computed it saw every commit, and
-    is returned only to transactions that see the same documents. Both are the case if no commit is in progress, and the latest commit ended
-    before the transaction began. `RecoveryUnit.serial` defines the order of transactions. A
-    transaction that has written must not call `find`.
+    is returned only to transactions that see the same documents. A transaction has seen every commit if no commit is in progress, and the
+    latest commit ended before the transaction began. `RecoveryUnit.serial` defines the order of transactions. A transaction that has
+    written must not call `find`.
 
     Threads: `_lock` guards all fields.
     """

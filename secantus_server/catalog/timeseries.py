@@ -1,8 +1,8 @@
 """Time-series collections in the catalog: their options, and the two rows of each collection.
 
-As in MongoDB 8.2, a time-series collection `X` is a view over the collection `system.buckets.X`. The row of `X` has the options `viewOn`
-and `pipeline` of a view and the additional option `timeseries`, by which the server recognises time-series collections. The row of the
-buckets has the same option `timeseries`.
+As in MongoDB 8.2, a time-series collection `X` is a view over the collection `system.buckets.X`. The catalog row of `X` has the options
+`viewOn` and `pipeline` of a view and the additional option `timeseries`, by which the server recognises time-series collections. The row of
+the buckets has the same option `timeseries`.
 
 https://www.mongodb.com/docs/manual/core/timeseries-collections/
 """
@@ -106,7 +106,7 @@ def shown_options(view: dict[str, Any]) -> dict[str, Any]:
 
 
 def default_index(timeseries: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the index on series and time that a new collection's buckets get, or None without a metaField."""
+    """Return the specification of the index on series and time that the buckets of a new collection get, or None without a metaField."""
     meta, time = timeseries.get("metaField"), timeseries["timeField"]
     if meta is None:
         return None

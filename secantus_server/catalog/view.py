@@ -18,7 +18,7 @@ class CatalogView:
 
     Arguments:
         databases: the collections by database and name. The caller must not modify the mapping afterwards.
-        kept: the definitions kept by restores. A view that is kept can be read, although no listing contains it.
+        kept: the definitions kept by restores. A view whose definition is kept can be read, although listings do not contain it.
     """
 
     __slots__ = ("_databases", "_kept")
@@ -90,7 +90,7 @@ class CatalogView:
         return CatalogView(databases, self._kept)
 
     def _copied(self, changed: dict[str, dict[str, Collection]], db: str) -> dict[str, Collection]:
-        """Return the collections of a database in `changed`, copied on first use."""
+        """Return `changed[db]`. On first use, set it to a copy of this view's collections of the database."""
         if db not in changed:
             changed[db] = dict(self._databases.get(db, {}))
         return changed[db]

@@ -1,7 +1,7 @@
-"""The modules of the commands. A module registers its commands when it is imported.
+"""Imports the modules of the commands. A module registers its commands when it is imported.
 
-A module is imported when one of its commands is first used, because importing all modules takes a third of the server's start time.
-The command `listCollections` is in the module `list_collections`. `_OTHER_NAMES` lists the commands that do not follow this rule.
+A module is imported when one of its commands is first used, because importing all modules takes a third of the server's start time. A
+module is named after its command: `listCollections` is in `list_collections`. `_OTHER_NAMES` lists the exceptions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import secantus_server.commands
 from secantus_server.dispatch.registry import MODULES, import_all_commands
 from secantus_server.modules import modules_by_name
 
-#: The commands whose module has another name, grouped by module.
+#: The commands whose module is not named after them, grouped by module.
 _OTHER_NAMES: Final = {
     "append_note": "appendOplogNote",
     "backup_archive": "secantusAdmin.backupArchive",
@@ -66,5 +66,5 @@ MODULES.update(modules_by_name(secantus_server.commands.__name__, secantus_serve
 
 
 def load_commands() -> None:
-    """Register all commands; a second call does nothing."""
+    """Register all commands. Further calls do nothing."""
     import_all_commands()

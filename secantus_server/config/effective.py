@@ -25,7 +25,7 @@ class Effective:
         settings: the settings.
         origins: where each setting's value comes from: "default", the path of the config file, or the flag.
         file: the config file that was read, or None.
-        asked: the options that are not settings, such as "check_config".
+        asked: the given command line options that are not settings, such as "check_config".
     """
 
     settings: Settings
@@ -34,7 +34,7 @@ class Effective:
     asked: dict[str, Any]
 
     def described(self) -> str:
-        """Return the settings as the text of a config file, with their origins as comments."""
+        """Return the settings in the form of a config file that names their origins in comments."""
         lines: list[str] = []
         for section, entries in SECTIONS.items():
             lines += ["" if lines else f"# config file: {self.file or 'none'}", f"[{section}]"]
@@ -45,11 +45,11 @@ class Effective:
 
 
 def load(arguments: Sequence[str] | None, version: str) -> Effective:
-    """Return the effective settings: flags override the config file, which overrides the defaults.
+    """Return the effective settings of a command line and the config file: flags override the config file, which overrides the defaults.
 
     Raises:
-        SettingsError: a setting is invalid.
-        SystemExit: the command line is invalid, or requests help.
+        SettingsError: if a setting is invalid.
+        SystemExit: if the command line is invalid or requests help.
     """
     given = given_flags(build_parser(version), arguments)
     flags = {name: given.pop(name) for name in list(given) if name in BY_NAME}

@@ -20,15 +20,15 @@ FILE_NAME: Final = "secantusdb.toml"
 
 
 def default_paths() -> tuple[Path, ...]:
-    """Return the paths where a config file is searched, in this order, if --config is not given."""
+    """Return the paths at which a config file is looked for if --config is not given, in the order of the search."""
     return (Path(FILE_NAME), Path("~/.config/secantus").expanduser() / FILE_NAME, Path("/etc/secantus") / FILE_NAME)
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """Return the settings of a config file by their names in Python.
+    """Read a config file, and return its settings as a dict whose keys are their Python names.
 
     Raises:
-        SettingsError: the file is unreadable or not TOML, or has an unknown section or key or an invalid value.
+        SettingsError: if the file is unreadable or not TOML, or has an unknown section or key or an invalid value.
     """
     try:
         tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def _check_section(section: str, table: Any) -> None:
-    """Raise for an unknown section, and for a key outside the sections."""
+    """Raise SettingsError for an unknown section, or for a key that is outside any section."""
     if section in SECTIONS and type(table) is dict:
         return
     entry = formerly(section)
@@ -64,7 +64,10 @@ def _check_section(section: str, table: Any) -> None:
 
 
 def _entry(section: str, key: str) -> Entry:
-    """Return the setting of a key. Raise for an unknown key; if the key belongs to another section, the message names that section."""
+    """Return the setting for a key in a section.
+
+    Raise SettingsError for an unknown key. If the key belongs to another section, the message names that section.
+    """
     entry = SECTIONS[section].get(key)
     if entry is not None:
         return entry
@@ -82,7 +85,7 @@ def _suggestion(name: str, names: Iterable[str]) -> str:
 
 
 def _check_value(entry: Entry, value: Any) -> None:
-    """Raise for an invalid value, with the key's name in the message."""
+    """Raise SettingsError, whose message names the key, if a value is invalid."""
     try:
         Settings(**{entry.name: value})
     except SettingsError as error:

@@ -44,7 +44,7 @@ class FlagParser(argparse.ArgumentParser):
 
 
 class _Console(argparse.Action):
-    """`--console [PORT]`: two settings in one flag."""
+    """The flag `--console [PORT]`, which sets two settings: whether the console runs, and its port."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
         """Store both settings."""
@@ -120,9 +120,9 @@ def _help(entry: Entry) -> str:
 
 
 def given_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> dict[str, Any]:
-    """Return the flags of a command line, by the names of the settings.
+    """Return the values of the flags that a command line contains, keyed by the names of the settings.
 
     Raises:
-        SystemExit: the command line is invalid, or requests help.
+        SystemExit: if the command line is invalid or requests help.
     """
     return vars(parser.parse_args(arguments))

@@ -6,13 +6,13 @@ import re
 
 
 def with_part(page: str, name: str, part: str) -> str:
-    """Return a page with a new text between `<!-- name: ... -->` and `<!-- end of name -->`.
+    """Return a copy of a page with a new text between `<!-- name: ... -->` and `<!-- end of name -->`.
 
     Arguments:
-        part: whole lines.
+        part: the new text, which consists of whole lines.
 
     Raises:
-        ValueError: the page has no such marks.
+        ValueError: if the page has no such marks.
     """
     marks = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end of {name} -->)", re.DOTALL)
     new, count = marks.subn(lambda match: match[1] + part + match[2], page)

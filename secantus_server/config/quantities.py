@@ -14,10 +14,10 @@ _QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
 
 def megabytes(name: str, value: Any) -> int:
-    """Return a size in megabytes: "512M", "4G" or "1.5GB", with units of 1024; 0 needs no unit.
+    """Convert a size such as "512M", "4G" or "1.5GB" to megabytes. The units are powers of 1024. The size 0 needs no unit.
 
     Raises:
-        SettingsError: the value is not a size of whole megabytes.
+        SettingsError: if the value is not a size of whole megabytes.
     """
     number, unit = _split(value)
     if number == 0:
@@ -33,10 +33,10 @@ def megabytes(name: str, value: Any) -> int:
 
 
 def seconds(name: str, value: Any) -> int:
-    """Return a duration in seconds: a number of seconds, or a text such as "90s", "10m", "24h" or "7d".
+    """Convert a duration to seconds. The value is a number of seconds, or a text such as "90s", "10m", "24h" or "7d".
 
     Raises:
-        SettingsError: the value is not a duration of whole seconds.
+        SettingsError: if the value is not a duration of whole seconds.
     """
     duration = milliseconds(name, value)
     if duration % 1000:
@@ -45,10 +45,10 @@ def seconds(name: str, value: Any) -> int:
 
 
 def milliseconds(name: str, value: Any) -> int:
-    """Return a duration in milliseconds; see `seconds`.
+    """Convert a duration to milliseconds; see `seconds`.
 
     Raises:
-        SettingsError: the value is not a duration of whole milliseconds.
+        SettingsError: if the value is not a duration of whole milliseconds.
     """
     number, unit = _split(value)
     if number is None or (unit and unit not in _DURATIONS):
@@ -60,7 +60,7 @@ def milliseconds(name: str, value: Any) -> int:
 
 
 def _split(value: Any) -> tuple[float | None, str]:
-    """Return the number and the unit of a value; None if it is not a quantity."""
+    """Return the number and the unit of a quantity. The number is None if the value is not a quantity."""
     if type(value) in (int, float):
         return (float(value), "") if value >= 0 else (None, "")
     match = _QUANTITY.fullmatch(value.strip()) if type(value) is str else None

@@ -11,7 +11,7 @@ from secantus_server.settings import FORMER_NAMES, MILLISECONDS, SECONDS, SIZE_M
 
 #: Sections whose keys become flags without the section's name as a prefix.
 _UNPREFIXED: Final = ("server", "storage")
-#: Flags that have a further form in addition to the one derived from the key.
+#: Additional flags of settings, by the setting's Python name.
 _ALIASES: Final[dict[str, tuple[str, ...]]] = {"require_auth": ("--require-auth",)}
 
 
@@ -39,12 +39,12 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """The setting's place in the config file, as in "[server] port"."""
+        """Return the setting's place in the config file, as in "[server] port"."""
         return f"[{self.section}] {self.key}"
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The setting's flags; the first one is shown in errors."""
+        """Return the setting's flags. Error messages name the first one."""
         if self.key == "enabled":
             return (f"--{self.section}",)
         prefix = "" if self.section in _UNPREFIXED else f"{self.section}-"
@@ -52,17 +52,17 @@ class Entry:
 
     @property
     def plain_flag(self) -> str | None:
-        """The flag with the unit in its name, which takes a plain number, as in "--cache-size-mb 256"."""
+        """Return the flag that has the unit in its name and takes a plain number, as in "--cache-size-mb 256", or None."""
         return f"--{self.name.replace('_', '-')}" if self.unit is not None else None
 
     def read(self, value: Any, where: str) -> Any:
         """Convert a value from the config file or a flag to the setting's Python value.
 
         Arguments:
-            where: the setting's name for error messages.
+            where: the name of the key or flag, for error messages.
 
         Raises:
-            SettingsError: the value has no valid unit, or the wrong type.
+            SettingsError: if the value has no valid unit or the wrong type.
         """
         if self.unit == SIZE_MB:
             return megabytes(where, value)
@@ -100,5 +100,8 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
 
 
 def formerly(name: str) -> Entry | None:
-    """Return the setting for a key or flag of an earlier version, which was the Python name at the top level of the config file."""
+    """Return the setting that a key or flag of an earlier version set, or None.
+
+    Those keys were the settings' Python names, at the top level of the config file.
+    """
     return BY_NAME.get(FORMER_NAMES.get(name, name))

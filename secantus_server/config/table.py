@@ -1,6 +1,6 @@
-"""The table of settings in docs/config.md.
+"""Generates the tables of settings in docs/config.md.
 
-python -m secantus_server.config.table docs/config.md     rewrites the table between its marks
+The command `python -m secantus_server.config.table docs/config.md` rewrites the tables between their marks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from secantus_server.config.schema import SECTIONS, Entry
 
 
 def settings_table() -> str:
-    """Return the Markdown text: a table per section."""
+    """Return the Markdown text of the settings, with one table per section of the config file."""
     parts = []
     for section, entries in SECTIONS.items():
         rows = "".join(_row(entry) for entry in entries.values())
@@ -28,10 +28,10 @@ def _row(entry: Entry) -> str:
 
 
 def with_table(page: str) -> str:
-    """Return a page with the current table between the marks.
+    """Return a copy of the text of a page, with the current tables of settings between the page's marks.
 
     Raises:
-        ValueError: the page has no marks.
+        ValueError: if the page has no marks.
     """
     return with_part(page, "settings", settings_table())
 

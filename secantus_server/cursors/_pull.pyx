@@ -18,10 +18,10 @@ def pull(documents not None, list batch not None, Py_ssize_t size, Py_ssize_t ro
         room: the number of bytes that may still be appended.
 
     Returns:
-        the document that was read but did not fit, or None; and whether the iterator is exhausted.
+        the document that was read but did not fit (or None), and whether the iterator is exhausted.
 
     Raises:
-        CommandError: 10334 BSONObjectTooLarge for a document above the limit for results.
+        CommandError: 10334 BSONObjectTooLarge for a document larger than the maximum size of a result document.
     """
     cdef bytes document
     cdef Py_ssize_t document_size

@@ -21,18 +21,18 @@ _ROOM = 64 * 1024
 
 
 class Watch(Protocol):
-    """The interface of a signal that wakes a cursor's getMore after a write; see `oplog.write_signal.Watch`."""
+    """The interface through which a getMore waits for a write; see `oplog.write_signal.Watch`."""
 
     stale: bool
 
     def arm(self) -> None:
-        """Start watching for commits."""
+        """Start watching for commits. A commit after this call ends `wait`."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a commit since the call of `arm`; return False on timeout."""
+        """Wait for a commit that happened or happens after the call of `arm`. Return False on timeout."""
 
     def wake(self) -> None:
-        """End the wait of another thread."""
+        """End the `wait` call of another thread."""
 
     def close(self) -> None:
         """Stop watching."""
@@ -41,7 +41,7 @@ class Watch(Protocol):
 class Cursor:
     """An open cursor on the remainder of a command's result.
 
-    Only one command at a time uses a cursor; it borrows the cursor from the registry.
+    Only one command at a time uses a cursor. The registry lends the cursor to that command.
 
     Arguments:
         namespace: `db.collection`, as reported in replies.
@@ -52,7 +52,7 @@ class Cursor:
         session: the logical session that owns the cursor, or None.
         tailable: whether the cursor stays open at the end of the data.
         await_data: whether getMore waits for more data at the end of the data.
-        watch: the signal of the writes that getMore waits for.
+        watch: reports the writes for which getMore waits.
     """
 
     #: Whether the last read reached the end of the data, so that no data can be read before the watch reports a commit.
@@ -61,7 +61,7 @@ class Cursor:
     is_change_stream = False
     #: Whether the node was the primary when the cursor opened a change stream.
     opened_on_primary = True
-    #: The error for the command that uses the cursor, if the cursor was killed during the command.
+    #: The error with which the command that uses the cursor must fail, if the cursor was killed during that command.
     killed: CommandError | None = None
 
     def __init__(
@@ -102,7 +102,7 @@ class Cursor:
         self.given = 0
         self.batches = 0
         self._documents = documents
-        # Scans fill a batch in one call; other iterators are pulled document by document.
+        # The method with which scans fill a batch in one call. Other iterators lack it, so their documents are pulled one by one.
         self._batch: Callable[[list[bytes], int, int], int] | None = getattr(documents, "batch", None)
         self._scope = scope
         self._limit = limit
@@ -110,7 +110,7 @@ class Cursor:
         self._held_back: bytes | None = None
 
     def first_batch(self, size: int | None) -> list[bytes]:
-        """Return the first batch, read in the scope's current transaction. For the limit see `next_batch`.
+        """Return the first batch, read in the scope's current transaction. `next_batch` explains the effect of the cursor's limit.
 
         Arguments:
             size: the maximum number of documents; None means 101, MongoDB's default.
@@ -128,7 +128,7 @@ class Cursor:
         check: Callable[[], None] | None = None,
         catalog: Any = None,
     ) -> list[bytes]:
-        """Return the next batch, read in another transaction.
+        """Return the next batch, read in the transaction of `unit`.
 
         If the cursor's limit makes a batch smaller than requested, the cursor is exhausted. If a batch of the requested size, or after
         the first one any batch of a sort, reaches the limit, the cursor stays open until the next (empty) batch, as in MongoDB since 5.0.
@@ -154,7 +154,7 @@ class Cursor:
             self.pause()
 
     def pause(self) -> None:
-        """Detach from the transaction until the next batch."""
+        """Detach the scans from their transaction until the next batch."""
         self._scope.detach()
 
     def kill(self) -> None:
@@ -164,11 +164,11 @@ class Cursor:
             self.watch.wake()
 
     def reply_fields(self) -> dict[str, Any]:
-        """Return the fields of a reply's cursor document other than the batch, the id and the namespace."""
+        """Return the additional fields of the cursor document in a reply, besides the batch, the id and the namespace."""
         return {}
 
     def pass_over(self, newest: int) -> None:
-        """Record that the cursor has nothing to read up to a cluster time, given as a 64-bit number. Only change streams use this."""
+        """Record that nothing is left to read up to the cluster time `newest`, a 64-bit number. Only change streams override this."""
 
     def close(self) -> None:
         """Close the cursor and its scans."""
@@ -200,12 +200,12 @@ class Cursor:
         self.batches += 1
         if ends and self.given >= self._limit:
             self.exhausted = not self.tailable
-        # The scans check before each document, so the last one may have taken any time.
+        # Scans check for an interruption only before each document. Check once more, because the last document may have taken long.
         self._scope.check()
         return batch
 
     def _hold_back_excess(self, batch: list[bytes]) -> None:
-        """Hold the last document back for the next batch if it makes the batch exceed the byte limit."""
+        """Move the last document to the next batch if it makes this batch exceed the byte limit."""
         if len(batch) > 1 and sum(map(len, batch)) > MAX_BATCH_BYTES:
             self._held_back = batch.pop()
             self.exhausted = False

@@ -12,7 +12,7 @@ from secantus_server.system._threads import Lock
 
 
 class CursorRegistry:
-    """The open cursors.
+    """The open cursors of a server.
 
     Attributes:
         opened: the number of cursors registered so far.
@@ -38,7 +38,9 @@ class CursorRegistry:
 
     @contextmanager
     def lend(self, cursor_id: int) -> Iterator[Cursor]:
-        """Lend the cursor with this id for a block. Close the cursor afterwards if it is exhausted or an error occurred.
+        """Context manager: lend the cursor with this id to its `with` block.
+
+        Close the cursor afterwards if it is exhausted or if the block raised an error.
 
         Raises:
             CommandError: 43 CursorNotFound, or 12051 CursorInUse.
@@ -70,7 +72,10 @@ class CursorRegistry:
             return self._cursors.get(cursor_id)
 
     def kill(self, cursor_id: int) -> bool:
-        """Remove and close a cursor; return whether the cursor existed. If a command is using the cursor, make the command fail first."""
+        """Remove and close a cursor, and return whether it existed.
+
+        If a command is using the cursor, make the command fail; the cursor is closed when it does.
+        """
         with self._lock:
             cursor = self._cursors.pop(cursor_id, None)
             in_use = cursor is not None and cursor.in_use
@@ -83,7 +88,7 @@ class CursorRegistry:
         return True
 
     def kill_where(self, condition: Callable[[Cursor], bool]) -> int:
-        """Close every cursor that meets the condition; return their number."""
+        """Close every cursor that meets the condition, and return their number."""
         if not self._cursors:
             return 0
         with self._lock:
@@ -91,7 +96,7 @@ class CursorRegistry:
         return sum(map(self.kill, found))
 
     def close_idle(self, timeout_s: float) -> int:
-        """Close the cursors that were idle for longer than `timeout_s`; return their number."""
+        """Close the cursors that were idle for longer than `timeout_s`, and return their number."""
         oldest = self._clock.elapsed() - timeout_s
         closed = self.kill_where(lambda cursor: not cursor.in_use and not cursor.no_timeout and cursor.last_used < oldest)
         with self._lock:

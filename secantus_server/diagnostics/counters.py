@@ -8,7 +8,7 @@ from secantus_server.system._threads import Lock
 
 
 class Counters:
-    """Running totals.
+    """Named totals that only grow, such as the number of connections so far.
 
     Threads: `_lock` guards `_counts`.
     """

@@ -1,4 +1,4 @@
-"""Named points in the code at which a test can kill the process, as `kill -9` does, or call a function of its own.
+"""Named points in the code at which a test can kill the process, as `kill -9` does, or call a function of the test.
 
 The environment variable `SECANTUS_CRASH_AT=name:n` kills the process when it reaches the point `name` for the n-th time (by default the
 first time). A test in the same process calls `watch` instead. Without either, a point costs one comparison.
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 VARIABLE: Final = "SECANTUS_CRASH_AT"
-#: The description of each point: the state of the store there.
+#: The points by name, each with a description of the store's state at the point.
 POINTS: Final = {
     "catalog-write": "A change of the catalog has been written in its transaction, which has not been committed.",
     "catalog-commit": "A change of the catalog has been committed, and memory still has the old one.",
@@ -35,7 +35,7 @@ class Countdown:
         text: the point's name, optionally followed by a colon and the number of the pass at which the process is killed.
 
     Raises:
-        ValueError: there is no such point, or the number is not positive.
+        ValueError: if there is no such point or the number is not positive.
     """
 
     def __init__(self, text: str) -> None:
@@ -45,24 +45,24 @@ class Countdown:
         self._left = int(times or "1")
 
     def __call__(self, name: str) -> None:
-        """Count the passes of the point, and kill the process at the chosen one."""
+        """Count the passes of the point, and kill the process at the configured pass."""
         if name == self._name:
             self._left -= 1
             if self._left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-# The function called at each point. There is one per process, as for environment variables.
+# The function that is called at each point. It is global to the process, like the environment variable.
 _watcher: Watcher | None = Countdown(os.environ[VARIABLE]) if VARIABLE in os.environ else None
 
 
 def watch(watcher: Watcher | None) -> None:
-    """Set the function that a thread calls with the name of each point that it reaches; None removes the function."""
+    """Set the function that is called with the name of each point that any thread reaches. None removes the function."""
     global _watcher
     _watcher = watcher
 
 
 def reach(name: str) -> None:
-    """Call the current function, if any, because the calling thread has reached a point."""
+    """Report that the calling thread has reached a point: call the function set with `watch`, if any."""
     if _watcher is not None:
         _watcher(name)

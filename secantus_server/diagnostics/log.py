@@ -1,4 +1,4 @@
-"""The server's log: Python's `logging` under the name `secantus`, or a file; and the last lines, for getLog."""
+"""The server's log. Lines go to a file or to Python's logger `secantus`, and the last lines are kept for getLog."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Log:
 
     Arguments:
         level: the minimum level.
-        file: the file that the lines are written to; None for Python's `logging`.
+        file: the file to which the lines are written; None to use Python's `logging`.
         now_ms: returns the time in milliseconds since the epoch.
 
-    Threads: a deque's append is atomic; `logging` and `LogFile` lock themselves.
+    Threads: appending to a deque is atomic, and `logging` and `LogFile` are thread-safe.
     """
 
     def __init__(self, level: str, file: LogFile | None = None, now_ms: Callable[[], int] | None = None) -> None:
@@ -39,7 +39,7 @@ class Log:
 
     @property
     def lines(self) -> list[str]:
-        """The messages of the last lines."""
+        """Return the messages of the last lines."""
         return [line.message for line in self.kept]
 
     def write(self, level: int, message: str, *, error: BaseException | None = None, **details: Any) -> None:
@@ -47,7 +47,7 @@ class Log:
 
         Arguments:
             level: a level of `logging`.
-            error: the exception that the line is about.
+            error: the exception that the line reports.
             **details: `component`, `id`, `context`, `summary` and `attributes` of `Line`.
         """
         if level < self._level:
@@ -61,14 +61,14 @@ class Log:
             self._logger.log(level, message, exc_info=error, extra={"secantus": line})
 
     def set_verbose(self, wanted: bool) -> None:
-        """Log all messages, or only those of the configured level."""
+        """If `wanted`, log all messages from now on. Otherwise log those of at least the configured level."""
         self._level = logging.DEBUG if wanted else self._configured
 
     def rotate(self) -> None:
-        """Begin a new log file, if the log has a file.
+        """Start a new log file, if the log has a file.
 
         Raises:
-            OSError: the file cannot be renamed or opened.
+            OSError: if the file cannot be renamed or opened.
         """
         if self._file is not None:
             self._file.rotate()
@@ -80,17 +80,17 @@ class Log:
             file.close()
 
     def debug(self, message: str, **details: Any) -> None:
-        """Log a message that only helps debugging; the details are those of `write`."""
+        """Log a message that is useful only for debugging. See `write` for the details."""
         self.write(logging.DEBUG, message, **details)
 
     def info(self, message: str, **details: Any) -> None:
-        """Log a message for operators; the details are those of `write`."""
+        """Log a message for operators. See `write` for the details."""
         self.write(logging.INFO, message, **details)
 
     def warning(self, message: str, **details: Any) -> None:
-        """Log a possible problem; the details are those of `write`."""
+        """Log a possible problem. See `write` for the details."""
         self.write(logging.WARNING, message, **details)
 
     def error(self, message: str, error: BaseException | None = None, **details: Any) -> None:
-        """Log a failure, with the traceback of `error` if given; the details are those of `write`."""
+        """Log a failure, with the traceback of `error` if given. See `write` for the details."""
         self.write(logging.ERROR, message, error=error, **details)

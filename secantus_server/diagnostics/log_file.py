@@ -1,4 +1,4 @@
-"""The log's file, which can be rotated while the server runs.
+"""The log file, which can be rotated while the server runs.
 
 https://www.mongodb.com/docs/manual/reference/command/logRotate/
 """
@@ -20,13 +20,14 @@ class LogFile:
 
     Arguments:
         path: the file, to which lines are appended.
-        form: returns the text of a line.
-        renames: whether `rotate` renames the file before it opens a new one; otherwise another program has renamed it.
+        form: converts a line to the text to write.
+        renames: whether `rotate` renames the file before it opens a new one. If False, another program renames the file before `rotate` is
+            called.
 
     Threads: `_lock` guards the descriptor.
 
     Raises:
-        OSError: the file cannot be opened.
+        OSError: if the file cannot be opened.
     """
 
     def __init__(self, path: Path, form: Callable[[Line], str], *, renames: bool) -> None:
@@ -49,10 +50,10 @@ class LogFile:
                 return
 
     def rotate(self) -> None:
-        """Begin a new file. The old file is renamed by appending the time to its name.
+        """Start a new file. If the log file renames files itself, append the time to the old file's name.
 
         Raises:
-            OSError: the file cannot be renamed or opened; lines still go to the old file.
+            OSError: if the file cannot be renamed or opened. Lines then still go to the old file.
         """
         with self._lock:
             if self._renames:

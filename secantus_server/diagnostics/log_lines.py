@@ -28,9 +28,9 @@ class Line(NamedTuple):
         level: a level of `logging`.
         message: the message, with its details.
         component: the part of the server, one of MongoDB's components.
-        id: MongoDB's id of the message if MongoDB has the same message, otherwise 0.
-        context: the thread: "conn12" for a connection's.
-        summary: the message without its details, which are the attributes; None for the message itself.
+        id: the id of the same message in MongoDB, or 0 if MongoDB does not have it.
+        context: the name of the thread, such as "conn12" for a connection's thread.
+        summary: the message without its details, which `attributes` contains; None if it equals `message`.
         attributes: the details of the message.
         error: the exception that the message reports, or None.
     """
@@ -78,16 +78,16 @@ def as_json(line: Line) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """A formatter of `logging` records as JSON lines, for a daemon that logs to stderr."""
+    """Formats `logging` records as JSON lines, for a daemon that logs to stderr."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
+        """Return the JSON line for a record."""
         line = getattr(record, "secantus", None) or Line(int(record.created * 1000), record.levelno, record.getMessage(), component="-")
         return as_json(line)
 
 
 def _plain(value: Any) -> Any:
-    """Convert a value to JSON's types as MongoDB's log does: relaxed Extended JSON, and the text of what BSON has no type for."""
+    """Convert a value to JSON types: to relaxed Extended JSON, as in MongoDB's log, or to text if BSON has no such type."""
     # Imported here, because only lines with attributes need it.
     from bson import json_util
     from bson.datetime_ms import DatetimeMS

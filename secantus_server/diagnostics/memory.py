@@ -1,4 +1,4 @@
-"""The memory of the machine."""
+"""The size of the machine's memory and of its pages."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ def page_size() -> int:
 
 
 def memory_bytes() -> int:
-    """Return the size of the machine's memory; 0 if it is not known."""
+    """Return the size of the machine's memory in bytes, or 0 if it is not known."""
     return os.sysconf("SC_PHYS_PAGES") * page_size() if hasattr(os, "sysconf") else 0

@@ -1,1 +1,3 @@
-"""Command dispatch: registry, arguments, the request, the server's services, interceptors, and the unit of work."""
+"""Command dispatch: the registry of commands, their arguments, the request, the server's services, the interceptors, and the interface of
+the unit of work.
+"""

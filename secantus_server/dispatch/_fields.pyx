@@ -11,7 +11,7 @@ from secantus_server.errors import CommandError
 
 
 def session_uuid(bytes session not None):
-    """Return the 16 bytes of a session document's `id`, or None if it is not a UUID.
+    """Return the 16 bytes of the `id` of an `lsid` document, or None if the `id` is not a UUID.
 
     Arguments:
         session: valid BSON.
@@ -19,7 +19,7 @@ def session_uuid(bytes session not None):
     cdef Element element
     if not find_field(<const uint8_t*>PyBytes_AS_STRING(session), "id", 2, &element):
         return None
-    # The layout of binary data: length, subtype, bytes.
+    # Binary data consists of a length (4 bytes), a subtype (1 byte) and the data.
     if element.type != 5 or read_int32(element.value) != 16 or element.value[4] != 4:
         return None
     return PyBytes_FromStringAndSize(<const char*>element.value + 5, 16)
@@ -45,9 +45,9 @@ def cluster_time_stamp(bytes cluster_time not None):
 
 
 cdef bint is_signature(const uint8_t* document):
-    """Return whether a document has a binary `hash` and a numeric `keyId`.
+    """Return whether a document has the fields of a signed cluster time's signature: a binary `hash` and a numeric `keyId`.
 
-    The server sends a long, but drivers for languages with one number type send it back as an int or a double.
+    The server sends `keyId` as a long, but drivers for languages with only one number type send it back as an int or a double.
     """
     cdef Element element
     if not find_field(document, "hash", 4, &element) or element.type != 5:
@@ -56,7 +56,7 @@ cdef bint is_signature(const uint8_t* document):
 
 
 cdef class Declared:
-    """A declared field in the form that the loop in `FieldTable.parse` uses; see `arguments.Field`."""
+    """A declared field (see `arguments.Field`) in the form that `FieldTable.parse` needs."""
 
     cdef str full_name
     cdef object check
@@ -65,7 +65,7 @@ cdef class Declared:
     cdef bint is_bounded
     cdef int64_t minimum
     cdef int64_t maximum
-    # Whether it is one of the fields that every command takes; their values are not returned.
+    # Whether every command accepts the field. The values of such fields are not returned.
     cdef bint is_generic
 
     def __init__(self, str full_name, field, bint is_generic):
@@ -80,7 +80,7 @@ cdef class Declared:
         self.is_generic = is_generic
 
     cdef bint accepts(self, value):
-        """Return whether the value is used without a call of the check."""
+        """Return whether a value is valid without a call of the check."""
         if type(value) is not self.usual:
             return self.check is None
         return not self.is_bounded or self.minimum <= <int64_t>value <= self.maximum
@@ -92,7 +92,7 @@ cdef class FieldTable:
     Arguments:
         name: the prefix of field names in errors.
         fields: the declared fields by name.
-        generic: the fields of every command by name; empty if they are not allowed.
+        generic: the fields that every command accepts, by name; empty if they are not allowed here.
     """
 
     cdef readonly str name

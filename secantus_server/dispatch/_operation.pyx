@@ -15,13 +15,13 @@ cdef class Operation:
     Long loops call `check`, which reads plain attributes and so needs no lock.
 
     Attributes:
-        session: the logical session that the command runs in.
+        session: the logical session in which the command runs.
         waited: seconds spent waiting for data, which do not count as working time.
         wake: ends the operation's current wait; None while it does not wait.
         engine: the command's JavaScript engine, or None before its first use and after the command's end.
-        notes: the command's plans, or None before the first one. They refer to the operation; to break this cycle they are dropped when the
-            command or its cursor ends.
-        notes_lookups: whether point lookups are noted as plans, too; set for the command log and the profiler.
+        notes: the command's plans, or None before the first one. They refer to the operation. To break this reference cycle, they are
+            dropped when the command or its cursor ends.
+        notes_lookups: whether point lookups are recorded as plans as well, as the command log and the profiler need.
         has_cursor: whether the command has opened a cursor that stays open.
         origin: for a getMore, the operation that opened its cursor.
     """
@@ -40,7 +40,7 @@ cdef class Operation:
 
     @property
     def body(self):
-        """The command document, without secrets."""
+        """Return the command document without secrets. It is decoded on first use."""
         if self._body is None and self._raw is not None:
             self._body = sections_of(self._raw)[0]
         return self._body
@@ -56,30 +56,30 @@ cdef class Operation:
         self.notes.add(plan, query)
 
     def keep_notes(self):
-        """Keep the plans for the getMores on the command's cursor, which call `take_over`."""
+        """Keep the plans after the command's end. The getMores on its cursor take them over with `take_over`."""
         self.has_cursor = True
         if self.notes is None:
             self.notes = self._new_notes()
 
     def take_over(self, Operation opener not None):
-        """Continue with the plans of the operation that opened the cursor."""
+        """Take over the plans of the operation that opened this getMore's cursor."""
         self.origin, self.notes = opener, opener.notes
         if self.notes is not None:
             self.notes.resume()
 
     def drop_notes(self):
-        """Drop the plans."""
+        """Drop the recorded plans."""
         self.notes = None
 
     def interrupt(self, error):
-        """Make the operation fail with an error at its next check, and end its wait."""
+        """Make the operation fail with an error at its next check, and end its current wait."""
         self.killed = error
         wake = self.wake
         if wake is not None:
             wake()
 
     def limit(self, max_time_ms):
-        """Set the time limit, counted from the operation's start; 0 means no limit."""
+        """Set the time limit, which is counted from the operation's start. 0 means no limit."""
         self.deadline = self.started + max_time_ms / 1000 if max_time_ms else None
 
     def seconds_left(self):
@@ -88,10 +88,10 @@ cdef class Operation:
         return self.deadline - self._clock.monotonic()
 
     def check(self):
-        """Raise if the operation was killed or timed out.
+        """Raise an error if the operation was killed or has exceeded its time limit.
 
         Raises:
-            CommandError: 50 MaxTimeMSExpired, or the error it was killed with.
+            CommandError: 50 MaxTimeMSExpired, or the error with which the operation was killed.
         """
         if self.killed is not None:
             raise self.killed
@@ -107,6 +107,6 @@ cdef class Operation:
         self.time_left = self.seconds_left()
 
     def inherit_time_limit(self, Operation last not None):
-        """Limit the time of a getMore to the rest of the maxTimeMS that the earlier operations on its cursor have not used."""
+        """Limit the time of a getMore to the part of maxTimeMS that the earlier operations on its cursor have not used."""
         if last.time_left is not None:
             self.deadline = self.started + last.time_left

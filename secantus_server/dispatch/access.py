@@ -28,7 +28,7 @@ class Access(Protocol):
         """
 
     def grants_of(self, client: ClientInfo) -> Grants | None:
-        """Return what a client may do now; None before authentication.
+        """Return the actions that a client may perform now, or None before authentication.
 
         Changes of users and roles take effect at the client's next command. A client whose user was dropped is logged out.
         """
@@ -45,11 +45,11 @@ class Access(Protocol):
                 command computes its grants again.
 
         Returns:
-            False if the user's restrictions do not allow the client's address; the connection is then not logged in.
+            False if the user's restrictions do not allow the client's address. The user is then not logged in.
         """
 
     def log_out(self, client: ClientInfo) -> None:
         """Log out the user of a connection."""
 
     def renew(self) -> None:
-        """Make each client's next command read users and roles again."""
+        """Discard the cached users and roles, so that each client's next command reads them again."""

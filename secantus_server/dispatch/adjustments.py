@@ -1,6 +1,6 @@
-"""Adjustments: the settings that commands change but that are not in the store (parameters, profiler, query settings, index filters).
+"""Adjustments: the settings that commands can change, other than the catalog (parameters, profiler, query settings, index filters).
 
-A snapshot keeps them, and restoring the snapshot applies them again.
+A snapshot records them, and restoring the snapshot applies them again.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from secantus_server.dispatch.services import Services
 
 _REMOVED: Final = object()
 
-#: The new values of the entries that differ between two mappings; `_REMOVED` for an entry that only the first mapping has.
+#: The differences between two mappings: the new value of each entry that differs, or `_REMOVED` if the second mapping lacks the entry.
 Changes = dict[Any, Any]
 
 
 class Adjustments(NamedTuple):
-    """The adjustments of a server at one time. Commands replace each field as a whole, so fields are compared by identity."""
+    """The adjustments of a server at one time. Fields are compared by identity, because commands replace them and never modify them."""
 
     parameters: dict[str, Any]
     profiling: Profiling
@@ -49,7 +49,7 @@ class Adjustments(NamedTuple):
         services.index_filters = self.index_filters
 
     def changes_to(self, later: Adjustments) -> tuple[Changes, ...]:
-        """Return the changes from these adjustments to later ones, for `changed`."""
+        """Return the changes that turn these adjustments into later ones, for use with `changed`."""
         return tuple(_changes(before, now) for before, now in zip(self._tables(), later._tables(), strict=True))
 
     def changed(self, changes: tuple[Changes, ...]) -> Adjustments:
@@ -68,7 +68,7 @@ class Adjustments(NamedTuple):
 
 
 def _changes(before: Mapping[Any, Any], now: Mapping[Any, Any]) -> Changes:
-    # Values are compared by identity, since 1 equals True. A value that was set again therefore counts as changed.
+    # Values are compared by identity, because 1 equals True. Therefore a value that was set to an equal value counts as changed.
     if before is now:
         return {}
     return {name: now.get(name, _REMOVED) for name in {**before, **now} if before.get(name, _REMOVED) is not now.get(name, _REMOVED)}

@@ -1,6 +1,6 @@
-"""Checks of single arguments. A check returns the value to use or raises MongoDB's error.
+"""Functions that check a single argument. They return the value to use, or raise the error that MongoDB raises.
 
-A check is called with the field's full name ("find.limit") and the value.
+The arguments of a check are the field's full name (such as "find.limit") and the value.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def as_document(name: str, value: Any) -> dict[str, Any]:
 
 
 def as_raw_document(name: str, value: Any) -> Any:
-    """Check that the value is a document that OP_MSG leaves undecoded: `$clusterTime` or `lsid`."""
+    """Check that the value of `$clusterTime` or `lsid` is a document. These fields of a command are not decoded."""
     return value if type(value) is RawDocument else as_document(name, value)
 
 
@@ -61,7 +61,7 @@ def as_string(name: str, value: Any) -> str:
 
 
 def as_boolean(name: str, value: Any) -> bool:
-    """Check that the value is a bool or a number; convert a number to a bool."""
+    """Check that the value is a bool or a number. Convert a number to a bool."""
     if type(value) is bool:
         return value
     if is_number(value):
@@ -70,7 +70,7 @@ def as_boolean(name: str, value: Any) -> bool:
 
 
 def as_strict_boolean(name: str, value: Any) -> bool:
-    """Check that the value is a bool; refuse numbers."""
+    """Check that the value is a bool. Refuse numbers."""
     if type(value) is not bool:
         raise wrong_type(name, value, "bool")
     return value
@@ -82,7 +82,7 @@ def truth(value: Any) -> bool:
 
 
 def whole_number(value: Any) -> int:
-    """Convert a number to an integer clamped to int64: truncate doubles, round decimals half to even; NaN is 0."""
+    """Convert a number to an integer: truncate a double, round a decimal half to even, convert NaN to 0, and clamp the result to int64."""
     if type(value) is Decimal128:
         value = quiet_decimal(value)
         if value.is_finite():
@@ -94,7 +94,7 @@ def whole_number(value: Any) -> int:
 
 
 def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
-    """Return a check that converts a number of any type to an integer and tests its bounds."""
+    """Return a check that converts a number of any type to an integer and refuses one that is out of bounds."""
 
     def check(name: str, value: Any) -> int:
         if not is_number(value):
@@ -131,10 +131,10 @@ def exact_integer(name: str, value: Any) -> int:
 
 
 def one_of(check: str, *types: type) -> Check:
-    """Return a check that the value has one of several types.
+    """Return a check that accepts values of the given types.
 
     Arguments:
-        check: the names of the types for the error, as MongoDB lists them.
+        check: the names of the types as MongoDB lists them in the error.
     """
 
     def run(name: str, value: Any) -> Any:
@@ -165,7 +165,7 @@ def as_anything(name: str, value: Any) -> Any:
 
 
 def as_real(name: str, value: Any) -> float:
-    """Check that the value is a number of any type; convert it to a float."""
+    """Check that the value is a number of any type, and convert it to a float."""
     if not is_number(value):
         raise wrong_type(name, value, "[double, int, long, decimal]")
     return to_float(value)
@@ -181,7 +181,7 @@ def as_hint(name: str, value: Any) -> str | dict[str, Any]:
 
 
 def own_string(command: str, value: Any) -> str:
-    """Check that the command's own field (such as `find` in find) has a string.
+    """Check that the command's first field (such as `find` in find) is a string.
 
     Raises:
         CommandError: 40414 for null, 14 for another type.

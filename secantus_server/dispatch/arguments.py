@@ -1,7 +1,7 @@
 """The declared fields of commands: their types and bounds, and MongoDB's errors for invalid values.
 
-A command declares its fields once; `Arguments.parse` validates a document against them and returns the values. The fields that every
-command takes (`$db`, `lsid`, `maxTimeMS`, ...) are declared in `GENERIC`.
+A command declares its fields once. `Arguments.parse` validates a document against the declarations and returns the values. The fields that
+every command takes (`$db`, `lsid`, `maxTimeMS`, ...) are declared in `GENERIC`.
 """
 
 from __future__ import annotations
@@ -76,12 +76,13 @@ class Field:
     """One field of a command.
 
     Arguments:
-        check: returns the value to use, or raises; called with the field's full name ("find.limit") and the value.
+        check: a function that takes the field's full name (such as "find.limit") and the value, and returns the value to use or raises an
+            error.
         default: the value if the field is absent.
-        required: whether its absence is an error.
+        required: whether the absence of the field is an error.
         null_is_absent: whether null counts as absent.
         usual: the type whose values are used without a call of `check`.
-        bounds: the least and greatest int that is used without a call of `check`; None if `usual` is not int.
+        bounds: the range of the ints that are used without a call of `check`; None if `usual` is not int.
     """
 
     check: Check
@@ -93,43 +94,43 @@ class Field:
 
 
 def document(default: Any = None, *, required: bool = False, null_is_absent: bool = True) -> Field:
-    """Declare a document."""
+    """Declare a field whose value is a document."""
     return Field(as_document, default, required, null_is_absent, dict)
 
 
 def documents(*, required: bool = False) -> Field:
-    """Declare an array of documents."""
+    """Declare a field whose value is an array of documents."""
     return Field(as_documents, None, required)
 
 
 def array(default: Any = None, *, required: bool = False, null_is_absent: bool = True) -> Field:
-    """Declare an array."""
+    """Declare a field whose value is an array."""
     return Field(as_array, default, required, null_is_absent, list)
 
 
 def string(default: Any = None, *, required: bool = False) -> Field:
-    """Declare a string."""
+    """Declare a field whose value is a string."""
     return Field(as_string, default, required, usual=str)
 
 
 def boolean(default: Any = False) -> Field:
-    """Declare a bool. Numbers are converted."""
+    """Declare a field whose value is a bool. Numbers are converted."""
     return Field(as_boolean, default, usual=bool)
 
 
 def strict_boolean(default: Any = False, *, null_is_absent: bool = True) -> Field:
-    """Declare a bool. Numbers are refused."""
+    """Declare a field whose value is a bool. Numbers are refused."""
     return Field(as_strict_boolean, default, null_is_absent=null_is_absent, usual=bool)
 
 
 def number(default: Any = None, *, minimum: int | None = None, maximum: int | None = None, required: bool = False) -> Field:
-    """Declare an integer of any numeric type."""
+    """Declare a field whose value is a number of any type, converted to an integer."""
     bounds = (INT32_MIN if minimum is None else minimum, INT32_MAX if maximum is None else maximum)
     return Field(integer(minimum, maximum), default, required, usual=int, bounds=bounds)
 
 
 def real() -> Field:
-    """Declare a number of any type, converted to a float."""
+    """Declare a field whose value is a number of any type, converted to a float."""
     return Field(as_real)
 
 
@@ -139,17 +140,17 @@ def anything(default: Any = None, *, required: bool = False) -> Field:
 
 
 def hint() -> Field:
-    """Declare an index name or key pattern. As in MongoDB, null does not count as absent."""
+    """Declare a field whose value is an index name or a key pattern. As in MongoDB, null does not count as absent."""
     return Field(as_hint, null_is_absent=False)
 
 
 def uuid() -> Field:
-    """Declare a UUID."""
+    """Declare a field whose value is a UUID."""
     return Field(as_uuid)
 
 
 def long_id() -> Field:
-    """Declare a cursor id: an int64."""
+    """Declare a field whose value is a cursor id, which is an int64."""
     return Field(one_of("long", Int64), None, True)
 
 

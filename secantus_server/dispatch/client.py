@@ -16,18 +16,18 @@ class ClientInfo:
     Arguments:
         connection_id: the unique number of the connection.
         address: the client's host and port.
-        metadata: the `client` document of its first hello.
-        is_internal: whether its hello said that the client is another member of the cluster.
-        compressors: the compressors negotiated in its hello.
-        bytes_in, bytes_out, requests: its traffic; only the connection's thread writes these fields.
-        usage: counts and times of its commands.
+        metadata: the `client` document of the connection's first hello.
+        is_internal: whether the client's hello claimed that the client is another member of the cluster.
+        compressors: the compressors negotiated in the connection's hello.
+        bytes_in, bytes_out, requests: the traffic of the connection. Only the connection's thread writes these fields.
+        usage: counts and times of the commands on the connection.
         conversation: the SASL conversation in progress, or None.
         users: the authenticated user's name and database; empty before authentication. Replaced as a whole.
         server_address: the server's address on this connection.
-        grants: what the user may do; None before authentication, and without access control.
+        grants: the actions that the user may perform; None before authentication, and without access control.
         generation: the version of the users and roles from which `grants` was computed.
         user_id: the id of the authenticated user; it changes if the user is dropped and created again.
-        lost_user: name, database and id of the authenticated user if another client has dropped it; otherwise None.
+        lost_user: the name, database and id of the authenticated user if the user was dropped since then; otherwise None.
         uid: the digest of the user, which identifies the user's sessions; empty without access control.
         opened: the time when the connection was accepted, on the monotonic clock.
         tls_version: the version of TLS, such as "TLSv1.3"; None without TLS.
@@ -57,6 +57,6 @@ class ClientInfo:
 
     @property
     def application(self) -> str:
-        """The application name of the client metadata, or an empty string."""
+        """Return the application name in the client metadata, or an empty string."""
         application = (self.metadata or {}).get("application")
         return str(application.get("name", "")) if type(application) is dict else ""

@@ -1,4 +1,4 @@
-"""The cluster parameters, and the expiry of pre- and post-images, which one of them sets.
+"""The cluster parameters. One of them sets when pre- and post-images expire.
 
 https://www.mongodb.com/docs/manual/reference/cluster-parameters/
 """
@@ -16,10 +16,10 @@ CHANGE_STREAM_OPTIONS = "changeStreamOptions"
 CHANGE_STREAMS = "changeStreams"
 PAUSE_MIGRATIONS = "pauseMigrationsDuringMultiUpdates"
 
-#: The parameters with their default values.
+#: The default values of the cluster parameters, by name.
 CLUSTER_PARAMETERS: dict[str, dict[str, Any]] = {
     CHANGE_STREAM_OPTIONS: {"preAndPostImages": {"expireAfterSeconds": "off"}},
-    # These two affect serverless deployments and sharded clusters only.
+    # The next two parameters affect only serverless deployments and sharded clusters.
     CHANGE_STREAMS: {"expireAfterSeconds": Int64(3600)},
     PAUSE_MIGRATIONS: {"enabled": False},
     "defaultMaxTimeMS": {"readOperations": Int64(0)},
@@ -39,6 +39,9 @@ def cluster_parameter(services: Services, name: str) -> dict[str, Any]:
 
 
 def images_expire_before_ms(services: Services) -> int:
-    """Return the wall clock time in ms; the oplog's pre- and post-images from before it have expired. Return 0 if images do not expire."""
+    """Return the wall clock time, in milliseconds, before which pre- and post-images in the oplog have expired.
+
+    Return 0 if images do not expire.
+    """
     seconds = cluster_parameter(services, CHANGE_STREAM_OPTIONS)["preAndPostImages"]["expireAfterSeconds"]
     return 0 if seconds == "off" else services.clock.now_ms() - int(seconds) * 1000

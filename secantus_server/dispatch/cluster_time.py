@@ -1,4 +1,4 @@
-"""Causal consistency: the `$clusterTime` that drivers gossip, and reads at or after a cluster time.
+"""Causal consistency: the `$clusterTime` that drivers pass from server to server, and reads at or after a given cluster time.
 
 https://github.com/mongodb/specifications/blob/master/source/sessions/driver-sessions.md
 """
@@ -20,7 +20,7 @@ from secantus_server.errors import CommandError
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
 
-# maxAcceptableLogicalClockDriftSecs: one year.
+# The default of MongoDB's parameter maxAcceptableLogicalClockDriftSecs: one year.
 MAX_DRIFT_S = 365 * 24 * 60 * 60
 
 NO_SIGNATURE = RawDocument(encode({"hash": Binary(b"\0" * 20, 0), "keyId": Int64(0)}))
@@ -30,7 +30,7 @@ def take_cluster_time(value: Any, services: Services) -> None:
     """Validate the `$clusterTime` of a command. On a replica set, advance the server's cluster time to it.
 
     Arguments:
-        value: the field as decoded.
+        value: the decoded value of the field.
 
     Raises:
         CommandError: 14 or 40414 for a malformed document, 205 ClusterTimeFailsRateLimiter for a time more than a year ahead.
@@ -44,7 +44,7 @@ def take_cluster_time(value: Any, services: Services) -> None:
     stamp = cluster_time_stamp(data)
     if stamp is None:
         raise _malformed(decode(data))
-    # Usually drivers send the newest time that this server sent them, so the clock is rarely read.
+    # Return early, without reading the clock: drivers usually send the newest time that they received from this server.
     if stamp <= services.oplog.cluster_stamp or not services.settings.replica_set:
         return
     seconds, now_s = stamp >> 32, services.clock.system_ms() // 1000
@@ -57,7 +57,7 @@ def reach(services: Services, wanted: Timestamp, field: str) -> None:
     """Advance the server's operation time to at least `wanted`, by a no-op oplog entry if necessary.
 
     Arguments:
-        field: the read concern's field with the time, for the error.
+        field: the name of the read concern's field that contains the time, for the error.
 
     Raises:
         CommandError: 72 InvalidOptions for a time after the cluster time.

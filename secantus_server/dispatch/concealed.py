@@ -1,4 +1,4 @@
-"""Commands as logs, errors, currentOp and the profiler may show them: without passwords, keys and proofs."""
+"""Removes passwords, keys and proofs from commands before logs, errors, currentOp and the profiler show them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.registry import Command
     from secantus_server.wire.message import Message
 
-#: What is shown instead of a secret.
+#: The text that is shown instead of a secret.
 HIDDEN = "xxx"
 _NAMES = frozenset([*WITH_KEYS, *(f"{USERS_DB}.{name}" for name in WITH_KEYS)])
-# The commands that can name the collections elsewhere than in their first field: the field, or "" for any place in the command.
+# For each command, the field, other than the first one, that can contain the name of a collection; "" if any part of the command can.
 _ELSEWHERE = {"bulkWrite": "nsInfo", "applyOps": "applyOps", "aggregate": "pipeline", "create": "viewOn", "explain": ""}
-# What a user may take for the name of the field `pwd`.
+# Field names that a user may mistake for the name `pwd`.
 _LIKE_PASSWORD = frozenset(["pass", "passwd", "password", "passphrase"])
 
 
 def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]:
-    """Return the document of a command as it may be shown: its body, or a changed copy if it contains secrets."""
+    """Return the document of a command that may be shown: the command's body, or a copy without the secrets if it contains any."""
     body = message.body
     if db == USERS_DB and _names_users(command.name, message):
         return {name: value if index == 0 and type(value) is str else _redacted(value) for index, (name, value) in enumerate(body.items())}
@@ -34,18 +34,18 @@ def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]
     shown: dict[str, Any] = _without(body, names | _LIKE_PASSWORD if "pwd" in names else names)
     if command.arguments is None:
         return shown
-    # A field that the command does not have may be a misspelt one with a secret.
+    # A field that the command does not have may be a misspelled field with a secret, so its value is hidden.
     known = command.arguments.fields.keys() | GENERIC.keys()
     return {name: value if index == 0 or name in known else HIDDEN for index, (name, value) in enumerate(shown.items())}
 
 
 def shown_error(call: Call, message: str) -> str:
-    """Return the text of a command's error as it may be shown: that of a duplicate key may contain the key of a user."""
+    """Return the error message of a command, or `HIDDEN` if the message could contain a user's key, as that of a duplicate key could."""
     return HIDDEN if call.db == USERS_DB and _names_users(call.name, call.message) else message
 
 
 def _names_users(name: str, message: Message) -> bool:
-    """Return whether a command for the database `admin` reads or writes the keys of users."""
+    """Return whether a command on the database `admin` names a collection with the SCRAM keys of users."""
     target = next(iter(message.body.values()))
     if type(target) is str and target in WITH_KEYS:
         return True
@@ -56,7 +56,7 @@ def _names_users(name: str, message: Message) -> bool:
 
 
 def _mentions_users(value: Any) -> bool:
-    """Return whether one of the texts in a value is the name of a collection with keys."""
+    """Return whether any string in a value, at any depth, is the name of a collection with the SCRAM keys of users."""
     if type(value) is str:
         return value in _NAMES
     if type(value) is bytes:
@@ -66,7 +66,7 @@ def _mentions_users(value: Any) -> bool:
 
 
 def _redacted(value: Any) -> Any:
-    """Return a value with only its structure, its numbers, and the session and cluster time that drivers send undecoded."""
+    """Return a copy of a value in which all leaf values are hidden, except numbers and the values of `lsid` and `$clusterTime`."""
     if type(value) is dict:
         return {name: _redacted(one) for name, one in value.items()}
     if type(value) is list:
@@ -75,7 +75,7 @@ def _redacted(value: Any) -> Any:
 
 
 def _without(value: Any, secrets: frozenset[str]) -> Any:
-    """Return a value without secrets, whatever the case of their names, and in the documents of it."""
+    """Return a copy of a value in which the fields with the given names are hidden at any depth. The case of the names does not matter."""
     if type(value) is list:
         return [_without(one, secrets) for one in value]
     if type(value) is not dict:

@@ -19,7 +19,7 @@ from secantus_server.errors import CommandError
 READ_LEVELS = ("local", "majority", "linearizable", "available", "snapshot")
 PROVENANCES = ("clientSupplied", "implicitDefault", "customDefault", "getLastErrorDefaults", "internalWriteDefault")
 MAX_NODES = 50
-# The commands that support read concern "snapshot". A getMore repeats the read concern that its cursor was opened with.
+# The commands that support read concern "snapshot". A getMore repeats the read concern with which its cursor was opened.
 _TAKE_SNAPSHOT = frozenset(["find", "aggregate", "distinct", "explain", "getMore"])
 _WRITE_FIELDS = frozenset(["w", "j", "wtimeout", "fsync", "provenance", "getLastError"])
 _READ_FIELDS = frozenset(
@@ -40,7 +40,7 @@ def check_read_concern(command: str, concern: Any, *, takes_one: bool, starts: b
 
     Arguments:
         takes_one: whether the command supports read concerns.
-        starts: whether the command begins a multi-document transaction; the concern then applies to the transaction.
+        starts: whether the command starts a multi-document transaction, to which the read concern then applies.
 
     Raises:
         CommandError: if the read concern is malformed, or not supported by this command or by a standalone server.
@@ -71,7 +71,7 @@ def _check_times(concern: dict[str, Any], level: str, *, standalone: bool) -> No
     """Validate the cluster times of a read concern.
 
     Raises:
-        CommandError: 72 for a wrong combination or a null time, 123 for a standalone server.
+        CommandError: 72 for an invalid combination of fields or a null time, 123 on a standalone server.
     """
     if "atClusterTime" in concern and level != "snapshot":
         raise CommandError(72, "readConcern.atClusterTime may only be used with readConcern level 'snapshot'")
@@ -88,7 +88,7 @@ def _check_times(concern: dict[str, Any], level: str, *, standalone: bool) -> No
 
 
 def check_write_concern(command: str, takes_one: bool, concern: Any) -> None:
-    """Validate a write concern. `write_concern_error` returns the errors that MongoDB detects only after the write.
+    """Validate a write concern. Errors that MongoDB detects only after the write are returned by `write_concern_error` instead.
 
     Arguments:
         takes_one: whether the command supports write concerns.
@@ -130,7 +130,7 @@ def _check_w(w: Any) -> None:
         return
     if not is_number(w):
         raise CommandError(9, f"w has to be a number, string, or object; found: {type_name(w)}")
-    # A double is truncated, a decimal rounded half to even.
+    # As in MongoDB, a double is truncated and a decimal is rounded half to even.
     number = python_number(w)
     if type(w) is Decimal128 and is_finite(w):
         number = number.to_integral_value(ROUND_HALF_EVEN)
@@ -147,7 +147,7 @@ def _check_tags(tags: dict[str, Any]) -> None:
 
 
 def _check_timeout(timeout: Any) -> None:
-    """Validate `wtimeout`. A number must fit in 32 bits; a value of another type is ignored, as in MongoDB."""
+    """Validate `wtimeout`. A number must fit into 32 bits. As in MongoDB, a value of another type is ignored."""
     if is_number(timeout) and whole_number(timeout) >= 2**31:
         raise CommandError(9, f"wtimeout must be a 32-bit integer, but found: {timeout}")
 
@@ -161,7 +161,7 @@ def is_unacknowledged(concern: dict[str, Any] | None) -> bool:
 
 
 def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the `writeConcernError` if a single node cannot satisfy the write concern, or None. It does not undo the write.
+    """Return the `writeConcernError` for a write concern that a single node cannot satisfy, or None. The write is kept in spite of it.
 
     Arguments:
         concern: the command's write concern, or None.

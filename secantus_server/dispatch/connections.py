@@ -1,4 +1,4 @@
-"""The connected clients, and the traffic of all clients since the server's start."""
+"""The registry of connected clients, and the traffic of all clients since the server's start."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Traffic(NamedTuple):
     requests: int = 0
 
     def plus(self, client: ClientInfo) -> Traffic:
-        """Return the sum of this traffic and a connection's."""
+        """Return the sum of this traffic and the traffic of a connection."""
         return Traffic(self.bytes_in + client.bytes_in, self.bytes_out + client.bytes_out, self.requests + client.requests)
 
 
@@ -33,7 +33,7 @@ class Connections:
     def __init__(self) -> None:
         self._lock = Lock()
         self._clients: dict[int, ClientInfo] = {}
-        # The totals of closed connections.
+        # The total traffic of closed connections.
         self._traffic = Traffic()
         self._usage = Usage()
 
@@ -68,7 +68,7 @@ class Connections:
         return total
 
     def usage(self) -> Usage:
-        """Return the counts and times of all connections, including closed ones."""
+        """Return the counts and times of the commands of all connections, including closed ones."""
         total = Usage()
         with self._lock:
             for usage in (self._usage, *(client.usage for client in self._clients.values())):
@@ -76,7 +76,10 @@ class Connections:
         return total
 
     def forget(self, db: str, collection: str | None = None) -> None:
-        """Remove the usage of a dropped collection, or of all collections of a dropped database. The server's totals still include it."""
+        """Remove the usage statistics of a dropped collection, or of all collections of a dropped database.
+
+        The server's totals do not change.
+        """
         with self._lock:
             for usage in (self._usage, *(client.usage for client in self._clients.values())):
                 usage.forget(db, collection)

@@ -45,7 +45,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     """Run the command of a message.
 
     Raises:
-        CommandError: the command's error, which becomes the reply.
+        CommandError: the command's error, which the caller converts to a reply.
     """
     body = message.body
     name, db = next(iter(body)), body.get("$db")
@@ -78,7 +78,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         raise outcome from None
     finally:
         _end(command, request, outcome)
-        outcome = None  # Breaks a reference cycle: an error's traceback refers to this frame, and with it to all that the command used.
+        outcome = None  # Break a reference cycle: an error's traceback refers to this frame, and thus to all objects of the command.
     return request, finish_reply(reply, services)
 
 
@@ -102,7 +102,10 @@ def _check_unfinished(message: Message) -> None:
 
 
 def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
-    """Unregister and count a finished command; call the interceptors unless the command failed with an internal error."""
+    """Unregister and count a finished command, and call the interceptors' `after`.
+
+    An outcome of None means an internal error, after which no interceptor is called.
+    """
     services, body, operation = request.services, request.body, request.operation
     services.operations.end(operation)
     if operation.engine is not None:
@@ -117,7 +120,7 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
         statements = (request.sequences.get(command.batch) or body.get(command.batch)) if command.batch else None
         request.client.usage.record(key, command.counter, request.seconds, len(statements) if type(statements) is list else 1)
     else:
-        # Names are not recorded, since a client that has not authenticated could invent any number of them.
+        # Collection names are not recorded, because a client that has not authenticated could invent any number of them.
         request.client.usage.counts[command.counter] += 1
     if outcome is not None and request.seconds > services.interceptors.threshold_s:
         for after in services.interceptors.after:
@@ -143,7 +146,7 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     """Validate the arguments that every command takes.
 
     Raises:
-        CommandError: if one of them is invalid or not supported by this command.
+        CommandError: if an argument is invalid or not supported by this command.
     """
     body = request.body
     check_database_name(request.db)
@@ -162,7 +165,7 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
     if "lsid" in body:
         session = _session(command, request)
-        # A session belongs to its user: the same UUID sent by two users means two sessions.
+        # A session belongs to a user: if two users send the same UUID, they use two different sessions.
         request.session = operation.session = session + request.client.uid if request.client.uid else session
         if command.privileges.requires_auth or request.services.access is None:
             request.services.sessions.use(request.session)
@@ -179,7 +182,7 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
 
 
 def _follow_read_concern(command: Command, request: Request) -> None:
-    """Advance the operation time to a read concern's `afterClusterTime`, and set `request.wants_snapshot`.
+    """Apply a read concern: advance the operation time to its `afterClusterTime`, and set `request.wants_snapshot`.
 
     Raises:
         CommandError: 72 for a time after the cluster time.
@@ -187,7 +190,7 @@ def _follow_read_concern(command: Command, request: Request) -> None:
     concern = request.body["readConcern"]
     if "afterClusterTime" in concern:
         reach(request.services, concern["afterClusterTime"], "afterClusterTime")
-    # A getMore repeats the read concern that its cursor was opened with; the cursor already has its snapshot.
+    # A getMore repeats the read concern with which its cursor was opened, but the cursor already has its snapshot.
     request.wants_snapshot = concern.get("level") == "snapshot" and command.name != "getMore" and "autocommit" not in request.body
 
 
@@ -199,11 +202,11 @@ def _max_time_ms(name: str, value: Any) -> int:
 
 
 def _session(command: Command, request: Request) -> bytes:
-    """Return the UUID of `lsid`."""
+    """Return the UUID in the command's `lsid`."""
     document = request.body["lsid"]
     if type(document) is RawDocument:
         data = document.data
-        # With this length the document has no other field.
+        # A document of this length has no field other than the UUID.
         uuid = session_uuid(data) if len(data) == _PLAIN_LSID_BYTES else None
         return uuid or _uuid_of_user(decode(data), request)
     if type(document) is dict:
@@ -212,10 +215,10 @@ def _session(command: Command, request: Request) -> bytes:
 
 
 def _uuid_of_user(session: dict[str, Any], request: Request) -> bytes:
-    """Return the UUID of a session document; refuse a document with the digest of another user.
+    """Return the UUID of a session document. Refuse a document whose `uid` is not the digest of the client's user.
 
     Raises:
-        CommandError: as `_checked_uuid`; 13 Unauthorized.
+        CommandError: the errors of `_checked_uuid`; 13 Unauthorized for another user's session.
     """
     uuid = _checked_uuid(session)
     if request.services.access is not None and session.get("uid", request.client.uid) != request.client.uid:
@@ -224,7 +227,7 @@ def _uuid_of_user(session: dict[str, Any], request: Request) -> bytes:
 
 
 def _checked_uuid(session: dict[str, Any]) -> bytes:
-    """Return the UUID of a session document; raise MongoDB's error if it is malformed."""
+    """Return the UUID of a session document, or raise MongoDB's error if the document is malformed."""
     session_id = session.get("id")
     if session_id is None:
         raise CommandError(40414, "BSON field 'OperationSessionInfo.lsid.id' is missing but a required field")
@@ -238,7 +241,7 @@ def _checked_uuid(session: dict[str, Any]) -> bytes:
 
 
 def _check_lsid_fields(session: dict[str, Any]) -> None:
-    """Check the fields of `lsid` other than its id.
+    """Check the fields of `lsid` other than `id`.
 
     Raises:
         CommandError: 40415 for an unknown field, 14 for a wrong type, 72 for `txnNumber` without `txnUUID`, 238 for a child session.
@@ -268,9 +271,11 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
 
 
 def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
-    """Run a command, and sync its writes if required. If the write concern cannot be met, add `writeConcernError` to the reply or error.
+    """Run a command, and wait until its writes are on disk if that is required.
 
-    For commands that may also only read (aggregate, mapReduce), `work/pipelines.py` does both, since it knows whether they wrote.
+    If the write concern cannot be met, add `writeConcernError` to the reply or error.
+
+    For commands that need not write (aggregate, mapReduce), `work/pipelines.py` does both, because it knows whether they wrote.
     """
     if FIELD in request.body:
         series = target_buckets(command, request)
@@ -301,7 +306,7 @@ def finish_reply(reply: Reply, services: Services) -> Reply:
     """Add the fields of every reply: `ok`, and the cluster time on a replica set."""
     reply.setdefault("ok", 1.0)
     if services.settings.replica_set:
-        # Read in this order: the operation time must not be after the cluster time.
+        # Read the operation time first: it must not be later than the cluster time.
         time, cluster_time = services.oplog.newest, services.oplog.cluster_time
         reply["$clusterTime"] = {"clusterTime": cluster_time, "signature": NO_SIGNATURE}
         reply["operationTime"] = time
@@ -309,7 +314,7 @@ def finish_reply(reply: Reply, services: Services) -> Reply:
 
 
 def error_reply(error: CommandError, services: Services) -> Reply:
-    """Return the reply for an error."""
+    """Convert a command's error to a reply."""
     reply: Reply = {"ok": 0.0, "errmsg": error.message, "code": error.code, "codeName": error.code_name, **error.info}
     if error.labels:
         # Labels set by a fail point are in `error.info` and take precedence.

@@ -1,4 +1,4 @@
-"""The wait for a command's writes to reach the disk. https://www.mongodb.com/docs/manual/reference/write-concern/#j-option"""
+"""Waits until a command's writes have reached the disk. https://www.mongodb.com/docs/manual/reference/write-concern/#j-option"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labels of errors, which tell drivers what they may retry.
+"""The labels of errors, which tell drivers what they may retry or resume.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md#determining-retryable-errors
 https://github.com/mongodb/specifications/blob/master/source/transactions/transactions.md#transienttransactionerror
@@ -27,16 +27,17 @@ OVERLOADED = "SystemOverloadedError"
 #: Errors after which a client may run the whole transaction again: LockTimeout, WriteConflict, SnapshotUnavailable, NoSuchTransaction,
 #: PreparedTransactionInProgress.
 TRANSIENT_CODES = frozenset([24, 112, 246, 251, 267])
-#: Errors of the connection or of the server's role, after which a retryable write or the end of a transaction may be sent again.
+#: Errors caused by the connection or by a change of the server's role. After them a driver may send a retryable write, or the end of a
+#: transaction, again.
 RETRYABLE_CODES = frozenset([6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436])
 #: Errors after which a driver may resume a change stream.
 RESUMABLE_CODES = frozenset([6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436])
 
 
 def label_error(command: Command, request: Request, error: CommandError) -> None:
-    """Add the server's labels to the error of a command, and the backoff to an overload error.
+    """Add the server's labels to the error of a command. To an overload error, also add the driver's delay before a retry.
 
-    Labels set by a fail point are kept as they are.
+    If a fail point has set labels, keep them unchanged.
     """
     if not (isinstance(error, InjectedError) and error.has_own_labels):
         label = _label(command, request, error.code)
@@ -53,12 +54,12 @@ def label_change_stream_error(error: CommandError) -> None:
 
 
 def concern_labels(command: Command, call: Call, code: int) -> tuple[str, ...]:
-    """Return the labels of a reply with a write concern error."""
+    """Return the labels of a reply that contains a write concern error with the given code."""
     return (RETRYABLE,) if code in RETRYABLE_CODES and _is_retryable_write(command, call.body) else ()
 
 
 def backoff_fields(services: Services) -> dict[str, Any]:
-    """Return the further fields of an overload error: the driver's delay before a retry if the parameter for it is set.
+    """Return the additional fields of an overload error: the delay before a driver's retry, if the parameter for it is set.
 
     https://github.com/mongodb/specifications/blob/master/source/client-backpressure/client-backpressure.md
     """
@@ -79,7 +80,7 @@ def _label(command: Command, request: Request, code: int) -> str | None:
 
 
 def _is_retryable_write(command: Command, body: dict[str, Any]) -> bool:
-    """Return whether a driver may send the command again: a retryable write with a `txnNumber`, or the end of a transaction."""
+    """Return whether a driver may send the command again, because it is a retryable write with a `txnNumber` or ends a transaction."""
     if command.in_transaction is InTransaction.END:
         return True
     return "txnNumber" in body and "autocommit" not in body and command.is_retryable

@@ -16,7 +16,7 @@ T = TypeVar("T")
 def check_fields(name: str, data: dict[str, Any], known: Iterable[str]) -> None:
     """Refuse fields that Secantus does not support for a fail point.
 
-    MongoDB ignores unknown fields. A field whose name is not a single word is unknown to MongoDB, so it is ignored here, too.
+    MongoDB ignores unknown fields. Ignore a field whose name is not a single word, because MongoDB cannot know such a field.
 
     Raises:
         CommandError: 238.
@@ -92,10 +92,10 @@ def document(data: dict[str, Any], field: str) -> dict[str, Any] | None:
 
 
 def _optional(data: dict[str, Any], field: str, kind: type[T], name: str) -> T | None:
-    """Return a field of one type, or None if it is missing.
+    """Return a field that must have the type `kind`, or None if the field is missing.
 
     Arguments:
-        name: the type's name in errors.
+        name: the name of the type, for the error.
 
     Raises:
         CommandError: 14 TypeMismatch.

@@ -1,4 +1,4 @@
-"""The fail points of one server: which fail points exist, which are set, and how often each has acted.
+"""The fail points of one server: which ones exist, which ones are set, and how often each one has acted.
 
 A fail point is a named place in the server at which a test makes something fail or wait. While no fail point is set, the check at such a
 place is a lookup in an empty dict, and no interceptor is active.
@@ -21,16 +21,16 @@ from secantus_server.system.conditions import Condition
 
 FAIL_POINT_SET_FAILED = 266
 
-#: Validates the data of a fail point and returns it in the form that the fail point's place in the server uses.
+#: A function that validates the data of a fail point and converts it to the form that the code with the fail point needs.
 Parser = Callable[[dict[str, Any]], Any]
 
 _PARSERS: dict[str, Parser] = {}
-# The fail points that can be set several times at once, each as "name/label" with an arbitrary label. MongoDB has no such fail points.
+# The fail points that can be set several times at once, under names such as "name/label" with any label. MongoDB has no such fail points.
 _REPEATED: set[str] = set()
 
 
 def fail_point(name: str, *, repeated: bool = False) -> Callable[[Parser], Parser]:
-    """Register the parser of a fail point's data under its name.
+    """Return a decorator that registers the parser of a fail point's data under the fail point's name.
 
     The parser takes the document `data`, returns the parsed data, and raises CommandError for invalid data.
 
@@ -49,7 +49,7 @@ def fail_point(name: str, *, repeated: bool = False) -> Callable[[Parser], Parse
 
 
 def base_name(name: str) -> str:
-    """Return a fail point's name without its label, if it has one."""
+    """Return a fail point's name without the label that may follow it (as in "name/label")."""
     base, slash, label = name.partition("/")
     return base if slash and label and base in _REPEATED else name
 
@@ -58,7 +58,7 @@ class InjectedError(CommandError):
     """An error that a fail point injects into a command.
 
     Arguments:
-        labels: its error labels; with None the server adds its usual labels.
+        labels: the error labels; with None, the server adds its usual labels.
     """
 
     def __init__(self, code: int, message: str, labels: tuple[str, ...] | None, info: Mapping[str, Any] | None = None) -> None:
@@ -68,11 +68,11 @@ class InjectedError(CommandError):
 
 @dataclass(frozen=True)
 class Mode:
-    """When a fail point acts.
+    """The mode of a fail point, which determines on which entries it acts.
 
     Arguments:
-        skip: the number of entries to ignore first.
-        times: the number of entries to act on; infinite unless the client sets it.
+        skip: the number of entries to ignore at first.
+        times: the number of entries on which to act; infinite unless the client sets it.
         probability: the probability of acting on an entry.
     """
 
@@ -85,9 +85,9 @@ class FailPoint:
     """A fail point that is set.
 
     Arguments:
-        data: its parsed data.
+        data: the parsed data that the client gave.
 
-    Threads: the lock of the `FailPoints` guards `entered` and `acted`.
+    Threads: the lock of the registry (`FailPoints`) guards `entered` and `acted`.
     """
 
     def __init__(self, name: str, mode: Mode, data: Any) -> None:
@@ -99,7 +99,7 @@ class FailPoint:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether it has acted as often as its mode allows."""
+        """Return whether the fail point has acted as often as its mode allows."""
         return self.acted >= self.mode.times
 
 
@@ -107,7 +107,7 @@ class FailPoints:
     """The fail points of one server.
 
     Arguments:
-        random: draws for `activationProbability`.
+        random: decides whether a fail point with an `activationProbability` acts.
         on_change: called after a fail point was set or has ended.
 
     Threads: `active` is replaced as a whole while `_changed` is held, and read without the lock. `_changed` guards everything else. It is
@@ -154,7 +154,9 @@ class FailPoints:
         return self._counts.get(name, 0)
 
     def restore(self, before: Mapping[str, FailPoint]) -> None:
-        """Set the fail points back to an earlier state, without those used up since; wake operations that wait at other fail points.
+        """Restore an earlier set of fail points, except those that have been used up since.
+
+        Wake the operations that wait at any other fail point.
 
         Arguments:
             before: an earlier value of `active`.
@@ -167,15 +169,15 @@ class FailPoints:
         self._on_change()
 
     def set_aside(self, before: Mapping[str, FailPoint]) -> dict[str, FailPoint]:
-        """Call `restore`, and return the fail points that were set since `before`."""
+        """Call `restore`, and return the fail points that had been set since `before`."""
         since = {name: one for name, one in self.active.items() if before.get(name) is not one}
         self.restore(before)
         return since
 
     def enter(self, name: str) -> FailPoint | None:
-        """Count an entry of the fail point if it is set; return the fail point if it acts on this entry.
+        """Count an entry of a fail point, if it is set. Return the fail point if it acts on this entry, otherwise None.
 
-        Every call counts, so call it only if the fail point's data (in `active`) applies to the command.
+        Every call counts as an entry, so call this method only if the data of the fail point in `active` applies to the command.
         """
         with self._changed:
             found = self.active.get(name)
@@ -195,44 +197,44 @@ class FailPoints:
         return found
 
     def block(self, operation: Operation, seconds: float) -> None:
-        """Make an operation wait for a time. The wait ends early at its time limit, an interruption or the server's stop.
+        """Make an operation wait for some seconds. The operation's time limit, an interruption or the server's stop ends the wait early.
 
         Raises:
-            CommandError: as `Operation.check`.
+            CommandError: the errors of `Operation.check`.
         """
         self._wait(operation, lambda: False, seconds)
 
     def hold(self, name: str, operation: Operation) -> None:
-        """Enter a fail point; if it acts, make the operation wait until the fail point is turned off or set again.
+        """Enter a fail point. If it acts, make the operation wait until the fail point is turned off or set again.
 
-        As in `block`, the wait ends early at the operation's time limit, an interruption or the server's stop.
+        The operation's time limit, an interruption or the server's stop ends the wait early.
 
         Raises:
-            CommandError: as `Operation.check`.
+            CommandError: the errors of `Operation.check`.
         """
         if (found := self.enter(name)) is not None:
             self._wait(operation, lambda: self.active.get(name) is not found, math.inf)
 
     def wait_for_entries(self, name: str, count: int, operation: Operation) -> None:
-        """Make an operation wait until a fail point has acted a number of times since the server's start.
+        """Make an operation wait until a fail point has acted `count` times since the server's start.
 
         Raises:
-            CommandError: as `Operation.check`, or 266 for an unknown name.
+            CommandError: the errors of `Operation.check`, or 266 for an unknown name.
         """
         if base_name(name) not in _PARSERS:
             raise CommandError(FAIL_POINT_SET_FAILED, f"{name} not found")
         self._wait(operation, lambda: self.count(name) >= count, math.inf)
 
     def close(self) -> None:
-        """End all waits, and make later ones return at once."""
+        """End all waits, and make later waits return at once."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def _wait(self, operation: Operation, ended: Callable[[], bool], seconds: float) -> None:
-        """Wait until `ended` returns true; it is called with `_changed` held."""
+        """Block until `ended` returns True or the time is over. `ended` is called with `_changed` held."""
         if operation.deadline is not None:
-            # 1 ms longer, so that the check below finds the limit exceeded.
+            # Wait 1 ms beyond the operation's time limit, so that the check below finds it exceeded.
             seconds = min(seconds, operation.seconds_left() + 0.001)
         operation.wake = self._wake
         try:

@@ -1,4 +1,5 @@
-"""The fail point onPrimaryTransactionalWrite, which makes a retryable write fail before its commit or closes its connection after it.
+"""The fail point onPrimaryTransactionalWrite, which makes a retryable write fail before its commit, or closes the connection after the
+commit.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/tests/README.md
 """
@@ -51,7 +52,7 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 
 class _FailingWork:
-    """A unit of work whose writes of documents enter the fail point. `closes` says whether to close the connection after the command.
+    """A unit of work whose writes of documents enter the fail point. `closes` tells whether to close the connection after the command.
 
     Arguments:
         work: the unit of work that executes the writes.
@@ -63,20 +64,20 @@ class _FailingWork:
         self.closes = False
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
-        """See `UnitOfWork.reading`."""
+        """Begin a read as the wrapped unit of work does; see `UnitOfWork.reading`."""
         return self._work.reading()
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """See `UnitOfWork.write`.
+        """Write as the wrapped unit of work does, but enter the fail point before the commit; see `UnitOfWork.write`.
 
         Raises:
-            CloseConnection: the fail point closes the connection before the commit.
+            CloseConnection: if the fail point closes the connection before the commit.
         """
         acting: Failure | None = None
         has_entered = False
 
         def run(transaction: Transaction) -> T:
-            # The body runs again after a conflict, but the write enters the fail point only once.
+            # The body runs again after a write conflict, but the write must enter the fail point only once.
             nonlocal acting, has_entered
             result = body(transaction)
             changed = sum(len(one.changes) for one in transaction.writes)
@@ -102,12 +103,12 @@ class _FailingWork:
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """See `UnitOfWork.change_catalog`."""
+        """Change the catalog as the wrapped unit of work does; see `UnitOfWork.change_catalog`."""
         return self._work.change_catalog(body, check, exclusive=exclusive, namespaces=namespaces)
 
 
 def _failure(code: int, closes: bool) -> Exception:
-    """Return the exception that prevents the commit of a write."""
+    """Return the exception to raise before the commit of a write, which thus does not happen."""
     if closes:
         return CloseConnection(f"{FAIL_POINT} fails a write and closes the connection")
     return InjectedError(code, f"Failing write due to the fail point {FAIL_POINT}: it is not committed", None)
@@ -120,7 +121,7 @@ def run_failing(request: Request, run: Callable[[], Reply]) -> Reply:
         run: runs the write with `request.work`.
 
     Raises:
-        CloseConnection: the fail point closes the connection.
+        CloseConnection: if the fail point closes the connection.
         CommandError: the errors of the write.
     """
     request.work = work = _FailingWork(request.work, request.services.fail_points)

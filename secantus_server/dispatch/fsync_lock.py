@@ -12,7 +12,7 @@ from secantus_server.errors import CommandError
 from secantus_server.system._clock import monotonic
 from secantus_server.system.conditions import Condition
 
-#: The interval at which a waiting thread checks whether its operation was killed or timed out.
+#: The interval at which a waiting thread checks whether its operation was killed or has exceeded its time limit.
 _LOOK_S = 0.05
 
 
@@ -35,16 +35,18 @@ class FsyncLock:
 
     @property
     def is_held(self) -> bool:
-        """Whether the lock is held, so that writes wait."""
+        """Return whether the lock is held. While it is, writes wait."""
         return self.count > 0
 
     def acquire(self, operation: Operation, operations: Operations, is_write: Callable[[Operation], bool], timeout_s: float) -> int:
-        """Acquire the lock, so that later writes wait; then wait until the running writes have ended. Return the new count.
+        """Acquire the lock, which makes later writes wait, and wait until the running writes have ended.
+
+        Return how often the lock is held now.
 
         Arguments:
             operation: the operation of the command that acquires the lock.
             is_write: returns whether an operation writes.
-            timeout_s: how long to wait for the running writes.
+            timeout_s: the maximum time to wait for the running writes.
 
         Raises:
             CommandError: 24 LockTimeout, or the error that ended the operation. After an error the acquisition is undone.
@@ -69,7 +71,7 @@ class FsyncLock:
         return self.count
 
     def release(self) -> int:
-        """Release the lock once; return the remaining count.
+        """Release the lock once, and return how often it is still held.
 
         Raises:
             CommandError: 20 IllegalOperation if the lock is not held.
@@ -84,7 +86,7 @@ class FsyncLock:
         return left
 
     def release_all(self) -> None:
-        """Release the lock as often as it was acquired."""
+        """Release the lock completely, however often it was acquired."""
         while self.is_held:
             self.release()
 

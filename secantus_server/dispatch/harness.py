@@ -1,4 +1,4 @@
-"""The operations that a test harness needs but MongoDB has no commands for.
+"""The interface of the operations that a test harness needs and for which MongoDB has no commands.
 
 `SecantusDBServer` implements them, and clients call them with the command secantusTest.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-#: What happened to a collection or view as a whole since a snapshot; "" if only its documents differ.
+#: How a collection or view as a whole has changed since a snapshot; "" if only its documents differ.
 Fate = Literal["", "created", "dropped", "replaced", "redefined"]
 
 
@@ -25,12 +25,15 @@ class DumpedCollection(NamedTuple):
 
     @property
     def is_view(self) -> bool:
-        """Whether it is a view."""
+        """Return whether this is a view."""
         return "viewOn" in self.options
 
 
 class Difference(NamedTuple):
-    """How a collection or view differs from a snapshot. Documents are matched by `_id`; `changed` has pairs of the old and new state."""
+    """The difference between a collection or view now and at a snapshot.
+
+    Documents are matched by `_id`. `changed` contains pairs of an old and a new document.
+    """
 
     db: str
     name: str
@@ -52,46 +55,46 @@ class LoggedCommand(Protocol):
 
     @property
     def namespace(self) -> str:
-        """The full name of the collection."""
+        """Return the full name of the collection."""
 
     @property
     def text(self) -> str:
-        """The command as it is typed in mongosh."""
+        """Return the command as one would type it in mongosh."""
 
     @property
     def shape(self) -> str:
-        """The command with `?` for its constants."""
+        """Return the shape of the command: its text with `?` in place of constants."""
 
     @property
     def plan_summary(self) -> str:
-        """The summary of its plans: the collection and index scans."""
+        """Return a summary of the command's plans, which names the collection scans and index scans."""
 
 
-#: Commands of the log, the position after the last of them, and the number of commands that were dropped because the log was full.
+#: Commands of the log, the log position after the last command, and the number of commands that were dropped because the log was full.
 LoggedCommands = tuple[Sequence[LoggedCommand], int, int]
 
 
 class Harness(Protocol):
-    """The interface by which a harness controls a server."""
+    """The interface through which a test harness controls a server."""
 
     @property
     def snapshots(self) -> tuple[Any, ...]:
-        """The open snapshots, outermost first; each has a `number`."""
+        """Return the open snapshots, outermost first. Each has an attribute `number`."""
 
     def snapshot(self) -> Any:
         """Take a snapshot."""
 
     def restore(self, snapshot: Any) -> None:
-        """Restore the contents of the server at the time of a snapshot."""
+        """Restore the contents that the server had at the time of a snapshot."""
 
     def release(self, snapshot: Any) -> None:
-        """Release a snapshot and keep later writes."""
+        """Release a snapshot. Writes since the snapshot are kept."""
 
     def clock(self) -> tuple[int, bool]:
         """Return the server clock's time in milliseconds since the Unix epoch, and whether the clock runs."""
 
     def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
-        """Set the server's clock, or move it by an offset; start or stop it if `runs` is given. Return its new time."""
+        """Set the server's clock or move it by an offset, start or stop it if `runs` is given, and return its new time."""
 
     def restore_clock(self) -> None:
         """Set the server's clock back to the system's time."""
@@ -106,10 +109,10 @@ class Harness(Protocol):
         """Remove the commands from secantusTest's command log. Positions in the log stay valid."""
 
     def wire_log(self, start: int) -> LoggedCommands | None:
-        """Return the commands in secantusTest's command log from a position on, or None if no log was started."""
+        """Return the commands in secantusTest's command log from position `start` on, or None if no log was started."""
 
     def dump(self) -> list[DumpedCollection]:
-        """Return all collections and views of users."""
+        """Return all collections and views, except the server's internal ones."""
 
     def differences(self, snapshot: Any) -> list[Difference]:
         """Return the collections and views that differ from a snapshot."""

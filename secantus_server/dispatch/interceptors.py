@@ -29,12 +29,14 @@ class Call(Protocol):
         name: the command's name as the client wrote it.
         body: the command document.
         injected: fields that a fail point adds to the reply or error.
-        seconds: its working time, without waits for data; set when the command has ended.
-        is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
-        is_concealed: whether `operation.body` is without secrets of the client's command, whose documents may not be shown either.
-        settings: the query settings of its query shape, or None.
-        retried: the ids of its statements that an earlier send executed; None unless this is a retryable write sent again.
-        services: the server.
+        seconds: the command's working time, without waits for data; set when the command has ended.
+        is_slow: whether the command counts as slow; None until `Observer.is_slow` is called.
+        is_concealed: whether `operation.body` is a copy of the client's command without its secrets. If so, the command's documents must
+            not be shown either.
+        settings: the query settings for the command's query shape, or None.
+        retried: if this is a retryable write that was sent again, the ids of the statements that were executed the first time; otherwise
+            None.
+        services: the server's services.
     """
 
     name: str
@@ -53,27 +55,27 @@ class Call(Protocol):
 
 
 class Interceptor:
-    """An action before or after commands. A subclass overrides the methods that it needs."""
+    """An action that runs before or after commands. A subclass overrides the methods that it needs."""
 
     @property
     def is_active(self) -> bool:
-        """Whether the interceptor is to be called; a subclass calls `Interceptors.refresh` when this changes."""
+        """Return whether the interceptor must be called. A subclass calls `Interceptors.refresh` when this changes."""
         return True
 
     @property
     def threshold_s(self) -> float:
-        """The duration in seconds above which a command is passed to `after`."""
+        """Return the duration in seconds above which a command is passed to `after`."""
         return -math.inf
 
     def before(self, call: Call) -> None:
-        """Act on a command with valid arguments, before it runs.
+        """Act before a command with valid arguments runs.
 
         Raises:
-            CommandError: to refuse the command; `after` is still called.
+            CommandError: if the interceptor refuses the command. `after` is called nevertheless.
         """
 
     def after(self, call: Call, outcome: Outcome) -> None:
-        """Act on a finished command.
+        """Act after a command has finished.
 
         Arguments:
             outcome: the command's reply or its error.
@@ -81,10 +83,10 @@ class Interceptor:
 
 
 class Interceptors:
-    """The interceptors of one server, in the order of their `before` calls; `after` calls run in reverse order.
+    """The interceptors of one server, in the order of their `before` calls. `after` calls run in reverse order.
 
-    `before` and `after` contain the bound methods of the active interceptors. Dispatch skips `after` for a command that took at most
-    `threshold_s`, so an idle interceptor costs nothing.
+    `before` and `after` contain the bound methods of the active interceptors. `threshold_s` is the lowest threshold of the active
+    interceptors. Dispatch calls no `after` for a command that took at most that time, so an idle interceptor costs nothing.
 
     Threads: the tuples are replaced as a whole; the threads of commands only read them. `_lock` serializes `refresh`, so that the tuples
     reflect the latest change.

@@ -16,7 +16,7 @@ from secantus_server.errors import CommandError
 
 NAME = "logComponentVerbosity"
 MAX_VERBOSITY = 5
-# A component with this verbosity inherits its parent's.
+# A component with this verbosity inherits the verbosity of its parent.
 INHERITED = -1
 
 _CHILDREN: dict[str, tuple[str, ...]] = {
@@ -66,7 +66,7 @@ def _merged(current: dict[str, Any], wanted: dict[str, Any], path: str) -> dict[
         elif type(value) is dict:
             merged[name] = _merged(current[name], value, where)
         else:
-            # A plain number is the component's verbosity.
+            # A number in place of a document is the component's verbosity.
             merged[name] = {**current[name], "verbosity": _verbosity(where, value)}
     return merged
 
@@ -79,5 +79,5 @@ def _verbosity(where: str, value: Any) -> int:
 
 
 def logs_everything(verbosity: dict[str, Any]) -> bool:
-    """Return whether the log shows every message."""
+    """Return whether these verbosities make the server log debug messages and every command."""
     return bool(verbosity["verbosity"] > 0 or verbosity["command"]["verbosity"] > 0)

@@ -1,6 +1,7 @@
 """The secret from which the salts sent for unknown users are derived.
 
-It is stored, because the salts of known users survive a restart too. No client can read it, and archives without users do not have it.
+The secret is stored, so that the salts of unknown users survive a restart like those of known users. No client can read it, and backup
+archives without users do not contain it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ _BYTES = 32
 
 
 class LoginSecret:
-    """The secret of a store, made at the first login.
+    """The secret of a store, which is created at the first login.
 
-    Threads: `_lock` guards the making.
+    Threads: `_lock` guards the creation.
     """
 
     def __init__(self, engine: Engine, random: Random) -> None:
@@ -26,7 +27,7 @@ class LoginSecret:
         self._secret = b""
 
     def get(self) -> bytes:
-        """Return the secret. The caller has no transaction."""
+        """Return the secret. The caller must not have an open transaction."""
         with self._lock:
             self._secret = self._secret or self._stored()
         return self._secret

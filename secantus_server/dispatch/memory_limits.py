@@ -7,7 +7,7 @@ from typing import Any
 from secantus_server.diagnostics.memory import memory_bytes
 from secantus_server.mql.limits import DEFAULT_BYTES, DEFAULT_LIMITS, MemoryLimits
 
-#: MongoDB's parameter for each limit.
+#: The MongoDB parameter that sets each limit.
 PARAMETERS = {
     "sort": "internalQueryMaxBlockingSortMemoryUsageBytes",
     "group": "internalDocumentSourceGroupMaxMemoryBytes",
@@ -22,9 +22,9 @@ PARAMETERS = {
     "facet": "internalQueryFacetMaxOutputDocSizeBytes",
     "lookup": "internalLookupStageIntermediateDocumentMaxSizeBytes",
 }
-#: The limit of an operation, which no stage or accumulator exceeds either.
+#: The parameter for the limit of a whole operation. The limits of stages and accumulators cannot exceed it.
 OPERATION = "internalQueryMaxMemoryUsageBytesPerOperation"
-# The limits of sizes of documents.
+# The limits that apply to sizes of documents, not to memory.
 _NOT_MEMORY = ("facet", "lookup")
 ALLOW_DISK_USE = "allowDiskUseByDefault"
 
@@ -38,7 +38,7 @@ def memory_limits(parameters: dict[str, Any]) -> MemoryLimits:
     """Return the current limits.
 
     Arguments:
-        parameters: the values set by setParameter.
+        parameters: the current values of the parameters.
     """
     changed = {field: parameters[name] for field, name in PARAMETERS.items() if name in parameters}
     if OPERATION in parameters:
@@ -51,7 +51,7 @@ def may_use_disk(parameters: dict[str, Any], wanted: bool | None) -> bool:
     """Return whether a command may use the disk.
 
     Arguments:
-        parameters: the values set by setParameter.
+        parameters: the current values of the parameters.
         wanted: the command's `allowDiskUse`, or None if absent.
     """
     return bool(parameters.get(ALLOW_DISK_USE, True)) if wanted is None else wanted

@@ -39,7 +39,7 @@ def check_database_name(name: str) -> None:
 
 
 def collection_name(command: str, db: str, value: Any) -> str:
-    """Return a command's collection name, valid for reading.
+    """Validate a collection name for reading, and return it.
 
     Raises:
         CommandError: 73 InvalidNamespace, also for a value that is not a string.
@@ -54,7 +54,7 @@ def collection_name(command: str, db: str, value: Any) -> str:
 
 
 def _check_utf8(name: str) -> None:
-    """Refuse a name that is not valid UTF-8: replies contain names, and drivers could not decode such a reply."""
+    """Refuse a name that is not valid UTF-8, because drivers could not decode a reply that contains it."""
     try:
         name.encode()
     except UnicodeEncodeError:

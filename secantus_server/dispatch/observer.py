@@ -15,17 +15,17 @@ from secantus_server.dispatch.interceptors import Call
 
 SLOW_MS = 100
 
-# hello may wait as long as the client asks, and profile configures the profiler.
+# hello may block as long as the client requests, and profile configures the profiler.
 NEVER_OBSERVED = frozenset(["hello", "isMaster", "ismaster", "profile"])
 
 
 @dataclass(frozen=True)
 class Profiling:
-    """The settings of the profiler; replaced as a whole.
+    """The settings of the profiler. An instance is never modified, but replaced as a whole.
 
     Arguments:
         levels: the level, 1 or 2, of each profiled database.
-        filters: the filter of each database that has one, as given and parsed; it replaces `slow_ms` and `sample_rate`.
+        filters: by database, the profiler's filter, both as the client gave it and parsed. A filter replaces `slow_ms` and `sample_rate`.
         slow_ms: the duration above which a command is slow.
         sample_rate: the fraction of slow commands to record.
     """
@@ -48,7 +48,7 @@ class Observer:
     """Selects the commands that the interceptors `Profiler` and `SlowLog` record.
 
     Arguments:
-        clock: its random generator draws the sample of slow commands.
+        clock: the source of the random numbers that select the sample of slow commands.
         on_change: called after each change.
 
     Threads: `set` replaces `profiling` as a whole; the threads of commands only read it.
@@ -59,7 +59,7 @@ class Observer:
         self._on_change = on_change
         self.profiling = Profiling()
         self.logs_all = False
-        #: Commands that took at most this long are not logged. For most commands this comparison is the only cost of logging.
+        #: Commands that took at most this long are not logged. For most commands, the comparison with it is the only cost of logging.
         self.log_threshold_s = SLOW_MS / 1000
 
     def set(self, profiling: Profiling) -> None:
@@ -68,12 +68,12 @@ class Observer:
         self._adjust()
 
     def log_all(self, wanted: bool) -> None:
-        """Set whether every command is logged, or only slow ones."""
+        """If `wanted`, log every command from now on. Otherwise log only slow commands."""
         self.logs_all = wanted
         self._adjust()
 
     def is_slow(self, call: Call) -> bool:
-        """Return whether a command was slow and in the sample, which is drawn once per command."""
+        """Return whether a command was slow and belongs to the random sample. The decision is made once per command."""
         if call.is_slow is None:
             slow = call.seconds * 1000 > self.profiling.slow_ms
             call.is_slow = slow and self._clock.random.random() < self.profiling.sample_rate

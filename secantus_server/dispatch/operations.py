@@ -1,4 +1,4 @@
-"""The running operations, as currentOp, killOp and time limits need them."""
+"""The registry of running operations, for currentOp, killOp and time limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Notes", "Operation", "Operations"]
 
 
 class Notes(Protocol):
-    """The plans of one command; `query.plan_notes.PlanNotes` implements it."""
+    """The recorded plans of one command; `query.plan_notes.PlanNotes` implements it."""
 
     def add(self, plan: Any, query: Any = None) -> None:
         """Record a plan that is about to be executed."""
@@ -24,21 +24,21 @@ class Notes(Protocol):
         """Add the numbers of keys and documents that the command examined to its connection's usage."""
 
     def resume(self) -> None:
-        """Begin the notes of the next command on the cursor of these plans."""
+        """Begin new records, for the next command on the cursor to which these plans belong."""
 
 
 class Operations:
     """All running operations of a server.
 
     Arguments:
-        new_notes: returns empty `Notes`.
+        new_notes: creates empty `Notes`.
 
     Threads: single dict operations and `next` on the counter are atomic, and each operation has its own key.
     """
 
     def __init__(self, clock: Clock, new_notes: Callable[[], Notes]) -> None:
         self._clock = clock
-        #: These two are for code that adds operations to `running`, and removes them, without `begin` and `end`.
+        #: This attribute and the next are public for code that adds operations to `running`, and removes them, without `begin` and `end`.
         self.new_notes = new_notes
         self.new_id: Callable[[], int] = itertools.count(1).__next__
         #: The running operations by id.
@@ -51,7 +51,7 @@ class Operations:
         body: dict[str, Any],
         users: tuple[tuple[str, str], ...] = (),
     ) -> Operation:
-        """Create and register an operation. The caller must call `end`, also after an error.
+        """Create and register an operation. The caller must call `end` when the operation has ended, even with an error.
 
         Arguments:
             body: the command document, without secrets.
@@ -75,7 +75,7 @@ class Operations:
         """Return the operation that this thread runs, or None.
 
         Arguments:
-            last: the operation to check first, because it probably is the one.
+            last: the operation to try first, because it probably is the current one.
         """
         thread = get_ident()
         if last.thread == thread and last.opid in self.running:
@@ -83,10 +83,10 @@ class Operations:
         return next((operation for operation in self.all() if operation.thread == thread), None)
 
     def check_waiting(self) -> None:
-        """Call `check` of the operation that this thread runs. Code that waits calls this if it has no reference to the operation.
+        """Call `check` of the operation that this thread runs. This is for code that waits and has no reference to the operation.
 
         Raises:
-            CommandError: as `Operation.check`.
+            CommandError: the errors of `Operation.check`.
         """
         thread = get_ident()
         for operation in self.all():
@@ -94,7 +94,7 @@ class Operations:
                 operation.check()
 
     def kill(self, opid: int) -> None:
-        """Make an operation fail at its next check; ignore an unknown one, as MongoDB does."""
+        """Make an operation fail at its next check. As in MongoDB, ignore an unknown id."""
         operation = self.running.get(opid)
         if operation is not None:
             operation.interrupt(CommandError(11601, "operation was interrupted"))
@@ -102,5 +102,5 @@ class Operations:
     def kill_all(self, error: CommandError) -> None:
         """Make every operation fail at its next check."""
         for operation in self.all():
-            # Each operation gets its own copy of the error, since the labels depend on the command.
+            # Each operation gets its own copy of the error, because the labels depend on the command.
             operation.interrupt(CommandError(error.code, error.message, error.labels, error.info))

@@ -28,26 +28,29 @@ from secantus_server.settings import MIN_ITERATIONS, Settings
 from secantus_server.version import Difference, Release
 
 MAX_SYNC_DELAY_S = 9_000_000
-#: Whether writes are refused; set by setUserWriteBlockMode. Stored with the parameters, so that restoring a snapshot resets it.
+#: The key for whether clients' writes are refused. setUserWriteBlockMode sets it. It is stored with the parameters, so that restoring a
+#: snapshot resets it.
 USER_WRITE_BLOCK = "cluster:userWriteBlock"
-#: The default read and write concerns, set by setDefaultRWConcern.
+#: The key for the default read and write concerns, which setDefaultRWConcern sets.
 DEFAULT_CONCERNS = "cluster:defaultRWConcern"
-#: The `baseBackoffMS` of overload errors; with 0 they have no such field. MongoDB has had the parameter since 9.0.
+#: The parameter for the field `baseBackoffMS` of overload errors. With 0, the errors have no such field. MongoDB has the parameter since
+#: 9.0.
 BASE_BACKOFF_MS = "externalClientBaseBackoffMS"
-#: Upper bound on the open multi-document transactions.
+#: The parameter for the maximum number of open multi-document transactions.
 MAX_TRANSACTIONS = "maxConcurrentMultiDocumentTransactions"
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter.
+    """A parameter of the server.
 
     Arguments:
-        default: returns its default value.
-        check: returns the value to store, or raises; None if setParameter cannot change the parameter in Secantus.
+        default: returns the parameter's default value.
+        check: returns the value to store, or raises an error for an invalid value; None if setParameter cannot change the parameter in
+            Secantus.
         settable: whether MongoDB allows a change at runtime.
-        at_startup: whether it can be set on MongoDB's command line.
-        since: the difference that brings it; None if every release has it.
+        at_startup: whether MongoDB allows setting it on the command line.
+        since: the difference between releases that introduces the parameter; None if every release has it.
     """
 
     default: Callable[[Settings], Any]
@@ -67,7 +70,10 @@ def _boolean(name: str, value: Any) -> bool:
 
 
 def _integer(minimum: int | None = None, maximum: int | None = None) -> a.Check:
-    """Return a check for a number or a bool. A value of another type raises 2 BadValue, not 14 as in `arguments.integer`."""
+    """Return a check that converts a number or a bool to an integer.
+
+    A value of another type raises 2 BadValue, not 14 as in `arguments.integer`.
+    """
     check = a.integer(minimum, maximum)
 
     def checked(name: str, value: Any) -> Any:
@@ -83,7 +89,10 @@ def _writes_noops(settings: Settings) -> bool:
 
 
 def _sync_delay(name: str, value: Any) -> float:
-    """Check the number of seconds between checkpoints. Refuse 0: it would disable checkpoints, and the log would grow without bound."""
+    """Check the number of seconds between checkpoints.
+
+    Refuse 0, which would disable checkpoints, so that WiredTiger's log would grow without bound.
+    """
     if not is_number(value):
         raise a.wrong_type(name, value, "[long, int, decimal, double]")
     seconds = float(str(value))
@@ -104,7 +113,7 @@ def _burst_capacity(name: str, value: Any) -> float:
     return seconds
 
 
-#: The parameter with the iteration count of new credentials, by mechanism.
+#: For each mechanism, the parameter for the iteration count of new credentials.
 ITERATION_PARAMETERS = {"SCRAM-SHA-1": "scramIterationCount", "SCRAM-SHA-256": "scramSHA256IterationCount"}
 
 PARAMETERS: dict[str, Parameter] = {
@@ -158,7 +167,7 @@ PARAMETERS: dict[str, Parameter] = {
 
 
 def find_parameter(name: str, release: Release) -> Parameter | None:
-    """Return a parameter that a release has, or None."""
+    """Return the parameter with this name, or None if the given release has no such parameter."""
     found = PARAMETERS.get(name)
     return None if found is None or (found.since is not None and not release.has(found.since)) else found
 

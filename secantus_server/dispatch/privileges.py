@@ -1,4 +1,4 @@
-"""The privileges that a command requires, which each command declares, and the check whether a user has them.
+"""The privileges that a command declares as required, and the check whether a user has them.
 
 https://www.mongodb.com/docs/manual/reference/privilege-actions/
 """
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class Resource(enum.Enum):
-    """The kind of resource that actions apply to. https://www.mongodb.com/docs/manual/reference/resource-document/"""
+    """The kind of resource to which a command's actions apply. https://www.mongodb.com/docs/manual/reference/resource-document/"""
 
     CLUSTER = "cluster"
     DATABASE = "database"
     COLLECTION = "collection"
 
 
-# Global names for the members of the enumeration: authorization uses them for every command, and looking up a member takes longer.
+# Global names for the enumeration's members. Authorization uses them for every command, and looking up a member of the class takes longer.
 _COLLECTION, _DATABASE = Resource.COLLECTION, Resource.DATABASE
 
 
@@ -36,11 +36,11 @@ class Authorized(Protocol):
 
     Arguments:
         name: the command's name as the client wrote it.
-        db: the database it runs against.
+        db: the database on which the command runs.
         body: the command document.
-        message: the message that carried it.
+        message: the message that contained the command.
         client: the connection.
-        services: the server.
+        services: the server's services.
     """
 
     name: str
@@ -63,7 +63,7 @@ class OtherCommand:
     services: Services
 
 
-#: Returns whether a user may run a command with its arguments. Called only if the user has the declared actions.
+#: A function that returns whether a user may run a command with its arguments. It is called only if the user has the declared actions.
 Check = Callable[[Authorized, "Grants"], bool]
 
 
@@ -73,12 +73,12 @@ class Privileges:
 
     Arguments:
         actions: the actions required for the command's resource; empty if authentication is enough.
-        resource: the kind of that resource. A role that grants the actions on a larger resource (the database of a collection)
-            is sufficient, too.
-        by_arguments: the actions that some arguments require, possibly on another resource: for example, `upsert` requires `insert`,
-            and `$out` requires `insert` and `remove`. `check` checks them.
+        resource: the kind of the command's resource. A privilege on a resource that includes it (such as the database of a collection) is
+            sufficient, too.
+        by_arguments: the actions that some arguments require, possibly on another resource: for example, `upsert` requires `insert`, and
+            `$out` requires `insert` and `remove`. `check` checks whether the user has them.
         requires_auth: whether a client must have authenticated; False for the commands that connect and authenticate clients.
-        check: returns whether the user may use the command's arguments; given if and only if `by_arguments` is.
+        check: returns whether the user may use the command's arguments; given if and only if `by_arguments` is given.
     """
 
     actions: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ def on_cluster(*actions: str, by_arguments: tuple[str, ...] = (), check: Check |
 
 
 def on_database(*actions: str, by_arguments: tuple[str, ...] = (), check: Check | None = None) -> Privileges:
-    """Return the privileges of a command that acts on its database."""
+    """Return the privileges of a command that acts on the database on which it runs."""
     return Privileges(actions, Resource.DATABASE, by_arguments, check=check)
 
 
@@ -110,16 +110,16 @@ def on_collection(*actions: str, by_arguments: tuple[str, ...] = (), check: Chec
 
 
 def collection_of(call: Authorized) -> str:
-    """Return the collection name in a command's own field, or "" if its value is not a string.
+    """Return the collection name in a command's first field, or "" if the field's value is not a string.
 
-    Only a privilege on the whole database covers "".
+    For "", only a privilege on the whole database is sufficient.
     """
     target = call.body[call.name]
     return target if type(target) is str else ""
 
 
 def includes(found: frozenset[str], actions: tuple[str, ...]) -> bool:
-    """Return whether all actions are among those found.
+    """Return whether all required actions are among the found ones.
 
     Arguments:
         found: the actions that a user may perform.
@@ -135,7 +135,7 @@ def is_authorized(privileges: Privileges, call: Authorized, grants: Grants) -> b
     """Return whether a user may run a command.
 
     Arguments:
-        grants: what the user may do.
+        grants: the actions that the user may perform.
     """
     actions = privileges.actions
     if actions:
@@ -153,7 +153,7 @@ def is_authorized(privileges: Privileges, call: Authorized, grants: Grants) -> b
 
 
 def bypasses_validation(call: Authorized) -> bool:
-    """Return whether a command has the option `bypassDocumentValidation`, which requires the action of the same name."""
+    """Return whether a command sets the option `bypassDocumentValidation`, which requires the action of the same name."""
     return bool(call.body.get("bypassDocumentValidation"))
 
 
@@ -163,10 +163,10 @@ def may_bypass_validation(call: Authorized, grants: Grants) -> bool:
 
 
 def named(call: Authorized, field: str, containing: bytes = b"") -> list[dict[str, Any]]:
-    """Return the documents in an array of a command, which may be a document sequence of the message.
+    """Return the documents in an array argument of a command. The message may contain the array as a document sequence.
 
     Arguments:
-        containing: bytes; the documents of a sequence whose BSON does not contain them are left out undecoded.
+        containing: only documents whose BSON contains these bytes are needed; others in a document sequence are skipped without decoding.
     """
     sequence = call.message.sequences.get(field)
     if sequence is not None:

@@ -1,4 +1,4 @@
-"""`rawData`: a command on a time-series collection that reads and writes its buckets.
+"""The argument `rawData`, which makes a command on a time-series collection read and write the collection's buckets.
 
 https://jira.mongodb.org/browse/DRIVERS-3064
 """
@@ -22,20 +22,26 @@ COMMANDS = frozenset(
 
 
 def buckets_of(services: Services, db: str, name: str) -> str | None:
-    """Return the name of the buckets collection of a time series; None for another collection."""
+    """Return the name of the buckets collection of a time-series collection, or None for any other collection."""
     collection = services.catalog.find(db, name)
     return collection.options["viewOn"] if collection is not None and collection.is_timeseries else None
 
 
 def target_buckets(command: Command, request: Request) -> str | None:
-    """Make a command with `rawData` run on the buckets, as MongoDB rewrites it; return the name of the time series, or None."""
+    """Rewrite a command with `rawData` so that it runs on the buckets, as MongoDB does.
+
+    Return the name of the time-series collection, or None if the command is not on one.
+    """
     if command.name not in COMMANDS or not request.body[FIELD]:
         return None
     return rename_target(request.services, request.db, request.body, request.name)
 
 
 def rename_target(services: Services, db: str, body: dict[str, Any], field: str) -> str | None:
-    """Replace the name of a time series in a command by that of its buckets; return the name, or None for another collection."""
+    """If a field of a command names a time-series collection, replace the name with that of its buckets collection.
+
+    Return the old name, or None for any other collection.
+    """
     name = body[field]
     buckets = buckets_of(services, db, name) if type(name) is str else None
     if buckets is None:
@@ -45,7 +51,10 @@ def rename_target(services: Services, db: str, body: dict[str, Any], field: str)
 
 
 def show_series(request: Request, reply: Reply, name: str) -> None:
-    """Show the time series as the namespace of a reply's cursor, for which getMore asks then. MongoDB does since 9.0 (SERVER-120476)."""
+    """In a reply, replace the namespace of the cursor with that of the time-series collection, which the client then passes to getMore.
+
+    MongoDB does so since 9.0 (SERVER-120476).
+    """
     cursor = reply.get("cursor")
     if cursor is None or not request.services.release.has(VIEWLESS_TIMESERIES):
         return

@@ -1,7 +1,7 @@
 """The registry of commands. The module that implements a command registers it with its arguments.
 
-A module is imported when one of its commands is looked up (`commands/all.py`).
-`known.py` lists the commands of MongoDB that Secantus does not support yet.
+A module is imported when one of its commands is first looked up (`commands/all.py`). `known.py` lists the commands of MongoDB that Secantus
+does not support yet.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Reply = dict[str, Any]
 Handler = Callable[["Request", dict[str, Any]], Reply]
 
-#: Explains a command. Called with the request, the parsed fields, the transaction to read in, and the `query.explain.Runner` of its plans.
+#: A function that explains a command. Its arguments are the request, the parsed fields, the transaction in which to read, and the
+#: `query.explain.Runner` for the plans.
 Explainer = Callable[["Request", dict[str, Any], "ReadTransaction", Any], Reply]
 
 
@@ -42,17 +43,17 @@ class Command:
     """One command.
 
     Arguments:
-        name: as MongoDB spells it.
-        arguments: its declared fields; None if the command parses its own body.
+        name: the name as MongoDB spells it.
+        arguments: the command's declared fields; None if the command parses its body itself.
         run: returns the reply for the request and the parsed fields.
-        admin_only: whether it runs against the database `admin` only.
-        in_api_v1: whether it is in version 1 of the Stable API.
-        is_write: whether it takes a write concern.
-        is_read: whether it takes a read concern.
-        is_retryable: whether it takes a `txnNumber` outside a transaction.
-        in_transaction: whether and where it may be used in a multi-document transaction.
-        help: a sentence for listCommands.
-        counter: its counter in serverStatus's `opcounters`.
+        admin_only: whether the command runs only on the database `admin`.
+        in_api_v1: whether the command is in version 1 of the Stable API.
+        is_write: whether the command takes a write concern.
+        is_read: whether the command takes a read concern.
+        is_retryable: whether the command takes a `txnNumber` outside a transaction.
+        in_transaction: whether and where the command may be used in a multi-document transaction.
+        help: the sentence that listCommands shows.
+        counter: the command's counter in serverStatus's `opcounters`.
         secrets: the arguments that must not appear in logs, profiles and errors.
         privileges: the privileges that the user needs.
     """
@@ -115,7 +116,7 @@ def command(
     lenient: bool = False,
     secrets: tuple[str, ...] = (),
 ) -> Callable[[Handler], Handler]:
-    """Register a handler under a command's name and its aliases.
+    """Return a decorator that registers a handler under a command's name and its aliases.
 
     Arguments:
         fields: the fields beyond those that every command takes.
@@ -141,7 +142,10 @@ def command(
 
 
 def explains(name: str) -> Callable[[Explainer], Explainer]:
-    """Register the function that explains a command. It returns the sections of explain's reply and changes no data."""
+    """Return a decorator that registers the function that explains a command.
+
+    That function returns the sections of explain's reply, and changes no data.
+    """
 
     def register(explainer: Explainer) -> Explainer:
         assert name not in _EXPLAINERS, f"the command {name} has two explainers"
@@ -152,7 +156,7 @@ def explains(name: str) -> Callable[[Explainer], Explainer]:
 
 
 def find_explainer(name: str) -> Explainer | None:
-    """Return the explainer of a command, or None if it cannot be explained.
+    """Return the explainer of a command, or None if the command cannot be explained.
 
     Arguments:
         name: the command's name, not an alias.
@@ -180,9 +184,9 @@ def find_command(name: str) -> Command:
 
 
 def command_to_run(name: str) -> Command:
-    """Return the command of this name, or a stand-in that raises 238 when run if the command is not supported yet.
+    """Return the command of this name. If the command is not supported yet, return a placeholder that raises 238 when it is run.
 
-    The stand-in raises late, so that fail points act on such commands, too.
+    The placeholder raises the error only when it is run, so that fail points act on such commands, too.
 
     Raises:
         CommandError: 59 for an unknown name.
@@ -202,7 +206,9 @@ def command_to_run(name: str) -> Command:
 
 
 def writes(command: Command, body: dict[str, Any]) -> bool:
-    """Return whether a command writes. An aggregation writes if its last stage is `$out` or `$merge`, a map-reduce unless it is inline.
+    """Return whether a command writes.
+
+    An aggregation writes if its last stage is `$out` or `$merge`. A mapReduce writes unless its output is inline.
 
     Arguments:
         body: the command document.

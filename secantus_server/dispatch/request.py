@@ -1,4 +1,4 @@
-"""A running command: its message, its client, and the server's services."""
+"""The request: a running command with its message, its client and the server's services."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from secantus_server.sessions.retryable import RetryableWrite
     from secantus_server.sessions.transactions import SessionTransaction
 
-#: The parameter that makes queries fail that need a collection scan.
+#: The parameter that makes each query fail that needs a collection scan.
 NO_TABLE_SCAN: Final = "notablescan"
 
 
@@ -37,27 +37,29 @@ class Request:
 
     Arguments:
         name: the command's name as the client wrote it.
-        db: the database it runs against.
-        message: the message that carried it.
-        services: the server.
+        db: the database on which the command runs.
+        message: the message that contained the command.
+        services: the server's services.
         client: the connection.
-        operation: its entry among the running operations; call its `check` regularly.
-        is_concealed: whether `operation.body` is without secrets of the client's command, whose documents may not be shown either.
+        operation: the command's entry in the registry of running operations. Code that takes long must call its `check` regularly.
+        is_concealed: whether `operation.body` is a copy of the client's command without its secrets. If so, the command's documents must
+            not be shown either.
         body: the command document.
-        work: the unit of work, through which it reads and writes.
-        session: the UUID of its logical session, or None.
+        work: the unit of work, through which the command reads and writes.
+        session: the id of the command's logical session, or None.
         transaction: the session's multi-document transaction of which the command is a statement, or None.
         retry: the state of the retryable write, or None if the command is not one.
-        retried: the ids of its statements that an earlier send executed, in order; None unless this is a retryable write sent again.
+        retried: if this is a retryable write that was sent again, the ids of the statements that were executed the first time, in order;
+            otherwise None.
         statement: the position of the running statement in the command.
-        seconds: its working time, without waits for data; set when the command has ended.
-        is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
-        applies_oplog: whether it runs for an oplog entry instead of a client, as a part of applyOps.
-        wants_snapshot: whether it has read concern "snapshot" outside of a transaction.
-        snapshot: the held state of the store that such a command reads.
+        seconds: the command's working time, without waits for data; set when the command has ended.
+        is_slow: whether the command counts as slow; None until `Observer.is_slow` is called.
+        applies_oplog: whether applyOps runs the command to apply an oplog entry, instead of a client.
+        wants_snapshot: whether the command has read concern "snapshot" outside a transaction.
+        snapshot: the past state of the store that a command with read concern "snapshot" reads.
         injected: fields that a fail point adds to the reply or error.
-        settings: the settings of its query shape (`query.query_settings.QuerySettings`), or None.
-        next_body: the command document to run next without a further request (exhaust); set by the command.
+        settings: the settings for the command's query shape (`query.query_settings.QuerySettings`), or None.
+        next_body: the command document to run next without a further request, for a streamed (exhaust) reply; set by the command.
     """
 
     name: str
@@ -91,20 +93,20 @@ class Request:
 
     @property
     def grants(self) -> Grants | None:
-        """What the client may do; None without access control."""
+        """Return the actions that the client may perform, or None without access control."""
         access = self.services.access
         return None if access is None else access.grants_of(self.client)
 
     @property
     def sequences(self) -> dict[str, list[bytes]]:
-        """The document sequences of the message."""
+        """Return the document sequences of the message."""
         return self.message.sequences
 
     def statement_id(self, index: int) -> int:
         """Return the id of a statement of a retryable write.
 
         Arguments:
-            index: its position in the command.
+            index: the statement's position in the command.
         """
         body = self.body
         if "stmtIds" in body and body["stmtIds"] is not None:
@@ -113,13 +115,13 @@ class Request:
 
     @property
     def now(self) -> Date:
-        """The command's time, which stays the same for the duration of the command."""
+        """Return the command's time, which stays the same for the duration of the command."""
         if self._now is None:
             self._now = Date(self.services.clock.now_ms())
         return self._now
 
     def scripts(self, name: str) -> Engine:
-        """Return the command's JavaScript engine; create it at first use.
+        """Return the command's JavaScript engine. Create it on first use.
 
         Arguments:
             name: the operator or command that needs the engine.
@@ -132,13 +134,13 @@ class Request:
         return self.operation.engine
 
     def in_database(self, db: str) -> Request:
-        """Return a copy for another database, in the same unit of work."""
+        """Return a copy of the request for another database, in the same unit of work."""
         other = copy(self)
         other.db = db
         return other
 
     def with_command(self, name: str, body: dict[str, Any]) -> Request:
-        """Return a copy for another command, in the same unit of work.
+        """Return a copy of the request for another command, in the same unit of work.
 
         Arguments:
             body: the command's document.
@@ -165,7 +167,7 @@ class Request:
         services, clock = self.services, self.services.clock
         if self._cluster_time is None:
             self._cluster_time = services.document_time()
-        # Positional arguments, because this runs for almost every command, and keywords took a quarter of its time.
+        # Pass positional arguments, because this runs for almost every command, and keyword arguments took a quarter of its time.
         return ParseContext(
             self.now,
             self._cluster_time,

@@ -15,7 +15,7 @@ from secantus_server.javascript import Engine
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
 
-#: MongoDB's parameters for the memory of a command's scripts and the time of one call.
+#: MongoDB's parameters that limit the memory of a command's scripts and the time of one call, with their defaults.
 HEAP_LIMIT, HEAP_LIMIT_MB = "internalQueryJavaScriptHeapSizeLimitMB", 100
 CALL_LIMIT, CALL_LIMIT_MS = "internalQueryJavaScriptFnTimeoutMillis", 60_000
 

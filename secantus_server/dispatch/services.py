@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class ExpressLane(Protocol):
-    """The fast path for the simplest commands of one connection.
+    """The express lane: the fast path for the simplest commands of one connection.
 
     Attributes:
         unfinished: what the lane has left of the last command for the general path, which takes it; or None.
@@ -54,7 +54,7 @@ class ExpressLane(Protocol):
     unfinished: Unfinished | None
 
     def answer(self, raw: bytes, request_ids: Iterator[int]) -> bytes | None:
-        """Run the command of a message and return the reply, or None if the general path must run the command.
+        """Run the command of a message and return the reply, or return None if the general path must run the command.
 
         Arguments:
             request_ids: the message ids for the connection's replies.
@@ -62,7 +62,7 @@ class ExpressLane(Protocol):
 
 
 def no_certificates(_reason: str) -> None:
-    """Refuse to reload certificates, on a server without certificates.
+    """Refuse to reload the certificates of a server that has none.
 
     Raises:
         CommandError: 140 InvalidSSLConfiguration.
@@ -76,27 +76,27 @@ class Services:
 
     Arguments:
         request_stop: makes another thread stop the server.
-        parameters: the values set by setParameter; replaced as a whole, since snapshots keep the dict.
+        parameters: the values set by setParameter. The dict is replaced as a whole, because snapshots keep it.
         connections: the connected clients.
         interceptors: the actions before and after commands.
-        writes: wakes waiting readers after commits.
+        writes: wakes readers that wait for data, after each commit.
         work: the unit of work outside multi-document transactions; `assembly.py` sets it.
-        open_transaction: begins a session's transaction with its first statement; `assembly.py` sets it.
+        open_transaction: begins a session's transaction when its first statement runs; `assembly.py` sets it.
         harness: the interface by which the command secantusTest controls the server; `assembly.py` sets it.
         run_in_snapshot: runs a command with read concern "snapshot"; `assembly.py` sets it.
-        history: the past states of the store that such commands read; `assembly.py` sets it.
+        history: the past states of the store that commands with read concern "snapshot" read; `assembly.py` sets it.
         observer: selects the commands to profile and log.
         express: opens the express lane of a connection (`work/_express.pyx`); `assembly.py` sets it.
         fail_points: the fail points that tests set.
         fsync_lock: the lock of fsync, which makes writes wait.
-        index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash; replaced as a whole.
-        release: the release of MongoDB that the server imitates; each command reads it once.
-        query_settings: the query settings (`query.query_settings.QuerySettings`) by query shape hash; replaced as a whole.
+        index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash. The dict is replaced as a whole.
+        release: the release of MongoDB that the server emulates. Each command reads it once.
+        query_settings: the query settings (`query.query_settings.QuerySettings`) by query shape hash. The dict is replaced as a whole.
         started: the start time on the monotonic clock.
         connection_limit: the maximum number of simultaneous connections; the listener sets it.
-        reload_certificates: reads the TLS certificates again and logs that, with the reason passed to it; the listener sets it.
+        reload_certificates: reads the TLS certificates again, and logs the reason that the caller passes; the listener sets it.
         failure: the fatal error of the store, or None.
-        access: what authenticated clients may do; None without access control.
+        access: access control, which knows what each client may do; None without access control.
         throttle: counts failed logins.
         login_secret: the secret from which the salts sent for unknown users are derived.
     """
@@ -148,7 +148,7 @@ class Services:
         self.fail_points = FailPoints(self.clock.random, self.interceptors.refresh)
 
     def present(self, release: Release) -> None:
-        """Imitate a release of MongoDB from the next command on."""
+        """Emulate another release of MongoDB from the next command on."""
         self.release = release
         self.settings = replace(self.settings, compat=release.name)
 
@@ -157,10 +157,10 @@ class Services:
         return Date(self.clock.system_ms() - int((self.clock.monotonic() - self.started) * 1000))
 
     def document_time(self) -> Timestamp | None:
-        """Return the current timestamp for documents and `$$CLUSTER_TIME`; None without a replica set.
+        """Return the current timestamp for documents and `$$CLUSTER_TIME`, or None without a replica set.
 
-        This is the operation time, unless a test has moved the clock: then it is the clock's time, which the operation time does not
-        follow because it must never decrease.
+        This is the operation time. If a test has moved the clock, it is the clock's time instead. The operation time cannot follow the
+        clock, because it must never decrease.
         """
         if not self.settings.replica_set:
             return None
@@ -175,7 +175,7 @@ class Services:
             self.cursors.kill_where(lambda cursor: not cursor.in_use and cursor.session in ended)
 
     def fail(self, error: StorageError) -> None:
-        """Handle a fatal error of the store: log it and make the server stop. Ignore all but the first error."""
+        """Handle a fatal error of the store: log it and make the server stop. Ignore further errors."""
         if self.failure is None:
             self.failure = error
             self.log.error(error.message)

@@ -1,4 +1,4 @@
-"""Statements of multi-document transactions: their options, the checkout of the transaction, and its end.
+"""Statements of multi-document transactions: validates their options, and begins, continues and ends the transaction.
 
 https://github.com/mongodb/specifications/blob/master/source/transactions/transactions.md
 """
@@ -27,7 +27,7 @@ NO_SUCH_TRANSACTION = 251
 TRANSACTION_COMMITTED = 256
 RESOURCE_EXHAUSTED = 402
 
-# Further errors that fail a whole write command.
+# The error codes, in addition to `TRANSIENT_CODES`, with which a statement makes its whole write command fail in a transaction.
 _FATAL_CODES = frozenset([263, 313])
 
 _LEVELS = ("local", "majority", "snapshot")
@@ -98,15 +98,15 @@ def _check_command(command: Command, request: Request) -> None:
 def run_statement(
     command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
 ) -> Reply:
-    """Run a statement of a transaction, which any error aborts.
+    """Run a statement of a transaction. Any error aborts the transaction.
 
     Arguments:
         request: a request with a session, a `txnNumber` and `autocommit: false`.
         run: runs the command.
 
     Raises:
-        CommandError: 225 TransactionTooOld, 117 for a number already in use, 251 NoSuchTransaction, 256 TransactionCommitted; and
-            the errors of the command.
+        CommandError: 225 TransactionTooOld, 117 for a `txnNumber` that is already in use, 251 NoSuchTransaction, 256 TransactionCommitted;
+            and the errors of the command.
     """
     try:
         transaction = _start(request) if request.body.get("startTransaction") else find_transaction(request)
@@ -120,7 +120,7 @@ def run_statement(
 
 
 def write_conflict() -> CommandError:
-    """Return the error of a statement that meets a write of another transaction."""
+    """Return the error of a statement that conflicts with a write of another transaction."""
     return CommandError(
         112,
         "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or multi-document "
@@ -135,7 +135,7 @@ def _run_in(
     arguments: dict[str, Any],
     run: Callable[[Command, Request, dict[str, Any]], Reply],
 ) -> Reply:
-    """Run a statement; the caller holds the transaction's lock."""
+    """Run a statement of a transaction. The caller holds the transaction's lock."""
     done = False
     try:
         transaction.enter(request.operation)
@@ -170,7 +170,8 @@ def begin_transaction(services: Services, session: bytes, number: int) -> Sessio
     """Begin a transaction of a session; an open one with an older number is aborted.
 
     Raises:
-        CommandError: 225 TransactionTooOld, 117 ConflictingOperationInProgress; since MongoDB 9.0 if too many transactions are open.
+        CommandError: 225 TransactionTooOld, 117 ConflictingOperationInProgress; since MongoDB 9.0 also an error if too many transactions
+            are open.
     """
     _check_limit(services, session)
     newest, is_new = services.sessions.retries.begin(session, number, is_transaction=True)
@@ -185,7 +186,7 @@ def begin_transaction(services: Services, session: bytes, number: int) -> Sessio
 
 
 def _check_limit(services: Services, session: bytes) -> None:
-    """Check the number of open transactions; that of the session does not count, because the new one replaces it."""
+    """Refuse a new transaction if too many are open. The session's own open transaction does not count, because the new one replaces it."""
     if not services.release.has(TRANSACTION_LIMIT):
         return
     transactions, limit = services.sessions.transactions, parameter_value(services, MAX_TRANSACTIONS)
@@ -210,7 +211,7 @@ def _record(services: Services, transaction: SessionTransaction) -> None:
         sessions.transactions.abort_when_idle(other, acquire)
     newest = sessions.retries.newest_number(session) or number
     if newest > number:
-        # The newer statement has looked for open transactions before this one was recorded.
+        # The newer statement could not abort this transaction: it looked for open transactions before this one was registered.
         error = too_old(session, number, newest)
         sessions.transactions.abort(transaction, error)
         raise error
@@ -231,7 +232,7 @@ def find_transaction(request: Request) -> SessionTransaction:
     if found is not None and found.number == number:
         return found
     if sessions.retries.is_committed(session, number):
-        # It was committed before the server's last start.
+        # The transaction was committed before the server's last start.
         return committed_transaction(session, number)
     raise CommandError(
         NO_SUCH_TRANSACTION,
@@ -258,7 +259,7 @@ def continue_transaction(transaction: SessionTransaction, services: Services) ->
     """Continue a transaction, or open it for its first statement; the caller holds its lock.
 
     Raises:
-        CommandError: 251 NoSuchTransaction if it was aborted, 256 TransactionCommitted.
+        CommandError: 251 NoSuchTransaction if the transaction was aborted, 256 TransactionCommitted if it was committed.
     """
     number = transaction.number
     if transaction.state is State.COMMITTED:
@@ -291,10 +292,10 @@ def commit_transaction(transaction: SessionTransaction, services: Services) -> N
 
 
 def abort_transaction(request: Request, transaction: SessionTransaction) -> None:
-    """Abort a transaction in progress; the caller holds its lock."""
+    """Abort a transaction in progress. The caller holds the transaction's lock."""
     request.services.sessions.transactions.abort_held(transaction)
 
 
 def ends_transaction(request: Request, error: CommandError) -> bool:
-    """Return whether an error of a statement in a transaction is one of the whole command, not an entry of its `writeErrors`."""
+    """Return whether an error must fail the whole command, instead of being one of its `writeErrors`, because it ends the transaction."""
     return request.transaction is not None and (error.code in TRANSIENT_CODES or error.code in _FATAL_CODES)

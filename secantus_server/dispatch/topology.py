@@ -1,4 +1,4 @@
-"""The server's view of its topology: address, replica set and role, and the topologyVersion that an awaitable hello waits for."""
+"""The server's view of its topology: address, replica set and role, and the topologyVersion, for whose change an awaitable hello waits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from secantus_server.settings import Settings
 from secantus_server.system._clock import monotonic
 from secantus_server.system.conditions import Condition
 
-# How long after a step-down the node is elected again, unless it is frozen or a shorter step-down was requested. A replica set of several
-# members needs about this time to elect a new primary.
+# The time from a step-down to the next election of the node, unless it is frozen or a shorter step-down was requested. A replica set of
+# several members needs about this time to elect a new primary.
 ELECTION_S = 1.0
 
 
@@ -27,13 +27,14 @@ def _election_id(term: int) -> ObjectId:
 class Topology:
     """The server's place in its (single-node) replica set.
 
-    The node is the primary, except for some time after a step-down. No thread waits for the end of that time. The next caller that checks
-    the role holds the election when it is due, and a waiting hello wakes up for it.
+    The node is the primary, except for some time after a step-down. No thread waits for the end of that time. When the election is due, it
+    is held by the next caller that checks the role, or by a waiting hello, which wakes up for it.
 
     Arguments:
         on_change: called after each change of the role.
 
-    Threads: `_changed` guards everything but `address`, which is set once, before the first connection. `is_primary` is read without it.
+    Threads: `_changed` guards everything but `address`, which is set once, before the first connection. `is_primary` is read without the
+    lock.
     """
 
     def __init__(self, settings: Settings, clock: Clock, on_change: Callable[[], None]) -> None:
@@ -53,7 +54,7 @@ class Topology:
         self._closed = False
 
     def step_down(self, seconds: float) -> bool:
-        """Become a secondary for at most the given number of seconds; return whether this node was the primary."""
+        """Become a secondary for at most the given number of seconds. Return whether this node was the primary."""
         with self._changed:
             if not self.is_primary:
                 return False
@@ -63,7 +64,7 @@ class Topology:
         return True
 
     def freeze(self, seconds: float) -> bool:
-        """Postpone the next election by a number of seconds; 0 ends the postponement and elects the node at once.
+        """Postpone the next election by a number of seconds. 0 ends the postponement and elects the node at once.
 
         Return False for a primary, which cannot be frozen.
         """
@@ -71,14 +72,14 @@ class Topology:
             if self.is_primary:
                 return False
             self._frozen_until = self._clock.monotonic() + seconds
-            # A waiting hello computes the time of the election again.
+            # Wake the waiting hellos, so that they compute the time of the election again.
             self._changed.notify_all()
         if not seconds:
             self.elect()
         return True
 
     def elect(self) -> None:
-        """Become the primary, unless the node already is."""
+        """Become the primary, unless the node is the primary already."""
         with self._changed:
             if self.is_primary:
                 return
@@ -89,7 +90,7 @@ class Topology:
         self._on_change()
 
     def check_election(self) -> bool:
-        """Hold the election if it is due; return whether the node is the primary."""
+        """Hold the election if it is due, and return whether the node is the primary."""
         if not self.is_primary and self._seconds_to_election() <= 0:
             self.elect()
         return self.is_primary
@@ -103,7 +104,7 @@ class Topology:
         self._changed.notify_all()
 
     def take_config(self, version: int) -> None:
-        """Set the version of the replica set's configuration, which a waiting hello returns at once."""
+        """Set the version of the replica set's configuration. Waiting hellos reply with it at once."""
         with self._changed:
             self.config_version = version
             self._counter += 1
@@ -148,24 +149,26 @@ class Topology:
             "term": self.term,
             "members": [member],
             "protocolVersion": Int64(1),
-            # `w: "majority"` does not imply `j: true`; see durability.py.
+            # In this server, `w: "majority"` does not imply `j: true`; see durability.py.
             "writeConcernMajorityJournalDefault": False,
             "settings": settings,
         }
 
     def wait_for_change(self, known: int, timeout_s: float, operation: Operation) -> None:
-        """Block until the topologyVersion differs from a known one, the timeout expires, or the server stops. Hold an election when due.
+        """Block until the topologyVersion differs from the known one, the timeout expires, or the server stops.
+
+        Hold an election when it is due.
 
         Arguments:
             known: the counter of the topologyVersion that the client knows.
 
         Raises:
-            CommandError: as `Operation.check`.
+            CommandError: the errors of `Operation.check`.
         """
         if operation.deadline is not None:
-            # 1 ms longer, so that the check below finds the limit exceeded.
+            # Wait 1 ms beyond the operation's time limit, so that the check below finds it exceeded.
             timeout_s = min(timeout_s, operation.seconds_left() + 0.001)
-        # Uses the system's clock, because the client measures its waiting time by it even while a test has stopped the server's clock.
+        # Measure by the system's clock, as the client does, even if a test has stopped the server's clock.
         deadline = monotonic() + timeout_s
         operation.wake = self._wake
         try:
@@ -189,11 +192,11 @@ class Topology:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the server is stopping, so that hellos no longer wait."""
+        """Return whether the server is stopping. If it is, hellos no longer wait."""
         return self._closed
 
     def close(self) -> None:
-        """Wake all waiting hellos, and make later ones return without waiting."""
+        """Wake all waiting hellos, and make later hellos return without waiting."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,6 +1,6 @@
-"""`txnNumber` outside transactions: the check that the command is a retryable write, and the execution of each statement only once.
+"""Handles `txnNumber` outside transactions: checks that the command is a retryable write, and executes each of its statements only once.
 
-A statement that a client sends again is not executed again. The reply reports the result of the first execution.
+If a client sends a statement again, it is not executed again. The reply then reports the result of the first execution.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
@@ -23,15 +23,13 @@ _INVALID_LENGTH = 16
 # The field that contains the statements, for each command that can have several.
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
 
-# The user of a session without authentication, in MongoDB's messages.
-
 
 def run_once(
     command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
 ) -> Reply:
-    """Run a retryable write under its lock. Statements that an earlier send of the command executed are not executed again.
+    """Run a retryable write while holding its lock. If the write was sent before, skip the statements that were executed then.
 
-    The command looks such statements up with `executed_before`; their ids are added to the reply.
+    The command finds such statements with `executed_before`. Their ids are added to the reply.
 
     Arguments:
         request: a request whose body has a `txnNumber`.
@@ -69,7 +67,7 @@ def run_once(
 
 
 def _check_repeated(session: bytes, number: int, newest: RetryableWrite) -> None:
-    """Check that a number which the session has used is the number of the session's newest retryable write.
+    """Check a `txnNumber` that its session has used before. It must be the number of the session's newest retryable write.
 
     Raises:
         CommandError: 225 for an older number, 72 for the number of a transaction.
@@ -81,7 +79,7 @@ def _check_repeated(session: bytes, number: int, newest: RetryableWrite) -> None
 
 
 def _check_statement_ids(command: Command, request: Request) -> None:
-    """Check that `stmtIds` has one id for each statement.
+    """Check that `stmtIds`, if present, contains one id for each statement.
 
     Raises:
         CommandError: 72 InvalidOptions for `stmtId` together with `stmtIds`, 16 InvalidLength.
@@ -102,7 +100,9 @@ def _shown(command: Command, retried: list[int]) -> Reply:
 
 
 def executed_before(request: Request, index: int, kind: str) -> Executed | None:
-    """Return the recorded result of a retryable write's statement if it was executed before, or None. Note its id for the reply.
+    """Return the recorded result of a retryable write's statement if it was executed before, otherwise None.
+
+    Add the id of such a statement to `request.retried`.
 
     Arguments:
         index: the statement's position in the command.
@@ -130,7 +130,7 @@ def check_single(request: Request, multi: bool, option: str) -> None:
 
     Arguments:
         multi: whether the statement affects several documents.
-        option: the option that makes it do so, for the error.
+        option: the option that makes the statement affect several documents, for the error.
 
     Raises:
         CommandError: 72 InvalidOptions.
@@ -140,7 +140,7 @@ def check_single(request: Request, multi: bool, option: str) -> None:
 
 
 def _no_number(command: Command, request: Request) -> CommandError:
-    """Return the error for a `txnNumber` that is invalid or not allowed on this command."""
+    """Return the error for a `txnNumber` that is invalid or that this command does not allow."""
     if request.session is None:
         return CommandError(INVALID_OPTIONS, "Transaction number requires a session ID to also be specified")
     if not request.services.settings.replica_set:
@@ -151,7 +151,7 @@ def _no_number(command: Command, request: Request) -> CommandError:
 
 
 def not_retryable(name: str) -> CommandError:
-    """Return the error for a command with a `txnNumber` that is neither in a transaction nor a retryable write.
+    """Return the error for a command that has a `txnNumber`, but is neither in a transaction nor a retryable write.
 
     Arguments:
         name: the command's name.

@@ -1,8 +1,8 @@
 """The interfaces of the unit of work, through which commands read and write, and of its transactions.
 
-A write is a function, the body. The body writes to the store through its transaction's recovery unit and stages the rest of the commit:
-oplog entries, changed documents, and changes of the catalog. One commit then applies all of this to the store, the oplog and memory, and
-notifies waiters. `work/auto_commit.py` implements a unit of work that commits every write.
+A write is a function, called the body. The body writes to the store through its transaction's recovery unit and stages the rest of the
+commit: oplog entries, changed documents, and changes of the catalog. One commit then applies all of this to the store, the oplog and
+memory, and notifies waiters. `work/auto_commit.py` implements a unit of work that commits every write.
 """
 
 from __future__ import annotations
@@ -33,12 +33,15 @@ OUT_OF_SPACE = 14031
 
 
 def concerns_store(error: CommandError) -> bool:
-    """Return whether the unit of work handles an error because it comes from the store, and not from a document or the operation."""
+    """Return whether an error comes from the store, so that the unit of work must handle it.
+
+    The errors that concern only a document or the operation are not from the store.
+    """
     return isinstance(error, StorageError | WriteConflict) or error.code == OUT_OF_SPACE
 
 
 class MissingCollection(Exception):
-    """Raised by a body if a collection is missing. The unit of work creates the collection and runs the body again."""
+    """Raised by the body of a unit of work if a collection is missing. The unit of work creates the collection and runs the body again."""
 
     def __init__(self, db: str, name: str) -> None:
         super().__init__(f"{db}.{name}")
@@ -46,7 +49,7 @@ class MissingCollection(Exception):
         self.name = name
 
 
-#: A retryable write, and the statements of it to record as executed with the commit of their changes.
+#: A retryable write, and those of its statements that the commit of their changes must record as executed.
 Retried = tuple[RetryableWrite, ExecutedFields]
 
 
@@ -62,16 +65,18 @@ class StagedWrites(Protocol):
         """Store the multikey flags of the indexes that these documents made multikey."""
 
     def before_commit(self) -> None:
-        """Write the further data that must be committed together with the documents."""
+        """Write the additional data that must be committed together with the documents."""
 
     def after_commit(self) -> None:
         """Update the state in memory after the commit."""
 
     def commit_failed(self) -> None:
-        """Undo the changes that `before_commit` made in memory."""
+        """Undo the changes that `before_commit` made in memory, because the commit failed."""
 
     def absorb(self, later: StagedWrites) -> None:
-        """Add the counts of a later `StagedWrites` of the same collection and transaction. Only this object takes part in the commit."""
+        """Add the counts of a later `StagedWrites` of the same collection and transaction, so that only this object takes part in the
+        commit.
+        """
 
 
 class ReadTransaction(Protocol):
@@ -112,12 +117,12 @@ class Transaction:
         self.catalog = catalog
         self.entries: list[Entry] = []
         self.writes: list[StagedWrites] = []
-        #: The statements of a retryable write that the commit executes.
+        #: The statements of a retryable write that the commit records as executed, or None.
         self.retried: Retried | None = None
 
     @property
     def is_large(self) -> bool:
-        """Whether the transaction is so large that a statement which can be split should continue in a new one."""
+        """Return whether the transaction is so large that a statement that can be split should continue in a new transaction."""
         return self.unit.is_large
 
     def creates(self, collection: Collection) -> bool:
@@ -148,11 +153,11 @@ class UnitOfWork(Protocol):
         """Return a context manager that opens a transaction for reading one state of the store."""
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """Run a body in a transaction and commit. Retry after a write conflict, or when a full store has space again.
+        """Run a body in a transaction and commit. Retry after a write conflict, and when a full store has space again.
 
         Arguments:
             body: reads, writes and stages changes; may be called several times. If it stages nothing, nothing is committed.
-            check: raises if the operation was killed or timed out; called before each attempt.
+            check: raises an error if the operation was killed or has exceeded its time limit; called before each attempt.
 
         Returns:
             the return value of the body.
@@ -169,13 +174,13 @@ class UnitOfWork(Protocol):
         A change of a collection waits until the sessions' open transactions that use the collection have ended.
 
         Arguments:
-            exclusive: also exclude all other transactions, except the open transactions of sessions.
+            exclusive: whether no other transaction may run meanwhile, except the open transactions of sessions.
             namespaces: the collections that an exclusive change affects.
         """
 
 
 class HeldStates(Protocol):
-    """The past states of the store that reads with read concern "snapshot" share; see `work/snapshot_history.py`."""
+    """The past states of the store that are kept for reads with read concern "snapshot"; see `work/snapshot_history.py`."""
 
     def reading(self, held: Any) -> AbstractContextManager[ReadTransaction]:
         """Return a context manager that opens a transaction for reading a held state.
@@ -198,7 +203,7 @@ class SessionWork(UnitOfWork, OpenWork, Protocol):
     """The unit of work inside a session's transaction."""
 
     def read_at(self, wanted: Timestamp) -> None:
-        """Check that the transaction, which has just begun, reads the state of the store at a cluster time.
+        """Check that the transaction, which has just begun, reads the state that the store had at a cluster time.
 
         Raises:
             CommandError: 238 if there were writes after this time; 239 SnapshotTooOld, 246 SnapshotUnavailable.

@@ -1,11 +1,11 @@
-"""Counts and times of one connection's commands by collection, the source of `top` and `opcounters`."""
+"""Counts and times of one connection's commands, by collection. The commands top and serverStatus (`opcounters`) report them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-# The maximum number of rows of a connection. The oldest are removed, because dropped namespaces leave rows.
+# The maximum number of rows of a connection. Beyond it, the oldest rows are removed, because rows of dropped namespaces would accumulate.
 MAX_ROWS = 10_000
 
 _READS = frozenset(["find", "getMore", "aggregate", "count", "distinct"])
@@ -13,12 +13,12 @@ _WRITES = frozenset(["insert", "update", "delete", "findAndModify"])
 
 _TOTALS = ("inserted", "updated", "deleted", "returned", "keys", "documents", "whole_scans", "tailing_scans", "sorts")
 
-# The database, the collection (empty for a command without one) and the command's name.
+# The key of a row: the database, the collection (empty for a command without one) and the command's name.
 Key = tuple[str, str, str]
 
 
 class Usage:
-    """The counts and times of one connection.
+    """The counts and times of the commands of one connection.
 
     Attributes:
         inserted, updated, deleted, returned: the numbers of documents inserted, matched for updates, deleted and returned.
@@ -26,7 +26,7 @@ class Usage:
         whole_scans, tailing_scans, sorts: the numbers of collection scans, of collection scans with a tailable cursor, and of sorts in
             memory.
 
-    Threads: only the connection's thread records. Other threads copy and remove rows, each with a single dict operation.
+    Threads: only the connection's thread adds records. Other threads copy and remove rows, each with a single dict operation.
     """
 
     __slots__ = (*_TOTALS, "counts", "rows")
@@ -54,7 +54,7 @@ class Usage:
         row[1] += seconds
 
     def fail(self, command: str) -> None:
-        """Count a command that has failed."""
+        """Count a failure of a command."""
         self.counts["errors"] += 1
         self.counts[f"failed {command}"] += 1
 
@@ -89,7 +89,7 @@ class Usage:
                 self._merge(("", "", key[2]), self.rows.pop(key, (0, 0.0)))
 
     def _merge(self, key: Key, row: Sequence[float]) -> None:
-        """Add a row's count and time to the row of a key."""
+        """Add a count and a time to the row with the given key."""
         merged = self.rows.setdefault(key, [0, 0.0])
         merged[0] += row[0]
         merged[1] += row[1]

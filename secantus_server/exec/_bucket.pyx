@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The construction of time-series buckets, in which measurements are stored as columns.
+"""Builds time-series buckets, in which measurements are stored as columns.
 
 A bucket is a document `{_id, control: {version, min, max, count}, meta, data}`. `data` has one document per field of the measurements,
-with the values under their positions ("0", "1", ...). `control.min` and `control.max` contain the smallest and the greatest value of each
-field; for documents and arrays, these are determined separately for each nested value.
+which maps the position of each measurement ("0", "1", ...) to its value. `control.min` and `control.max` contain the smallest and the
+greatest value of each field; in documents and arrays, they are determined separately for each nested value.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-bucketing/
 """
@@ -31,7 +31,9 @@ cdef enum:
 
 
 def check_version(bytes bucket not None):
-    """Raise for a bucket whose version is not 1. Only another server can have written such a bucket.
+    """Raise an error for a bucket whose version is not 1.
+
+    This server writes only version 1, but a client may insert a bucket that another server wrote.
 
     Raises:
         CommandError: 238 NotImplemented.
@@ -45,7 +47,7 @@ def check_version(bytes bucket not None):
 
 
 cdef class MeasurementReader:
-    """A reader of the fields that determine the bucket of a measurement.
+    """Reads the fields that determine the bucket of a measurement.
 
     Arguments:
         time_field: the name of the time field.
@@ -62,7 +64,9 @@ cdef class MeasurementReader:
         self.buffer = Writer()
 
     def collect(self, list documents not None, Py_ssize_t start, Py_ssize_t stop, make_id, make_timestamp, dict series not None):
-        """Add the measurements in [start, stop) to their series. Return the position and the error of the first one that cannot be stored.
+        """Add the measurements at the positions [start, stop) to their series.
+
+        Return the position and the error of the first measurement that cannot be stored.
 
         Arguments:
             make_id, make_timestamp: see `prepare_document`.
@@ -95,7 +99,10 @@ cdef class MeasurementReader:
         return find_field(<const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), element)
 
     cdef bytes meta_key(self, const Element* element):
-        """Return the type and the value of the metadata. Fields are sorted by name, because their order does not distinguish series."""
+        """Return the type byte and the value of the metadata, which identify a series.
+
+        Sort the fields by name, because their order does not distinguish series.
+        """
         if element.type == 3 or element.type == 4:
             self.buffer.clear()
             self.buffer.put_value("", 0, sorted_fields(decode_value(element.type, element.value, element.value_len)), 1)
@@ -114,11 +121,11 @@ def sorted_fields(value):
 
 
 cdef class Column:
-    """The values of one field."""
+    """The values of one field in a bucket."""
 
     cdef bytes name
     cdef Writer values
-    # The type and the bytes of the smallest and of the greatest value; None before the first value.
+    # The smallest and the greatest value, each as its type byte and its bytes; None before the first value.
     cdef bytes low
     cdef bytes high
 
@@ -175,7 +182,10 @@ cdef bytes encoded(value):
 
 
 def merged(old, new, int sign):
-    """Return the smaller (sign -1) or the greater (sign 1) of two values. Merge two documents or arrays element by element."""
+    """Return the smaller (sign -1) or the greater (sign 1) of two values.
+
+    For two documents or two arrays, decide separately for each element.
+    """
     if type(old) is dict and type(new) is dict:
         return {
             name: merged(old[name], new[name], sign) if name in old and name in new else (old if name in old else new)[name]
@@ -188,13 +198,13 @@ def merged(old, new, int sign):
 
 
 cdef class Bucket:
-    """A bucket while measurements are added to it.
+    """A bucket to which measurements are added.
 
     Arguments:
         reader: the reader of the collection's measurements.
         identity: the bytes of the bucket's ObjectId.
-        meta: the type and the bytes of the metadata; empty if there is none.
-        start_ms: the start of the bucket.
+        meta: the type byte and the bytes of the metadata; empty without metadata.
+        start_ms: the start time of the bucket.
 
     `count`: the number of measurements.
     """
@@ -220,7 +230,7 @@ cdef class Bucket:
 
     @classmethod
     def load(cls, MeasurementReader reader not None, bytes document not None):
-        """Return a stored bucket.
+        """Load a stored bucket.
 
         Raises:
             CommandError: 238 NotImplemented for a bucket of another version.
@@ -237,7 +247,7 @@ cdef class Bucket:
         return bucket
 
     def emptied(self):
-        """Return an empty bucket with the same identity, series and start."""
+        """Return an empty bucket with the same id, metadata and start time."""
         return Bucket(self.reader, self.identity, self.meta, self.start)
 
     cdef int load_columns(self, const uint8_t* doc) except -1:
@@ -264,7 +274,7 @@ cdef class Bucket:
         return 0
 
     cdef int load_bounds(self, const uint8_t* doc, const char* name, uint32_t length) except -1:
-        """Restore the smallest or the greatest values of the columns."""
+        """Load the smallest or the greatest values of the columns from `control.min` or `control.max`."""
         cdef Element control
         cdef Element bounds
         cdef Element element
@@ -282,7 +292,9 @@ cdef class Bucket:
         return 0
 
     def take(self, list measurements not None, Py_ssize_t position, int64_t span_ms):
-        """Add measurements, from a position on, that belong to this bucket and fit into it. Return the position of the first one not added.
+        """Add measurements from a position on, as long as they belong to this bucket and fit into it.
+
+        Return the position of the first measurement that was not added.
 
         Arguments:
             measurements: times and documents, in ascending order of time.
@@ -304,7 +316,7 @@ cdef class Bucket:
 
     @property
     def is_full(self):
-        """Whether the bucket is full."""
+        """Return whether the bucket is full."""
         return self.count >= MAX_COUNT or not self.has_room(1)
 
     cpdef int add(self, bytes doc) except -1:
@@ -401,7 +413,7 @@ cdef bint same_name(bytes name, const Element* element) noexcept:
 
 
 def bucket_meta(bytes document not None):
-    """Return the type and the bytes of a bucket's metadata; empty if the bucket has no metadata."""
+    """Return the type byte and the bytes of a bucket's metadata. The result is empty if the bucket has no metadata."""
     cdef Element element
     if find_field(<const uint8_t*>PyBytes_AS_STRING(document), "meta", 4, &element):
         return whole(&element)

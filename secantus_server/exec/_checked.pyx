@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Interruption checks for stages that return documents without reading one input document for each of them.
+"""Interruption checks for stages that can return many documents without reading from their input.
 
 Scans check for interruption themselves. While a stage returns documents from its buffer, or expands one document into many, no scan runs,
 so the stage itself must check.
@@ -8,17 +8,17 @@ so the stage itself must check.
 from secantus_server.storage._pauses cimport Pace, look
 
 cdef enum:
-    # The number of steps between two clock reads: small at first, then doubled while the steps are fast.
+    # The initial number of steps between two reads of the clock. The number is doubled while the steps are fast.
     FIRST_INTERVAL = 8
     LONGEST_INTERVAL = 64
 
 
 cdef class Checked:
-    """An iterator that checks for interruption between another iterator's documents.
+    """An iterator that returns the documents of another iterator, and checks for interruption between documents.
 
     Arguments:
         source: the documents.
-        check: called every few documents, more often if they are slow; raises when the operation is interrupted.
+        check: raises an error when the operation was interrupted. It is called every few documents, more often if documents take long.
     """
 
     cdef object source
@@ -46,7 +46,9 @@ cdef class Checked:
 
 
 cdef class CheckedRuns(Checked):
-    """An iterator that checks for interruption between sequences of documents and, in long sequences, also between documents."""
+    """An iterator over sequences of documents that checks for interruption between sequences and, in long sequences, also between
+    documents.
+    """
 
     def __next__(self):
         self.breathe()

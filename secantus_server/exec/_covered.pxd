@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Documents built from index entries."""
+"""Builds documents from index entries."""
 
 from libc.stdint cimport uint8_t
 

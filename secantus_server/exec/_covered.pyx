@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Documents built from index entries, for covered queries and for filters applied before the document is fetched.
+"""Builds documents from index entries, for covered queries and for filters that are applied before the stored document is fetched.
 
-An entry stores the values of its key, each after a type byte (0 for an absent field). If the document had several keys, the entry
-stores no values.
+An entry stores the values of its key, each after a type byte (0 for an absent field). The entries of a document with several keys store no
+values.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -18,7 +18,7 @@ def first_value(bytes covered not None):
     """Return the value of an entry's first field, or MISSING.
 
     Arguments:
-        covered: the stored values of an entry whose document has one key.
+        covered: the values stored in the only entry of a document.
     """
     cdef const uint8_t* cursor = <const uint8_t*>PyBytes_AS_STRING(covered)
     assert covered, "the document had several keys"
@@ -28,12 +28,12 @@ def first_value(bytes covered not None):
 
 
 cdef class EntryShape:
-    """The positions of an index entry's values in the document to build.
+    """The mapping from the values of an index entry to the fields of the document to build.
 
     Arguments:
         paths: the index's paths, in index order; none is a prefix of another.
-        exact: build a document only if it equals the stored one at these paths. This is impossible if the value of a dotted path is
-            missing, because the entry does not tell whether the parents of the path exist.
+        exact: whether to build only documents that equal the stored one at these paths. If the value of a dotted path is missing, no
+            document is built then, because the entry does not tell whether the parents of the path exist.
     """
 
     def __init__(self, list paths not None, bint exact):
@@ -47,7 +47,7 @@ cdef class EntryShape:
         self.out = Writer()
 
     def place(self, list level, list names, int number):
-        """Insert a path into the tree of (name, value number, sublevel) triples."""
+        """Insert a path into a tree whose levels are lists of triples: name, number of the value, next level."""
         name = names[0].encode("utf-8", "surrogateescape")
         if len(names) == 1:
             level.append((name, number, None))
@@ -59,7 +59,7 @@ cdef class EntryShape:
         self.place(below, names[1:], number)
 
     cdef bytes document(self, const uint8_t* values, size_t size):
-        """Build the document from an entry's values. Return None if the values are not sufficient."""
+        """Build the document from an entry's values. Return None if the values do not suffice."""
         cdef const uint8_t* cursor = values
         cdef int i
         if size == 0:

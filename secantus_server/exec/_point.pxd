@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Reading one document, for other compiled modules."""
+"""Reads of single documents, for other compiled modules."""
 
 from libc.stdint cimport int64_t, uint8_t
 
@@ -9,9 +9,9 @@ from secantus_server.storage._unit cimport RecoveryUnit
 
 
 cdef void put_ident(uint8_t* out, int ident) noexcept nogil
-# Point to the document of a RecordId, valid until the unit's next read; return 0 if the document does not exist.
+# Set a pointer to the document with a RecordId. It is valid until the unit's next read. Return 0 if the document does not exist.
 cdef bint read_record(RecoveryUnit unit, int ident, int64_t record_id, const uint8_t** document, size_t* size) except -1
-# Read the RecordId that a unique index stores under a complete key (prefix and key string); return 0 if the key does not exist.
+# Read the RecordId that a unique index stores under a complete key (prefix and key string). Return 0 if the key does not exist.
 cdef bint read_entry(RecoveryUnit unit, Index index, const uint8_t* key, size_t key_size, int64_t* record_id) except -1
 
 

@@ -22,7 +22,7 @@ cdef void put_ident(uint8_t* out, int ident) noexcept nogil:
 
 
 cdef bint read_record(RecoveryUnit unit, int ident, int64_t record_id, const uint8_t** document, size_t* size) except -1:
-    """Set a pointer to the document of a RecordId, valid until the unit's next read. Return 0 if the document does not exist."""
+    """Set a pointer to the document with a RecordId. It is valid until the unit's next read. Return 0 if the document does not exist."""
     cdef uint8_t[12] key
     put_ident(key, ident)
     put_record_id(key + 4, record_id)
@@ -30,7 +30,7 @@ cdef bint read_record(RecoveryUnit unit, int ident, int64_t record_id, const uin
 
 
 cdef bint read_entry(RecoveryUnit unit, Index index, const uint8_t* key, size_t key_size, int64_t* record_id) except -1:
-    """Return the RecordId that a unique index stores under a complete key (prefix and key string), or 0 if the key does not exist."""
+    """Read the RecordId that a unique index stores under a complete key (prefix and key string). Return 0 if the key does not exist."""
     cdef const uint8_t* value
     cdef size_t size
     index.uses += 1
@@ -41,7 +41,7 @@ cdef bint read_entry(RecoveryUnit unit, Index index, const uint8_t* key, size_t 
 
 
 cpdef bytes fetch(RecoveryUnit unit, int ident, int64_t record_id):
-    """Return the document of a RecordId, or None."""
+    """Return the document with a RecordId, or None."""
     cdef const uint8_t* document
     cdef size_t size
     if not read_record(unit, ident, record_id, &document, &size):
@@ -50,7 +50,7 @@ cpdef bytes fetch(RecoveryUnit unit, int ident, int64_t record_id):
 
 
 def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not None, int records_ident):
-    """Return the RecordId and the document that a unique index has for a complete key string, or None if the key does not exist.
+    """Find a document by its key in a unique index. Return its RecordId and the document, or None if the key does not exist.
 
     Arguments:
         key: the key string of all the index's fields.
@@ -65,7 +65,9 @@ def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not 
 
 
 cdef class PointFinder:
-    """A reader that finds documents by their keys in a unique index. Like a scan, it is attached to a unit by its read scope.
+    """A reader that finds documents by their keys in a unique index.
+
+    Like a scan, it belongs to a read scope, which attaches it to recovery units.
 
     Arguments:
         index: a unique index of one field.
@@ -79,7 +81,7 @@ cdef class PointFinder:
 
     @property
     def collection(self):
-        """Always None, so that a cursor continues after its collection was dropped. The finder then finds no documents."""
+        """Return None, so that a cursor continues after this collection was dropped. The finder then finds no documents."""
         return None
 
     def attach(self, RecoveryUnit unit not None):
@@ -87,7 +89,7 @@ cdef class PointFinder:
         self.unit = unit
 
     def detach(self):
-        """Detach from the transaction."""
+        """Detach from the transaction until the next `attach`."""
         self.unit = None
 
     def close(self):

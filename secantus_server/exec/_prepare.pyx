@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The preparation of a client's document for storage: `_id` moves to the front, and empty timestamps are filled in."""
+"""Prepares a client's document for storage: moves `_id` to the front, and fills in empty timestamps."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
@@ -78,7 +78,7 @@ cdef bytes rebuilt(const uint8_t* data, make_id, make_timestamp):
             continue
         if element.type == 17 and read_int64(element.value) == 0:
             out.put_name(17, element.name, element.name_len)
-            # Unsigned, because the top bit is set from 2038 on.
+            # The number is unsigned, because its top bit is set from the year 2038 on.
             out.put_int64(<int64_t><uint64_t>make_timestamp())
         else:
             out.put_raw_element(&element)

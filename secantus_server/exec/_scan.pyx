@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The scan loops over a collection's records and over an index's entries.
 
-A scan reads in the transaction of one recovery unit at a time. `detach` ends the reading there, and `attach` continues in another
-transaction after the last entry seen. A client's cursor therefore keeps no transaction open between its batches.
+A scan reads in the transaction of one recovery unit at a time. `detach` ends reading in that transaction, and `attach` continues in another
+one after the last entry that was read. A client's cursor therefore keeps no transaction open between its batches.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -25,7 +25,7 @@ cdef int RECORDS_TABLE = RECORDS
 cdef int ENTRIES_TABLE = INDEX_ENTRIES
 
 cdef enum:
-    # The first interval between two clock reads of a scan. The interval grows up to BREATH steps.
+    # The number of steps before a scan first reads the clock. The interval then grows up to BREATH steps.
     FIRST_BREATH = 16
 
 
@@ -37,7 +37,7 @@ def next_prefix(bytes prefix not None):
 
 
 cdef class Scan:
-    """The base class of both scans. It keeps the position and explain's counters, and pauses the scan."""
+    """The base class of both scans. It contains the scan's position, the counters for explain, and the code that pauses a scan."""
 
     cdef public object filter
     cdef MatchExpression matcher
@@ -73,7 +73,7 @@ cdef class Scan:
         return self
 
     def detach(self):
-        """Detach from the transaction; `attach` continues the scan."""
+        """Detach from the transaction. `attach` continues the scan."""
         if self.cursor is not None:
             self.cursor.close()
         self.cursor = None
@@ -91,7 +91,7 @@ cdef class RecordScan(Scan):
     Arguments:
         ident: the collection's key prefix in the table of records.
         filter: a match expression, or None for every document.
-        check: called regularly; it raises to end the scan.
+        check: called regularly; raises an error to interrupt the scan.
         tailing: whether the scan stays open at the last document and continues when more documents exist.
         capped: whether the collection is capped, so that the document at the scan's position may be removed.
     """
@@ -113,7 +113,7 @@ cdef class RecordScan(Scan):
         """Continue in this unit's transaction.
 
         Raises:
-            CommandError: 136 CappedPositionLost if a capped collection has removed the scan's position.
+            CommandError: 136 CappedPositionLost if the document at the scan's position was removed from a capped collection.
         """
         self.unit = unit
         if self.finished:
@@ -131,7 +131,7 @@ cdef class RecordScan(Scan):
         self.position = self.prefix + record_id_bytes(record_id)
 
     cdef int step(self, const uint8_t** value, size_t* size) except -1:
-        """Advance to the next match; return 1, or 0 at the end."""
+        """Advance to the next matching document. Return 1, or 0 at the end."""
         cdef const uint8_t* key
         cdef size_t key_size
         cdef int code
@@ -159,13 +159,13 @@ cdef class RecordScan(Scan):
         return PyBytes_FromStringAndSize(<const char*>value, size)
 
     def detach(self):
-        """Detach from the transaction; `attach` continues the scan."""
+        """Detach from the transaction. `attach` continues the scan."""
         if self.examined_id:
             self.position = self.prefix + record_id_bytes(self.examined_id)
         Scan.detach(self)
 
     def count(self):
-        """Count the remaining matches."""
+        """Count the remaining matching documents."""
         cdef const uint8_t* value
         cdef size_t size
         cdef long found = 0
@@ -174,7 +174,9 @@ cdef class RecordScan(Scan):
         return found
 
     def batch(self, list out not None, Py_ssize_t limit, Py_ssize_t max_bytes):
-        """Append documents until there are `limit` of them or their bytes exceed `max_bytes`; return the bytes, or -1 at the end.
+        """Append documents to `out` until there are `limit` of them or their total size exceeds `max_bytes`.
+
+        Return the total size in bytes, or -1 if the scan has ended.
 
         At least one document is appended if any is left.
         """
@@ -199,23 +201,25 @@ cdef class IndexScan(Scan):
         intervals: disjoint pairs of key strings [low, high), in scan order.
         records_ident: the collection's key prefix in the table of records.
         filter: a match expression for the documents, or None.
-        check: called regularly; it raises to end the scan.
-        dedupe: return each document once even if several of its keys match: True, or a set shared with other scans.
+        check: called regularly; raises an error to interrupt the scan.
+        dedupe: makes the scan return each document only once, even if several of its keys match. It is True, or a set of RecordIds shared
+            with other scans.
         covered: builds documents from entries, so that no document is fetched.
-        key_filter: a match expression that needs only the entries; `key_shape` builds the documents it is applied to.
+        key_filter: a match expression that needs only values in the index. `key_shape` builds the documents to which it is applied.
     """
 
     cdef Index index
     cdef list intervals
     cdef Py_ssize_t interval
-    # The key of a document: the ident of the records, then eight bytes of RecordId.
+    # The key of a document: the collection's ident (four bytes), then the RecordId (eight bytes).
     cdef uint8_t[12] record_key
-    # The position to continue from after a pause; empty at the start of an interval.
+    # The position from which to continue after a pause; empty at the start of an interval.
     cdef Writer last_key
     cdef set seen
     cdef EntryShape covered
     cdef EntryShape key_shape
     cdef MatchExpression key_matcher
+    # The document built from the current entry, or None.
     cdef bytes made
     cdef readonly long seeks
     cdef readonly long duplicates
@@ -268,8 +272,7 @@ cdef class IndexScan(Scan):
         return self.cursor.rewind()
 
     cdef int step(self, bint keep) except -1:
-        """Advance to the next entry whose document was not returned yet. Return 1, or 0 at the end. `made` is the document built from
-        the entry.
+        """Advance to the next entry whose document was not returned yet. Return 1, or 0 at the end.
 
         Arguments:
             keep: whether to record the position, because the scan may be detached after this entry.
@@ -316,14 +319,14 @@ cdef class IndexScan(Scan):
         return False
 
     cdef int read(self, const uint8_t** value, size_t* size) except -1:
-        """Fetch the entry's document. Return 1 if the document exists and matches."""
+        """Fetch the current entry's document. Return 1 if the document exists and matches the filters, otherwise 0."""
         put_record_id(self.record_key + 4, self.record_id)
         if not self.unit.get_raw(RECORDS_TABLE, self.record_key, 12, value, size):
             return 0
         self.docs_examined += 1
         if self.matcher is not None and not self.matcher.matches_raw(value[0]):
             return 0
-        # If the entry did not contain enough for the key filter, apply the filter to the document.
+        # If the entry's values did not suffice for the key filter, apply that filter to the stored document.
         return self.key_matcher is None or self.made is not None or self.key_matcher.matches_raw(value[0])
 
     cdef bytes take(self):
@@ -347,7 +350,9 @@ cdef class IndexScan(Scan):
         return document
 
     def batch(self, list out not None, Py_ssize_t limit, Py_ssize_t max_bytes):
-        """Append documents until there are `limit` of them or their bytes exceed `max_bytes`; return the bytes, or -1 at the end.
+        """Append documents to `out` until there are `limit` of them or their total size exceeds `max_bytes`.
+
+        Return the total size in bytes, or -1 if the scan has ended.
 
         At least one document is appended if any is left.
         """
@@ -364,7 +369,7 @@ cdef class IndexScan(Scan):
         return total
 
     def count(self):
-        """Count the remaining matches, without fetching documents if the entries suffice."""
+        """Count the remaining matching documents. Fetch documents only if the index entries do not suffice."""
         cdef const uint8_t* value
         cdef size_t size
         cdef long found = 0

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The unpacking of time-series buckets: columns are converted to measurements."""
+"""Unpacks time-series buckets: converts their columns to measurements."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -17,13 +17,13 @@ cdef struct Cursor:
     const char* name
     uint32_t name_len
     const uint8_t* next
-    # The value at `position`; not valid if `position` is -1.
+    # The value at `position`; undefined if `position` is -1.
     Element value
     long position
 
 
 cdef class Unpacker:
-    """A reader that unpacks buckets one at a time.
+    """Unpacks buckets, one at a time.
 
     Arguments:
         time_field: the name of the time field, which each measurement has.
@@ -51,7 +51,7 @@ cdef class Unpacker:
         return (name in self.names) == self.keeps
 
     def unpack(self, bytes bucket not None):
-        """Return the measurements of a bucket in their stored order: the time first, then the metadata.
+        """Return the measurements of a bucket in their stored order. Each one begins with the time, followed by the metadata.
 
         Raises:
             CommandError: 238 NotImplemented for a bucket of another version.
@@ -85,7 +85,7 @@ cdef class Unpacker:
             PyMem_Free(columns)
 
     cdef Py_ssize_t open_columns(self, const Element* data, Cursor* columns) except -1:
-        """Set the cursors of all requested columns except the time column; return their number."""
+        """Set one cursor for each requested column except the time column. Return the number of cursors."""
         cdef const uint8_t* cursor = first_element(data.value)
         cdef Element element
         cdef Py_ssize_t count = 0

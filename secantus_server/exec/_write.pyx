@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Writes of one collection's documents together with their index entries.
 
-Each call writes everything that one document needs, or raises and leaves nothing changed. A failing statement therefore leaves the rest of
-its transaction intact.
+Each call writes everything that one document needs, or raises an error and changes nothing. A failing statement therefore leaves the rest
+of its transaction intact.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -29,7 +29,7 @@ cdef enum:
 
 
 cdef class CollectionWriter:
-    """A writer of a collection's documents in one recovery unit's transaction.
+    """Writes documents of a collection in the transaction of one recovery unit.
 
     Arguments:
         unit: the recovery unit, with an open transaction.
@@ -43,7 +43,8 @@ cdef class CollectionWriter:
     cdef list others
     cdef Writer key_buffer
     cdef Writer value_buffer
-    # A document's entries in each of the other indexes: key and value of a single entry, or a Generation of several entries.
+    # A document's entries in each index other than the `_id` index: the key and the value of a single entry, or a Generation of several
+    # entries.
     cdef Entries[MAX_INDEXES] found
     cdef list keys
     cdef list values
@@ -69,9 +70,9 @@ cdef class CollectionWriter:
         """Store a new document, which already has an `_id`.
 
         Raises:
-            DuplicateKey: a unique index already has one of its keys.
-            CommandError: the document cannot be indexed.
-            WriteConflict: another transaction wrote one of its keys.
+            DuplicateKey: if a unique index already contains one of the document's keys.
+            CommandError: if the document cannot be indexed.
+            WriteConflict: if another transaction wrote one of its keys.
         """
         cdef bytes rid = record_id_bytes(record_id)
         if self.others:
@@ -83,7 +84,9 @@ cdef class CollectionWriter:
             self.add_entries(doc, rid)
 
     def insert_run(self, list documents not None, Py_ssize_t start, Py_ssize_t stop, record_ids, make_id, make_timestamp, list changes not None):
-        """Prepare and store documents in order. `position` is the position of the current document, also after a failure.
+        """Prepare and store documents in order.
+
+        `position` is the position of the current document; after an error, that of the document that failed.
 
         Arguments:
             documents: the documents; those at the positions [start, stop) are stored.
@@ -92,7 +95,7 @@ cdef class CollectionWriter:
             changes: receives the oplog change of each stored document.
 
         Raises:
-            CommandError, DuplicateKey, WriteConflict: as `insert`.
+            CommandError, DuplicateKey, WriteConflict: the errors of `insert`.
         """
         cdef bytes doc
         self.position = start
@@ -103,7 +106,10 @@ cdef class CollectionWriter:
             self.position += 1
 
     cdef int find_entries(self, bytes doc, bytes rid) except -1:
-        """Find a new document's entries in all indexes except the `_id` index. Check indexes with several entries for duplicate keys."""
+        """Determine a new document's entries in all indexes except the `_id` index.
+
+        Check for duplicate keys in the indexes in which it has several entries.
+        """
         cdef Py_ssize_t i
         cdef Index index
         for i in range(len(self.others)):
@@ -119,9 +125,9 @@ cdef class CollectionWriter:
         return 0
 
     cdef int check_before(self, Py_ssize_t stop, bytes doc) except -1:
-        """Raise DuplicateKey for the first of the given indexes that already has one of the keys.
+        """Raise DuplicateKey if one of the first indexes already contains one of the document's keys.
 
-        The given indexes are the `_id` index and the first few others.
+        The checked indexes are the `_id` index and the `stop` indexes after it.
         """
         cdef Py_ssize_t i
         cdef Index index
@@ -154,7 +160,7 @@ cdef class CollectionWriter:
         return 0
 
     cdef int add_one(self, Index index, Writer key, Writer value) except -1:
-        """Store a document's only entry in an index; return 0 if a unique index already has its key."""
+        """Store a document's only entry in an index. Return 0 if the index is unique and already contains its key, otherwise 1."""
         if index.unique:
             return self.unit.insert_raw(ENTRIES_TABLE, key.buffer, key.size, value.buffer, value.size)
         self.unit.put_raw(ENTRIES_TABLE, key.buffer, key.size, value.buffer, value.size, False)
@@ -169,7 +175,7 @@ cdef class CollectionWriter:
         return 0
 
     cdef int take_back(self, Py_ssize_t stored, bytes doc, bytes rid) except -1:
-        """Remove a document and its entries in the first `stored` indexes, all stored by this transaction."""
+        """Undo the insertion of a document: remove it and its entries in the first `stored` indexes, which this transaction has stored."""
         cdef Py_ssize_t i
         cdef Writer key
         for i in range(stored):
@@ -204,7 +210,7 @@ cdef class CollectionWriter:
         return 0
 
     cdef int id_key(self, bytes doc, Element* element) except -1:
-        """Build the document's key in the `_id` index in the buffer."""
+        """Write the key that the document has in the `_id` index into the buffer."""
         cdef bint found = find_field(<const uint8_t*>PyBytes_AS_STRING(doc), "_id", 3, element)
         assert found, "a stored document has an _id"
         self.key_buffer.clear()
@@ -212,13 +218,16 @@ cdef class CollectionWriter:
         return put_key(self.key_buffer, element.type, element.value, self.id_index.generator.collation)
 
     cdef size_t id_entry(self, bytes doc, bytes rid) except 0:
-        """Build the document's entry in the `_id` index in the buffer, value after key; return the key's size."""
+        """Write the entry that the document has in the `_id` index into the buffer: first the key, then the value.
+
+        Return the size of the key.
+        """
         cdef Element element
         cdef Writer key = self.key_buffer
         cdef size_t size
         self.id_key(doc, &element)
         size = key.size
-        # The value: RecordId, type byte, `_id`.
+        # The value consists of the RecordId, a type byte and the `_id`.
         key.put_bytes(PyBytes_AS_STRING(rid), 8)
         key.put_byte(element.type)
         key.put_bytes(element.value, element.value_len)
@@ -259,9 +268,9 @@ cdef class CollectionWriter:
         """Replace a document with another one that has an equal `_id`.
 
         Raises:
-            DuplicateKey: a unique index already has one of its keys.
-            CommandError: the document cannot be indexed.
-            WriteConflict: another transaction wrote one of its keys.
+            DuplicateKey: if a unique index already contains one of the new document's keys.
+            CommandError: if the new document cannot be indexed.
+            WriteConflict: if another transaction wrote one of its keys.
         """
         cdef bytes rid = record_id_bytes(record_id)
         cdef Py_ssize_t i
@@ -286,7 +295,10 @@ cdef class CollectionWriter:
         self.put_record(rid, new, False)
 
     cdef bint keeps_entry(self, Py_ssize_t i, bytes old, bytes new, bytes rid) except -1:
-        """Return whether both versions of a document have no entry, or the same single entry, in an index. Create no objects."""
+        """Return whether both versions of a document have no entry, or the same single entry, in an index.
+
+        This creates no Python objects.
+        """
         cdef Index index = self.others[i]
         cdef Writer key = self.keys[i]
         cdef Writer value = self.values[i]
@@ -312,7 +324,7 @@ cdef class CollectionWriter:
         """Remove a document.
 
         Raises:
-            WriteConflict: another transaction wrote one of its keys.
+            WriteConflict: if another transaction wrote one of its keys.
         """
         cdef bytes rid = record_id_bytes(record_id)
         cdef Py_ssize_t i
@@ -331,8 +343,8 @@ cdef class CollectionWriter:
         """Add a stored document to an index that is being built.
 
         Raises:
-            DuplicateKey: the index is unique and already has one of its keys.
-            CommandError: the document cannot be indexed.
+            DuplicateKey: if the index is unique and already contains one of the document's keys.
+            CommandError: if the document cannot be indexed.
         """
         cdef bytes rid = record_id_bytes(record_id)
         cdef Entries found = index.only_entry(doc, rid, self.key_buffer, self.value_buffer)
@@ -355,7 +367,7 @@ cdef bint same_entries(Generation before, Generation after) except -1:
 
 
 cdef set unchanged(Generation before, Generation after):
-    """Return the keys that both versions of a document have with the same values."""
+    """Return the keys that both versions of a document have, and under which they store the same values."""
     if type(before) is not Extraction or type(after) is not Extraction:
         return set()
     values = (<Extraction>after).values

@@ -11,11 +11,11 @@ from secantus_server.mql.metadata import Metadata
 
 
 class Annotated(Wrapped):
-    """An iterator over documents that sets the metadata of each one.
+    """An iterator that returns documents and sets the metadata of each one.
 
     Arguments:
-        documents: an iterator with the RecordId of its last document in `record_id`.
-        sources: the keywords, each with a function from the last document to its value.
+        documents: an iterator whose `record_id` is the RecordId of the last document that it returned.
+        sources: the metadata to set: for each keyword, a function that returns the value for the last document.
         metadata: the metadata of the query.
     """
 
@@ -34,11 +34,11 @@ class Annotated(Wrapped):
 
 
 class SortKeys(Wrapped):
-    """An iterator over documents that adds the sort key of each one to its metadata.
+    """An iterator that returns documents and adds the sort key of each one to its metadata.
 
     Arguments:
         documents: sorted documents with metadata.
-        values: returns the values that determine a document's position in the sort.
+        values: returns the values by which a document is sorted.
         metadata: the metadata of the query.
     """
 
@@ -58,7 +58,7 @@ class SortedWithMetadata(SortedDocuments):
 
     Arguments:
         metadata: the metadata of the query.
-        (the others as in SortedDocuments)
+        (the other arguments as in SortedDocuments)
     """
 
     def __init__(

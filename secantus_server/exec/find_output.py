@@ -10,9 +10,9 @@ from secantus_server.exec.wrapped import Wrapped
 
 
 class Skipping(Wrapped):
-    """The documents that remain after skipping the first ones.
+    """An iterator that skips the first documents of another iterator.
 
-    Unlike `itertools.islice`, the iterator reads its source again after reaching the end, because the source of a tailable cursor may grow.
+    Unlike `itertools.islice`, it reads from its source again after reaching the end, because the source of a tailable cursor may grow.
     """
 
     def __init__(self, documents: Any, count: int) -> None:
@@ -27,11 +27,11 @@ class Skipping(Wrapped):
 
 
 class WithRecordId(Wrapped):
-    """Documents with their RecordId appended as `$recordId`.
+    """An iterator that appends each document's RecordId to it as `$recordId`.
 
     Arguments:
-        documents: an iterator with the RecordId of its last document in `record_id`.
-        shown: projects a document.
+        documents: an iterator whose `record_id` is the RecordId of the last document that it returned.
+        shown: applies the projection of the query to a document.
     """
 
     def __init__(self, documents: Any, shown: Callable[[bytes], bytes]) -> None:

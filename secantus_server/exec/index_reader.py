@@ -14,12 +14,12 @@ BREATH = 1000
 
 
 class IndexReader(Iterator[bytes]):
-    """A reader that finds documents through an index, in the transaction it is attached to.
+    """A reader that finds documents through an index, in the transaction to which it is attached.
 
     Arguments:
         collection: the collection of the documents.
         match: a match expression for the documents, or None.
-        check: called regularly; it raises to end the scan.
+        check: called regularly; raises an error to interrupt the reader.
     """
 
     def __init__(self, index: Index, collection: Any, match: Any, check: Callable[[], None]) -> None:
@@ -43,10 +43,10 @@ class IndexReader(Iterator[bytes]):
         self._unit = unit
 
     def detach(self) -> None:
-        """Release the transaction."""
+        """Detach from the transaction."""
         self._unit = None
 
     def close(self) -> None:
-        """Release the transaction; the reader cannot be used again."""
+        """Detach from the transaction permanently. The reader cannot be used again."""
         self._unit = None
         self.finished = True

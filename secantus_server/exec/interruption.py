@@ -1,4 +1,4 @@
-"""The interruption check of scans that are never interrupted: short lookups, statistics, TTL passes."""
+"""The interruption check of scans that cannot be interrupted, such as short lookups, statistics and TTL passes."""
 
 from __future__ import annotations
 

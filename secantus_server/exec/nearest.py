@@ -1,4 +1,4 @@
-"""Documents sorted by distance from a point. The search reads the cells of a geospatial index in rings around the point."""
+"""Finds documents sorted by distance from a point. The search reads the cells of a geospatial index in rings around the point."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Intervals = list[tuple[bytes, bytes]]
 
 @dataclass
 class Ring:
-    """The index entries between two distances from the point.
+    """The part of a geospatial index between two distances from the point.
 
     Arguments:
         bounds: the bounds of the scan, for explain.
-        intervals: the keys of the entries, as [lower, upper) without the index's own prefix.
-        inner, outer: the limits, in the unit of the documents' distances. Every document nearer than `inner` was found in an earlier ring,
-            and every document nearer than `outer` is found in this ring or an earlier one.
+        intervals: the ranges of the entries' keys, as [lower, upper) without the index's prefix.
+        inner, outer: the two distances, in the unit of `measure`. Every document nearer than `inner` was found in an earlier ring. Every
+            document nearer than `outer` is found in this ring or an earlier one.
         is_last: whether this is the last ring.
     """
 
@@ -48,19 +48,21 @@ class Rings(Protocol):
         """Return the next ring.
 
         Arguments:
-            count: returns the number of entries in the given intervals, but at most the given number.
+            count: counts the entries in the given intervals, and stops at the given number.
             found: the number of documents found in the last ring.
         """
         ...
 
 
 class NearestDocuments(IndexReader):
-    """A reader that reads one ring at a time and returns its documents by distance; documents at the same distance are in natural order.
+    """A reader that reads one ring at a time and returns the ring's documents sorted by distance.
+
+    Documents at the same distance are in natural order.
 
     Arguments:
         measure: returns the distance of a document, or None if it does not match.
         rings: the rings to read.
-        (the others as in IndexReader)
+        (the other arguments as in IndexReader)
     """
 
     def __init__(
@@ -81,16 +83,16 @@ class NearestDocuments(IndexReader):
 
     @property
     def keys_examined(self) -> int:
-        """The number of entries read."""
+        """Return the number of index entries read."""
         return sum(ring.keys_examined for ring in self.read)
 
     @property
     def docs_examined(self) -> int:
-        """The number of documents read."""
+        """Return the number of documents read."""
         return sum(ring.docs_examined for ring in self.read)
 
     def close(self) -> None:
-        """Release the transaction; the reader cannot be used again."""
+        """Detach from the transaction permanently. The reader cannot be used again."""
         super().close()
         self._waiting = []
 
@@ -147,7 +149,7 @@ class NearestDocuments(IndexReader):
 
 
 def shown_interval(ring: Ring) -> dict[str, Any]:
-    """Return a ring as explain's `searchIntervals` shows it."""
+    """Return a ring in the form of explain's `searchIntervals`."""
     return {
         "minDistance": ring.inner,
         "maxDistance": ring.outer if math.isfinite(ring.outer) else -1.0,

@@ -14,12 +14,12 @@ class Reader(Protocol):
 
     @property
     def collection(self) -> Any:
-        """The collection whose drop ends the cursor, or None."""
+        """Return the collection whose drop ends the cursor, or None."""
         ...
 
     @property
     def finished(self) -> bool:
-        """Whether the reader has read everything."""
+        """Return whether the reader has read everything."""
         ...
 
     def attach(self, unit: RecoveryUnit) -> None:
@@ -27,16 +27,18 @@ class Reader(Protocol):
         ...
 
     def detach(self) -> None:
-        """Release the transaction."""
+        """Detach from the transaction."""
         ...
 
     def close(self) -> None:
-        """Release the transaction; the reader cannot be used again."""
+        """Detach from the transaction permanently. The reader cannot be used again."""
         ...
 
 
 class Tie:
-    """A reader without documents. It ties a cursor to a collection that is looked up repeatedly: a drop of the collection ends the cursor.
+    """A reader that returns no documents.
+
+    It ties a cursor to a collection in which the cursor looks up documents, so that a drop of the collection ends the cursor.
 
     Arguments:
         collection: the collection.
@@ -47,10 +49,10 @@ class Tie:
         self.finished = False
 
     def attach(self, unit: RecoveryUnit) -> None:
-        """Do nothing."""
+        """Do nothing: this reader reads nothing."""
 
     def detach(self) -> None:
-        """Do nothing."""
+        """Do nothing: this reader reads nothing."""
 
     def close(self) -> None:
         """Release the collection."""
@@ -63,13 +65,13 @@ AnyReader = TypeVar("AnyReader", bound=Reader)
 class ReadScope:
     """All scans of a cursor. They detach from a transaction together and continue together in another transaction.
 
-    All code that reads in the scope calls `check` regularly, which raises if the current operation was interrupted. A getMore passes its
-    own check to `attach`.
+    All code that reads in the scope calls `check` regularly, which raises an error if the current operation was interrupted. A getMore
+    passes its own check to `attach`.
 
     Arguments:
         unit: the first recovery unit; its transaction has begun.
         check: the interrupt check of the operation.
-        catalog: the catalog as that transaction sees it.
+        catalog: the catalog as the transaction of `unit` sees it.
     """
 
     def __init__(self, unit: RecoveryUnit | None = None, check: Callable[[], None] = never_interrupt, catalog: Any = None) -> None:
@@ -79,16 +81,16 @@ class ReadScope:
         self._scans: list[Reader] = []
 
     def check(self) -> None:
-        """Raise if the current operation was interrupted.
+        """Raise an error if the current operation was interrupted.
 
         Raises:
-            CommandError: as `Operation.check`.
+            CommandError: the errors of `Operation.check`.
         """
         self._check()
 
     @property
     def unit(self) -> RecoveryUnit:
-        """The recovery unit of the current transaction."""
+        """Return the recovery unit of the current transaction."""
         assert self._unit is not None, "the scope is detached"
         return self._unit
 
@@ -99,7 +101,7 @@ class ReadScope:
         return scan
 
     def forget(self, scan: Reader) -> None:
-        """Close a scan before the scope ends."""
+        """Close a scan and remove it from the scope, before the scope ends."""
         scan.close()
         self._scans.remove(scan)
 
@@ -110,12 +112,12 @@ class ReadScope:
         check: Callable[[], None] | None = None,
         catalog: Any = None,
     ) -> None:
-        """Continue in this unit's transaction.
+        """Continue all scans in this unit's transaction.
 
         Arguments:
-            verify: called with the collection of each scan that is not finished; it raises if the collection was dropped.
+            verify: called with the collection of each scan that is not finished; raises an error if the collection was dropped.
             check: the interrupt check of the current operation; None keeps the previous check.
-            catalog: the catalog as that transaction sees it.
+            catalog: the catalog as the transaction of `unit` sees it.
         """
         self._unit = unit
         self.catalog = catalog
@@ -128,7 +130,7 @@ class ReadScope:
             scan.attach(unit)
 
     def detach(self) -> None:
-        """Release the transaction."""
+        """Detach all scans from the transaction."""
         for scan in self._scans:
             scan.detach()
         self._unit = None

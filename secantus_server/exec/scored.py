@@ -1,4 +1,4 @@
-"""Documents with the sum of the scores of their index entries, for searches in a text index."""
+"""Finds documents through a text index, and adds up the scores of each document's index entries."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class ScoredDocuments(IndexReader):
     """A reader that first adds up the scores of all entries, then fetches the documents.
 
     Arguments:
-        intervals: the keys to read, as [lower, upper) without the index's own prefix.
-        whole: a match expression that needs no index; it is applied to documents whose index entry was
-            deleted before a later transaction fetches them.
-        read: returns the score and the RecordId of an entry, whose key and value are given.
-        (the others as in IndexReader)
+        intervals: the ranges of keys to read, as [lower, upper) without the index's prefix.
+        whole: the complete match expression, which needs no index. It is applied to a document that is fetched in a later transaction, if
+            its index entry was deleted meanwhile.
+        read: takes the key and the value of an index entry, and returns its score and RecordId.
+        (the other arguments as in IndexReader)
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ScoredDocuments(IndexReader):
         self._is_stale = False
 
     def detach(self) -> None:
-        """Release the transaction."""
+        """Detach from the transaction."""
         super().detach()
         self._is_stale = self._rows is not None
 
@@ -72,7 +72,7 @@ class ScoredDocuments(IndexReader):
         return self._unit.get(INDEX_ENTRIES, key) is None
 
     def _scores(self) -> dict[int, tuple[float, bytes]]:
-        """Return each RecordId that has an entry, with the sum of its scores and the key of one of its entries."""
+        """Read all entries. Return, by RecordId, the sum of the scores of the entries and the key of one of them."""
         assert self._unit is not None, "the reader is attached"
         found: dict[int, tuple[float, bytes]] = {}
         prefix, read, examined = self._index.prefix, self._read, 0

@@ -1,4 +1,4 @@
-"""Sorting documents, completely or only the first few."""
+"""Sorts documents, either completely or only to find the first few."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Row = tuple[bytes, bytes, int]  # sort key, document, RecordId
 
 AnyRow = TypeVar("AnyRow", bound=tuple[Any, ...])
 
-# Above this length, inserting each document into the list is slower than sorting all documents.
+# If more documents than this are requested, sorting all documents is faster than inserting each one into a sorted list.
 LONGEST_TOP = 2000
 
 
 class Measured(Iterator[bytes]):
-    """The documents of another iterator, with a count of their bytes."""
+    """An iterator that returns the documents of another iterator and counts their bytes."""
 
     def __init__(self, source: Scan | Iterator[bytes]) -> None:
         self._source = source
@@ -27,7 +27,7 @@ class Measured(Iterator[bytes]):
 
     @property
     def record_id(self) -> int:
-        """The RecordId of the last document returned."""
+        """Return the RecordId of the last returned document."""
         return self._source.record_id  # type: ignore[union-attr]
 
     def __next__(self) -> bytes:
@@ -37,13 +37,13 @@ class Measured(Iterator[bytes]):
 
 
 class SortedDocuments(Iterator[bytes]):
-    """The documents of another iterator sorted by key; the sort is stable.
+    """An iterator that returns the documents of another iterator sorted by key. The sort is stable.
 
     Arguments:
-        source: the documents; read completely when the first one is requested.
+        source: the documents. They are read completely when the first one is requested.
         key: returns a document's sort key.
         limit: the number of documents to return; 0 means all.
-        max_bytes: the maximum bytes of documents to hold; None means no limit.
+        max_bytes: the maximum total size of documents in memory; None means no limit.
     """
 
     def __init__(self, source: Scan | Iterator[bytes], key: Callable[[bytes], bytes], limit: int, max_bytes: int | None = None) -> None:
@@ -53,7 +53,7 @@ class SortedDocuments(Iterator[bytes]):
         self._max_bytes = max_bytes
         self._rows: Iterator[Row] | None = None
         self.record_id = 0
-        # As a reader of a ReadScope: the collection whose drop ends the cursor.
+        # The collection whose drop ends the cursor; see `read_scope.Reader`.
         self.collection: Any = None
         self.finished = False
 
@@ -71,7 +71,7 @@ class SortedDocuments(Iterator[bytes]):
         """Do nothing: sorted documents need no transaction."""
 
     def detach(self) -> None:
-        """Do nothing; see `attach`."""
+        """Do nothing, because sorted documents need no transaction."""
 
     def close(self) -> None:
         """Release the documents."""
@@ -97,7 +97,9 @@ class SortedDocuments(Iterator[bytes]):
         return rows
 
     def keep_best(self, documents: Iterable[bytes], keys: list[bytes], rows: list[Row]) -> None:
-        """Insert documents into the list of the first documents so far. Most documents are only compared with the list's last key.
+        """Insert documents into the sorted list of the best documents so far, the first ones in sort order.
+
+        Most documents are only compared with the last key of the list.
 
         Arguments:
             documents: some of the source's documents.
@@ -122,7 +124,7 @@ def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[
     Arguments:
         rows: tuples that begin with key and document.
         limit: the number of rows to return; 0 means all.
-        max_bytes: the maximum bytes of documents to hold.
+        max_bytes: the maximum total size of documents in memory.
 
     Raises:
         CommandError: 292 QueryExceededMemoryLimitNoDiskUseAllowed.

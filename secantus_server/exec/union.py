@@ -7,7 +7,7 @@ from typing import Any
 
 
 class UnionScan(Iterator[bytes]):
-    """The documents of several scans, one scan after another; a shared set removes duplicates."""
+    """An iterator over the documents of several scans, one scan after another. The scans share a set that prevents duplicates."""
 
     def __init__(self, scans: Sequence[Any]) -> None:
         self._scans = list(scans)
@@ -23,5 +23,5 @@ class UnionScan(Iterator[bytes]):
         raise StopIteration
 
     def count(self) -> int:
-        """Return the number of documents not read yet."""
+        """Return the number of documents that have not been read yet."""
         return sum(scan.count() for scan in self._scans)

@@ -10,7 +10,7 @@ class Wrapped(Iterator[bytes]):
     """An iterator over the documents of another iterator, with the same `record_id`.
 
     Arguments:
-        documents: an iterator with the RecordId of its last document in `record_id`.
+        documents: an iterator whose `record_id` is the RecordId of the last document that it returned.
     """
 
     def __init__(self, documents: Any) -> None:
@@ -18,5 +18,5 @@ class Wrapped(Iterator[bytes]):
 
     @property
     def record_id(self) -> int:
-        """The RecordId of the last document returned."""
+        """Return the RecordId of the last returned document."""
         return self._documents.record_id  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ cdef void put_record_id(uint8_t* out, int64_t record_id) noexcept nogil
 cdef int64_t read_record_id(const uint8_t* data) noexcept nogil
 
 
-# The number of a document's entries in an index. SOME_ENTRIES: unknown until a Generation has been made.
+# The number of a document's entries in an index. SOME_ENTRIES means that the number is unknown until a Generation has been created.
 cdef enum Entries:
     NO_ENTRY
     ONE_ENTRY
@@ -21,7 +21,7 @@ cdef enum Entries:
 
 
 cdef class Extraction(Generation):
-    # The stored values by key, for covered queries.
+    # The values that are stored with each key for covered queries, by key.
     cdef dict values
     cdef list marks
 
@@ -47,7 +47,7 @@ cdef class Index:
     cdef readonly KeyGenerator generator
     cdef object extract
     cdef public bint multikey
-    # The marks of a wildcard index: the paths that lead to or through an array, in some document now or earlier.
+    # The marks of a wildcard index: the paths that lead to or through an array in any document, present or past.
     cdef readonly set marks
     cdef public bint knows_marks
     cdef public bint dropped

@@ -19,7 +19,7 @@ cdef int ENTRIES = ENTRIES_TABLE
 
 
 cdef bytes record_id_bytes(int64_t record_id):
-    """Return a RecordId as it is stored in keys: big-endian, so that the bytes sort like the numbers."""
+    """Return a RecordId in the form in which keys contain it: big-endian, so that the bytes sort like the numbers."""
     cdef uint8_t[8] data
     put_record_id(data, record_id)
     return PyBytes_FromStringAndSize(<const char*>data, 8)
@@ -40,7 +40,7 @@ cdef int64_t read_record_id(const uint8_t* data) noexcept nogil:
 
 
 def ident_prefix(int ident):
-    """Return the four bytes that every key of an ident begins with."""
+    """Return the four bytes with which every key of an ident begins."""
     return ident.to_bytes(4, "big")
 
 
@@ -49,7 +49,7 @@ cdef class Extraction(Generation):
 
 
 cdef bytes covered_of(Generation entries, bytes key):
-    """Return the values that are stored with a key, or None."""
+    """Return the values that are stored with a key for covered queries, or None."""
     if type(entries) is Extraction:
         return (<Extraction>entries).values.get(key)
     return None if entries.multikey else entries.covered
@@ -62,20 +62,20 @@ cdef class Index:
         spec: the index definition as listIndexes shows it.
         ident: the prefix of the index's keys in the table of index entries.
         kind: the IndexKind.
-        generator: makes the keys from the values at the index's paths; None for a kind whose keys are made differently.
+        generator: generates the keys from the values at the index's paths; None for a kind that generates keys in another way.
         partial_filter: the match expression that a document must match to be indexed, or None.
-        multikey: whether some document has several keys.
+        multikey: whether any document has several keys.
         guard: raises an error for a document that cannot be indexed; None accepts all documents.
         extract: returns the keys of a document if `generator` is None; None for a kind that stores no entries.
 
-    `marks`: the keys of a wildcard index that name the paths with arrays. Writers add marks before they commit; marks are never removed.
+    `marks`: the paths of a wildcard index that contain arrays, as keys. Writers add marks before they commit; marks are never removed.
     `knows_marks`: whether `marks` is complete. An index that is loaded from the store as multikey needs `read_marks`.
     """
 
     def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None, extract=None):
         self.extract = extract
         self.guard = guard
-        # `a.0` yields one value of an array, but the guard may refuse the array itself.
+        # A path such as `a.0` yields one element of an array, but the guard may have to refuse the array itself.
         self.guards_elements = guard is not None and any(name.isdigit() for path in spec["key"] for name in path.split("."))
         self.spec = spec
         self.name = spec["name"]
@@ -94,23 +94,26 @@ cdef class Index:
         self.point_path = self.parts[0][0] if self.finds_points() else None
 
     def finds_points(self):
-        """Return whether the index has one field, and at most one entry for each value of the field, keyed by the value's key string."""
+        """Return whether the index supports point lookups.
+
+        An index does if it has one field, and if each value of the field has at most one entry, whose key is the value's key string.
+        """
         if not self.unique or not self.kind.is_ordered or self.partial_filter is not None or self.generator.collation is not None:
             return False
         return self.generator.directions == (1,)
 
     @property
     def stores_entries(self):
-        """Whether the index stores entries. An index without entries is only a definition."""
+        """Return whether the index stores entries. An index without entries is only a definition."""
         return self.generator is not None or self.extract is not None
 
     @property
     def hidden(self):
-        """Whether the planner must ignore the index."""
+        """Return whether the index is hidden, so that the planner must ignore it."""
         return bool(self.spec.get("hidden"))
 
     cdef Generation entries_of(self, bytes doc):
-        """Return the keys of a document, or None if the document is not in the index."""
+        """Return the keys of a document, or None if the index does not contain the document."""
         cdef Generation entries
         if self.partial_filter is not None and not self.partial_filter.matches(doc):
             return None
@@ -122,7 +125,7 @@ cdef class Index:
         if self.sparse and entries.all_absent:
             return None
         if len(entries.keys) > 1:
-            # Sorted, so that the error names the smallest of several duplicate keys.
+            # The keys are sorted, so that an error names the smallest of several duplicate keys.
             entries.keys = sorted(set(entries.keys))
         return entries
 
@@ -136,7 +139,10 @@ cdef class Index:
         return entries
 
     cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *:
-        """Write the key and the value of a document's only entry into buffers, without creating Python objects."""
+        """If a document has only one entry, write the entry's key and value into buffers, without creating Python objects.
+
+        Return how many entries the document has.
+        """
         cdef Slot[32] slots
         cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(doc)
         if self.generator is None or self.guards_elements or "prepareUnique" in self.spec:
@@ -168,12 +174,15 @@ cdef class Index:
         return [(self.prefix + key + rid, covered_of(found, key) or b"") for key in found.keys], found.multikey
 
     def owner(self, bytes key not None, bytes value not None):
-        """Return the RecordId of a stored entry."""
+        """Return the RecordId to which a stored entry belongs."""
         cdef bytes rid = value[:8] if self.unique else key[len(key) - 8:]
         return read_record_id(<const uint8_t*>PyBytes_AS_STRING(rid))
 
     cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1:
-        """Raise DuplicateKey if a unique index already has one of the keys. `but_not` lists the document's own keys, which are allowed."""
+        """Raise DuplicateKey if a unique index already has one of the keys.
+
+        `but_not` lists the keys that the document already has, which are allowed.
+        """
         cdef const uint8_t* value
         cdef size_t size
         cdef bytes key
@@ -193,7 +202,11 @@ cdef class Index:
         return 0
 
     def check_prepared(self, RecoveryUnit ru not None, list keys not None, bytes doc not None, list but_not):
-        """Raise DuplicateKey if an index with prepareUnique already has one of the keys; the keys of its entries end with RecordIds."""
+        """Raise DuplicateKey if an index with prepareUnique already contains one of the keys.
+
+        Unlike in a unique index, the keys of its entries end with RecordIds. `but_not` lists the keys that the document already has, which
+        are allowed.
+        """
         for key in keys:
             if but_not is not None and key in but_not:
                 continue
@@ -205,7 +218,7 @@ cdef class Index:
                 self.duplicate(doc, key)
 
     cdef int add(self, RecoveryUnit ru, bytes key, bytes covered, bytes record_id, bytes doc) except -1:
-        """Store one entry."""
+        """Store one entry of a document."""
         cdef bytes full = self.prefix + key if self.unique else self.prefix + key + record_id
         cdef bytes value = covered or b""
         if self.unique:
@@ -218,7 +231,7 @@ cdef class Index:
                           <const uint8_t*>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), False)
 
     cdef int take(self, RecoveryUnit ru, bytes key, bytes record_id) except -1:
-        """Remove one entry."""
+        """Remove one entry of a document."""
         cdef bytes full = self.prefix + key if self.unique else self.prefix + key + record_id
         ru.remove_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full))
         return 0
@@ -243,14 +256,14 @@ cdef class Index:
         raise DuplicateKey(self.name, self.spec["key"], values, self.spec.get("collation"), key)
 
     def values(self, bytes doc not None):
-        """Return the values in a document's only key, for errors and `returnKey`. The value of an absent field is None."""
+        """Return the values of which a document's only key consists, for errors and `returnKey`. The value of an absent field is None."""
         if self.generator is None:
             return self.kind.key_values(self.spec, doc, next(iter(self.extract(doc))))
         return [value_at(decode_document(<const uint8_t*>PyBytes_AS_STRING(doc)), path.split(".")) for path in self.generator.paths]
 
 
 def in_hexadecimal(value, collation):
-    """Return a value in which each string is replaced by its sort key in hexadecimal digits."""
+    """Return a copy of a value in which each string is replaced by its sort key (in the collation) in hexadecimal digits."""
     if type(value) is str:
         return "0x" + collation.sort_key(value).hex()
     if type(value) is dict:
@@ -261,7 +274,7 @@ def in_hexadecimal(value, collation):
 
 
 def value_at(value, list path):
-    """Return the value at a path. In an array, return the first element's value that is not None."""
+    """Return the value at a path, or None. If an array is on the path, return the value of the first element that has one."""
     if not path:
         return value
     if type(value) is dict:

@@ -1,4 +1,4 @@
-"""The construction of an index from its stored definition."""
+"""Creates index objects from stored index definitions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from secantus_server.mql.match import parse_match
 
 
 def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Index:
-    """Return an index made from its stored definition, which was checked when the index was created.
+    """Create an index object from a stored definition, which was validated when the index was created.
 
     Arguments:
         spec: the definition as listIndexes shows it.
         ident: the prefix of the index's keys in the table of index entries.
-        multikey: whether some document has several keys.
+        multikey: whether any document has several keys.
     """
     kind = kind_of(spec["key"])
     collation = parse_collation(spec.get("collation"))
@@ -28,7 +28,9 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
 
 
 def entries_version(kind: IndexKind, spec: dict[str, Any]) -> str:
-    """Return the version of an index's entries: that of its kind, and that of the sort keys if it has a collation.
+    """Return the format version of an index's entries.
+
+    It combines the version of the index's kind and, with a collation, the version of the sort keys.
 
     Arguments:
         spec: the stored definition.

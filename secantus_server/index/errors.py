@@ -13,7 +13,7 @@ class DuplicateKey(Exception):
 
     Arguments:
         index: the index's name.
-        pattern: its key pattern.
+        pattern: the index's key pattern.
         values: the values of the document that could not be written, in the pattern's order. If the index has a collation, each string
             is replaced by its sort key in hexadecimal digits.
         collation: the index's complete collation, or None.

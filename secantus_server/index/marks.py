@@ -10,7 +10,9 @@ _RECORD_ID_BYTES = 8
 
 
 def read_marks(unit: RecoveryUnit, index: Index) -> None:
-    """Read the marks of an index from its entries if the set in memory may be incomplete. No other thread may write to the index meanwhile.
+    """Read the marks of an index from its entries, if the set in memory may be incomplete.
+
+    No other thread may write to the index meanwhile.
 
     Arguments:
         unit: a recovery unit with an open transaction.
@@ -26,6 +28,6 @@ def read_marks(unit: RecoveryUnit, index: Index) -> None:
             break
         mark = found[0][len(index.prefix) : -_RECORD_ID_BYTES]
         index.marks.add(mark)
-        # Skip the entries of other documents with the same mark.
+        # Skip the entries that other documents have for the same mark.
         low = index.prefix + mark + b"\xff" * (_RECORD_ID_BYTES + 1)
     index.knows_marks = True

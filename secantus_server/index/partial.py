@@ -23,7 +23,7 @@ _ALLOWED = (AlwaysTrue, And, Comparison, Exists, GeoMatch, In, Or, TypeMatch)
 
 
 def check_partial(filter: dict[str, Any]) -> None:
-    """Check the operators of a partialFilterExpression.
+    """Check that a partialFilterExpression has only the operators that are allowed there.
 
     Raises:
         CommandError: 67 CannotCreateIndex, 2 for $text and $where, 224 for $expr, and the errors of a filter.

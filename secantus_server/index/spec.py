@@ -1,4 +1,4 @@
-"""Validates index definitions and completes them to the stored form.
+"""Validates index definitions and converts them to the form in which they are stored.
 
 https://www.mongodb.com/docs/manual/reference/command/createIndexes/
 """
@@ -32,10 +32,10 @@ _OPTIONS: dict[str, str] = {
     "prepareUnique": "flag", "clustered": "flag", "dropDups": "flag", "safe": "flag", "originalSpec": "any",
     **{option: value_type for kind in all_kinds() for option, value_type in kind.options.items()},
 }  # fmt: skip
-# The only options of an index on `_id`: not even `unique` is allowed, though the index is unique.
+# The options that a definition of an index on `_id` may have. Not even `unique` is allowed, although the index is unique.
 _ID_OPTIONS = frozenset(["key", "name", "v", "ns", "collation"])
 _NOT_KEPT = frozenset(["ns", "dropDups", "safe", "originalSpec"])
-# InvalidIndexSpecificationOption: its text already quotes the definition.
+# The code InvalidIndexSpecificationOption. The texts of such errors already quote the definition.
 _QUOTES_ITSELF = frozenset([197])
 
 
@@ -45,7 +45,7 @@ def known_options(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the stored form of an index definition that does not depend on the MongoDB release.
+    """Validate an index definition and return its stored form, except for the parts that depend on the MongoDB release.
 
     Raises:
         CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14.
@@ -56,10 +56,10 @@ def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_requested(spec: dict[str, Any], release: Release) -> dict[str, Any]:
-    """Return the stored form of a definition from createIndexes.
+    """Validate a definition from createIndexes and return its stored form.
 
     Arguments:
-        release: determines the default versions of the kinds.
+        release: the release of MongoDB, which determines the default versions of index kinds.
 
     Raises:
         CommandError: the errors of `check_spec`, with a text that quotes the definition.
@@ -73,7 +73,7 @@ def check_requested(spec: dict[str, Any], release: Release) -> dict[str, Any]:
 
 @contextmanager
 def _quoting(spec: dict[str, Any]) -> Iterator[None]:
-    """Prefix the errors raised in a block with the definition, unless they already quote it."""
+    """Context manager: prefix the messages of errors that the block raises with the definition, unless they already quote it."""
     try:
         yield
     except CommandError as error:
@@ -83,7 +83,7 @@ def _quoting(spec: dict[str, Any]) -> Iterator[None]:
 
 
 def _check_form(spec: dict[str, Any]) -> IndexKind:
-    """Check the types, the key pattern and the collation; return the kind of index."""
+    """Check the types, the key pattern and the collation of a definition. Return the kind of index."""
     _check_types(spec)
     for field in ("key", "name"):
         if field not in spec:
@@ -115,10 +115,10 @@ def _check_id_index(spec: dict[str, Any]) -> None:
 
 
 def check_id_options(spec: dict[str, Any]) -> None:
-    """Refuse any key but `{_id: 1}`, and the options that the index on `_id` cannot have.
+    """Check the definition of an index on `_id`: its key must be `{_id: 1}`, and it may have only certain options.
 
     Raises:
-        CommandError: 2 BadValue for the key, 197 InvalidIndexSpecificationOption for the first of the options.
+        CommandError: 2 BadValue for the key, 197 InvalidIndexSpecificationOption for the first option that is not allowed.
     """
     if python_number(spec["key"]["_id"]) != 1:
         raise CommandError(2, f"The field 'key' for an _id index must be {{_id: 1}}, but got {document_text(spec['key'])}")
@@ -158,7 +158,7 @@ def _check_types(spec: dict[str, Any]) -> None:
             "any": True,
         }[kind]
         if not right and kind == "flag":
-            # MongoDB's text has no closing quote.
+            # MongoDB's text lacks the closing quote after the option's name.
             raise CommandError(14, f"The field '{option} has value {option}: {shell_text(value)}, which is not convertible to bool")
         if not right:
             raise CommandError(14, f"The field '{option}' must be {_ARTICLES[kind]}, but got {type_name(value)}")
@@ -260,7 +260,7 @@ def _check_exclusive_options(spec: dict[str, Any], kind: IndexKind) -> None:
 
 
 def _complete_collation(given: dict[str, Any], kind: IndexKind) -> dict[str, Any]:
-    """Return a collation with all fields. The simple collation is kept because it overrides the collection's collation."""
+    """Return a collation with all fields. The simple collation is stored as well, because it overrides the collection's collation."""
     if not given:
         raise CommandError(2, "The field 'collation' cannot be an empty object.")
     collation = parse_collation(given)

@@ -1,4 +1,4 @@
-"""The authorization of commands. Installed only on a server with access control.
+"""The authorization of commands. The interceptor is installed only on a server with access control.
 
 https://www.mongodb.com/docs/manual/core/authorization/
 """
@@ -38,7 +38,7 @@ class AccessCheck(Interceptor):
         if allowed and (privileges.actions or not is_exception):
             return
         if is_exception:
-            # Localhost exception: without users, a client on this machine may create the first user, and nothing else.
+            # Localhost exception: while there are no users, a client on this machine may create the first user, but do nothing else.
             raise CommandError(UNAUTHORIZED, f"Command {call.name} requires authentication")
         shown = document_text(decode(encode(call.operation.body)))
         raise CommandError(UNAUTHORIZED, f"not authorized on {call.db} to execute command {shown}")

@@ -1,4 +1,4 @@
-"""The log of the commands that clients send, for tests. It is installed only on request."""
+"""The log of the commands that clients send, for tests. The interceptor is installed only on request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.errors import CommandError
 from secantus_server.work.command_records import CommandEntry, CommandRecord
 
-# The commands that drivers send on their own: heartbeats, logins, the end of sessions.
+# The commands that drivers send on their own: heartbeats, logins and ends of sessions.
 OF_DRIVERS = frozenset(["hello", "isMaster", "ismaster", "saslStart", "saslContinue", "endSessions"])
 # The commands whose plans are logged. explain is not among them, because its plans return no documents to the client.
 _PLANNED = frozenset(
@@ -35,17 +35,18 @@ class CommandLog(Interceptor):
     def __init__(self, ignored: str = "") -> None:
         self._ignored = ignored
         self._entries: list[CommandEntry] = []
-        #: The number of entries that `clear` has dropped. Positions count them, so they stay valid.
+        #: The number of entries that `clear` has dropped. Positions include this number, so that they stay valid.
         self._first = 0
         #: The number of commands that were not logged because the log was full.
         self.left_out = 0
-        # For each connection id, whether its commands are ignored. The client's first command, hello, names its application.
+        # For each connection id, whether the connection's commands are ignored. The connection's first command, hello, decides this,
+        # because it names the application.
         self._clients: dict[int, bool] = {}
-        # The entry of the command that opened each open cursor, by cursor id.
+        # For the id of each open cursor, the entry of the command that opened the cursor.
         self._cursors: dict[int, CommandEntry] = {}
 
     def before(self, call: Call) -> None:
-        """Make a command note all its plans, point lookups included."""
+        """Make a command record all its plans, including point lookups."""
         if call.name in _PLANNED:
             call.operation.notes_lookups = True
 
@@ -82,7 +83,7 @@ class CommandLog(Interceptor):
         return CommandEntry(call, outcome, None if opener is None else _notes(call), opener)
 
     def _note_cursor(self, call: Call, outcome: Outcome, entry: CommandEntry) -> None:
-        """Record which command's entry belongs to the cursor that a command left open."""
+        """Record the entry of the command that has opened a cursor, so that the getMores on the cursor find it."""
         if call.name not in _PLANNED or isinstance(outcome, CommandError):
             return
         cursor = outcome.get("cursor")
@@ -99,12 +100,12 @@ class CommandLog(Interceptor):
         return self._first + len(self._entries)
 
     def records(self, start: int = 0) -> list[CommandRecord]:
-        """Return the logged commands from a position on."""
+        """Return the logged commands from position `start` on."""
         offset = max(start - self._first, 0)
         return [CommandRecord(self._first + offset + number, entry) for number, entry in enumerate(self._entries[offset:])]
 
     def namespaces(self, start: int = 0) -> set[str]:
-        """Return the names of the collections in the logged commands from a position on."""
+        """Return the names of the collections in the logged commands from position `start` on."""
         found = ((entry.db, entry.target) for entry in self._entries[max(start - self._first, 0) :])
         return {f"{db}.{target}" for db, target in found if type(target) is str}
 

@@ -1,4 +1,4 @@
-"""A recording of all commands with their replies, for a comparison with another server. It is installed only on request."""
+"""Records all commands with their replies, for a comparison with another server. The interceptor is installed only on request."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class TappedCommand(NamedTuple):
 
     Arguments:
         name: the command's name.
-        db: its database.
-        command: its body, including its document sequences as arrays.
-        reply: its reply, or its error as a reply, without the fields that a fail point has added.
+        db: the command's database.
+        command: the command's body, which includes its document sequences as arrays.
+        reply: the command's reply, or its error as a reply, without the fields that a fail point has added.
         fate: what happened to the command.
         clock_ms: the time of the server's clock after the command, in milliseconds since the Unix epoch.
-        system_ms: the time of the system's clock then.
-        is_own: whether the harness sent it.
+        system_ms: the time of the system's clock after the command, in milliseconds since the Unix epoch.
+        is_own: whether the test harness sent the command.
     """
 
     name: str
@@ -43,7 +43,7 @@ class TappedCommand(NamedTuple):
 
 
 class TappedState(NamedTuple):
-    """All collections after a snapshot was restored or set aside, since that changes them without a command."""
+    """All collections after a snapshot was restored or set aside, which changes the collections without a command."""
 
     collections: list[DumpedCollection]
 
@@ -52,7 +52,7 @@ Tapped = TappedCommand | TappedState
 
 
 class Arrivals(Interceptor):
-    """The interceptor that records each command before any other interceptor can refuse it.
+    """The interceptor that records the arrival of each command, before any other interceptor can refuse the command.
 
     Threads: there is one entry per connection, which runs one command at a time. Single operations on a dict are atomic.
     """
@@ -65,7 +65,7 @@ class Arrivals(Interceptor):
         self._pending[call.client.connection_id] = call.message.request_id
 
     def take(self, call: Call) -> bool:
-        """Remove the record of a command. Return whether there was one."""
+        """Remove the record of a command's arrival. Return whether there was one."""
         return self._pending.pop(call.client.connection_id, None) == call.message.request_id
 
 
@@ -75,7 +75,7 @@ class CommandTap(Interceptor):
     Arguments:
         own: the application name or comment of the harness's own commands.
 
-    Threads: appending to a list is atomic, and so is the exchange of the list.
+    Threads: appending to a list and replacing the list are atomic.
     """
 
     def __init__(self, own: str = "") -> None:
@@ -87,7 +87,7 @@ class CommandTap(Interceptor):
         self.left_out = 0
 
     def install(self, interceptors: Interceptors) -> None:
-        """Install the tap: its `Arrivals` before all other interceptors, and the tap itself after them."""
+        """Install the tap. Its `Arrivals` is installed before all other interceptors, and the tap itself after them."""
         interceptors.install(self._arrivals, first=True)
         interceptors.install(self)
 
@@ -97,7 +97,7 @@ class CommandTap(Interceptor):
         interceptors.remove(self)
 
     def before(self, call: Call) -> None:
-        """Record that no interceptor has refused a command."""
+        """Record that no interceptor has refused a command. (A refused command does not get here.)"""
         self._arrivals.take(call)
 
     def after(self, call: Call, outcome: Outcome) -> None:
@@ -123,7 +123,7 @@ class CommandTap(Interceptor):
         self._entries.append(entry)
 
     def note_state(self, collections: list[DumpedCollection]) -> None:
-        """Record the contents after they were changed without a command."""
+        """Record the server's contents after they were changed without a command."""
         self._entries.append(TappedState(collections))
 
     def take(self) -> list[Tapped]:
@@ -133,12 +133,12 @@ class CommandTap(Interceptor):
 
 
 def _whole(call: Call) -> dict[str, Any]:
-    """Return a command's body, including its document sequences as arrays."""
+    """Return a command's body, which includes its document sequences as arrays."""
     return {**call.body, **{name: list(map(RawDocument, documents)) for name, documents in call.message.sequences.items()}}
 
 
 def _plain_reply(outcome: Outcome, injected: Iterable[str]) -> dict[str, Any]:
-    """Return a reply, or an error as a reply, without injected fields."""
+    """Return a reply, or an error as a reply, without the fields that a fail point has added."""
     if isinstance(outcome, CommandError):
         outcome = {"ok": 0.0, "errmsg": outcome.message, "code": outcome.code, "codeName": outcome.code_name, **outcome.info}
     return {"ok": 1.0, **{name: value for name, value in outcome.items() if name not in injected}}

@@ -25,7 +25,7 @@ _FIELDS = frozenset(
     failInternalCommands namespace threadName writeConcernError
     """.split()
 )
-# Fields without an effect. Drivers' tests set them, and MongoDB ignores them.
+# Fields that have no effect. Tests of drivers set them, and MongoDB ignores them.
 _IGNORED = frozenset(["codeName", "errmsg"])
 # The error codes that tell a driver that the server is no longer the primary or is shutting down.
 ROLE_CODES = frozenset([91, 189, 10107, 11600, 11602, 13435, 13436])
@@ -38,15 +38,15 @@ class Failure:
     """The data of failCommand.
 
     Arguments:
-        commands: the names of the commands that it acts on; None for all commands except `excepted`.
-        excepted: the names of the commands that it never acts on.
-        app_name, thread_name, namespace: it acts only on commands with these properties; None for any. A connection's thread has the name
-            "conn" followed by the connection's number.
-        internal: whether it also acts on connections of other members of the cluster.
+        commands: the names of the commands on which the fail point acts; None for all commands except `excepted`.
+        excepted: the names of the commands on which the fail point never acts.
+        app_name, thread_name, namespace: the fail point acts only on commands with these properties; None for any. The thread of a
+            connection is named "conn" followed by the connection's number.
+        internal: whether the fail point also acts on connections of other members of the cluster.
         block_s: how long the command waits before anything else happens.
         closes: whether to close the connection without a reply.
         code: the code of the error to return, or None.
-        labels: the error labels of the reply; None for the server's usual ones.
+        labels: the error labels of the reply; None for the labels that the server usually adds.
         extra: further fields of the error.
         concern_error: the `writeConcernError` to add to the reply of the executed command, or None.
     """
@@ -66,12 +66,12 @@ class Failure:
 
     @property
     def acts_before(self) -> bool:
-        """Whether the fail point acts before the command runs."""
+        """Return whether the fail point acts before the command runs."""
         return self.ends_command or self.block_s > 0
 
     @property
     def ends_command(self) -> bool:
-        """Whether the fail point keeps the command from running."""
+        """Return whether the fail point prevents the command from running."""
         return self.closes or self.code is not None
 
 
@@ -107,15 +107,15 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 
 def _canonical(names: tuple[str, ...]) -> frozenset[str]:
-    """Return command names with aliases replaced by the commands' own names."""
+    """Return command names, with each alias replaced by the command's own name."""
     return frozenset(command_to_run(name).name if is_command(name) else name for name in names)
 
 
 class FailCommand(Interceptor):
-    """The interceptor for failCommand; active while failCommand is set, with or without a label.
+    """The interceptor for failCommand. It is active while failCommand is set, with or without a label.
 
-    If several fail points apply to a command, those that do not end the command act first. The others follow in the order in which they
-    were set, until one of them ends the command.
+    Several fail points may apply to a command. First those act that let the command run. The others follow in the order in which they were
+    set, until one of them ends the command.
     """
 
     def __init__(self, services: Services) -> None:
@@ -124,15 +124,15 @@ class FailCommand(Interceptor):
 
     @property
     def is_active(self) -> bool:
-        """Whether failCommand is set."""
+        """Return whether failCommand is set."""
         return any(base_name(name) == NAME for name in self._points.active)
 
     def before(self, call: Call) -> None:
         """Apply the fail points that match a command and act on this entry.
 
         Raises:
-            CommandError: the fail point's error, or the error that ended the wait.
-            CloseConnection: the fail point closes the connection.
+            CommandError: the error that the fail point injects, or the error that interrupted the operation.
+            CloseConnection: if the fail point closes the connection.
         """
         active = self._points.active
         found = [name for name, point in active.items() if base_name(name) == NAME and _concerns(point.data, call)]
@@ -144,12 +144,12 @@ class FailCommand(Interceptor):
         """Make a command wait, fail, or report a write concern error.
 
         Arguments:
-            is_fault: whether the fail point has a label. After a code in `ROLE_CODES`, a driver does not use the server until its waiting
-                hello returns, which takes up to 10 seconds with MongoDB's fail point. So that tests need not wait, a fail point with a
-                label makes the hello return at once.
+            is_fault: whether the fail point has a label. After an error in `ROLE_CODES`, a driver does not use the server until the hello
+                that waits for a change of the topology returns. With MongoDB's fail point, this takes up to 10 seconds. A fail point with a
+                label makes that hello return at once, so that tests need not wait.
 
         Raises:
-            CommandError, CloseConnection: as `before`.
+            CommandError, CloseConnection: the errors of `before`.
         """
         if failure.block_s:
             self._points.block(call.operation, failure.block_s)
@@ -166,7 +166,7 @@ class FailCommand(Interceptor):
                 call.injected["topologyVersion"] = self._services.topology.renew()
 
     def _concern_fields(self, failure: Failure, call: Call) -> dict[str, Any]:
-        """Return the reply's fields for a write concern error."""
+        """Return the fields with which a reply reports a write concern error."""
         error = failure.concern_error
         assert error is not None, "the caller has looked"
         labels = failure.labels
@@ -177,7 +177,7 @@ class FailCommand(Interceptor):
 
 
 def _concerns(failure: Failure, call: Call) -> bool:
-    """Return whether a fail point applies to a command."""
+    """Return whether a fail point's data applies to a command."""
     name = command_to_run(call.name).name
     if name in _EXEMPT or name in failure.excepted or (failure.commands is not None and name not in failure.commands):
         return False
@@ -193,7 +193,7 @@ def _concerns(failure: Failure, call: Call) -> bool:
 
 
 def _application(call: Call) -> str:
-    """Return the client's application name. While the connection's first hello runs, take the name from its document."""
+    """Return the client's application name. While the connection's first hello runs, take the name from that hello."""
     if call.client.metadata is not None:
         return call.client.application
     client = call.body.get("client")

@@ -1,4 +1,4 @@
-"""The wait of writes while the fsync lock is held.
+"""Makes writes wait while the fsync lock is held.
 
 https://www.mongodb.com/docs/manual/reference/command/fsync/
 """
@@ -11,18 +11,18 @@ from secantus_server.dispatch.services import Services
 
 
 class FsyncWait(Interceptor):
-    """The interceptor that makes writes wait; active while the lock is held."""
+    """The interceptor that makes writes wait. It is active while the fsync lock is held."""
 
     def __init__(self, services: Services) -> None:
         self._lock = services.fsync_lock
 
     @property
     def is_active(self) -> bool:
-        """Whether the lock is held."""
+        """Return whether the fsync lock is held."""
         return self._lock.is_held
 
     def before(self, call: Call) -> None:
-        """Make a write wait until the lock is released.
+        """Make a write wait until the fsync lock is released.
 
         Raises:
             CommandError: the error that ended the operation.

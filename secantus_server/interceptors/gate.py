@@ -1,4 +1,7 @@
-"""The gate. While a harness keeps it closed, the server refuses all commands except those that drivers need to connect and disconnect."""
+"""The gate, which can refuse all commands.
+
+While a test harness keeps it closed, the server refuses all commands except those that drivers need to connect and disconnect.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Gate(Interceptor):
 
     @property
     def is_active(self) -> bool:
-        """Whether the gate is closed."""
+        """Return whether the gate is closed."""
         return self._reason is not None
 
     def close(self, reason: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The application of query settings: a command whose query shape has settings is rejected, or is planned with them.
+"""Applies the query settings of a command's query shape: rejects the command, or makes the planner follow the settings.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -11,18 +11,20 @@ from secantus_server.query.query_settings import settings_of
 
 
 class QuerySettingsCheck(Interceptor):
-    """The interceptor that finds the query settings of each command; active while any settings exist."""
+    """The interceptor that finds the query settings for each command. It is active while any settings exist."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     @property
     def is_active(self) -> bool:
-        """Whether any settings exist."""
+        """Return whether any query settings exist."""
         return bool(self._services.query_settings)
 
     def before(self, call: Call) -> None:
-        """Attach its query settings to a command, and limit its time or reject it. An explain is never rejected.
+        """Attach the query settings of a command's query shape to the command.
+
+        If the settings require it, limit the command's time or reject the command. An explain is never rejected.
 
         Raises:
             CommandError: 411 QueryRejectedBySettings.

@@ -1,4 +1,4 @@
-"""The refusal of commands that only a primary may run, while this node is a secondary.
+"""Refuses commands that only a primary may run, while this node is a secondary.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/
 """
@@ -13,29 +13,29 @@ from secantus_server.errors import CommandError
 NOT_WRITABLE_PRIMARY = 10107
 NOT_PRIMARY_NO_SECONDARY_OK = 13435
 
-# Commands that take no read concern but count as reads: a secondary runs them only with a read preference other than primary.
-# A getMore is always allowed, since its cursor was.
+# Commands that take no read concern but count as reads, so that a secondary runs them only with a read preference other than primary. A
+# getMore is not among them: it is always allowed, because its cursor was.
 _READS = frozenset(["collStats", "dataSize", "dbHash", "dbStats", "listCollections", "listDatabases", "listIndexes", "validate"])
 _ANYWHERE = frozenset(["getMore", "explain"])
 
 
 class RoleCheck(Interceptor):
-    """The interceptor that refuses writes, and reads with read preference primary; active while this node is a secondary."""
+    """The interceptor that refuses writes, and reads with read preference primary. It is active while this node is a secondary."""
 
     def __init__(self, services: Services) -> None:
         self._topology = services.topology
 
     @property
     def is_active(self) -> bool:
-        """Whether this node is a secondary."""
+        """Return whether this node is a secondary."""
         return not self._topology.is_primary
 
     def before(self, call: Call) -> None:
         """Refuse a command that this node may not run.
 
         Raises:
-            CommandError: 10107 NotWritablePrimary for a write, 13435 NotPrimaryNoSecondaryOk for a read with read preference primary.
-                Both contain the topologyVersion, which tells drivers that the role has changed.
+            CommandError: 10107 NotWritablePrimary for a write, 13435 NotPrimaryNoSecondaryOk for a read with read preference primary. Both
+                errors contain the topologyVersion, by which drivers notice that the role has changed.
         """
         if self._topology.check_election():
             return

@@ -1,4 +1,4 @@
-"""Log lines for slow commands, or for all commands if logComponentVerbosity requests that.
+"""Logs slow commands, or all commands if logComponentVerbosity requests that.
 
 https://www.mongodb.com/docs/manual/reference/log-messages/#logging-slow-operations
 """
@@ -14,7 +14,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.work.operation_details import cursor_details, lock_counts, plan_details, reply_length
 
-#: The fields of the plan that the text line shows.
+#: The fields about the plan that a text log line shows.
 _IN_TEXT = ("planSummary", "keysExamined", "docsExamined", "nreturned")
 _IN_LOG = {"numYield": "numYields"}
 
@@ -28,7 +28,7 @@ class SlowLog(Interceptor):
 
     @property
     def threshold_s(self) -> float:
-        """The duration above which commands are logged."""
+        """Return the duration in seconds above which commands are logged."""
         return self._observer.log_threshold_s
 
     def after(self, call: Call, outcome: Outcome) -> None:
@@ -47,7 +47,10 @@ class SlowLog(Interceptor):
 
 
 def _details(call: Call, namespace: str, plan: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
-    """Return the fields of a command's structured log entry: MongoDB's message "Slow query", which log analysers search for."""
+    """Return the details of a command's log line, for a structured log.
+
+    They include MongoDB's message "Slow query", for which log analysers search.
+    """
     attributes: dict[str, Any] = {"type": "command", "ns": namespace, "appName": call.client.application}
     attributes["command"] = dict(call.operation.body)
     if call.operation.origin is not None:

@@ -11,14 +11,14 @@ from secantus_server.dispatch.services import Services
 
 
 class TimeLimits(Interceptor):
-    """The interceptor that makes time limits expire at once, or never; active while one of the two fail points is set."""
+    """The interceptor that makes time limits expire at once, or never. It is active while one of the two fail points is set."""
 
     def __init__(self, services: Services) -> None:
         self._points = services.fail_points
 
     @property
     def is_active(self) -> bool:
-        """Whether one of the fail points is set."""
+        """Return whether one of the two fail points is set."""
         return ALWAYS in self._points.active or NEVER in self._points.active
 
     def before(self, call: Call) -> None:

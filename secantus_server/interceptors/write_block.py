@@ -1,4 +1,4 @@
-"""The refusal of writes after setUserWriteBlockMode.
+"""Refuses writes while setUserWriteBlockMode blocks them.
 
 https://www.mongodb.com/docs/manual/reference/command/setUserWriteBlockMode/
 """
@@ -16,14 +16,14 @@ _EXEMPT_DATABASES = ("admin", "config", "local")
 
 
 class WriteBlock(Interceptor):
-    """The interceptor that refuses writes to users' databases; active while setUserWriteBlockMode blocks writes."""
+    """The interceptor that refuses writes to users' databases. It is active while setUserWriteBlockMode blocks writes."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     @property
     def is_active(self) -> bool:
-        """Whether writes are blocked."""
+        """Return whether writes are blocked."""
         return bool(self._services.parameters.get(USER_WRITE_BLOCK))
 
     def before(self, call: Call) -> None:

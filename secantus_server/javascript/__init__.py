@@ -1,4 +1,4 @@
-"""Server-side JavaScript: the engine of `$where`, `$function`, `$accumulator` and mapReduce.
+"""Server-side JavaScript: the engine that runs the scripts of `$where`, `$function`, `$accumulator` and mapReduce.
 
 https://www.mongodb.com/docs/manual/core/server-side-javascript/
 """

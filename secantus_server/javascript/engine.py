@@ -1,4 +1,4 @@
-"""One command's JavaScript engine: a QuickJS context of the package quickjs-ng, which is loaded at first use.
+"""The JavaScript engine of one command. It is a QuickJS context of the package quickjs-ng, which is loaded on first use.
 
 https://www.mongodb.com/docs/manual/core/server-side-javascript/
 """
@@ -21,7 +21,7 @@ from secantus_server.javascript.values import from_parsed, join_texts, to_text
 from secantus_server.system._threads import Lock
 from secantus_server.system.files import package_data
 
-# Python's threads have 1 MB with musl. With glibc they have the soft limit, or 2 MB if that is infinite.
+# The stack of a Python thread has at least 1 MB: 1 MB with musl, and with glibc the soft limit of the process, or 2 MB if that is infinite.
 _SMALL_STACK_BYTES = 1024 * 1024
 _USUAL_STACK_BYTES = 2 * 1024 * 1024
 _MAX_SCRIPT_STACK_BYTES = 4 * 1024 * 1024
@@ -46,7 +46,7 @@ def _source(name: str) -> str:
 
 @cache
 def _thread_stack_bytes() -> int:
-    """Return the stack size of a new thread, or a lower bound of it."""
+    """Return the stack size of a new thread, or a lower bound on it."""
     try:
         libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (OSError, ValueError):
@@ -67,13 +67,13 @@ def is_installed() -> bool:
 
 
 class Engine:
-    """A JavaScript context with MongoDB's BSON types. Its scripts share their global variables, but not with other engines.
+    """A JavaScript context with MongoDB's BSON types. Its scripts share global variables with each other, but not with other engines.
 
-    Threads: any thread may run a function; a lock lets one run at a time.
+    Threads: any thread may run a function. A lock ensures that only one runs at a time.
 
     Arguments:
         max_bytes: the memory limit of the scripts.
-        max_seconds: raises if the command was interrupted, and returns the seconds of CPU time that one call may take.
+        max_seconds: returns the seconds of CPU time that one call may take; raises an error if the command was interrupted.
         clock_offset_ms: the offset of the scripts' clock from the system's time.
         has_utc_dates: whether the scripts' local time is UTC, as in MongoDB 9.0, instead of the system's local time.
 
@@ -97,7 +97,7 @@ class Engine:
         }
         self._context.eval("delete globalThis.__entries")
         if abs(clock_offset_ms) > _CLOCK_TOLERANCE_MS:
-            # The package truncates an int beyond 32 bits.
+            # Pass a float, because the package truncates an int beyond 32 bits.
             self.run("shiftClock", float(clock_offset_ms))
 
     def close(self) -> None:
@@ -111,7 +111,7 @@ class Engine:
         self.run("setGlobals", to_text(scope))
 
     def function(self, code: str) -> Function:
-        """Compile a function, an expression or statements.
+        """Compile JavaScript code, which is a function, an expression or a sequence of statements.
 
         Raises:
             CommandError: 139 JSInterpreterFailure for a syntax error.
@@ -122,8 +122,8 @@ class Engine:
         """Run one of the functions of `runtime.js` and return its parsed result.
 
         Raises:
-            CommandError: 139 JSInterpreterFailure if the script throws or runs out of memory; 50 MaxTimeMSExpired or the error that the
-                command was killed with.
+            CommandError: 139 JSInterpreterFailure if the script throws or runs out of memory; 50 MaxTimeMSExpired or the error with which
+                the command was killed.
         """
         seconds = self._max_seconds()
         with self._lock:
@@ -139,13 +139,13 @@ class Engine:
             name, message = found
         except (IndexError, TypeError, ValueError):
             raise CommandError(JS_INTERPRETER_FAILURE, "The script has replaced functions that the server needs.") from None
-        # The engine throws null if no memory is left for an error.
+        # The engine throws null if no memory is left to create an error object.
         if (name, message) in (("", "null"), ("InternalError", "out of memory")):
             raise CommandError(JS_INTERPRETER_FAILURE, "JavaScript ran out of memory")
         raise CommandError(JS_INTERPRETER_FAILURE, f"{name}: {message}" if name else f"uncaught exception: {message}")
 
     def _interruption(self, text: str) -> CommandError:
-        """Return the error of a script that was ended by a limit."""
+        """Return the error for a script that the engine ended because of a limit or an interruption."""
         if text.startswith("InternalError: interrupted"):
             return CommandError(50, "operation exceeded time limit")
         if "stack" in text:
@@ -169,7 +169,7 @@ class Function:
     """A compiled function.
 
     Arguments:
-        engine: its engine.
+        engine: the engine that has compiled the function.
         number: the function's number in the engine.
     """
 
@@ -178,7 +178,7 @@ class Function:
         self._number = number
 
     def __call__(self, *args: Any, this: Any = None) -> Any:
-        """Call it with BSON values and return the result.
+        """Call the function with BSON values and return the result.
 
         Raises:
             CommandError: see `Engine.run`.
@@ -187,7 +187,7 @@ class Function:
         return _value(self.engine.run("call", self._number, text))
 
     def matches(self, document: bytes) -> bool:
-        """Call it with a document as `this` and `obj`, and return whether the result is true.
+        """Call the function with a document as `this` and `obj`, and return whether the result is true.
 
         Raises:
             CommandError: see `Engine.run`.
@@ -195,7 +195,9 @@ class Function:
         return bool(self.engine.run("test", self._number, to_text(decode(document))))
 
     def emitted(self, documents: list[bytes]) -> list[list[Any]]:
-        """Call it once for each document, as `this`, and return the keys and values that it passed to `emit`.
+        """Call the function once for each document, which is passed as `this`.
+
+        Return the keys and values that the function passed to `emit`.
 
         Raises:
             CommandError: see `Engine.run`.
@@ -204,7 +206,9 @@ class Function:
         return [[_value(key), _value(value)] for key, value in self.engine.run("map", self._number, text)]
 
     def fold(self, state: Any, batch: list[list[Any]]) -> Any:
-        """Call it with a state and each item's arguments; each result is the next state. Return the last one.
+        """Call the function once for each item of a batch, with the state and the item's arguments.
+
+        Each result is the state for the next call. Return the last result.
 
         Raises:
             CommandError: see `Engine.run`.

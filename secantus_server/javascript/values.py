@@ -1,6 +1,7 @@
-"""The form of values that are passed to and from JavaScript: JSON, with tagged arrays for types that JSON does not have.
+"""Converts values that are passed to and from JavaScript. They are passed as JSON, with tagged arrays for types that JSON does not have.
 
-`runtime.js` converts on JavaScript's side. Null, booleans, strings and finite doubles are passed unchanged, and a document is an object.
+`runtime.js` contains the conversions on JavaScript's side. Null, booleans, strings and finite doubles are passed unchanged, and a document
+is an object.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from secantus_server.bson.values import UNDEFINED, Date, DBPointer, JavaScript, 
 
 # The value that MongoDB stores for an invalid date.
 _INVALID_DATE_MS = -(2**63)
-# JavaScript's latest date.
+# The latest date that JavaScript can represent.
 _MAX_DATE_MS = 8_640_000_000_000_000
 
-# Rounds to 34 digits.
+# This context rounds to the 34 digits of decimal128.
 _DECIMAL = create_decimal128_context()
 _DECIMAL.traps = dict.fromkeys(_DECIMAL.traps, False)
 
@@ -44,7 +45,7 @@ def join_texts(texts: list[str]) -> str:
 
 
 def from_parsed(value: Any) -> Any:
-    """Return the BSON value of parsed JSON from JavaScript. Numbers are doubles."""
+    """Convert parsed JSON from JavaScript to a BSON value. Numbers are doubles."""
     kind = type(value)
     if kind is list:
         return _INCOMING[value[0]](value)
@@ -61,7 +62,7 @@ def _outgoing(value: Any) -> Any:
         return ("i", value)
     if kind is dict:
         items = {name: _outgoing(item) for name, item in value.items()}
-        # JavaScript puts fields with such names first.
+        # JavaScript moves fields whose names are numbers to the front, so pass the names and the values as arrays.
         return ("k", list(items), list(items.values())) if any(map(str.isdigit, items)) else items
     if kind is list:
         return ("a", [_outgoing(item) for item in value])

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The keys of a document under a key pattern, for indexes and sorts."""
+"""The keys that a document has for a key pattern, for indexes and sorts."""
 
 from libc.stdint cimport int8_t, uint8_t
 
@@ -8,11 +8,11 @@ from secantus_server.bson._raw cimport Element
 
 
 cdef enum Kind:
-    PENDING      # not looked up yet; uses `doc` and `rest`
-    VALUE        # uses `value`
+    PENDING      # the value was not looked up yet; uses the fields `doc` and `rest`
+    VALUE        # a value was found; uses the field `value`
     ABSENT
     EMPTY        # an empty array at the end of the path
-    ARRAY        # uses `array`; `rest` is the path after it, NULL at the end of the path
+    ARRAY        # the path meets an array; uses the field `array`, and `rest` for the rest of the path, or NULL at its end
     AMBIGUOUS    # a number in the path is both an array index and a field of the array's documents
 
 
@@ -26,7 +26,7 @@ cdef struct Slot:
 
 cdef class Generation:
     cdef KeyGenerator generator
-    cdef list keys          # all keys, or None if only the smallest is wanted
+    cdef list keys          # all keys, or None if only the smallest one is needed
     cdef bytes smallest     # the smallest key if `keys` is None
     cdef bytes covered      # the values of the single key, if no path meets an array
     cdef bint multikey

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The keys of a document under a key pattern, as an index stores them and a sort compares them.
+"""Generates the keys that a document has for a key pattern. An index stores them, and a sort compares them.
 
-An array on the path produces one key per element. Fields that go through the same array take their values from the same
-element. A missing field is null, an empty array is undefined. Two fields cannot go through different arrays.
+An array on the path produces one key per element. Fields that go through the same array take their values from the same element. A missing
+field counts as null, and an empty array as undefined. Two fields cannot go through different arrays.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -39,7 +39,7 @@ cdef bint array_element(const uint8_t* array, uint32_t index, Element* out) noex
 
 
 cdef bint names_a_field(const uint8_t* array, const char* name, uint32_t name_len) noexcept nogil:
-    """Return whether a document in the array has a field of this name."""
+    """Return whether any document in an array has a field with this name."""
     cdef Element element
     cdef Element field
     cdef const uint8_t* cursor = first_element(array)
@@ -50,7 +50,7 @@ cdef bint names_a_field(const uint8_t* array, const char* name, uint32_t name_le
 
 
 cdef inline const char* split_component(const char* path, size_t* length) noexcept nogil:
-    """Store the length of the first path component in `length`; return the rest of the path after the dot, or NULL."""
+    """Store the length of the first component of a path in `length`. Return the rest of the path after the dot, or NULL."""
     cdef const char* dot = strchr(path, 46)
     if dot == NULL:
         length[0] = strlen(path)
@@ -60,7 +60,7 @@ cdef inline const char* split_component(const char* path, size_t* length) noexce
 
 
 cdef void look_up(Slot* slot) noexcept nogil:
-    """Follow a pending path until it ends, is absent, or meets an array."""
+    """Follow the path of a slot until it ends, a field is missing, or it meets an array."""
     cdef const char* component
     cdef size_t length
     cdef uint32_t index
@@ -73,7 +73,7 @@ cdef void look_up(Slot* slot) noexcept nogil:
             slot.kind = ABSENT
             return
         while element.type == 4 and slot.rest != NULL:
-            # A numeric component selects one element, if the array has it; the array is then not expanded.
+            # A numeric component selects one element, if the array has an element with this index. The array is then not expanded.
             component = slot.rest
             split_component(component, &length)
             array = element.value
@@ -173,7 +173,7 @@ cdef class Generation:
 
 
 cdef class KeySearch(Generation):
-    """A search for the values that make up one key of a document."""
+    """A search for the values of which a given key of a document consists."""
 
     cdef bytes wanted
     cdef list values
@@ -198,7 +198,7 @@ cdef object slot_value(const Slot* slot):
 
 
 cdef bint put_slots(KeyGenerator generator, const Slot* slots, Writer out) except -1:
-    """Write the key if no slot holds an unexpanded array. Return whether all fields are absent."""
+    """Write the key of the values in the slots, none of which may contain an unexpanded array. Return whether all fields are absent."""
     cdef size_t start
     cdef int i
     cdef bint all_absent = True
@@ -218,7 +218,7 @@ cdef bint put_slots(KeyGenerator generator, const Slot* slots, Writer out) excep
 
 
 cdef int put_values(KeyGenerator generator, const Slot* slots, Writer out) except -1:
-    """Write a type byte and the value for each field; for an absent field, write a single 0 byte."""
+    """Write a type byte and the value of each field. For an absent field, write a single 0 byte."""
     cdef int i
     for i in range(generator.fields):
         if slots[i].kind == VALUE:
@@ -230,7 +230,7 @@ cdef int put_values(KeyGenerator generator, const Slot* slots, Writer out) excep
 
 
 cdef int look_up_all(KeyGenerator generator, const uint8_t* doc, Slot* slots) except -1:
-    """Look up the values of a document that has a single key; return 0 if an array on a path may produce several."""
+    """Look up the values of the fields in a document that has only one key. Return 0 if an array on a path may produce several keys."""
     cdef int i
     for i in range(generator.fields):
         slots[i].doc = doc
@@ -242,7 +242,7 @@ cdef int look_up_all(KeyGenerator generator, const uint8_t* doc, Slot* slots) ex
 
 
 cdef void enter(Slot* slot, const Element* element) noexcept nogil:
-    """Replace the array in a slot by one of its elements."""
+    """Replace the array in a slot with one of its elements."""
     if slot.rest == NULL:
         slot.kind = VALUE
         slot.value = element[0]
@@ -274,10 +274,10 @@ cdef int generate_into(Generation run, KeyGenerator generator, const uint8_t* do
 
 
 cdef class KeyGenerator:
-    """A generator of the keys of documents under one key pattern.
+    """Generates the keys of documents for one key pattern.
 
     Arguments:
-        pattern: pairs of a dotted path and a direction, 1 or -1; at most 32.
+        pattern: at most 32 pairs of a dotted path and a direction (1 or -1).
         collation: defines the order of strings.
     """
 
@@ -305,7 +305,9 @@ cdef class KeyGenerator:
         return self.smallest_key(<const uint8_t*>PyBytes_AS_STRING(doc))
 
     def values_of(self, bytes doc not None, bytes key):
-        """Return the values that make up a key of a document: None for an absent field, undefined for an empty array.
+        """Return the values of which a key of a document consists.
+
+        The value of an absent field is None, that of an empty array is undefined.
 
         Arguments:
             key: one of the document's keys, or None for the first one.
@@ -318,7 +320,7 @@ cdef class KeyGenerator:
         return search.values
 
     def keys(self, bytes doc not None):
-        """Return all index keys of a document: (distinct keys, whether an array was met, whether every field is absent).
+        """Return the distinct index keys of a document, whether a path meets an array, and whether all fields are absent.
 
         Raises:
             CommandError: 171 CannotIndexParallelArrays.

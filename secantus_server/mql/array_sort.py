@@ -1,4 +1,4 @@
-"""Sorting of an array's elements by fields of documents, for `$push` with `$sort` and for `$sortArray`.
+"""Sorts an array's elements by their fields, for `$push` with `$sort` and for `$sortArray`.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/sort/
 
@@ -13,12 +13,15 @@ from typing import Any
 from secantus_server.bson import key_string
 from secantus_server.mql.context import Collation
 
-# For each key: the names on the path (none for the whole element), and whether the order is descending.
+# The sort keys. Each one consists of the field names on a path (none for the whole element), and whether the order is descending.
 SortKeys = Sequence[tuple[tuple[str, ...], bool]]
 
 
 def sort_elements(array: list[Any], keys: SortKeys, collation: Collation | None) -> list[Any]:
-    """Return the sorted array. It is sorted by the last key first; each sort is stable, so the result is sorted by all keys."""
+    """Return the sorted array.
+
+    It is sorted by each key in turn, from the last to the first. Each sort is stable, so the result is sorted by all keys.
+    """
     for names, descending in reversed(keys):
         array = sorted(array, key=_sort_key(names, collation), reverse=descending)
     return array
@@ -29,7 +32,7 @@ def _sort_key(names: tuple[str, ...], collation: Collation | None) -> Callable[[
 
 
 def _part(element: Any, names: tuple[str, ...]) -> Any:
-    """Return the value at a path of nested documents; null if it is missing."""
+    """Return the value at a path of nested documents, or null if it is missing."""
     for name in names:
         if type(element) is not dict or name not in element:
             return None

@@ -1,6 +1,6 @@
 """The context of the query language's parsers: time, variables in scope, collation, randomness.
 
-The language itself reads no clock and has no state; everything that varies between runs comes from the context.
+The code of the query language itself reads no clock and has no state. Everything that varies between runs comes from the context.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Collation(Protocol):
 
 
 class Cell:
-    """The storage of a variable: a parsed tree reads it, and the operator that binds the variable sets it before evaluation."""
+    """The value of a variable. The operator that binds the variable sets it before evaluation, and the parsed expressions read it."""
 
     __slots__ = ("value",)
 
@@ -40,29 +40,29 @@ class Cell:
 
 @dataclass(slots=True, eq=False)
 class ParseContext:
-    """The context of one command's filter, expression, update or pipeline; treat as immutable.
+    """The context of one command's filter, expression, update or pipeline. Treat it as immutable.
 
     Arguments:
         now: `$$NOW`, the same for the whole command.
         cluster_time: `$$CLUSTER_TIME`, or None on a standalone server.
         keeps_empty_timestamps: whether a replacement document keeps its empty timestamps.
         defers_constant_errors: whether an error in a constant is raised only for documents that need it, not by the parser.
-        knows_time: whether `$$NOW` and `$$CLUSTER_TIME` exist; they do not in `count`, `distinct`, the list commands and partial
-            filters.
+        knows_time: whether `$$NOW` and `$$CLUSTER_TIME` are defined. They are not defined in `count`, `distinct`, the list commands and
+            partial filters.
         variables: user variables in scope (`let`, `$let`, `$map`, ...), without the `$$`.
-        collation: None for the simple collation, which compares strings by their UTF-8 bytes.
+        collation: the collation of string comparisons; None for the simple collation, which compares strings by their UTF-8 bytes.
         random: the command's source of randomness (`$rand`, `$sample`).
         generate_object_id: generates the `_id` of an upserted document.
-        clock_ms: returns the present time in milliseconds, for `$currentDate`; None where expressions are evaluated without a clock.
+        clock_ms: returns the current time in milliseconds, for `$currentDate`; None where expressions are evaluated without a clock.
         metadata: the metadata of the documents of this query or pipeline; None where documents have no metadata.
         text_definition: returns the definition of the collection's text index, or raises the error for a `$text` without such an index;
-            None without a collection.
+            None if there is no collection.
         limits: the memory limits of stages and accumulators.
-        scripts: returns the command's JavaScript engine, or raises if there is none. Its argument is the operator that needs the engine.
-            None where JavaScript is not allowed.
-        note_plan: called with the plan of each query and the query, or None.
+        scripts: returns the command's JavaScript engine, or raises an error if there is none. Its argument is the operator that needs the
+            engine. None where JavaScript is not allowed.
+        note_plan: a function that is called with the plan of each query and the query, or None.
         index_filters: the index filters by collection UUID and query shape, or None if there are none.
-        release: the release of MongoDB whose behaviour the command follows.
+        release: the release of MongoDB that the command emulates.
         notes_lookups: whether `note_plan` is called for point lookups, too.
         allowed_indexes: the indexes that query settings allow, by namespace; None if no query settings restrict the indexes.
         forbids_scans: whether a query that needs a collection scan is an error (the parameter notablescan).
@@ -90,11 +90,11 @@ class ParseContext:
     forbids_scans: bool = False
 
     def child(self, /, **cells: Cell) -> ParseContext:
-        """Return the same context with more variables in scope."""
+        """Return a copy of the context with additional variables in scope."""
         return self.changed(variables={**self.variables, **cells})
 
     def changed(self, **values: Any) -> ParseContext:
-        """Return a copy with other values of some attributes; much cheaper than `dataclasses.replace`."""
+        """Return a copy with other values of some attributes. This is much cheaper than `dataclasses.replace`."""
         other = ParseContext(
             self.now,
             self.cluster_time,

@@ -1,4 +1,4 @@
-"""The format of values in MongoDB's error messages: `{ a: 1, b: "x" }`, `ObjectId('...')`, `new Date(0)`."""
+"""Converts values to text as in MongoDB's error messages: `{ a: 1, b: "x" }`, `ObjectId('...')`, `new Date(0)`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def describe_document(document: dict[str, Any]) -> str:
 
 
 def describe_id(document: bytes) -> str:
-    """Return the text by which a message identifies a document: `{_id: 1}`, or `{no id}`."""
+    """Return the text with which an error message identifies a document: `{_id: 1}`, or `{no id}`."""
     fields = decode(document)
     return "{" + describe_element("_id", fields["_id"]) + "}" if "_id" in fields else "{no id}"
 

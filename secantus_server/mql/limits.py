@@ -1,4 +1,4 @@
-"""Memory limits of stages and accumulators. https://www.mongodb.com/docs/manual/core/aggregation-pipeline-limits/"""
+"""The memory limits of stages and accumulators. https://www.mongodb.com/docs/manual/core/aggregation-pipeline-limits/"""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ DEFAULT_BYTES = 100 * 1024 * 1024
 
 @dataclass(frozen=True)
 class MemoryLimits:
-    """Limits in bytes.
+    """The limits of memory and sizes, in bytes.
 
     Arguments:
-        sort, group, bucket_auto, window, graph_lookup: the memory of a stage that may not use the disk.
-        push, add_to_set, concat_arrays, set_union, several: the memory of one accumulator state, with or without disk use;
-            `several` is the limit of `$firstN`, `$topN` and the like.
-        facet: the size of the document that `$facet` returns.
-        lookup: the size of the documents that `$lookup` finds for one input document.
+        sort, group, bucket_auto, window, graph_lookup: the memory that a stage may use if it must not use the disk.
+        push, add_to_set, concat_arrays, set_union, several: the memory that one accumulator state may use, whether or not the disk may be
+            used. `several` is the limit of `$firstN`, `$topN` and similar accumulators.
+        facet: the maximum size of the document that `$facet` returns.
+        lookup: the maximum total size of the documents that `$lookup` finds for one input document.
     """
 
     sort: int = DEFAULT_BYTES

@@ -1,4 +1,4 @@
-"""JavaScript code in the arguments of operators."""
+"""Evaluates arguments of operators that contain JavaScript code."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def script_engine(name: str, ctx: ParseContext) -> Engine:
         name: the operator that needs the engine.
 
     Raises:
-        CommandError: 4660800 where JavaScript is not allowed, such as in a validator; 238 if the engine's package is not installed; the
-            error of a server that does not run JavaScript.
+        CommandError: 4660800 where JavaScript is not allowed, such as in a validator; 238 if the engine's package is not installed; or the
+            error of a server on which JavaScript is disabled.
     """
     if ctx.scripts is None:
         raise CommandError(4660800, f"{name} is not allowed in this context")
@@ -26,7 +26,7 @@ def script_engine(name: str, ctx: ParseContext) -> Engine:
 
 
 def source_of(value: Any) -> str | None:
-    """Return the source code in a string or in a code value without scope; None for any other value."""
+    """Return the source code in a string or in a code value without scope. Return None for any other value."""
     if type(value) is JavaScript and value.scope is None:
         return value.code
     return value if type(value) is str else None

@@ -1,4 +1,4 @@
-"""Sort patterns: parsed once, then applied to each document as a byte key.
+"""Sort patterns. A pattern is parsed once, and then computes a sort key of bytes for each document.
 
 https://www.mongodb.com/docs/manual/reference/method/cursor.sort/
 """
@@ -24,16 +24,16 @@ from secantus_server.mql.expressions.paths import validate_path
 from secantus_server.mql.expressions.value_text import value_text
 
 MAX_SORT_KEYS = 32
-# The metadata that MongoDB can sort by, in descending order. Scores are accepted even if no document has one.
+# The metadata by which MongoDB can sort, in descending order. Scores are accepted even if the documents have none.
 META_SORTS = frozenset(["textScore", "randVal", "geoNearDistance", "score", "searchScore", "vectorSearchScore"])
 
 
 class SortPattern:
     """The fields and directions of a sort.
 
-    `key` returns a document's sort key as bytes. `parts` are the (path, direction) pairs, which the planner compares with the
-    indexes. `has_metadata`: whether the order also depends on metadata, so that no index can provide it. `shown` is the pattern as explain
-    shows it.
+    `key` returns a document's sort key as bytes. `parts` are the (path, direction) pairs, which the planner compares with the indexes.
+    `has_metadata` tells whether the order also depends on metadata, so that no index can provide it. `shown` is the pattern in the form
+    that explain shows.
     """
 
     def __init__(self, parts: list[tuple[str, int]], ctx: ParseContext) -> None:
@@ -46,7 +46,7 @@ class SortPattern:
 
     @classmethod
     def parse(cls, spec: dict[str, Any], ctx: ParseContext) -> SortPattern:
-        """Parse a sort document such as `{a: 1, "b.c": -1}`; it must not be empty.
+        """Parse a sort document such as `{a: 1, "b.c": -1}`. It must not be empty.
 
         Raises:
             CommandError: 15974, 15975, 15976, or the error of an invalid path.
@@ -69,11 +69,11 @@ class SortPattern:
         return pattern
 
     def values(self, document: bytes) -> list[Any]:
-        """Return the values of a document that determine its position in the sort, for `{$meta: "sortKey"}`."""
+        """Return the values by which a document is sorted, for `{$meta: "sortKey"}`."""
         return [value for read in self._readers for value in read(document)]
 
     def _add_metadata(self, spec: dict[str, Any], metadata: dict[str, str], ctx: ParseContext) -> None:
-        """Make the order depend on metadata.
+        """Make the order depend on the metadata that a sort document names.
 
         Raises:
             CommandError: 40218 if the documents do not have the metadata.
@@ -139,7 +139,7 @@ def _direction(path: str, value: Any) -> int:
 
 
 def _whole(value: Any) -> int:
-    """Convert a number to an integer: a double is truncated, a decimal rounded half to even. A non-finite number becomes 0."""
+    """Convert a number to an integer. Truncate a double, and round a decimal half to even. Return 0 for a number that is not finite."""
     if type(value) is Decimal128:
         number = quiet_decimal(value)
         return round(number) if number.is_finite() else 0

@@ -1,4 +1,4 @@
-"""The decoded values at a path, for code that is not performance-critical."""
+"""Finds the values at a path in decoded documents, for code that is not performance-critical."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def values_at(value: Any, path: list[str]) -> Iterator[Any]:
-    """Yield the values at a path; arrays on the way are expanded, but cannot be addressed by index.
+    """Yield the values at a path. Arrays on the path are expanded. A number in the path is not an array index.
 
     Arguments:
         value: a decoded document.

@@ -1,1 +1,1 @@
-"""The commands on parameters, running operations, the plan cache and maintenance."""
+"""The administration commands: parameters, running operations, the plan cache, backups and maintenance."""

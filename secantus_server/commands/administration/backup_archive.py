@@ -16,13 +16,13 @@ from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 
-# The contents of an archive: all databases, the server's own databases, and with the option `includeUsers` the users.
+# The namespaces that an archive contains: all databases, and the server's internal databases. "" stands for all databases or collections.
 _CONTENTS = (("", ""), ("config", ""), ("local", ""))
 _WITH_USERS = (*_CONTENTS, (USERS_DB, USERS), (USERS_DB, ROLES))
 
 
 def _may_copy(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may read everything that is copied, as the role `backup` may."""
+    """Return whether the user may read everything that the backup copies. The role `backup` allows it."""
     contents = _WITH_USERS if call.body.get("includeUsers") else _CONTENTS
     return all("find" in grants.on(db, collection) for db, collection in contents)
 

@@ -52,7 +52,7 @@ def _known(name: Any) -> str:
 
 @command("setClusterParameter", lenient=True, admin_only=True, is_write=True, privileges=on_cluster("setClusterParameter"))
 def set_cluster_parameter(request: Request, _args: dict[str, Any]) -> Reply:
-    """Set a cluster parameter, durably.
+    """Set a cluster parameter and store its value durably.
 
     Raises:
         CommandError: 72 InvalidOptions, 40414, 14 or 4 for a malformed argument, 238, or the error of an invalid value.
@@ -88,7 +88,7 @@ def _assignment(spec: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _change_stream_options(value: dict[str, Any]) -> dict[str, Any]:
-    """Check `changeStreamOptions`."""
+    """Check the value of `changeStreamOptions` and return it."""
     images = value.get("preAndPostImages")
     if list(value) != ["preAndPostImages"] or type(images) is not dict:
         raise CommandError(2, "changeStreamOptions must have the field preAndPostImages, a document, and no other")
@@ -107,7 +107,7 @@ def _is_positive_whole(value: Any) -> bool:
 
 
 def _change_streams(value: dict[str, Any]) -> dict[str, Any]:
-    """Check `changeStreams`; null is the default."""
+    """Check the value of `changeStreams` and return it. Null stands for the default."""
     seconds = _only_field("changeStreams", value, "expireAfterSeconds")
     if seconds is None:
         return CLUSTER_PARAMETERS[CHANGE_STREAMS] if value else {}
@@ -119,7 +119,7 @@ def _change_streams(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pause_migrations(value: dict[str, Any]) -> dict[str, Any]:
-    """Check `pauseMigrationsDuringMultiUpdates`; null is the default."""
+    """Check the value of `pauseMigrationsDuringMultiUpdates` and return it. Null stands for the default."""
     enabled = _only_field("pauseMigrationsDuringMultiUpdates", value, "enabled")
     if enabled is None:
         return CLUSTER_PARAMETERS[PAUSE_MIGRATIONS] if value else {}

@@ -18,17 +18,17 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.match import NO_SCRIPT, parse_match
 from secantus_server.work.current_operations import current_operations
 
-# The fields of the command that do not belong to the filter on operations.
+# The fields of a currentOp command that are not conditions on the listed operations.
 _OPTIONS = frozenset(["currentOp", "$all", "$ownOps", *a.GENERIC])
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may list all operations, or requests only the user's own operations."""
+    """Return whether the user may list all operations, or whether the command requests only the user's own operations."""
     return bool(call.body.get("$ownOps")) or "inprog" in grants.on_cluster()
 
 
 def _may_kill(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may end all operations, or started the operation to end."""
+    """Return whether the user may kill any operation, or whether the operation to kill is the user's own."""
     if "killop" in grants.on_cluster():
         return True
     opid = call.body.get("op")
@@ -50,13 +50,13 @@ def current_op(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("killOp", lenient=True, admin_only=True, privileges=on_cluster(by_arguments=("killop",), check=_may_kill))
 def kill_op(request: Request, _args: dict[str, Any]) -> Reply:
-    """End a running operation."""
+    """Kill a running operation."""
     request.services.operations.kill(_operation_id(request.body))
     return {"info": "attempting to kill op"}
 
 
 def _operation_id(body: dict[str, Any]) -> int:
-    """Return the id of the operation to end.
+    """Return the id of the operation to kill.
 
     Raises:
         CommandError: 4 if it is missing, 14 if it is not a number, 2 for a fraction, 26823 if it does not fit into an int32.
@@ -75,5 +75,5 @@ def _operation_id(body: dict[str, Any]) -> int:
 
 @command("lockInfo", {}, admin_only=True, privileges=on_cluster("serverStatus"))
 def lock_info(_request: Request, _args: dict[str, Any]) -> Reply:
-    """List the held locks: always none, because transactions isolate the writers."""
+    """Return an empty list of locks: the server isolates writers by transactions instead of locks."""
     return {"lockInfo": []}

@@ -1,6 +1,7 @@
 """getDefaultRWConcern and setDefaultRWConcern.
 
-On a single node, all read concerns that can be the default read the same data. Likewise, w: 1 and w: "majority" have the same effect.
+On a single node, every read concern that is allowed as the default reads the same data. Likewise, w: 1 and w: "majority" have the same
+effect.
 
 https://www.mongodb.com/docs/manual/reference/command/setDefaultRWConcern/
 """
@@ -67,7 +68,7 @@ def set_default_rw_concern(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _read_concern(concern: dict[str, Any]) -> dict[str, Any]:
-    """Check a read concern."""
+    """Check a default read concern and return it."""
     for name in concern:
         if name != "level":
             raise CommandError(40415, f"BSON field 'setDefaultRWConcern.defaultReadConcern.{name}' is an unknown field.")
@@ -80,7 +81,7 @@ def _read_concern(concern: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_concern(concern: dict[str, Any]) -> dict[str, Any]:
-    """Check a write concern.
+    """Check a default write concern and return it.
 
     Raises:
         CommandError: 2, 9, 14 or 40415 if it is invalid, 20 if it is empty, 79 for an unknown mode, 238 if it is not supported.
@@ -103,7 +104,7 @@ def _write_concern(concern: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mode(w: Any) -> Any:
-    """Check `w` and return it; a number is truncated to an integer.
+    """Check `w` and return it. Truncate a number to an integer.
 
     Raises:
         CommandError: 2 for 0, 9 for a wrong type or number, 79 for an unknown mode.

@@ -1,6 +1,6 @@
 """compactStructuredEncryptionData and cleanupStructuredEncryptionData.
 
-No write adds to the metadata of encrypted collections, so there is nothing to compact.
+In this server, writes never add to the metadata of encrypted collections, so there is nothing to compact.
 
 https://www.mongodb.com/docs/manual/reference/command/compactStructuredEncryptionData/
 """

@@ -14,7 +14,10 @@ from secantus_server.dispatch.request import Request
 
 
 def _timeout_ms(name: str, value: Any) -> int:
-    """Check that the timeout is an int; this command accepts no other type of number. A negative timeout counts as 0."""
+    """Check the timeout, which must be an int, and return it.
+
+    A negative timeout counts as 0. As in MongoDB, other types of numbers are refused.
+    """
     if type(value) is not int:
         raise a.wrong_type(name, value, "int")
     return max(value, 0)
@@ -50,7 +53,7 @@ def _is_write(operation: Operation) -> bool:
 
 @command("fsyncUnlock", lenient=True, admin_only=True, privileges=on_cluster("unlock"))
 def fsync_unlock(request: Request, _args: dict[str, Any]) -> Reply:
-    """Release the fsync lock once; it may be held several times.
+    """Release the fsync lock once. The lock may have been taken several times.
 
     Raises:
         CommandError: 20 IllegalOperation if the lock is not held.

@@ -61,7 +61,7 @@ def set_feature_compatibility_version(request: Request, args: dict[str, Any]) ->
 
 @command("compact", {"force": a.boolean(), "freeSpaceTargetMB": a.number(), "dryRun": a.boolean()}, privileges=on_collection("compact"))
 def compact(request: Request, args: dict[str, Any]) -> Reply:
-    """Report that no space was freed: the store reuses the space of deleted documents without this command."""
+    """Report that no space was freed. The store reuses the space of deleted documents anyway, so the command has nothing to do."""
     name = collection_name("compact", request.db, request.body[request.name])
     collection = recall(request.services, request.db, name)
     if collection is None:

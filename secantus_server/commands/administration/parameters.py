@@ -1,6 +1,6 @@
 """getParameter and setParameter.
 
-The known parameters are those that drivers and tools read and those that affect this server.
+The known parameters are those that drivers and tools read, and those that have an effect in this server.
 
 https://www.mongodb.com/docs/manual/reference/command/getParameter/
 """
@@ -60,7 +60,7 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
         raise CommandError(72, "no option found to set, use help:true to see options ")
     services = request.services
     changed = {name: _checked(name, value, services) for name, value in wanted.items()}
-    # logLevel is the default verbosity in logComponentVerbosity, so both change together.
+    # logLevel and the default verbosity in logComponentVerbosity are the same setting, so both parameters change together.
     if NAME in changed:
         changed[NAME] = changed_verbosity(parameter_value(services, NAME), changed[NAME])
         changed["logLevel"] = changed[NAME]["verbosity"]

@@ -47,7 +47,10 @@ def _filters(request: Request, collection: Collection) -> Filters:
 
 
 def _replace_filters(request: Request, collection: Collection, filters: Filters) -> None:
-    """Replace the collection's index filters. If none are left, remove its entry, so that queries need not look for a filter."""
+    """Replace the collection's index filters.
+
+    If no filters are left, remove the collection's entry, so that its queries skip the search for a filter.
+    """
     services, uuid = request.services, bytes(collection.uuid)
     others = {key: value for key, value in services.index_filters.items() if key != uuid}
     services.index_filters = {**others, uuid: filters} if filters else others
@@ -57,7 +60,7 @@ def _shape(request: Request, collection: Collection) -> str:
     """Return the hash of the query shape that the command's arguments describe.
 
     Raises:
-        CommandError: an argument is invalid.
+        CommandError: if an argument is invalid.
     """
     body = request.body
     collation = parse_collation(body.get("collation")) or parse_collation(collection.options.get("collation"))
@@ -88,7 +91,7 @@ def _object(body: dict[str, Any], field: str) -> dict[str, Any]:
 
 @command("planCacheClear", lenient=True, privileges=on_collection("planCacheWrite"))
 def plan_cache_clear(request: Request, args: dict[str, Any]) -> Reply:
-    """Clear the cached plans of a collection, or that of one query shape."""
+    """Clear all cached plans of a collection, or the cached plan of one query shape."""
     collection = _collection(request)
     if collection is None:
         return {}

@@ -62,7 +62,8 @@ def remove_query_settings(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _entry(request: Request) -> QuerySettings:
-    """Return the query shape that the command names: its hash, and the representative query if the command contains one.
+    """Return an entry for the query shape that the command names, with the shape's hash and, if the command contains one, a representative
+    query.
 
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue, 16 InvalidLength, 73 InvalidNamespace, 7746402, or the error of an invalid query.
@@ -95,7 +96,7 @@ def _has_effect(settings: dict[str, Any]) -> bool:
 
 
 def _check_query(request: Request, given: dict[str, Any]) -> None:
-    """Check that a representative query can have settings.
+    """Check that settings can be applied to a representative query.
 
     Raises:
         CommandError: 7746606, 8584900, 8584901.

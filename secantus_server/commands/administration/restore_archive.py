@@ -19,12 +19,12 @@ from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 
-# The possible contents of an archive.
+# The namespaces that a restored archive may contain; "" stands for all databases or collections.
 _CONTENTS = (("", ""), ("config", ""), (USERS_DB, USERS))
 
 
 def _may_restore(_call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may write everything, as the role `restore` may."""
+    """Return whether the user may write everything that an archive may contain. The role `restore` allows it."""
     return all("insert" in grants.on(db, collection) for db, collection in _CONTENTS)
 
 
@@ -35,7 +35,7 @@ def _may_restore(_call: Authorized, grants: Grants) -> bool:
     privileges=on_cluster(by_arguments=("insert",), check=_may_restore),
 )
 def restore_to_directory(request: Request, args: dict[str, Any]) -> Reply:
-    """Verify an archive on the server's machine and restore it to a directory there that does not exist or is empty."""
+    """Verify an archive and restore it to a directory that does not exist or is empty. Both are on the server's machine."""
     services, target = request.services, Path(args["targetPath"]).absolute()
     begun = services.clock.monotonic()
     manifest = restore_archive(Path(args["archivePath"]).absolute(), target, lambda _size: request.operation.check())

@@ -1,4 +1,4 @@
-"""rotateCertificates: use new certificates for TLS without a restart.
+"""rotateCertificates: reloads the TLS certificates without a restart.
 
 https://www.mongodb.com/docs/manual/reference/command/rotateCertificates/
 """
@@ -15,7 +15,7 @@ from secantus_server.dispatch.request import Request
 
 @command("rotateCertificates", {"message": a.string()}, admin_only=True, privileges=on_cluster("rotateCertificates"))
 def rotate_certificates(request: Request, args: dict[str, Any]) -> Reply:
-    """Reload the certificates; new connections use them.
+    """Reload the TLS certificates. New connections use them.
 
     Raises:
         CommandError: 140 InvalidSSLConfiguration if a file cannot be used; the old certificates then stay in use.

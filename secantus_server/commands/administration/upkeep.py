@@ -1,4 +1,6 @@
-"""autoCompact, dropConnections, setIndexCommitQuorum and reIndex. They have nothing to do on a single node that reuses its space.
+"""autoCompact, dropConnections, setIndexCommitQuorum and reIndex.
+
+They have nothing to do in this server: it is a single node, and its store reuses free space.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-administration/
 """
@@ -16,7 +18,8 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.work.collections import recall
 
-# The key of the enabled compaction's options. They are stored with the parameters so that restoring a snapshot resets them.
+# The key under which the options of autoCompact are stored while it is enabled. They are stored with the parameters, so that restoring a
+# snapshot resets them.
 AUTO_COMPACT = "cluster:autoCompact"
 
 
@@ -27,7 +30,10 @@ AUTO_COMPACT = "cluster:autoCompact"
     privileges=on_cluster("compact"),
 )
 def auto_compact(request: Request, args: dict[str, Any]) -> Reply:
-    """Store the setting. It has no effect: the store reuses the space of deleted documents, so compaction would free nothing."""
+    """Store the setting of automatic compaction.
+
+    It has no effect: the store reuses the space of deleted documents, so compaction would free nothing.
+    """
     if request.body[request.name] is None:
         raise CommandError(40414, "BSON field 'autoCompact.autoCompact' is missing but a required field")
     enabled = as_strict_boolean("autoCompact.autoCompact", request.body[request.name])
@@ -44,7 +50,7 @@ def auto_compact(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_target(megabytes: int) -> None:
-    """Check that the target is at least one megabyte and that its number of bytes fits into a signed 64-bit integer.
+    """Check that `freeSpaceTargetMB` is at least one megabyte, and that the target in bytes fits into a signed 64-bit integer.
 
     Raises:
         CommandError: 2 BadValue.
@@ -64,7 +70,7 @@ def _hosts(name: str, value: Any) -> list[Any]:
 
 
 def _check_host(text: str) -> None:
-    """Check that the text has the form `host:port`. The port is optional; an IPv6 address with a port must be in brackets.
+    """Check that a text has the form `host:port` or `host`. An IPv6 address that is followed by a port must be in brackets.
 
     Raises:
         CommandError: 9 FailedToParse.

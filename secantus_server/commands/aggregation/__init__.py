@@ -1,1 +1,1 @@
-"""The commands aggregate, count and distinct."""
+"""The commands aggregate, count, distinct and mapReduce."""

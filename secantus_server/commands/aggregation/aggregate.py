@@ -50,7 +50,7 @@ _ACTIONS = (
 
 
 def _may_run(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may run all stages."""
+    """Return whether the user may run all stages of the pipeline."""
     body = call.body
     required: list[Requirement] = []
     add_pipeline(required, body.get("pipeline"), call.db, collection_of(call), bool(body.get("bypassDocumentValidation")))

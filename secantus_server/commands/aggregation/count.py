@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _limit(name: str, value: Any) -> int:
-    """Return the limit; a negative one means its absolute value."""
+    """Return the absolute value of the limit, as in MongoDB."""
     if not is_number(value):
         raise CommandError(2, "limit value is not a valid number")
     limit = a.exact_integer(name, value)
@@ -82,7 +82,7 @@ def _prepare(request: Request, args: dict[str, Any], name: str, catalog: Catalog
 
 
 def _windowed(found: int, skip: int, limit: int) -> int:
-    """Return the count after skip and limit; a limit of 0 means no limit."""
+    """Return how many of the found documents remain after skip and limit. A limit of 0 means no limit."""
     left = max(found - skip, 0)
     return min(left, limit) if limit else left
 

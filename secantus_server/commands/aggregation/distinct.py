@@ -76,7 +76,7 @@ def _prepare(request: Request, args: dict[str, Any], name: str, catalog: Catalog
 def _read(
     request: Request, name: str, collection: Collection | None, query: CanonicalQuery, key: str, transaction: ReadTransaction
 ) -> Reply:
-    """Return the reply for a collection, which is not a view."""
+    """Return the reply for a collection. (A distinct over a view runs as an aggregation.)"""
     scope, collation = ReadScope(transaction.unit, request.operation.check), query.context.collation
     plan = plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):
@@ -94,7 +94,7 @@ def _reply(request: Request, values: list[Any]) -> Reply:
 
 
 def distinct_values(documents: Iterable[bytes], path: list[str], collation: Collation | None) -> list[Any]:
-    """Return the distinct values at a path, sorted. Each element of an array counts as a value.
+    """Return the sorted distinct values at a path. Each element of an array counts as a separate value.
 
     Raises:
         CommandError: 17217 if the values are too large for one reply.
@@ -103,7 +103,7 @@ def distinct_values(documents: Iterable[bytes], path: list[str], collation: Coll
 
 
 def in_order(values: Iterable[Any], collation: Collation | None) -> list[Any]:
-    """Return the distinct values, sorted.
+    """Remove duplicates from values and return the rest, sorted.
 
     Raises:
         CommandError: 17217 if the values are too large for one reply.

@@ -46,7 +46,7 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Output:
-    """The target of the results.
+    """Where a mapReduce writes its results.
 
     Arguments:
         mode: "inline", "replace", "merge" or "reduce".
@@ -70,7 +70,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Scripts:
-    """The compiled functions; `finalize` is None if the command has none."""
+    """The compiled JavaScript functions of a mapReduce. `finalize` is None if the command has none."""
 
     map: Function
     reduce: Function
@@ -140,7 +140,7 @@ def _reading(args: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _parse_output(out: Any, db: str) -> Output:
-    """Parse `out`: a collection's name, or `{<mode>: <name>, db, sharded, nonAtomic}`, or `{inline: 1}`.
+    """Parse the argument `out`: a collection's name, or `{<mode>: <name>, db, sharded, nonAtomic}`, or `{inline: 1}`.
 
     Raises:
         CommandError: 13522 for a malformed document, 14 for another type, 15895 for an option that is no longer supported.
@@ -207,7 +207,7 @@ def _reduce(scripts: Scripts, key: Any, values: list[Any]) -> Any:
 
 
 def _stored(request: Request, output: Output, documents: list[dict[str, Any]]) -> dict[Any, Any]:
-    """Return the values that the target collection already stores for the keys of the results."""
+    """Return the values that the target collection already contains for the keys of the results."""
     stages = [{"$match": {"_id": {"$in": [document["_id"] for document in documents]}}}]
     with open_pipeline(request.in_database(output.db), output.collection, {"pipeline": stages, "let": {}, "collation": None}) as opened:
         found = [decode(document) for document in opened.documents]
@@ -216,7 +216,7 @@ def _stored(request: Request, output: Output, documents: list[dict[str, Any]]) -
 
 
 def _reduced_with(stored: dict[Any, Any], documents: list[dict[str, Any]], scripts: Scripts) -> list[dict[str, Any]]:
-    """Return the results, each reduced together with the value that the target stores for its key."""
+    """Return the results, each reduced together with the value that the target collection already contains for its key, if any."""
     merged = []
     for document in documents:
         key, value = document["_id"], document["value"]

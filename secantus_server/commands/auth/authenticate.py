@@ -1,4 +1,4 @@
-"""authenticate: authentication by the client's certificate, the only mechanism that does not use saslStart.
+"""authenticate: authentication by the client's TLS certificate (X.509), the only mechanism that does not use saslStart.
 
 https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#mongodb-x509
 """
@@ -21,7 +21,7 @@ from secantus_server.work.authentication import log_in_by_certificate
     {"mechanism": a.string(required=True), "user": a.string(), "db": a.string()},
     in_api_v1=True,
     privileges=UNAUTHENTICATED,
-    secrets=("pwd", "key"),  # the secrets of older mechanisms
+    secrets=("pwd", "key"),  # the secrets that clients send with older mechanisms
 )
 def authenticate(request: Request, args: dict[str, Any]) -> Reply:
     """Authenticate the client as the user that its certificate names.

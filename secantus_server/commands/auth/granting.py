@@ -1,4 +1,4 @@
-"""The privileges that user and role management requires in addition to each command's own action.
+"""Checks of the privileges that the commands on users and roles require in addition to their own action.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-user-management/
 https://www.mongodb.com/docs/manual/reference/command/nav-role-management/
@@ -28,9 +28,9 @@ def may_revoke_privileges(call: Authorized, grants: Grants) -> bool:
 
 
 def _may_on_privileges(call: Authorized, grants: Grants, action: str) -> bool:
-    """Return whether the user may perform an action on the database of each privilege.
+    """Return whether the user may perform an action on the database of each privilege that a command names.
 
-    A privilege on several databases counts as one on `admin`.
+    A privilege on the cluster or on several databases counts as a privilege on `admin`.
     """
     for privilege in _list(call.body.get("privileges")):
         resource = privilege.get("resource") if type(privilege) is dict else None
@@ -51,7 +51,7 @@ def may_view(call: Authorized, grants: Grants, kind: str, action: str, own: froz
     Arguments:
         kind: "user" or "role".
         action: the action that is required on the database of each user or role.
-        own: the names and databases of the users or roles that this user may always see.
+        own: the names and databases of the users or roles that the user may always see.
     """
     value = call.body[call.name]
     if type(value) is dict and "forAllDBs" in value:
@@ -60,7 +60,7 @@ def may_view(call: Authorized, grants: Grants, kind: str, action: str, own: froz
         return action in grants.on(call.db)
     for one in value if type(value) is list else [value]:
         name, db = (one.get(kind), one.get("db")) if type(one) is dict else (one, call.db)
-        # A name that is not a string cannot be looked up. If the user may see the whole database, the parser refuses it.
+        # A name that is not a string cannot be in `own`. The parser refuses it later if the user may see the whole database.
         is_own = type(name) is type(db) is str and (name, db) in own
         if type(db) is str and not is_own and action not in grants.on(db):
             return False
@@ -68,7 +68,7 @@ def may_view(call: Authorized, grants: Grants, kind: str, action: str, own: froz
 
 
 def _databases(values: Any, kind: str, db: str) -> set[str]:
-    """Return the databases of the users or roles in a list. Skip malformed entries, which the parser refuses."""
+    """Return the databases of the users or roles in a list. Skip malformed entries, which the parser refuses later."""
     named = (value.get("db") if type(value) is dict and kind in value else db for value in _list(values))
     return {name for name in named if type(name) is str}
 

@@ -18,7 +18,8 @@ from secantus_server.errors import CommandError
 from secantus_server.work.authorization import Documents, change_together, read_documents
 
 _ACTIONS = ("createRole", "createUser", "dropRole", "dropUser", "grantRole", "revokeRole", "setAuthenticationRestriction")
-# For users and for roles: the argument with the collection to read, the collection to change, and the field with the name.
+# For users and for roles: the argument that names the collection to read, the collection to change, and the field with the user's or role's
+# name.
 _KINDS = (("tempUsersCollection", USERS, "user"), ("tempRolesCollection", ROLES, "role"))
 
 
@@ -40,7 +41,7 @@ def _may_merge(_call: Authorized, grants: Grants) -> bool:
     privileges=on_database(by_arguments=_ACTIONS, check=_may_merge),
 )
 def merge_collections(request: Request, args: dict[str, Any]) -> Reply:
-    """Add the users and roles in two collections to the users and roles of the server."""
+    """Add the users and roles that two temporary collections contain to the users and roles of the server."""
     given = [(args[argument], collection, kind) for argument, collection, kind in _KINDS if args[argument]]
     if not given:
         raise CommandError(2, "Must provide at least one of 'tempUsersCollection' and 'tempRolesCollection'")

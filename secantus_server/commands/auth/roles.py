@@ -34,7 +34,7 @@ Items = list[dict[str, Any]]
 
 
 def _may_create(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may grant the roles and privileges and set the restrictions."""
+    """Return whether the user may grant the roles and privileges, and set the restrictions, that createRole names."""
     return may_on_roles(call, grants, "grantRole") and may_grant_privileges(call, grants) and may_restrict(call, grants)
 
 
@@ -85,7 +85,7 @@ def _check_privileges(privileges: Items, db: str) -> None:
 
 
 def _inherited(request: Request, values: Items) -> Items:
-    """Return the roles that a role of the command's database is to inherit.
+    """Parse the roles that the command's role shall inherit. Only a role of `admin` may inherit roles of other databases.
 
     Raises:
         CommandError: 55 InvalidRoleModification, or an error of `parse_roles`.
@@ -98,7 +98,10 @@ def _inherited(request: Request, values: Items) -> Items:
 
 
 def _may_update(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may make the change; replacing roles or privileges also requires the right to revoke."""
+    """Return whether the user may make the changes of updateRole.
+
+    Replacing roles or privileges requires the right to revoke as well as to grant.
+    """
     replaces = call.body.get("roles") is not None or call.body.get("privileges") is not None
     return (not replaces or "revokeRole" in grants.on("")) and _may_create(call, grants)
 
@@ -216,7 +219,7 @@ def revoke_roles(request: Request, args: dict[str, Any]) -> Reply:
     privileges=on_database(by_arguments=("grantRole",), check=may_grant_privileges),
 )
 def grant_privileges(request: Request, args: dict[str, Any]) -> Reply:
-    """Grant privileges to a role; privileges on the same resource are merged."""
+    """Grant privileges to a role. Privileges on the same resource are merged."""
     privileges = _not_empty(request, args, "privileges", args["privileges"])
     _check_privileges(privileges, request.db)
     return _change_role(request, lambda role: {**role, "privileges": _combine(role["privileges"], privileges, _add)})
@@ -250,7 +253,7 @@ def _subtract(have: list[str], actions: list[str]) -> list[str]:
 
 
 def _combine(have: Items, privileges: Items, combine: Callable[[list[str], list[str]], list[str]]) -> Items:
-    """Return the existing privileges after `combine` has added or removed the given actions, resource by resource."""
+    """Return the privileges `have`, changed by `privileges`: for each resource, `combine` adds or removes the given actions."""
     result = [dict(privilege) for privilege in have]
     for privilege in privileges:
         known = next((one for one in result if one["resource"] == privilege["resource"]), None)

@@ -27,7 +27,7 @@ FIELDS = {
 
 
 def _may_view(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may see the roles. Every user may see its own roles, including inherited ones."""
+    """Return whether the user may see the roles that rolesInfo lists. Every user may see its own roles, including inherited ones."""
     return may_view(call, grants, "role", "viewRole", frozenset()) or may_view(call, grants, "role", "viewRole", _own_roles(call))
 
 
@@ -62,7 +62,7 @@ def _parse_show_privileges(args: dict[str, Any], value: Any) -> bool:
         value: the argument of the command.
 
     Raises:
-        CommandError: 9 FailedToParse for another string, 20 IllegalOperation if no roles are named.
+        CommandError: 9 FailedToParse for any other string; 20 IllegalOperation with "asUserFragment" if the command names no roles.
     """
     given = args["showPrivileges"]
     if type(given) is not str:
@@ -76,7 +76,10 @@ def _parse_show_privileges(args: dict[str, Any], value: Any) -> bool:
 
 
 def _as_user(known: Documents, names: list[tuple[str, str]], args: dict[str, Any]) -> dict[str, Any]:
-    """Return what a user with all of the roles would have, with the fields of usersInfo. Roles that do not exist are left out."""
+    """Return the roles and privileges of an imaginary user with all of the named roles, in the form of usersInfo.
+
+    Ignore roles that do not exist.
+    """
     roles = [role for role in ({"role": name, "db": db} for name, db in dict.fromkeys(names)) if effective_roles(known, {"roles": [role]})]
     inherited = effective_roles(known, {"roles": roles})
     fragment = {"roles": roles, "inheritedRoles": inherited, "inheritedPrivileges": role_privileges(known, inherited)}

@@ -38,7 +38,7 @@ _ROLES = {"roles": a.array(required=True)}
 
 
 def _may_create(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may grant the roles and set the restrictions."""
+    """Return whether the user may grant the roles and set the restrictions that createUser names."""
     return may_on_roles(call, grants, "grantRole") and may_restrict(call, grants)
 
 
@@ -84,7 +84,7 @@ def _check_new(db: str, name: str, password: str | None) -> None:
 
 
 def _credentials(request: Request, name: str, args: dict[str, Any]) -> dict[str, Any]:
-    """Return the credentials to store for a password."""
+    """Return the credentials to store for the password in the arguments."""
     if request.db == "$external":
         return {"external": True}
     mechanisms = args["mechanisms"]
@@ -111,7 +111,7 @@ def _check_mechanisms(mechanisms: list[Any]) -> None:
 
 
 def _may_update(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may make the change; some users may change only their own password or custom data.
+    """Return whether the user may make the changes of updateUser. A user may be allowed to change only its own password or custom data.
 
     https://www.mongodb.com/docs/manual/reference/command/updateUser/#required-access
     """
@@ -169,7 +169,10 @@ def update_user(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _kept(credentials: dict[str, Any], mechanisms: list[str]) -> dict[str, Any]:
-    """Return the stored credentials for the mechanisms. Raise for a new mechanism, because its credentials require the password."""
+    """Return the stored credentials, restricted to the given mechanisms.
+
+    Raise CommandError for a mechanism without stored credentials, because new credentials require the password.
+    """
     if not set(mechanisms) <= set(credentials):
         raise CommandError(2, "mechanisms field must be a subset of previously set mechanisms")
     return {"credentials": {name: value for name, value in credentials.items() if name in mechanisms}}

@@ -57,7 +57,7 @@ def users_info(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_mechanism(request: Request, name: Any) -> None:
-    """Check the mechanism that chooses the place of the users. There is one place, because LDAP is not supported.
+    """Check the argument `mechanism`, which chooses between internal and LDAP users. It has no effect, because LDAP is not supported.
 
     Raises:
         CommandError: 40415 before MongoDB 9.0, 14 TypeMismatch, 2 BadValue for an unknown name.
@@ -73,7 +73,7 @@ def _check_mechanism(request: Request, name: Any) -> None:
 
 
 def _wanted(request: Request) -> frozenset[tuple[str | None, str | None]]:
-    """Return the requested pairs of user name and database; None matches any."""
+    """Return the requested users as pairs of name and database. None stands for any name or database."""
     value, db = request.body[request.name], request.db
     if is_number(value):
         return frozenset([(None, db)])
@@ -87,7 +87,7 @@ def _is_wanted(user: dict[str, Any], wanted: frozenset[tuple[str | None, str | N
 
 
 def _shown(user: dict[str, Any], args: dict[str, Any], known: Documents) -> dict[str, Any]:
-    # A client may have written the document directly to the collection, so these fields may be missing.
+    # Any of these fields may be missing, because a client may have written the document directly to the collection.
     shown: dict[str, Any] = {field: user[field] for field in ("_id", "userId", "user", "db") if field in user}
     credentials = user.get("credentials", {})
     if args["showCredentials"]:

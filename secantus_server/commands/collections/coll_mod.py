@@ -65,7 +65,7 @@ _NOT_FOR_VIEWS = (
 
 
 def _may_modify(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may read the collections that the changed view would read."""
+    """Return whether the user may read the collections that the view reads after the change."""
     body = call.body
     if body.get("viewOn") is None and body.get("pipeline") is None:
         return True
@@ -81,7 +81,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
     _check_arguments(request, name, args)
     recall(request.services, request.db, name)
 
-    # Exclusive access, so that every transaction sees the collection either before or after the change.
+    # Exclusive access ensures that every transaction sees the collection either before or after the change.
     def body(transaction: CatalogTransaction) -> Reply:
         collection = transaction.catalog.find(request.db, name)
         if collection is None and is_oplog(request.db, name) and request.services.settings.replica_set:
@@ -105,7 +105,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
-    """Raise the errors that do not depend on the collection."""
+    """Check collMod's arguments, as far as the check does not depend on the collection."""
     for option in ("validationLevel", "validationAction"):
         check_validation("collMod", option, args[option], request.services.release)
     if args["validator"] is not None:

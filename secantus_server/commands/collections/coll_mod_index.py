@@ -40,12 +40,12 @@ ARGUMENTS = a.Arguments(
 Outcome = tuple[Index | None, Index | None, Reply]
 
 _CHANGES = ("expireAfterSeconds", "hidden", "unique", "prepareUnique")
-# The values of options that are absent from an index.
+# The default values of the options that an index may lack.
 _FLAGS = dict.fromkeys(("hidden", "unique", "prepareUnique"), False)
 
 
 def parse_change(spec: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
-    """Return the checked arguments.
+    """Check the argument `index` of collMod and return it.
 
     Raises:
         CommandError: 72 for contradictory arguments, 14, 40415.
@@ -70,7 +70,7 @@ def parse_change(spec: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
 def change_index(
     request: Request, transaction: CatalogTransaction, collection: Collection, args: dict[str, Any], *, dry_run: bool
 ) -> Outcome:
-    """Find the index and create the changed one.
+    """Find the index that collMod changes, and create its changed version.
 
     Returns:
         The old index, the new index (both None if nothing changes), and the fields of the reply.
@@ -118,7 +118,7 @@ def _find(collection: Collection, args: dict[str, Any]) -> Index:
 
 
 def _refuse_clustered(collection: Collection, index: Index, args: dict[str, Any]) -> None:
-    """Refuse a change of the clustered index."""
+    """Refuse to change the index on `_id` of a clustered collection."""
     if args["hidden"] is not None:
         raise CommandError(6011800, "The 'hidden' option is not supported for a clustered index")
     raise CommandError(27, f"cannot find index {index.name} for ns {collection.namespace}")
@@ -150,7 +150,7 @@ def _change_flag(index: Index, spec: dict[str, Any], option: str, value: bool, r
 def _convert(
     request: Request, transaction: CatalogTransaction, collection: Collection, index: Index, spec: dict[str, Any], *, dry_run: bool
 ) -> Outcome:
-    """Rebuild the index as a unique index, because entries of unique indexes have a different format."""
+    """Convert the index to a unique index. This rebuilds it, because the entries of unique indexes have a different format."""
     if not index.spec.get("prepareUnique"):
         raise CommandError(72, "Cannot make index unique with 'prepareUnique=false'. Run collMod to set it first.")
     _check_duplicates(request, transaction, collection, index)
@@ -170,7 +170,7 @@ def _convert(
 
 
 def _check_duplicates(request: Request, transaction: CatalogTransaction, collection: Collection, index: Index) -> None:
-    """Check that no two documents have the same key.
+    """Check that no two documents have the same key in an index.
 
     Raises:
         CommandError: 359, with the `_id`s of the documents that have the same key.
@@ -195,7 +195,7 @@ def oplog_command(collection: Collection, body: dict[str, Any], args: dict[str, 
     Arguments:
         collection: the collection before the change.
         body: the command.
-        args: its parsed arguments.
+        args: the parsed arguments of the command.
     """
     o = _options_of(body)
     if args["index"] is not None:

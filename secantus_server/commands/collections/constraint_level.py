@@ -1,4 +1,4 @@
-"""The validation level "constraint": all documents of the collection satisfy its validator.
+"""The validation level "constraint", which guarantees that all documents of the collection satisfy its validator.
 
 https://www.mongodb.com/docs/manual/core/schema-validation/specify-validation-level/#specify-constraint-validation
 """
@@ -28,7 +28,7 @@ def change_to_constraint(
         args: the arguments of collMod.
 
     Raises:
-        CommandError: 72 InvalidOptions if the steps are out of order or the validator cannot be changed now; 121
+        CommandError: 72 InvalidOptions if the level is set without preparation, or if the validator cannot be changed at this level; 121
             DocumentValidationFailure if a document does not satisfy the validator.
     """
     before = collection.options

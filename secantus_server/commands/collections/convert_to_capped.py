@@ -26,13 +26,17 @@ from secantus_server.work.collections import log_creation, new_collection, recal
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
-# The prefix of MongoDB's temporary collection. Its full name must not exceed the length limit either.
+# The prefix of the temporary collection that MongoDB uses. It limits the length of the collection's name, because the temporary name must
+# not exceed the limit either.
 _TEMPORARY = "tmp00000.convertToCapped."
 
 
 @command("convertToCapped", lenient=True, is_write=True, privileges=on_collection("convertToCapped"))
 def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
-    """Make a collection capped. Drop all indexes except `_id`, and remove the oldest documents until the rest fits the size."""
+    """Make a collection capped.
+
+    Drop all indexes except `_id`, and remove the oldest documents until the remaining ones fit into the maximum size.
+    """
     value = request.body[request.name]
     if type(value) is str and value.startswith("$"):
         raise _no_source(request.db, value)
@@ -127,7 +131,8 @@ def _source(transaction: CatalogTransaction, db: str, name: str) -> Collection:
 def _copy(
     request: Request, transaction: CatalogTransaction, collection: Collection, name: str, size: int, replaced: Binary | None = None
 ) -> None:
-    """Create the capped collection and copy the documents into it, oldest first, so that the size limit removes the oldest.
+    """Create the capped collection and copy the documents into it, oldest first, so that exceeding the maximum size removes the oldest
+    ones.
 
     Arguments:
         replaced: the UUID of the collection that the new one replaces, or None.

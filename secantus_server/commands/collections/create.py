@@ -43,7 +43,7 @@ def create(request: Request, args: dict[str, Any]) -> Reply:
     check_new_collection_name(request.db, name)
     if name.startswith(BUCKETS) and args["timeseries"] is None:
         raise CommandError(20, f"Cannot create {request.db}.{name}: names with {BUCKETS} are reserved for time-series collections")
-    # The bucket collection of a time-series collection is created together with it.
+    # The name of a bucket collection stands for its time-series collection, because both are created together.
     name = name.removeprefix(BUCKETS)
     options = collection_options(request, name, args)
     create_collection(request.services, request.db, name, options, work=request.work)

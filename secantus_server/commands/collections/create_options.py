@@ -1,4 +1,4 @@
-"""The arguments of create, and the collection options that are made from them.
+"""The arguments of create, and their conversion to the collection's options.
 
 https://www.mongodb.com/docs/manual/reference/command/create/
 """
@@ -27,7 +27,8 @@ from secantus_server.work.special_collections import check_clustered, check_time
 
 MAX_CAPPED_SIZE = 2**50
 MAX_CAPPED_COUNT = 2**31 - 1
-# The options of a table's configuration: https://source.wiredtiger.com/11.3.1/struct_w_t___s_e_s_s_i_o_n.html
+# The options that a configuration string of a WiredTiger table may contain:
+# https://source.wiredtiger.com/11.3.1/struct_w_t___s_e_s_s_i_o_n.html
 WIREDTIGER_OPTIONS = frozenset(
     """access_pattern_hint allocation_size app_metadata assert block_allocation block_compressor cache_resident checksum colgroups
     collator columns dictionary encryption exclusive extractor format huffman_key huffman_value ignore_in_memory_cache_size immutable
@@ -37,8 +38,8 @@ WIREDTIGER_OPTIONS = frozenset(
     write_timestamp_usage""".split()
 )
 MAX_VIEW_BYTES = 16_000_000
-# A configuration string that is accepted without effect: it only chooses the file's block compression, and all collections share one
-# table.
+# A configuration string that only chooses the block compression of a file. It is accepted but has no effect, because all collections share
+# one table.
 _COMPRESSION = re.compile(r"\s*block_compressor\s*=\s*(?:none|snappy|zlib|zstd)\s*,?\s*")
 
 
@@ -85,7 +86,7 @@ _PRE_IMAGES = a.Arguments("create.changeStreamPreAndPostImages", {"enabled": a.F
 _INDEX_DEFAULTS = a.Arguments("create.indexOptionDefaults", {"storageEngine": a.document()}, generic=False)
 
 
-# The options that create accepts for a view but does not store, as in MongoDB.
+# The options that create accepts for a view, but does not store. MongoDB does the same.
 _NOT_OF_VIEWS = ("capped", "size", "max", "validator", "validationLevel", "validationAction")
 
 
@@ -93,7 +94,7 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
     """Return the collection options for create's arguments, in the form that listCollections shows.
 
     Raises:
-        CommandError: the arguments are contradictory or not supported.
+        CommandError: if arguments are contradictory or not supported.
     """
     options: dict[str, Any] = {}
     if args["encryptedFields"] is not None:
@@ -129,7 +130,7 @@ def check_pre_images(value: dict[str, Any]) -> None:
 
 
 def _timeseries(request: Request, name: str, args: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a time-series collection.
+    """Return the complete option `timeseries` of a time-series collection.
 
     Raises:
         CommandError: 72 InvalidOptions with `clusteredIndex`, and since MongoDB 8.3 for a timeField that starts with $.
@@ -187,7 +188,7 @@ def _collation(spec: dict[str, Any], options: dict[str, Any]) -> None:
 
 
 def _engine_options(args: dict[str, Any], options: dict[str, Any]) -> None:
-    """Check the storage engine options and store them; they have no effect."""
+    """Check the arguments on the storage engine and copy them to `options`. They have no other effect."""
     if args["indexOptionDefaults"]:
         engine = _INDEX_DEFAULTS.parse(args["indexOptionDefaults"])["storageEngine"]
         _check_engine(engine or {})
@@ -227,7 +228,7 @@ def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:
 
 
 def _id_index(args: dict[str, Any], options: dict[str, Any]) -> None:
-    """Check the definition of the `_id` index; only one definition is valid."""
+    """Check the argument `idIndex`. The only valid definition is that of the default index on `_id`."""
     spec = args["idIndex"]
     for option in ("viewOn", "timeseries", "clusteredIndex"):
         if args[option]:

@@ -34,13 +34,13 @@ _REQUIRED = {
     "caseSensitive": 9783404,
     "diacriticSensitive": 9783405,
 }
-# The number of bits of each type that supports range queries; it limits trimFactor.
+# The number of bits of each type that supports range queries. This number limits trimFactor.
 _BITS = {"int": 32, "long": 64, "date": 64, "double": 64, "decimal": 128}
 _PYTHON_TYPES = {"int": int, "long": Int64, "date": Date, "double": float}
 
 
 def _documents_without_nulls(name: str, value: Any) -> list[dict[str, Any]]:
-    """Check for an array of documents and drop its nulls. As in MongoDB, nulls have no effect."""
+    """Check that a value is an array of documents and nulls, and return the documents. As in MongoDB, nulls have no effect."""
     found: list[dict[str, Any]] = a.documents().check(name, [item for item in a.array().check(name, value) if item is not None])
     return found
 
@@ -93,7 +93,7 @@ def check_encrypted_fields(args: dict[str, Any]) -> None:
         args: create's arguments.
 
     Raises:
-        CommandError: an argument is not valid; the code is MongoDB's.
+        CommandError: if an argument is not valid, with MongoDB's error code.
     """
     config = args["encryptedFields"]
     fields = [_checked_field(field) for field in _CONFIG.parse(config)["fields"]]

@@ -19,7 +19,9 @@ from secantus_server.work.system_collections import ID_INDEX, views_uuid
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may list all collections, or requests only the names of collections that the user has a privilege on."""
+    """Return whether the user may list all collections, or whether the command requests only the names of the collections on which the user
+    has privileges.
+    """
     if "listCollections" in grants.on(call.db):
         return True
     own_only = bool(call.body.get("nameOnly")) and bool(call.body.get("authorizedCollections"))
@@ -50,7 +52,7 @@ def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     documents = [document for document in map(encode, infos) if match.matches(document)]
     size = cursor_batch_size(args)
     if size is not None and len(documents) <= size:
-        # As in MongoDB, the cursor is closed if no result remains, even if the batch is full.
+        # As in MongoDB, no cursor is left open if the first batch contains all results, even if the batch is full.
         size = len(documents) + 1
     return list_reply(request, f"{request.db}.$cmd.listCollections", documents, size)
 

@@ -25,7 +25,7 @@ OWN_DATABASES = ("admin", "config", "local")
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may list all databases, or requests only the authorized ones.
+    """Return whether the user may list all databases, or whether the command requests only those that the user may see.
 
     Raises:
         CommandError: 13 Unauthorized.

@@ -43,7 +43,7 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class _Place:
-    """A namespace, as database and collection name."""
+    """The source or target namespace of a rename, as database and collection name."""
 
     db: str
     name: str
@@ -53,7 +53,9 @@ class _Place:
 
 
 def _may_rename(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may rename within the database or, between databases, may copy and drop the collection.
+    """Return whether the user may rename the collection.
+
+    A rename to another database requires the rights to copy and to drop the collection.
 
     https://www.mongodb.com/docs/manual/reference/command/renameCollection/
     """
@@ -86,7 +88,7 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
     services = request.services
     recall(services, source.db, source.name)
 
-    # Exclusive access, so that no transaction writes to the collection under its old name.
+    # Exclusive access ensures that no transaction writes to the collection under its old name.
     def body(transaction: CatalogTransaction) -> None:
         collection = _source(request, transaction, source, args)
         dropped = _make_room(request, transaction, target, args["dropTarget"])
@@ -140,7 +142,8 @@ def _source(request: Request, transaction: CatalogTransaction, place: _Place, ar
 def _is_view(request: Request, collection: Collection) -> bool:
     """Return whether a collection counts as a view.
 
-    A time-series collection does not count while oplog entries are applied, because a server that presents 9.0 may have renamed it.
+    While applyOps applies oplog entries, a time-series collection does not count as a view, because a server that emulates MongoDB 9.0 may
+    have renamed one.
     """
     if collection.is_timeseries and request.applies_oplog:
         return False
@@ -148,7 +151,10 @@ def _is_view(request: Request, collection: Collection) -> bool:
 
 
 def _make_room(request: Request, transaction: CatalogTransaction, place: _Place, drop: bool | Binary) -> Binary | None:
-    """Drop the target if `dropTarget` allows it; return its UUID, or None if it did not exist."""
+    """Drop the target collection if `drop` (the argument `dropTarget`) allows it.
+
+    Return the target's UUID, or None if the target did not exist.
+    """
     existing = transaction.catalog.find(place.db, place.name)
     if type(drop) is not bool and (existing is None or existing.uuid != drop):
         raise CommandError(361, "Collection UUID does not match that specified")
@@ -200,7 +206,7 @@ def _rename(
 
 
 def _move(request: Request, transaction: CatalogTransaction, collection: Collection, place: _Place, dropped: Binary | None) -> None:
-    """Rename to another database: copy the documents to a collection with a new UUID, as MongoDB does."""
+    """Move a collection to another database: copy its documents to a collection with a new UUID, as MongoDB does."""
     services = request.services
     specs = [index.spec for index in collection.indexes]
     moved = empty_collection(services, place.db, place.name, collection.options, specs)

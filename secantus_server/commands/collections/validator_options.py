@@ -25,7 +25,7 @@ PREPARED = "prepareConstraintValidationLevel"
 
 
 def check_validation(command: str, option: str, value: str | None, release: Release) -> None:
-    """Check validationLevel or validationAction.
+    """Check the value of validationLevel or validationAction.
 
     Raises:
         CommandError: 2 BadValue.
@@ -40,7 +40,7 @@ def check_constraint(options: dict[str, Any]) -> None:
     """Check the options of a collection with the validation level "constraint".
 
     Raises:
-        CommandError: 72 InvalidOptions if there is no validator or if its action is only to warn.
+        CommandError: 72 InvalidOptions if there is no validator, or if validationAction is not "error".
     """
     if options.get("validationLevel") != CONSTRAINT:
         return
@@ -61,5 +61,5 @@ def check_validator(db: str, name: str, validator: dict[str, Any], release: Rele
     if validator and name.startswith("system."):
         raise CommandError(72, f"Document validators not allowed on system collection {db}.{name}")
     check_operators(validator, "a collection validator")
-    # The result is not kept: each write parses the validator again, with its own current time.
+    # Only the errors matter here: each write parses the validator again, with its own current time.
     parse_match(validator, ParseContext(cluster_time=Timestamp(0, 0), clock_ms=lambda: 0, release=release))

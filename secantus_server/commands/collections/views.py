@@ -32,10 +32,10 @@ def check_view(request: Request, name: str, view_on: str, pipeline: list[Any]) -
 
 
 def _depth(request: Request, name: str, source: str) -> int:
-    """Return the depth of the chain of views that begins at a source.
+    """Return the number of views in the chain that begins at `source`, the collection or view that a new view reads.
 
     Raises:
-        CommandError: 5 if the chain contains the view itself.
+        CommandError: 5 if the chain contains the new view itself.
     """
     if source == name:
         raise CommandError(5, f"View cycle detected: {request.db}.{name}")
@@ -47,7 +47,7 @@ def _depth(request: Request, name: str, source: str) -> int:
 
 
 def sources(stages: list[Any]) -> Iterator[str]:
-    """Iterate over the other collections that a pipeline reads."""
+    """Iterate over the names of the further collections that a pipeline's stages read."""
     for stage in stages:
         if type(stage) is not dict:
             continue

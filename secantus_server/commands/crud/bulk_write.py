@@ -72,7 +72,10 @@ def _may_write(call: Authorized, grants: Grants) -> bool:
 def _may_run(operation: dict[str, Any], found: list[frozenset[str]]) -> bool:
     """Return whether the user has the actions that an operation needs; `found` lists the user's actions on each namespace.
 
-    Return True for an invalid operation, which the parser refuses.
+    Return True for an invalid operation, which the parser refuses later.
+
+    Arguments:
+        missing: the actions that the user does not have, for each namespace of the command.
     """
     kind = next(iter(operation), "")
     if kind not in _ACTIONS:
@@ -124,7 +127,7 @@ def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
 
 
 class _Bulk:
-    """A running bulkWrite, and its results so far in the order of the operations."""
+    """A running bulkWrite, with the results of the operations that have already run."""
 
     def __init__(self, request: Request, args: dict[str, Any]) -> None:
         self._request = request
@@ -152,7 +155,7 @@ class _Bulk:
                 self._one(operation)
 
     def count(self) -> None:
-        """Add the numbers of changed documents to the server's counters."""
+        """Add the numbers of inserted, updated and deleted documents to the server's counters."""
         usage = self._request.client.usage
         usage.inserted += self.totals["nInserted"] + self.totals["nUpserted"]
         usage.updated += self.totals["nMatched"]
@@ -219,7 +222,7 @@ class _Bulk:
         has stopped.
 
         Raises:
-            CommandError: the error.
+            CommandError: the given error, if it ends the whole command.
         """
         if self._request.operation.is_ended_by(error) or ends_transaction(self._request, error):
             raise error

@@ -77,7 +77,7 @@ class Target:
     """An entry of `nsInfo`, which operations refer to by its index.
 
     Arguments:
-        request: the command as if it ran against the collection's database.
+        request: the bulkWrite command, but with the collection's database as its database.
         name: the collection's name in that database.
         uuid: the UUID that the client expects the collection to have, or None.
     """
@@ -112,7 +112,7 @@ class BulkOperation:
 
 
 def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Target]:
-    """Return the collections of `nsInfo`.
+    """Parse the collections of `nsInfo`.
 
     Raises:
         CommandError: 73 InvalidNamespace, or the error of an invalid entry.
@@ -136,7 +136,7 @@ def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Targe
 
 
 def parse_operations(entries: list[dict[str, Any]], targets: list[Target]) -> list[BulkOperation]:
-    """Return the operations of `ops`.
+    """Parse the operations of `ops`.
 
     Raises:
         CommandError: 2 for an index out of the range of `nsInfo`, 40415, 40414, 14, 9.

@@ -105,7 +105,7 @@ def _prepare(
     collection = catalog.find(request.db, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     if collection is not None and collection.is_view:
-        # Allow all metadata that a view can produce; the exact check follows when the view's pipeline is parsed with the find's stages.
+        # Allow all metadata that a view can produce. The exact check happens when the find is parsed as stages of the view's pipeline.
         ctx.metadata = Metadata()
         ctx.metadata.available |= OF_VIEWS
     query, projection = _parse(args, ctx)
@@ -116,14 +116,14 @@ def _prepare(
 
 
 def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
-    """Return whether the first batch of a point lookup contains the whole result, so that no cursor is needed."""
+    """Return whether the first batch of a point lookup always contains the whole result, so that no cursor is needed."""
     if query.skip or query.show_record_id:
         return False
     return args["batchSize"] is None or args["batchSize"] > 1
 
 
 def _lookup_reply(namespace: str, found: Found | None, projection: Projection | None) -> Reply:
-    """Return the reply for the result of a point lookup."""
+    """Return the reply with the result of a point lookup. `found` is None if no document matched."""
     documents = [] if found is None else [found[1] if projection is None else check_result_size(projection.apply(found[1]))]
     return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": namespace}}
 
@@ -140,7 +140,7 @@ def _open_cursor(
 ) -> Reply:
     """Return the reply with the first batch, and keep a cursor if documents remain."""
     scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
-    # Not isinstance, which is slow for the subclasses of a protocol.
+    # Compare types, because isinstance is slow for classes that implement a Protocol.
     of_oplog = type(plan) is OplogSource
     documents = find_documents(plan, collection, query, projection, scope)
     cursor = Cursor(
@@ -165,7 +165,7 @@ def _open_cursor(
 
 
 def _watch(request: Request, collection: Collection | None, *, of_oplog: bool) -> Watch | None:
-    """Return the watch of a cursor that awaits data, or None if the collection does not exist."""
+    """Return the object with which a cursor that awaits data waits for writes, or None if the collection does not exist."""
     writes = request.services.writes
     if collection is None:
         return writes.watch() if of_oplog else None
@@ -173,10 +173,10 @@ def _watch(request: Request, collection: Collection | None, *, of_oplog: bool) -
 
 
 def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Projection | None]:
-    """Return the query and the projection of find's arguments.
+    """Parse the query and the projection in find's arguments.
 
     Raises:
-        CommandError: an argument is not valid.
+        CommandError: if an argument is not valid.
     """
     if args["projection"]:
         follow_metadata(ctx, args["projection"])
@@ -193,7 +193,7 @@ def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Pro
     )
     query.projection = args["projection"]
     if args["returnKey"]:
-        # returnKey replaces the document with its index key, so showRecordId has no effect.
+        # showRecordId has no effect with returnKey, which replaces the document with its index key.
         query.return_key = True
     elif args["showRecordId"]:
         query.show_record_id = True
@@ -226,7 +226,7 @@ def _check_tailable(args: dict[str, Any], collection: Collection | None) -> None
 
 
 def _view_stages(args: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a find over a view as a pipeline."""
+    """Convert the arguments of a find over a view to the equivalent aggregation stages."""
     stages: list[dict[str, Any]] = []
     if args["filter"]:
         stages.append({"$match": args["filter"]})

@@ -54,7 +54,7 @@ FIELDS = {
 
 
 def _may_modify(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may perform the requested removal, or the requested update and upsert."""
+    """Return whether the user has the actions that the removal, or the update and the upsert, require."""
     actions = grants.on(call.db, collection_of(call))
     if call.body.get("remove"):
         return "remove" in actions
@@ -85,7 +85,7 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
         if collection is not None:
             shown = _shown(job.run(transaction, collection))
             if request.retry is not None:
-                # Pass a copy, because further fields are added to the reply.
+                # Pass a copy, because further fields are added to the reply later.
                 stage_retried(request, transaction, "findAndModify", shown.copy())
             return shown
         check_not_oplog(request.db, name)
@@ -99,7 +99,7 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _count(request: Request, last: dict[str, Any]) -> None:
-    """Add the document that the command changed to the server's counters."""
+    """Count the document that the command changed, if any, in the server's counters."""
     usage = request.client.usage
     if "updatedExisting" not in last:
         usage.deleted += last["n"]
@@ -118,7 +118,7 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
 
 
 def _check_same_kind(request: Request, args: dict[str, Any], last: dict[str, Any]) -> None:
-    """Check that the retry of a removal is not an update.
+    """Check that a command is not retried as an update if its first attempt was a removal.
 
     Raises:
         CommandError: 40606.
@@ -206,7 +206,7 @@ class _Job:
         return check_result_size(self.projection.apply(document))
 
     def projected(self, below: PlanStage) -> PlanStage:
-        """Return the plan for explain: the stage of the write below the projection of the returned document."""
+        """Return the plan for explain: `below`, the stage of the write, under a stage that projects the returned document."""
         if self.projection is None or below.name == "EOF":
             return below
         fields = self.args["fields"]
@@ -280,7 +280,7 @@ class _Modify(_Job):
         super().__init__(request, args, self.statement.query)
 
     def run(self, transaction: Transaction, collection: Collection) -> Outcome:
-        """Update the document or insert one; return the old document or, with `new`, the new one."""
+        """Update the document or insert one. Return the old document or, with `new`, the new one."""
         bypass = self.args["bypassDocumentValidation"]
         writer = open_writer(self.request.services, transaction, collection, bypass_validation=bypass)
         found = self.target(transaction, collection)

@@ -131,7 +131,7 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: int | None) -> None:
-    """Refuse a getMore that does not match the cursor; the cursor stays open.
+    """Refuse a getMore whose namespace, session, transaction or maxTimeMS does not fit the cursor. The cursor stays open.
 
     Raises:
         CommandError: 13 Unauthorized, 2 BadValue, 50736 to 50738 for another session.
@@ -162,7 +162,7 @@ def _other_transaction(request: Request, cursor: Cursor) -> CommandError:
 
 
 def _read_labelled(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
-    """Return a batch as `_read` does. Label the errors after which a driver can resume a change stream."""
+    """Return the next batch. Add a label to each error after which a driver can resume a change stream."""
     try:
         if request.services.fail_points.active:
             enter_get_more(request, cursor.namespace)
@@ -174,7 +174,7 @@ def _read_labelled(request: Request, cursor: Cursor, args: dict[str, Any]) -> li
 
 
 def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
-    """Return a batch. If the cursor awaits data, block until the next write or the time limit.
+    """Return the next batch. If the cursor awaits data and none is left, block until the next write or the time limit.
 
     Raises:
         CommandError: 175 QueryPlanKilled, 136 CappedPositionLost, 237 CursorKilled, or an error while reading the documents.
@@ -194,7 +194,7 @@ def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]
                 return batch
             left = deadline - clock.monotonic()
             if left <= 0 or not watch.wait(left):
-                # A commit may have happened just before the time limit.
+                # Read once more, because a commit may have happened just before the time limit.
                 _check_killed(request, cursor)
                 return _batch_if_any(request, cursor, watch, args["batchSize"])
     finally:
@@ -203,10 +203,10 @@ def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]
 
 
 def _check_killed(request: Request, cursor: Cursor) -> None:
-    """Raise if the command or its cursor was killed.
+    """Raise an error if the command or its cursor was killed.
 
     Raises:
-        CommandError: as `Operation.check`, 237 CursorKilled; since MongoDB 9.0 as `_check_role`.
+        CommandError: the errors of `Operation.check`, 237 CursorKilled, and since MongoDB 9.0 the errors of `_check_role`.
     """
     request.operation.check()
     if cursor.killed is not None:
@@ -216,7 +216,7 @@ def _check_killed(request: Request, cursor: Cursor) -> None:
 
 
 def _check_role(request: Request, cursor: Cursor) -> None:
-    """Raise if this node had the role that the change stream was opened for, but no longer has it.
+    """Raise an error if this node has lost the role (primary or secondary) that the change stream required when it was opened.
 
     https://www.mongodb.com/docs/manual/release-notes/9.0-compatibility/
 
@@ -230,12 +230,12 @@ def _check_role(request: Request, cursor: Cursor) -> None:
 
 
 def _batch_if_any(request: Request, cursor: Cursor, watch: Watch, size: int | None) -> list[bytes]:
-    """Return the next batch. If the cursor is at its end and nothing was written since, return an empty batch without reading.
+    """Return the next batch. If the cursor has reached its end and nothing was written since then, return an empty batch without reading.
 
     Raises:
-        CommandError: as `_read`.
+        CommandError: the errors of `_read`.
     """
-    # Every commit up to this time is visible to the read below or has already been reported to the watch.
+    # Every commit up to this time is visible to the read below, or was reported to the watch before.
     newest = request.services.oplog.newest_stamp
     batch: list[bytes] = []
     if watch.stale or not cursor.at_end:

@@ -22,7 +22,7 @@ from secantus_server.work.collections import recall
 
 
 def _may_read(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may read the namespace; the command's argument is a full namespace."""
+    """Return whether the user may read the namespace `db.collection` that is the command's argument."""
     db, _, name = collection_of(call).partition(".")
     return "find" in grants.on(db, name)
 
@@ -56,7 +56,10 @@ def data_size(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _measure(collection: Collection, args: dict[str, Any], scope: ReadScope) -> tuple[int, int]:
-    """Return the number and the total bytes of all documents, or of those with an index key in the range [`min`, `max`)."""
+    """Return the number of documents and their total size in bytes.
+
+    With `min` and `max`, count only documents whose index key is in the range [`min`, `max`).
+    """
     if args["min"] is None:
         return document_bytes(collection, scope)
     key = args["keyPattern"] or dict.fromkeys(args["min"], 1)

@@ -33,7 +33,7 @@ def db_stats(request: Request, args: dict[str, Any]) -> Reply:
     scale = args["scale"]
     reply: Reply = {
         "db": request.db,
-        # MongoDB keeps view definitions in the collection system.views, which it counts.
+        # MongoDB stores view definitions in the collection system.views, and counts that collection.
         "collections": Int64(len(stored) + (1 if views else 0)),
         "views": Int64(views),
         "objects": Int64(objects),

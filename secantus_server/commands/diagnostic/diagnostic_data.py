@@ -1,4 +1,4 @@
-"""getDiagnosticData: the statistics that monitoring programs, such as the Prometheus exporter for MongoDB, collect in one command.
+"""getDiagnosticData: the statistics that monitoring programs, such as the Prometheus exporter for MongoDB, collect with one command.
 
 https://www.mongodb.com/docs/manual/administration/full-time-diagnostic-data-capture/
 """

@@ -24,7 +24,7 @@ def _may_run_explained(call: Authorized, grants: Grants) -> bool:
     name = next(iter(inner))
     if not is_command(name):
         return True
-    # explain refuses an inner command on another database, so its own database is the right one to check.
+    # An inner command on another database is refused later, so explain's own database is the one to check.
     explained = OtherCommand(name, call.db, inner, call.message, call.client, call.services)
     return is_authorized(find_command(name).privileges, explained, grants) and may_use_raw_data(explained, grants)
 

@@ -35,7 +35,7 @@ def get_log(request: Request, _args: dict[str, Any]) -> Reply:
     log = request.services.log
     if component == "startupWarnings":
         return {"totalLinesWritten": 0, "log": []}
-    # Like MongoDB's, the lines are JSON whatever the log's own form is.
+    # getLog returns JSON lines as MongoDB does, even if the log itself is text.
     return {"totalLinesWritten": log.total, "log": [as_json(line) for line in list(log.kept)]}
 
 
@@ -56,5 +56,5 @@ def log_rotate(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("getCmdLineOpts", {}, admin_only=True, privileges=on_cluster("getCmdLineOpts"))
 def get_cmd_line_opts(request: Request, _args: dict[str, Any]) -> Reply:
-    """Return the command line and the settings that the server was started with."""
+    """Return the command line and the settings with which the server was started."""
     return {"argv": list(sys.argv) or [""], "parsed": asdict(request.services.settings)}

@@ -11,5 +11,5 @@ from secantus_server.dispatch.request import Request
 
 @command("ping", in_api_v1=True, privileges=UNAUTHENTICATED)
 def ping(request: Request, args: dict[str, Any]) -> Reply:
-    """Reply with success."""
+    """Do nothing and reply with success."""
     return {}

@@ -61,7 +61,7 @@ def _wanted(body: dict[str, Any], name: str, *, default: bool) -> bool:
 
 
 def _asserts(services: Services) -> Reply:
-    """Return the number of failed commands as `user`. The other fields are always 0."""
+    """Return the field `asserts`: the number of failed commands as `user`, and 0 for the other kinds of asserts."""
     errors = services.connections.usage().counts["errors"]
     return {"regular": 0, "warning": 0, "msg": 0, "user": errors, "tripwire": 0, "rollovers": 0}
 
@@ -87,7 +87,10 @@ def _connections(services: Services) -> Reply:
 
 
 def _active(services: Services) -> tuple[int, int]:
-    """Return the counts of running read and write commands. Commands that access no data, such as a waiting hello, do not count."""
+    """Return the number of running read commands and of running write commands.
+
+    Commands that access no data, such as hello, do not count.
+    """
     commands = [command_to_run(next(iter(one.body))) for one in services.operations.all()]
     return sum(one.is_read and not one.is_write for one in commands), sum(one.is_write for one in commands)
 
@@ -101,7 +104,9 @@ def _global_lock(services: Services) -> Reply:
 
 
 def _locks(services: Services) -> Reply:
-    """Return the counts of commands that read and of commands that wrote. Each counts as one acquisition of the global lock."""
+    """Return the field `locks`: each finished command counts as one acquisition of the global lock, for writing if it wrote and otherwise
+    for reading.
+    """
     latencies = services.connections.usage().all_latencies()
     counts = {"r": Int64(latencies["reads"][0] + latencies["commands"][0]), "w": Int64(latencies["writes"][0])}
     return {"Global": {"acquireCount": counts}}
@@ -123,7 +128,8 @@ def _network(services: Services) -> Reply:
     return {**sent, "physicalBytesIn": sent["bytesIn"], "physicalBytesOut": sent["bytesOut"], "numRequests": Int64(traffic.requests)}
 
 
-# The statistics that mongostat reads, and other gauges. WiredTiger's own counters are off because they would slow down every operation.
+# The statistics of the cache that mongostat reads, and other gauges. WiredTiger's counters are disabled because they would slow down every
+# operation.
 _GAUGES = ("bytes currently in the cache", "maximum bytes configured", "pages currently held in the cache",
            "tracked dirty bytes in the cache", "tracked dirty pages in the cache")  # fmt: skip
 
@@ -132,7 +138,7 @@ def _wired_tiger(services: Services) -> Reply:
     statistics = services.engine.statistics()
     return {
         "cache": {name: Int64(statistics[f"cache: {name}"]) for name in _GAUGES},
-        # MongoDB 8 shows these counters under `queues`, but some programs read them under this name.
+        # MongoDB 8 shows these counters under `queues`. The older name is kept because some programs read it.
         "concurrentTransactions": _tickets(services),
         "transaction": {"transaction checkpoints": Int64(services.engine.checkpoints)},
     }
@@ -152,7 +158,7 @@ def _catalog(services: Services) -> Reply:
 
 
 def _memory(_services: Services) -> Reply:
-    """Return the process's memory use in megabytes, or 1 on a system without /proc."""
+    """Return the process's memory use in megabytes. On a system without /proc, return 1."""
     virtual, resident = 1, 1
     with suppress(OSError):
         virtual, resident = (int(pages) * os.sysconf("SC_PAGE_SIZE") // 1048576 for pages in read_file("/proc/self/statm").split()[:2])
@@ -197,7 +203,7 @@ def _cursors(services: Services) -> Reply:
 
 
 def _extra_info(_services: Services) -> Reply:
-    """Return the kernel's counters for the process."""
+    """Return the field `extra_info`: the kernel's counters for the process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     faults = {"page_faults": Int64(used.ru_majflt), "page_reclaims": Int64(used.ru_minflt)}
     times = {"user_time_us": Int64(int(used.ru_utime * 1e6)), "system_time_us": Int64(int(used.ru_stime * 1e6))}
@@ -205,7 +211,7 @@ def _extra_info(_services: Services) -> Reply:
 
 
 def _tickets(services: Services) -> Reply:
-    """Return the counts of running reads and writes in the form of MongoDB's tickets. In this server, no operation waits for a ticket."""
+    """Return the counts of running reads and writes as the tickets in use. This server has no tickets, so no operation waits for one."""
     readers, writers = _active(services)
     total = services.settings.session_max
     return {name: {"out": out, "available": total - out, "totalTickets": total} for name, out in (("write", writers), ("read", readers))}
@@ -228,7 +234,7 @@ def _transactions(services: Services) -> Reply:
 
 
 def _transport_security(services: Services) -> Reply:
-    """Return the counts of TLS connections since the start, by version. Older versions are not accepted and not counted."""
+    """Return the counts of TLS connections since the start, by version. Versions before TLS 1.2 are neither accepted nor counted."""
     accepted = {version: services.counters.value(f"tls.TLSv{version}") for version in ("1.2", "1.3")}
     return {name: Int64(accepted.get(name, 0)) for name in ("1.0", "1.1", "1.2", "1.3", "unknown")}
 

@@ -13,7 +13,7 @@ from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, all_commands, command
 from secantus_server.dispatch.request import Request
 
-# The reply field that counts each command, in addition to `total` and the field of its lock.
+# For each command, the reply field that counts the command, in addition to `total` and the field for the command's kind of lock.
 _KINDS = {"find": "queries", "getMore": "getmore", "insert": "insert", "update": "update", "delete": "remove"}
 _FIELDS = ("total", "readLock", "writeLock", "queries", "getmore", "insert", "update", "remove", "commands")
 _READS = frozenset(["find", "getMore", "aggregate", "count", "distinct", "explain", "listIndexes", "collStats", "validate"])
@@ -26,7 +26,7 @@ def top(request: Request, _args: dict[str, Any]) -> Reply:
     rows = services.connections.usage().rows
     totals: dict[str, dict[str, list[float]]] = {}
     for (db, collection, name), (count, seconds) in rows.items():
-        # A drop counts for the dropped collection, not for a new collection with the same name.
+        # Do not count a drop: it belongs to the dropped collection, not to a new collection with the same name.
         if name == "drop" or services.catalog.find(db, collection) is None:
             continue
         shown = totals.setdefault(f"{db}.{collection}", {field: [0, 0.0] for field in _FIELDS})

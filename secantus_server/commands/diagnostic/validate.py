@@ -35,7 +35,7 @@ MAX_DESCRIBED = 100
 
 @dataclass
 class _IndexReport:
-    """The findings for one index."""
+    """What the command validate found out about one index."""
 
     index: Index
     keys: int = 0
@@ -45,7 +45,7 @@ class _IndexReport:
 
     @property
     def valid(self) -> bool:
-        """Whether the entries match the records."""
+        """Return whether the index entries match the records."""
         return not (self.missing or self.extra or self.errors)
 
 
@@ -69,7 +69,7 @@ def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _check_options(body: dict[str, Any]) -> None:
-    """Check the combination of the options; each may have any type."""
+    """Refuse contradictory combinations of options. Each option may have any type."""
     if _on(body, "metadata") and any(_on(body, option) for option in _NOT_WITH_METADATA):
         raise CommandError(72, "Running validate with { metadata: true } cannot be combined with another option")
     if _on(body, "background") and any(_on(body, option) for option in ("full", "repair", "enforceFastCount")):

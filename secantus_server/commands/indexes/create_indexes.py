@@ -76,9 +76,9 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
 def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
     """Create the indexes, and the collection if it does not exist.
 
-    Outside a session's transaction this needs exclusive access: a transaction that does not see an index could write without its entries.
-    A missing collection is created before that. The creation may wait for a transaction that also creates the collection, and that
-    transaction could not end during exclusive access.
+    Outside a session's transaction, index creation needs exclusive access. Without it, a transaction that does not see the new index yet
+    could write documents without index entries. A missing collection is created before exclusive access begins. Creating it may mean
+    waiting for another transaction that also creates it, and that transaction could not end during exclusive access.
     """
     is_created, in_session = False, request.transaction is not None
 
@@ -96,13 +96,15 @@ def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
             return _reply(found, 0, is_created=is_created)
         namespaces = [(request.db, name if found is None else found.name)]
         reply = request.work.change_catalog(body, request.operation.check, exclusive=not in_session, namespaces=namespaces)
-        # The collection may have been dropped since it was found or created.
+        # None means that the collection was dropped after it had been found or created. Try again.
         if reply is not None:
             return reply
 
 
 def _stored(catalog: CatalogView, db: str, name: str, specs: list[dict[str, Any]]) -> tuple[Collection | None, list[dict[str, Any]]]:
-    """Return the collection that stores the indexes, or None if it does not exist, and their definitions in it.
+    """Return the collection that stores the indexes, and the definitions that the indexes have there.
+
+    The collection is None if it does not exist. For a time series, it is the collection of buckets.
 
     Raises:
         CommandError: 166 CommandNotSupportedOnView, and the errors of `bucket_index`.
@@ -119,7 +121,7 @@ def _stored(catalog: CatalogView, db: str, name: str, specs: list[dict[str, Any]
 def _create_new(
     request: Request, transaction: CatalogTransaction, collection: Collection, specs: list[dict[str, Any]], *, is_created: bool
 ) -> Reply:
-    """Create those of the indexes that a collection does not have.
+    """Create those of the given indexes that do not exist yet.
 
     Arguments:
         is_created: whether the command has created the collection.
@@ -140,7 +142,7 @@ def _reply(before: Collection, created: int, *, is_created: bool) -> Reply:
 
 
 def _has_documents(collection: Collection, transaction: CatalogTransaction) -> bool:
-    """Return whether a transaction sees a document in a collection."""
+    """Return whether a transaction sees at least one document in a collection."""
     scan = RecordScan(collection.ident, None, never_interrupt)
     scan.attach(transaction.unit)
     try:
@@ -190,7 +192,7 @@ def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict
     """Return the definitions of the indexes that do not exist yet, completed for the collection.
 
     Raises:
-        CommandError: 85 or 86 for a conflict with an existing index, 67 for too many indexes, and the errors of `_with_collation`.
+        CommandError: 85 or 86 for a conflict with an existing index, 67 for too many indexes, or an error of `_with_collation`.
     """
     specs = [_with_collation(collection, spec) for spec in specs]
     have = [index.spec for index in collection.indexes]
@@ -219,7 +221,7 @@ def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str,
     """Return whether two definitions describe the same index.
 
     Raises:
-        CommandError: they describe different indexes that one collection cannot have together.
+        CommandError: if they describe different indexes that a collection cannot have together.
     """
     same_key = encode(_plain_key(spec["key"])) == encode(_plain_key(other["key"]))
     same_identity = _identity(spec) == _identity(other)
@@ -241,7 +243,9 @@ def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str,
 
 
 def _identity(spec: dict[str, Any]) -> tuple[bytes, list[bytes] | None]:
-    """Return the options that distinguish indexes on the same key, and the partial filter's conditions in a canonical order."""
+    """Return the parts of a definition that distinguish indexes on the same key: some options, encoded, and the conditions of the partial
+    filter in a canonical order.
+    """
     partial = spec.get("partialFilterExpression")
     conditions = None if partial is None else sorted(encode(node.serialize()) for node in conjuncts(parse_match(partial, ParseContext())))
     return encode({name: spec.get(name) for name in _IDENTITY}), conditions
@@ -263,10 +267,10 @@ def _different(start: str, spec: dict[str, Any], other: dict[str, Any], names: b
 
 
 def build_indexes(request: Request, collection: Collection, specs: list[dict[str, Any]], transaction: CatalogTransaction) -> None:
-    """Create and build the indexes, all or none.
+    """Create and build indexes. If one fails, none is created.
 
     Raises:
-        CommandError: 11000 for a duplicate key of a unique index, or a document cannot be indexed.
+        CommandError: 11000 for a duplicate key of a unique index, or the error of a document that cannot be indexed.
     """
     services = request.services
     built = [make_index(spec, services.engine.new_ident()) for spec in specs]
@@ -296,10 +300,11 @@ def _text(uuid: Binary) -> str:
 
 
 def _fill(writer: CollectionWriter, collection: Collection, built: list[Index], scan: RecordScan) -> None:
-    """Add every document to the new indexes.
+    """Add the entries of every scanned document to the new indexes.
 
     Raises:
-        CommandError: 11000 for the smallest duplicate key of the first index that has one, or a document cannot be indexed.
+        CommandError: 11000 for the smallest duplicate key of the first index that has one, or the error of a document that cannot be
+            indexed.
     """
     duplicates: dict[str, DuplicateKey] = {}
     paths = measured_paths(built) if collection.holds_buckets else []

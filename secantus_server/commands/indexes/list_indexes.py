@@ -52,7 +52,8 @@ def _specs(request: Request, collection: Collection) -> list[dict[str, Any]]:
         return [spec for spec in shown if spec is not None]
     check_not_view(collection)
     if collection.name == PROFILE:
-        # In MongoDB, the profiler's collection has no `_id` index, so do not list the one that this server keeps.
+        # In MongoDB, the profiler's collection system.profile has no `_id` index, so the `_id` index that this server maintains is not
+        # listed.
         return []
     # The bucket collection of a time series is clustered, but its clustered index is not listed.
     return [index.kind.listed(index.spec) for index in (collection.counted_indexes if collection.holds_buckets else collection.indexes)]

@@ -1,6 +1,6 @@
 """createSearchIndexes, updateSearchIndex and dropSearchIndex.
 
-Unless search indexes are enabled, the commands are refused as by a MongoDB server without Search.
+Unless search indexes are enabled, the commands fail as on a MongoDB server without Atlas Search.
 
 https://www.mongodb.com/docs/manual/reference/command/createSearchIndexes/
 """
@@ -30,7 +30,7 @@ DEFAULT_NAME = "default"
 _INDEX_FIELDS: dict[str, tuple[str, ...]] = {"name": ("string",), "type": ("string",), "definition": ("object",)}
 
 T = TypeVar("T")
-# A function that returns the collection's new search indexes and the command's result.
+# A change: a function that takes a collection's search indexes and returns the new ones and the command's result.
 Change = Callable[[list[dict[str, Any]]], tuple[list[dict[str, Any]], T]]
 
 

@@ -1,4 +1,4 @@
-"""applyOps: applies entries of an oplog, as mongorestore --oplogReplay does.
+"""applyOps: applies entries of an oplog. mongorestore --oplogReplay uses it.
 
 https://www.mongodb.com/docs/manual/reference/command/applyOps/
 """
@@ -22,7 +22,7 @@ _REPEATED_MODES = ("InitialSync", "Recovering")
 
 @command("applyOps", lenient=True, admin_only=True, is_write=True, privileges=on_cluster("applyOps"), secrets=("pwd",))
 def apply_ops(request: Request, _args: dict[str, Any]) -> Reply:
-    """Apply oplog entries one after the other, up to the first that fails. Entries without an operation are not counted."""
+    """Apply oplog entries in order until one fails. Entries without an operation are not counted in the reply."""
     body = request.body
     operations = body[request.name]
     if type(operations) is not list:
@@ -41,7 +41,7 @@ def apply_ops(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _check_options(body: dict[str, Any]) -> None:
-    """Refuse the options of earlier releases, and the fields that only oplog entries have. All other fields are ignored.
+    """Refuse options that only earlier releases of MongoDB had, and fields that only oplog entries have. Ignore other unknown fields.
 
     Raises:
         CommandError: 14, 2, 31056, 6711600, 6711601.

@@ -30,7 +30,7 @@ _SECRETS = ("speculativeAuthenticate",)
 
 @command("hello", lenient=True, in_transaction=InTransaction.LATER, in_api_v1=True, privileges=UNAUTHENTICATED, secrets=_SECRETS)
 def hello(request: Request, args: dict[str, Any]) -> Reply:
-    """Describe the server's role, limits and capabilities to a driver."""
+    """Reply with the server's role, limits and capabilities."""
     return _describe(request, "isWritablePrimary")
 
 
@@ -44,7 +44,7 @@ def hello(request: Request, args: dict[str, Any]) -> Reply:
     secrets=_SECRETS,
 )
 def is_master(request: Request, args: dict[str, Any]) -> Reply:
-    """Describe the server to a driver, under the older name of hello."""
+    """Reply as hello does, but in the form of the older command isMaster."""
     return _describe(request, "ismaster")
 
 
@@ -80,7 +80,7 @@ def _describe(request: Request, primary_field: str) -> Reply:
     if request.client.compressors:
         reply["compression"] = list(request.client.compressors)
     if waits and not topology.is_closed:
-        # No hello waits while the server stops. A streaming hello would then reply in a tight loop and delay the stop.
+        # Stream no further replies while the server stops: hello does not block then, so it would reply in a tight loop and delay the stop.
         request.next_body = {**body, "topologyVersion": topology.version()}
     return reply
 
@@ -105,7 +105,7 @@ def _replica_set(request: Request, is_primary: bool) -> Reply:
 
 
 def _user(value: Any) -> tuple[str, str]:
-    """Return the database and the name of a user, given as `database.name` or as `{user, db}`.
+    """Parse a user given as `database.name` or as `{user, db}`, and return the user's database and name.
 
     Raises:
         CommandError: 2 BadValue, 14 TypeMismatch.
@@ -121,9 +121,10 @@ def _user(value: Any) -> tuple[str, str]:
 
 
 def _mechanisms(request: Request, db: str, name: str) -> Reply:
-    """Return the authentication mechanisms that the user has credentials for.
+    """Return the authentication mechanisms for which a user has credentials.
 
-    With access control, an unknown user has those of a new one: unlike in MongoDB, the reply does not tell strangers which users exist.
+    With access control, return for an unknown user the mechanisms that a new user would have. Thus, unlike in MongoDB, the reply does not
+    reveal which users exist.
     """
     stored, _ = find_login(request.services, db, name)
     if stored is not None:
@@ -134,7 +135,9 @@ def _mechanisms(request: Request, db: str, name: str) -> Reply:
 
 
 def _speculate(request: Request, start: dict[str, Any]) -> Reply:
-    """Return the reply to the saslStart that the driver included in its hello, or nothing if it fails. The driver then starts again.
+    """Run the saslStart that the driver included in its hello, and return its reply as a field.
+
+    If it fails, return no field, and the driver authenticates without speculation.
 
     https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#speculative-authentication
     """
@@ -150,7 +153,10 @@ def _speculate(request: Request, start: dict[str, Any]) -> Reply:
 
 
 def _speculate_by_certificate(request: Request, start: dict[str, Any]) -> Reply:
-    """Return the reply to the authenticate that the driver included in its hello, or nothing if it fails."""
+    """Run the command authenticate that a hello contains, and return the command's reply as a field.
+
+    If the command fails, return no field.
+    """
     db, user = start.get("db", x509.EXTERNAL), start.get("user")
     if type(db) is not str or not (user is None or type(user) is str):
         return {}
@@ -172,7 +178,8 @@ def _remember_client(request: Request) -> None:
             raise wrong_type(f"{request.name}.compression", offered, "array")
         request.client.metadata = metadata
         request.client.is_internal = "internalClient" in request.body
-        # An unauthenticated client may offer thousands of names, so look up the available modules only once and keep each name only once.
+        # An unauthenticated client may send thousands of names. To bound the work, determine the available compressors only once, and keep
+        # each name only once.
         available = available_compressors()
         request.client.compressors = tuple(dict.fromkeys(name for name in offered if type(name) is str and name in available))
 
@@ -181,7 +188,7 @@ def _await_change(request: Request) -> None:
     """Block until the topology version differs from the client's, but no longer than `maxAwaitTimeMS`.
 
     Raises:
-        CommandError: 31368, 31372 or 31373 for invalid arguments; 50 MaxTimeMSExpired, or the error that the command was killed with.
+        CommandError: 31368, 31372 or 31373 for invalid arguments; 50 MaxTimeMSExpired, or the error with which the command was killed.
     """
     body = request.body
     version, wait_ms = body.get("topologyVersion"), body.get("maxAwaitTimeMS")

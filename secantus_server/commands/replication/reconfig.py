@@ -1,4 +1,5 @@
-"""replSetReconfig, for a replica set of one member: its configuration can get a new version, but no other member or setting.
+"""replSetReconfig, for a replica set of one member: the command can change the version of the configuration, but not its members or
+settings.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetReconfig/
 https://www.mongodb.com/docs/manual/reference/replica-configuration/
@@ -23,7 +24,7 @@ _INSTEAD = "keep the configuration that replSetGetConfig returns, and increase i
 
 @command("replSetReconfig", lenient=True, admin_only=True, privileges=on_cluster("replSetConfigure"))
 def repl_set_reconfig(request: Request, _args: dict[str, Any]) -> Reply:
-    """Take a new version of the replica set's configuration."""
+    """Accept a new version of the replica set's configuration that changes nothing else."""
     check_replica_set(request)
     topology = request.services.topology
     config = request.body[request.name]
@@ -40,7 +41,7 @@ def repl_set_reconfig(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _checked_version(config: dict[str, Any], current: dict[str, Any], *, is_forced: bool) -> int:
-    """Return the version of a configuration. A forced one is always newer than the current one.
+    """Return the version that the new configuration gets. With `force`, raise it above the current version if necessary.
 
     Raises:
         CommandError: 93 InvalidReplicaSetConfig, 103 NewReplicaSetConfigurationIncompatible.
@@ -61,7 +62,7 @@ def _checked_version(config: dict[str, Any], current: dict[str, Any], *, is_forc
 
 
 def _check_settings(config: dict[str, Any], current: dict[str, Any]) -> None:
-    """Check that a configuration changes nothing but its version. Fields that it leaves out have their defaults.
+    """Check that a new configuration changes nothing but the version. Fields that it leaves out count as having their default values.
 
     Raises:
         CommandError: 93 InvalidReplicaSetConfig, 103 NewReplicaSetConfigurationIncompatible, 238 NotImplemented for a change.

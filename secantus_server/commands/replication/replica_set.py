@@ -17,7 +17,7 @@ from secantus_server.errors import CommandError
 
 
 def check_replica_set(request: Request) -> None:
-    """Raise unless the server is a replica set.
+    """Check that the server is a member of a replica set.
 
     Raises:
         CommandError: 76 NoReplicationEnabled.

@@ -1,4 +1,4 @@
-"""replSetResizeOplog: changes how much of the oplog is kept.
+"""replSetResizeOplog: changes the maximum size and the minimum retention time of the oplog.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetResizeOplog/
 """
@@ -26,7 +26,7 @@ MAX_SIZE_MB = 1024**3
     privileges=on_cluster("replSetResizeOplog"),
 )
 def repl_set_resize_oplog(request: Request, args: dict[str, Any]) -> Reply:
-    """Change how much of the oplog is kept; the change survives a restart.
+    """Change the maximum size or the minimum retention time of the oplog. The change survives a restart.
 
     Raises:
         CommandError: 76 on a standalone server, 2 for an invalid size or time, 72 if neither is given.

@@ -1,6 +1,6 @@
 """replSetStepDown, replSetFreeze and replSetStepUp, on the only member of the replica set.
 
-After stepping down, the member is soon elected again without a command; see `Topology`. Connections stay open.
+After stepping down, the member is soon elected again without a further command; see `Topology`. Connections stay open.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/
 """
@@ -53,7 +53,7 @@ def repl_set_step_down(request: Request, args: dict[str, Any]) -> Reply:
 
 @command("replSetFreeze", lenient=True, admin_only=True, privileges=on_cluster("replSetStateChange"))
 def repl_set_freeze(request: Request, _args: dict[str, Any]) -> Reply:
-    """Prevent a secondary from being elected for some seconds; 0 allows its election again.
+    """Prevent a secondary from being elected for some seconds. An argument of 0 allows its election again.
 
     Raises:
         CommandError: 76 on a standalone server, 2 for an invalid period, 95 for a period on the primary.
@@ -75,7 +75,7 @@ def repl_set_step_up(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _seconds(request: Request, what: str) -> int:
-    """Return the command's argument, a number of seconds.
+    """Return the command's main argument as a number of seconds.
 
     Raises:
         CommandError: 2 BadValue.
@@ -88,7 +88,7 @@ def _seconds(request: Request, what: str) -> int:
 
 
 def _interrupt_writes(request: Request) -> None:
-    """Interrupt running writes and open transactions, which a secondary cannot continue."""
+    """Interrupt running writes and abort open transactions, because a secondary cannot continue them."""
     services = request.services
     message = "operation was interrupted because the node stepped down"
     for operation in services.operations.all():
@@ -96,6 +96,6 @@ def _interrupt_writes(request: Request) -> None:
         if operation is not request.operation and is_command(name) and find_command(name).is_write and not find_command(name).is_read:
             operation.interrupt(CommandError(_INTERRUPTED, message))
         elif name == "getMore" and operation.wake is not None:
-            # Waking the operation makes it see the new role, which may end a change stream.
+            # Wake the operation, so that it notices the new role. The new role may end a change stream.
             operation.wake()
     services.sessions.transactions.abort_where(lambda _transaction: True, CommandError(_INTERRUPTED, message))

@@ -64,14 +64,14 @@ def end_sessions(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _may_kill(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may kill other users' sessions, or names only the user's own sessions."""
+    """Return whether the user may kill the listed sessions. Sessions of other users require the privilege killAnySession."""
     sessions = call.body[call.name]
     others = type(sessions) is list and any(type(one) is dict and one.get("uid", call.client.uid) != call.client.uid for one in sessions)
     return not others or "killAnySession" in grants.on_cluster()
 
 
 def _may_impersonate(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may select sessions by users and roles. Return True if no pattern does so."""
+    """Return whether the user may use the command's patterns. A pattern with users or roles requires the privilege impersonate."""
     patterns = call.body[call.name]
     chooses = type(patterns) is list and any(type(one) is dict and (one.get("users") or one.get("roles")) for one in patterns)
     return not chooses or "impersonate" in grants.on_cluster()
@@ -79,7 +79,7 @@ def _may_impersonate(call: Authorized, grants: Grants) -> bool:
 
 @command("killSessions", lenient=True, privileges=on_cluster(by_arguments=("killAnySession",), check=_may_kill))
 def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
-    """Kill the operations and cursors of logical sessions."""
+    """Kill the operations, transactions and cursors of logical sessions."""
     ids = _session_ids(request, nulls=True)
     _kill(request, ids)
     _interrupt(request, lambda session: session in ids)
@@ -112,24 +112,24 @@ def kill_all_sessions_by_pattern(request: Request, _args: dict[str, Any]) -> Rep
 
 @command("refreshLogicalSessionCacheNow", {}, admin_only=True, privileges=AUTHENTICATED)
 def refresh_logical_session_cache_now(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Do nothing: config.system.sessions always shows the current sessions."""
+    """Do nothing: config.system.sessions is always up to date."""
     return {}
 
 
 @command("reapLogicalSessionCacheNow", {}, admin_only=True, privileges=AUTHENTICATED)
 def reap_logical_session_cache_now(request: Request, _args: dict[str, Any]) -> Reply:
-    """Forget the sessions that have expired."""
+    """Remove the expired sessions from the registry."""
     request.services.end_expired_sessions()
     return {}
 
 
 def _user_of(session: bytes) -> bytes:
-    """Return the digest of a session's user."""
+    """Return the user's digest, which is a part of a session's key."""
     return session[UUID_BYTES:] or NOBODY
 
 
 def _matcher(pattern: dict[str, Any]) -> Callable[[bytes], bool]:
-    """Return a function that returns whether a session matches a pattern. Without access control, sessions have no user.
+    """Return a predicate that tells whether a session matches a pattern. Without access control, sessions belong to no user.
 
     Raises:
         CommandError: 14, 40414, 40415 for a malformed pattern.
@@ -154,14 +154,14 @@ def _matcher(pattern: dict[str, Any]) -> Callable[[bytes], bool]:
 
 
 def _kill_matching(request: Request, matches: Callable[[bytes], bool]) -> None:
-    """Kill the operations, transactions and cursors of sessions."""
+    """Kill the operations, transactions and cursors of the sessions that match."""
     request.services.cursors.kill_where(lambda cursor: cursor.session is not None and matches(cursor.session))
     _interrupt(request, matches)
     _abort(request, matches)
 
 
 def _listed(request: Request, *, nulls: bool) -> list[dict[str, Any]]:
-    """Return the documents of the command's array. If `nulls` is true, nulls in the array are ignored.
+    """Return the documents in the array that is the command's argument. If `nulls` is true, ignore nulls in the array.
 
     Raises:
         CommandError: 40414 or 14.
@@ -198,7 +198,7 @@ def _session_ids(request: Request, *, nulls: bool = False) -> frozenset[bytes]:
     own = request.client.uid
     if not own or request.name != "killSessions":
         return frozenset(bytes(session["id"]) + own for session in sessions)
-    # A session with a `uid` may belong to another user; the privilege check has already allowed that.
+    # An entry with a `uid` may name another user's session. The privilege check has already allowed that.
     return frozenset(bytes(session["id"]) + (session["uid"] if isinstance(session.get("uid"), bytes) else own) for session in sessions)
 
 
@@ -207,7 +207,7 @@ def _kill(request: Request, ids: frozenset[bytes]) -> None:
 
 
 def _interrupt(request: Request, is_killed: Callable[[bytes], bool]) -> None:
-    """Kill the operations of sessions, except the current operation."""
+    """Kill the operations of the sessions for which `is_killed` returns True, except the current operation."""
     operations = request.services.operations
     for operation in operations.all():
         session = operation.session
@@ -216,6 +216,6 @@ def _interrupt(request: Request, is_killed: Callable[[bytes], bool]) -> None:
 
 
 def _abort(request: Request, is_killed: Callable[[bytes], bool]) -> None:
-    """Abort the open transactions of sessions."""
+    """Abort the open transactions of the sessions for which `is_killed` returns True."""
     error = CommandError(_INTERRUPTED, "operation was interrupted")
     request.services.sessions.transactions.abort_where(lambda one: is_killed(one.session), error)

@@ -13,7 +13,8 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 
-# The commands parse these arguments themselves: if test commands are disabled, they must fail as unknown before any field is checked.
+# The commands parse these arguments themselves, because while test commands are disabled, they must fail as unknown commands before any
+# field is checked.
 _WAIT = a.Arguments("waitForFailPoint", {"timesEntered": a.number(required=True, minimum=0)})
 _MAX_COUNT = 2**31 - 1
 _BAD_VALUE, _TYPE_MISMATCH, _ILLEGAL = 2, 14, 20
@@ -21,7 +22,7 @@ _BAD_VALUE, _TYPE_MISMATCH, _ILLEGAL = 2, 14, 20
 
 @command("configureFailPoint", lenient=True, admin_only=True, privileges=AUTHENTICATED)
 def configure_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
-    """Set or clear a fail point. The reply's `count` is how often it has been triggered so far.
+    """Set or clear a fail point. The reply's `count` tells how often the fail point has been triggered so far.
 
     Raises:
         CommandError: 59 unless test commands are enabled, 266 for an unknown fail point, 2, 14 or 20 for an invalid argument.
@@ -51,7 +52,7 @@ def wait_for_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _name(request: Request) -> str:
-    """Return the name of the fail point.
+    """Return the name of the fail point that the command names.
 
     Raises:
         CommandError: 59 unless test commands are enabled, 14.
@@ -62,7 +63,7 @@ def _name(request: Request) -> str:
 
 
 def _parse_mode(mode: Any) -> Mode | None:
-    """Return the mode; None turns the fail point off.
+    """Parse the mode of a fail point. Return None for the mode that turns it off.
 
     Raises:
         CommandError: 20 without a mode, 14 for a mode of the wrong type, 2 for an unknown mode or a number out of range.

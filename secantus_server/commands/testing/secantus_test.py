@@ -23,18 +23,18 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 
-#: The version of the interface, which each reply contains. It increases with each change that could break an older caller.
+#: The version of this command's interface. Each reply contains it. It increases with each change that could break an older caller.
 VERSION: Final = 1
 NAME: Final = "secantusTest"
 _BAD_VALUE, _TYPE_MISMATCH, _COMMAND_NOT_FOUND, _NO_SUCH_KEY, _ILLEGAL_OPERATION = 2, 14, 59, 4, 20
-#: The latest time that ObjectIds and timestamps can represent, in milliseconds: their seconds are 32-bit numbers.
+#: The latest time, in milliseconds, that ObjectIds and timestamps can represent. They store seconds as 32-bit numbers.
 _LAST_MS: Final = (2**32 - 1) * 1000
 
 Action = Callable[[Harness, dict[str, Any]], dict[str, Any]]
 
 
 def _check_date(name: str, value: Any) -> Any:
-    """Check for a date from 1970 to 2106."""
+    """Check that a value is a date from 1970 to 2106."""
     if type(value) is not Date:
         raise a.wrong_type(name, value, "date")
     if not 0 <= value.ms <= _LAST_MS:
@@ -50,14 +50,14 @@ def snapshot(harness: Harness, _args: dict[str, Any]) -> dict[str, Any]:
 
 
 def restore(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
-    """Restore the contents of a snapshot; the snapshot stays open."""
+    """Restore the contents of a snapshot. The snapshot stays open."""
     harness.restore(_find(harness, args["snapshot"]))
     harness.clear_wire_log()
     return {}
 
 
 def release(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
-    """End a snapshot and those inside it, and keep the writes."""
+    """Release a snapshot and all later ones. The writes since then are kept."""
     harness.release(_find(harness, args["snapshot"]))
     return {}
 
@@ -123,7 +123,10 @@ _ACTIONS: Final[dict[str, tuple[Action, a.Arguments]]] = {
 
 
 def _may_test(_call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may read and write everything, including users, because snapshots and dumps do so."""
+    """Return whether the user may read and write everything, including users.
+
+    The command requires it, because snapshots and dumps include everything.
+    """
     everything = (grants.on(""), grants.on(USERS_DB, USERS))
     return all(action in granted for granted in everything for action in ("find", "insert", "update", "remove"))
 
@@ -133,8 +136,8 @@ def secantus_test(request: Request, _args: dict[str, Any]) -> Reply:
     """Run one action for a harness in another language, such as taking a snapshot or moving the clock.
 
     Raises:
-        CommandError: 59 unless test commands are enabled, 2 for an unknown action, 4 for an unknown snapshot, 20 without a log,
-            or the error of an argument.
+        CommandError: 59 unless test commands are enabled, 2 for an unknown action, 4 for an unknown snapshot, 20 if the command log is not
+            running, or the error of an argument.
     """
     if not request.services.settings.enable_test_commands:
         raise CommandError(_COMMAND_NOT_FOUND, f"no such command: '{NAME}'")
@@ -147,7 +150,7 @@ def secantus_test(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _find(harness: Harness, number: int) -> Any:
-    """Return an open snapshot.
+    """Return the open snapshot with the given number.
 
     Raises:
         CommandError: 4 NoSuchKey.

@@ -59,7 +59,7 @@ def parse_hang(data: dict[str, Any]) -> None:
 
 
 def _end(request: Request, end: Callable[[Request, SessionTransaction], None]) -> Reply:
-    """End the transaction that a request names.
+    """Find the transaction that a request names, and end it by calling `end`.
 
     Raises:
         CommandError: 125 CommandFailed outside a transaction, 72 or 50768 without `autocommit: false`, and the errors of
@@ -84,7 +84,7 @@ def _end(request: Request, end: Callable[[Request, SessionTransaction], None]) -
 
 
 def _commit(request: Request, transaction: SessionTransaction) -> None:
-    """Commit the transaction; do nothing if it is already committed."""
+    """Commit the transaction. Do nothing if it is already committed."""
     if transaction.state is State.COMMITTED:
         return
     enter_transaction(transaction, request)
@@ -97,7 +97,7 @@ def _hold_before_commit(request: Request, transaction: SessionTransaction) -> No
     """Block while the fail point hangBeforeCommitingTxn is set. An interruption aborts the transaction.
 
     Raises:
-        CommandError: the commit was interrupted.
+        CommandError: if the commit was interrupted.
     """
     try:
         request.services.fail_points.hold(HANG_BEFORE_COMMIT, request.operation)

@@ -3,11 +3,12 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
 
-A key of a value that is not a document consists of the path and the value. An embedded document has the keys of its fields, or one key with
-the value `{}` if it has no fields. An array has the keys of its elements, under the array's own path. An array inside an array is one
-value, and an empty array is indexed as undefined. In a compound index, the values of the other fields precede and follow, and are the same
-in all keys of a document. A document without any value for the wildcard has no key in a simple index, and one key of MinKey and MinKey in
-a compound index.
+The key of a value that is not a document consists of the value's path and the value. An embedded document has the keys of its fields, or
+one key with the value `{}` if it has no fields. An array has the keys of its elements, under the array's own path. An array inside an array
+is one value, and an empty array is indexed as undefined. In a compound index, the values of the fields before the wildcard precede the
+path, and those of the fields after the wildcard follow the value. These values are the same in all keys of a document. A document without
+any value for the wildcard has no key in a simple index. In a compound index it has one key, in which MinKey stands for both the path and
+the value.
 
 A path that leads to or through an array also has a *mark*, a key that consists of the path only. The planner reads the marks to know which
 paths may have several keys in one document.
@@ -35,13 +36,15 @@ cdef const uint8_t* EMPTY_DOCUMENT = <const uint8_t*>b"\x05\x00\x00\x00\x00"
 
 
 cdef class WildcardKeys:
-    """A function from a document to its keys.
+    """A function that takes a document and returns its keys in a wildcard index.
 
-    It returns a dict that maps each key to the values for covered queries: empty if a query must read the document, None for a mark.
+    The function returns a dict that maps each key to the values that are stored with the key for covered queries. These values are empty if
+    a query must read the document, and None if the key is a mark.
 
     Arguments:
         fields: the key pattern as pairs of path and direction; the path is None for the wildcard.
-        tree: the included or excluded fields: maps each name to True, or to a tree of the fields below it. None for all fields.
+        tree: the included or excluded fields, as a dict that maps a field's name to True, or to a dict of the fields below it; None for all
+            fields.
         excludes: whether `tree` lists the excluded fields.
         collation: defines the order of strings.
     """
@@ -77,7 +80,7 @@ cdef class WildcardKeys:
 
 
 cdef tuple keys_of(list generators, const uint8_t* document):
-    """Return the concatenated keys of fields without arrays, and their concatenated values."""
+    """Return the concatenated keys of some fields of a document, and their concatenated values. The fields must not contain arrays."""
     cdef Generation made
     if not generators:
         return b"", b""
@@ -101,11 +104,11 @@ cdef class Run:
     # The path of the current value.
     cdef Writer path
     cdef Writer out
-    # Where the key of the value begins in `out`.
+    # The position in `out` at which the key of the value begins.
     cdef size_t mark
 
     cdef bint add_fields(self, const uint8_t* document, object tree, bint in_array, bint top) except -1:
-        """Add the keys of a document's fields; return whether any key was added."""
+        """Add the keys of a document's fields. Return whether any key was added."""
         cdef const uint8_t* cursor = first_element(document)
         cdef Element element
         cdef size_t mark = self.path.size
@@ -130,7 +133,7 @@ cdef class Run:
         return some
 
     cdef bint add_value(self, const Element* element, object tree, bint in_array) except -1:
-        """Add the keys of a field's value; return whether any key was added."""
+        """Add the keys of a field's value. Return whether any key was added."""
         cdef const uint8_t* cursor
         cdef Element item
         cdef bint some = False
@@ -149,7 +152,7 @@ cdef class Run:
         return some
 
     cdef bint add_one(self, const Element* element, object tree, bint in_array) except -1:
-        """Add the keys of a value, or of an element of an array; return whether any key was added."""
+        """Add the keys of a value, or of an element of an array. Return whether any key was added."""
         cdef bint is_empty
         if element.type == DOCUMENT:
             if self.add_fields(element.value, tree, in_array, False):
@@ -169,7 +172,7 @@ cdef class Run:
         return True
 
     cdef bint is_whole(self, object tree) noexcept:
-        """Return whether a value that is not a document belongs to the index."""
+        """Return whether the index includes a value at this place of the tree, if the value is not a document."""
         return tree is None or self.index.excludes
 
     cdef int add_absent(self) except -1:
@@ -182,7 +185,7 @@ cdef class Run:
         return self.finish(b"")
 
     cdef int start(self) except -1:
-        """Write the part of the key that precedes the value."""
+        """Write the part of a key that precedes the value."""
         self.out.clear()
         self.out.put_bytes(PyBytes_AS_STRING(self.before), PyBytes_GET_SIZE(self.before))
         self.out.put_byte(STRING_RANK)
@@ -193,7 +196,7 @@ cdef class Run:
         return 0
 
     cdef int finish(self, bytes covered) except -1:
-        """Write the part of the key that follows the value, and add the key."""
+        """Write the part of a key that follows the value, and add the complete key to the result."""
         if self.index.descending:
             invert(self.out, self.mark)
         self.out.put_bytes(PyBytes_AS_STRING(self.after), PyBytes_GET_SIZE(self.after))

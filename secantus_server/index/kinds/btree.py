@@ -1,4 +1,4 @@
-"""The ordinary index: one key for each combination of values, in the order of the values.
+"""The ordinary index. A document has one key for each combination of its values, and keys are sorted like the values.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-single/
 """
@@ -21,16 +21,16 @@ class BTree(IndexKind):
     may_expire = True
 
     def claims(self, path: str, direction: Any) -> bool:
-        """Return False: a key pattern that names no kind is a B-tree by default."""
+        """Return False, because this kind is the default for a key pattern that names no other kind."""
         return False
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator:
-        """Return the generator of a document's keys."""
+        """Return the generator that generates the keys of documents."""
         return value_keys(key, collation)
 
 
 def value_keys(key: dict[str, Any], collation: Collation | None) -> KeyGenerator:
-    """Return a generator of keys made from the field values, without a transformation."""
+    """Return a generator whose keys consist of the unchanged values of the fields."""
     return KeyGenerator([(path, direction(value)) for path, value in key.items()], collation)
 
 

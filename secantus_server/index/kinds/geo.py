@@ -1,9 +1,9 @@
-"""The common part of the geospatial kinds of index: their entries, and the interface by which queries use them.
+"""What the geospatial kinds of index have in common: the format of their entries, and the interface through which queries use them.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-geospatial/
 
 A geometry is covered by cells. A field with a geometry has one key per cell: the byte CELL and the cell's number in 64 bits. The other
-fields have the keys of their values. A document has an entry for each combination of its fields' keys.
+fields have the keys of their values. A document has one entry for each combination of the keys of its fields.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ from secantus_server.mql.geo.covering import Range
 from secantus_server.mql.match import Comparison, GeoMatch, GeoNear, MatchExpression, Not, Or
 from secantus_server.mql.walk import values_at
 
-#: The first byte of a cell's key; sorts after the key of null.
+#: The first byte of a cell's key. It makes cells sort after the key of null.
 CELL = b"\x80"
-#: The first byte of the one key for all positions beyond the limits of an index.
+#: The first byte of the single key that all positions beyond the limits of an index share.
 ELSEWHERE = b"\x81"
 _NULL = key_string(None)
 
 Part = tuple[str, int]  # a path and a direction
-#: A function of the value of a geometry field, its document and the field's path. It returns the keys of the value's cells.
+#: A function that returns the keys of the cells that cover a geometry. Its arguments are the value of the field, the document and the
+#: field's path.
 CellKeys = Callable[[Any, dict[str, Any], str], list[bytes]]
 
 
 class Nearby(NamedTuple):
-    """The cells around a point, which are used to estimate the density of the entries.
+    """Some cells around a point, with which the density of the entries is estimated.
 
     Arguments:
         ranges: the numbers of the cells.
-        radius: the distance from a cell's center to its corners, in radians or, for an index on the plane, in the unit of its coordinates.
+        radius: the distance from a cell's center to its corners, in radians or, for an index on the plane, in the unit of the coordinates.
     """
 
     ranges: list[Range]
@@ -47,7 +48,7 @@ class Nearby(NamedTuple):
 
 
 class GeoKind(IndexKind):
-    """A kind of index on geometries. It is always sparse: a document without a geometry is not in the index."""
+    """A kind of index on geometries. It is always sparse: the index does not contain documents without a geometry."""
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
         """Return a filter for the documents that have a geometry."""
@@ -58,11 +59,11 @@ class GeoKind(IndexKind):
         return type(node) in (GeoMatch, GeoNear) and self.locates(spec["key"], path)
 
     def located(self, key: dict[str, Any]) -> list[str]:
-        """Return the paths of a key pattern that hold geometries."""
+        """Return the paths of a key pattern that contain geometries."""
         return [path for path in key if self.locates(key, path)]
 
     def parts(self, key: dict[str, Any]) -> list[Part]:
-        """Return the fields of a key pattern; fields with geometries count as ascending."""
+        """Return the paths and directions of a key pattern. Fields with geometries count as ascending."""
         return [(path, direction(value)) for path, value in key.items()]
 
     def entries_version(self) -> str:
@@ -70,7 +71,7 @@ class GeoKind(IndexKind):
         return "1"
 
     def extractor(self, spec: dict[str, Any]) -> Extractor:
-        """Return a function that returns the keys of a document, and raises an error if a value is not a geometry."""
+        """Return a function that returns the keys of a document. The function raises an error if a value is not a geometry."""
         key = spec["key"]
         collation = parse_collation(spec.get("collation"))
         cells = self.cell_keys(spec)
@@ -92,7 +93,7 @@ class GeoKind(IndexKind):
         return extract
 
     def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
-        """Return the values of the fields in a key. A geometry's value is the number of the cell."""
+        """Return the values of which a key of a document consists. The value for a geometry is the number of the key's cell."""
         collation = parse_collation(spec.get("collation"))
         values: list[Any] = []
         for path, turn in self.parts(spec["key"]):
@@ -110,31 +111,31 @@ class GeoKind(IndexKind):
         return values
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function of a geometry field's value, the document and the field's path, which returns the distinct keys of the cells.
+        """Return a function that returns the distinct keys of the cells that cover a geometry; see `CellKeys`.
 
-        The function raises CommandError for a value that the index cannot hold.
+        The function raises CommandError for a value that the index cannot contain.
         """
         raise NotImplementedError
 
     def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:
-        """Return the cells that cover a predicate's region, as ascending ranges; None if the index cannot serve the predicate."""
+        """Return the cells that cover a predicate's region, as ascending ranges. Return None if the index cannot serve the predicate."""
         raise NotImplementedError
 
     def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
-        """Return the cells that may hold geometries whose distance from a point is within limits, as ascending ranges.
+        """Return the cells, as ascending ranges, that may contain geometries whose distance from a point is within limits.
 
         Arguments:
             near: the predicate with the point.
-            inner, outer: the limits in radians, or in the unit of the plane.
+            inner, outer: the limits of the distance, in radians or, in the plane, in the unit of the coordinates.
         """
         raise NotImplementedError
 
     def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
-        """Return an upper bound on the distance from the predicate's point to any indexed geometry, in the unit of `ring`."""
+        """Return an upper bound on the distance from the predicate's point to any indexed geometry, in the unit of the limits of `ring`."""
         raise NotImplementedError
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield larger and larger cells around the point of a predicate."""
+        """Yield increasingly large cells around the point of a predicate."""
         raise NotImplementedError
 
     def shown(self, number: int) -> str:
@@ -143,7 +144,7 @@ class GeoKind(IndexKind):
 
 
 def geometries_at(document: dict[str, Any], path: str) -> Iterator[Any]:
-    """Yield the values at a path except null; missing and null values are not indexed."""
+    """Yield the values at a path except null. Missing and null values are not indexed."""
     return (value for value in values_at(document, path.split(".")) if value is not None)
 
 
@@ -153,7 +154,7 @@ def cell_key(number: int) -> bytes:
 
 
 def as_signed(number: int) -> int:
-    """Return the signed value of an unsigned 64-bit number."""
+    """Return the signed 64-bit number with the same bits as an unsigned one."""
     return number - (1 << 64) if number >> 63 else number
 
 

@@ -1,4 +1,4 @@
-"""The error for a document that a 2dsphere index cannot hold. MongoDB 9.0 changed the code and added details.
+"""The error for a document that cannot be added to a geospatial index. MongoDB 9.0 changed the code and added details.
 
 https://www.mongodb.com/docs/manual/release-notes/9.0/#improved-diagnostics-for-unindexable-documents
 """
@@ -13,7 +13,7 @@ from secantus_server.errors import ChangedError, CommandError
 from secantus_server.mql.geo import GeometryError
 from secantus_server.version import Difference
 
-# Since MongoDB 9.0.
+# The maximum length of the error message since MongoDB 9.0.
 MAX_LATER_MESSAGE = 256
 
 

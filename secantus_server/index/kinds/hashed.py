@@ -1,8 +1,8 @@
-"""The hashed index, which serves equality only.
+"""The hashed index, which supports only equality predicates.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-hashed/
 
-The entries store the values, not their hashes. Bounds are computed on the values; explain shows the hashes.
+The entries store the values, not their hashes. Bounds are computed on the values, but explain shows the hashes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Hashed(IndexKind):
             raise CommandError(16764, "Currently hashed indexes cannot guarantee uniqueness. Use a regular index.")
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse a field of the measurements.
+        """Refuse a hashed index on a field of the measurements.
 
         Raises:
             CommandError: 67 CannotCreateIndex.
@@ -54,7 +54,7 @@ class Hashed(IndexKind):
             raise CommandError(67, "Hashed indexes are only supported on the metadata of time-series collections")
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator:
-        """Return the generator of a document's keys."""
+        """Return the generator that generates the keys of documents."""
         return value_keys(key, collation)
 
     def guard(self, spec: dict[str, Any]) -> Guard:
@@ -64,7 +64,7 @@ class Hashed(IndexKind):
         return lambda document: _refuse_arrays(decode(document), names)
 
     def is_transformed(self, direction: Any) -> bool:
-        """Return whether a field of the index is the hashed one."""
+        """Return whether a field of the key pattern is the hashed field."""
         return bool(direction == self.name)
 
     def transformed(self, value: Any) -> Any:

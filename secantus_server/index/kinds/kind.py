@@ -16,24 +16,25 @@ from secantus_server.mql.context import Collation
 from secantus_server.mql.match import MatchExpression
 from secantus_server.version import Release
 
-# Raises CommandError for a document that cannot be indexed.
+# A function that raises CommandError for a document that cannot be indexed.
 Guard = Callable[[bytes], None]
-# Returns the distinct keys of a document, or raises CommandError. A dict maps each key to the values that are stored with the key, or to
-# None if the key is a mark (see `_wildcard.pyx`).
+# A function that returns the distinct keys of a document, or raises CommandError. If it returns a dict, the dict maps each key to the
+# values that are stored with the key, or to None if the key is a mark (see `_wildcard.pyx`).
 Extractor = Callable[[bytes], Iterable[bytes]]
 
 
 class IndexKind(Protocol):
-    """A kind of index. The default implementations describe a kind that stores no entries and has no restrictions."""
+    """A kind of index. The default implementations are those of a kind that stores no entries and has no restrictions."""
 
-    #: The name in the catalog and in error messages. Most kinds are also selected by this name, in place of a direction in a key pattern.
+    #: The name in the catalog and in error messages. For most kinds, a key pattern also selects the kind by this name, in place of a
+    #: direction.
     name: str
     #: The options that only definitions of this kind have, and the options' types (see `index.spec`).
     options: Mapping[str, str] = MappingProxyType({})
-    #: The members of `options` that raise an error in a definition of another kind, with the error's code and text.
+    #: Those of `options` that are an error in a definition of another kind, with the code and text of the error.
     exclusive_options: Mapping[str, tuple[int, str]] = MappingProxyType({})
-    #: Whether the entries hold the values of all fields and are sorted by them. Only then can a scan sort, cover a query, list distinct
-    #: values, expire documents, and filter entries before it reads documents.
+    #: Whether the entries contain the values of all fields and are sorted by them. Only then can a scan of the index sort, cover a query,
+    #: list distinct values, expire documents, and filter entries before it reads documents.
     is_ordered: bool = False
     has_collations: bool = True
     #: Whether a definition may have `expireAfterSeconds`.
@@ -44,22 +45,22 @@ class IndexKind(Protocol):
     has_wildcard: bool = False
     #: Whether the index serves `$text`.
     serves_text: bool = False
-    #: Whether hinting the index is an error if the index cannot serve any predicate of the filter.
+    #: Whether a hint on the index is an error if the index cannot serve any predicate of the filter.
     needs_predicate: bool = False
-    #: The name of the explain stage for a `$near` that uses this kind of index, or None if the kind does not serve `$near`.
+    #: The name of the stage that explain shows for a `$near` with this kind of index, or None if the kind does not serve `$near`.
     near_stage: str | None = None
     #: Whether distances are measured in the plane.
     is_flat: bool = False
 
     def claims(self, path: str, direction: Any) -> bool:
-        """Return whether a key pattern with this field defines an index of this kind."""
+        """Return whether a key pattern that contains this field defines an index of this kind."""
         return bool(direction == self.name)
 
     def check_key(self, key: dict[str, Any]) -> None:
         """Check the fields of this kind in a key pattern. The pattern may also have other fields.
 
         Raises:
-            CommandError: with MongoDB's code.
+            CommandError: if a field is invalid, with MongoDB's code.
         """
         return
 
@@ -67,7 +68,7 @@ class IndexKind(Protocol):
         """Check a definition of this kind. The caller has already checked the types of its options.
 
         Raises:
-            CommandError: with MongoDB's code.
+            CommandError: if the definition is invalid, with MongoDB's code.
         """
         return
 
@@ -78,7 +79,7 @@ class IndexKind(Protocol):
             is_meta: whether the field is in the metadata, not in the measurements.
 
         Raises:
-            CommandError: with MongoDB's code.
+            CommandError: if it may not, with MongoDB's code.
         """
         return
 
@@ -95,11 +96,16 @@ class IndexKind(Protocol):
         return spec
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator | None:
-        """Return the generator that makes keys from the values at the index's paths, or None if the kind has other keys or none."""
+        """Return the generator that generates keys from the values at the index's paths.
+
+        Return None if the kind generates keys in another way, or has none.
+        """
         return None
 
     def extractor(self, spec: dict[str, Any]) -> Extractor | None:
-        """Return the function that extracts a document's keys if the kind has no generator, or None if it stores no entries.
+        """Return the function that extracts a document's keys, if the kind has no generator.
+
+        Return None if the kind has a generator or stores no entries.
 
         Arguments:
             spec: the definition as it is stored.
@@ -107,7 +113,7 @@ class IndexKind(Protocol):
         return None
 
     def parts(self, key: dict[str, Any]) -> list[tuple[str, int]]:
-        """Return the paths and directions of those fields in the extractor's keys on which the planner computes bounds."""
+        """Return the paths and directions of the fields for which the planner computes bounds, if the kind has an extractor."""
         return []
 
     def is_multikey(self, keys: list[bytes], marks: list[bytes]) -> bool:
@@ -120,7 +126,7 @@ class IndexKind(Protocol):
         return len(keys) > 1
 
     def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
-        """Return the values in a key that the extractor returned, in the order of the key pattern, for an error message.
+        """Return the values of which a key from the extractor consists, in the order of the key pattern. An error message shows them.
 
         Arguments:
             spec: the definition as it is stored.
@@ -130,11 +136,11 @@ class IndexKind(Protocol):
         raise AssertionError(f"an index of the kind {self.name} has a generator")
 
     def entries_version(self) -> str:
-        """Return the version of the entries' format. Opening a store rebuilds the indexes whose entries have another version."""
+        """Return the version of the entries' format. When a store is opened, indexes whose entries have another version are rebuilt."""
         return ""
 
     def guard(self, spec: dict[str, Any]) -> Guard | None:
-        """Return a function that raises an error for a document that the index cannot hold, or None if the index can hold all documents.
+        """Return a function that raises an error for a document that cannot be indexed, or None if all documents can be indexed.
 
         Arguments:
             spec: the definition as it is stored.
@@ -142,9 +148,9 @@ class IndexKind(Protocol):
         return None
 
     def is_transformed(self, direction: Any) -> bool:
-        """Return whether the index stores a function of the field's value, such as a hash.
+        """Return whether the index works on a function of a field's value, such as its hash, instead of the value.
 
-        Such a field serves only equality, and its bounds are never exact: documents must be checked again.
+        Such a field supports only equality predicates. Its bounds are never exact, so documents must be checked again.
         """
         return False
 
@@ -157,7 +163,7 @@ class IndexKind(Protocol):
         return None
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether an index that stores no entries could serve a predicate if it did.
+        """Return whether an index of this kind could serve a predicate. A hint on an index that provides no bounds depends on this.
 
         Arguments:
             spec: the definition as it is stored.
@@ -167,15 +173,15 @@ class IndexKind(Protocol):
         return False
 
     def locates(self, key: dict[str, Any], path: str) -> bool:
-        """Return whether a field of a key pattern holds geometries of this kind."""
+        """Return whether a field of a key pattern contains geometries that this kind indexes."""
         return self.near_stage is not None and key.get(path) == self.name
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
         """Return whether an index of this kind measures the requested type of distance.
 
         Arguments:
-            spherical: measure on the sphere, not in the plane.
-            geojson: measure from a GeoJSON point, not from a pair of legacy coordinates.
+            spherical: whether distances are measured on the sphere instead of in the plane.
+            geojson: whether distances are measured from a GeoJSON point instead of a pair of legacy coordinates.
         """
         return False
 
@@ -195,7 +201,7 @@ def all_kinds() -> list[IndexKind]:
 
 
 def kind_of(key: dict[str, Any]) -> IndexKind:
-    """Return the kind of index that a key pattern defines: the kind of the first field that names one, or a B-tree by default."""
+    """Return the kind of index that a key pattern defines: the kind of the first field that selects one, or a B-tree by default."""
     for path, direction in key.items():
         for kind in _KINDS.values():
             if kind.claims(path, direction):
@@ -204,5 +210,5 @@ def kind_of(key: dict[str, Any]) -> IndexKind:
 
 
 def is_kind_name(direction: str) -> bool:
-    """Return whether this text in a key pattern names a kind of index."""
+    """Return whether a string in a key pattern names a kind of index."""
     return any(kind.claims("", direction) for kind in _KINDS.values())

@@ -1,4 +1,4 @@
-"""The 2d index: pairs of coordinates in the plane.
+"""The 2d index, an index on pairs of coordinates in the plane.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2d/
 """
@@ -56,7 +56,7 @@ class Plane(GeoKind):
             raise CommandError(67, "Currently 2d indexes cannot guarantee uniqueness. Use a regular index.")
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse a field of the measurements.
+        """Refuse a 2d index on a field of the measurements.
 
         Raises:
             CommandError: 67 CannotCreateIndex.
@@ -68,7 +68,7 @@ class Plane(GeoKind):
         """Check the number of bits and the limits, and return the definition unchanged.
 
         Raises:
-            CommandError: 72 InvalidOptions for an invalid number of bits or limits without an area.
+            CommandError: 72 InvalidOptions for an invalid number of bits, or for limits that enclose no area.
         """
         bits = spec.get("bits", DEFAULT_BITS)
         if not 1 <= python_number(bits) <= MAX_BITS:
@@ -83,7 +83,7 @@ class Plane(GeoKind):
         return {option: float(python_number(value)) if option in ("min", "max") else value for option, value in spec.items()}
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function from a position or an array of positions to the keys of their squares.
+        """Return a function that returns the keys of the squares that contain a position or the positions in an array.
 
         The function raises CommandError for a position beyond the limits.
         """
@@ -91,7 +91,7 @@ class Plane(GeoKind):
         return lambda value, document, _path: _keys(value, document, grid)
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
-        """Return whether distances are measured from a pair of coordinates; both the plane and the sphere are supported."""
+        """Return whether distances are measured from a pair of coordinates. The distances may be in the plane or on the sphere."""
         return not geojson
 
     def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:
@@ -99,7 +99,7 @@ class Plane(GeoKind):
         return None if isinstance(node.region, Geometry) else grid_of(spec).cover(region_of(node.region), MOST_OF_REGION)
 
     def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
-        """Return the squares that may hold positions whose distance from a point is within limits."""
+        """Return the squares that may contain positions whose distance from a point is within limits."""
         grid = grid_of(spec)
         if near.spherical:
             return grid.cover(Rectangles([*cap_rectangles(near.point, outer), *off_the_sphere()]), MOST_OF_RING)
@@ -113,7 +113,7 @@ class Plane(GeoKind):
         return max(math.dist(near.point, (x, y)) for x in (grid.low, grid.high) for y in (grid.low, grid.high))
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield larger and larger squares around a point."""
+        """Yield increasingly large squares around a point."""
         grid = grid_of(spec)
         for level in _LEVELS:
             found, radius = grid.around(near.point, level)
@@ -136,10 +136,11 @@ def grid_of(spec: dict[str, Any]) -> Grid:
 
 def _keys(value: Any, document: dict[str, Any], grid: Grid) -> list[bytes]:
     if type(value) is list and len(value) == 2 and type(value[0]) in (float, int) and type(value[1]) in (float, int):
-        # The fast path: most documents have a plain pair of numbers.
+        # The fast path for most documents, in which the value is a plain pair of numbers.
         return [cell_key(grid.hash_of(_position(value, document, grid)))]
     found = {cell_key(grid.hash_of(_position(pair, document, grid))) for pair in _pairs(value)}
-    # A predicate also matches the value as a whole and each element of an array, even those that are not indexed as a pair.
+    # A predicate is also evaluated on the value as a whole and on each element of an array, so these positions need keys even if they are
+    # not indexed as a pair.
     for inner in [value, *value] if type(value) is list else [value]:
         if type(inner) in (list, dict):
             found.update(_seen_by_predicates(inner, grid))
@@ -167,7 +168,7 @@ def _seen_by_predicates(value: Any, grid: Grid) -> list[bytes]:
 
 
 def _pairs(value: Any) -> list[Any]:
-    """Return the pairs in a value. The value is one pair or an array of pairs."""
+    """Return the pairs of coordinates in a value, which is one pair or an array of pairs."""
     if type(value) is list and value and type(value[0]) in (list, dict):
         return value
     return [] if value == [] else [value]

@@ -1,4 +1,4 @@
-"""The 2dsphere index: geometries on the sphere.
+"""The 2dsphere index, an index on geometries on the sphere.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2dsphere/
 """
@@ -26,8 +26,8 @@ from secantus_server.mql.match import GeoMatch, GeoNear, MatchExpression
 from secantus_server.version import Release
 
 LATEST_VERSION = 4
-# The levels of the cells that are used to estimate the density of the entries. The first cells measure about 10 m, each later one four
-# times as much.
+# The levels of the cells that are used to estimate the density of the entries. The cells of the first level measure about 10 m, those of
+# each later level four times as much.
 _LEVELS = range(20, -1, -2)
 
 
@@ -61,12 +61,18 @@ class Sphere(GeoKind):
         return {**spec, "2dsphereIndexVersion": version}
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
-        """Return a filter for the documents in the index, or None for a version 1 index that is not sparse, which holds all documents."""
+        """Return a filter for the documents that the index contains.
+
+        Return None for a version 1 index that is not sparse, which contains all documents.
+        """
         is_full = python_number(spec.get("2dsphereIndexVersion", LATEST_VERSION)) < 2 and not spec.get("sparse")
         return None if is_full else super().membership(spec)
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function from a geometry to the keys of its cells. It raises CommandError for a value that is not a geometry."""
+        """Return a function that returns the keys of the cells that cover a geometry.
+
+        The function raises CommandError for a value that is not a geometry.
+        """
         return _keys
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
@@ -79,7 +85,7 @@ class Sphere(GeoKind):
         return ranges_of(region_cells(region)) if isinstance(region, Geometry | Cap) else None
 
     def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
-        """Return the cells that may hold geometries whose distance from a point is within limits, in radians."""
+        """Return the cells that may contain geometries whose distance from a point is within limits, in radians."""
         return ranges_of(ring_cells(to_vector(near.point), inner, outer))
 
     def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
@@ -87,7 +93,7 @@ class Sphere(GeoKind):
         return math.pi
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield larger and larger cells around a point."""
+        """Yield increasingly large cells around a point."""
         leaf = leaf_of(to_vector(near.point))
         for level in _LEVELS:
             cell = parent_of(leaf, level)
@@ -102,10 +108,10 @@ def _keys(value: Any, document: dict[str, Any], path: str) -> list[bytes]:
 
 
 def geometry_keys(value: Any) -> list[bytes]:
-    """Return the keys of the cells of a geometry.
+    """Return the keys of the cells that cover a geometry.
 
     Raises:
-        GeometryError: the index cannot hold the value.
+        GeometryError: if the value cannot be indexed.
     """
     leaf = _leaf_of_plain_point(value)
     if leaf is not None:
@@ -118,14 +124,17 @@ def geometry_keys(value: Any) -> list[bytes]:
         raise GeometryError("big polygons cannot be indexed")
     cells = document_cells(geometry)
     if type(value) is dict and type(value.get("type")) is not str:
-        # Predicates may interpret the first two fields as a pair of coordinates.
+        # The value is also covered as a pair of coordinates, because predicates may interpret its first two fields as one.
         other = parse_stored(value)
         cells |= document_cells(other) if other is not None else set()
     return [cell_key(cell) for cell in cells]
 
 
 def _leaf_of_plain_point(value: Any) -> int | None:
-    """Return the cell of `{type: "Point", coordinates: [x, y]}`, the form in most documents, or None for any other value, valid or not."""
+    """Return the cell of a value of the common form `{type: "Point", coordinates: [x, y]}`.
+
+    Return None for any other value, whether it is valid or not.
+    """
     if type(value) is not dict or len(value) != 2 or value.get("type") != "Point":
         return None
     pair = value.get("coordinates")
@@ -138,7 +147,7 @@ def _leaf_of_plain_point(value: Any) -> int | None:
 
 
 def _is_big(geometry: dict[str, Any]) -> bool:
-    """Return whether a parsed geometry is a big polygon, in which the order of the corners determines the inside."""
+    """Return whether a parsed geometry is a big polygon, for which the order of the corners determines which side is inside."""
     return "crs" in geometry and geometry["crs"]["properties"]["name"] == STRICT
 
 

@@ -1,6 +1,6 @@
-"""The index on a time series' buckets that implements a 2dsphere index on a measured field.
+"""The index on the buckets of a time series that stands for a 2dsphere index on a measured field.
 
-No plan uses the index. It only checks that the measurements are geometries.
+No query plan uses this index. Its only purpose is to check that the measured values are geometries.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -19,7 +19,7 @@ from secantus_server.mql.match import MatchExpression
 
 
 class SphereBucket(Sphere):
-    """An index with a field `data.X`, which maps a measurement's number in the bucket to its value of X."""
+    """An index on `data.X`, the column of a measured field X. The column maps each measurement's number in the bucket to its value of X."""
 
     name = "2dsphere_bucket"
     near_stage = None
@@ -35,7 +35,7 @@ class SphereBucket(Sphere):
             raise CommandError(67, f"{self.name} indexes are only made for the buckets of time-series collections")
 
     def locates(self, key: dict[str, Any], path: str) -> bool:
-        """Return whether a field of a key pattern holds measured geometries."""
+        """Return whether a field of a key pattern contains measured geometries."""
         return bool(key.get(path) == self.name)
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
@@ -43,7 +43,7 @@ class SphereBucket(Sphere):
         return False
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function from the measurements of a field to the keys of their cells."""
+        """Return a function that returns the keys of the cells that cover the geometries in a column."""
         return _keys
 
 

@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/
 
-A key consists of the values of the fields before the text fields, the term, and the term's score. The fields after the text fields are not
-stored, because no query reads them from the index.
+A key consists of the values of the fields before the text fields, a term, and the term's score in the document. The fields after the text
+fields are not stored, because no query reads them from the index.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_WEIGHT = 1_000_000_000
 _STORED_FIELDS = ("_fts", "_ftsx")
 # The length in bytes above which a term is shortened and completed by a digest.
 _LONGEST_TERM = 128
-# Big-endian bytes of positive doubles sort like the doubles.
+# The format of a score: big-endian, because the big-endian bytes of positive doubles sort like the doubles.
 _SCORE = struct.Struct(">d")
 _SCORE_AND_OWNER = struct.Struct(">dq")
 
@@ -56,7 +56,7 @@ class Text(IndexKind):
     needs_predicate = True
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse the index.
+        """Refuse a text index on a time series.
 
         Raises:
             CommandError: 72 InvalidOptions.
@@ -83,12 +83,12 @@ class Text(IndexKind):
         return {**others, **texts, "textIndexVersion": _version(spec.get("textIndexVersion", VERSION))}
 
     def extractor(self, spec: dict[str, Any]) -> Extractor:
-        """Return a function that returns the keys of a document's terms."""
+        """Return a function that returns the keys of a document, one for each of its terms."""
         definition, prefix, others = TextDefinition(spec), prefix_of(spec), others_of(spec)
         return lambda document: _keys(document, definition, prefix, others)
 
     def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
-        """Return the values of the fields around the text fields, the term and its score."""
+        """Return the values of which a key consists: those of the fields around the text fields, the term and its score."""
         decoded = decode(document)
         values = {path: _value(decoded, path.split("."), path) for path in others_of(spec)}
         start = sum(len(key_string(values[path])) for path in prefix_of(spec))
@@ -158,27 +158,27 @@ def text_definition(spec: dict[str, Any]) -> TextDefinition:
 
 
 def any_text() -> TextDefinition:
-    """Return the definition of a text index on all fields with the default options."""
+    """Return the definition of a text index on all fields, with the default options."""
     return TextDefinition({**_DEFAULTS, "weights": {EVERY_FIELD: 1}})
 
 
 def term_key(term: str) -> bytes:
-    """Return the part of a key that represents a term; the end of a long term is replaced by a digest."""
+    """Return the part of a key that represents a term. The end of a long term is replaced by a digest."""
     data = term.encode("utf-8", "surrogateescape")
     if len(data) > _LONGEST_TERM:
         data = data[:_LONGEST_TERM] + sha256(data).digest()
-    # The terminator is unambiguous: null characters separate words, so no term contains one.
+    # The terminator is unambiguous, because no term contains a null character: null characters separate words.
     return data + b"\0"
 
 
 def score_and_owner(key: bytes, _value: bytes) -> tuple[float, int]:
-    """Return the score and the RecordId at the end of an entry's key."""
+    """Return the score and the RecordId, which are at the end of an entry's key."""
     found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-16:])
     return found
 
 
 def unique_score_and_owner(key: bytes, value: bytes) -> tuple[float, int]:
-    """Return the score and the RecordId of an entry in a unique index, whose value stores the RecordId."""
+    """Return the score and the RecordId of an entry in a unique index. Its key ends with the score, and its value contains the RecordId."""
     found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-8:] + value[:8])
     return found
 

@@ -1,4 +1,4 @@
-"""The wildcard index, simple or compound.
+"""The wildcard index, either simple or compound.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
 
@@ -33,11 +33,11 @@ class Wildcard(IndexKind):
     has_wildcard = True
 
     def claims(self, path: str, direction: Any) -> bool:
-        """Return whether the path is a wildcard with a direction, unlike `{"$**": "text"}`, which defines a text index."""
+        """Return whether the path is a wildcard and the value is a direction. (`{"$**": "text"}` defines a text index.)"""
         return is_wildcard(path) and type(direction) is not str
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse the index.
+        """Refuse a wildcard index on a time series.
 
         Raises:
             CommandError: 7246201.
@@ -76,7 +76,10 @@ class Wildcard(IndexKind):
         return WildcardKeys(fields, tree, excludes, parse_collation(spec.get("collation")))
 
     def is_multikey(self, keys: list[bytes], marks: list[bytes]) -> bool:
-        """Return whether the document has an array. Several keys from several fields do not make the index multikey."""
+        """Return whether the document has an array.
+
+        Unlike in other indexes, several keys do not make the index multikey if they come from different fields.
+        """
         return bool(marks)
 
     def entries_version(self) -> str:
@@ -84,7 +87,9 @@ class Wildcard(IndexKind):
         return "1"
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether the path is a non-wildcard field of the index, or the wildcard's entries can serve the predicate."""
+        """Return whether the index can serve a predicate: its path is a non-wildcard field of the index, or the entries of the wildcard
+        suffice for it.
+        """
         if path in spec["key"]:
             return True
         return has_path(spec, path) and (type(node) not in (Comparison, In, ElemMatchValue) or may_serve(node))
@@ -123,7 +128,7 @@ def _included(value: Any, path: str) -> bool:
 
 
 def _check_compound(key: dict[str, Any], wildcard: str, projection: dict[str, Any] | None) -> None:
-    """Check that the wildcard excludes the other fields of a compound index."""
+    """Check that the wildcard of a compound index does not include the other fields of the index."""
     others = [path for path in key if path != wildcard]
     if wildcard != "$**":
         scope = wildcard[: -len(".$**")]
@@ -162,9 +167,10 @@ def mark_of(path: str) -> bytes:
 
 
 def may_serve(node: Any) -> bool:
-    """Return whether the entries can serve a predicate on a path of the wildcard.
+    """Return whether the entries of a wildcard suffice to evaluate a predicate on one of its paths.
 
-    Non-empty documents, non-empty arrays and absent fields have no entries.
+    They do not suffice for a comparison with a non-empty document, a non-empty array or null, because non-empty documents, non-empty arrays
+    and absent fields have no entries.
     """
     kind = type(node)
     if kind is Comparison:
@@ -177,7 +183,10 @@ def may_serve(node: Any) -> bool:
 
 
 def demands_any_value(node: Any) -> bool:
-    """Return whether a predicate tests the existence or the type of a value, such as `$exists: true` and `$ne: null`."""
+    """Return whether a predicate tests the existence or the type of a value, without comparing it.
+
+    Examples are `$exists: true` and `$ne: null`.
+    """
     if type(node) is Not:
         return type(node.child) is Comparison and node.child.operator == "$eq" and node.child.operand is None
     return type(node) in (Exists, TypeMatch)
@@ -217,7 +226,7 @@ def _within(path: str, parent: str) -> bool:
 
 
 def _flat(projection: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a projection in which dotted paths replace nested documents."""
+    """Return a copy of a projection with dotted paths instead of nested documents."""
     found: dict[str, Any] = {}
     for name, value in projection.items():
         found.update(_flat(value, f"{prefix}{name}.") if type(value) is dict else {f"{prefix}{name}": value})

@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/
 
-Importing this package imports all its modules; each registers its accumulators.
+Importing this package imports all its modules. Each module registers its accumulators.
 """
 
 from secantus_server.modules import import_modules

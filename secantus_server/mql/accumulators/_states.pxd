@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The states of accumulators, for stages that keep many of them."""
+"""The states of accumulators, for stages that have many of them."""
 
 from secantus_server.mql.expressions._nodes cimport Expression
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""States of the most common accumulators: one per accumulator and group, updated with each document.
+"""The states of the most common accumulators. Each accumulator has one state per group, which is updated with each document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#accumulator-operator
 """
@@ -16,12 +16,12 @@ cdef object NO_VALUE = MISSING
 cdef object order_of = compare_values
 cdef object key_of = key_string
 
-# $group reports these errors under other codes than a projection does.
+# $group reports these errors with other codes than a projection does.
 cdef dict GROUP_CODES = {(2, "can't $divide by zero"): 4848401, (16610, "can't $mod by zero"): 4848403, (5733415, "can't $mod by zero"): 4848403}
 
 
 cdef object renumbered(object error):
-    """Return the error with the code that $group uses for it."""
+    """Return an error with the code that $group uses for it."""
     cdef object code = GROUP_CODES.get((error.code, error.message))
     return error if code is None else CommandError(code, error.message)
 
@@ -79,7 +79,7 @@ cdef class State:
         self.take(value)
 
     cpdef object result(self):
-        """Return the value over all documents so far; more may be added afterwards."""
+        """Return the accumulated value of the documents so far. More documents may be added afterwards."""
         raise NotImplementedError
 
     cpdef Py_ssize_t memory(self) except -1:
@@ -88,7 +88,7 @@ cdef class State:
 
 
 cdef class SumState(State):
-    """`$sum`: the sum of the numbers; other values are ignored."""
+    """`$sum`: the sum of the numbers. Other values are ignored."""
 
     cdef Sum sum
 
@@ -105,7 +105,7 @@ cdef class SumState(State):
 
 
 cdef class AvgState(State):
-    """`$avg`: the mean of the numbers; null if there are none."""
+    """`$avg`: the mean of the numbers, or null if there are none."""
 
     cdef Sum sum
 
@@ -122,7 +122,7 @@ cdef class AvgState(State):
 
 
 cdef class ExtremeState(State):
-    """`$min` (sign -1) and `$max` (sign 1); null and missing values are ignored."""
+    """`$min` (sign -1) and `$max` (sign 1). Null and missing values are ignored."""
 
     cdef int sign
     cdef object collation
@@ -157,7 +157,7 @@ cdef class ExtremeState(State):
 
 
 cdef class FirstState(State):
-    """`$first`: the first document's value. Later documents are evaluated only because they may raise errors."""
+    """`$first`: the first document's value. The expression is evaluated for later documents, too, only because it may raise errors."""
 
     cdef object found
     cdef bint filled

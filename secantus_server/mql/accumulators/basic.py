@@ -69,7 +69,7 @@ def parse_add_to_set(argument: Any, ctx: ParseContext) -> Accumulator:
 
 @accumulator("$count")
 def parse_count(argument: Any, _ctx: ParseContext) -> Accumulator:
-    """Parse `{$count: {}}`, which is a sum of ones.
+    """Parse `{$count: {}}`, which is implemented as a `$sum` of 1.
 
     Raises:
         CommandError: 14 if the argument is not a document, 9 if it is not empty.

@@ -1,4 +1,4 @@
-"""`$firstN`, `$lastN`, `$minN`, `$maxN`: up to n values of a group.
+"""The accumulators `$firstN`, `$lastN`, `$minN` and `$maxN`, which return up to n values of a group.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/firstN/
 """
@@ -24,7 +24,7 @@ class NValuesState(State):
 
     Arguments:
         expression: the argument of the accumulator.
-        name: the accumulator, for the error.
+        name: the name of the accumulator, for the error.
         max_bytes: the memory limit.
     """
 
@@ -50,7 +50,7 @@ class NValuesState(State):
 
 
 class FirstNState(NValuesState):
-    """The values of the first n documents; a missing value is null."""
+    """`$firstN`: the values of the first n documents. A missing value counts as null."""
 
     def __init__(self, expression: Expression, n: int, name: str, max_bytes: int) -> None:
         super().__init__(expression, name, max_bytes)
@@ -58,7 +58,7 @@ class FirstNState(NValuesState):
         self.values: list[Any] = []
 
     def take_value(self, value: Any) -> None:
-        """Keep the value if there are fewer than n."""
+        """Keep the value if there are fewer than n values so far."""
         if len(self.values) < self.n:
             self.grow(size_of(value))
             self.values.append(None if value is MISSING else value)
@@ -69,7 +69,7 @@ class FirstNState(NValuesState):
 
 
 class LastNState(NValuesState):
-    """The values of the last n documents; a missing value is null."""
+    """`$lastN`: the values of the last n documents. A missing value counts as null."""
 
     def __init__(self, expression: Expression, n: int, name: str, max_bytes: int) -> None:
         super().__init__(expression, name, max_bytes)
@@ -77,7 +77,7 @@ class LastNState(NValuesState):
         self.values: deque[Any] = deque()
 
     def take_value(self, value: Any) -> None:
-        """Keep the value and drop the oldest if there are more than n."""
+        """Keep the value. If there are now more than n values, drop the oldest."""
         if len(self.values) == self.n:
             self.used -= size_of(self.values.popleft())
         self.grow(size_of(value))
@@ -89,7 +89,7 @@ class LastNState(NValuesState):
 
 
 class ExtremesState(NValuesState):
-    """The n least or greatest values; null and missing values are ignored."""
+    """`$minN` and `$maxN`: the n least or greatest values. Null and missing values are ignored."""
 
     def __init__(self, expression: Expression, n: int, greatest: bool, collation: Collation | None, name: str, max_bytes: int) -> None:
         super().__init__(expression, name, max_bytes)
@@ -108,7 +108,7 @@ class ExtremesState(NValuesState):
             self.grow(sum(map(size_of, self.values)))
 
     def result(self) -> list[Any]:
-        """Return the values, sorted from the least or greatest."""
+        """Return the values, in ascending order of the least ones or in descending order of the greatest ones."""
         return in_order(self.values, self.n, self.greatest, self.collation)
 
 

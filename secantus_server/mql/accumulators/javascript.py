@@ -1,4 +1,4 @@
-"""`$accumulator`: an accumulator of JavaScript functions.
+"""`$accumulator`: an accumulator that is defined by JavaScript functions.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/accumulator/
 """
@@ -39,7 +39,7 @@ class ScriptState(State):
 
     Arguments:
         scripts: the functions.
-        group: the group key, which the arguments of `init` may refer to if it is a document.
+        group: the group key. If it is a document, the arguments of `init` may refer to its fields.
     """
 
     def __init__(self, scripts: Scripts, group: Any = None) -> None:
@@ -71,23 +71,23 @@ class ScriptState(State):
 
 
 class ScriptStart:
-    """A factory of the states of new groups. A stage that does not know the group key calls it without one."""
+    """A factory of the states of new groups. A stage that does not know the group key calls the factory without one."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
 
     def __call__(self) -> ScriptState:
-        """Return the state of a group whose key is not a document."""
+        """Return a new state for a group whose key is unknown or not a document."""
         return ScriptState(self._scripts)
 
     def for_group(self, group: Any) -> ScriptState:
-        """Return the state of a group."""
+        """Return a new state for the group with the given key."""
         return ScriptState(self._scripts, group)
 
 
 @accumulator("$accumulator")
 def parse_script_accumulator(argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parse `{init, initArgs, accumulate, accumulateArgs, merge, finalize, lang}`.
+    """Parse the argument of `$accumulator`: `{init, initArgs, accumulate, accumulateArgs, merge, finalize, lang}`.
 
     Raises:
         CommandError: 4544701 to 4544706 for malformed arguments, 139 for a syntax error, and the errors of `script_engine`.

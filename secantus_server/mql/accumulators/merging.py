@@ -1,4 +1,4 @@
-"""`$mergeObjects`, `$concatArrays`, `$setUnion`: documents merged and arrays concatenated over a group.
+"""The accumulators `$mergeObjects`, `$concatArrays` and `$setUnion`, which merge documents or arrays of a group.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/mergeObjects/
 """
@@ -19,14 +19,14 @@ from secantus_server.mql.expressions.parser import parse_expression
 
 
 class MergeObjectsState(State):
-    """`$mergeObjects`: the union of all fields; null and missing values are ignored."""
+    """`$mergeObjects`: a document with the fields of all documents. Null and missing values are ignored."""
 
     def __init__(self, expression: Expression) -> None:
         super().__init__(expression)
         self.merged: dict[str, Any] = {}
 
     def take_value(self, value: Any) -> None:
-        """Merge a document into the result; later values win."""
+        """Merge a document into the result. Its values replace earlier ones."""
         if is_nullish(value):
             return
         if type(value) is not dict:
@@ -43,7 +43,7 @@ class MergeObjectsState(State):
 
 
 class ConcatArraysState(State):
-    """`$concatArrays`: the items of all arrays; missing values are ignored."""
+    """`$concatArrays`: the items of all arrays. Missing values are ignored."""
 
     def __init__(self, expression: Expression, max_bytes: int) -> None:
         super().__init__(expression)

@@ -1,7 +1,9 @@
 """The registry of accumulators.
 
-@accumulator("$push")
-def parse_push(argument, ctx): ...      # returns an Accumulator
+A module registers the parser of an accumulator like this:
+
+    @accumulator("$push")
+    def parse_push(argument, ctx): ...      # returns an Accumulator
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ class Accumulator:
     """A parsed accumulator.
 
     Arguments:
-        expressions: the expressions it evaluates for each document.
-        start: returns the state of a new group.
+        expressions: the expressions that the accumulator evaluates for each document.
+        start: creates the state of a new group.
 
     `parse_accumulator` sets its `name`.
     """
@@ -39,10 +41,10 @@ PARSERS: dict[str, AccumulatorParser] = {}
 
 
 def accumulator(name: str) -> Callable[[ParserFunction], ParserFunction]:
-    """Register the parser of an accumulator.
+    """Return a decorator that registers the parser of an accumulator.
 
     Arguments:
-        name: the accumulator with its `$`.
+        name: the name of the accumulator, with its `$`.
     """
 
     def register(parser: ParserFunction) -> ParserFunction:
@@ -57,7 +59,8 @@ def parse_accumulator(name: str, argument: Any, ctx: ParseContext) -> Accumulato
     """Parse `{name: argument}`, the value of a field of `$group`.
 
     Raises:
-        CommandError: 40237 for a list, even if the name is unknown; 15952 for an unknown name; the errors of the accumulator's own parser.
+        CommandError: 40237 if the argument is an array, even if the name is unknown; 15952 for an unknown name; or an error of the
+            accumulator's own parser.
     """
     if type(argument) is list:
         raise CommandError(40237, f"The {name} accumulator is a unary operator")

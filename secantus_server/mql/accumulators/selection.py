@@ -38,7 +38,7 @@ def checked_n(value: Any) -> int:
     """Validate an evaluated `n`.
 
     Raises:
-        CommandError: 7548606 if it is not a positive integer.
+        CommandError: 7548606 if the value is not a positive integer.
     """
     n = to_int64(value)
     if n is None or n <= 0:
@@ -47,7 +47,7 @@ def checked_n(value: Any) -> int:
 
 
 def in_order(values: list[Any], n: int, greatest: bool, collation: Collation | None) -> list[Any]:
-    """Return the n least (or greatest) values, sorted from that end; null and missing values are ignored."""
+    """Return the n least values in ascending order, or the n greatest values in descending order. Ignore null and missing values."""
     present = [value for value in values if not is_nullish(value)]
     if collation is None:
         present.sort(key=cmp_to_key(compare_values), reverse=greatest)

@@ -1,4 +1,4 @@
-"""`$stdDevPop`, `$stdDevSamp`, `$median`, `$percentile`.
+"""The accumulators `$stdDevPop`, `$stdDevSamp`, `$median` and `$percentile`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/stdDevPop/
 """
@@ -24,7 +24,7 @@ class DeviationState(State):
         self.deviation = Deviation(sample)
 
     def take_value(self, value: Any) -> None:
-        """Add a value; non-numbers are ignored."""
+        """Add a value. Ignore values that are not numbers."""
         self.deviation.add(value)
 
     def result(self) -> float | None:
@@ -33,7 +33,7 @@ class DeviationState(State):
 
 
 class PercentilesState(State):
-    """`$percentile`: keeps the numbers of a group."""
+    """`$percentile`: the percentiles of a group's numbers. The state keeps all numbers."""
 
     def __init__(self, expression: Expression, points: list[float], method: str) -> None:
         super().__init__(expression)
@@ -42,12 +42,12 @@ class PercentilesState(State):
         self.values: list[Any] = []
 
     def take_value(self, value: Any) -> None:
-        """Keep a number; other values are ignored."""
+        """Keep a number. Ignore other values."""
         if is_number(value):
             self.values.append(value)
 
     def result(self) -> Any:
-        """Return one value per point, each null if there are no numbers."""
+        """Return one value for each requested percentile, or nulls if there are no numbers."""
         return percentiles(self.values, self.points, self.method)
 
 

@@ -1,4 +1,4 @@
-"""`$top`, `$topN`, `$bottom`, `$bottomN`: the first or last documents of a group in sort order.
+"""The accumulators `$top`, `$topN`, `$bottom` and `$bottomN`, which return outputs of the first or last documents of a group in sort order.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/topN/
 """
@@ -21,7 +21,10 @@ from secantus_server.mql.expressions.parser import parse_expression
 
 
 class OrderedState(NValuesState):
-    """The outputs of the first (or last) n documents in sort order; ties keep their input order."""
+    """`$topN` and `$bottomN`: the outputs of the first or last n documents in sort order.
+
+    Documents with equal sort keys stay in input order.
+    """
 
     def __init__(self, expression: Expression, pattern: sort.SortPattern, n: int, last: bool, name: str, max_bytes: int) -> None:
         super().__init__(expression, name, max_bytes)
@@ -32,7 +35,7 @@ class OrderedState(NValuesState):
         self.kept: list[tuple[bytes, int, Any]] = []
 
     def add(self, doc: bytes) -> None:
-        """Keep the document's output if it is among the first (or last) n so far."""
+        """Keep the document's output if the document is among the first (or last) n so far."""
         self.seen += 1
         entry = (self.pattern.key(doc), self.seen)
         if len(self.kept) == self.n:
@@ -50,7 +53,7 @@ class OrderedState(NValuesState):
 
 
 class SingleState(OrderedState):
-    """The output of the first (or last) document."""
+    """`$top` and `$bottom`: the output of the first or last document in sort order."""
 
     def result(self) -> Any:
         """Return the output, or null if there were no documents."""

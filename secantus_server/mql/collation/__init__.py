@@ -1,8 +1,9 @@
 """Collations: locale-aware comparison of strings.
 
 https://www.mongodb.com/docs/manual/reference/collation/
-The order is CLDR's root collation with the tailorings of `locales` and `stored`, and the orders of ideographs in `han`. The data is
-loaded when it is first used. It is that of CLDR 42, whose rules are those of MongoDB's version except in a few locales.
+
+The order of strings is CLDR's root collation, changed by the tailorings in `locales` and `stored` and by the orders of ideographs in `han`.
+The data is that of CLDR 42, whose rules equal those of MongoDB's version except in a few locales. It is loaded on first use.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from secantus_server.mql.collation.spec import CollationSpec, parse_spec
 if TYPE_CHECKING:
     from secantus_server.mql.collation.sort_keys import SortKeys
 
-#: The version of the sort keys. It increases with each change to them: the entries of indexes contain sort keys.
+#: The version of the sort keys. It must increase with each change to them, because the entries of indexes contain sort keys.
 SORT_KEYS_VERSION = 2
 
 
@@ -23,7 +24,7 @@ class Collation:
     """A collation other than the simple one. Collations with the same specification are equal.
 
     Arguments:
-        spec: its options.
+        spec: the collation's options.
     """
 
     def __init__(self, spec: CollationSpec) -> None:
@@ -32,7 +33,7 @@ class Collation:
         """Return bytes that sort in the collation's order."""
 
     def document(self) -> dict[str, Any]:
-        """The complete specification, as it is stored and listed."""
+        """Return the complete specification, in the form in which it is stored and listed."""
         return self.spec.document()
 
     def __eq__(self, other: object) -> bool:
@@ -52,14 +53,14 @@ def _sort_keys(spec: CollationSpec) -> SortKeys:
 
 
 def parse_collation(document: dict[str, Any] | None, name: str = "collation") -> Collation | None:
-    """Parse the collation option of a command or collection; return None for the simple collation.
+    """Parse the collation option of a command or collection. Return None for the simple collation.
 
     Arguments:
         document: the option as the user wrote it; None or an empty document is the simple collation.
         name: the name of the option, for messages.
 
     Raises:
-        CommandError: the collation is invalid or not supported (see `parse_spec`).
+        CommandError: if the collation is invalid or not supported (see `parse_spec`).
     """
     if not document:
         return None

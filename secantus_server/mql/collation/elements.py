@@ -1,4 +1,4 @@
-"""The conversion of a text to collation elements: decomposition, contractions, tailoring.
+"""Converts a text to collation elements, by decomposition, contractions and tailoring.
 
 https://www.unicode.org/reports/tr10/#Main_Algorithm (steps 1 and 2)
 """
@@ -12,7 +12,7 @@ from secantus_server.mql.collation.order import Elements, RootOrder, Tailoring
 
 
 class ElementReader:
-    """A reader that converts texts to the collation elements of one collation.
+    """Converts texts to the collation elements of one collation.
 
     Arguments:
         root: the root order.
@@ -33,7 +33,8 @@ class ElementReader:
         self._continuing = {character for text in self._contractions for character in text[1:]} | tailoring.contexts.keys()
 
     def continues(self, character: str) -> bool:
-        """Return whether the character occurs in a contraction after the first position, or depends on a prefix.
+        """Return whether the character can depend on preceding characters: it occurs in a contraction after the first position, or has
+        other elements after a certain prefix.
 
         A text without such characters contains no contractions.
         """
@@ -63,19 +64,19 @@ class ElementReader:
             yield unit, self.elements(unit)
 
     def elements(self, unit: str) -> Elements:
-        """Return the elements of a character or contraction."""
+        """Return the collation elements of a character or contraction."""
         found = self._tailoring.get(unit)
         return self._root.elements(unit) if found is None else found
 
     def _after_prefix(self, characters: list[str], position: int) -> Elements | None:
-        """Return the elements of a character that depends on the characters before it; None if it has its own."""
+        """Return the elements that a character has because of the characters before it, or None if it has its usual elements."""
         for prefix, found in self._contexts.get(characters[position], {}).items():
             if position >= len(prefix) and "".join(characters[position - len(prefix) : position]) == prefix:
                 return found
         return None
 
     def _unit(self, characters: list[str], position: int) -> str:
-        """Return the longest contraction that starts at a position, or the character there if no contraction does."""
+        """Return the longest contraction that starts at a position, or the character at the position if no contraction starts there."""
         first = characters[position]
         for length in range(min(self._longest.get(first, 1), len(characters) - position), 1, -1):
             unit = "".join(characters[position : position + length])
@@ -84,9 +85,9 @@ class ElementReader:
         return first
 
     def _with_marks(self, unit: str, characters: list[str], position: int) -> str:
-        """Extend the unit by later marks that form a longer contraction with it, even if there are other marks between them.
+        """Extend the unit by later combining marks that form a longer contraction with it, even if there are other marks in between.
 
-        The marks that become part of the unit are removed from `characters`.
+        Remove the marks that become part of the unit from `characters`.
         """
         last_class = 0
         while position < len(characters):

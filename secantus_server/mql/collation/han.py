@@ -1,10 +1,11 @@
-"""The orders of ideographs: by radical and strokes in the root order, by pronunciation, strokes or character sets in other locales.
+"""The orders of ideographs. The root order sorts them by radical and strokes, other locales by pronunciation, strokes or character sets.
 
 https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/
 
-A file `han_*.z` lists ideographs in CLDR's order, compressed. It has three bytes per ideograph: the first bytes of all of them, then
-the second and the third ones. The first byte is the code's bits from the 13th on; the other two are the difference from the code of
-the previous ideograph with the same first byte. A file is read when a collation first meets an ideograph.
+A file `han_*.z` lists ideographs in CLDR's order, compressed. It has three bytes per ideograph: first come the first bytes of all
+ideographs, then all second bytes, then all third bytes. The first byte contains the bits of the code from the 13th on. The other two
+contain the difference from the code of the previous ideograph with the same first byte. A file is read when a collation first encounters an
+ideograph.
 """
 
 from __future__ import annotations
@@ -32,19 +33,21 @@ HAN_ORDERS = {
     "zh_Hant@collation=stroke": "stroke",
     "zh_Hant@collation=zhuyin": "zhuyin",
 }
-"""The locales that list ideographs before those of the root order."""
+"""For each locale, the order whose ideographs precede those of the root order."""
 
 HAN_LEADS = b"\xf0\xf1\xf4"
-"""The first bytes of the primary weights of ideographs. The other three are the code. The last one is for characters that sort like an
-ideograph in the root order, even if the locale lists the ideograph itself."""
+"""The possible first bytes of the primary weight of an ideograph; three bytes with the code follow.
+
+The last one is for characters that sort like an ideograph of the root order, even if the locale lists that ideograph.
+"""
 
 _END = 0x40000
-"""The code after the last ideograph."""
+"""A code above that of every ideograph."""
 _ROOT_LEAD, _UNLISTED_LEAD = HAN_LEADS[:1], HAN_LEADS[1:2]
 
 
 def pack(characters: str) -> bytes:
-    """Return the content of a file."""
+    """Return the content of a file that lists the given ideographs."""
     last: dict[int, int] = {}
     rows = []
     for code in map(ord, characters):
@@ -55,7 +58,7 @@ def pack(characters: str) -> bytes:
 
 
 def unpack(packed: bytes) -> list[int]:
-    """Return the codes of a file's characters in their order."""
+    """Return the codes of the ideographs in a file, in the file's order."""
     raw = zlib.decompress(packed)
     size = len(raw) // 3
     last = [0] * 256
@@ -67,13 +70,13 @@ def unpack(packed: bytes) -> list[int]:
 
 
 def listed_ideographs(order: str) -> str:
-    """Return the ideographs of an order."""
+    """Return the ideographs that an order lists, sorted."""
     return "".join(map(chr, unpack(package_data(__package__, f"han_{order}.z"))))
 
 
 @cache
 def _ranks(order: str) -> array[int]:
-    """Return the place of each ideograph in an order, by its code; 0 if it is not listed."""
+    """Return an array that maps the code of each ideograph to its place in an order, or to 0 if the order does not list it."""
     ranks = array("I", bytes(4 * _END))
     for rank, code in enumerate(unpack(package_data(__package__, f"han_{order}.z")), 1):
         ranks[code] = rank
@@ -81,7 +84,7 @@ def _ranks(order: str) -> array[int]:
 
 
 def han_weights(order: str | None) -> Callable[[bytes], bytes]:
-    """Return the function that turns an ideograph's primary weight into one that sorts in the order of a locale.
+    """Return a function that converts an ideograph's primary weight in the root order to the primary weight in a locale's order.
 
     Arguments:
         order: the order in `HAN_ORDERS`; None for the root order.

@@ -1,9 +1,10 @@
-"""The locales that MongoDB supports, and how the supported ones differ from the root order.
+"""The locales, and how their orders differ from the root order.
 
 https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/
-A rule defines the order of letters in the notation of https://www.unicode.org/reports/tr35/tr35-collation.html#Rules:
-`&x` sets the position, `<` introduces a different letter, `<<` a different accent, `<<<` a different case, and `x/y` an x that sorts
-as if it were followed by y.
+
+A rule defines the order of letters in the notation of https://www.unicode.org/reports/tr35/tr35-collation.html#Rules: `&x` sets the
+position, `<` introduces a different letter, `<<` a different accent, and `<<<` a different case. `x/y` is an x that sorts as if it were
+followed by y.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ BY_CODE = "en_US_POSIX"
 """The locale that sorts ASCII characters by their codes."""
 
 ROOT_LOCALES = frozenset("ca de de_AT dz en en_US fr fr_CA ga id it li lb ms nl pt sw wae zu".split())
-"""The locales that use the root order unchanged."""
+"""The locales that use the unchanged root order."""
 
 FIRST_SCRIPTS: dict[str, str] = {
     "el": "Grek",
@@ -30,7 +31,7 @@ FIRST_SCRIPTS: dict[str, str] = {
     **dict.fromkeys("be bg bs_Cyrl kk ky mk ru sr uk".split(), "Cyrl"),
     **dict.fromkeys("az bs hr sr_Latn".split(), "Latn Cyrl"),
 }
-"""The scripts that precede all others in a locale, by their codes in ISO 15924."""
+"""For each locale, the scripts that precede all others, as ISO 15924 codes."""
 
 _NORDIC_D_T = "&D<<đ<<<Đ<<ð<<<Ð &t<<<þ/h &T<<<Þ/H &Y<<ü<<<Ü<<ű<<<Ű"
 _CARON = "&C<č<<<Č &S<š<<<Š &Z<ž<<<Ž"
@@ -119,7 +120,10 @@ RULES: dict[str, str] = {
 
 SHORT_I = frozenset(["\u0438\u0306", "\u0418\u0306"])
 DROPPED_CONTRACTIONS = {"bs_Cyrl": SHORT_I, "mk": SHORT_I, "sr": SHORT_I}
-"""Contractions that a locale drops from the root order. It sorts the letter as another letter with an accent instead."""
+"""For each locale, the contractions of the root order that the locale does not use.
+
+The locale sorts such a letter as another letter with an accent.
+"""
 
 _SEARCH = "az bs ca cs da de eo es fi gl he hr is kl ko nb nn se sk smn sr_Latn sv tr yi"
 STORED = frozenset(
@@ -130,7 +134,7 @@ STORED = frozenset(
     + "ja@collation=unihan kn@collation=traditional ko@collation=searchjl ko@collation=unihan ln@collation=phonetic".split()
     + "si@collation=dictionary vi@collation=traditional zh zh_Hant".split()
 )
-"""The locales of `stored`."""
+"""The locales whose tailorings are in the file of the module `stored`."""
 
 _NORMALIZED = "as bn bo el fa fa_AF gu he hi ig km kn kok mr my or pa ps si ta te vi yi yo".split()
 LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -141,7 +145,7 @@ LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
     **{locale: {"normalization": True} for locale in _NORMALIZED},
     **{locale: {"normalization": True} for locale in STORED if "=search" in locale},
 }
-"""A locale's defaults for options, where they differ from the general defaults."""
+"""For each locale, the options whose defaults differ from the general ones, with these defaults."""
 
 _VARIANTS = frozenset(
     "big5han compat dictionary emoji eor gb2312han phonebook phonetic pinyin reformed search searchjl standard stroke"
@@ -152,7 +156,7 @@ SUPPORTED = ROOT_LOCALES | RULES.keys() | FIRST_SCRIPTS.keys() | STORED | {BY_CO
 
 
 def locale_defaults(locale: str) -> dict[str, Any]:
-    """Return a locale's defaults for options, where they differ from the general defaults."""
+    """Return those defaults of a locale's options that differ from the general defaults."""
     return LOCALE_DEFAULTS.get(locale, LOCALE_DEFAULTS.get(locale.partition("@")[0], {}))
 
 

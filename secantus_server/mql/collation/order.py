@@ -1,8 +1,9 @@
 """The root order: the weights of each character in CLDR's root collation.
 
 https://www.unicode.org/reports/tr35/tr35-collation.html#Root_Collation
-`root_order.z` is a compressed text with one line per character, contraction or run of characters. It is read when the first
-collation is used, and a line is parsed when its character first occurs. `tests/mql/collation/make_root_order.py` writes the file.
+
+The file `root_order.z` is a compressed text with one line per character, contraction or run of characters. It is read when the first
+collation is used, and a line is parsed when its character first occurs. `tests/mql/collation/make_root_order.py` generates the file.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ from typing import NamedTuple
 
 from secantus_server.system.files import package_data
 
-# Ideographs and unassigned characters sort after all other characters. `reordering` replaces the codes of ideographs by ranks.
+# Ideographs and unassigned characters sort after all other characters. Their primary weights contain their codes. `reordering` replaces the
+# codes of ideographs with ranks.
 _CORE_HAN_LEAD, _OTHER_HAN_LEAD, _UNASSIGNED_LEAD = b"\xf0", b"\xf1", b"\xf2"
 _CORE_HAN = ((0x4E00, 0x9FFF), (0xFA0E, 0xFA29))
 _OTHER_HAN = ((0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2EBE0), (0x2EBF0, 0x2EE5D), (0x30000, 0x323AF))
 LETTER_ROOM = 12
-"""The gap between the primary weights of Latin, Greek and Cyrillic letters; a locale's additional letters fit into it."""
+"""The gap between the primary weights of Latin, Greek and Cyrillic letters, which leaves room for a locale's additional letters."""
 
 FIRST_NUMBER = "৴"
-"""The first character after the currency signs. Before it is room for the numbers of `numericOrdering`."""
+"""The first character after the currency signs. Before it, there is room for the weights of the numbers of `numericOrdering`."""
 
 SECONDARY, TERTIARY = 0x100, 16
 """The secondary weight of a letter without accents, and the tertiary weight of a lower-case letter."""
@@ -36,7 +38,8 @@ class Weights(NamedTuple):
     Arguments:
         primary: the primary weight. No primary weight is a prefix of another one.
         case: 0 for lower case, 1 for mixed, 2 for upper.
-        quaternary: the weight at the fourth level of a Japanese locale; 0 for hiragana and for all other characters.
+        quaternary: the weight at the fourth level, which only the Japanese locale uses; 0 for hiragana and for characters that are not
+            kana.
     """
 
     primary: bytes
@@ -50,13 +53,13 @@ Elements = tuple[Weights, ...]
 
 
 class Tailoring(NamedTuple):
-    """The changes of a locale to the root order.
+    """The changes that a locale makes to the root order.
 
     Arguments:
-        elements: the elements of characters and contractions.
-        contexts: the elements of characters after prefixes, by character.
+        elements: the new elements of characters and contractions.
+        contexts: by character, its elements after certain prefixes.
         scripts: the codes of the scripts that precede all others, separated by spaces.
-        han_order: the order of the ideographs; None for that of the root order.
+        han_order: the order of the ideographs; None for the order in the root order.
     """
 
     elements: Mapping[str, Elements]
@@ -77,7 +80,7 @@ class RootOrder:
         """Sequences of several characters that have their own weights."""
 
     def elements(self, characters: str) -> Elements:
-        """Return the weights of a contraction, or of a character that has no canonical decomposition."""
+        """Return the collation elements of a contraction, or of a character that has no canonical decomposition."""
         found = self._known.get(characters)
         if found is None:
             found = self._known[characters] = self._find(characters)
@@ -99,7 +102,10 @@ class RootOrder:
 
 
 def _parse_run(line: str) -> tuple[int, int, int, int]:
-    """Parse a run of characters: first character, length, step between primary weights, first primary weight."""
+    """Parse a line that describes a run of characters.
+
+    Return the first character, the length, the step between primary weights, and the first primary weight.
+    """
     start, count, step, primary = line.split(" ")
     return int(start, 16), int(count, 16), int(step, 16), int(primary, 16)
 
@@ -114,7 +120,7 @@ def _parse_weights(word: str) -> Weights:
 
 
 def implicit_primary(code: int) -> bytes:
-    """Return the primary weight of an ideograph or unassigned character."""
+    """Return the primary weight of an ideograph or unassigned character, which is derived from its code."""
     lead = _CORE_HAN_LEAD if _within(code, _CORE_HAN) else _OTHER_HAN_LEAD if _within(code, _OTHER_HAN) else _UNASSIGNED_LEAD
     return lead + code.to_bytes(3, "big")
 

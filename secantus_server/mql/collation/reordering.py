@@ -1,4 +1,4 @@
-"""The reordering for locales that sort scripts earlier than the root order does.
+"""Reorders primary weights, for locales that sort scripts or ideographs in another order than the root order does.
 
 https://www.unicode.org/reports/tr35/tr35-collation.html#Script_Reordering
 """
@@ -41,7 +41,7 @@ SCRIPTS = {
     "Kana": "か",
     "Bopo": "ㄅ",
 }
-"""A letter of each script. CLDR marks the beginning of the script in the root order with this letter after `SCRIPT_MARK`."""
+"""By script, a letter of it. In CLDR's root order, `SCRIPT_MARK` followed by this letter marks the beginning of the script."""
 
 SCRIPT_MARK = "\ufdd1"
 IDEOGRAPHS = "Hani"
@@ -49,11 +49,11 @@ _FIRST_IDEOGRAPH = 0xF000
 
 
 def primary_order(scripts: str, han_order: str | None, root: RootOrder) -> Callable[[bytes], bytes]:
-    """Return the function that reorders primary weights for a locale.
+    """Return the function that converts primary weights of the root order to those of a locale.
 
     Arguments:
         scripts: the codes of the scripts that precede all others, separated by spaces.
-        han_order: the order of the ideographs; None for that of the root order.
+        han_order: the order of the ideographs; None for the order in the root order.
         root: the root order.
     """
     first, _ = _bounds("Latn", root)
@@ -74,8 +74,8 @@ def primary_order(scripts: str, han_order: str | None, root: RootOrder) -> Calla
 
 
 def _ranges(scripts: list[str], first: int, root: RootOrder) -> tuple[list[int], list[int], bytes]:
-    """Return the start of each range of primary weights, the offset that is added to the weights in each range, and the prefix of the
-    ideographs' weights.
+    """Return the ranges of primary weights that a reordering moves: the starts of the ranges, the offset to add to the weights in each
+    range, and the new prefix of the weights of ideographs.
     """
     moved = {script: _bounds(script, root) for script in scripts if script != IDEOGRAPHS}
     place, prefix = first, b""

@@ -1,6 +1,6 @@
-"""The conversion of collation elements to sort keys: bytes that sort in the order of the texts.
+"""Converts collation elements to sort keys, which are bytes that sort in the order of the texts.
 
-A key is the concatenation of the levels, from the strongest difference to the weakest, separated by zero bytes.
+A key consists of one part per level, from the strongest difference to the weakest. Zero bytes separate the parts.
 https://www.unicode.org/reports/tr10/#Step_3
 """
 
@@ -18,9 +18,11 @@ from secantus_server.mql.collation.spec import CollationSpec
 
 MAX_NUMBER_DIGITS = 254
 _COMMON_SECONDARY = SECONDARY.to_bytes(2, "big")
-# At the fourth level, elements that are not shifted sort after all shifted elements. 255 is part of long weights.
+# The fourth-level weight of elements that are not shifted, which sort after all shifted elements. 255 is not used because long weights
+# contain it.
 _UNSHIFTED_LEAD = 0xFE
-# Elements that have only a tertiary weight sort after all others at the third level, whichever case is first.
+# The case of elements that have only a tertiary weight. With it, they sort after all other elements at the third level, whichever case
+# sorts first.
 _WITHOUT_CASE = b"\4"
 # Non-breaking spaces count as punctuation if only spaces are shifted.
 _FIXED_SPACES = "\u00a0\u2007\u202f"
@@ -28,7 +30,7 @@ _FIXED_SPACES = "\u00a0\u2007\u202f"
 
 @dataclass
 class _Levels:
-    """The weights of a key under construction, by level."""
+    """The weights of a key that is being built, by level."""
 
     primary: list[bytes] = field(default_factory=list)
     secondary: list[bytes] = field(default_factory=list)
@@ -40,12 +42,12 @@ class _Levels:
 
 
 class SortKeys:
-    """The generator of one collation's sort keys.
+    """Generates the sort keys of one collation.
 
     Arguments:
         spec: the collation.
         root: the root order.
-        tailoring: the locale's changes to the root order.
+        tailoring: the changes that the locale makes to the root order.
     """
 
     def __init__(self, spec: CollationSpec, root: RootOrder, tailoring: Tailoring) -> None:
@@ -62,7 +64,8 @@ class SortKeys:
         self._kana = root.primary("あ"), root.primary("ん")
         self._primary_order = primary_order(tailoring.scripts, tailoring.han_order, root)
         changed = [weights for found in _all_elements(tailoring) for weights in found]
-        # A level is trimmed only if the locale has no weights below the common one, and no long ones that may end like it.
+        # Trailing common weights are trimmed from a level only if the locale has no weights at that level below the common one,
+        # or that are long and may end like it.
         self._trims_secondary = all(weights.secondary >= SECONDARY or not weights.secondary for weights in changed)
         self._trims_tertiary = all(TERTIARY <= weights.tertiary < 256 or not weights.tertiary for weights in changed)
         self._plain = _PlainRows(self)
@@ -94,10 +97,12 @@ class SortKeys:
         return self._join(parts, levels.has_kana)
 
     def _join(self, parts: list[bytes], has_kana: bool) -> bytes:
-        """Join the levels into a key. Drop trailing common weights from a level, unless the level may have weights below the common one.
+        """Join the levels into a key.
+
+        Drop trailing common weights from a level, unless the level may contain weights that are less than the common one.
 
         Arguments:
-            has_kana: whether the text contains kana, whose small forms have a smaller tertiary weight than the common one.
+            has_kana: whether the text contains kana. Small kana have a tertiary weight that is less than the common one.
         """
         number = 1
         if self._spec.strength >= 2:
@@ -122,7 +127,7 @@ class SortKeys:
         yield from self._number(digits)
 
     def _number(self, digits: list[int]) -> Iterable[Weights]:
-        """Yield the elements of a digit sequence, which sorts as a number. Very long sequences are split."""
+        """Yield the elements of a sequence of digits that sorts as a number. Very long sequences are split into several numbers."""
         start = 0
         while start < len(digits):
             while start < len(digits) - 1 and digits[start] == 0:
@@ -181,7 +186,7 @@ class SortKeys:
         """Return the weights that a character contributes to each level.
 
         Raises:
-            _DependsOnOthersError: the weights depend on the character's neighbours.
+            _DependsOnOthersError: if the weights depend on the character's neighbours.
         """
         if not self._is_plain(character):
             raise _DependsOnOthersError
@@ -191,18 +196,18 @@ class SortKeys:
         return [b"".join(level) for level in self._chosen(levels)]
 
     def _chosen(self, levels: _Levels) -> list[list[bytes]]:
-        """Return the levels up to the third that the collation's keys contain."""
+        """Return those of the first three levels that the collation's keys contain."""
         spec = self._spec
         chosen = [levels.primary] + [levels.secondary] * (spec.strength > 1)
         return chosen + [levels.case] * spec.case_level + [levels.tertiary] * (spec.strength > 2)
 
 
 class _DependsOnOthersError(Exception):
-    """The weights of a character depend on its neighbours."""
+    """Raised if the weights of a character depend on its neighbours."""
 
 
 class _PlainRows(dict[str, list[bytes]]):
-    """A cache of the weights that each character contributes to a key, filled on first use."""
+    """A cache of the weights that each character contributes to a key. An entry is computed on first use."""
 
     def __init__(self, keys: SortKeys) -> None:
         self._keys = keys
@@ -220,9 +225,9 @@ def _all_elements(tailoring: Tailoring) -> Iterator[Elements]:
 
 
 def _first_fixed(spec: CollationSpec, root: RootOrder) -> bytes:
-    """Return the first primary weight that is not shifted.
+    """Return the lowest primary weight that is not shifted.
 
-    The root order's groups are: spaces, punctuation, symbols from "`" on, currency signs, digits.
+    The groups of the root order are, in this order: spaces, punctuation, symbols from "`" on, currency signs, digits.
     """
     if spec.alternate != "shifted":
         return b""

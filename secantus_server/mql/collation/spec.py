@@ -1,4 +1,4 @@
-"""The collation document: its fields, their types and values, and the defaults of each locale.
+"""Validates collation documents: their fields, the types and values of the fields, and the defaults of each locale.
 
 https://www.mongodb.com/docs/manual/reference/collation/
 """
@@ -17,7 +17,7 @@ from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.collation.locales import check_locale, locale_defaults
 
 VERSION = "57.1"
-"""The ICU version of MongoDB's collations; part of every stored collation."""
+"""The version of ICU whose collations MongoDB uses. It is a part of every stored collation."""
 
 _ENUMERATIONS = {"caseFirst": ("upper", "lower", "off"), "alternate": ("non-ignorable", "shifted"), "maxVariable": ("punct", "space")}
 _BOOLEANS = ("caseLevel", "numericOrdering", "normalization", "backwards")
@@ -26,7 +26,7 @@ _FIELDS = frozenset(["locale", "strength", "version", *_ENUMERATIONS, *_BOOLEANS
 
 @dataclass(frozen=True)
 class CollationSpec:
-    """A complete collation. The fields are in the order of the stored document."""
+    """All options of a collation. The fields have the same order as in the stored document."""
 
     locale: str
     case_level: bool = False
@@ -39,7 +39,7 @@ class CollationSpec:
     backwards: bool = False
 
     def document(self) -> dict[str, Any]:
-        """Return the collation as listCollections and listIndexes report it."""
+        """Return the collation in the form that listCollections and listIndexes show."""
         return {**{_field_name(field.name): getattr(self, field.name) for field in fields(self)}, "version": VERSION}
 
 
@@ -51,7 +51,7 @@ def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
         name: the name of the option, for messages.
 
     Returns:
-        None for the simple collation, regardless of the other options in the document.
+        the collation, or None for the simple collation, regardless of the other options in the document.
 
     Raises:
         CommandError: 40414 or 40415 for a missing or unknown field, 14 for a wrong type, 2 for an invalid value or combination, 161
@@ -113,7 +113,7 @@ def _rounded(strength: Any) -> Any:
 
 
 def _check_combination(spec: CollationSpec, defaults: CollationSpec, document: dict[str, Any]) -> None:
-    """Raise if an option that differs from the locale's default conflicts with the strength."""
+    """Raise CommandError if an option that differs from the locale's default conflicts with the strength."""
     if spec.backwards and not defaults.backwards and spec.strength == 1:
         raise CommandError(2, f"'backwards' is invalid with 'strength' of 1 in: {document_text(document)}")
     if spec.case_first not in ("off", defaults.case_first) and not spec.case_level and spec.strength < 3:

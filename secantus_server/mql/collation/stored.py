@@ -1,13 +1,14 @@
-"""The locales whose changes to the root order are stored in a file instead of rules.
+"""Reads the tailorings of those locales whose changes to the root order are stored in a file, not as rules.
 
-`tailorings.z` is a compressed text with a section per locale; locales with the same changes share one. It is read when a collation of
-such a locale is first used. `tests/mql/collation/make_tailorings.py` writes the file.
+`tailorings.z` is a compressed text with a section per locale; locales with the same changes share a section. The file is read when a
+collation of such a locale is first used. `tests/mql/collation/make_tailorings.py` generates the file.
 
-A section begins with "@@", the locales separated by commas, and the scripts that sort first. "<" is followed by the locale whose
-section it extends. The other lines have the codes of a character or contraction, and its elements. Codes before "|" are a prefix: the
-elements are those of the character after it. A "*" is followed by characters that differ from the one before by one secondary weight.
-An element has the primary, secondary and tertiary weights, the case and the quaternary weight, separated by dots; omitted ones are those
-of a lower-case letter. New weights consist of the weight of the root order before them, the byte 255, and a number.
+A section begins with a line that has "@@", the locales separated by commas, and the scripts that sort first. A line with "<" names a locale
+whose section is extended by this one. Each other line has the codes of a character or contraction, and its elements. Codes before "|" are a
+prefix, after which the following character has these elements. After a "*" there are characters each of which differs from its predecessor
+by one secondary weight. An element consists of the primary, secondary and tertiary weights, the case and the quaternary weight, separated
+by dots. Omitted parts are those of a lower-case letter. A new weight consists of the preceding weight of the root order, the byte 255, and
+a number.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def _sections() -> dict[str, str]:
 
 
 def stored_tailoring(locale: str) -> Tailoring:
-    """Return the changes of a locale that has a section in the file."""
+    """Return the tailoring of a locale that has a section in the file."""
     scripts, _, body = _sections()[locale].partition("\n")
     elements: dict[str, Elements] = {}
     contexts: dict[str, dict[str, Elements]] = {}

@@ -1,8 +1,9 @@
-"""Tailoring: the weights that a locale's rules add to the root order.
+"""Computes tailorings: the weights that a locale's rules add to the root order.
 
 https://www.unicode.org/reports/tr35/tr35-collation.html#Rules
-The root order has a gap after each letter, accent and case variant. New weights get their numbers in these gaps only after all rules
-have been read, because a later rule may insert a weight between two earlier ones.
+
+The root order has a gap after each letter, accent and case variant. New weights get numbers in these gaps. The numbers are assigned only
+after all rules have been read, because a later rule may insert a weight between two earlier ones.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ _SECONDARY_ROOM, _TERTIARY_ROOM = 64, 8
 
 
 class _Weight:
-    """A weight of one level under construction: a weight of the root order, or a new one inserted after it."""
+    """A weight at one level, which is either a weight of the root order or a new weight inserted after one.
+
+    A new weight gets its number later.
+    """
 
     def __init__(self, root: int, anchor: _Weight | None = None) -> None:
         self.root = root
@@ -49,7 +53,7 @@ class _Weight:
 
 
 class _Element:
-    """A collation element under construction."""
+    """A collation element whose weights have no final numbers yet."""
 
     def __init__(self, primary: _Weight, secondary: _Weight, tertiary: _Weight, case: int, levels: dict[object, _Weight]) -> None:
         self.primary, self.secondary, self.tertiary, self.case = primary, secondary, tertiary, case
@@ -69,14 +73,14 @@ class _Element:
         return _Element(primary, secondary, tertiary, self.case, self._levels)
 
     def weights(self, case: int) -> Weights:
-        """Return the finished element."""
+        """Return the finished element, with final numbers and the given case."""
         primary = self.primary.value(LETTER_ROOM)
         secondary, tertiary = self.secondary.value(_SECONDARY_ROOM), self.tertiary.value(_TERTIARY_ROOM)
         return Weights(primary.to_bytes(2, "big") if primary else b"", secondary, tertiary, case)
 
 
 class _Builder:
-    """A builder that turns rules into a tailoring."""
+    """Converts rules to a tailoring."""
 
     def __init__(self, root: RootOrder) -> None:
         self._reader = ElementReader(root, Tailoring({}), True)
@@ -105,7 +109,8 @@ class _Builder:
     def _finished(self, text: str, elements: list[_Element]) -> Elements:
         """Return the finished elements of a text.
 
-        Each element takes its case from its letter. The last element covers all remaining letters; its case is mixed if theirs differ.
+        Each element has the case of its letter. The last element represents all remaining letters. Its case is mixed if these letters have
+        different cases.
         """
         cases = [weights.case for _, found in self._reader.units(text) for weights in found if weights.primary]
         finished = []
@@ -128,7 +133,7 @@ class _Builder:
         return _Element(primary, secondary, tertiary, weights.case, self._levels)
 
     def _before(self, element: _Element) -> _Element:
-        """Return the letter of the root order before this one."""
+        """Return the letter that precedes this element in the root order."""
         return self._element(Weights((element.primary.root - LETTER_ROOM).to_bytes(2, "big")))
 
 
@@ -144,7 +149,7 @@ def _by_code(root: RootOrder) -> dict[str, Elements]:
 
 @cache
 def tailoring(locale: str) -> Tailoring:
-    """Return what a supported locale changes."""
+    """Return the changes that a supported locale makes to the root order."""
     if locale in STORED:
         return stored_tailoring(locale)
     if locale == BY_CODE:

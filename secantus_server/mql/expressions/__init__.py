@@ -1,9 +1,9 @@
-"""Aggregation expressions: parsed once, evaluated for each document.
+"""Aggregation expressions. An expression is parsed once and evaluated for each document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/
 
-All modules of this package are imported when an operator is first looked up; each registers its operators, so a new family needs no entry
-here.
+All modules of this package are imported when an operator is first looked up. Each module registers its operators, so a new module needs no
+entry here.
 """
 
 from secantus_server.modules import module_names

@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The basic nodes of expression trees: constants, paths, variables, objects, arrays and calls of plain functions.
 
-A path reads the stored bytes and decodes only the leaf. Nodes must not modify the values they are given: values are shared.
+A path reads the stored bytes and decodes only the value at its end. Nodes must not modify the values that they receive, because values are
+shared.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -22,7 +23,7 @@ cdef object DECIMAL = Decimal128
 
 
 cdef bint is_true(object value):
-    """Return whether a value is true: anything but false, zero, null, undefined and missing."""
+    """Return whether a value counts as true. All values do except false, zero, null, undefined and missing."""
     if value is True:
         return True
     if value is False or value is None or value is NO_VALUE or value is UNDEFINED_VALUE:
@@ -36,18 +37,18 @@ cdef bint is_true(object value):
 
 
 cdef bint is_plain_number(object value):
-    """Return whether a value is a number that Python orders as MongoDB does; false for decimals and NaN."""
+    """Return whether a value is a number that Python compares as MongoDB does. Decimals and NaN are not."""
     kind = type(value)
     return kind is int or kind is LONG or (kind is float and value == value)
 
 
 def truthy(object value):
-    """Return whether a value is true: anything but false, zero, null, undefined and missing."""
+    """Return whether a value counts as true. All values do except false, zero, null, undefined and missing."""
     return is_true(value)
 
 
 cdef object value_at(object value, tuple names, Py_ssize_t index):
-    """Return the value at the path of the names from `index` on; arrays on the way are traversed."""
+    """Return the value at the path that consists of the names from `index` on. Traverse arrays on the path."""
     cdef list found
     while index < len(names):
         if type(value) is dict:
@@ -67,22 +68,24 @@ cdef object value_at(object value, tuple names, Py_ssize_t index):
 
 
 def get_path(object value, tuple names):
-    """Return the value at a path; an array on the way yields the list of its documents' values."""
+    """Return the value at a path. If an array is on the path, return the list of the values in its documents."""
     return value_at(value, names, 0)
 
 
 cdef class Expression:
-    """A node of an expression tree. If `is_constant`, `evaluate` depends on no document, variable or random number.
+    """A node of an expression tree.
 
-    A Python subclass defines `evaluate` and, if it holds other expressions, `children`.
+    If `is_constant` is true, the result of `evaluate` does not depend on a document, a variable or a random number.
+
+    A Python subclass defines `evaluate` and, if it contains other expressions, `children`.
     """
 
     cpdef object evaluate(self, bytes doc):
-        """Evaluate the expression for a document; the result may be MISSING."""
+        """Evaluate the expression for a document. The result may be MISSING."""
         raise NotImplementedError
 
     cpdef tuple children(self):
-        """Return the expressions this node evaluates."""
+        """Return the expressions that this node evaluates."""
         return ()
 
 
@@ -170,7 +173,7 @@ cdef class FieldPath(Expression):
 
 
 cdef class Variable(Expression):
-    """`$$name`: reads the cell that the binding operator sets."""
+    """`$$name`: the value of a variable. It reads the cell that the operator that binds the variable sets."""
 
     cdef readonly object cell
 
@@ -196,7 +199,7 @@ cdef class VariablePath(Expression):
 
 
 cdef class ObjectNode(Expression):
-    """`{a: expression, ...}`: fields with a missing value are omitted."""
+    """`{a: expression, ...}`: a document of evaluated fields. Fields whose value is missing are omitted."""
 
     cdef readonly tuple names
     cdef tuple values
@@ -219,7 +222,7 @@ cdef class ObjectNode(Expression):
 
 
 cdef class ArrayNode(Expression):
-    """`[expression, ...]`: a missing item becomes null."""
+    """`[expression, ...]`: an array of evaluated items. A missing item becomes null."""
 
     cdef tuple items
 
@@ -238,7 +241,7 @@ cdef class ArrayNode(Expression):
 
 
 cdef class Let(Expression):
-    """`$let`: evaluates all values, sets the cells, then evaluates the body."""
+    """`$let`: evaluates the values of all variables, sets their cells, and then evaluates the body."""
 
     cdef tuple cells, values
     cdef Expression body
@@ -260,7 +263,7 @@ cdef class Let(Expression):
 
 
 cdef class Function0(Expression):
-    """A call of a function without arguments."""
+    """A call of a plain Python function without arguments."""
 
     cdef object function
 
@@ -272,7 +275,7 @@ cdef class Function0(Expression):
 
 
 cdef class Function1(Expression):
-    """A call of a plain function with one evaluated argument."""
+    """A call of a plain Python function with one evaluated argument."""
 
     cdef object function
     cdef Expression first
@@ -289,7 +292,7 @@ cdef class Function1(Expression):
 
 
 cdef class Function2(Expression):
-    """A call of a plain function with two evaluated arguments."""
+    """A call of a plain Python function with two evaluated arguments."""
 
     cdef object function
     cdef Expression first, second
@@ -307,7 +310,7 @@ cdef class Function2(Expression):
 
 
 cdef class Function3(Expression):
-    """A call of a plain function with three evaluated arguments."""
+    """A call of a plain Python function with three evaluated arguments."""
 
     cdef object function
     cdef Expression first, second, third
@@ -326,7 +329,7 @@ cdef class Function3(Expression):
 
 
 cdef class FunctionN(Expression):
-    """A call of a plain function with any number of evaluated arguments."""
+    """A call of a plain Python function with any number of evaluated arguments."""
 
     cdef object function
     cdef tuple arguments

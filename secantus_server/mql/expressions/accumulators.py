@@ -1,6 +1,8 @@
 """Accumulators as expressions: `$sum`, `$avg`, `$min`, `$max`, standard deviations, medians and percentiles.
 
-The items of a single array argument are the values; among several arguments an array is one value.
+If an operator has a single argument that is an array, the array's items are the values. Among several arguments, an array counts as one
+value.
+
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sum/#-project-stage
 """
 
@@ -58,7 +60,10 @@ def _deviation(sample: bool) -> Reduction:
 
 
 def _extreme(sign: int, collation: Collation | None) -> Reduction:
-    """Return a function that finds the least (-1) or greatest (1) value, the first of several equal values, or null without values."""
+    """Return a function that finds the least (sign -1) or greatest (sign 1) value.
+
+    Of several equal values, it returns the first one; without values, it returns null.
+    """
 
     def reduce_values(values: list[Any]) -> Any:
         best = None

@@ -15,7 +15,7 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$createObjectId", since="8.3")
 def parse_create_object_id(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$createObjectId: {}`. Its node is never folded into a constant.
+    """Parse `$createObjectId: {}`. Its value is never computed in advance, although it has no operands.
 
     Raises:
         CommandError: 9 for any other argument.

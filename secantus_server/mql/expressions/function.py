@@ -1,4 +1,4 @@
-"""`$function`: a JavaScript function of evaluated arguments.
+"""`$function`: calls a JavaScript function with evaluated arguments.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/function/
 """

@@ -24,7 +24,7 @@ SEED = struct.pack("<i", 0)
 
 
 def _of_number(number: float) -> bytes:
-    """Encode a number for hashing: as a long, with the fraction truncated and out-of-range values clamped."""
+    """Encode a number for hashing as a long. Truncate a fraction, and clamp a number that is out of range."""
     if math.isnan(number):
         return struct.pack("<q", 0)
     if not INT64_MIN <= number <= INT64_MAX:
@@ -37,7 +37,7 @@ def _of_string(text: str) -> bytes:
     return struct.pack("<i", len(data)) + data
 
 
-# The canonical type number of each type (numeric types share one), and the encoder of the hashed bytes.
+# For each type, the canonical type number (which numeric types share), and the function that encodes a value to the bytes to hash.
 HASHED: dict[type, tuple[int, Callable[[Any], bytes]]] = {
     int: (10, _of_number),
     Int64: (10, _of_number),

@@ -27,7 +27,7 @@ _STRIPE = 32
 
 
 def xxh64(data: bytes) -> bytes:
-    """Return the XXH64 hash with the seed 0, the most significant byte first.
+    """Return the XXH64 hash with the seed 0, as big-endian bytes.
 
     https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md
     """

@@ -1,4 +1,4 @@
-"""`$meta`: a document's metadata.
+"""`$meta`: the metadata of a document, such as its text score.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/meta/
 """
@@ -14,15 +14,15 @@ from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.metadata import Metadata
 
-# Metadata that only certain queries produce, and its name in MongoDB's error message.
+# The metadata that only certain queries produce, with its name in MongoDB's error message.
 FROM_THE_QUERY = {
     "textScore": "text score",
     "geoNearDistance": "$geoNear distance",
     "geoNearPoint": "$geoNear point",
 }
-# Metadata that a search or a fusion produces; missing for other sources.
+# The metadata that a search or a fusion of searches produces. It is missing for documents from other sources.
 FROM_A_SEARCH = ("score", "scoreDetails", "searchScore", "vectorSearchScore")
-# Metadata that only MongoDB Search and time series produce: always missing here.
+# The metadata that only MongoDB Search and time series produce. It is always missing in this server.
 NEVER_THERE = (
     "searchHighlights",
     "searchScoreDetails",
@@ -34,7 +34,7 @@ OTHERS = ("indexKey", "randVal", "recordId", "sortKey")
 
 
 class Metadatum(Expression):
-    """One piece of the metadata of the document that is being processed.
+    """One item of the metadata of the document that is being processed.
 
     Arguments:
         metadata: the metadata of the query or pipeline.
@@ -70,7 +70,9 @@ def parse_meta(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def search_metadatum(keyword: str, ctx: ParseContext) -> Expression:
-    """Return the expression for metadata that a search or a fusion produces. The keyword `score` means whichever score the documents have.
+    """Return the expression for metadata that a search or a fusion of searches produces.
+
+    The keyword `score` stands for the score that the documents have, whatever its source.
 
     Raises:
         CommandError: 40218 for `scoreDetails` if the documents have a score without details, 238 if MongoDB would return the metadata
@@ -88,7 +90,7 @@ def search_metadatum(keyword: str, ctx: ParseContext) -> Expression:
 
 
 def metadatum(keyword: str, ctx: ParseContext) -> Expression:
-    """Return the expression for a known keyword.
+    """Return the expression for a known keyword of `$meta`.
 
     Raises:
         CommandError: 40218 if MongoDB reports that the metadata is not available, 238 if MongoDB would return it but Secantus cannot.

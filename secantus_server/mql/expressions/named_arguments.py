@@ -1,6 +1,7 @@
-"""Parsing of operators whose argument is a document of named expressions, such as `{input: ..., chars: ...}`.
+"""Parses the arguments of operators that take a document of named expressions, such as `{input: ..., chars: ...}`.
 
-Error codes and texts differ between operators, so each passes its own for the three common mistakes.
+The error codes and texts differ between operators, so each operator passes its own ones for the three common mistakes: an argument that is
+not a document, an unknown name, a missing name.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ class Signature:
     """The named arguments of an operator.
 
     Arguments:
-        not_object: code and text of the error if the argument is not a document; `{found}` is replaced by its type.
-        unknown: code and text of the error for an unknown name; `{name}` is replaced by it.
-        required: the required names in the order they are checked, each with the code and text of the error if it is missing.
+        not_object: the code and text of the error if the argument is not a document. `{found}` in the text is replaced with the argument's
+            type.
+        unknown: the code and text of the error for an unknown name. `{name}` in the text is replaced with the name.
+        required: the required names in the order in which they are checked, each with the code and text of the error if it is missing.
         optional: the optional names with their default values.
     """
 
@@ -35,7 +37,7 @@ class Signature:
     optional: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self, argument: Any) -> dict[str, Any]:
-        """Validate the argument's names and return it.
+        """Validate the names in the argument, and return the argument.
 
         Raises:
             CommandError: with the operator's code for each of the three mistakes.
@@ -53,7 +55,7 @@ class Signature:
         return argument
 
     def parse(self, argument: Any, ctx: ParseContext) -> list[Expression]:
-        """Parse all named expressions, the required ones first; an omitted name yields its default as a constant."""
+        """Parse all named expressions. Return the required ones first. For an omitted name, return its default as a constant."""
         given = self.check(argument)
         found = [parse_expression(given[name], ctx) for name in self.required]
         for name, default in self.optional.items():

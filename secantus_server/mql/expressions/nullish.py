@@ -1,4 +1,4 @@
-"""The test for null, undefined and missing arguments that most operators begin with."""
+"""The test for null, undefined and missing values, with which most operators begin."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from secantus_server.bson.values import MISSING, UNDEFINED
 
 
 def is_nullish(value: Any) -> bool:
-    """Return whether a value is null, undefined or missing; most operators return null for it."""
+    """Return whether a value is null, undefined or missing. Most operators return null for such an argument."""
     return value is None or value is MISSING or value is UNDEFINED

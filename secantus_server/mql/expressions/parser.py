@@ -1,9 +1,9 @@
-"""Parser of expressions: builds the tree of nodes and raises every error that does not depend on a document.
+"""The parser of expressions. It builds the tree of nodes, and raises every error that does not depend on a document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/
 
-Helpers for the operators' own parsers: `parse_arguments` for positional arguments, `call` to build the node of a plain function,
-`fold` to evaluate constants early.
+The parsers of operators use these helpers: `parse_arguments` parses positional arguments, `call` builds the node of a plain function, and
+`fold` evaluates constants in advance.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ EMPTY_DOCUMENT = b"\x05\x00\x00\x00\x00"
 
 
 class ConstantError(CommandError):
-    """An error of constant folding. A parser catches it where the constant may never be evaluated."""
+    """An error during constant folding. A parser catches it if the constant may never be evaluated."""
 
 
 class Failing(Expression):
-    """A constant whose folding failed: raises the error only if it is evaluated."""
+    """A constant that cannot be computed. It raises its error only when it is evaluated."""
 
     def __init__(self, error: ConstantError) -> None:
         self.error = error
@@ -51,20 +51,20 @@ def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
     """Parse one expression.
 
     Arguments:
-        spec: a string that begins with `$` is a path or variable, a document is an operator or an object, a list is an array
-            of expressions, everything else is a constant.
-        ctx: variables in scope, time, collation.
+        spec: the expression. A string that begins with `$` is a path or a variable, a document is an operator or an object expression, a
+            list is an array of expressions, and everything else is a constant.
+        ctx: the context: variables in scope, time, collation.
 
     Raises:
-        CommandError: if MongoDB rejects the expression while parsing. A ConstantError if it does so while folding constants,
-            unless the context defers these errors.
+        CommandError: if MongoDB rejects the expression during parsing. It is a ConstantError if MongoDB does so while it folds constants.
+            If the context defers such errors, they are not raised.
     """
     kind = type(spec)
     if kind is str:
         return parse_path_string(spec, ctx) if spec[:1] == "$" else Constant(checked_string(spec))
     if not spec or kind not in (dict, list):
         return Constant(spec)
-    # Few calls per level of nesting: a document may be 200 levels deep, and Python's stack is limited.
+    # Use few calls per level of nesting, because a document may be 200 levels deep and Python's stack is limited.
     if kind is list:
         return fold(ArrayNode(_parse_all(spec, ctx)))
     name = next(iter(spec))
@@ -91,7 +91,7 @@ def _parse_all(specs: Iterable[Any], ctx: ParseContext) -> list[Expression]:
 
 
 def parse_arguments(name: str, argument: Any, ctx: ParseContext, minimum: int, maximum: int | None) -> list[Expression]:
-    """Parse the positional arguments of an operator; a single argument needs no list around it.
+    """Parse the positional arguments of an operator. A single argument need not be in an array.
 
     Raises:
         CommandError: 16020 or 28667 for a wrong number of arguments.
@@ -102,7 +102,10 @@ def parse_arguments(name: str, argument: Any, ctx: ParseContext, minimum: int, m
 
 
 def call(function: Callable[..., Any], arguments: Sequence[Expression]) -> Expression:
-    """Return a node that calls a pure function with evaluated arguments, or its result if all arguments are constant."""
+    """Return a node that calls a pure function with evaluated arguments.
+
+    If all arguments are constant, return the function's result as a constant instead.
+    """
     count = len(arguments)
     node: Expression
     if count == 1:
@@ -119,9 +122,9 @@ def call(function: Callable[..., Any], arguments: Sequence[Expression]) -> Expre
 
 
 def fold(node: Expression) -> Expression:
-    """Return the node's value as a constant if all its children are constants, else the node itself.
+    """Return the node's value as a constant if all its children are constants. Otherwise return the node itself.
 
-    The node's `children()` must include everything it depends on. A node without children is never folded.
+    The node's `children()` must include every expression on which its value depends. A node without children is never folded.
     """
     children = node.children()
     if not children or not all(child.is_constant for child in children):

@@ -1,4 +1,4 @@
-"""Parsing and validation of strings that begin with `$`: field paths and variables.
+"""Parses and validates strings that begin with `$`: field paths and variables.
 
 https://www.mongodb.com/docs/manual/meta/aggregation-quick-reference/#field-paths
 https://www.mongodb.com/docs/manual/reference/aggregation-variables/
@@ -50,7 +50,7 @@ def validate_field_name(name: str) -> None:
     """Validate a field name of an object expression, which is a single path component.
 
     Raises:
-        CommandError: as `validate_path`, and 16412 for a dot.
+        CommandError: the errors of `validate_path`, and 16412 for a dot.
     """
     _validate_component(name)
     if "." in name:
@@ -73,7 +73,7 @@ def validate_variable_name(name: str) -> None:
 
 
 def reads_document(spec: Any) -> bool:
-    """Return whether a valid expression depends on the document."""
+    """Return whether a valid expression depends on the current document."""
     if type(spec) is str:
         return spec.startswith("$") and (not spec.startswith("$$") or spec[2:].partition(".")[0] in ("ROOT", "CURRENT"))
     if type(spec) is list:
@@ -147,7 +147,10 @@ def _parse_system_variable(name: str, path: str, ctx: ParseContext) -> Expressio
 
 
 def _current(path: str, ctx: ParseContext) -> Expression:
-    """Return the node of a path relative to `$$CURRENT`, which is the document unless an operator bound it to another value."""
+    """Return the node of a path relative to `$$CURRENT`.
+
+    That is the document, unless an operator has bound the variable to another value.
+    """
     cell = ctx.variables.get("CURRENT")
     return FieldPath(path) if cell is None else _path_into(cell, path)
 

@@ -37,7 +37,7 @@ ParserFunction = TypeVar("ParserFunction", bound=OperatorParser)
 
 
 class PlainOperator(NamedTuple):
-    """A pure function of evaluated arguments. `maximum` is None if their number has no upper bound."""
+    """An operator that is a pure function of its evaluated arguments. `maximum` is None if their number has no upper bound."""
 
     function: Callable[..., Any]
     minimum: int
@@ -54,7 +54,7 @@ class LaterOperator(NamedTuple):
 OPERATORS: dict[str, PlainOperator | OperatorParser] = {}
 LATER: dict[str, LaterOperator] = {}
 
-#: The modules that register operators. They are imported at the first look-up, because many tests never use an expression.
+#: The modules that register operators. They are imported when an operator is first looked up, because many tests never use an expression.
 MODULES: list[str] = []
 
 
@@ -65,10 +65,10 @@ def import_operators() -> None:
 
 
 def operator(name: str, *, arguments: int | tuple[int, int | None], since: str | None = None) -> Callable[[Function], Function]:
-    """Register a plain function of evaluated arguments.
+    """Return a decorator that registers a plain function of evaluated arguments.
 
     Arguments:
-        name: the operator with its `$`.
+        name: the operator's name, with its `$`.
         arguments: the number of arguments: exactly n, or (minimum, maximum) with None for no upper bound.
         since: the version of MongoDB that introduced the operator; None if the oldest supported release has it.
     """
@@ -82,10 +82,10 @@ def operator(name: str, *, arguments: int | tuple[int, int | None], since: str |
 
 
 def operator_parser(name: str, *, since: str | None = None) -> Callable[[ParserFunction], ParserFunction]:
-    """Register the parser of an operator that has its own syntax or evaluates its arguments lazily.
+    """Return a decorator that registers the parser of an operator that has its own syntax or evaluates its arguments lazily.
 
     Arguments:
-        name: the operator with its `$`.
+        name: the operator's name, with its `$`.
         since: as for `operator`.
     """
 
@@ -119,7 +119,7 @@ def find_operator(name: str, release: Release) -> PlainOperator | OperatorParser
 
 
 def _add(name: str, found: PlainOperator | OperatorParser, since: str | None) -> None:
-    """Add an operator to the registry. Its name must not be registered yet."""
+    """Add an operator to the registry. The name must not be registered yet."""
     assert name not in OPERATORS, f"{name} is registered twice"
     assert name not in LATER, f"{name} is registered twice"
     assert name not in UNSUPPORTED, f"{name} is listed as unsupported"
@@ -129,7 +129,7 @@ def _add(name: str, found: PlainOperator | OperatorParser, since: str | None) ->
         LATER[name] = LaterOperator(since, found)
 
 
-# MongoDB's operators that Secantus does not support, each with the alternative to suggest.
+# The operators of MongoDB that Secantus does not support, each with the alternative that the error suggests.
 _IN_THE_CLIENT = "compute the value in the client"
 UNSUPPORTED: dict[str, str] = {
     "$bottom": "sort the array with $sortArray and take its last element",

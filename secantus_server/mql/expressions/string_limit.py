@@ -13,10 +13,10 @@ _ALWAYS_ALLOWED = MAX_STRING_BYTES // 4
 
 
 def checked_string(text: str) -> str:
-    """Return a string that an expression contains or computes.
+    """Check the size of a string that an expression contains or computes, and return the string.
 
     Raises:
-        CommandError: 16493 if it has 16 megabytes or more.
+        CommandError: 16493 if the string has 16 megabytes or more.
     """
     if len(text) >= _ALWAYS_ALLOWED and (
         len(text) >= MAX_STRING_BYTES or (not text.isascii() and len(text.encode("utf-8", "surrogateescape")) >= MAX_STRING_BYTES)

@@ -32,7 +32,7 @@ def value_text(value: Any) -> str:
 
 
 def double_text(number: float) -> str:
-    """Format a double with six significant digits, as messages and the older string operators do."""
+    """Format a double with six significant digits, as error messages and the older string operators do."""
     return f"{number:g}"
 
 

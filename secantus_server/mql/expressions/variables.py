@@ -42,7 +42,10 @@ def parse_let(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _variables(spec: Any) -> dict[str, Any]:
-    """Return the expressions by name. The names of a list are its indexes, which are invalid variable names."""
+    """Return the expressions of `vars` by variable name.
+
+    If `vars` is an array, the names are its indexes, which are then refused as invalid variable names.
+    """
     if type(spec) is dict:
         return spec
     if type(spec) is list:

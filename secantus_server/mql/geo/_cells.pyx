@@ -1,12 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The cells of 2dsphere indexes (S2 cells), coverings of regions by cells, and the hashes of 2d indexes.
+"""Computes the cells of 2dsphere indexes (S2 cells), coverings of regions with cells, and the hashes of 2d indexes.
 
 https://s2geometry.io/devguide/s2cell_hierarchy
 
-The sphere is projected onto the six faces of a cube. Each face is divided into four cells, 30 times; a Hilbert curve numbers the cells, so
-that all cells inside a cell have adjacent ids. An id has 64 bits: the face, two bits for each level, and a final 1.
+The sphere is projected onto the six faces of a cube. Each face is divided into four cells, each of these into four, and so on for 30
+levels. A Hilbert curve numbers the cells, so that all cells inside a cell have adjacent ids. An id has 64 bits: the number of the face, two
+bits for each level, and a final 1.
 
-A covering contains every point of its region, and possibly more: a cell is left out only if its bounding cap is certainly outside.
+A covering contains every point of its region, and possibly more points. A cell is left out only if its bounding cap is certainly outside
+the region.
 """
 
 from libc.math cimport M_PI, atan2, cos, fabs, sin, sqrt
@@ -23,7 +25,7 @@ cdef enum Overlap:
     PARTLY
     INSIDE
 
-# In radians: more than the rounding errors of the computations here, about 6 mm on the earth.
+# A margin in radians, about 6 mm on the earth. It is greater than the rounding errors of the computations here.
 cdef double MARGIN = 1e-9
 cdef double RADIANS = M_PI / 180
 
@@ -43,7 +45,7 @@ cdef struct Edge:
     Point b
     # The unit normal of the edge's great circle; zero if the end points are equal or opposite.
     Point normal
-    # The end points, projected onto the plane in which the inside is computed.
+    # The end points, projected onto the plane in which a point is located as inside or outside.
     double x0
     double y0
     double x1
@@ -151,7 +153,7 @@ cdef Point lift(int face, double u, double v) noexcept nogil:
 
 
 cdef uint64_t leaf_at(Point p) noexcept nogil:
-    """Return the cell of the last level that contains a point."""
+    """Return the smallest cell (of level 30) that contains a point."""
     cdef double u = 0, v = 0
     cdef int face = face_of(p), turned = face & SWAPPED, bit, turn
     cdef uint64_t found = face
@@ -166,7 +168,10 @@ cdef uint64_t leaf_at(Point p) noexcept nogil:
 
 
 cdef void bounding_cap(uint64_t cell, Point* center, double* radius) noexcept nogil:
-    """Write the centre of a cell and the distance of its farthest corner. The sides are great circles, so the cap contains the cell."""
+    """Write the centre of a cell, and the distance from it to the farthest corner.
+
+    The two define a cap that contains the cell, because the cell's sides are great circles.
+    """
     cdef int face = <int>(cell >> 61), turned = face & SWAPPED, depth = level(cell), step, turn, place, corner
     cdef int64_t i = 0, j = 0
     cdef double size, found
@@ -184,13 +189,13 @@ cdef void bounding_cap(uint64_t cell, Point* center, double* radius) noexcept no
 
 
 def leaf_of_position(double longitude, double latitude):
-    """Return the cell of the last level that contains a position, given in degrees."""
+    """Return the smallest cell (of level 30) that contains a position, which is given in degrees."""
     cdef double across = cos(latitude * RADIANS)
     return leaf_at(Point(across * cos(longitude * RADIANS), across * sin(longitude * RADIANS), sin(latitude * RADIANS)))
 
 
 def leaf_of(tuple vector not None):
-    """Return the cell of the last level that contains a point, given as a unit vector."""
+    """Return the smallest cell (of level 30) that contains a point, which is given as a unit vector."""
     return leaf_at(to_point(vector))
 
 
@@ -203,18 +208,18 @@ def cap_of(uint64_t cell):
 
 
 def level_of(uint64_t cell):
-    """Return the level of a cell: 0 for a face, 30 for the smallest."""
+    """Return the level of a cell: 0 for a face, 30 for the smallest cells."""
     return level(cell)
 
 
 def range_of(uint64_t cell):
-    """Return the least and the greatest id among a cell and the cells inside it."""
+    """Return the least and the greatest id of a cell and all cells inside it."""
     cdef uint64_t others = lowest_bit(cell) - 1
     return cell - others, cell + others
 
 
 def parent_of(uint64_t cell, int at):
-    """Return the cell of a level that contains a cell.
+    """Return the cell of a given level that contains a cell.
 
     Arguments:
         cell: the cell.
@@ -225,7 +230,7 @@ def parent_of(uint64_t cell, int at):
 
 
 def parents_of(uint64_t cell):
-    """Return the cells that contain a cell, without itself, from the smallest to the face."""
+    """Return the cells that contain a cell, except the cell itself, from the smallest to the face."""
     cdef int at
     return [parent_of(cell, at) for at in range(level(cell) - 1, -1, -1)]
 
@@ -234,7 +239,7 @@ def parents_of(uint64_t cell):
 
 
 cdef class Cover:
-    """A region, and the cells that cover it.
+    """Computes the cells that cover a region.
 
     The region is the intersection of a cap and a figure. The figure consists of points, edges and, if `pole` is given, the inside of the
     edges. Without points and edges, the region is the whole cap, or the cap without a smaller cap around the same centre.
@@ -242,11 +247,12 @@ cdef class Cover:
     Arguments:
         center: the centre of the cap, a unit vector.
         radius: the radius of the cap, in radians.
-        inner: the radius of the smaller cap; 0 for none.
+        inner: the radius of the smaller cap that is cut out; 0 for none.
         points: unit vectors.
         edges: pairs of unit vectors.
-        pole: a unit vector less than a right angle away from all edges, which are closed rings; None if the figure has no inside.
-        is_complement: whether the side that is inside as seen from the pole is the outside.
+        pole: a unit vector that is less than a right angle away from all edges, which then form closed rings; None if the figure has no
+            inside.
+        is_complement: whether the figure is the other side of the rings: what is outside as seen from the pole.
     """
 
     cdef Point center
@@ -294,7 +300,7 @@ cdef class Cover:
         free(self.points)
 
     cdef Overlap overlap(self, uint64_t cell) except *:
-        """Return the position of a cell relative to the region. `PARTLY` may be returned for a cell that is inside or outside."""
+        """Return the position of a cell relative to the region. For some cells that are inside or outside, the result is `PARTLY`, too."""
         cdef Point middle
         cdef double reach, away
         cdef Py_ssize_t i
@@ -314,12 +320,12 @@ cdef class Cover:
         return INSIDE if self.has_inside and self.contains(middle) != self.is_complement else OUTSIDE
 
     cdef void flatten(self, Point p, double* x, double* y) noexcept nogil:
-        """Project a point onto the plane at the pole; great circles become straight lines."""
+        """Project a point onto the plane at the pole, so that great circles become straight lines."""
         cdef double depth = dot(p, self.pole)
         x[0], y[0] = dot(p, self.right) / depth, dot(p, self.up) / depth
 
     cdef bint contains(self, Point p) noexcept nogil:
-        """Return whether a point that is not close to an edge is inside the rings, seen from the pole."""
+        """Return whether a point is inside the rings, as seen from the pole. The point must not be close to an edge."""
         cdef double x = 0, y = 0
         cdef bint inside = False
         cdef Py_ssize_t i
@@ -337,7 +343,7 @@ cdef class Cover:
         """Return cells that together contain the region, in ascending order. No cell is inside another.
 
         Arguments:
-            most: the number of cells to use; a region on several faces may need a few more.
+            most: the maximum number of cells. A region on several faces may need a few more.
         """
         cdef list done = [], waiting = [], parts
         cdef Py_ssize_t place = 0
@@ -375,7 +381,7 @@ cdef class Cover:
 
 
 cdef inline uint64_t spread(uint64_t n) noexcept nogil:
-    """Spread the 32 bits of a number over every second bit of 64 bits."""
+    """Spread the 32 bits of a number over every second bit of a 64-bit number."""
     n = (n | n << 16) & 0x0000FFFF0000FFFFULL
     n = (n | n << 8) & 0x00FF00FF00FF00FFULL
     n = (n | n << 4) & 0x0F0F0F0F0F0F0F0FULL
@@ -391,7 +397,9 @@ cdef inline uint64_t scaled(double value, double low, double high) noexcept nogi
 
 
 def plane_hash(double x, double y, double low, double high, int bits):
-    """Return the hash of a position: the bits of x and y alternate, from the highest, in the upper bits of 64.
+    """Return the hash of a position, a 64-bit number.
+
+    Its upper bits are alternately the bits of x and of y, starting with the highest ones.
 
     A coordinate beyond the limits is treated as the limit.
 

@@ -1,4 +1,4 @@
-"""Pairs of numbers: positions in the plane, or longitude and latitude."""
+"""Parses pairs of numbers: positions in the plane, or longitude and latitude."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Position = tuple[float, float]
 
 
 class GeometryError(Exception):
-    """A value is not the expected geometry; the message says why."""
+    """The error if a value is not the expected geometry. The message says why."""
 
 
 def parse_position(value: Any, *, exact: bool = False) -> Position:
@@ -20,10 +20,10 @@ def parse_position(value: Any, *, exact: bool = False) -> Position:
 
     Arguments:
         value: the pair.
-        exact: whether further elements after the pair are an error.
+        exact: whether additional elements after the pair are an error.
 
     Raises:
-        GeometryError: the value is not a pair of finite numbers.
+        GeometryError: if the value is not a pair of finite numbers.
     """
     if type(value) is dict:
         items = list(value.values())
@@ -42,10 +42,10 @@ def parse_position(value: Any, *, exact: bool = False) -> Position:
 
 
 def check_sphere(position: Position) -> Position:
-    """Return the position if it is a valid longitude and latitude.
+    """Check that a position is a valid longitude and latitude, and return it.
 
     Raises:
-        GeometryError: it is out of bounds.
+        GeometryError: if the position is out of bounds.
     """
     longitude, latitude = position
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):

@@ -1,4 +1,4 @@
-"""Coverings of geometries and regions on the sphere by cells, for the entries and the bounds of 2dsphere indexes.
+"""Covers geometries and regions on the sphere with cells, for the entries and the bounds of 2dsphere indexes.
 
 https://s2geometry.io/devguide/s2cell_hierarchy
 """
@@ -13,10 +13,10 @@ from secantus_server.mql.geo.relations import Cap
 from secantus_server.mql.geo.shapes import Geometry, Line, Part, Point, Polygon
 from secantus_server.mql.geo.sphere import Vector, added, angle, unit
 
-# The first and the last number of a range.
+# A range of cell ids or hashes: the first and the last one.
 Range = tuple[int, int]
 
-# The maximum number of cells for a document's line or polygon, for a query's region, and for a ring. More cells cover it more exactly.
+# The maximum number of cells for a document's line or polygon, for a query's region, and for a ring. More cells cover a shape more exactly.
 MOST_OF_PART = 20
 MOST_OF_REGION = 64
 MOST_OF_RING = 32
@@ -25,7 +25,7 @@ _POLE: Vector = (0.0, 0.0, 1.0)
 
 
 def document_cells(geometry: Geometry) -> set[int]:
-    """Return the cells of a document's geometry: the smallest cell of a point, a covering of a line or polygon."""
+    """Return the cells that cover a document's geometry: the smallest cell of each point, and coverings of the lines and polygons."""
     found: set[int] = set()
     for part in geometry.parts:
         if isinstance(part, Point):
@@ -48,7 +48,7 @@ def ring_cells(center: Vector, inner: float, outer: float) -> list[int]:
 
 
 def ranges_of(cells: Iterable[int]) -> list[Range]:
-    """Return the ids of all cells that share a point with one of the given cells, as ascending ranges."""
+    """Return the ids of the given cells, of all cells inside them, and of all cells that contain them, as ascending ranges."""
     cells = set(cells)
     ranges = sorted([range_of(cell) for cell in cells] + [(parent, parent) for parent in {p for cell in cells for p in parents_of(cell)}])
     return merged(ranges)
@@ -77,7 +77,7 @@ def _cover(part: Part, most: int) -> list[int]:
 
 
 def _bounding_cap(part: Line | Polygon) -> tuple[Vector, float]:
-    """Return the centre and the radius of a cap that contains a part."""
+    """Return the centre and the radius of a cap that contains a part of a geometry."""
     if isinstance(part, Polygon):
         if part.outer.is_complement:
             return _POLE, math.pi
@@ -89,5 +89,5 @@ def _bounding_cap(part: Line | Polygon) -> tuple[Vector, float]:
             total = added(total, corner)
         center = unit(total)
     radius = max(angle(corner, center) for corner in corners)
-    # A cap of less than a hemisphere that contains the corners contains the edges.
+    # If a cap that is smaller than a hemisphere contains the corners, it also contains the edges.
     return (center, radius) if radius < math.pi / 2 - 1e-6 and center != (0.0, 0.0, 0.0) else (_POLE, math.pi)

@@ -21,7 +21,7 @@ def parse_geometry(value: Any) -> Geometry:
     """Parse the `$geometry` of a query: GeoJSON, or a legacy pair of exactly two numbers on the sphere.
 
     Raises:
-        GeometryError: it is not a valid geometry.
+        GeometryError: if the value is not a valid geometry.
     """
     if type(value) is dict and ("type" in value or "coordinates" in value or "geometries" in value):
         return _parse_geojson(value)
@@ -30,7 +30,10 @@ def parse_geometry(value: Any) -> Geometry:
 
 
 def parse_stored(value: Any) -> Geometry | None:
-    """Return the geometry in a document's field, or None if it contains none. Legacy pairs may be outside the sphere's limits."""
+    """Return the geometry in a document's field, or None if it contains none.
+
+    Legacy pairs may exceed the limits of longitude and latitude.
+    """
     try:
         if type(value) is dict and type(value.get("type")) is str:
             return _parse_geojson(value)
@@ -56,7 +59,10 @@ def _parse_geojson(value: dict[str, Any]) -> Geometry:
 
 
 def _parse_crs(value: dict[str, Any]) -> bool:
-    """Return whether the order of a ring's corners is significant in the coordinate reference system (strict winding)."""
+    """Parse the coordinate reference system.
+
+    Return whether it has strict winding, in which the order of a ring's corners determines the inside.
+    """
     if "crs" not in value:
         return False
     crs = value["crs"]
@@ -131,7 +137,7 @@ def _parse_ring(value: Any, strict: bool) -> Ring:
     positions = [parse_sphere_position(item) for item in _items(value, "Polygon", 1)]
     if positions[0] != positions[-1]:
         raise GeometryError("Loop is not closed, first vertex does not equal last vertex")
-    # At a pole all longitudes denote the same point.
+    # Compare the corners as vectors, because at a pole all longitudes denote the same point.
     corners = [to_vector(position) for position in positions[:-1]]
     positions = [position for index, position in enumerate(positions[:-1]) if not is_same(corners[index], corners[index - 1])]
     if len(positions) < 3:

@@ -12,7 +12,7 @@ OUTSIDE, ON_EDGE, INSIDE = 0, 1, 2
 
 
 def locate(corners: Sequence[Position], point: Position) -> int:
-    """Return `INSIDE`, `ON_EDGE` or `OUTSIDE`: the position of a point relative to a polygon."""
+    """Return the position of a point relative to a polygon: `INSIDE`, `ON_EDGE` or `OUTSIDE`."""
     inside = False
     for a, b in zip(corners, [*corners[1:], corners[0]], strict=True):
         if _is_on_edge(a, b, point):
@@ -31,7 +31,7 @@ def _is_on_edge(a: Position, b: Position, point: Position) -> bool:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle given by two opposite corners, edges included."""
+    """A rectangle that is given by two opposite corners. It includes its edges."""
 
     first: Position
     second: Position
@@ -45,7 +45,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Circle:
-    """A circle, its edge included."""
+    """A circle, which includes its edge."""
 
     center: Position
     radius: float

@@ -1,9 +1,9 @@
-"""The grid of a 2d index: positions as hashes, and coverings of regions in the plane by squares of the grid.
+"""The grid of a 2d index. It converts positions to hashes, and covers regions in the plane with squares of the grid.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2d/internals/
 
-The plane between the index's limits is divided into four squares, each square again into four, up to 32 times. A hash contains the number
-of the square at each level as two bits, from the highest level.
+The part of the plane within the index's limits is divided into four squares, each of these into four, and so on for up to 32 levels. A hash
+contains two bits for each level, from the highest, which are the number of the square at that level.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from secantus_server.mql.geo.relations import Cap
 
 PARTLY = 1
 
-# The first hash, the level, and the lower corner.
+# A square: its first hash, its level, and its lower corner.
 _Square = tuple[int, int, float, float]
 MAX_BITS = 32
-# In degrees. Greater than the rounding errors of distances on the sphere.
+# A margin in degrees. It is greater than the rounding errors of distances on the sphere.
 _DEGREES_MARGIN = 1e-5
-# In degrees. Less than _DEGREES_MARGIN, and greater than the enlargement of squares under common limits.
+# A distance in degrees. It is less than _DEGREES_MARGIN, and greater than the amount by which squares are enlarged if the limits are the
+# usual ones.
 _OFF = 1e-6
-# Products of greater coordinates may be infinite.
+# Products of coordinates that are greater than this may be infinite.
 _HUGE = 1e150
 
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A rectangle, including its sides."""
+    """A rectangle, which includes its sides."""
 
     x0: float
     y0: float
@@ -50,15 +51,18 @@ class Rectangle:
 
 
 class Region:
-    """A region in the plane. `overlap` compares the squares of the grid with it."""
+    """A region in the plane, with which the squares of a grid are compared."""
 
     def overlap(self, square: Rectangle) -> int:
-        """Return `OUTSIDE`, `PARTLY` or `INSIDE`: the position of a square relative to the region. `PARTLY` may be imprecise."""
+        """Return the position of a square relative to the region: `OUTSIDE`, `PARTLY` or `INSIDE`.
+
+        For some squares that are inside or outside, the result may be `PARTLY`, too.
+        """
         raise NotImplementedError
 
 
 class Rectangles(Region):
-    """Several rectangles."""
+    """A region that consists of several rectangles."""
 
     def __init__(self, rectangles: list[Rectangle]) -> None:
         self._rectangles = rectangles
@@ -71,7 +75,7 @@ class Rectangles(Region):
 
 
 class Ring(Region):
-    """The positions whose distance from a centre is within limits."""
+    """The region of the positions whose distance from a centre is within limits."""
 
     def __init__(self, center: Position, inner: float, outer: float) -> None:
         self._center = center
@@ -89,7 +93,7 @@ class Ring(Region):
 
 
 class Outline(Region):
-    """The inside of a polygon, and the polygon's edges."""
+    """A region that consists of the inside and the edges of a polygon."""
 
     def __init__(self, polygon: FlatPolygon) -> None:
         self._polygon = polygon
@@ -106,7 +110,7 @@ class Outline(Region):
 
 
 def _passes(a: Position, b: Position, square: Rectangle) -> bool:
-    """Return whether the line between two positions meets a rectangle: whether a part of the line lies between all four sides."""
+    """Return whether the line between two positions shares a point with a rectangle."""
     first, last = 0.0, 1.0
     for start, way, low, high in ((a[0], b[0] - a[0], square.x0, square.x1), (a[1], b[1] - a[1], square.y0, square.y1)):
         if way == 0:
@@ -140,7 +144,9 @@ class Grid:
         return plane_hash(*position, self.low, self.high, self.bits)
 
     def around(self, position: Position, level: int) -> tuple[Range, float]:
-        """Return the range of hashes of the square around a position at a level, and the distance of its corners from its middle."""
+        """Return the range of hashes in the square of a given level that contains a position, and the distance from the square's middle to
+        its corners.
+        """
         size = 1 << 2 * (MAX_BITS - level)
         first = self.hash_of(position) & -size
         return (first, first + size - 1), math.sqrt(0.5) * (self.high - self.low) / (1 << level)
@@ -150,7 +156,7 @@ class Grid:
 
         Arguments:
             region: the region.
-            most: the number of squares to use.
+            most: the maximum number of squares.
         """
         if not math.isfinite(self.high - self.low):
             return [_squares(0, 0)]
@@ -177,7 +183,7 @@ class Grid:
         return merged(sorted(done))
 
     def _rectangle(self, x: float, y: float, side: float) -> Rectangle:
-        """Return a square, enlarged by more than the rounding errors."""
+        """Return the rectangle of a square, enlarged by more than the rounding errors."""
         margin = 1e-9 * max(1.0, abs(self.low), abs(self.high))
         return Rectangle(x - margin, y - margin, x + side + margin, y + side + margin)
 
@@ -187,7 +193,7 @@ def _squares(start: int, level: int) -> Range:
 
 
 def region_of(shape: Box | Circle | FlatPolygon | Cap) -> Region:
-    """Return the region of a `$geoWithin` shape in the plane of positions."""
+    """Return the region in the plane in which the positions within a shape of `$geoWithin` lie."""
     if isinstance(shape, Box):
         (x0, x1), (y0, y1) = (sorted((shape.first[axis], shape.second[axis])) for axis in (0, 1))
         return Rectangles([Rectangle(x0, y0, x1, y1)])
@@ -201,7 +207,7 @@ def cap_rectangles(center: Position, radius: float) -> list[Rectangle]:
 
     Arguments:
         center: longitude and latitude.
-        radius: in radians.
+        radius: the radius in radians.
     """
     longitude, latitude = center
     reach = math.degrees(min(radius, math.pi)) + _DEGREES_MARGIN
@@ -214,7 +220,10 @@ def cap_rectangles(center: Position, radius: float) -> list[Rectangle]:
 
 
 def off_the_sphere() -> list[Rectangle]:
-    """Return the rectangles of positions that are not valid longitudes and latitudes, except those that `cap_rectangles` covers."""
+    """Return rectangles that contain all positions that are not valid longitudes and latitudes.
+
+    They omit positions within a small distance of the valid ones, because the rectangles of `cap_rectangles` include those.
+    """
     far, east, north = math.inf, 180.0 + _OFF, 90.0 + _OFF
     return [
         Rectangle(-far, north, far, far),

@@ -31,7 +31,7 @@ class Cap:
 
     Arguments:
         center: longitude and latitude.
-        radius: in radians.
+        radius: the radius in radians.
     """
 
     center: Position
@@ -39,7 +39,7 @@ class Cap:
 
     @cached_property
     def vector(self) -> Vector:
-        """The centre as a unit vector."""
+        """Return the centre as a unit vector."""
         return to_vector(self.center)
 
     def contains(self, part: Part) -> bool:
@@ -49,7 +49,8 @@ class Cap:
         corners = part.vectors if isinstance(part, Line) else part.corners()
         if not all(self._contains_point(corner) for corner in corners):
             return False
-        # Up to a hemisphere, a cap that contains the corners contains the edges. A larger cap may miss the point opposite its centre.
+        # A cap of at most a hemisphere that contains the corners also contains the edges. A larger cap does not contain the points around
+        # the point opposite its centre.
         return self.radius <= math.pi / 2 or self._covers_edges_and_inside(part)
 
     def _contains_point(self, point: Vector) -> bool:
@@ -63,7 +64,7 @@ class Cap:
 
 
 def within(geometry: Geometry, region: Geometry | Cap) -> bool:
-    """Return whether every part of a geometry lies in a cap or in one of a region's polygons."""
+    """Return whether every part of a geometry lies within the region: in the cap, or in one of the polygons."""
     if isinstance(region, Cap):
         return all(region.contains(part) for part in geometry.parts)
     polygons = [part for part in region.parts if isinstance(part, Polygon)]
@@ -80,7 +81,7 @@ def _is_within(part: Part, polygon: Polygon) -> bool:
         return False
     if isinstance(part, Line):
         return True
-    # The part may still enclose a hole of the region, or everything outside the region.
+    # The part could still enclose a hole of the region, or everything outside the region.
     return all(polygon.contains(point) for point in part.inner_points()) and not any(part.locate(c) == INSIDE for c in polygon.corners())
 
 
@@ -89,7 +90,7 @@ def _any_edges_cross(a: Line | Polygon, b: Line | Polygon) -> bool:
 
 
 def intersects(a: Geometry, b: Geometry) -> bool:
-    """Return whether two geometries share a point; two polygons must share more than an edge."""
+    """Return whether two geometries share a point. Two polygons must share more than an edge."""
     return any(_parts_intersect(first, second) for first in a.parts for second in b.parts)
 
 

@@ -12,25 +12,25 @@ from secantus_server.mql.geo.sphere import Ring, Vector, to_vector
 
 @dataclass(frozen=True)
 class Point:
-    """A point: a single position."""
+    """A part of a geometry that is a single position."""
 
     position: Position
 
     @cached_property
     def vector(self) -> Vector:
-        """The point as a unit vector."""
+        """Return the point as a unit vector."""
         return to_vector(self.position)
 
 
 @dataclass(frozen=True)
 class Line:
-    """Positions joined by edges."""
+    """A part of a geometry that consists of positions joined by edges."""
 
     positions: tuple[Position, ...]
 
     @cached_property
     def vectors(self) -> list[Vector]:
-        """The positions as unit vectors."""
+        """Return the positions as unit vectors."""
         return [to_vector(position) for position in self.positions]
 
     def edges(self) -> list[tuple[Vector, Vector]]:
@@ -40,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Polygon:
-    """The inside of an outer ring minus the insides of its inner rings."""
+    """A part of a geometry that is the inside of an outer ring without the insides of inner rings."""
 
     outer: Ring
     holes: tuple[Ring, ...] = ()
@@ -54,7 +54,7 @@ class Polygon:
         return [corner for ring in (self.outer, *self.holes) for corner in ring.corners]
 
     def locate(self, point: Vector) -> int:
-        """Return `INSIDE`, `ON_EDGE` or `OUTSIDE` for a point."""
+        """Return the position of a point relative to the polygon: `INSIDE`, `ON_EDGE` or `OUTSIDE`."""
         found = self.outer.locate(point)
         if found != INSIDE:
             return found
@@ -79,7 +79,7 @@ Part = Point | Line | Polygon
 
 @dataclass(frozen=True)
 class Geometry:
-    """A geometry as a list of parts.
+    """A geometry on the sphere, as a list of parts.
 
     Arguments:
         kind: the GeoJSON type; `Point` for legacy coordinates.
@@ -93,7 +93,7 @@ class Geometry:
 
     @property
     def position(self) -> Position:
-        """The position of a geometry that is a single point."""
+        """Return the position of a geometry that is a single point."""
         [point] = self.parts
         assert isinstance(point, Point)
         return point.position

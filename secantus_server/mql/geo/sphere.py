@@ -1,7 +1,7 @@
-"""Points, edges and rings on the unit sphere; an edge is the shorter arc of a great circle.
+"""Points, edges and rings on the unit sphere. An edge is the shorter arc of a great circle between two points.
 
-Points are unit vectors. A ring within a hemisphere is projected from the sphere's centre (the gnomonic projection, which maps
-great circles to straight lines). For a larger ring, a point is located by counting how often an arc to a known point crosses it.
+Points are unit vectors. A ring within a hemisphere is projected from the sphere's centre (the gnomonic projection, which maps great circles
+to straight lines). For a larger ring, a point is located by counting how often an arc from it to a known point crosses the ring.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from secantus_server.mql.geo.planar import INSIDE, ON_EDGE, OUTSIDE, locate
 
 Vector = tuple[float, float, float]
 
-# Points closer than this are equal: about a hundredth of a millimetre on the earth.
+# Points that are closer together than this (about a hundredth of a millimetre on the earth) count as equal.
 SAME = 1e-12
 
 
@@ -51,7 +51,7 @@ def added(a: Vector, b: Vector) -> Vector:
 
 
 def unit(a: Vector) -> Vector:
-    """Normalise a vector; the zero vector is returned unchanged."""
+    """Normalise a vector to length 1. Return the zero vector unchanged."""
     length = norm(a)
     return scaled(a, 1 / length) if length > 0 else a
 
@@ -76,7 +76,8 @@ def edge_distance(point: Vector, a: Vector, b: Vector) -> float:
     if dot(cross(normal, a), point) > 0 > dot(cross(normal, b), point):
         height = dot(normal, point)
         foot = added(point, scaled(normal, -height))
-        # As in MongoDB, the distance is measured to the foot. Close to the pole of the great circle, that would be inaccurate.
+        # As in MongoDB, the distance is measured to the foot of the perpendicular. For a point close to the pole of the edge's great
+        # circle, that would be inaccurate, so the distance is computed from the height.
         return angle(point, unit(foot)) if norm(foot) > 1e-6 else math.asin(min(1.0, abs(height)))
     return to_ends
 
@@ -94,7 +95,7 @@ def edges_cross(a: Vector, b: Vector, c: Vector, d: Vector) -> bool:
         return False
     if (sides[0] > 0) == (sides[1] > 0) or (sides[2] > 0) == (sides[3] > 0):
         return False
-    # The two great circles meet in two opposite points; the edges cross if both contain the same one.
+    # The great circles of the two edges meet at two opposite points. The edges cross if both contain the same one of these points.
     meeting = cross(first, second)
     middle = dot(added(a, b), meeting), dot(added(c, d), meeting)
     return (middle[0] > 0) == (middle[1] > 0)
@@ -108,7 +109,7 @@ def edges_touch(a: Vector, b: Vector, c: Vector, d: Vector) -> bool:
 
 
 class Ring:
-    """A closed line that does not cross itself; its inside is the smaller side or, if `strict`, the side on its left.
+    """A closed line that does not cross itself. Its inside is the smaller side or, if `strict`, the side on its left.
 
     Arguments:
         positions: the corners; the first one is not repeated at the end.
@@ -146,9 +147,9 @@ class Ring:
         return dot(point, right) / depth, dot(point, up) / depth
 
     def locate(self, point: Vector) -> int:
-        """Return `INSIDE`, `ON_EDGE` or `OUTSIDE` for a point."""
+        """Return the position of a point relative to the ring: `INSIDE`, `ON_EDGE` or `OUTSIDE`."""
         for normal, (a, b) in zip(self._normals, self._edges, strict=True):
-            # A point that is not on the great circle of an edge is not on the edge.
+            # Check first whether the point is on the edge's great circle. If not, it is not on the edge.
             if abs(dot(normal, point)) <= 2 * SAME and is_on_edge(point, a, b):
                 return ON_EDGE
         found = self._locate_on_smaller_side(point)
@@ -162,9 +163,10 @@ class Ring:
         return locate(self.flat, self._project(point))
 
     def _locate_by_crossings(self, point: Vector) -> int:
-        """Locate a point by counting edge crossings, for rings larger than a hemisphere.
+        """Locate a point relative to a ring that is larger than a hemisphere, by counting edge crossings.
 
-        The arc to the point starts just left of the first edge, which is inside a ring that runs counterclockwise.
+        The edges that an arc to the point crosses are counted. The arc starts just left of the first edge, which is inside if the ring runs
+        counterclockwise.
         """
         a, b = self.edges()[0]
         start = unit(added(unit(added(a, b)), scaled(unit(cross(a, b)), 1e-9)))

@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/query/
 
-`parse_match` builds a tree of nodes. The planner reads the attributes of the nodes.
+`parse_match` parses a filter into a tree of nodes, whose attributes the planner reads.
 """
 
 from secantus_server.mql.match import (  # noqa: F401

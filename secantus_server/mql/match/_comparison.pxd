@@ -14,8 +14,8 @@ cdef class Comparison(PathMatch):
     cdef bytes encoded            # a document that contains the operand; `right` points into it
     cdef bytes collation_key      # None unless the operand contains strings and there is a collation
     cdef Element right
-    cdef int kind                 # the kind of comparison that applies to the operand
-    cdef int accepted             # bit 0: less, bit 1: equal, bit 2: greater
+    cdef int kind                 # the kind of comparison that the operand needs
+    cdef int accepted             # the results of a comparison that match, as bits: 0 is less, 1 is equal, 2 is greater
     cdef int64_t whole            # the operand if kind is LONG
     cdef double real              # the operand if kind is LONG or DOUBLE
 

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""`$eq`, `$lt`, `$lte`, `$gt`, `$gte` and `$in` on stored bytes.
+"""The match nodes of `$eq`, `$lt`, `$lte`, `$gt`, `$gte` and `$in`, which compare stored bytes.
 
-Type bracketing: a value is compared only with operands of its own type bracket (all numeric types share one). minKey and
-maxKey compare with every type, null equals a missing field, and NaN equals only itself.
+Type bracketing: a value is compared only with operands in the same type bracket (all numeric types share one bracket). minKey and maxKey
+compare with every type, null equals a missing field, and NaN equals only itself.
 https://www.mongodb.com/docs/manual/reference/operator/query-comparison/
 """
 
@@ -48,7 +48,7 @@ def holds_text(value):
 
 
 cdef bytes collated(const Element* element, object collation):
-    """Return the key string of an element under a collation."""
+    """Return the key string that an element has with a collation."""
     cdef Writer out = Writer()
     put_key(out, element.type, element.value, collation)
     return out.finish()
@@ -74,14 +74,16 @@ cdef inline bint accepts(int accepted, bint less, bint equal) noexcept nogil:
 
 
 cdef class Comparison(PathMatch):
-    """A node that compares the values at a path with an operand. It matches if one is equal to, less than or greater than the operand.
+    """A node that compares the values at a path with an operand.
+
+    It matches if one of the values is equal to, less than or greater than the operand, depending on the operator.
 
     Arguments:
         path: the dotted path.
         operator: `$eq`, `$lt`, `$lte`, `$gt` or `$gte`.
         operand: any value but undefined.
-        collation: None for the simple collation.
-        null_through_arrays: whether an array that the path cannot go through counts as null.
+        collation: the collation, or None for the simple one.
+        null_through_arrays: whether an array through which the path cannot continue counts as null.
     """
 
     def __init__(self, str path not None, str operator not None, operand, collation=None, bint null_through_arrays=False):
@@ -161,10 +163,10 @@ cdef class In(PathMatch):
 
     Arguments:
         path: the dotted path.
-        operands: values in any order; stored sorted and deduplicated.
-        regexes: `RegexMatch` nodes of the same path.
-        collation: None for the simple collation.
-        null_through_arrays: as for `Comparison`, if an operand is null.
+        operands: the values in any order. The node stores them sorted and without duplicates.
+        regexes: the regular expressions, as `RegexMatch` nodes of the same path.
+        collation: the collation, or None for the simple one.
+        null_through_arrays: see `Comparison`; it matters only if an operand is null.
     """
 
     def __cinit__(self, *args, **kwargs):
@@ -185,7 +187,7 @@ cdef class In(PathMatch):
         self.set_elements()
 
     cdef int set_elements(self) except -1:
-        """Encode the operands in order, for a binary search."""
+        """Encode the sorted operands for the binary search."""
         cdef const uint8_t* cursor
         cdef Py_ssize_t i
         self.count = len(self.operands)
@@ -233,7 +235,7 @@ cdef class In(PathMatch):
 
 
 def sorted_operands(operands):
-    """Return the operands in MongoDB's order without duplicates."""
+    """Return the operands in MongoDB's order, without duplicates."""
     cdef list found = []
     cdef object last = MISSING
     for value in sorted(operands, key=cmp_to_key(compare_values)):

@@ -8,7 +8,7 @@ from secantus_server.mql.match._nodes cimport MatchExpression, PathMatch, as_nod
 
 
 cdef class ElemMatch(PathMatch):
-    """A node that matches if one element of an array at the path satisfies every condition; a value that is not an array never matches."""
+    """A node that matches if one element of an array at the path satisfies every condition. A value that is not an array never matches."""
 
     cdef bint accepts(self, const Element* element) except -1:
         raise NotImplementedError
@@ -30,7 +30,7 @@ cdef class ElemMatch(PathMatch):
 
 
 cdef class ElemMatchObject(ElemMatch):
-    """`{$elemMatch: {field: ...}}`: a filter on elements that are documents (or arrays, addressed by index)."""
+    """`{$elemMatch: {field: ...}}`: a filter on elements that are documents, or arrays whose fields are their indexes."""
 
     cdef readonly MatchExpression child
 
@@ -58,7 +58,7 @@ cdef class ElemMatchValue(ElemMatch):
         found = {}
         for child in self.children:
             predicate = child.serialize().get(self.path)
-            # One document cannot contain two conditions with the same operator, or a condition that is not on the path itself.
+            # Conditions can be written as one document only if their operators differ and all conditions are on the value itself.
             if type(predicate) is not dict or not found.keys().isdisjoint(predicate):
                 return {"$elemMatch": {"$and": [each.serialize() for each in self.children]}}
             found.update(predicate)

@@ -80,7 +80,7 @@ cdef class TextMatch(TextNode):
 
 
 cdef class TextResidual(TextNode):
-    """The part of `$text` that the text index cannot check: phrases, negated words, and sensitive comparisons."""
+    """The part of `$text` that the text index cannot check: phrases, negated words, and comparisons with regard to case or diacritics."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         return self.search.accepts(PyBytes_FromStringAndSize(<const char*>doc, document_length(doc)))

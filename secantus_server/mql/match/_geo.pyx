@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The match nodes of `$geoWithin`, `$geoIntersects`, `$near` and `$nearSphere`; the geometry code itself is Python."""
+"""The match nodes of `$geoWithin`, `$geoIntersects`, `$near` and `$nearSphere`. The geometry code that they call is Python."""
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t
@@ -36,12 +36,14 @@ cdef class GeoMatch(PathMatch):
         return {self.operator: self.spec}
 
     cdef bint matches_element(self, const Element* element) except -1:
-        # Only arrays and documents can be geometries.
+        # Test only arrays and documents, because other values cannot be geometries.
         return (element.type == 3 or element.type == 4) and self.test(decode_element(element))
 
 
 cdef class GeoNear(PathMatch):
-    """A node that matches if the distance from a point to a geometry at the path is within limits. The executor sorts by `distance`.
+    """A node that matches if the distance from a point to a geometry at the path is within limits.
+
+    The executor sorts the documents by `distance`.
 
     Arguments:
         path: the dotted path.
@@ -75,12 +77,12 @@ cdef class GeoNear(PathMatch):
     def distance(self, bytes doc not None):
         """Return the distance of the nearest geometry at the path, or None if the document does not match.
 
-        The unit is metres for a GeoJSON point, radians for legacy coordinates on the sphere, else the plane's unit.
+        The unit is metres for a GeoJSON point, radians for legacy coordinates on the sphere, and otherwise the unit of the coordinates.
         """
         return self.nearest_distance(<const uint8_t*>PyBytes_AS_STRING(doc))
 
     cdef object nearest_distance(self, const uint8_t* doc):
-        # `matches_element` stores the nearest distance and always returns false, so that the walk visits every geometry.
+        # `matches_element` stores the nearest distance in `nearest`. It always returns false, so that the walk visits every geometry.
         self.nearest = None
         self.walk_document(doc, 0, NULL)
         if self.nearest is None or not (self.min_distance <= self.nearest <= self.max_distance):

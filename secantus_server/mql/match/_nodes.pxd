@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The base classes of the match nodes, for other compiled modules: a scan loop calls `matches_raw`."""
+"""The base classes of the match nodes, for other compiled modules. For example, the loops of scans call `matches_raw`."""
 
 from libc.stdint cimport uint8_t, uint32_t
 
@@ -26,7 +26,7 @@ cdef class PathMatch(MatchExpression):
     cdef PathPart* parts
     cdef int part_count
     cdef bint opens_arrays
-    cdef readonly bint null_through_arrays   # whether an array that the path cannot go through counts as null
+    cdef readonly bint null_through_arrays   # whether an array through which the path cannot continue counts as null
 
     cdef int set_path(self, str path, bint opens_arrays) except -1
     cdef bint matches_array(self, const Element* array, Py_ssize_t* position) except -1

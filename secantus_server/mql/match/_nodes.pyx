@@ -4,7 +4,7 @@
 A node has three operations:
 
 - `matches_raw` tests a document.
-- `matches_element` tests a single value, for a node inside `$elemMatch`; an element of type 0 is a missing field.
+- `matches_element` tests a single value, for a node inside `$elemMatch`. An element of type 0 represents a missing field.
 - `position` returns the array element that made the document match, to which the positional `$` of an update refers.
 
 https://www.mongodb.com/docs/manual/tutorial/query-array-of-documents/ describes how paths traverse arrays.
@@ -44,7 +44,7 @@ cdef class MatchExpression:
         return None if found < 0 else found
 
     def serialize(self):
-        """Return the node as a filter, in explain's form."""
+        """Return the node as a filter, in the form that explain shows."""
         raise NotImplementedError
 
     def __repr__(self):
@@ -86,7 +86,7 @@ cdef tuple as_nodes(object children):
 
 
 cdef class ListMatch(MatchExpression):
-    """A node with a list of children."""
+    """The base class of nodes with a list of children."""
 
     cdef readonly tuple children
 
@@ -114,7 +114,8 @@ cdef class And(ListMatch):
         return True
 
     cdef Py_ssize_t position(self, const uint8_t* doc) except -2:
-        # The last condition that matched an array element wins. MongoDB evaluates conditions in a fixed order, not as written.
+        # Use the position of the last condition that matches an array element, like MongoDB, which evaluates conditions in a fixed order,
+        # not in the order of the filter.
         cdef Py_ssize_t found = -1
         cdef Py_ssize_t next_found
         for child in sorted(_flattened(self), key=_rank):
@@ -128,7 +129,7 @@ cdef class And(ListMatch):
 
 
 def _flattened(node):
-    """Yield the conditions of an `$and`, including those of nested `$and`s."""
+    """Yield the conditions of a node, with nested `$and`s replaced by their conditions."""
     for child in node.children:
         if isinstance(child, And):
             yield from _flattened(child)
@@ -149,7 +150,9 @@ def _rank(node):
 
 
 def _is_list_of_values(children):
-    """Return whether alternatives are equivalent to one `$in`, because all are values or regular expressions for the same path."""
+    """Return whether the alternatives of an `$or` are equivalent to one `$in`, because all are values or regular expressions for the same
+    path.
+    """
     return len({getattr(child, "path", None) for child in children}) == 1 and all(
         type(child).__name__ == "RegexMatch" or getattr(child, "operator", None) == "$eq" for child in children
     )
@@ -228,7 +231,7 @@ cdef class Not(MatchExpression):
 
 
 cdef bint ends_path(const uint8_t* array, const PathPart* part) noexcept nogil:
-    """Return whether a path ends at an array that it cannot go through.
+    """Return whether a path ends at an array because it cannot continue through it.
 
     This is the case if the array has no element at the path's index, and either contains a nested array or contains no document.
     """
@@ -247,9 +250,8 @@ cdef bint ends_path(const uint8_t* array, const PathPart* part) noexcept nogil:
 cdef class PathMatch(MatchExpression):
     """The base class of conditions on the values at a dotted path. A subclass defines which values match.
 
-    An array in the middle of a path stands for each of its documents, and a number in the path is both an array index and a
-    field name. An array at the end of the path is tested both element by element and as a whole, or only as a whole if `opens_arrays`
-    is false.
+    If the path leads through an array, it continues in each of the array's documents. A number in the path is both an array index and a
+    field name. An array at the end of the path is tested element by element and as a whole, or only as a whole if `opens_arrays` is false.
     """
 
     def __cinit__(self, *args, **kwargs):
@@ -259,7 +261,7 @@ cdef class PathMatch(MatchExpression):
         PyMem_Free(self.parts)
 
     cdef int set_path(self, str path, bint opens_arrays) except -1:
-        """Split the path. Every subclass calls this method in its constructor."""
+        """Set the path and split it into parts. The constructor of every subclass calls this method."""
         cdef int i
         cdef bytes name
         self.path = path
@@ -276,7 +278,7 @@ cdef class PathMatch(MatchExpression):
         return 0
 
     def predicate(self):
-        """Return the right-hand side of the path in a filter."""
+        """Return the condition on the path, as it is written after the path in a filter."""
         raise NotImplementedError
 
     def serialize(self):
@@ -338,7 +340,10 @@ cdef class PathMatch(MatchExpression):
         return self.null_through_arrays and ends_path(array, &self.parts[depth])
 
     cdef bint matches_at_index(self, const Element* element, int depth) except -1:
-        """Return whether the element that the path addresses by array index matches. Such a match sets no position for `$`."""
+        """Return whether the element that the path addresses by array index matches.
+
+        Such a match does not set the position to which `$` refers.
+        """
         if element.name_len != self.parts[depth].length or memcmp(element.name, self.parts[depth].name, element.name_len) != 0:
             return False
         depth += 1

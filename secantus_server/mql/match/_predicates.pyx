@@ -13,7 +13,7 @@ from secantus_server.bson.numbers import INT64_MAX, INT64_MIN, int_value
 
 
 cdef bint read_whole(const Element* element, bint truncate, int64_t* out) except -1:
-    """Read a number as a 64-bit integer. Return false if it is not a number, is too large, or has a fraction while `truncate` is off."""
+    """Read a number as a 64-bit integer. Return false if it is not a number, is too large, or has a fraction and `truncate` is false."""
     cdef double real
     if element.type == 16:
         out[0] = read_int32(element.value)
@@ -42,7 +42,7 @@ cdef bint read_whole_decimal(const Element* element, bint truncate, int64_t* out
 
 
 cdef class Exists(PathMatch):
-    """A node that matches if the field exists, with any value."""
+    """A node that matches if the path exists, with any value."""
 
     def __init__(self, str path not None):
         self.set_path(path, False)
@@ -80,7 +80,7 @@ cdef class TypeMatch(PathMatch):
 
 
 cdef class Size(PathMatch):
-    """A node that matches if the value at the path is an array of this length."""
+    """A node that matches if the value at the path is an array of the given length."""
 
     cdef readonly int64_t size
 
@@ -104,7 +104,10 @@ cdef class Size(PathMatch):
 
 
 cdef class Mod(PathMatch):
-    """A node that matches if a number at the path, after truncation, has this remainder. The remainder has the sign of the number."""
+    """A node that matches if a number at the path, truncated to an integer, has the given remainder.
+
+    The remainder has the sign of the number.
+    """
 
     cdef readonly int64_t divisor
     cdef readonly int64_t remainder
@@ -125,7 +128,7 @@ cdef class Mod(PathMatch):
 
 
 cdef inline int64_t remainder_of(int64_t number, int64_t divisor) noexcept:
-    # C's remainder takes the number's sign, as MongoDB's does. Unsigned operands avoid the trap of INT64_MIN % -1.
+    # The remainder has the number's sign, as in C and in MongoDB. It is computed with unsigned operands, because INT64_MIN % -1 would trap.
     cdef uint64_t size = -<uint64_t>number if number < 0 else <uint64_t>number
     cdef uint64_t by = -<uint64_t>divisor if divisor < 0 else <uint64_t>divisor
     cdef int64_t found = <int64_t>(size % by)
@@ -135,12 +138,12 @@ cdef inline int64_t remainder_of(int64_t number, int64_t divisor) noexcept:
 cdef class Bits(PathMatch):
     """A node that matches if an integer or binary value at the path has its bits set or clear at some positions.
 
-    A negative number is sign-extended: all bits beyond its 64th are set. Bits beyond the end of binary data are clear.
+    A negative number is sign-extended, so that all bits beyond the 64th are set. Bits beyond the end of binary data are clear.
 
     Arguments:
         path: the dotted path.
         operator: `$bitsAllSet`, `$bitsAllClear`, `$bitsAnySet` or `$bitsAnyClear`.
-        positions: the bit positions; 0 is the least significant.
+        positions: the positions of the bits; 0 is the least significant bit.
     """
 
     cdef readonly str operator

@@ -16,7 +16,7 @@ cdef class RegexMatch(PathMatch):
 
     Arguments:
         path: the dotted path.
-        pattern, options: as the user wrote them.
+        pattern, options: the regular expression as the user wrote it.
         compiled: the compiled pattern.
     """
 

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The rules of `$jsonSchema` on stored bytes.
 
-A rule checks a value against one keyword. A rule for one type accepts values of every other type, as JSON Schema requires.
+A rule checks whether a value satisfies one keyword. A rule for one type accepts values of every other type, as JSON Schema requires.
 https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/
 """
 
@@ -18,7 +18,7 @@ from secantus_server.mql.match.schema_values import is_multiple, without_order
 
 
 cdef class Rule:
-    """One requirement on a value."""
+    """A requirement on a value."""
 
     cdef bint accepts(self, const Element* value) except -1:
         raise NotImplementedError
@@ -65,7 +65,7 @@ cdef class JsonSchema(MatchExpression):
 
 
 cdef class AllRule(Rule):
-    """A rule that requires all children to accept the value: the keywords of one schema, and `allOf`."""
+    """A rule that requires all children to accept the value. It is used for the keywords of one schema, and for `allOf`."""
 
     cdef tuple children
 
@@ -80,7 +80,7 @@ cdef class AllRule(Rule):
 
 
 cdef class CountRule(Rule):
-    """A rule that limits how many children may accept the value: `anyOf`, `oneOf` and `not`."""
+    """A rule that limits how many children may accept the value. It is used for `anyOf`, `oneOf` and `not`."""
 
     cdef tuple children
     cdef Py_ssize_t minimum
@@ -171,7 +171,7 @@ cdef class LengthRule(Rule):
         if value.type != 2:
             return True
         for i in range(read_int32(value.value) - 1):
-            # Count characters: every byte except UTF-8 continuation bytes starts one.
+            # Count characters. Every byte starts one, except UTF-8 continuation bytes.
             count += (value.value[4 + i] & 0xC0) != 0x80
         return self.minimum <= count <= self.maximum
 
@@ -192,7 +192,9 @@ cdef class PatternRule(Rule):
 
 
 cdef class SizeRule(Rule):
-    """The number of an array's elements (`minItems`, `maxItems`) or of a document's fields (`minProperties`, `maxProperties`)."""
+    """`minItems` and `maxItems`, or `minProperties` and `maxProperties`: the number of an array's elements or of a document's fields is
+    within limits.
+    """
 
     cdef uint8_t type
     cdef int64_t minimum
@@ -237,7 +239,7 @@ cdef class ItemsRule(Rule):
 
     Arguments:
         first: the rules of the first elements.
-        others: the rule of every further element, or None.
+        others: the rule of all other elements, or None.
     """
 
     cdef tuple first
@@ -270,7 +272,7 @@ cdef class ItemsRule(Rule):
 
 
 cdef class RequiredRule(Rule):
-    """`required`: a document has all the listed fields."""
+    """`required`: a document has all listed fields."""
 
     cdef tuple names
 
@@ -309,8 +311,8 @@ cdef class PropertiesRule(Rule):
 
     Arguments:
         named: the rule of each named field.
-        patterns: pairs of a compiled regular expression and the rule for the fields whose names it matches.
-        others: the rule of fields that are neither named nor match a pattern, or None.
+        patterns: pairs of a compiled regular expression and the rule for the fields whose names match it.
+        others: the rule of fields that are not named and match no pattern, or None.
     """
 
     cdef dict named

@@ -19,7 +19,7 @@ from secantus_server.mql.match.registry import Clause, field_operator
 
 
 def equality(clause: Clause, operand: Any) -> Comparison:
-    """Return the node of `{path: operand}`.
+    """Return the node for the filter `{path: operand}`.
 
     Raises:
         CommandError: 2 if the operand is undefined.
@@ -39,7 +39,7 @@ def _check_operand(operand: Any) -> None:
 
 @field_operator("$eq")
 def parse_eq(clause: Clause) -> MatchExpression:
-    """Parse `$eq`. A regular expression is compared as a value, not matched."""
+    """Parse `$eq`. A regular expression as the operand is compared as a value, not matched."""
     return equality(clause, clause.argument)
 
 
@@ -64,7 +64,7 @@ def parse_order(clause: Clause) -> MatchExpression:
 
 @field_operator("$in")
 def parse_in(clause: Clause) -> MatchExpression:
-    """Parse `$in`: equal to one of the values, or matching one of the regular expressions."""
+    """Parse `$in`, which matches if a value equals one of the listed values or matches one of the listed regular expressions."""
     if type(clause.argument) is not list:
         raise CommandError(2, f"{clause.name} needs an array")
     operands = []

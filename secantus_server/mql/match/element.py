@@ -20,7 +20,7 @@ CODES_BY_NAME: dict[str, set[int]] = {**{name: {code} for code, name in TYPE_NAM
 
 
 def is_true(value: Any) -> bool:
-    """Return whether an argument is truthy: everything except false, zero, null and undefined."""
+    """Return whether an argument counts as true. Every value does, except false, zero, null and undefined."""
     if value is None or value is False or value is UNDEFINED:
         return False
     return not is_number(value) or python_number(value) != 0
@@ -28,14 +28,14 @@ def is_true(value: Any) -> bool:
 
 @field_operator("$exists")
 def parse_exists(clause: Clause) -> MatchExpression:
-    """Parse `$exists`: whether the field exists must equal the argument's truth."""
+    """Parse `$exists`. With a true argument it matches if the field exists, with a false one if the field does not exist."""
     node = Exists(clause.path)
     return node if is_true(clause.argument) else Not(node)
 
 
 @field_operator("$type")
 def parse_type(clause: Clause) -> MatchExpression:
-    """Parse `$type`: one of several BSON types, by name or number."""
+    """Parse `$type`, whose argument is one or several BSON types, given by name or number."""
     wanted = clause.argument if type(clause.argument) is list else [clause.argument]
     if not wanted:
         raise CommandError(9, f"{clause.path} must match at least one type")

@@ -22,7 +22,7 @@ from secantus_server.mql.scripts import script_engine, source_of
 
 @filter_operator("$expr")
 def parse_expr(clause: Clause) -> MatchExpression:
-    """Parse `$expr`: an aggregation expression is true."""
+    """Parse `$expr`, which matches if an aggregation expression is true."""
     check_top_level(clause)
     ctx = clause.scope.ctx
     if ctx.collation is not None and _is_field_in_constants(clause.argument, ctx):
@@ -31,7 +31,7 @@ def parse_expr(clause: Clause) -> MatchExpression:
 
 
 def _is_field_in_constants(argument: Any, ctx: ParseContext) -> bool:
-    """Return whether an expression is `$in` with a field and a constant array. In a filter, MongoDB ignores the collation for it."""
+    """Return whether an expression is `$in` with a field and a constant array. For such an `$expr`, MongoDB ignores the collation."""
     if type(argument) is not dict or list(argument) != ["$in"]:
         return False
     operands = argument["$in"]
@@ -50,7 +50,7 @@ def parse_comment(_clause: Clause) -> MatchExpression | None:
 
 @filter_operator("$sampleRate")
 def parse_sample_rate(clause: Clause) -> MatchExpression:
-    """Parse `$sampleRate`: each document matches with this probability."""
+    """Parse `$sampleRate`, which matches each document with the given probability."""
     check_top_level(clause)
     if not is_number(clause.argument):
         raise CommandError(2, "argument to $sampleRate must be a numeric type")
@@ -62,7 +62,9 @@ def parse_sample_rate(clause: Clause) -> MatchExpression:
 
 @filter_operator("$where")
 def parse_where(clause: Clause) -> MatchExpression:
-    """Parse `$where`: a JavaScript function, expression or statements whose result must be true. The document is `this` and `obj`.
+    """Parse `$where`, whose argument is a JavaScript function, expression or sequence of statements.
+
+    `$where` matches a document if the result of the code is true. The code can access the document as `this` and as `obj`.
 
     Raises:
         CommandError: 2 if the argument is not code, 139 for a syntax error, and the errors of `script_engine`.

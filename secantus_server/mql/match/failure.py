@@ -1,4 +1,4 @@
-"""Explanations of why a document does not match a filter, for a validator's errInfo.
+"""Explains why a document does not match a filter, for the errInfo of a failed validation.
 
 Each condition is parsed and evaluated on its own. That is slow, but runs only after a document has failed validation.
 https://www.mongodb.com/docs/manual/core/schema-validation/handle-invalid-documents/
@@ -32,12 +32,12 @@ REASONS = {
     "$elemMatch": "array did not satisfy the child predicate",
     "$not": "child expression matched",
 }
-# Negated operators, which never fail because the field is missing.
+# The negated operators. They never fail because of a missing field.
 NEGATIONS = frozenset(["$ne", "$nin", "$not"])
 
 
 def explain_failure(filter: dict[str, Any], document: dict[str, Any], ctx: ParseContext) -> dict[str, Any]:
-    """Return the errInfo details for a document that failed a filter.
+    """Return the details in errInfo for a document that does not match a filter.
 
     Arguments:
         filter: the filter as the user wrote it.
@@ -51,7 +51,7 @@ def explain_failure(filter: dict[str, Any], document: dict[str, Any], ctx: Parse
 
 
 def _clauses(filter: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the conditions of a filter; several operators on one field are separate conditions."""
+    """Yield the conditions of a filter. Several operators on one field are separate conditions."""
     for name, value in filter.items():
         if name.startswith("$") or not is_operator_document(value):
             yield name, value

@@ -32,7 +32,7 @@ LIMITS = ("$minDistance", "$maxDistance")
 
 @dataclass(frozen=True)
 class Codes:
-    """The error codes for a distance that is not a number or is negative. GeoJSON and legacy coordinates have different codes."""
+    """The error codes for a distance that is not a number or is negative. The codes for GeoJSON and for legacy coordinates differ."""
 
     wrong_type: int
     negative: int
@@ -44,9 +44,9 @@ LEGACY_CODES = {"$minDistance": Codes(16893, 16894), "$maxDistance": Codes(16895
 
 @field_operator(*NEAR)
 def parse_near(clause: Clause) -> MatchExpression:
-    """Parse `$near` or `$nearSphere`: distances from a GeoJSON point, in metres, or from legacy coordinates.
+    """Parse `$near` or `$nearSphere`. Distances are measured from a GeoJSON point, in metres, or from legacy coordinates.
 
-    A GeoJSON point is accepted in `$near: {$geometry: ...}` and also in place of legacy coordinates, with the distances next to
+    A GeoJSON point may be given as `$near: {$geometry: ...}`, or in place of legacy coordinates, with the limits of the distance next to
     the operator.
     """
     _check_place(clause)
@@ -95,7 +95,7 @@ def _geojson_near(clause: Clause, point: Any, limits: dict[str, Any], codes: dic
 
 
 def is_geojson(argument: Any) -> bool:
-    """Return whether the argument of `$near` or `$nearSphere` is a GeoJSON point, in `$geometry` or directly.
+    """Return whether the argument of `$near` or `$nearSphere` is a GeoJSON point, either in `$geometry` or directly.
 
     A document whose first value is a number is a pair of legacy coordinates, regardless of its field names.
     """
@@ -120,7 +120,7 @@ def _parse_legacy_near(clause: Clause) -> MatchExpression:
 
 @field_operator(*LIMITS)
 def parse_limit(clause: Clause) -> MatchExpression | None:
-    """Check the position of `$minDistance` or `$maxDistance`. The parser of `$near` reads its value."""
+    """Check that `$minDistance` or `$maxDistance` is next to `$near` or `$nearSphere`, whose parser reads its value."""
     if not any(name in NEAR for name in clause.siblings):
         raise CommandError(2, f"{clause.name} must follow $near or $nearSphere")
     return None

@@ -38,7 +38,7 @@ Region = FlatRegion | Cap | Geometry
 
 @field_operator("$geoWithin", "$within", "$geoIntersects")
 def parse_region_match(clause: Clause) -> MatchExpression:
-    """Parse a region operator. The field must have no other operator."""
+    """Parse `$geoWithin` or `$geoIntersects`. The field must not have other operators."""
     operator = "$geoIntersects" if clause.name == "$geoIntersects" else "$geoWithin"
     others = [name for name in clause.siblings if name != clause.name]
     if others:
@@ -88,16 +88,19 @@ def _test(operator: str, region: Region) -> Callable[[Any], bool]:
 
 
 def _is_in_plane(value: Any, region: FlatRegion) -> bool:
-    """Return whether a flat region contains a value; only legacy pairs and GeoJSON points qualify."""
+    """Return whether a flat region contains a value. Only legacy pairs and GeoJSON points can be in it."""
     if type(value) is list and len(value) == 2 and type(value[0]) is float and type(value[1]) is float:
-        # The fast path, because most values are such pairs.
+        # The fast path for most values, which are plain pairs of numbers.
         return math.isfinite(value[0]) and math.isfinite(value[1]) and region.contains((value[0], value[1]))
     geometry = parse_stored(value)
     return geometry is not None and geometry.kind == "Point" and region.contains(geometry.position)
 
 
 def _is_on_sphere(geometry: Geometry) -> bool:
-    """Return whether a geometry has valid longitudes and latitudes: GeoJSON always, a legacy pair if it is within bounds."""
+    """Return whether a geometry has valid longitudes and latitudes.
+
+    GeoJSON always has valid ones. A legacy pair has them if it is within bounds.
+    """
     if not geometry.is_legacy:
         return True
     try:

@@ -32,26 +32,26 @@ def _parse_entries(clause: Clause, *, conjunctive: bool = False) -> list[MatchEx
 
 @filter_operator("$and")
 def parse_and(clause: Clause) -> MatchExpression:
-    """Parse `$and`: all entries match."""
+    """Parse `$and`, which matches if all its filters match."""
     return conjunction(_parse_entries(clause, conjunctive=True))
 
 
 @filter_operator("$or")
 def parse_or(clause: Clause) -> MatchExpression:
-    """Parse `$or`: at least one entry matches."""
+    """Parse `$or`, which matches if at least one of its filters matches."""
     children = _parse_entries(clause)
     return children[0] if len(children) == 1 else Or(children)
 
 
 @filter_operator("$nor")
 def parse_nor(clause: Clause) -> MatchExpression:
-    """Parse `$nor`: no entry matches."""
+    """Parse `$nor`, which matches if none of its filters matches."""
     return Nor(_parse_entries(clause))
 
 
 @field_operator("$not")
 def parse_not(clause: Clause) -> MatchExpression:
-    """Parse `$not`, the negation of the given operators or regular expression."""
+    """Parse `$not`, the negation of a document of operators or of a regular expression."""
     argument = clause.argument
     if type(argument) is Regex:
         return Not(regex_match(clause.path, argument.pattern, argument.options))

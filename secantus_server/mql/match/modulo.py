@@ -12,7 +12,7 @@ from secantus_server.mql.match.registry import Clause, field_operator
 
 @field_operator("$mod")
 def parse_mod(clause: Clause) -> MatchExpression:
-    """Parse `$mod: [divisor, remainder]`; fractions are truncated."""
+    """Parse `$mod: [divisor, remainder]`. Fractions are truncated."""
     argument = clause.argument
     if type(argument) is not list:
         raise CommandError(2, "malformed mod, needs to be an array")

@@ -1,4 +1,4 @@
-"""The parsing of integer arguments, with MongoDB's messages for invalid arguments."""
+"""Parses integer arguments, with MongoDB's error messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from secantus_server.mql.describe import describe_element
 
 
 def parse_whole(name: str, value: Any, *, code: int, prefix: str = "", bits: int = 64) -> int:
-    """Return the value of a number that has no fraction.
+    """Return the value of a number that must not have a fraction.
 
     Arguments:
-        name: the operator or field, for the message.
+        name: the name of the operator or field, for the error message.
         value: the argument.
-        code, prefix: the error's code and the start of its message.
-        bits: the width that the number must fit into, 32 or 64.
+        code, prefix: the code of the error, and the start of its message.
+        bits: the width into which the number must fit, 32 or 64.
 
     Raises:
         CommandError: `code` if the value is not a number, has a fraction or is too large.
@@ -42,7 +42,7 @@ def parse_size(name: str, value: Any, *, code: int, prefix: str = "", bits: int 
     """Return the value of a non-negative integer.
 
     Raises:
-        CommandError: `code` as in `parse_whole`, and for a negative number.
+        CommandError: `code` for the errors of `parse_whole` and for a negative number.
     """
     number = parse_whole(name, value, code=code, prefix=prefix, bits=bits)
     if number < 0:
@@ -51,7 +51,7 @@ def parse_size(name: str, value: Any, *, code: int, prefix: str = "", bits: int 
 
 
 def truncate(value: Any, what: str) -> int:
-    """Return a number as a 64-bit integer, without its fraction.
+    """Truncate a number to a 64-bit integer.
 
     Raises:
         CommandError: 2 for NaN, infinities and numbers beyond 64 bits.

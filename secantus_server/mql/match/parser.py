@@ -19,7 +19,7 @@ DBREF_FIELDS = ("$ref", "$id", "$db")
 
 MAX_DEPTH = 100
 
-#: The operators that only the filters of queries and writes allow.
+#: The operators that are allowed only in the filters of queries and writes.
 NO_SCRIPT = frozenset(["$where"])
 
 
@@ -28,8 +28,8 @@ def parse_match(spec: dict[str, Any], ctx: ParseContext, *, forbidden: frozenset
 
     Arguments:
         spec: the filter; an empty one matches every document.
-        ctx: time, variables, collation and randomness for the expressions in the filter.
-        forbidden: operators that this command does not allow (`$expr`, `$where`, `$text`, `$near`, ...).
+        ctx: the time, variables, collation and randomness for the expressions in the filter.
+        forbidden: the operators that the command does not allow (`$expr`, `$where`, `$text`, `$near`, ...).
 
     Raises:
         CommandError: 2 BadValue, 9 FailedToParse, 14 TypeMismatch and others, as in MongoDB.
@@ -77,7 +77,7 @@ def parse_conditions(path: str, spec: dict[str, Any], scope: Scope) -> list[Matc
 
 
 def conjunction(children: Iterable[MatchExpression]) -> MatchExpression:
-    """Return the conjunction of the children as one node, flattening nested `And`s."""
+    """Return one node that matches if all children match. Replace nested `And`s with their children."""
     flat: list[MatchExpression] = []
     for child in children:
         if type(child) is And:

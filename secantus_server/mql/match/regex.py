@@ -11,7 +11,7 @@ from secantus_server.mql.regex import compile_pattern
 
 
 def regex_match(path: str, pattern: str, options: str) -> RegexMatch:
-    """Return the node of a regular expression at a path.
+    """Return the node that matches the values at a path against a regular expression.
 
     Raises:
         CommandError: 2, 51091 or 51108 for an invalid pattern or options.
@@ -21,7 +21,7 @@ def regex_match(path: str, pattern: str, options: str) -> RegexMatch:
 
 @field_operator("$regex")
 def parse_regex(clause: Clause) -> MatchExpression:
-    """Parse `$regex` together with its sibling `$options`."""
+    """Parse `$regex` together with the operator `$options` next to it."""
     argument = clause.argument
     if type(argument) is Regex:
         pattern, options = argument

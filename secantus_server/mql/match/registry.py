@@ -1,7 +1,7 @@
 """The registry of query operators: filter operators (`$and`) and field operators (`{a: {$gt: 1}}`).
 
-A parser receives a `Clause` and returns a node. It returns None for an operator that does not affect the match or that another operator's
-parser reads.
+A parser receives a `Clause` and returns a node. It returns None for an operator that does not affect the match, or that the parser of
+another operator evaluates.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from secantus_server.mql.match._nodes import MatchExpression
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """A parser's position in a filter. Treat it as immutable.
+    """The position in a filter that a parser has reached. Treat it as immutable.
 
     Arguments:
         ctx: the command's context.
         forbidden: operators that the command does not allow, such as `$expr` in array filters.
         top_level: false inside `$elemMatch`, where operators for whole documents are not allowed.
         conjunctive: whether every result must satisfy the conditions at this position, as `$near` requires.
-        negated: whether the position is under `$nor`.
+        negated: whether the position is inside `$nor`.
         depth: the nesting depth in the filter.
         near: the `$near` and `$text` operators found so far. The whole filter shares this list, because it may contain only one of them.
     """
@@ -38,7 +38,7 @@ class Scope:
 
     def deeper(self) -> Scope:
         """Return the scope one level deeper."""
-        # This runs for every condition, and dataclasses.replace() would take a microsecond longer.
+        # Call the constructor, because this runs for every condition and dataclasses.replace() would take a microsecond longer.
         return Scope(self.ctx, self.forbidden, self.top_level, self.conjunctive, self.negated, self.depth + 1, self.near)
 
 
@@ -69,12 +69,12 @@ FIELD_OPERATORS: dict[str, Parser] = {}
 
 
 def filter_operator(*names: str) -> Callable[[_Parser], _Parser]:
-    """Register a parser for operators used in place of a field name."""
+    """Return a decorator that registers the parser of operators that are used in place of a field name."""
     return _register(FILTER_OPERATORS, names)
 
 
 def field_operator(*names: str) -> Callable[[_Parser], _Parser]:
-    """Register a parser for operators on a field."""
+    """Return a decorator that registers the parser of operators on a field."""
     return _register(FIELD_OPERATORS, names)
 
 

@@ -1,4 +1,4 @@
-"""The operators that are allowed only in the filter of a query, not in validators, filters of list commands or array filters.
+"""Refuses the operators that are allowed only in the filter of a query, not in validators, filters of list commands or array filters.
 
 https://www.mongodb.com/docs/manual/core/schema-validation/#restrictions
 """
@@ -18,7 +18,7 @@ def check_operators(filter: dict[str, Any], where: str) -> None:
 
     Arguments:
         filter: the filter, before it is parsed.
-        where: the name of the place where the filter is used, for the message.
+        where: the name of the place where the filter is used, for the error message.
 
     Raises:
         CommandError: 2, or 5626500 for $near, $nearSphere and $geoNear.

@@ -1,4 +1,4 @@
-"""Value helpers of `$jsonSchema`: equality without field order, and multiples."""
+"""Functions on values for `$jsonSchema`: equality regardless of field order, and multiples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from secantus_server.bson.numbers import is_finite
 
 
 def without_order(value: Any) -> Any:
-    """Return the value with the fields of all its documents sorted by name: JSON objects are unordered."""
+    """Return a copy of a value with the fields of all documents sorted by name, because the fields of JSON objects have no order."""
     if type(value) is dict:
         return {name: without_order(value[name]) for name in sorted(value)}
     if type(value) is list:
@@ -23,7 +23,7 @@ def is_multiple(value: Any, divisor: Any) -> bool:
         return value % divisor == 0
     if not is_finite(value) or not is_finite(divisor):
         return False
-    # Imported here, because an import at module level would slow down every start.
+    # Imported here, because an import at module level would slow down every start of a server.
     from fractions import Fraction
 
     return Fraction(to_decimal(value)) % Fraction(to_decimal(divisor)) == 0

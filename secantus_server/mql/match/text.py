@@ -23,7 +23,7 @@ FIELD_TYPES = {"$search": str, "$language": str, "$caseSensitive": bool, "$diacr
 
 @filter_operator("$text")
 def parse_text(clause: Clause) -> MatchExpression:
-    """Parse `$text`: at most once in a filter, and not under `$nor`."""
+    """Parse `$text`, which may occur only once in a filter and not inside `$nor`."""
     _check_place(clause)
     if type(clause.argument) is not dict:
         raise CommandError(2, "$text expects an object")

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The kernel that applies a projection to one document. Kept elements are copied as bytes; computed elements are evaluated and encoded.
+"""The kernel that applies a projection to one document. It copies kept elements as bytes, and evaluates and encodes computed ones.
 
-A projection is a tree with one `Branch` per level of its paths; the leaves are the other nodes, one per projected field.
+A projection is a tree. A `Branch` represents one level of the paths, and the other nodes are leaves, one per projected field.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -21,7 +21,7 @@ cdef object NO_VALUE = MISSING
 
 
 cdef class Node:
-    """The action on one field."""
+    """The action of a projection on one field."""
 
 
 cdef class Keep(Node):
@@ -48,15 +48,15 @@ cdef class Slice(Node):
 
 
 cdef class Computed(Node):
-    """An action that sets the field to a value computed from the original document."""
+    """An action that sets the field to a value that is computed from the original document."""
 
     cdef int put(self, const char* name, size_t name_len, bytes root, Writer out) except -1:
-        """Write the element. Return 0 if there is no value."""
+        """Write the field with its value. Return 0 if there is no value."""
         raise NotImplementedError
 
 
 cdef class Evaluated(Computed):
-    """The value of an expression."""
+    """An action that sets the field to the value of an expression."""
 
     cdef readonly Expression expression
     cdef bytes source
@@ -85,7 +85,7 @@ cdef class Evaluated(Computed):
 
 
 cdef class FirstMatch(Computed):
-    """`$elemMatch`: an array with only the first matching element.
+    """`$elemMatch`: an action that keeps only the first matching element of an array.
 
     Arguments:
         match: the parsed filter `{field: {$elemMatch: ...}}`.
@@ -111,11 +111,11 @@ cdef class FirstMatch(Computed):
 
 
 cdef class Branch(Node):
-    """One level of the projection.
+    """One level of the tree of a projection.
 
     Arguments:
-        children: the node of each listed field.
-        additions: the fields that are computed, or that contain computed fields, in the order written.
+        children: by name, the node of each listed field.
+        additions: the fields that are computed, or that contain computed fields, in the order in which they are written.
         keeps_others: whether fields that are not listed are kept (exclusion, `$addFields`) or dropped (inclusion).
     """
 
@@ -178,7 +178,7 @@ cdef int put_element_at(const uint8_t* array, int64_t index, Writer out) except 
 
 
 cdef int put_fields(Branch branch, const uint8_t* doc, bytes root, Writer out) except -1:
-    """Write the fields of a document that the branch keeps, changes or adds."""
+    """Write those fields of a document that the branch keeps, changes or adds."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
     cdef Py_ssize_t i
@@ -196,7 +196,7 @@ cdef int put_fields(Branch branch, const uint8_t* doc, bytes root, Writer out) e
 
 
 cdef int put_named(Branch branch, Node node, const Element* element, bytes root, Writer out) except -1:
-    """Write a field that the branch lists. Return 1 if the field is finished and must not be added at the end."""
+    """Write a field that the branch lists. Return 1 if the field is complete, so that it must not be added at the end."""
     if isinstance(node, Keep):
         out.put_raw_element(element)
         return 1
@@ -205,7 +205,7 @@ cdef int put_named(Branch branch, Node node, const Element* element, bytes root,
     if isinstance(node, Branch):
         return put_value(<Branch>node, element.name, element.name_len, element, root, out)
     if isinstance(node, Computed):
-        # An inclusion appends computed fields after the fields that it keeps.
+        # An inclusion does not replace a field with a computed one in its place, but appends computed fields after the kept ones.
         if branch.keeps_others:
             (<Computed>node).put(element.name, element.name_len, root, out)
         return branch.keeps_others
@@ -276,7 +276,7 @@ cdef int put_new_document(Branch branch, const char* name, size_t name_len, byte
 
 
 cdef int put_slice(Slice slice, const Element* element, Writer out) except -1:
-    """Write a field. If it is an array, write only the requested part."""
+    """Write a field. If its value is an array, write only the requested part."""
     cdef Element item
     cdef const uint8_t* cursor
     cdef int64_t position, start, stop
@@ -314,7 +314,7 @@ cdef int64_t count_elements(const uint8_t* array) noexcept:
 
 
 cdef class Kernel:
-    """The tree of a projection, with the buffer that results are written to."""
+    """The tree of a projection, with the buffer to which results are written."""
 
     cdef readonly Branch root
     cdef Writer out
@@ -334,7 +334,7 @@ cdef class Kernel:
 
 
 cdef int narrow(const uint8_t* doc, tuple names, Py_ssize_t depth, object index, Writer out) except -1:
-    """Write the fields of a document, but only one element of the first array on the path."""
+    """Write the fields of a document, but only one element of the first array on a path."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
     cdef bytes name = <bytes>names[depth]
@@ -360,7 +360,7 @@ cdef int narrow(const uint8_t* doc, tuple names, Py_ssize_t depth, object index,
 
 
 def narrow_array(bytes doc not None, tuple names not None, index):
-    """Return the document with only one element of the first array on a path.
+    """Return a copy of a document in which the first array on a path has only one element.
 
     Raises:
         CommandError: 51246 if there is an array but no index (None), 51247 if the array has no such element.

@@ -1,4 +1,4 @@
-"""The specifications of `$addFields` (`$set`) and `$unset`.
+"""The parsers of `$addFields` (or `$set`) and `$unset`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/addFields/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/unset/
@@ -22,8 +22,8 @@ def parse_add_fields(spec: dict[str, Any], ctx: ParseContext, *, stage: str = "$
 
     Arguments:
         spec: the fields to set.
-        ctx: variables, collation.
-        stage: the name of the stage, for messages.
+        ctx: the context: variables, collation.
+        stage: the name of the stage, for error messages.
 
     Raises:
         CommandError: any error that MongoDB reports before it reads a document.
@@ -67,7 +67,7 @@ def _add_expression(tree: PathTree, path: str, value: Any, ctx: ParseContext) ->
 
 
 def parse_unset(spec: Any, _ctx: ParseContext) -> Projection:
-    """Parse the field, or list of fields, that `$unset` removes.
+    """Parse the argument of `$unset`: a field, or an array of fields, to remove.
 
     Raises:
         CommandError: 31002, 31119 or 31120 for any other argument or an invalid path.
@@ -82,7 +82,7 @@ def parse_unset(spec: Any, _ctx: ParseContext) -> Projection:
         raise CommandError(31120, "$unset specification must be a string or an array containing only string values")
     tree = PathTree()
     try:
-        # As in MongoDB, a null byte in any path is reported before other errors in earlier paths.
+        # As in MongoDB, report a null byte in any path before other errors, even in earlier paths.
         for path in sorted(spec, key=lambda path: "\0" not in path):
             check_path(path)
             tree.add(path, Drop())

@@ -17,7 +17,7 @@ _NEARNESS = ("$near", "$nearSphere", "$geoNear")
 
 
 def parse_elem_match(path: str, argument: Any, ctx: ParseContext) -> FirstMatch:
-    """Parse `$elemMatch`: keep the first matching element of an array.
+    """Parse `$elemMatch` in a projection, which keeps the first matching element of an array.
 
     Raises:
         CommandError: 31274 if the argument is not a document, 31275 for a dotted path, 5626500 for `$near`, 224 for

@@ -38,10 +38,10 @@ def parse_projection(
 
     Arguments:
         spec: the projection document, which maps fields to 1, 0, an expression, ...
-        ctx: variables, collation.
-        match: the filter of a find, for the positional `$`; None if it has no conditions.
-        for_find: whether this is a find's projection, in which `$slice`, `$elemMatch` and the positional `$` are projection operators.
-        stage: the name of the aggregation stage, for messages.
+        ctx: the context: variables, collation.
+        match: the filter of the find, for the positional `$`; None if the filter has no conditions.
+        for_find: whether this is the projection of a find, in which `$slice`, `$elemMatch` and the positional `$` are projection operators.
+        stage: the name of the aggregation stage, for error messages.
 
     Raises:
         CommandError: any error that MongoDB reports before it reads a document.
@@ -57,7 +57,7 @@ def parse_projection(
 
 
 class _Parser:
-    """The parser of one projection. `includes` is None until a field determines whether it is an inclusion or an exclusion."""
+    """The parser of one projection. `includes` is None until a field determines whether the projection is an inclusion or an exclusion."""
 
     def __init__(self, ctx: ParseContext, match: MatchExpression | None, *, for_find: bool) -> None:
         self.ctx = ctx
@@ -91,7 +91,7 @@ class _Parser:
             self._compute(path, value)
 
     def _parse_flag(self, path: str, value: Any) -> None:
-        """Parse a number or boolean, which determines whether the field is kept or dropped."""
+        """Parse a number or boolean, which tells whether the field is kept or dropped."""
         wanted = _truth(value)
         if path == "_id":
             self.keeps_id = wanted
@@ -122,7 +122,7 @@ class _Parser:
             self._compute(path, value)
 
     def _check_computed(self, code: int, path: str, value: Any) -> None:
-        """Make the projection an inclusion, as a computed field requires; raise if it is an exclusion."""
+        """Make the projection an inclusion, because it has a computed field. Raise an error if it is an exclusion already."""
         if self.includes is False:
             raise CommandError(
                 code,
@@ -139,7 +139,7 @@ class _Parser:
         self.has_computed = True
 
     def _parse_slice(self, path: str, value: dict[str, Any]) -> None:
-        """Parse `$slice` in its find form or, if it does not have that form, as an expression."""
+        """Parse `$slice` as the projection operator of finds or, if its argument has another form, as an expression."""
         try:
             self.tree.add(path, parse_slice(value["$slice"]))
         except CommandError as error:
@@ -184,14 +184,15 @@ class _Parser:
     def _finish(self) -> Projection:
         includes = self.includes
         if includes is None:
-            # If a projection contains only metadata, a find keeps the other fields and a pipeline drops them.
+            # If a projection has only fields with metadata, a find keeps all other fields, but a pipeline drops them.
             includes = self.has_elem_match or self.keeps_id is True or (self.has_computed and not self.for_find)
         if includes and "_id" not in self.tree.children:
             self.tree.children = {"_id": Keep(), **self.tree.children}
         root = self.tree.build(keeps_others=not includes)
         if self.positional is None:
             return Projection(root, self._required_fields(includes))
-        # A find without conditions has no match expression, so its positional `$` matches no array element.
+        # A find without conditions has no match expression. An empty filter, which matches no array element, takes its place for the
+        # positional `$`.
         match = parse_match({}, self.ctx) if self.match is None else self.match
         if contains_expr(match):
             raise CommandError(224, "$expr is not allowed in this context")
@@ -204,7 +205,7 @@ class _Parser:
 
 
 def _check_operator(name: str, release: Release) -> None:
-    """Raise the projection's error for an unknown operator. Do nothing for `$elemMatch`, which is known."""
+    """Raise the error that projections have for an unknown operator, unless the operator is known. `$elemMatch` counts as known here."""
     if name == "$elemMatch":
         return
     try:

@@ -9,7 +9,7 @@ _MAX_DEPTH = 200
 
 
 def check_path(path: str) -> None:
-    """Raise if the path is not a valid field path.
+    """Check that a path is a valid field path.
 
     Raises:
         CommandError: 40352, 40353, 15998, 16410, 9527900 or 15.
@@ -35,7 +35,7 @@ def _check_name(name: str) -> None:
 
 
 class PathTree:
-    """The tree of a projection's fields while it is being built."""
+    """The tree of a projection's fields, while it is being built."""
 
     def __init__(self) -> None:
         self.children: dict[str, PathTree | Node] = {}

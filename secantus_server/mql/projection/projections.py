@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Projection:
-    """A parsed projection, which maps a document to a document.
+    """A parsed projection, which converts a document to another one.
 
     `is_inclusion`: whether fields that are not listed are dropped. `required_fields`: the dotted paths that the projection reads, or
     None for the whole document.
 
     Arguments:
         root: the tree of fields.
-        required_fields: as above.
+        required_fields: see above.
     """
 
     def __init__(self, root: Branch, required_fields: frozenset[str] | None) -> None:

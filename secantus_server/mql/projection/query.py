@@ -1,4 +1,4 @@
-"""Checks on the filter that belongs to a projection or an upsert."""
+"""Checks the filter that belongs to a projection or an upsert."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from secantus_server.mql.match._expression import ExprMatch
 
 
 def contains_expr(match: MatchExpression) -> bool:
-    """Return whether the filter contains `$expr`, which determines neither array positions nor values to insert."""
+    """Return whether a filter contains `$expr`.
+
+    `$expr` determines neither the array element for a positional `$` nor the values that an upsert inserts.
+    """
     if isinstance(match, And | Or | Nor):
         return any(map(contains_expr, match.children))
     if isinstance(match, Not):

@@ -18,10 +18,10 @@ from secantus_server.mql.projection._apply import Slice
 
 
 def parse_slice(argument: Any) -> Slice:
-    """Parse `$slice` in its find form.
+    """Parse `$slice` in the form that the projection of a find has.
 
     Raises:
-        CommandError: 31273, 31272 or 31257 if the argument does not have that form; it may still be a valid expression.
+        CommandError: 31273, 31272 or 31257 if the argument does not have that form. It may still be a valid expression.
     """
     if is_number(argument):
         count = _int32(argument)
@@ -37,7 +37,7 @@ def parse_slice(argument: Any) -> Slice:
 
 
 def slice_error(spec: dict[str, Any], as_find: CommandError, as_expression: CommandError) -> CommandError:
-    """Return the error for a `$slice` that is valid neither in its find form nor as an expression."""
+    """Return the error for a `$slice` that is valid neither in the form for finds nor as an expression."""
     return CommandError(
         as_expression.code,
         f"Invalid $slice syntax. The given syntax {describe_document(spec)} did not match the find() syntax because :: "

@@ -10,16 +10,16 @@ cdef class Pattern:
     cdef bytes source
     cdef uint32_t options
     cdef readonly int capture_count
-    # For quick searches, which keep the GIL.
+    # The code for quick searches, which keep the GIL.
     cdef pcre2_code* code
     cdef pcre2_match_data* data
     cdef pcre2_match_context* context
     cdef size_t quick_length
     cdef int searches_before_jit
-    # For the other searches; compiled at the first of them.
+    # The code for the other searches, compiled on first use.
     cdef pcre2_code* patient_code
     cdef bint in_windows
-    # The bytes that a pattern without special characters looks for.
+    # The bytes for which a pattern without special characters searches; None for other patterns.
     cdef bytes literal
     cdef int kind
 

@@ -1,14 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Regular expressions compiled and run by PCRE2, MongoDB's engine, on UTF-8 bytes.
 
-PCRE2 is given valid UTF-8 only. In an invalid string, each byte that belongs to no character is searched as U+FFFD: `.` matches it,
-`\\w` does not. PCRE2_MATCH_INVALID_UTF is not used, because in 10.47 some searches with it read outside the subject.
+PCRE2 receives only valid UTF-8. In an invalid string, each byte that belongs to no character is replaced with U+FFFD for the search, which
+`.` matches but `\\w` does not. PCRE2_MATCH_INVALID_UTF is not used, because in 10.47 some searches with it read outside the subject.
 https://www.pcre.org/current/doc/html/pcre2api.html
 
-Most searches are quick and keep the GIL. A search is quick if the pattern has few quantifiers and the text is short, so that
-`STEPS` bounds the work; a low PCRE2 match limit is a second bound. Every other search, and a quick one that reaches
-that limit, runs without the GIL at PCRE2's default limit, which is MongoDB's. The match limit applies to each start position separately,
-so the slow search processes the text in windows and checks the clock after each window.
+Most searches are quick and keep the GIL. A search is quick if the pattern has few quantifiers and the text is short, so that `STEPS` bounds
+the work. A low PCRE2 match limit is a second bound. Every other search, and a quick one that reaches that limit, is patient: it runs
+without the GIL, with PCRE2's default limit, which MongoDB also uses. The match limit applies to each start position separately. Therefore a
+patient search processes the text in windows, and checks the clock after each window.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -76,32 +76,34 @@ cdef enum:
 
     # The maximum length of a pattern in MongoDB, in bytes.
     MAX_PATTERN = 16384
-    # Compiling a pattern to machine code costs as much as several dozen interpreted searches.
+    # The number of searches before a pattern is compiled to machine code. The compilation costs as much as several dozen interpreted
+    # searches.
     SEARCHES_BEFORE_JIT = 32
-    # The maximum steps of a quick search over all start positions: about 20 ms.
+    # The maximum number of steps of a quick search over all start positions. They take about 20 ms.
     QUICK_MATCH_LIMIT = 1_000_000
-    # PCRE2's default, for each start position: 0.1 s of machine code, 0.4 s of the interpreter.
+    # The maximum number of steps for each start position, which is PCRE2's default. They take 0.1 s in machine code, and 0.4 s in the
+    # interpreter.
     MATCH_LIMIT = 10_000_000
-    # The memory limit of the interpreter's backtracking; PCRE2's default is 20 GB.
+    # The memory limit for backtracking in the interpreter. It is set because PCRE2's default is 20 GB.
     HEAP_LIMIT_KIB = 262_144
     JIT_STACK_BYTES = 16_777_216
     # The time limit of a patient search.
     TIME_LIMIT_MS = 5000
-    # The window after one that took less than this is longer.
+    # A window that took less time than this is followed by a longer one.
     SHORT_WINDOW_NS = 1_000_000
-    # Results in addition to PCRE2's own.
+    # Result codes in addition to those of PCRE2.
     TIME_IS_UP = -999
     NOT_UTF8 = -998
-    # PCRE2's errors for strings that are not UTF-8.
+    # The range of PCRE2's error codes for strings that are not valid UTF-8.
     FIRST_UTF8_ERROR = -3
     LAST_UTF8_ERROR = -23
 
-# The maximum character steps of a quick search, 1 ns each: see `_quick_length`.
+# The maximum number of character steps of a quick search; see `_quick_length`. A step takes about 1 ns.
 STEPS = 100_000_000
 ALWAYS_QUICK = 1 << 40
 QUANTIFIER = re.compile(rb"(?<!\()[*+?{]|\\[1-9gk]|\(\?P=|\(\?[R0-9&+-]|\(\?P>")
 MOST_QUANTIFIERS = 64
-# Recursion and subroutine calls, which repeat a part of the pattern.
+# Matches recursion and subroutine calls in a pattern, which repeat a part of the pattern.
 CALL = re.compile(rb"\(\?(?:[R0-9&+]|-[0-9]|P>)|\\g[<']")
 CALL_LENGTH = 32
 
@@ -112,7 +114,7 @@ OPTIONS = {"i": PCRE2_CASELESS, "m": PCRE2_MULTILINE, "s": PCRE2_DOTALL, "x": PC
 
 
 class PatternError(Exception):
-    """A pattern that PCRE2 refuses. The message is PCRE2's own."""
+    """The error for a pattern that PCRE2 refuses. The message is PCRE2's."""
 
 
 cdef class Pattern:
@@ -121,11 +123,11 @@ cdef class Pattern:
     Arguments:
         source: the pattern in PCRE2's syntax, as UTF-8.
         options: any of the letters i, m, s, x and u, in any order.
-        literal: the bytes that the pattern looks for if it has no special character but a leading `^`; else None.
+        literal: the bytes for which the pattern searches, if it has no special character except a leading `^`; otherwise None.
         anchored: whether `literal` must be at the beginning of the text.
 
     Raises:
-        PatternError: the pattern is invalid.
+        PatternError: if the pattern is invalid.
     """
 
     def __init__(self, bytes source not None, str options not None, bytes literal=None, bint anchored=False):
@@ -140,7 +142,8 @@ cdef class Pattern:
         self.context = new_context()
         self.quick_length = _quick_length(source)
         self.searches_before_jit = SEARCHES_BEFORE_JIT
-        # No windows with \G, which depends on where the search began, or with verbs such as (*COMMIT), which end the whole search.
+        # Windows cannot be used with \G, which depends on where the search began, or with verbs such as (*COMMIT), which end the whole
+        # search.
         self.in_windows = b"\\G" not in source and b"(*" not in source
         self.literal = literal
         self.kind = SEARCH if literal is None else PREFIX if anchored else CONTAINS
@@ -167,7 +170,7 @@ cdef class Pattern:
         return self.matches_bytes(<const uint8_t*>utf8, size)
 
     def find(self, str text not None):
-        """Return the first match as `$regexFind` describes it, or None.
+        """Return the first match in the form of `$regexFind`, or None.
 
         Raises:
             CommandError: 51156 if the search takes too many steps.
@@ -176,7 +179,7 @@ cdef class Pattern:
         return found[0] if found else None
 
     def find_all(self, str text not None):
-        """Return the matches from left to right as `$regexFindAll` describes them.
+        """Return the matches from left to right, in the form of `$regexFindAll`.
 
         Raises:
             CommandError: 51156 if a search takes too many steps.
@@ -203,9 +206,10 @@ cdef class Pattern:
         return found > 0
 
     cdef int search(self, const uint8_t* text, size_t length, size_t start, pcre2_match_data* data) except -1000:
-        """Search quickly: return 1, PCRE2_ERROR_NOMATCH, or PCRE2_ERROR_MATCHLIMIT if a patient search is needed.
+        """Run a quick search. Return 1, PCRE2_ERROR_NOMATCH, or PCRE2_ERROR_MATCHLIMIT if a patient search is needed.
 
-        With `data`, which receives the match, the text must be valid UTF-8. Without `data`, NOT_UTF8 is returned for an invalid text.
+        If `data` is given, it receives the match, and the text must be valid UTF-8. Without `data`, the result for an invalid text is
+        NOT_UTF8.
         """
         cdef int found
         cdef uint32_t options
@@ -214,7 +218,7 @@ cdef class Pattern:
         if self.searches_before_jit > 0:
             self.searches_before_jit -= 1
             if self.searches_before_jit == 0:
-                # If memory cannot be made executable, PCRE2 continues to interpret the pattern.
+                # An error is ignored: if memory cannot be made executable, PCRE2 continues to interpret the pattern.
                 pcre2_jit_compile(self.code, PCRE2_JIT_COMPLETE)
         if data == NULL and self.data == NULL:
             self.data = new_match_data(self.code)
@@ -231,7 +235,7 @@ cdef class Pattern:
             # Free the match data, because it keeps the memory that backtracking used.
             pcre2_match_data_free(self.data)
             self.data = NULL
-        # A larger limit, or a larger stack, may help.
+        # A patient search, with its higher limit and larger stack, may succeed.
         return PCRE2_ERROR_MATCHLIMIT
 
     cdef int compile_patient(self) except -1:
@@ -259,7 +263,7 @@ cdef class PatientSearch:
         pcre2_jit_stack_free(self.stack)
 
     cdef int search(self, Pattern pattern, const uint8_t* text, size_t length, size_t start, pcre2_match_data* data) except -1000:
-        """Search valid UTF-8 from a position on: return 1 or PCRE2_ERROR_NOMATCH. `data` receives the match, unless it is NULL.
+        """Search valid UTF-8 from a position on. Return 1 or PCRE2_ERROR_NOMATCH. `data` receives the match, unless it is NULL.
 
         Raises:
             CommandError: 51156 if the search exceeds its limit of steps, memory or time.
@@ -286,7 +290,10 @@ cdef class PatientSearch:
         )
 
     cdef int match(self, const pcre2_code* code, const uint8_t* text, size_t length, size_t start, pcre2_match_data* data) noexcept nogil:
-        """Run the JIT code on the thread's stack, then on a larger one, then the interpreter, which uses the heap."""
+        """Run the JIT code on the thread's stack.
+
+        If that stack is too small, use a larger one. If the larger one is too small, use the interpreter, which allocates on the heap.
+        """
         cdef int found = pcre2_match(code, text, length, start, PCRE2_NO_UTF_CHECK, data, self.context)
         if found == PCRE2_ERROR_JIT_STACKLIMIT and self.stack == NULL:
             self.stack = pcre2_jit_stack_create(JIT_STACK_BYTES // 16, JIT_STACK_BYTES, NULL)
@@ -357,7 +364,7 @@ cdef bint contains(const uint8_t* text, size_t length, const uint8_t* wanted, si
 
 
 cdef class Matches:
-    """The matches in a text, described as `{match, idx, captures}` with positions in code points.
+    """The matches of a pattern in a text, in the form `{match, idx, captures}`, with positions in code points.
 
     Arguments:
         pattern: the pattern to find.
@@ -371,10 +378,10 @@ cdef class Matches:
     cdef Py_ssize_t length
     cdef bint is_ascii
     cdef bint is_valid
-    # Borrowed from the pattern. During this time, other searches with the pattern allocate their own.
+    # The match data, borrowed from the pattern. While it is borrowed, other searches with the pattern allocate their own match data.
     cdef pcre2_match_data* data
     cdef PatientSearch patient
-    # The number of code points before a position in the subject.
+    # A position in the subject, and the number of code points before it.
     cdef size_t counted
     cdef Py_ssize_t count
 
@@ -400,9 +407,9 @@ cdef class Matches:
             pcre2_match_data_free(self.data)
 
     cdef list take(self, Py_ssize_t most):
-        """Return at most `most` matches, or all if it is -1.
+        """Return at most `most` matches, or all matches if `most` is -1.
 
-        After an empty match, the search continues one code point later. No further search begins at the end of the text.
+        After an empty match, the search continues one code point later. No search starts at the end of the text, unless the text is empty.
         """
         cdef size_t position = 0
         cdef size_t length = self.length
@@ -437,14 +444,14 @@ cdef class Matches:
         if self.is_ascii:
             return place
         if place < self.counted:
-            # A \K may move the start of a match backwards.
+            # Start again from the beginning, because a \K may move the start of a match backwards.
             self.counted = self.count = 0
         self.count += count_characters(text, self.counted, place)
         self.counted = place
         return self.count
 
     cdef object part(self, const uint8_t* text, size_t length, size_t start, size_t stop):
-        """Return a part of the text, or None for a group without a match."""
+        """Return a part of the text, or None for a group that has not matched."""
         if start == PCRE2_UNSET:
             return None
         if start >= stop:
@@ -479,7 +486,7 @@ cdef bint is_ascii(const uint8_t* text, size_t length) noexcept nogil:
 
 
 cdef bytes valid_copy(const uint8_t* text, size_t length):
-    """Return a text as valid UTF-8, with U+FFFD for each byte that belongs to no character."""
+    """Return a copy of a text as valid UTF-8, with U+FFFD in place of each byte that belongs to no character."""
     return without_surrogates(PyUnicode_DecodeUTF8(<const char*>text, length, "surrogateescape"))
 
 
@@ -491,7 +498,7 @@ cdef bytes without_surrogates(str text):
 
 
 cdef Py_ssize_t count_characters(const uint8_t* text, size_t start, size_t stop) noexcept:
-    """Return how many code points a part of a text has."""
+    """Return the number of code points in a part of a text."""
     cdef Py_ssize_t count = 0
     while start < stop:
         count += (text[start] & 0xC0) != 0x80
@@ -507,7 +514,7 @@ cdef pcre2_code* compile_code(bytes source, uint32_t options) except NULL:
     """Compile a pattern.
 
     Raises:
-        PatternError: the pattern is invalid.
+        PatternError: if the pattern is invalid.
     """
     cdef int error
     cdef size_t offset
@@ -547,8 +554,8 @@ cdef str error_text(int code):
 def _quick_length(bytes source not None):
     """Return the maximum length of a text for which a search with this pattern is quick.
 
-    With n quantifiers of characters, or references to groups, a text of length l takes at most about l ** (n + 1) / (n + 1)! steps.
-    Machine code does not count these steps; the match limit counts the steps of repeated groups.
+    If a pattern has n quantifiers of characters or references to groups, a search in a text of length l takes at most about l ** (n + 1) /
+    (n + 1)! steps. Machine code does not count these steps towards the match limit, which counts only the steps of repeated groups.
     """
     quantifiers = len(QUANTIFIER.findall(source))
     if quantifiers == 0:

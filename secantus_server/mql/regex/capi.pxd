@@ -1,5 +1,5 @@
 # cython: language_level=3
-# PCRE2's C interface, as far as it is used here. https://www.pcre.org/current/doc/html/pcre2api.html
+# The part of PCRE2's C interface that Secantus uses. https://www.pcre.org/current/doc/html/pcre2api.html
 
 from libc.stdint cimport uint8_t, uint32_t
 

@@ -1,4 +1,4 @@
-"""The compilation of a pattern and its option letters to a `Pattern`."""
+"""Compiles a pattern and its option letters to a `Pattern`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def compile_pattern(pattern: str, options: str) -> Pattern:
     """Compile a regular expression.
 
     Arguments:
-        pattern: PCRE2 syntax.
+        pattern: the regular expression in PCRE2's syntax.
         options: any of the letters i, m, s, x and u, in any order.
 
     Raises:
-        CommandError: 2 for a NUL, 51108 for an unknown option, 51091 for an invalid pattern, with PCRE2's own text.
+        CommandError: 2 for a NUL, 51108 for an unknown option, 51091 for an invalid pattern, with PCRE2's error text.
     """
     check_options(options)
     if "\0" in pattern:

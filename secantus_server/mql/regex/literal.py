@@ -1,4 +1,4 @@
-"""Patterns without special characters, for which comparing bytes is quicker than PCRE2."""
+"""Recognises patterns without special characters, for which comparing bytes is faster than PCRE2."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ SPECIAL = frozenset("^$.|?*+()[{")
 
 
 def literal_of(pattern: str, options: str) -> tuple[str | None, bool]:
-    """Return the literal text that a pattern matches, or None if it is not a literal, and whether the text must be at the beginning.
+    """Return the literal text that a pattern matches (None for any other pattern), and whether the text must be at the beginning.
 
     Arguments:
-        pattern: PCRE2 syntax.
+        pattern: the regular expression in PCRE2's syntax.
         options: the option letters.
     """
     if set(options) & set("imx"):
@@ -19,7 +19,7 @@ def literal_of(pattern: str, options: str) -> tuple[str | None, bool]:
     escaped = False
     for character in pattern[anchored:]:
         if escaped:
-            # An escaped letter or digit has a special meaning; any other escaped ASCII character matches itself.
+            # An escaped letter or digit has a special meaning. Any other escaped ASCII character matches itself.
             if not character.isascii() or character.isalnum():
                 return None, False
         elif character in SPECIAL:

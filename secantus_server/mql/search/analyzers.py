@@ -1,4 +1,4 @@
-"""Analyzers: how texts are split into terms.
+"""Analyzers, which split texts into terms.
 
 https://www.mongodb.com/docs/atlas/atlas-search/analyzers/
 """
@@ -16,20 +16,20 @@ from secantus_server.mql.text.tokens import VERSION, Sensitivity, tokenizer
 Analyzer = Callable[[str], list[str]]
 
 STANDARD, KEYWORD = "lucene.standard", "lucene.keyword"
-#: Like the standard analyzer, but without diacritics; for `autocomplete`.
+#: The name of an analyzer that is like the standard one, but removes diacritics; for `autocomplete`.
 FOLDED = "folded"
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DIACRITICS_COUNT = Sensitivity(diacritics=True)
 
 
 def analyzer(name: Any) -> Analyzer:
-    """Return the function that splits a text.
+    """Return the function with which an analyzer splits a text into terms.
 
     Arguments:
-        name: such as `lucene.standard` or `lucene.french`.
+        name: the name of the analyzer, such as `lucene.standard` or `lucene.french`.
 
     Raises:
-        CommandError: 8 if it is not a string, 238 for an analyzer that is not supported.
+        CommandError: 8 if the name is not a string, 238 for an analyzer that is not supported.
     """
     if type(name) is not str:
         raise CommandError(8, '"analyzer" must be a string')

@@ -1,6 +1,6 @@
-"""The contents of a collection as search operators read them: the values or the terms of each field in all documents.
+"""The contents of a collection in the form that search operators need: the values or the terms of each field in all documents.
 
-Documents are identified by their position in natural order.
+A document is identified by its position in natural order.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 from secantus_server.bson import decode
 from secantus_server.mql.search.analyzers import analyzer
 
-# The constants of BM25, which MongoDB Search uses with Lucene's defaults.
+# The constants of the score BM25. MongoDB Search uses Lucene's defaults.
 SATURATION, LENGTH_WEIGHT = 1.2, 0.75
-# The gap in positions between two texts of one document. No phrase can match across it.
+# The gap in positions between two texts of one document, so that no phrase can match across the texts.
 GAP = 100
 
 
@@ -54,12 +54,12 @@ class TermIndex:
 
     @cached_property
     def average_length(self) -> float:
-        """The average number of terms per document; valid once all texts are added."""
+        """Return the average number of terms per document. It is valid after all texts have been added."""
         return sum(self.lengths.values()) / len(self.lengths) if self.lengths else 0.0
 
 
 class Contents:
-    """The loaded fields of a collection's documents; `load` adds fields.
+    """The loaded fields of a collection's documents.
 
     Arguments:
         keys: the key of each document.
@@ -71,7 +71,7 @@ class Contents:
         self.values: dict[Field, dict[int, list[Any]]] = {}
 
     def missing(self, fields: Iterable[Field]) -> list[Field]:
-        """Return those of the fields that are not loaded yet."""
+        """Return those of the given fields that have not been loaded yet."""
         return [field for field in dict.fromkeys(fields) if field not in self.terms and field not in self.values]
 
     def load(self, fields: list[Field], documents: Iterable[bytes]) -> None:
@@ -99,7 +99,7 @@ class Contents:
 
 
 def values_at(value: Any, names: list[str]) -> Iterator[Any]:
-    """Yield the values at a path, also inside arrays. If a value is an array, yield its items."""
+    """Yield the values at a path, including values inside arrays. If a value is an array, yield its items."""
     if type(value) is list:
         for item in value:
             yield from values_at(item, names)

@@ -1,4 +1,4 @@
-"""Mappings: the fields of a search index and their types.
+"""The mappings of a search index: its fields and their types.
 
 https://www.mongodb.com/docs/atlas/atlas-search/define-field-mappings/
 """
@@ -40,7 +40,7 @@ class Mappings:
             analyzer(name)
 
     def types(self, path: str) -> dict[str, dict[str, Any]]:
-        """Return the types that a field is indexed as, with their options; empty if the field is not indexed."""
+        """Return the types as which a field is indexed, with their options. The result is empty if the field is not indexed."""
         node, names = self._root, path.split(".")
         for place, name in enumerate(names):
             found = _definitions(node.get("fields", {}).get(name))
@@ -61,13 +61,13 @@ class Mappings:
 
 
 def _definitions(found: Any) -> dict[str, dict[str, Any]]:
-    """Return the definitions of one field by type; a field may have several."""
+    """Return the definitions of one field by type. A field may have several types."""
     many = found if type(found) is list else [] if found is None else [found]
     return {one["type"]: one for one in many}
 
 
 def _check(node: dict[str, Any], where: str) -> None:
-    """Raise for malformed or unsupported parts of the mappings, at any depth."""
+    """Raise CommandError if any part of the mappings, at any depth, is malformed or not supported."""
     if type(node.get("dynamic", False)) is not bool:
         raise not_supported("a dynamic mapping by types", "use dynamic: true or list the fields")
     fields = node.get("fields", {})

@@ -1,6 +1,6 @@
-"""Parsed search operators: each returns the matching documents with their scores.
+"""Parsed search operators. Each returns the matching documents with their scores.
 
-Scores of words are BM25 with Lucene's constants. https://www.mongodb.com/docs/atlas/atlas-search/scoring/
+Words are scored by BM25 with Lucene's constants. https://www.mongodb.com/docs/atlas/atlas-search/scoring/
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from secantus_server.mql.search.contents import LENGTH_WEIGHT, SATURATION, Contents, Field, TermIndex
 
-# The score of each document.
+# The scores of documents, by the document's position in natural order.
 Scores = dict[int, float]
 
 
 class Node:
-    """A parsed operator."""
+    """A parsed search operator."""
 
     def fields(self) -> Iterable[Field]:
         """Return the fields that the operator reads."""
@@ -36,7 +36,7 @@ class Words(Node):
     Arguments:
         field: the field.
         terms: the terms to look up.
-        needs_all: whether a document must have all of them.
+        needs_all: whether a document must contain all terms.
     """
 
     field: Field
@@ -48,7 +48,7 @@ class Words(Node):
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the sum of the scores of each document's terms."""
+        """Return the matching documents, each with the sum of the scores of its terms."""
         index = contents.terms[self.field]
         found: Scores = {}
         matched: dict[int, int] = {}
@@ -81,7 +81,7 @@ class Phrase(Node):
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the scores of the phrase, counted as one term whose rarity is the sum of its words' rarities."""
+        """Return the documents that contain the phrase. It is scored like one term whose rarity is the sum of the rarities of its words."""
         index = contents.terms[self.field]
         if not self.terms:
             return {}
@@ -105,7 +105,7 @@ class Beginnings(Node):
         terms: the first characters of each word, in the order of the words.
         sequential: whether the words must be consecutive.
         anywhere: whether the characters may be anywhere in a word.
-        least, most: the lengths of the word beginnings that the index contains.
+        least, most: the minimum and maximum length of the word beginnings that the index contains.
     """
 
     field: Field
@@ -150,7 +150,7 @@ class Pattern(Node):
 
     Arguments:
         field: the field.
-        pattern: matches whole terms.
+        pattern: the regular expression, which must match a whole term.
     """
 
     field: Field
@@ -172,7 +172,7 @@ class Matching(Node):
 
     Arguments:
         field: the field.
-        accepts: the condition.
+        accepts: a function that tells whether a value satisfies the condition.
     """
 
     field: Field
@@ -189,7 +189,9 @@ class Matching(Node):
 
 @dataclass(frozen=True)
 class Either(Node):
-    """A combination that finds the documents of any of several nodes. Their scores are added.
+    """A combination of nodes that finds the documents that at least some of the nodes find.
+
+    The scores that the nodes give a document are added.
 
     Arguments:
         children: the nodes.
@@ -216,7 +218,7 @@ class Either(Node):
 
 @dataclass(frozen=True)
 class Compound(Node):
-    """A combination of clauses.
+    """The operator `compound`: a combination of clauses.
 
     Arguments:
         must, filters, must_not, should: the clauses.
@@ -253,11 +255,11 @@ class Compound(Node):
 
 @dataclass(frozen=True)
 class Rescored(Node):
-    """A node with another score.
+    """A node whose scores are changed.
 
     Arguments:
-        node: the node.
-        change: returns the new score.
+        node: the node that finds the documents.
+        change: converts the score of the node to the new score.
     """
 
     node: Node
@@ -278,6 +280,6 @@ def rarity(index: TermIndex, count: int) -> float:
 
 
 def saturation(index: TermIndex, number: int, count: int) -> float:
-    """Return the weight of `count` occurrences in a document."""
+    """Return the weight of `count` occurrences of a term in a document."""
     length = index.lengths[number] / index.average_length
     return count / (count + SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length))

@@ -1,4 +1,4 @@
-"""The operators of `$search`, parsed into nodes.
+"""Parses the operators of `$search` into nodes.
 
 https://www.mongodb.com/docs/atlas/atlas-search/operators-and-collectors/
 """
@@ -37,7 +37,7 @@ def parse_operator(name: str, spec: Any, mappings: Mappings) -> Node:
     """Parse one operator.
 
     Arguments:
-        name: the operator.
+        name: the operator's name.
         spec: the operator's argument.
         mappings: the fields of the index.
 
@@ -57,7 +57,7 @@ def parse_operator(name: str, spec: Any, mappings: Mappings) -> Node:
 
 
 def _score(spec: Any) -> Callable[[float], float]:
-    """Return the function that the `score` option describes."""
+    """Return the function that changes scores as an operator's option `score` requires."""
     if type(spec) is dict and len(spec) == 1:
         (kind, options), *_ = spec.items()
         value: Any = options.get("value") if type(options) is dict and len(options) == 1 else None
@@ -173,7 +173,7 @@ def _in(spec: dict[str, Any], mappings: Mappings) -> Node:
 def _among(name: str, spec: dict[str, Any], wanted: list[Any], mappings: Mappings) -> Node:
     nodes: list[Node] = []
     for path in _paths(name, spec):
-        # All values are checked, because a value of a wrong type is an error.
+        # Check all values without stopping at the first result, because a value of a wrong type is an error.
         indexed = [_is_indexed(name, path, value, mappings) for value in wanted]
         if all(indexed):
             nodes.append(Matching(Field(path), lambda have: any(compare_values(have, value) == 0 for value in wanted)))
@@ -200,7 +200,10 @@ def _range(spec: dict[str, Any], mappings: Mappings) -> Node:
 
 
 def _is_indexed(name: str, path: str, value: Any, mappings: Mappings) -> bool:
-    """Return whether a field is indexed as the type of a value. Raise for a string that would need a separate field definition."""
+    """Return whether a field is indexed as the type of a value.
+
+    Raise CommandError for a string in a field that is not indexed as the type `token`.
+    """
     kind = _kind(name, value)
     types = mappings.types(path)
     if kind == "token" and kind not in types:
@@ -209,7 +212,7 @@ def _is_indexed(name: str, path: str, value: Any, mappings: Mappings) -> bool:
 
 
 def _kind(name: str, value: Any) -> str:
-    """Return the field type for a value. If a name is given, raise for a value that has no field type."""
+    """Return the field type for a value. If a name is given, raise CommandError for a value that has no field type."""
     if value is None:
         return "null"
     if type(value) is bool:

@@ -1,7 +1,8 @@
 """The characters that separate words, and the marks that a search ignores.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/text-index-properties/
-They are properties of Unicode's PropList.txt: https://www.unicode.org/Public/UCD/latest/ucd/PropList.txt
+
+Both are defined by properties in Unicode's PropList.txt: https://www.unicode.org/Public/UCD/latest/ucd/PropList.txt
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import re
 from functools import cache
 from unicodedata import normalize
 
-# Separators beyond ASCII: Dash, Hyphen, Pattern_Syntax, Quotation_Mark, Terminal_Punctuation and White_Space, as hexadecimal code points.
+# The separators beyond ASCII, as hexadecimal code points: the characters with the property Dash, Hyphen, Pattern_Syntax, Quotation_Mark,
+# Terminal_Punctuation or White_Space.
 _SEPARATORS = """
 85 A0-A7 A9 AB-AE B0-B1 B6 BB BF D7 F7 37E 387 589-58A 5BE 5C3 60C 61B 61D-61F 6D4 700-70A 70C 7F8-7F9 830-83E 85E 964-965 E5A-E5B F08
 F0D-F12 104A-104B 1361-1368 1400 166E 1680 16EB-16ED 1735-1736 17D4-17D6 17DA 1802-1806 1808-1809 1944-1945 1AA8-1AAB 1B5A-1B5B
@@ -21,7 +23,7 @@ ABEB FD3E-FD3F FE31-FE32 FE41-FE46 FE50-FE52 FE54-FE58 FE63 FF01-FF02 FF07 FF0C-
 111DE-111DF 11238-1123C 112A9 1144B-1144D 1145A-1145B 115C2-115C5 115C9-115D7 11641-11642 1173C-1173E 11944 11946 11A42-11A43
 11A9B-11A9C 11AA1-11AA2 11C41-11C43 11C71 11EF7-11EF8 12470-12474 16A6E-16A6F 16AF5 16B37-16B39 16B44 16E97-16E98 1BC9F 1DA87-1DA8A
 """
-# Diacritics beyond ASCII: the property Diacritic.
+# The diacritics beyond ASCII: the characters with the property Diacritic.
 _DIACRITICS = """
 A8 AF B4 B7-B8 2B0-34E 350-357 35D-362 374-375 37A 384-385 483-487 559 591-5A1 5A3-5BD 5BF 5C1-5C2 5C4 64B-652 657-658 6DF-6E0 6E5-6E6
 6EA-6EC 730-74A 7A6-7B0 7EB-7F5 818-819 898-89F 8C9-8D2 8E3-8FE 93C 94D 951-954 971 9BC 9CD A3C A4D ABC ACD AFD-AFF B3C B4D B55 BCD
@@ -41,14 +43,14 @@ _ASCII_SEPARATORS = r"\x00\t-\r !-/:-@\[-\^`{-~"
 
 
 def _class_of(ranges: str) -> str:
-    """Return the inside of a regular expression's character class for some ranges of characters."""
+    """Return some ranges of characters in the form that they have inside the brackets of a regular expression's character class."""
     pairs = [part.partition("-") for part in ranges.split()]
     return "".join(f"\\U{int(low, 16):08x}" + (f"-\\U{int(high, 16):08x}" if high else "") for low, _, high in pairs)
 
 
 @cache
 def word_pattern(*, ascii_only: bool, english: bool) -> re.Pattern[str]:
-    """Return the pattern of a word. In English, an apostrophe is part of a word.
+    """Return the pattern of a word. In English, an apostrophe is a part of a word.
 
     Arguments:
         ascii_only: whether only ASCII characters separate words.
@@ -75,7 +77,7 @@ def lower_case(text: str, *, turkish: bool = False) -> str:
         return text.lower()
     if turkish:
         text = text.replace("I", "\u0131").replace("\u0130", "i")
-    # U+0130 alone has no simple lower case; the final sigma is folded into the other one.
+    # U+0130 is the only character without a simple lower case. A final sigma is replaced with the usual one.
     return "".join(c if c == "\u0130" else c.lower() for c in text).replace("\u03c2", "\u03c3")
 
 

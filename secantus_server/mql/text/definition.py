@@ -1,4 +1,4 @@
-"""The content of a document's text index entries: its texts, their languages and weights, and the scores of its terms.
+"""Determines the entries of a document in a text index: its texts, their languages and weights, and the scores of its terms.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/control-text-search-results/
 https://www.mongodb.com/docs/manual/tutorial/specify-language-for-text-index/
@@ -22,7 +22,7 @@ _WHOLE_FIELD = 1.1
 
 
 class Text(NamedTuple):
-    """One indexed string of a document."""
+    """An indexed string of a document."""
 
     value: str
     language: str
@@ -30,7 +30,7 @@ class Text(NamedTuple):
 
 
 class TextDefinition:
-    """The definition of a text index, ready for use.
+    """The parsed definition of a text index.
 
     Arguments:
         spec: the definition as it is stored.
@@ -79,9 +79,9 @@ class TextDefinition:
     def scores(self, document: dict[str, Any]) -> dict[str, float]:
         """Return the terms of a document with their scores.
 
-        A term's score in one text is the product of four factors: the text's weight; the term's frequency, in which each occurrence counts
-        half as much as the previous one; a coefficient from 0.5 to 1 that grows with the term's share of all terms; and a bonus if the text
-        consists of the term alone. The scores in several texts are added.
+        The score of a term in one text is the product of four factors: the text's weight; the term's frequency, in which each occurrence
+        counts half as much as the previous one; a coefficient from 0.5 to 1 that grows with the term's share of all terms; and a bonus if
+        the text consists only of the term. The scores of a term in several texts are added.
 
         Raises:
             CommandError: 17261, 17262 for a language that is not a string or is unknown.
@@ -98,7 +98,7 @@ class TextDefinition:
 
 
 def _frequency(count: int) -> float:
-    """Return 1 + 1/2 + 1/4 + ... with the given number of terms."""
+    """Return the sum of the first `count` terms of 1 + 1/2 + 1/4 + ..."""
     return float(2.0 - 0.5 ** (count - 1))
 
 

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 
 from secantus_server.system.files import list_directory, package_data, parent
 
-# Each language and its ISO 639-1 code.
+# The languages with their ISO 639-1 codes.
 _CODES = {
     "danish": "da",
     "dutch": "nl",
@@ -33,16 +33,16 @@ _CODES = {
 _ALGORITHMS = {"dutch": "dutch_porter"}
 #: The language without stop words and stems.
 NO_LANGUAGE = "none"
-#: Every accepted name, in lower case, and its language.
+#: The languages by accepted name in lower case.
 LANGUAGES = {**{name: name for name in _CODES}, **{code: name for name, code in _CODES.items()}, NO_LANGUAGE: NO_LANGUAGE}
 
-# The number of words per language whose stems are cached.
+# The maximum number of words per language whose stems are cached.
 _KEPT_STEMS = 50_000
 
 
 @cache
 def _stop_words() -> dict[str, frozenset[str]]:
-    # Imported at first use, because these modules take several milliseconds.
+    # Imported on first use, because importing these modules takes several milliseconds.
     import zlib
 
     lines = zlib.decompress(package_data(__package__, "stop_words.z")).decode().splitlines()
@@ -50,7 +50,7 @@ def _stop_words() -> dict[str, frozenset[str]]:
 
 
 def stop_words(language: str) -> frozenset[str]:
-    """Return the words of a language, in lower case, that are not indexed."""
+    """Return the stop words of a language (words that are not indexed) in lower case."""
     return frozenset() if language == NO_LANGUAGE else _stop_words()[language]
 
 
@@ -58,17 +58,17 @@ def stop_words(language: str) -> frozenset[str]:
 def stemmer(language: str) -> Callable[[str], str]:
     """Return the function that maps a word to its stem.
 
-    Threads: a stemmer has a state, so each word that is not in the cache is stemmed by a new one.
+    Threads: a stemmer has a state, so a new stemmer is created for each word that is not in the cache.
     """
     if language == NO_LANGUAGE:
         return _same
-    # Imported at first use: it takes about 20 ms.
+    # Imported on first use, because the import takes about 20 ms.
     from snowballstemmer import stemmer as make_stemmer
 
     @lru_cache(_KEPT_STEMS)
     def stem(word: str) -> str:
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
-            return word  # PyStemmer raises for bytes that are not UTF-8.
+            return word  # PyStemmer raises an error for bytes that are not UTF-8.
         return str(make_stemmer(_ALGORITHMS.get(language, language)).stemWord(word))
 
     return stem
@@ -80,8 +80,9 @@ def _same(word: str) -> str:
 
 @cache
 def stems_version() -> str:
-    """Return the version of the stemmers. The entries of text indexes depend on it."""
-    # Imported at first use, as above. `importlib.metadata` takes several milliseconds, and finds nothing while a test replaces the files.
+    """Return the version of the stemmers, on which the entries of text indexes depend."""
+    # Imported on first use, as above. The version is not read with `importlib.metadata`, which takes several milliseconds and finds nothing
+    # while a test replaces the file system.
     import snowballstemmer
 
     prefix, suffix = "snowballstemmer-", ".dist-info"

@@ -1,4 +1,4 @@
-"""Text searches: the terms and phrases of `$search`, and the test whether a document matches them.
+"""Text searches: the terms and phrases of `$search`, and the test of whether a document matches them.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/text/
 """
@@ -18,14 +18,14 @@ _PIECE = re.compile(r'"|-|[^\s"\-]+')
 class TextSearch:
     """A parsed search.
 
-    `terms` are the stems to look up, in order; a document must have one of them. `negated_terms`, `phrases` and `negated_phrases` have the
-    form in which explain shows them.
+    `terms` are the stems to look up, in order. A document must contain at least one of them. `negated_terms`, `phrases` and
+    `negated_phrases` have the form in which explain shows them.
 
     Arguments:
         definition: the definition of the collection's text index.
         text: the value of `$search`.
-        language: the language of the words searched for.
-        sensitivity: the differences that make two words different.
+        language: the language of the words in the search.
+        sensitivity: the differences (such as case) that make two words different.
     """
 
     def __init__(self, definition: TextDefinition, text: str, language: str, sensitivity: Sensitivity) -> None:
@@ -46,11 +46,13 @@ class TextSearch:
 
     @property
     def needs_texts(self) -> bool:
-        """Whether a document that has one of the terms may still fail to match."""
+        """Return whether the search must read a document's texts, because a document that contains one of the terms may still fail to
+        match.
+        """
         return bool(self.negated_terms or self.phrases or self.negated_phrases or self._exact_terms is not None)
 
     def accepts(self, document: bytes) -> bool:
-        """Return whether a document matches, provided that it has one of the terms."""
+        """Return whether a document that contains one of the terms matches."""
         return not self.needs_texts or self._accepts(list(self.definition.texts(decode(document))))
 
     def matches(self, document: bytes) -> bool:
@@ -65,7 +67,7 @@ class TextSearch:
         return sum(have.get(term, 0.0) for term in self.terms)
 
     def parsed(self) -> dict[str, Any]:
-        """Return the search as explain shows it."""
+        """Return the search in the form that explain shows."""
         return {
             "terms": self.terms,
             "negatedTerms": self.negated_terms,
@@ -103,8 +105,8 @@ def _terms(splitter: Tokenizer, words: list[str]) -> list[str]:
 def _parse(text: str) -> tuple[list[str], list[str], list[str], list[str]]:
     """Return the words, the negated words, the phrases and the negated phrases of a search.
 
-    A hyphen negates the word or phrase directly after it, unless the hyphen itself follows a word.
-    The words of a phrase are also searched for, unless the phrase is negated.
+    A hyphen negates the word or phrase directly after it, unless the hyphen itself follows a word. The words of a phrase are among the
+    words to search for, unless the phrase is negated.
     """
     words: list[str] = []
     negated_words: list[str] = []

@@ -1,4 +1,4 @@
-"""Tokens: the words of a text as a text index stores them and a search looks them up.
+"""Splits a text into tokens: its words in the form in which a text index stores them and a search looks them up.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/text-index-properties/
 """
@@ -26,12 +26,13 @@ INSENSITIVE = Sensitivity()
 
 
 class Tokenizer:
-    """A splitter of texts in one language into tokens.
+    """Splits texts in one language into tokens.
 
     Arguments:
         language: the name of the language in `LANGUAGES`.
-        version: the version of the text index. Before version 3, only ASCII has lower case and separators, and diacritics always count.
-        sensitivity: the differences that make two words different.
+        version: the version of the text index. Before version 3, only ASCII letters are converted to lower case, only ASCII characters are
+            separators, and diacritics always count.
+        sensitivity: the differences (such as case) that make two words different.
     """
 
     def __init__(self, language: str, version: int = VERSION, sensitivity: Sensitivity = INSENSITIVE) -> None:
@@ -44,9 +45,9 @@ class Tokenizer:
         self._keeps_diacritics = sensitivity.diacritics or self._is_old
 
     def tokens(self, text: str) -> list[str]:
-        """Return the stems of a text's words in their order, without stop words."""
+        """Return the stems of a text's words in order, without stop words."""
         if not self._keeps_case:
-            # The whole text is converted at once: a word has the same lower case on its own as in the text.
+            # The whole text can be converted at once, because a word has the same lower case on its own as in the text.
             text = self._lower(text)
         found = []
         for word in self._pattern.findall(text):
@@ -56,7 +57,7 @@ class Tokenizer:
         return found
 
     def folded(self, text: str) -> str:
-        """Return a whole text in the form in which phrases are searched for."""
+        """Return a text in the form in which a search looks for phrases."""
         if not self._keeps_case:
             text = self._lower(text)
         return text if self._keeps_diacritics else without_diacritics(text)

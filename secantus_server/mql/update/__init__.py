@@ -1,4 +1,4 @@
-"""The update language: operators, replacement documents and pipelines, applied to one document at a time.
+"""The update language: operators, replacement documents and pipelines, which are applied to one document at a time.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/
 """

@@ -22,7 +22,7 @@ cdef size_t SIZE_LIMIT = MAX_DOCUMENT_SIZE
 
 
 cdef bint is_index(const char* name, uint32_t name_len, int64_t* index) noexcept:
-    """Return whether the name is an array index in canonical decimal form."""
+    """Return whether a name is an array index in canonical decimal form."""
     cdef uint32_t i
     if name_len == 0 or name_len > 10 or (name[0] == 48 and name_len > 1):
         return False
@@ -41,7 +41,7 @@ cdef int cannot_create(ObjectNode node, const Element* element, State state) exc
 
 
 cdef int apply_element(Node node, const Element* element, Writer out, State state) except -1:
-    """Write the new form of an existing element. For KEPT and REMOVED, write nothing."""
+    """Write the new form of an existing element. If the outcome is KEPT or REMOVED, write nothing. Return the outcome."""
     if isinstance(node, Leaf):
         if (<Leaf>node).sleeps(state.inserting):
             return KEPT
@@ -77,7 +77,7 @@ cdef int apply_nested(Node node, const Element* element, Writer out, State state
 
 
 cdef int apply_array(ArrayNode node, const uint8_t* array, Writer out, State state) except -1:
-    """Write the elements of an array. Return 1 if one changed."""
+    """Write the new elements of an array. Return 1 if any element changed."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(array)
     cdef Node chosen
@@ -90,12 +90,15 @@ cdef int apply_array(ArrayNode node, const uint8_t* array, Writer out, State sta
 
 
 cdef int settle(int outcome, const Element* element, bint in_array, Writer out) except -1:
-    """Write a kept element, or a null for an element removed from an array. Return 1 if the element changed."""
+    """Complete an element after `apply_element`: write it if it is kept, or write a null if it was removed from an array.
+
+    Return 1 if the element changed.
+    """
     if outcome == KEPT:
         out.put_raw_element(element)
         return 0
     if outcome == REMOVED and in_array:
-        # As in MongoDB, a removed array element becomes null, so that later elements keep their index.
+        # As in MongoDB, a removed array element becomes null, so that later elements keep their indexes.
         if element.type == 10:
             out.put_raw_element(element)
             return 0
@@ -104,7 +107,7 @@ cdef int settle(int outcome, const Element* element, bint in_array, Writer out) 
 
 
 cdef int apply_fields(ObjectNode node, const Element* holder, const uint8_t* doc, Writer out, State state) except -1:
-    """Write the fields of a document, or the elements of an array. Return 1 if one changed.
+    """Write the new fields of a document, or the new elements of an array. Return 1 if any of them changed.
 
     `holder` is the element that contains the document, or NULL for the root.
     """
@@ -138,7 +141,7 @@ cdef int apply_fields(ObjectNode node, const Element* holder, const uint8_t* doc
 
 
 cdef int append_fields(ObjectNode node, Writer out, State state) except -1:
-    """Write the fields that the document does not yet have. Return 1 if any was written."""
+    """Write the fields that the update sets and the document does not have yet. Return 1 if any field was written."""
     cdef Py_ssize_t i
     cdef int changed = 0
     for i in range(node.count):
@@ -148,7 +151,10 @@ cdef int append_fields(ObjectNode node, Writer out, State state) except -1:
 
 
 cdef int append_elements(ObjectNode node, const Element* holder, int64_t count, Writer out, State state) except -1:
-    """Write the elements that the array does not yet have, with nulls in the gaps. Return 1 if any was written."""
+    """Write the elements that the update sets and the array does not have yet, with nulls in the gaps.
+
+    Return 1 if any element was written.
+    """
     cdef Py_ssize_t i
     cdef int changed = 0
     cdef int64_t index
@@ -181,7 +187,7 @@ cdef int pad(int64_t count, int64_t index, Writer out) except -1:
 
 
 cdef int create(Node node, const char* name, size_t name_len, Writer out, State state) except -1:
-    """Write a missing field with its parent documents. Return 1 if anything was written."""
+    """Write a missing field, including the documents on its path. Return 1 if anything was written."""
     if isinstance(node, Leaf):
         if not (<Leaf>node).creates or (<Leaf>node).sleeps(state.inserting):
             return 0
@@ -210,7 +216,7 @@ cdef int create_document(ObjectNode node, const char* name, size_t name_len, Wri
 
 
 cdef class Tree:
-    """The tree of an update's operators, with the buffer that results are written to."""
+    """The tree of an update's operators, with the buffer to which results are written."""
 
     cdef readonly ObjectNode root
     cdef Writer out
@@ -225,7 +231,7 @@ cdef class Tree:
         """Return the changed document, or the same object if nothing changed.
 
         Raises:
-            CommandError: an operator cannot be applied to this document.
+            CommandError: if an operator cannot be applied to this document.
         """
         cdef const uint8_t* doc = <const uint8_t*>PyBytes_AS_STRING(document)
         cdef size_t mark
@@ -249,9 +255,9 @@ cdef class Tree:
 
 
 def lookup(bytes document not None, tuple names not None):
-    """Return the value at a path (or MISSING) and the path of the first array along it (or None).
+    """Return the value at a path (or MISSING), and the path of the first array on it (or None).
 
-    Array elements are addressed by index.
+    A number in the path is the index of an array element.
     """
     cdef const uint8_t* doc = <const uint8_t*>PyBytes_AS_STRING(document)
     cdef Element element
@@ -272,7 +278,7 @@ def lookup(bytes document not None, tuple names not None):
 
 
 def id_element(bytes document not None):
-    """Return the bytes of a document's `_id` element; empty if the document has no `_id`."""
+    """Return the bytes of a document's `_id` element. The result is empty if the document has no `_id`."""
     cdef Element element
     if not find_field(<const uint8_t*>PyBytes_AS_STRING(document), b"_id", 3, &element):
         return b""

@@ -1,5 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The oplog's form of an update: a `$v: 2` diff between the old and the new document. Compiled because it runs once per updated document.
+"""Creates the form in which the oplog records updates: a `$v: 2` diff between the old and the new document.
+
+The module is compiled because it runs once per updated document.
 
 An update with operators names the paths that it changes, and its diff contains the values at these paths: `{$set: {a: {b: 1}}}` changes
 `a`, regardless of the old value of `a`. A pipeline names no paths, and its diff is the smallest one that describes the change.
@@ -31,7 +33,7 @@ cdef inline bint same_value(const Element* first, const Element* second) noexcep
 
 
 cdef class Sections:
-    """The sections of one level of a diff. Each section is created when its first field is added."""
+    """The sections of one level of a diff. A section is created when a field is first added to it."""
 
     cdef Writer removed
     cdef Writer updated
@@ -61,7 +63,7 @@ cdef class Sections:
         return put_prefixed(self.nested, DOCUMENT, b"s", name, name_len, diff.buffer, diff.size)
 
     cdef int finish(self, Writer out) except -1:
-        """Append the diff, a document, to `out`."""
+        """Append the diff to `out` as a document."""
         cdef size_t mark = out.open()
         put_section(out, b"d", self.removed)
         put_section(out, b"u", self.updated)
@@ -93,7 +95,7 @@ cdef int put_prefixed(
 
 
 def update_entry(ObjectNode root not None, State state not None, bytes old not None, bytes new not None):
-    """Return the `o` of the oplog entry of an update with operators, as BSON bytes.
+    """Return the field `o` of the oplog entry for an update with operators, as BSON bytes.
 
     Arguments:
         root: the tree of the update's operators.
@@ -107,7 +109,7 @@ def update_entry(ObjectNode root not None, State state not None, bytes old not N
 
 
 cdef size_t open_entry(Writer out) except? 0:
-    """Begin the `o` of an oplog entry, up to the diff. Return the position that is needed to close it."""
+    """Begin the field `o` of an oplog entry, up to the diff. Return the position that is needed to close the document."""
     cdef size_t mark = out.open()
     out.put_name(16, "$v", 2)
     out.put_int32(2)
@@ -116,7 +118,7 @@ cdef size_t open_entry(Writer out) except? 0:
 
 
 cdef int diff_fields(ObjectNode node, const uint8_t* old, const uint8_t* new, State state, Writer out) except -1:
-    """Append the diff of a document at the paths that a node names."""
+    """Append the diff of a document, restricted to the paths that a node names."""
     cdef Sections sections
     cdef Element before
     cdef Element after
@@ -163,7 +165,10 @@ cdef int diff_only(const char* name, uint32_t name_len, const uint8_t* old, cons
 
 
 cdef Writer diff_below(Node node, const Element* before, const Element* after, State state):
-    """Return the diff of a changed value at the paths below it, or None if the whole new value is recorded instead."""
+    """Return the diff of a changed value, restricted to the paths that a node names.
+
+    Return None if the whole new value must be recorded instead.
+    """
     cdef Writer out
     if before.type != after.type or (after.type != DOCUMENT and after.type != ARRAY):
         return None
@@ -178,7 +183,7 @@ cdef Writer diff_below(Node node, const Element* before, const Element* after, S
 
 
 cdef Writer appended(const Element* before, const Element* after):
-    """Return the diff of an array to which elements were appended, or None if the array was empty or also changed in another way."""
+    """Return the diff of an array to which elements were appended, or None if the array was empty, or if it also changed in another way."""
     cdef Writer out
     cdef size_t mark
     cdef Element element
@@ -204,7 +209,7 @@ cdef size_t open_array(Writer out) except? 0:
 
 
 cdef int diff_elements(Node node, const uint8_t* old, const uint8_t* new, State state, Writer out) except -1:
-    """Append the diff of an array at the elements that a node names. Such updates never shorten the array."""
+    """Append the diff of an array, restricted to the elements that a node names. Such updates never shorten the array."""
     cdef Element before
     cdef Element after
     cdef const uint8_t* olds = first_element(old)
@@ -221,7 +226,8 @@ cdef int diff_elements(Node node, const uint8_t* old, const uint8_t* new, State 
         if had and same_value(&before, &after):
             continue
         if named is not None:
-            # An element that the node does not name is a null that fills a gap. The element after the gap implies it.
+            # A new element that the node does not name is a null that fills a gap. It need not be recorded, because the element after the
+            # gap implies it.
             i = named.find(after.name, after.name_len)
             if i >= 0:
                 diff_element(<Node>named.nodes[i], &before if had else NULL, &after, state, out)
@@ -241,10 +247,12 @@ cdef int diff_element(Node node, const Element* before, const Element* after, St
 
 
 def smallest_entry(bytes old not None, bytes new not None, bint nested=True):
-    """Return the `o` of the oplog entry of an update that names no paths, as BSON bytes: the smaller of the diff and the new document.
+    """Return the field `o` of the oplog entry for an update that names no paths, as BSON bytes.
+
+    It is the smaller one of the diff and the new document.
 
     Arguments:
-        nested: whether to describe changes inside embedded documents and arrays, or to record their whole new values.
+        nested: whether to describe changes inside embedded documents and arrays, instead of recording their whole new values.
     """
     cdef Writer out = Writer.__new__(Writer)
     cdef size_t mark = open_entry(out)
@@ -256,7 +264,7 @@ def smallest_entry(bytes old not None, bytes new not None, bint nested=True):
 
 
 cdef int compare_documents(const uint8_t* old, const uint8_t* new, bint nested, Writer out) except -1:
-    """Append the diff of two documents. New fields and fields that moved are described as appended at the end."""
+    """Append the diff of two documents. New fields, and fields that moved, are recorded as appended at the end."""
     cdef Sections sections = Sections.__new__(Sections)
     cdef Element before
     cdef Element after
@@ -293,7 +301,10 @@ cdef int compare_values(const Element* before, const Element* after, bint nested
 
 
 cdef Writer compare_below(const Element* before, const Element* after):
-    """Return the diff of a changed document or array, or None if no diff is possible or it is not smaller than the new value."""
+    """Return the diff of a changed document or array.
+
+    Return None if no diff is possible, or if the diff is not smaller than the new value.
+    """
     cdef Writer out
     if before.type != after.type or (after.type != DOCUMENT and after.type != ARRAY):
         return None

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The nodes of an update's tree, for the module that applies them."""
+"""The nodes of an update's tree, for other compiled modules."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
@@ -56,7 +56,7 @@ cdef class ObjectNode(Node):
     cdef readonly Node positional
     cdef object merge
     cdef list names, nodes
-    # The nodes in which the positional `$` is replaced, by array index; None until the first such node is needed.
+    # The copies of this node by array index. In each copy, the index replaces the positional `$`. None until the first copy is needed.
     cdef dict resolved
     cdef Py_ssize_t count
     cdef const char** starts

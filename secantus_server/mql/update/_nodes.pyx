@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The nodes of an update's tree: the operators on values, and the paths to them.
 
-An `ObjectNode` has one child per field name (or array index), in the order in which MongoDB applies them. An `ArrayNode` stands
-for `$[]` and `$[identifier]`. A `Leaf` is an operator at the end of its path; it maps the old value to the new one.
+An `ObjectNode` has one child per field name (or array index), in the order in which MongoDB applies them. An `ArrayNode` represents `$[]`
+and `$[identifier]`. A `Leaf` is an operator at the end of its path, which computes the new value from the old one.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -23,7 +23,7 @@ cdef object LONG = Int64
 
 
 class Unchanged:
-    """The type of `UNCHANGED`, which an operator returns if the new value equals the old one."""
+    """The type of `UNCHANGED`, which an operator returns if the value does not change."""
 
     def __repr__(self):
         return "UNCHANGED"
@@ -34,10 +34,10 @@ cdef object SAME = UNCHANGED
 
 
 cdef class State:
-    """The context in which an operator runs.
+    """The state of an update while it is applied to one document.
 
-    `inserting` is true while an upsert creates a document; `array_index` is the value of the positional `$`; `field` is the name
-    or index of the field that the operator changes.
+    `inserting` is true while an upsert creates a document. `array_index` is the value of the positional `$`. `field` is the name or index
+    of the field that the current operator changes.
     """
 
     def __init__(self):
@@ -56,7 +56,7 @@ cdef class Node:
     """A node of the update tree."""
 
     cdef bint demands(self, bint inserting):
-        """Return whether an operator below this node requires its path to exist or to be created."""
+        """Return whether any operator below this node requires its path to exist, or creates it."""
         return True
 
 
@@ -65,12 +65,12 @@ cdef class Leaf(Node):
 
     Arguments:
         modify: called with the old value (or MISSING) and the `State`. It returns the new value, MISSING to remove the field, or UNCHANGED.
-        creates: false if the operator does nothing when the field is missing.
-        lenient: true if a scalar in the middle of the path is not an error.
-        insert_only: true if the operator runs only while an upsert inserts.
+        creates: whether the operator has an effect if the field is missing.
+        lenient: whether a scalar in the middle of the path is not an error.
+        insert_only: whether the operator runs only while an upsert inserts a document.
 
-    `idle` disables the leaf until it is reset. `appends` says that the operator may append elements to an array and leave the other
-    elements unchanged.
+    While the attribute `idle` is true, the leaf has no effect. The attribute `appends` tells that the operator may append elements to an
+    array and leave the other elements unchanged.
     """
 
     def __init__(self, modify, bint creates=True, bint lenient=False, bint insert_only=False):
@@ -124,7 +124,7 @@ cdef class IncLeaf(Leaf):
     """The leaf of `$inc`. Sums of two ints or two doubles are computed here, all other sums by `modify`.
 
     Arguments:
-        make_modify: returns `modify` for the amount; called when a document first needs it.
+        make_modify: creates `modify` for the amount; called when a document first needs it.
         amount: the number to add.
     """
 
@@ -164,9 +164,9 @@ cdef class ObjectNode(Node):
     """The fields of a document, or the indexes of an array, each with a child node.
 
     Arguments:
-        children: name -> node, in the order of application.
+        children: the nodes by name, in the order in which they are applied.
         positional: the child under `$`, or None.
-        merge: (node, node, path) -> node; combines the two nodes if `$` resolves to an index that another path names.
+        merge: a function of two nodes and a path. It combines the nodes if `$` stands for an index that another path names.
     """
 
     def __cinit__(self, dict children, Node positional, merge):
@@ -189,7 +189,7 @@ cdef class ObjectNode(Node):
             i += 1
 
     cdef int allocate(self) except -1:
-        """Allocate the three arrays as one block. The array with the strictest alignment comes first."""
+        """Allocate the three C arrays of the node as one block. The array with the strictest alignment comes first."""
         cdef uint8_t* block = <uint8_t*>PyMem_Malloc((self.count + 1) * (sizeof(char*) + sizeof(uint32_t) + 1))
         if block == NULL:
             raise MemoryError
@@ -209,7 +209,7 @@ cdef class ObjectNode(Node):
         return -1
 
     cdef ObjectNode resolve(self, State state):
-        """Return this node with the positional `$` replaced by the index of the matched element."""
+        """Return a copy of this node in which the index of the matched element replaces the positional `$`."""
         if self.positional is None:
             return self
         if state.array_index is None:
@@ -241,12 +241,12 @@ cdef class ObjectNode(Node):
 
 
 cdef class ArrayNode(Node):
-    """All elements of an array, or those that match an array filter.
+    """A node for all elements of an array, or for those that match an array filter.
 
     Arguments:
-        children: identifier -> node; the identifier of `$[]` is the empty string.
-        filters: identifier -> a match on a document whose only field is the identifier.
-        merge: (node, node, path) -> node; combines the nodes of an element that several identifiers match.
+        children: the nodes by identifier. The identifier of `$[]` is the empty string.
+        filters: the array filters by identifier. A filter tests a document whose only field is the identifier.
+        merge: a function of two nodes and a path. It combines the nodes for an element that the filters of several identifiers match.
     """
 
     def __init__(self, dict children, dict filters, merge):
@@ -257,7 +257,7 @@ cdef class ArrayNode(Node):
         self.wrapped = Writer()
 
     cdef Node choose(self, const Element* element, str path):
-        """Return the node for one element, or None if the element does not change."""
+        """Return the node to apply to one element, or None if the element does not change."""
         cdef list chosen = []
         for identifier in self.children:
             if not identifier or self.accepts(identifier, element):

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""A parsed operator update: its tree, and the checks on the resulting documents."""
+"""A parsed update with operators: its tree, and the checks on the resulting documents."""
 
 from secantus_server.bson import validate, values_equal
 from secantus_server.bson.values import MISSING
@@ -15,7 +15,7 @@ cdef class OperatorUpdate:
         tree: the tree of operators.
         paths: all paths in the update.
         modified: the paths that may change, truncated at array indexes and positional operators.
-        preparations: the steps that read each document before the tree is applied to it.
+        preparations: the steps that must read each document before the tree is applied to it.
         deep: whether the result may exceed the maximum nesting depth and must be validated.
     """
 
@@ -41,7 +41,7 @@ cdef class OperatorUpdate:
 
     @property
     def is_replacement(self):
-        """Return false: an operator update changes documents but does not replace them."""
+        """Return False, because an update with operators does not replace documents."""
         return False
 
     cdef int note_dollar(self, list components) except -1:
@@ -67,7 +67,7 @@ cdef class OperatorUpdate:
         return result
 
     def entry(self, bytes old not None, bytes new not None):
-        """Return the record of the update for the oplog; see `updates.Update`."""
+        """Return the field `o` of the update's oplog entry; see `updates.Update`."""
         return update_entry(self.tree.root, self.tree.state, old, new)
 
     cdef int check_id(self, bytes doc, bytes result) except -1:

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The builder of an update's tree of operators. Two operators on the same value are a conflict.
+"""Builds the tree of an update's operators. Two operators on the same value are a conflict.
 
 It is compiled because every update of a single document runs it. In Python, it took a tenth of the update's time.
 """
@@ -12,7 +12,7 @@ from secantus_server.mql.update.paths import is_identifier, order_key, split_pat
 
 
 cdef class Branch:
-    """A node of the tree under construction. Its keys are field names (and `$`) or array identifiers, never both."""
+    """A node of a tree that is being built. Its keys are either field names (and `$`) or array identifiers, never both."""
 
     cdef bint of_array
     cdef dict children
@@ -23,10 +23,10 @@ cdef class Branch:
 
 
 cdef class TreeBuilder:
-    """A builder for the tree of one update's operators.
+    """Builds the tree of one update's operators.
 
     Arguments:
-        filters: identifier -> array filter.
+        filters: the array filters by identifier.
     """
 
     cdef readonly dict filters
@@ -48,13 +48,13 @@ cdef class TreeBuilder:
         """Add an operator at its path.
 
         Raises:
-            CommandError: the path is invalid (56, 2, 52), has an unknown identifier (2) or conflicts with another path (40).
+            CommandError: if the path is invalid (56, 2, 52), has an unknown identifier (2) or conflicts with another path (40).
         """
         cdef list components
         cdef Branch branch = self.root
         cdef Py_ssize_t depth
         if path.isidentifier():
-            # Fast path: most paths are a plain name and need no checks.
+            # The fast path for most paths, which are a plain name and need no checks.
             self.place(branch, path, path, leaf)
             self.modified.add(path)
             return
@@ -97,7 +97,7 @@ cdef class TreeBuilder:
 
 
 cdef str key_in(Branch branch, list components, Py_ssize_t depth, str path):
-    """Return a component's key in its branch. Raise a conflict if the branch contains keys of the other kind."""
+    """Return the key that a component of a path has in its branch. Raise a conflict error if the branch contains keys of the other kind."""
     cdef str component = components[depth]
     if branch.of_array != is_identifier(component):
         raise conflict(path, ".".join(components[:depth]))
@@ -109,11 +109,11 @@ cdef conflict(str path, str place):
 
 
 cdef Node seal(Branch branch, dict filters):
-    """Convert a finished branch into its node. The branch's children become the node's children."""
+    """Convert a finished branch into its node. The dict of the branch's children becomes that of the node's children."""
     cdef dict children = branch.children
     for name, child in children.items():
         if not isinstance(child, Leaf):
-            # Replacing the value of an existing key is safe during the iteration.
+            # Replacing the value of an existing key is safe while iterating over the dict.
             children[name] = seal(child, filters)
     if branch.of_array:
         return ArrayNode(dict(sorted(children.items())), filters, merge)
@@ -121,14 +121,14 @@ cdef Node seal(Branch branch, dict filters):
 
 
 cdef ObjectNode object_node(dict children, Node positional):
-    """Return an object node whose children are in the order of application."""
+    """Return an object node with the children in the order in which they are applied."""
     if len(children) > 1:
         children = {name: children[name] for name in in_order(children)}
     return ObjectNode(children, positional, merge)
 
 
 cdef list in_order(dict children):
-    """Return the names of children in the order of application."""
+    """Return the names of children in the order in which they are applied."""
     for name in children:
         if name.isdigit():
             return sorted(children, key=order_key)
@@ -139,7 +139,7 @@ def merge(Node first, Node second, str path not None):
     """Combine two nodes into one, for an array element that two paths of the update reach.
 
     Raises:
-        CommandError: 40 if both change the same value.
+        CommandError: 40 if both nodes change the same value.
     """
     if isinstance(first, ObjectNode) and isinstance(second, ObjectNode):
         return object_node(

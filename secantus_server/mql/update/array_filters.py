@@ -21,11 +21,11 @@ _LOGICAL = ("$and", "$or", "$nor")
 
 
 def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, MatchExpression]:
-    """Parse array filters into a dict from identifier to match. The match tests a document whose only field is the identifier.
+    """Parse array filters. Return them by identifier, each as a match expression that tests a document whose only field is the identifier.
 
     Raises:
         CommandError: 9 or 2 if a filter has no identifier, several identifiers, or the identifier of another filter; 2, 224 or 5626500 for
-            an operator that is not allowed here.
+            an operator that is not allowed in array filters.
     """
     parsed: dict[str, MatchExpression] = {}
     for spec in filters:
@@ -44,7 +44,7 @@ def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, 
 
 
 def check_used(filters: Iterable[str], used: set[str], update: dict[str, Any]) -> None:
-    """Raise if no path uses the identifier of a filter.
+    """Check that the identifier of each filter is used in a path.
 
     Raises:
         CommandError: 9 for an unused filter.

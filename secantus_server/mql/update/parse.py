@@ -1,4 +1,4 @@
-"""The parser of updates in all three styles: operators, replacement document, pipeline.
+"""The parser of updates in all three forms: operators, replacement document, pipeline.
 
 https://www.mongodb.com/docs/manual/reference/command/update/#std-label-update-command-u
 """
@@ -22,7 +22,7 @@ from secantus_server.mql.update.pipeline import parse_pipeline
 from secantus_server.mql.update.registry import find_modifier
 from secantus_server.mql.update.updates import EMPTY, PipelineUpdate, ReplacementUpdate, Update
 
-# The result of an update up to this depth cannot exceed MongoDB's limit of 200 levels and needs no depth check.
+# The result of an update of up to this depth cannot exceed MongoDB's limit of 200 levels, so its depth is not checked.
 _SAFE_DEPTH = 90
 
 
@@ -37,7 +37,7 @@ def parse_update(
 
     Arguments:
         u: operators, a replacement document, or a pipeline.
-        ctx: time, variables, collation.
+        ctx: the context: time, variables, collation.
         array_filters: the statement's `arrayFilters`.
         multi: whether the statement updates all matching documents.
 
@@ -47,7 +47,8 @@ def parse_update(
     if type(u) is list:
         if array_filters:
             raise CommandError(9, "arrayFilters may not be specified for pipeline-syle updates")
-        # As in MongoDB, constants in this pipeline are not folded: an invalid constant is an error only if a document matches.
+        # As in MongoDB, constants in the pipeline are not evaluated in advance, so that an invalid constant is an error only if a document
+        # matches.
         return PipelineUpdate(parse_pipeline(u, ctx.changed(defers_constant_errors=True)))
     if type(u) is not dict:
         raise CommandError(9, "Update argument must be either an object or an array")
@@ -94,7 +95,7 @@ def _parse_replacement(u: dict[str, Any], ctx: ParseContext, array_filters: Sequ
 
 
 def _depth(value: Any) -> int:
-    """Return the nesting depth of a value: its number of levels of documents and arrays."""
+    """Return the nesting depth of a value, which is the number of levels of documents and arrays in it."""
     if type(value) is dict:
         return 1 + max(map(_depth, value.values()), default=0)
     if type(value) is list:

@@ -1,4 +1,4 @@
-"""The dotted paths of an update: their validity, and the order in which they are applied.
+"""The dotted paths of an update. Checks whether they are valid, and defines the order in which they are applied.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/#update-operators-with-string-and-numeric-field-names
 """
@@ -9,7 +9,7 @@ from secantus_server.errors import CommandError
 
 
 def is_identifier(component: str) -> bool:
-    """Return whether a component is `$[]` or `$[identifier]`."""
+    """Return whether a component of a path is `$[]` or `$[identifier]`."""
     return component.startswith("$[") and component.endswith("]")
 
 
@@ -52,14 +52,14 @@ def altered_id(path: str) -> CommandError:
 
 
 def order_key(component: str) -> tuple[int, int, str]:
-    """Return the sort key of a field among its siblings: first numbers by value, then names by their bytes."""
+    """Return the sort key of a field among its siblings. Numbers come first, sorted by value, and then names, sorted by their bytes."""
     if component.isascii() and component.isdigit():
         return 0, int(component), component
     return 1, 0, component
 
 
 def stable_prefix(components: list[str]) -> str:
-    """Return the part of the path before the first array index or positional operator, which is the same for every document."""
+    """Return the part of a path before the first array index or positional operator. It is the same for every document."""
     kept = components[:1]
     for component in components[1:]:
         if component.startswith("$") or component.isdigit():

@@ -1,4 +1,4 @@
-"""Updates written as an aggregation pipeline of one-to-one stages.
+"""Updates that are written as an aggregation pipeline whose stages return one document for each document.
 
 https://www.mongodb.com/docs/manual/tutorial/update-documents-with-aggregation-pipeline/
 """
@@ -18,7 +18,7 @@ from secantus_server.mql.projection import parse_add_fields, parse_projection, p
 
 DocumentChange = Callable[[bytes], bytes]
 
-# The aggregation stages that an update must not use. Any other name is unknown.
+# The aggregation stages that exist but must not be used in an update. All other names are unknown.
 _OTHER_STAGES = frozenset(
     [
         "$bucket",
@@ -67,7 +67,7 @@ _OTHER_STAGES = frozenset(
 
 
 def parse_pipeline(stages: list[Any], ctx: ParseContext) -> list[DocumentChange]:
-    """Parse the stages into functions from document to document.
+    """Parse the stages into functions that convert a document to a document.
 
     Raises:
         CommandError: 72 for a stage that updates must not use, 40324 for an unknown stage, and the stages' own errors.
@@ -76,7 +76,7 @@ def parse_pipeline(stages: list[Any], ctx: ParseContext) -> list[DocumentChange]
 
 
 def check_stage_names(stages: list[Any]) -> None:
-    """Raise if a stage name is unknown. As in MongoDB, the whole update command then fails before any statement runs.
+    """Check that all stage names are known. As in MongoDB, an unknown name makes the whole update command fail before any statement runs.
 
     Raises:
         CommandError: 40324 for an unknown stage.

@@ -20,15 +20,15 @@ from secantus_server.mql.update._tree import TreeBuilder
 LeafParser = Callable[[Any, str, ParseContext], Leaf]
 TreeParser = Callable[[TreeBuilder, str, Any, ParseContext], None]
 
-# The two possible parsers of each operator, one of which is None.
+# The two parsers of each operator: the one for a leaf, and the one for a part of the tree. One of the two is None.
 _OPERATORS: dict[str, tuple[LeafParser | None, TreeParser | None]] = {}
 
 
 def modifier(name: str) -> Callable[[LeafParser], LeafParser]:
-    """Register an operator that changes only the value at its path.
+    """Return a decorator that registers an operator that changes only the value at its path.
 
     Arguments:
-        name: the operator with its `$`.
+        name: the operator's name, with its `$`.
     """
 
     def register(parse: LeafParser) -> LeafParser:
@@ -39,10 +39,10 @@ def modifier(name: str) -> Callable[[LeafParser], LeafParser]:
 
 
 def tree_modifier(name: str) -> Callable[[TreeParser], TreeParser]:
-    """Register an operator that changes values at several paths.
+    """Return a decorator that registers an operator that changes values at several paths.
 
     Arguments:
-        name: the operator with its `$`.
+        name: the operator's name, with its `$`.
     """
 
     def register(parse: TreeParser) -> TreeParser:
@@ -53,7 +53,7 @@ def tree_modifier(name: str) -> Callable[[TreeParser], TreeParser]:
 
 
 def find_modifier(name: str) -> tuple[LeafParser | None, TreeParser | None]:
-    """Return the parser of an operator's leaf and the parser of its part of the tree, one of which is None.
+    """Return an operator's parser for a leaf, and its parser for a part of the tree. One of the two is None.
 
     Raises:
         CommandError: 9 for an unknown operator.

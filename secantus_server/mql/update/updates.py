@@ -1,4 +1,4 @@
-"""Parsed updates: each maps an old document to a new one."""
+"""Parsed updates, which convert an old document to a new one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from secantus_server.mql.update._diff import smallest_entry
 
 
 class Update(Protocol):
-    """A parsed update of any style.
+    """A parsed update of any form: operators, replacement document or pipeline.
 
-    `is_replacement`: whether the update replaces whole documents. `modified_paths`: every path that may change, truncated at array indexes
-    and positional operators, or None if any path may change. `needs_array_index`: whether a path contains the positional `$`.
+    `is_replacement` tells whether the update replaces whole documents. `modified_paths` contains the paths that may change, truncated at
+    array indexes and positional operators; it is None if any path may change. `needs_array_index` tells whether a path contains the
+    positional `$`.
     """
 
     is_replacement: bool
@@ -34,21 +35,21 @@ class Update(Protocol):
             inserting: whether an upsert is creating the document.
 
         Raises:
-            CommandError: the update cannot be applied to this document.
+            CommandError: if the update cannot be applied to this document.
         """
         ...
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """Return the record of the update for the oplog: a diff, or the whole new document.
+        """Return the field `o` of the update's oplog entry: a diff, or the whole new document.
 
         Arguments:
-            old: the document that the update was applied to last.
-            new: the result.
+            old: the document to which the update was applied last.
+            new: the document after the update.
         """
         ...
 
 
-# As the replacement of an empty timestamp, this value leaves the timestamp empty.
+# If an empty timestamp is replaced with this value, it stays empty.
 EMPTY = Timestamp(0, 0)
 
 
@@ -57,7 +58,7 @@ class ReplacementUpdate:
 
     Arguments:
         document: the new document.
-        now: replaces empty timestamps at the top level.
+        now: the timestamp that replaces empty timestamps at the top level.
     """
 
     is_replacement = True
@@ -68,13 +69,13 @@ class ReplacementUpdate:
         self._document = encode({name: _filled(name, value, now) for name, value in document.items()})
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
-        """Return the document after the update; see `Update`. The array index and `inserting` are ignored."""
-        # Only a document that is identical, including `_id`, counts as unchanged. As in MongoDB, a replacement without `_id` counts as a
-        # modification.
+        """Return the document after the update; see `Update`. The array index and `inserting` have no effect."""
+        # A document counts as unchanged only if the replacement is identical to it, including `_id`. As in MongoDB, a replacement without
+        # `_id` counts as a modification.
         return doc if doc == self._document else keep_id(doc, self._document)
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """Return the record of the update for the oplog; see `Update`."""
+        """Return the field `o` of the update's oplog entry; see `Update`."""
         return new
 
 
@@ -89,7 +90,7 @@ class PipelineUpdate:
         self._stages = stages
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
-        """Return the document after the update; see `Update`. The array index and `inserting` are ignored."""
+        """Return the document after the update; see `Update`. The array index and `inserting` have no effect."""
         result = doc
         for stage in self._stages:
             result = stage(result)
@@ -100,12 +101,12 @@ class PipelineUpdate:
         return doc if result == doc else result
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """Return the record of the update for the oplog; see `Update`."""
+        """Return the field `o` of the update's oplog entry; see `Update`."""
         return smallest_entry(old, new)
 
 
 def keep_id(old: bytes, new: bytes) -> bytes:
-    """Return the new document with the old `_id` as its first field.
+    """Return the new document with the `_id` of the old one as its first field.
 
     Raises:
         CommandError: 66 if the new document has another `_id`, 17419 if it is too large.

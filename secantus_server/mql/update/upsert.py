@@ -1,4 +1,4 @@
-"""The document that an upsert inserts if nothing matches.
+"""Creates the document that an upsert inserts if no document matches.
 
 https://www.mongodb.com/docs/manual/reference/method/db.collection.update/#insert-a-new-document-if-no-match-exists--upsert-
 """
@@ -23,7 +23,7 @@ UPDATE_TOO_LARGE = 17419
 
 
 def check_upsert_filter(match: MatchExpression) -> None:
-    """Raise if an upsert cannot take values from its filter.
+    """Check that an upsert can take values from its filter.
 
     Raises:
         CommandError: 224 if the filter has an `$expr`.
@@ -33,7 +33,9 @@ def check_upsert_filter(match: MatchExpression) -> None:
 
 
 def upsert_document(match: MatchExpression, update: Update, ctx: ParseContext) -> bytes:
-    """Return the document to insert: the filter's equality conditions with the update applied, `_id` first.
+    """Return the document to insert.
+
+    It consists of the values in the filter's equality conditions, to which the update is applied. The `_id` is its first field.
 
     Arguments:
         match: the filter. For a replacement, only the `_id` is taken from it.
@@ -70,7 +72,10 @@ def _with_id(document: bytes, ctx: ParseContext) -> bytes:
 
 
 def _equalities(match: MatchExpression) -> Iterator[tuple[str, Any]]:
-    """Yield the (path, value) pairs that every matching document has. The parser turns `$or` and `$in` with one branch into equality."""
+    """Yield the (path, value) pairs that the filter's equality conditions demand.
+
+    (The parser converts `$or` and `$in` with one branch to equality conditions.)
+    """
     if isinstance(match, And):
         for child in match.children:
             yield from _equalities(child)
@@ -79,7 +84,7 @@ def _equalities(match: MatchExpression) -> Iterator[tuple[str, Any]]:
 
 
 def _nested(equalities: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Build the document that has these values at these paths.
+    """Build the document that has the given values at the given paths.
 
     Raises:
         CommandError: 54 if a path equals another path or is a prefix of it.

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The vectors that the documents of a collection have at one path, packed contiguously, and the search for the nearest vectors.
+"""Stores the vectors that the documents of a collection have at one path contiguously, and searches for the nearest ones.
 
 A BSON vector (binary subtype 9) begins with its element type and the number of unused bits in its last byte:
 https://github.com/mongodb/specifications/blob/master/source/bson-binary-vector/bson-binary-vector.md
@@ -147,9 +147,9 @@ cdef extern from *:
     void secantus_squares(const float* rows, size_t count, size_t size, const float* query, float* out) noexcept nogil
     uint32_t secantus_different_bits(const uint8_t* a, const uint8_t* b, size_t size) noexcept nogil
 
-#: The representations of vectors: floats or doubles, bytes, bits. A query finds only vectors of its own representation.
+#: The representations of vectors: FLOATS stands for floats or doubles. A query finds only vectors in the same representation.
 FLOATS, BYTES, BITS = range(3)
-#: The similarities.
+#: The similarity functions by which vectors are compared.
 COSINE, DOT_PRODUCT, EUCLIDEAN = range(3)
 
 cdef enum:
@@ -157,7 +157,7 @@ cdef enum:
     TYPE_INT8 = 0x03
     TYPE_FLOAT32 = 0x27
     TYPE_BITS = 0x10
-    # The number of rows whose scores are computed between two calls of the interrupt check.
+    # The number of rows that are rated between two calls of the interrupt check.
     RUN = 20000
 
 
@@ -195,11 +195,12 @@ cdef class Rows:
         free(self.lengths)
 
     cdef uint8_t* next_row(self) except NULL:
-        """Return the memory of a new row. The row is counted only when `add_row` is called."""
+        """Return the memory for a new row. The row exists only after `add_row` is called."""
         cdef size_t wanted
         if <size_t>self.count == self.capacity:
             wanted = 64 if self.capacity == 0 else self.capacity + self.capacity // 2
-            # The vector instructions prefetch beyond the current row; prefetching past the end of the memory is harmless.
+            # No extra memory is needed for the vector instructions, which prefetch beyond the current row: prefetching past the end of the
+            # memory is harmless.
             data = <uint8_t*>realloc(self.data, wanted * self.row_size)
             if data == NULL:
                 raise MemoryError()
@@ -227,7 +228,7 @@ cdef class Rows:
         return sqrt(self.product(row, row))
 
     cdef double product(self, const uint8_t* a, const uint8_t* b) noexcept nogil:
-        """Return the dot product in double precision."""
+        """Return the dot product of two vectors in double precision."""
         cdef double total = 0
         cdef int i
         if self.representation == 0:
@@ -239,7 +240,7 @@ cdef class Rows:
         return total
 
     cdef double distance(self, const uint8_t* a, const uint8_t* b) noexcept nogil:
-        """Return the Euclidean distance in double precision."""
+        """Return the Euclidean distance between two vectors in double precision."""
         cdef double total = 0, difference
         cdef int i
         if self.representation == 2:
@@ -261,12 +262,12 @@ cdef class Rows:
         if similarity == 0:
             return max((1 + product / (self.lengths[row] * length)) / 2, 0.0)
         if self.representation == 1:
-            # The product is divided by the greatest product that bytes can have.
+            # The product is divided by twice the greatest product that bytes can have.
             return 0.5 + product / (32768.0 * self.dimensions)
         return max((1 + product) / 2, 0.0)
 
     cdef void rate(self, Py_ssize_t start, Py_ssize_t stop, const uint8_t* query, int similarity, float* out) noexcept nogil:
-        """Write a rating for each row. A row with a better score has a greater rating."""
+        """Write a rating for each row. Ratings are faster to compute than scores, and a row with a better score has a greater rating."""
         cdef Py_ssize_t row
         if self.representation == 0 and similarity == 2:
             secantus_squares(<const float*>(self.data + start * self.row_size), stop - start, self.dimensions, <const float*>query, out + start)
@@ -282,13 +283,15 @@ cdef class Rows:
                 out[row] = <float>self.score(row, query, 1.0, similarity)
 
     def nearest(self, bytes query not None, int similarity, Py_ssize_t limit, check):
-        """Return the keys and scores of the vectors nearest to a query, the best first. Equal scores are in the order of the rows.
+        """Return the keys and scores of the vectors that are nearest to a query, the best first.
+
+        Vectors with equal scores are in the order of the rows.
 
         Arguments:
             query: a packed vector of this representation and number of dimensions.
             similarity: COSINE, DOT_PRODUCT or EUCLIDEAN.
             limit: the maximum number of vectors.
-            check: called regularly; it raises to end the search.
+            check: called regularly; raises an error to interrupt the search.
         """
         assert <size_t>PyBytes_GET_SIZE(query) == self.row_size, "the caller checks the number of dimensions"
         cdef const uint8_t* wanted = <const uint8_t*>PyBytes_AS_STRING(query)
@@ -317,7 +320,10 @@ cdef class Rows:
         return [(self.keys[row], score) for score, row in found[:limit]]
 
     cdef float error_of(self, double length, int similarity) noexcept nogil:
-        """Return how much the ratings of two equal rows may differ. For the Euclidean distance, the result is a fraction of the rating."""
+        """Return how much the ratings of two rows with equal scores may differ because of rounding.
+
+        For the Euclidean distance, the result is a fraction of the rating.
+        """
         cdef double scale = 1, longest = 0
         cdef Py_ssize_t row
         if similarity == 0 and self.representation == 0:
@@ -334,12 +340,12 @@ def _descending(item):
 
 
 cdef inline bint worse(const float* ratings, Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    """Return whether row `a` comes after row `b`."""
+    """Return whether row `a` comes after row `b` in the result."""
     return ratings[a] < ratings[b] or (ratings[a] == ratings[b] and a > b)
 
 
 cdef void sink(const float* ratings, Py_ssize_t* heap, Py_ssize_t size, Py_ssize_t place) noexcept nogil:
-    """Move the row at a position of the heap down until the rows below it are better."""
+    """Move the row at a position of the heap down until the rows below it are better than it."""
     cdef Py_ssize_t row = heap[place], child
     while True:
         child = 2 * place + 1
@@ -355,18 +361,20 @@ cdef void sink(const float* ratings, Py_ssize_t* heap, Py_ssize_t size, Py_ssize
 
 
 cdef Py_ssize_t select(const float* ratings, Py_ssize_t count, Py_ssize_t* rows, Py_ssize_t size, float error, bint relative) noexcept nogil:
-    """Write the `size` best rows, and all rows that may be as good as the worst of them. Return the number of rows written.
+    """Write the `size` rows with the best ratings, and all rows that may be as good as the worst of them.
+
+    Return the number of written rows.
 
     Arguments:
-        rows: has room for `count` rows.
-        error: how much the ratings of equally good rows may differ.
+        rows: the memory for the result, which has room for `count` rows.
+        error: how much the ratings of rows with equal scores may differ.
         relative: whether the error is a fraction of the rating.
     """
     cdef Py_ssize_t row, found = 0
     cdef float least
     if size == 0:
         return 0
-    # The first rows form a heap with the worst of the best rows at its top.
+    # The first `size` rows form a heap, whose top is the worst of the best rows so far.
     for row in range(size):
         rows[row] = row
     for row in range(size // 2 - 1, -1, -1):
@@ -385,12 +393,14 @@ cdef Py_ssize_t select(const float* ratings, Py_ssize_t count, Py_ssize_t* rows,
 
 
 cdef class VectorPack:
-    """The vectors of a collection's documents at one path. Values of another kind or number of dimensions are left out, as in MongoDB.
+    """The vectors of a collection's documents at one path.
+
+    As in MongoDB, other values and vectors with another number of dimensions are ignored.
 
     Arguments:
         path: the path.
         dimensions: the number of elements of each vector.
-        similarity: the similarity of the searches. A zero vector has no cosine, and bits have only a distance.
+        similarity: the similarity function of the searches. Zero vectors are ignored with COSINE, and bits with any function but EUCLIDEAN.
     """
 
     cdef tuple names
@@ -405,7 +415,7 @@ cdef class VectorPack:
         self.groups = tuple([Rows(representation, dimensions) for representation in range(3)])
 
     def rows(self, int representation):
-        """Return the vectors of a representation."""
+        """Return the vectors in one representation."""
         return self.groups[representation]
 
     def add(self, bytes key not None, bytes document not None):

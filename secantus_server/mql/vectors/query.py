@@ -1,4 +1,4 @@
-"""The vector of a query: an array of numbers, or a BSON vector.
+"""Parses the vector of a query, which is an array of numbers or a BSON vector.
 
 https://github.com/mongodb/specifications/blob/master/source/bson-binary-vector/bson-binary-vector.md
 """
@@ -31,7 +31,7 @@ class QueryVector:
     Arguments:
         representation: FLOATS, BYTES or BITS.
         dimensions: the number of elements.
-        data: the elements as `Rows` stores them.
+        data: the elements in the form in which `Rows` stores them.
     """
 
     representation: int
@@ -40,7 +40,7 @@ class QueryVector:
 
     @property
     def is_zero(self) -> bool:
-        """Whether all elements are zero."""
+        """Return whether all elements are zero."""
         return not any(self.data) or (self.representation == FLOATS and not any(struct.unpack(f"<{self.dimensions}f", self.data)))
 
 
@@ -48,11 +48,11 @@ def parse_query_vector(name: str, value: Any) -> QueryVector:
     """Parse the vector of a query.
 
     Arguments:
-        name: the field, for error messages.
-        value: its value.
+        name: the name of the field, for error messages.
+        value: the field's value.
 
     Raises:
-        CommandError: 8 for anything but numbers or a BSON vector.
+        CommandError: 8 if the value is neither an array of numbers nor a BSON vector.
     """
     if isinstance(value, Binary) and value.subtype == VECTOR_SUBTYPE:
         return _parse_binary(name, bytes(value))

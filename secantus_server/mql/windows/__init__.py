@@ -1,8 +1,8 @@
-"""Window functions: `$setWindowFields` computes them for each document over a window of its partition.
+"""Window functions. `$setWindowFields` computes them for each document over a window of the document's partition.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/setWindowFields/
 
-Importing this package imports all its modules; each registers its functions.
+Importing this package imports all its modules. Each module registers its functions.
 """
 
 from secantus_server.modules import import_modules

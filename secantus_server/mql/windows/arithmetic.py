@@ -1,4 +1,4 @@
-"""Arithmetic of window functions: in doubles, or in decimals if any input is a decimal."""
+"""The arithmetic of window functions. It uses doubles, or decimals if any input is a decimal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `window` of a window function: its bounds, and the frame they select for each document of a partition.
+"""The `window` of a window function: its bounds, and the frame (the range of documents) that they select for each document of a partition.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/setWindowFields/#std-label-setWindowFields-window
 """
@@ -31,7 +31,7 @@ class Bounds:
     Arguments:
         kind: `documents` or `range`.
         lower, upper: `unbounded`, `current` or a number.
-        unit: the time unit of a range over dates.
+        unit: the time unit of a range over dates; None for numbers.
         add_time: adds units of time to a date.
     """
 
@@ -43,14 +43,16 @@ class Bounds:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the window of every document is the whole partition."""
+        """Return whether the window of every document is the whole partition."""
         return (self.lower, self.upper) == (UNBOUNDED, UNBOUNDED)
 
     def frames(self, partition: Partition) -> Iterator[Frame]:
-        """Return an iterator over the frames, one (start, end) per document; end is exclusive.
+        """Return an iterator over the frames.
+
+        There is one frame per document, a pair of its start and its (exclusive) end in the partition.
 
         Raises:
-            CommandError: 5429413, 5429414, 5429513 if a document's sort value does not suit a range.
+            CommandError: 5429413, 5429414, 5429513 if a document's sort value has a type that the range does not allow.
         """
         size = len(partition.documents)
         if self.is_whole:
@@ -77,7 +79,7 @@ class Bounds:
             yield start, max(end, start)
 
     def _moved(self, bound: Any, key: bytes, partition: Partition, index: int) -> bytes:
-        """Return the key of the sum of a document's sort value and a bound."""
+        """Return the sort key of the sum of a document's sort value and a bound."""
         if bound == CURRENT:
             return key
         value = partition.positions[index]
@@ -96,13 +98,13 @@ def parse_bounds(spec: Any, order: SortOrder, add_time: Addition = add_units) ->
     """Parse a window.
 
     Arguments:
-        spec: `{documents: [lower, upper]}`, `{range: [lower, upper], unit: ...}` or an empty document.
-        order: the stage's sort.
+        spec: the value of `window`: `{documents: [lower, upper]}`, `{range: [lower, upper], unit: ...}` or an empty document.
+        order: the sort order of the stage.
         add_time: adds units of time to a date.
 
     Raises:
-        CommandError: 9 for a malformed window, 5339900 if the lower bound is above the upper one, 5339901, 5339902 and 8947401
-            for a sort that does not suit the window.
+        CommandError: 9 for a malformed window, 5339900 if the lower bound is above the upper one, 5339901, 5339902 and 8947401 for a sort
+            order that the window does not allow.
     """
     if type(spec) is not dict:
         raise CommandError(9, f"'window' field must be an object, but found type {type_name(spec)}")

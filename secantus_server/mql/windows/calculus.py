@@ -1,4 +1,4 @@
-"""`$derivative` and `$integral`: the rate of change over a window, and the area under its curve.
+"""`$derivative` and `$integral`: the rate of change over a window, and the area under the curve in a window.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/derivative/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/integral/
@@ -27,12 +27,12 @@ Points = list[tuple[Any, Any]]
 
 
 class Curve:
-    """A window function over the points (sort value, input) of each window.
+    """`$derivative` or `$integral`: a function of the points in each window. A point consists of a document's sort value and its input.
 
     Arguments:
         name: the function, for error messages.
         input: the expression of the second coordinate.
-        unit: the length of the unit in milliseconds, or None if the sort values are numbers.
+        unit: the length of the time unit in milliseconds, or None if the sort values are numbers.
         bounds: the window.
         compute_points: computes the result from a window's points.
     """
@@ -83,14 +83,14 @@ def _no_rate(points: Points) -> None:
 
 
 def _rate(points: Points, unit: int) -> Any:
-    """Return the slope from the first point to the last."""
+    """Return the slope of the line from the first point to the last."""
     if len(points) < 2 or points[0][0] == points[-1][0]:
         return None
     return as_value(divided((points[-1][1] - points[0][1]) * unit, points[-1][0] - points[0][0]))
 
 
 def _area(points: Points, unit: int) -> Any:
-    """Return the area by the trapezoidal rule."""
+    """Return the area under the points, by the trapezoidal rule."""
     area: Any = 0.0
     for (x, y), (next_x, next_y) in pairwise(points):
         step = divided((next_x - x) * (y + next_y), 2)

@@ -1,4 +1,4 @@
-"""`$covariancePop` and `$covarianceSamp`: the covariance of two numbers.
+"""`$covariancePop` and `$covarianceSamp`: the covariance of two numeric expressions.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/covariancePop/
 """
@@ -25,7 +25,7 @@ from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 
 
 class RunningSum:
-    """A sum that is a double until a decimal is added. MongoDB adds up the two kinds separately, too."""
+    """A sum that is a double until a decimal is added. Like MongoDB, it adds up doubles and decimals separately."""
 
     __slots__ = ("decimals", "doubles")
 
@@ -51,7 +51,7 @@ class CovarianceState(State):
     """A running covariance. A pair that is not finite is not counted, but makes the result infinite or NaN.
 
     Arguments:
-        expression: the expression of the pair; anything but two numbers is ignored.
+        expression: the expression of the pair. Values other than two numbers are ignored.
         sample: whether to compute the sample covariance (divide by n - 1).
     """
 
@@ -67,7 +67,7 @@ class CovarianceState(State):
         self.sum_x, self.sum_y, self.product = RunningSum(), RunningSum(), RunningSum()
 
     def take_value(self, value: Any) -> None:
-        """Add a pair; any other value is ignored."""
+        """Add a pair of numbers. Ignore any other value."""
         if not _is_pair(value):
             return
         extremes = _extremes(value)
@@ -79,7 +79,9 @@ class CovarianceState(State):
             self._take(*map(python_number, value))
 
     def _take(self, x: Any, y: Any) -> None:
-        """Update the co-moment (Welford): x's distance from the previous mean times y's distance from the new one."""
+        """Update the co-moment by Welford's algorithm: add the product of the distance of x from the previous mean of x and the distance of
+        y from the new mean of y.
+        """
         distance = difference(x, divided(self.sum_x.value(), self.count)) if self.count else x
         self.count += 1
         self.sum_x.add(x)
@@ -116,7 +118,10 @@ class CovarianceState(State):
 
 
 class SlidingCovariance(WindowAccumulator):
-    """A covariance over windows whose lower bound moves. One state gains and loses pairs. Decimals are computed from scratch."""
+    """A covariance over windows whose lower bound moves.
+
+    Pairs are added to one state and removed from it. With decimals, each window is computed separately.
+    """
 
     def compute(self, partition: Partition) -> list[Any]:
         """Return one value per document of a partition."""
@@ -125,7 +130,7 @@ class SlidingCovariance(WindowAccumulator):
         first = last = 0
         for begin, end in self.bounds.frames(partition):
             if begin >= last:
-                # The new window does not overlap the previous one.
+                # Start with a new state, because the new window does not overlap the previous one.
                 state, first, last = self.start(), begin, begin
             for document in partition.documents[last:end]:
                 state.add(document)

@@ -18,7 +18,7 @@ from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 class SlidingDeviation(WindowAccumulator):
     """A standard deviation over sliding windows.
 
-    MongoDB implements these separately. The result is null instead of NaN, and the int 0 for a single number.
+    MongoDB implements sliding windows separately. Their result is null where other windows have NaN, and the int 0 for a single number.
     """
 
     def _of(self, documents: list[bytes]) -> Any:

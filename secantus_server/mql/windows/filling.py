@@ -1,4 +1,4 @@
-"""`$locf` and `$linearFill`: replacements for null and missing values.
+"""`$locf` and `$linearFill`, which replace null and missing values.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/locf/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/linearFill/
@@ -23,13 +23,13 @@ from secantus_server.mql.windows.registry import Call, check_others, window_func
 
 
 class LastCarriedForward:
-    """`$locf`: the last value that is neither null nor missing."""
+    """`$locf`: the last value so far that is neither null nor missing."""
 
     def __init__(self, input: Expression) -> None:
         self.input = input
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one value per document of a partition; null before the first value."""
+        """Return one result per document of a partition. The result is null before the first value."""
         found: list[Any] = []
         last = None
         for document in partition.documents:
@@ -40,13 +40,13 @@ class LastCarriedForward:
 
 
 class LinearFill:
-    """`$linearFill`: linear interpolation between the nearest values, over the sort field."""
+    """`$linearFill`: linear interpolation between the nearest values before and after, depending on the sort field."""
 
     def __init__(self, input: Expression) -> None:
         self.input = input
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one value per document of a partition; null before the first value and after the last.
+        """Return one result per document of a partition. The result is null before the first value and after the last one.
 
         Raises:
             CommandError: 605001 or 605000 if a sort value or an input is not a number, 6050106 for a repeated sort value.

@@ -25,8 +25,8 @@ class ExpMovingAverage:
     """A parsed `$expMovingAvg`.
 
     Arguments:
-        input: the expression of the numbers; a document without a number gets the average so far.
-        alpha: the weight of the newest number as an exact fraction: numerator and denominator.
+        input: the expression of the numbers. The result for a document without a number is the average so far.
+        alpha: the weight of the newest number as an exact fraction, a pair of numerator and denominator.
     """
 
     def __init__(self, input: Expression, alpha: tuple[decimal.Decimal, int]) -> None:
@@ -52,7 +52,7 @@ class ExpMovingAverage:
 
 @window_function("$expMovingAvg")
 def parse_exp_moving_avg(call: Call, ctx: ParseContext) -> ExpMovingAverage:
-    """Parse `{input, N}` or `{input, alpha}`.
+    """Parse the argument of `$expMovingAvg`: `{input, N}` or `{input, alpha}`.
 
     Raises:
         CommandError: 9 for a malformed argument.

@@ -17,10 +17,10 @@ class SortOrder:
 
     Arguments:
         spec: the sort as the user wrote it, or None.
-        ctx: the parse context; its collation applies.
+        ctx: the parse context, whose collation applies.
 
     Raises:
-        CommandError: the errors of a sort.
+        CommandError: the errors of an invalid sort.
     """
 
     def __init__(self, spec: dict[str, Any] | None, ctx: ParseContext) -> None:
@@ -30,17 +30,17 @@ class SortOrder:
 
     @property
     def is_single(self) -> bool:
-        """Whether there is exactly one field."""
+        """Return whether the sort has exactly one field."""
         return len(self.spec) == 1
 
     @property
     def is_ascending(self) -> bool:
-        """Whether the first field is in ascending order."""
+        """Return whether the first field is sorted in ascending order."""
         return self.pattern is not None and self.pattern.parts[0][1] == 1
 
     @property
     def value(self) -> Expression:
-        """The expression of the only field."""
+        """Return the expression of the only field."""
         assert self.is_single, "the parser checks that there is a single sort field"
         return FieldPath(next(iter(self.spec)))
 
@@ -50,8 +50,8 @@ class Partition:
 
     Arguments:
         documents: the documents.
-        order: their sort order.
-        check: called for each window; raises if the operation was interrupted.
+        order: the sort order of the documents.
+        check: called for each window; raises an error if the operation was interrupted.
     """
 
     def __init__(self, documents: list[bytes], order: SortOrder, check: Callable[[], None] = lambda: None) -> None:
@@ -61,12 +61,12 @@ class Partition:
 
     @cached_property
     def keys(self) -> list[bytes]:
-        """The sort key of each document; documents with equal keys are peers."""
+        """Return the sort key of each document. Documents with equal keys are peers."""
         assert self.order.pattern is not None, "the parser checks that there is a sort"
         return [self.order.pattern.key(document) for document in self.documents]
 
     @cached_property
     def positions(self) -> list[Any]:
-        """The sort value of each document; requires a sort by a single field."""
+        """Return the sort value of each document. The partition must be sorted by a single field."""
         value = self.order.value
         return [value.evaluate(document) for document in self.documents]

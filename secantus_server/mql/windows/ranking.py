@@ -1,4 +1,4 @@
-"""`$rank`, `$denseRank`, `$documentNumber`: a document's place in its partition.
+"""`$rank`, `$denseRank` and `$documentNumber`, which return a document's place in its partition.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/rank/
 """
@@ -33,7 +33,7 @@ class Ranking:
 
 
 def _ranks(partition: Partition) -> Iterator[int]:
-    """Yield the ranks; peers share the place of the first of them."""
+    """Yield the rank of each document. Peers have the place of the first of them."""
     place, last = 0, None
     for index, key in enumerate(partition.keys):
         if key != last:
@@ -42,7 +42,10 @@ def _ranks(partition: Partition) -> Iterator[int]:
 
 
 def _dense_ranks(partition: Partition) -> Iterator[int]:
-    """Yield the dense ranks; peers share a place, and there are no gaps."""
+    """Yield the dense rank of each document.
+
+    Peers (documents with equal sort keys) have the same rank, and there are no gaps between ranks.
+    """
     place, last = 0, None
     for key in partition.keys:
         if key != last:

@@ -1,9 +1,9 @@
-"""The registry of window functions, and the parser of a field of `output`.
+"""The registry of window functions, and the parser of the fields of `output`.
 
     @window_function("$rank")
     def parse_rank(call, ctx): ...      # returns a WindowFunction
 
-Any other name is an accumulator of `$group`, evaluated over the window.
+Any other name is that of an accumulator of `$group`, which is evaluated over the window.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Call:
     """A window function as the user wrote it.
 
     Arguments:
-        name: the function with its `$`.
-        argument: its argument.
-        window: its `window`, or None.
-        order: the stage's sort.
-        others: the other names in the field's document.
+        name: the function's name, with its `$`.
+        argument: the function's argument.
+        window: the function's `window`, or None.
+        order: the sort order of the stage.
+        others: the names in the field's document other than the function and `window`.
         add_time: adds units of time to a date.
     """
 
@@ -52,10 +52,10 @@ class Call:
     add_time: Addition = add_units
 
     def bounds(self) -> Bounds:
-        """Parse the window; without one it is the whole partition.
+        """Parse the window. Without one, it is the whole partition.
 
         Raises:
-            CommandError: the errors of a window.
+            CommandError: the errors of an invalid window.
         """
         return Bounds() if self.window is None else parse_bounds(self.window, self.order, self.add_time)
 
@@ -64,7 +64,7 @@ FunctionParser = Callable[[Call, ParseContext], WindowFunction]
 ParserFunction = TypeVar("ParserFunction", bound=FunctionParser)
 
 PARSERS: dict[str, FunctionParser] = {}
-# Accumulators with their own argument syntax; for all others a list is an array expression here.
+# The accumulators with their own syntax of arguments. As the argument of any other window function, an array is an array expression.
 OWN_SYNTAX = frozenset(
     ["$count", "$firstN", "$lastN", "$minN", "$maxN", "$top", "$topN", "$bottom", "$bottomN", "$median", "$percentile", "$accumulator"]
 )
@@ -73,10 +73,10 @@ UNSUPPORTED: dict[str, str] = {}
 
 
 def window_function(name: str) -> Callable[[ParserFunction], ParserFunction]:
-    """Register the parser of a window function.
+    """Return a decorator that registers the parser of a window function.
 
     Arguments:
-        name: the function with its `$`.
+        name: the function's name, with its `$`.
     """
 
     def register(parser: ParserFunction) -> ParserFunction:
@@ -88,13 +88,13 @@ def window_function(name: str) -> Callable[[ParserFunction], ParserFunction]:
 
 
 def parse_window_field(field: str, spec: Any, order: SortOrder, ctx: ParseContext) -> WindowFunction:
-    """Parse `field: {$function: argument, window: {...}}`.
+    """Parse a field of `output`: `field: {$function: argument, window: {...}}`.
 
     Arguments:
         field: the field's name.
         spec: the field's value in `output`.
-        order: the stage's sort.
-        ctx: variables in scope, collation, limits.
+        order: the sort order of the stage.
+        ctx: the context: variables in scope, collation, limits.
 
     Raises:
         CommandError: 9 for a malformed field or an unknown function, and the function's own errors.
@@ -118,12 +118,12 @@ def _is_windowed(name: str, ctx: ParseContext) -> bool:
 
 
 def as_expression(argument: Any) -> Any:
-    """Return an accumulator's argument; a list is wrapped so that it parses as an array expression, not as a list of arguments."""
+    """Return an accumulator's argument. Wrap an array, so that it is parsed as an array expression and not as a list of arguments."""
     return {"$let": {"vars": {}, "in": argument}} if type(argument) is list else argument
 
 
 def check_others(field: str, call: Call) -> None:
-    """Raise an error if a field's document has keys other than one function and its window.
+    """Refuse a field of `output` whose document has keys other than one function and its window.
 
     Raises:
         CommandError: 9.

@@ -1,4 +1,4 @@
-"""`$minMaxScaler`: a number's position between the least and the greatest number of its window.
+"""`$minMaxScaler`: the relative position of a number between the least and the greatest number of its window.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/minMaxScaler/
 """
@@ -27,8 +27,8 @@ class MinMaxScaler:
     """A parsed `$minMaxScaler`.
 
     Arguments:
-        expression: the number to scale.
-        low, high: the results for the least and the greatest number.
+        expression: the expression of the number to scale.
+        low, high: the results for the least and the greatest number of the window.
         bounds: the window.
     """
 
@@ -77,7 +77,7 @@ def _checked(value: Any) -> Any:
 
 @window_function(NAME)
 def parse_min_max_scaler(call: Call, ctx: ParseContext) -> MinMaxScaler:
-    """Parse a numeric expression, or `{input, min, max}`.
+    """Parse the argument of `$minMaxScaler`: a numeric expression, or `{input, min, max}`.
 
     Raises:
         CommandError: 9 for a malformed argument, and the errors of the expressions and the window.

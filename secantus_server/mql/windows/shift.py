@@ -1,4 +1,4 @@
-"""`$shift`: a value from the document at a fixed offset.
+"""`$shift`: a value from the document at a fixed offset in the partition.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/shift/
 """
@@ -25,7 +25,7 @@ class Shift:
 
     Arguments:
         output: the expression that is evaluated for the document at the offset.
-        by: the offset in documents; negative for earlier documents.
+        by: the offset, counted in documents; negative for earlier documents.
         default: the value if no document is at the offset.
     """
 
@@ -44,7 +44,7 @@ class Shift:
 
 @window_function("$shift")
 def parse_shift(call: Call, ctx: ParseContext) -> Shift:
-    """Parse `{output, by, default}`.
+    """Parse the argument of `$shift`: `{output, by, default}`.
 
     Raises:
         CommandError: 9 for a malformed argument, and the expressions' errors.

@@ -1,4 +1,4 @@
-"""Accumulators as window functions: one result per window."""
+"""Accumulators of `$group` as window functions, which return one result per window."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from secantus_server.mql.windows.partition import Partition
 
 
 class WindowAccumulator:
-    """An accumulator evaluated over each window.
+    """An accumulator that is evaluated over each window.
 
-    Without a lower bound the windows only grow, so each document is added once. Other windows are computed from scratch.
+    Windows without a lower bound only grow, so each document is added once. Every other window is computed separately.
 
     Arguments:
-        start: returns a new state.
+        start: creates a new state of the accumulator.
         bounds: the window.
     """
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Nodes of `$filter`, `$map` and `$reduce`, which evaluate an expression for each element of an array."""
+"""The nodes of `$filter`, `$map` and `$reduce`. They evaluate an expression for each element of an array."""
 
 from secantus_server.mql.expressions._nodes cimport Expression, is_true
 
@@ -14,10 +14,10 @@ cdef class Iteration(Expression):
 
     Arguments:
         input: the array expression.
-        cell: the variable's cell, set to the current element.
-        body: the expression evaluated for each element.
-        refuse: called with a value that is not an array; raises the operator's error.
-        index: the cell of the variable for the element's index, or None.
+        cell: the cell of the variable that is set to the current element.
+        body: the expression that is evaluated for each element.
+        refuse: raises the operator's error for a value that is not an array.
+        index: the cell of the variable that is set to the element's index, or None.
     """
 
     cdef Expression input, body
@@ -86,7 +86,7 @@ cdef class Filter(Iteration):
 
 
 cdef class Map(Iteration):
-    """`$map`: the body's value for each element; a missing value becomes null."""
+    """`$map`: the array of the body's values for the elements. A missing value becomes null."""
 
     cpdef object evaluate(self, bytes doc):
         cdef list items = self.elements(doc)
@@ -105,11 +105,13 @@ cdef class Map(Iteration):
 
 
 cdef class Reduce(Iteration):
-    """`$reduce`: the body's value for the last element; for each element, `$$value` is the value for the previous one.
+    """`$reduce`: the body's value for the last element.
+
+    While the body is evaluated for an element, `$$value` is the value that the body had for the previous element.
 
     Arguments:
         total: the cell of `$$value`.
-        initial: the expression of `$$value` for the first element.
+        initial: the expression for the value of `$$value` at the first element.
     """
 
     cdef object total

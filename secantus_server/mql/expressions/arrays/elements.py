@@ -18,7 +18,7 @@ from secantus_server.mql.expressions.value_text import value_text
 
 @operator("$arrayElemAt", arguments=2)
 def array_elem_at(array: Any, index: Any) -> Any:
-    """Return the element at an index, counted from the end if negative; null for null, MISSING if out of range.
+    """Return the element at an index. A negative index counts from the end. Return null for null, and MISSING if the index is out of range.
 
     Raises:
         CommandError: 28689, 28690 or 28691 for a bad argument.
@@ -37,7 +37,7 @@ def array_elem_at(array: Any, index: Any) -> Any:
 
 @operator("$first", arguments=1)
 def first(array: Any) -> Any:
-    """Return the first element; null for null, MISSING for an empty array.
+    """Return the first element. Return null for null, and MISSING for an empty array.
 
     Raises:
         CommandError: 28689 for a value that is not an array.
@@ -47,7 +47,7 @@ def first(array: Any) -> Any:
 
 @operator("$last", arguments=1)
 def last(array: Any) -> Any:
-    """Return the last element; null for null, MISSING for an empty array.
+    """Return the last element. Return null for null, and MISSING for an empty array.
 
     Raises:
         CommandError: 28689 for a value that is not an array.
@@ -75,7 +75,7 @@ def is_array(value: Any) -> bool:
 
 @operator("$reverseArray", arguments=1)
 def reverse_array(array: Any) -> list[Any] | None:
-    """Return the elements in reverse order; null for null.
+    """Return the elements in reverse order, or null for null.
 
     Raises:
         CommandError: 34435 for a value that is not an array.
@@ -89,7 +89,7 @@ def reverse_array(array: Any) -> list[Any] | None:
 
 @operator("$concatArrays", arguments=(0, None))
 def concat_arrays(*arrays: Any) -> list[Any] | None:
-    """Return the concatenated arrays, or null if one is null. The arrays after a null are not checked.
+    """Return the concatenated arrays, or null if one of them is null. The arguments after a null are not checked.
 
     Raises:
         CommandError: 28664 for a value that is not an array.
@@ -108,7 +108,8 @@ def concat_arrays(*arrays: Any) -> list[Any] | None:
 def slice_(array: Any, *numbers: Any) -> list[Any] | None:
     """Return a slice of an array.
 
-    `numbers` is (n) or (position, n): the first n elements (the last if n is negative), or n elements from a position on.
+    `numbers` is (n), for the first n elements or, if n is negative, the last ones. Or it is (position, n), for n elements from a position
+    on.
 
     Raises:
         CommandError: 28724 to 28729 for a bad argument.

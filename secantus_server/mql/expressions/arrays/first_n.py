@@ -1,4 +1,4 @@
-"""`$firstN`, `$lastN`, `$minN`, `$maxN` over an array's elements.
+"""The expressions `$firstN`, `$lastN`, `$minN` and `$maxN`, which select elements of an array.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/firstN-array-element/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/minN-array-element/
@@ -26,7 +26,7 @@ class Choice(NamedTuple):
     """The choice of the elements that an operator returns.
 
     Arguments:
-        direction: 1 or -1 to drop nulls and sort in that direction first; 0 to keep the order.
+        direction: 1 or -1 to drop nulls and sort in that direction before the choice; 0 to keep the order.
         at_end: whether the last elements are selected instead of the first.
     """
 

@@ -1,4 +1,4 @@
-"""Parsers of `$filter`, `$map` and `$reduce`; their nodes are in `_iteration`.
+"""The parsers of `$filter`, `$map` and `$reduce`. The module `_iteration` contains their nodes.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/filter/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/map/
@@ -24,7 +24,7 @@ from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
 
 NO_LIMIT = -1
-# The arguments since MongoDB 8.3.
+# The arguments that exist only since MongoDB 8.3.
 _MORE = frozenset(["arrayIndexAs"])
 _MORE_OF_REDUCE = frozenset(["as", "arrayIndexAs", "valueAs"])
 FILTER = Signature(
@@ -104,7 +104,7 @@ def parse_reduce(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _checked(signature: Signature, argument: Any, ctx: ParseContext) -> dict[str, Any]:
-    """Validate the argument's names, some of which only later releases have, and return the argument.
+    """Validate the field names of an operator's argument, and return the argument. Some names are allowed only since MongoDB 8.3.
 
     Raises:
         CommandError: the signature's errors.
@@ -117,7 +117,10 @@ def _checked(signature: Signature, argument: Any, ctx: ParseContext) -> dict[str
 
 
 def _cells(given: dict[str, Any], cell: Cell, ctx: ParseContext) -> tuple[dict[str, Cell], Cell | None]:
-    """Return the cells of the variables for the element and its index by name, and the index's cell if the release has one."""
+    """Return the cells of the variables by name, and the index's cell.
+
+    The variables are the current element and, if the emulated release of MongoDB has it, the element's index.
+    """
     cells = {_variable(given, "as", "this"): cell}
     if not ctx.release.has(ARRAY_INDEX_AS):
         return cells, None
@@ -129,7 +132,7 @@ def _cells(given: dict[str, Any], cell: Cell, ctx: ParseContext) -> tuple[dict[s
 
 
 def _variable(given: dict[str, Any], option: str, default: str) -> str:
-    """Return the name of a variable; a value that is not a string counts as an empty name."""
+    """Return the name of a variable from an option. A value that is not a string counts as an empty name."""
     name = given.get(option, default)
     name = name if type(name) is str else ""
     validate_variable_name(name)

@@ -19,13 +19,13 @@ from secantus_server.mql.expressions.parser import call, parse_arguments
 from secantus_server.mql.expressions.registry import operator_parser
 
 INDEX_CODES = (9711600, 9711601)
-# The default of an omitted `end`: the end of the array.
+# The value of an omitted `end`, which means the end of the array.
 TO_THE_END = 2**31 - 1
 
 
 @operator_parser("$in")
 def parse_in(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `{$in: [value, array]}`; a constant array becomes a set of its elements' key strings.
+    """Parse `{$in: [value, array]}`. If the array is constant, convert it to a set of its elements' key strings.
 
     Raises:
         CommandError: 16020 for a wrong number of arguments, 40081 for a constant that is not an array.
@@ -62,7 +62,10 @@ def _array(value: Any) -> list[Any]:
 
 
 def _index_of(collation: Collation | None, array: Any, value: Any, start: Any = 0, end: Any = TO_THE_END) -> int | None:
-    """Return the index of the first equal element within the bounds, or -1; null for null."""
+    """Return the index of the first element within the bounds that equals a value, or -1 if there is none.
+
+    Return null if the array is null.
+    """
     if is_nullish(array):
         return None
     if type(array) is not list:
@@ -73,7 +76,7 @@ def _index_of(collation: Collation | None, array: Any, value: Any, start: Any = 
 
 
 def _find(collation: Collation | None, value: Any, array: list[Any], first: int, last: int) -> int:
-    """Return the index of the first equal element in a range of indexes, or -1."""
+    """Return the index of the first element in a range of indexes that equals a value, or -1 if there is none."""
     if collation is None:
         for index in range(first, min(last, len(array))):
             if values_equal(array[index], value):

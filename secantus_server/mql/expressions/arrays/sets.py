@@ -1,4 +1,5 @@
-"""`$setUnion`, `$setIntersection`, `$setDifference`, `$setEquals`, `$setIsSubset`, `$anyElementTrue`, `$allElementsTrue`.
+"""The set operators: `$setUnion`, `$setIntersection`, `$setDifference`, `$setEquals`, `$setIsSubset`, `$anyElementTrue`,
+`$allElementsTrue`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#set-expression-operators
 
@@ -23,7 +24,7 @@ Elements = dict[bytes, Any]
 
 
 def _elements(collation: Collation | None, array: list[Any]) -> Elements:
-    """Return the distinct elements, keyed by key string."""
+    """Return the distinct elements of an array, by key string."""
     found: Elements = {}
     for element in array:
         found.setdefault(key_string(element, collation), element)
@@ -31,7 +32,10 @@ def _elements(collation: Collation | None, array: list[Any]) -> Elements:
 
 
 def _pair_parser(name: str, function: Callable[..., Any]) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of an operator on two arrays; the function's first argument is the collation."""
+    """Return the parser of an operator on two arrays.
+
+    The function that implements the operator has the collation as an additional first argument.
+    """
 
     def parse(argument: Any, ctx: ParseContext) -> Expression:
         return call(partial(function, ctx.collation), parse_arguments(name, argument, ctx, 2, 2))
@@ -40,7 +44,7 @@ def _pair_parser(name: str, function: Callable[..., Any]) -> Callable[[Any, Pars
 
 
 def _commutative_parser(name: str, function: Callable[..., Any]) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of a commutative operator; constant arguments are evaluated last."""
+    """Return the parser of a commutative operator. Constant arguments are evaluated last."""
 
     def parse(argument: Any, ctx: ParseContext) -> Expression:
         arrays = parse_arguments(name, argument, ctx, 0, None)
@@ -50,7 +54,7 @@ def _commutative_parser(name: str, function: Callable[..., Any]) -> Callable[[An
 
 
 def set_union(collation: Collation | None, *arrays: Any) -> list[Any] | None:
-    """Return the union of all arrays, or null if one is null. The arrays after a null are not checked.
+    """Return the union of all arrays, or null if one of them is null. The arguments after a null are not checked.
 
     Raises:
         CommandError: 17043 for a value that is not an array.
@@ -67,7 +71,7 @@ def set_union(collation: Collation | None, *arrays: Any) -> list[Any] | None:
 
 
 def set_intersection(collation: Collation | None, *arrays: Any) -> list[Any] | None:
-    """Return the elements common to all arrays, or null if one is null. The arrays after a null are not checked.
+    """Return the elements that all arrays have in common, or null if one of them is null. The arguments after a null are not checked.
 
     Raises:
         CommandError: 17047 for a value that is not an array.
@@ -84,7 +88,7 @@ def set_intersection(collation: Collation | None, *arrays: Any) -> list[Any] | N
 
 
 def set_difference(collation: Collation | None, array: Any, other: Any) -> list[Any] | None:
-    """Return the elements of the first array that are not in the second; null if either is null.
+    """Return the elements of the first array that are not in the second, or null if one of the arrays is null.
 
     Raises:
         CommandError: 17048 or 17049 for a value that is not an array.
@@ -145,7 +149,7 @@ def _check_operand(value: Any, index: int, code: int) -> None:
 
 @operator("$anyElementTrue", arguments=1)
 def any_element_true(array: Any) -> bool:
-    """Return whether at least one element is true.
+    """Return whether at least one element counts as true.
 
     Raises:
         CommandError: 17041 for a value that is not an array.
@@ -157,7 +161,7 @@ def any_element_true(array: Any) -> bool:
 
 @operator("$allElementsTrue", arguments=1)
 def all_elements_true(array: Any) -> bool:
-    """Return whether all elements are true.
+    """Return whether all elements count as true.
 
     Raises:
         CommandError: 17040 for a value that is not an array.

@@ -56,7 +56,10 @@ def _check_field(name: str, value: Any) -> None:
 
 
 def _zip(count: int, longest: bool, *values: Any) -> list[list[Any]] | None:
-    """Return the rows. The first `count` values are the arrays, the others the defaults for arrays that are too short."""
+    """Return the transposed arrays, or null if one of them is null.
+
+    The first `count` values are the arrays, the others are the defaults that fill arrays that are too short.
+    """
     arrays = values[:count]
     if any(is_nullish(array) for array in arrays):
         return None

@@ -1,4 +1,4 @@
-"""Date operators: parts, arithmetic, formatting, parsing, and time zones.
+"""Date operators: parts of dates, arithmetic, formatting, parsing, and time zones.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#date-expression-operators
 """

@@ -1,6 +1,6 @@
-"""The proleptic Gregorian calendar over the whole int64 range of milliseconds, which exceeds that of `datetime`.
+"""The proleptic Gregorian calendar for all dates that int64 milliseconds can represent. Their range exceeds that of `datetime`.
 
-A moment is a number of milliseconds since the epoch, a day a number of days since 1970-01-01. Both ignore time zones.
+A moment is a number of milliseconds since the epoch, and a day is a number of days since 1970-01-01. Both ignore time zones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Parts(NamedTuple):
 
 
 class IsoWeek(NamedTuple):
-    """An ISO 8601 week date; Monday is 1."""
+    """An ISO 8601 week date. The days of the week are numbered from Monday, which is 1."""
 
     year: int
     week: int
@@ -36,7 +36,7 @@ class IsoWeek(NamedTuple):
 
 
 def day_number(year: int, month: int, day: int) -> int:
-    """Return the days since the epoch; a month or day out of range carries over into the next larger unit."""
+    """Return the number of days from the epoch to a date. A month or day that is out of range carries over into the next larger unit."""
     year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
     # Years are counted from March, so that the leap day is the last day of the year.
     shifted = year - 1 if month <= 2 else year
@@ -68,7 +68,7 @@ def split(ms: int) -> Parts:
 
 
 def join(days: int, hour: int = 0, minute: int = 0, second: int = 0, millisecond: int = 0) -> int:
-    """Combine a day and a time of day into a moment; out-of-range values carry over."""
+    """Combine a day and a time of day into a moment. Values that are out of range carry over."""
     return days * MS_PER_DAY + hour * MS_PER_HOUR + minute * MS_PER_MINUTE + second * MS_PER_SECOND + millisecond
 
 
@@ -88,12 +88,12 @@ def day_of_week(days: int) -> int:
 
 
 def week_of_year(days: int) -> int:
-    """Return the week of the year. Weeks begin on Sunday; days before the year's first Sunday are in week 0."""
+    """Return the week of the year that contains a day. Weeks begin on Sunday. Days before the year's first Sunday are in week 0."""
     return (day_of_year(days) - day_of_week(days) + 7) // 7
 
 
 def iso_week(days: int) -> IsoWeek:
-    """Return the ISO 8601 week date of a day; a week belongs to the year of its Thursday."""
+    """Return the ISO 8601 week date of a day. A week belongs to the year that contains its Thursday."""
     weekday = (days + 3) % 7
     thursday = days - weekday + 3
     year = year_month_day(thursday)[0]
@@ -101,7 +101,7 @@ def iso_week(days: int) -> IsoWeek:
 
 
 def iso_day_number(year: int, week: int, day: int) -> int:
-    """Return the days since the epoch of an ISO week date; an out-of-range week or day carries over."""
+    """Return the number of days from the epoch to an ISO week date. A week or day that is out of range carries over."""
     fourth = day_number(year, 1, 4)
     monday = fourth - (fourth + 3) % 7
     return monday + (week - 1) * 7 + day - 1

@@ -1,4 +1,4 @@
-"""Conversion of date-like values: dates, timestamps (their seconds) and ObjectIds (their creation time)."""
+"""Converts date-like values to milliseconds: dates, timestamps (their seconds) and ObjectIds (their creation time)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secantus_server.mql.expressions.dates.calendar import MS_PER_SECOND
 
 
 def milliseconds_of(value: Any) -> int | None:
-    """Return the milliseconds since the epoch of a date-like value, or None for any other."""
+    """Return the milliseconds since the epoch of a date-like value, or None for any other value."""
     kind = type(value)
     if kind is Date:
         return int(value.ms)
@@ -39,10 +39,10 @@ def to_milliseconds(value: Any) -> int:
 
 
 def to_date(ms: int, operator: str, code: int) -> Date:
-    """Return the date of a computed moment.
+    """Convert a computed moment to a date.
 
     Raises:
-        CommandError: `code` if it overflows int64.
+        CommandError: `code` if the moment overflows int64.
     """
     if not INT64_MIN <= ms <= INT64_MAX:
         raise CommandError(code, f"{operator} overflowed")

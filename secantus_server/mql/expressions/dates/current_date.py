@@ -17,10 +17,10 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$currentDate")
 def parse_current_date(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$currentDate: {}`. Its node is never folded into a constant.
+    """Parse `$currentDate: {}`. Its value is never computed in advance, although it has no operands.
 
     Raises:
-        CommandError: 10065 for an argument that is not a document, 9 for one that is not empty, 51144 if the context has no clock.
+        CommandError: 10065 for an argument that is not a document, 9 for a document that is not empty, 51144 if the context has no clock.
     """
     if type(argument) is not dict:
         raise CommandError(10065, f"invalid parameter: expected an object ($currentDate), found {type_name(argument)}")

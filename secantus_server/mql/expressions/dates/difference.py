@@ -48,7 +48,10 @@ def parse_date_diff(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def date_diff(start: Any, end: Any, unit: Any, timezone: Any, start_of_week: Any) -> Int64 | None:
-    """Return the number of units, negative if `end` is before `start`; null if any argument is null."""
+    """Return the number of unit boundaries between two dates, which is negative if `end` is before `start`.
+
+    Return null if any argument is null.
+    """
     if is_nullish(start) or is_nullish(end) or is_nullish(unit) or is_nullish(start_of_week):
         return None
     unit = to_unit("$dateDiff", unit)
@@ -74,9 +77,10 @@ def _index(ms: int, unit: str, zone: TimeZone, first_day: int) -> int:
         year, month, _ = year_month_day((ms + offset) // MS_PER_DAY)
         return (year * 12 + month - 1) // MONTHS[unit]
     if unit == "week":
-        # The epoch was a Thursday, three days after a Monday.
+        # Add 3 because the epoch was a Thursday, three days after a Monday.
         return ((ms + offset) // MS_PER_DAY + 3 - first_day) // 7
     if unit == "day":
         return (ms + offset) // MS_PER_DAY
-    # Hours and shorter units are durations: only the part of the zone's offset that shifts their boundaries counts.
+    # Hours and shorter units are durations of a fixed length, so only that part of the zone's offset counts that shifts the boundaries of
+    # the units.
     return (ms + offset % LENGTHS[unit]) // LENGTHS[unit]

@@ -1,4 +1,4 @@
-"""Format strings such as `%Y-%m-%d`: tokenizer and formatter.
+"""Splits format strings such as `%Y-%m-%d` into pieces, and formats dates by them.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateToString/#format-specifiers
 """

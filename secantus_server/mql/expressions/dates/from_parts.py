@@ -57,7 +57,10 @@ def parse_date_from_parts(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _date(number: Callable[[int, int, int], int], names: tuple[str, ...], *values: Any) -> Date | None:
-    """Return the date of three day parts, four time parts and a time zone; null if any of them is null."""
+    """Return the date that consists of three parts of a day, four parts of a time of day and a time zone.
+
+    Return null if any of them is null.
+    """
     *parts, timezone = values
     zone = to_timezone(timezone)
     if zone is None or any(is_nullish(value) for value in parts):

@@ -30,7 +30,7 @@ SIGNATURE = Signature(
 
 
 class DateFromString(Expression):
-    """The node of `$dateFromString`. It evaluates `onNull` and `onError` only if needed; `format` and `on_error` may be None."""
+    """The node of `$dateFromString`. It evaluates `onNull` and `onError` only if needed. `format` and `on_error` may be None."""
 
     def __init__(
         self, text: Expression, form: Expression | None, timezone: Expression, on_null: Expression, on_error: Expression | None
@@ -60,7 +60,7 @@ class DateFromString(Expression):
         """Parse an evaluated string.
 
         Raises:
-            CommandError: 241 if it is not a date.
+            CommandError: 241 if the string is not a date.
         """
         if type(text) is not str:
             found = f"{type_name(text)} with value {value_text(text)}"
@@ -70,7 +70,7 @@ class DateFromString(Expression):
         return Date(parse_date_text(text, zone) if self.format is None else parse_formatted_date(text, form, zone))
 
     def children(self) -> tuple[Expression, ...]:
-        """Return the given arguments."""
+        """Return the expressions of the arguments that are present."""
         optional = (argument for argument in (self.format, self.on_error) if argument is not None)
         return (self.text, self.timezone, self.on_null, *optional)
 

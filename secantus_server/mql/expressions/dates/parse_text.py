@@ -1,8 +1,8 @@
-"""Date parsing: by a format string, or in any of the common notations.
+"""Parses dates, either by a format string or in any of the common notations.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateFromString/
 
-Every failure is a CommandError 241 (ConversionFailure), which `onError` catches.
+Every failure raises CommandError 241 (ConversionFailure), which `onError` catches.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ CLOCK = (
 )
 ZONE = "(?P<zone>[+-][0-9]{1,2}(?::?[0-9]{2})?|" + "|".join(ABBREVIATIONS) + ")"
 
-# The format in which the command `date` prints a date.
+# The format in which the Unix command `date` prints a date.
 YEAR_LAST = rf"{WEEKDAY}{MONTH}[ \t]+(?P<day>[0-9]{{1,2}})[ \t]+(?:{CLOCK})(?:[ \t]+{ZONE})?[ \t]+(?P<year>[0-9]{{4}})"
 
 
@@ -94,7 +94,7 @@ def parse_date_text(text: str, zone: TimeZone) -> int:
 
     Arguments:
         text: for example `2017-02-08T12:10:40.787Z` or `oct 20 2020`.
-        zone: the time zone if the text names none.
+        zone: the time zone of a text that does not name one.
 
     Raises:
         CommandError: 241 if the text is not a date.
@@ -124,7 +124,7 @@ def parse_formatted_date(text: str, form: str, zone: TimeZone) -> int:
     values = dict(zip(letters, found.groups(), strict=True))
     parts = {FORMAT_PARTS[letter]: value for letter, value in values.items()}
     if "j" in values:
-        # MongoDB counts the days of the year from 0 here, unlike in a text without a format.
+        # With a format, MongoDB counts the days of the year from 0. Without one, it counts them from 1.
         parts["yearday"] = str(int(values["j"]) + 1)
     if "G" in values:
         parts.setdefault("week", "1")
@@ -142,7 +142,7 @@ def _compiled(form: str) -> tuple[re.Pattern[str], list[str]]:
 
 
 def _fitting(text: str, form: str) -> int:
-    """Return how many characters of a text match the beginning of a format."""
+    """Return how many characters of a text match the beginning of a format, up to the first part of the format that does not match."""
     source, position = "", 0
     for letter, literal in pieces(form, FROM_STRING):
         source += FORMAT_FIELDS[letter] if letter else re.escape(literal)
@@ -154,7 +154,7 @@ def _fitting(text: str, form: str) -> int:
 
 
 def _day(text: str, parts: dict[str, str]) -> int:
-    """Return the midnight of a calendar date, an ISO week date or a day of the year."""
+    """Return the moment of midnight on a calendar date, an ISO week date or a day of the year."""
     if "year" not in parts:
         raise _incomplete(text)
     year = int(parts["year"])
@@ -184,7 +184,7 @@ def _clock(text: str, parts: dict[str, str]) -> int:
 
 
 def _in_zone(local: int, name: str | None, zone: TimeZone) -> int:
-    """Convert a local time to UTC, using the zone named in the text or else the given one."""
+    """Convert a local time to UTC, using the zone that the text names or, if it names none, the given zone."""
     if name is None:
         return zone.moment(local)
     if not zone.is_utc:

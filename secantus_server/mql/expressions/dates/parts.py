@@ -1,8 +1,8 @@
-"""One part of a date: `$year`, `$month`, `$dayOfWeek`, `$isoWeek` and the like.
+"""The operators that return one part of a date, such as `$year`, `$month`, `$dayOfWeek` and `$isoWeek`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/year/
 
-All take a date, a list of one date, or `{date: ..., timezone: ...}`, and return null for null.
+The argument of these operators is a date, an array of one date, or `{date: ..., timezone: ...}`. They return null for null.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from secantus_server.mql.expressions.value_text import value_text
 
 Part = Callable[[int], Any]
 
-# The function of each operator, applied to a local time in milliseconds.
+# For each operator, the function that computes the result from a local time in milliseconds.
 PARTS: dict[str, Part] = {
     "$year": lambda ms: calendar.year_month_day(ms // MS_PER_DAY)[0],
     "$month": lambda ms: calendar.year_month_day(ms // MS_PER_DAY)[1],
@@ -48,7 +48,7 @@ def part_parser(name: str, part: Part) -> Callable[[Any, ParseContext], Expressi
     """Return the parser of an operator that extracts one part.
 
     Arguments:
-        name: the operator with its `$`.
+        name: the operator's name, with its `$`.
         part: computes the part from a local time in milliseconds.
     """
 

@@ -18,7 +18,7 @@ from secantus_server.mql.expressions.registry import operator
 
 @operator("$tsSecond", arguments=1)
 def ts_second(value: Any) -> Int64 | None:
-    """Return the seconds of a timestamp; null for null.
+    """Return the seconds of a timestamp, or null for null.
 
     Raises:
         CommandError: 5687301 for any other type.
@@ -32,7 +32,7 @@ def ts_second(value: Any) -> Int64 | None:
 
 @operator("$tsIncrement", arguments=1)
 def ts_increment(value: Any) -> Int64 | None:
-    """Return the ordinal of a timestamp; null for null.
+    """Return the increment of a timestamp, or null for null.
 
     Raises:
         CommandError: 5687302 for any other type.

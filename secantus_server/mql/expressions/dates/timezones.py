@@ -25,17 +25,18 @@ from secantus_server.system.files import package_data, read_file
 _SAFE_NAME = re.compile(r"\w[\w+-]*(/\w[\w+-]*)*", re.ASCII)
 OFFSET = re.compile(r"([+-])([0-9]{2})(?::?([0-9]{2}))?")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# The limits of `datetime`. A zone's offset is constant before the first; its last rules repeat after the second.
+# The first and the last moment that `datetime` can represent. A zone's offset is constant before the first one. After the last one, the
+# zone's last rules repeat.
 FIRST_MS = -62135510400000
 LAST_MS = 253402214400000
 
 
 class TimeZone(ABC):
-    """A time zone. A local time is the number of milliseconds that the same clock time has in UTC."""
+    """A time zone. A local time is represented by the milliseconds since the epoch at which a clock in UTC shows the same time."""
 
     @property
     def is_utc(self) -> bool:
-        """Whether the zone is UTC, under any name."""
+        """Return whether the zone is UTC, under any name."""
         return False
 
     @abstractmethod
@@ -59,7 +60,7 @@ class FixedZone(TimeZone):
 
     @property
     def is_utc(self) -> bool:
-        """Whether the offset is zero."""
+        """Return whether the offset is zero."""
         return self.offset_ms == 0
 
     def local(self, ms: int) -> int:
@@ -72,7 +73,7 @@ class FixedZone(TimeZone):
 
 
 class NamedZone(TimeZone):
-    """A zone of the time zone database; its offset from UTC changes over time."""
+    """A zone of the time zone database. Its offset from UTC changes over time."""
 
     def __init__(self, zone: zoneinfo.ZoneInfo) -> None:
         self.zone = zone
@@ -82,7 +83,10 @@ class NamedZone(TimeZone):
         return ms + _milliseconds(_datetime(ms).astimezone(self.zone).utcoffset())
 
     def moment(self, local_ms: int) -> int:
-        """Convert a local time to UTC. An ambiguous time means the earlier one; a skipped time moves forward by the length of the gap."""
+        """Convert a local time to UTC.
+
+        An ambiguous time stands for the earlier moment. A time that daylight saving time skips is moved forward by the length of the gap.
+        """
         wall = _datetime(local_ms).replace(tzinfo=self.zone)
         return local_ms - _milliseconds(wall.utcoffset())
 
@@ -120,7 +124,7 @@ def to_timezone(value: Any) -> TimeZone | None:
 
 
 def check_timezone(expression: Expression) -> None:
-    """Validate a constant time zone while parsing, so that the error is raised for an empty collection, too."""
+    """Validate a constant time zone during parsing, so that the error is raised even for an empty collection."""
     if type(expression) is Constant:
         to_timezone(expression.value)
 
@@ -136,7 +140,7 @@ def _load(name: str) -> zoneinfo.ZoneInfo:
 
 
 def _real_zone(name: str) -> zoneinfo.ZoneInfo | None:
-    """Return a zone from the real files, which `zoneinfo` does not find while a test replaces the file system."""
+    """Return a zone from the real files of the time zone database, which `zoneinfo` does not find while a test replaces the file system."""
     for directory in zoneinfo.TZPATH:
         with suppress(OSError, ValueError):
             return zoneinfo.ZoneInfo.from_file(BytesIO(read_file(f"{directory}/{name}")), name)

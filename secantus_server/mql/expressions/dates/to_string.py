@@ -20,7 +20,7 @@ from secantus_server.mql.expressions.parser import fold
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
 
-# Marks an omitted format: the default depends on the time zone.
+# The default format. This object also marks an omitted format, whose actual default depends on the time zone.
 DEFAULT_FORMAT = Constant(ISO_FORMAT)
 SIGNATURE = Signature(
     not_object=(18629, "$dateToString only supports an object as its argument"),
@@ -53,7 +53,7 @@ class DateToString(Expression):
         return format_date(to_milliseconds(date), text, zone)
 
     def children(self) -> tuple[Expression, ...]:
-        """Return the four arguments."""
+        """Return the expressions of the four arguments."""
         return (self.date, self.format, self.timezone, self.on_null)
 
 

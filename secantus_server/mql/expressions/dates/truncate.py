@@ -1,4 +1,4 @@
-"""`$dateTrunc`: the start of the bin that contains a date; bins are counted from 2000-01-01 in the time zone.
+"""`$dateTrunc`: the start of the bin that contains a date. Bins are counted from 2000-01-01 in the time zone.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateTrunc/
 """
@@ -54,13 +54,16 @@ def parse_date_trunc(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _ignores_start_of_week(arguments: list[Expression]) -> bool:
-    """Return whether `startOfWeek` is ignored, even if it is null: all arguments are constant and the unit is not a week."""
+    """Return whether `startOfWeek` is ignored, even if it is null.
+
+    It is ignored if all arguments are constant and the unit is not a week.
+    """
     values = [argument.value for argument in arguments if isinstance(argument, Constant)]
     return len(values) == len(arguments) and not is_nullish(values[1]) and values[1] != "week"
 
 
 def date_trunc(date: Any, unit: Any, bin_size: Any, timezone: Any, start_of_week: Any) -> Date | None:
-    """Return the start of the bin; null if any argument is null."""
+    """Return the start of the bin that contains a date, or null if any argument is null."""
     if is_nullish(date) or is_nullish(unit) or is_nullish(bin_size) or is_nullish(start_of_week):
         return None
     unit = to_unit("$dateTrunc", unit)

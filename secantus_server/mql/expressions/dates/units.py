@@ -13,7 +13,7 @@ from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND
 from secantus_server.mql.expressions.nullish import is_nullish
 
-# Lengths in milliseconds. Weeks and days have a fixed length in local time only, not between two moments.
+# The lengths of units in milliseconds. Weeks and days have a fixed length only in local time, not in UTC.
 LENGTHS = {
     "millisecond": 1,
     "second": MS_PER_SECOND,
@@ -30,7 +30,7 @@ def to_unit(operator: str, value: Any) -> str:
     """Validate an evaluated unit that is not null.
 
     Raises:
-        CommandError: 5439013 if it is not a string, 9 if it is not a unit.
+        CommandError: 5439013 if the value is not a string, 9 if it is not a unit.
     """
     if type(value) is not str:
         raise CommandError(5439013, f"{operator} requires 'unit' to be a string, but got {type_name(value)}")
@@ -40,10 +40,12 @@ def to_unit(operator: str, value: Any) -> str:
 
 
 def to_weekday(operator: str, value: Any) -> int:
-    """Parse the first day of the week: 0 for Monday to 6 for Sunday. Case is ignored; three-letter abbreviations are allowed.
+    """Parse the name of a day of the week, and return 0 for Monday to 6 for Sunday.
+
+    Case is ignored, and three-letter abbreviations are allowed.
 
     Raises:
-        CommandError: 5439015 if it is not a string, 5439016 if it is not a day.
+        CommandError: 5439015 if the value is not a string, 5439016 if it is not a day.
     """
     if type(value) is not str:
         raise CommandError(5439015, f"{operator} requires 'startOfWeek' to be a string, but got {type_name(value)}")
@@ -54,6 +56,6 @@ def to_weekday(operator: str, value: Any) -> int:
 
 
 def check_unit(operator: str, expression: Expression) -> None:
-    """Validate a constant unit while parsing."""
+    """Validate a constant unit during parsing."""
     if type(expression) is Constant and not is_nullish(expression.value):
         to_unit(operator, expression.value)

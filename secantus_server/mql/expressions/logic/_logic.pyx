@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Nodes of the comparison, boolean and conditional operators.
+"""The nodes of the comparison, boolean and conditional operators.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#comparison-expression-operators
 """
@@ -25,7 +25,10 @@ cdef dict RELATIONS = {"$eq": EQ, "$ne": NE, "$lt": LT, "$lte": LTE, "$gt": GT, 
 
 
 cdef class Compare(Expression):
-    """`$eq`, `$ne`, `$lt`, `$lte`, `$gt`, `$gte`, `$cmp`: compares in MongoDB's order over all types; missing is less than everything else."""
+    """`$eq`, `$ne`, `$lt`, `$lte`, `$gt`, `$gte`, `$cmp`: compares two values in MongoDB's order over all types.
+
+    Missing is less than every other value.
+    """
 
     cdef readonly str operator
     cdef Relation relation
@@ -62,7 +65,7 @@ cdef class Compare(Expression):
         if is_plain_number(a) and is_plain_number(b):
             return (a > b) - (a < b)
         if self.collation is None:
-            # Code point order equals UTF-8 byte order.
+            # Python compares strings by code points, which is the order of their UTF-8 bytes.
             if type(a) is str and type(b) is str:
                 return (a > b) - (a < b)
             return order_of(a, b)
@@ -74,7 +77,7 @@ cdef class Compare(Expression):
 
 
 cdef class And(Operation):
-    """`$and`: true unless an operand is false; stops at the first false operand."""
+    """`$and`: true unless an operand is false. Evaluation stops at the first false operand."""
 
     cpdef object evaluate(self, bytes doc):
         for operand in self.operands:
@@ -84,7 +87,7 @@ cdef class And(Operation):
 
 
 cdef class Or(Operation):
-    """`$or`: true if an operand is true; stops at the first true operand."""
+    """`$or`: true if an operand is true. Evaluation stops at the first true operand."""
 
     cpdef object evaluate(self, bytes doc):
         for operand in self.operands:
@@ -94,7 +97,7 @@ cdef class Or(Operation):
 
 
 cdef class Not(Expression):
-    """`$not`: the negation of its operand's truth."""
+    """`$not`: true if its operand is false, and vice versa."""
 
     cdef Expression operand
 
@@ -128,7 +131,7 @@ cdef class Cond(Expression):
 
 
 cdef class IfNull(Operation):
-    """`$ifNull`: the first value that is neither null nor missing, else the last value."""
+    """`$ifNull`: the first value that is neither null nor missing, or else the last value."""
 
     cpdef object evaluate(self, bytes doc):
         cdef object value = None
@@ -140,7 +143,7 @@ cdef class IfNull(Operation):
 
 
 cdef class Switch(Expression):
-    """`$switch`: the branch of the first true case, else the default."""
+    """`$switch`: the branch of the first true case, or else the default."""
 
     cdef tuple cases, results
     cdef Expression otherwise

@@ -16,7 +16,7 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$and")
 def parse_and(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$and`; a false constant makes the whole expression false, even if another operand would raise."""
+    """Parse `$and`. A false constant makes the whole expression false, even if another operand would raise an error."""
     operands = parse_arguments("$and", argument, ctx, 0, None)
     if any(isinstance(operand, Constant) and not truthy(operand.value) for operand in operands):
         return Constant(False)
@@ -25,7 +25,7 @@ def parse_and(argument: Any, ctx: ParseContext) -> Expression:
 
 @operator_parser("$or")
 def parse_or(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$or`; a true constant makes the whole expression true, even if another operand would raise."""
+    """Parse `$or`. A true constant makes the whole expression true, even if another operand would raise an error."""
     operands = parse_arguments("$or", argument, ctx, 0, None)
     if any(isinstance(operand, Constant) and truthy(operand.value) for operand in operands):
         return Constant(True)

@@ -1,4 +1,4 @@
-"""`$cond`, `$ifNull`, `$switch`: only the chosen branch is evaluated.
+"""`$cond`, `$ifNull` and `$switch`, which evaluate only the chosen branch.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#conditional-expression-operators
 """
@@ -24,7 +24,7 @@ def parse_cond(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `$cond: [if, then, else]` or `$cond: {if, then, else}`.
 
     Raises:
-        CommandError: 17080 to 17083 for the document form, 16020 for the list form.
+        CommandError: 17080 to 17083 for an error in the document form, 16020 for one in the array form.
     """
     if type(argument) is dict:
         condition, then, otherwise = _cond_fields(argument, ctx)
@@ -47,7 +47,7 @@ def _cond_fields(argument: dict[str, Any], ctx: ParseContext) -> list[Expression
 
 @operator_parser("$ifNull")
 def parse_if_null(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$ifNull`; null constants are dropped, and operands after the first other constant are never needed.
+    """Parse `$ifNull`. Drop constants that are null, and drop all operands after the first other constant, because they are never needed.
 
     Raises:
         CommandError: 1257300 for fewer than two arguments.
@@ -118,7 +118,7 @@ def _parse_lazily(spec: Any, ctx: ParseContext) -> Expression:
 
 
 def _prune(branches: list[tuple[Expression, Expression]], otherwise: Expression | None) -> Expression:
-    """Drop the branches whose case is constantly false, and all branches after a case that is constantly true."""
+    """Drop the branches whose case is a false constant, and all branches after one whose case is a true constant."""
     kept: list[tuple[Expression, Expression]] = []
     for case, then in branches:
         if isinstance(case, Constant) and not truthy(case.value):

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Sums, for the accumulators."""
+"""Sums, for the compiled accumulators."""
 
 from libc.stdint cimport int64_t
 

@@ -1,8 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The four arithmetic operations, and sums, with MongoDB's result types.
+"""The four basic arithmetic operations and sums, with MongoDB's result types.
 
-An int32 result widens to long and a long to double on overflow. A double operand makes the result a double, a decimal128
-operand a decimal128 of 34 digits. https://www.mongodb.com/docs/manual/reference/operator/aggregation/add/
+On overflow, an int32 result widens to long, and a long to double. If an operand is a double, the result is a double; if an operand is a
+decimal128, the result is a decimal128 of 34 digits.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/add/
 """
 
 import decimal as decimal_module
@@ -44,7 +46,7 @@ cdef object as_decimal = to_decimal
 
 
 cdef inline int width_of(object value):
-    """Return the number type of a value, or NOT_A_NUMBER; wider types are greater."""
+    """Return a number for the numeric type of a value, or NOT_A_NUMBER. Wider types have greater numbers."""
     kind = type(value)
     if kind is int:
         return INT
@@ -62,7 +64,7 @@ cdef inline bint is_nullish(object value):
 
 
 cdef inline object whole_number(int64_t number, int width):
-    """Return an int if the operands were ints and the result fits, else a long."""
+    """Return a result as an int if the operands were ints and it fits into an int, otherwise as a long."""
     if width == INT and INT32_MIN <= number <= INT32_MAX:
         return number
     return LONG_TYPE(number)
@@ -73,12 +75,12 @@ cdef object decimal_value(object number):
 
 
 cdef object date_of(object number, str operator):
-    """Convert a number of milliseconds to a date. Doubles round half away from zero, decimals half to even."""
+    """Convert a number of milliseconds to a date. Round a double half away from zero, and a decimal half to even."""
     cdef double milliseconds
     kind = type(number)
     if kind is float:
         milliseconds = number
-        # 2**63 is the smallest double above all longs.
+        # The upper bound 2**63 is the smallest double that is greater than every long.
         if not -9223372036854775808.0 <= milliseconds < 9223372036854775808.0:
             raise CommandError(15, f"date overflow in {operator}")
         return DATE_TYPE(llround(milliseconds))
@@ -179,7 +181,7 @@ cdef class Subtract(BinaryOperation):
 
 
 cdef object int_difference(object a, object b):
-    """Return the milliseconds between two dates as a long."""
+    """Return the difference between two dates in milliseconds, as a long."""
     if not INT64_MIN <= a - b <= INT64_MAX:
         raise CommandError(15, "date overflow in $subtract")
     return LONG_TYPE(a - b)
@@ -191,7 +193,7 @@ cdef object date_minus(object milliseconds, object number):
 
 
 cdef object date_plus(object date, object number):
-    """Add a number of milliseconds to a date. A double is rounded before the addition; with a decimal, the sum is rounded."""
+    """Add a number of milliseconds to a date. A double is rounded before the addition. With a decimal, the sum is rounded instead."""
     if type(number) is DECIMAL_TYPE:
         return date_of(add_numbers(LONG_TYPE(date.ms), number), "$add")
     return date_of(date.ms + date_of(number, "$add").ms, "$add")
@@ -213,7 +215,7 @@ cdef class Multiply(Operation):
 
 
 cdef class Divide(BinaryOperation):
-    """`$divide`: the quotient of two numbers, a double unless one is a decimal."""
+    """`$divide`: the quotient of two numbers, which is a double unless one of them is a decimal."""
 
     cpdef object evaluate(self, bytes doc):
         a = self.first.evaluate(doc)
@@ -239,8 +241,8 @@ cdef object divide_decimals(object a, object b):
 cdef class Sum:
     """A running sum and average of numbers.
 
-    Whole numbers are summed exactly. Doubles use compensated summation: a second double holds the rounding errors, so that
-    the order of the values hardly matters. Decimals are summed separately.
+    Whole numbers are summed exactly. Doubles use compensated summation: a second double accumulates the rounding errors, so that the order
+    of the values hardly matters. Decimals are summed separately.
     """
 
     def __init__(self):
@@ -252,7 +254,7 @@ cdef class Sum:
         self.count = 0
 
     cpdef bint add(self, object value) except -1:
-        """Add a value; return False, without a change, if it is not a number."""
+        """Add a value if it is a number. Otherwise return False."""
         cdef int width = width_of(value)
         if width == NOT_A_NUMBER:
             return False
@@ -265,7 +267,7 @@ cdef class Sum:
             number = value.to_decimal()
             self.decimals = number if self.decimals is None else CONTEXT.add(self.decimals, number)
         elif checked_add(self.whole, <int64_t>value, &self.whole):
-            # The sum wrapped around by 2**64; `big` holds the difference.
+            # The sum has wrapped around by 2**64. `big` accumulates such differences.
             self.big = (self.big or 0) + (2**64 if value > 0 else -(2**64))
         return True
 
@@ -299,7 +301,7 @@ cdef class Sum:
             part = total - high
             low += (high - (total - part)) + (whole - part) + float(exact - int(whole))
             high = total
-        # After overflow the compensation is meaningless.
+        # After an overflow, the compensation is meaningless.
         return high + low if isfinite(high) else high
 
     cdef object as_decimal(self):
@@ -311,7 +313,7 @@ cdef class Sum:
         return total if self.decimals is None else CONTEXT.add(self.decimals, total)
 
     cpdef object total(self):
-        """Return the sum in the widest type added; on overflow an int widens to long, a long to double."""
+        """Return the sum in the widest type of the added values. On overflow, an int widens to long, and a long to double."""
         if self.width == DECIMAL:
             return decimal_value(self.as_decimal())
         if self.width == DOUBLE:
@@ -322,7 +324,7 @@ cdef class Sum:
         return whole_number(exact, self.width)
 
     cpdef object average(self):
-        """Return the mean as a double or decimal; null if no number was added."""
+        """Return the mean as a double or decimal, or null if no number was added."""
         if self.count == 0:
             return None
         if self.width == DECIMAL:

@@ -27,7 +27,7 @@ from secantus_server.mql.expressions.registry import operator, operator_parser
 
 @operator_parser("$add")
 def parse_add(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$add`; without operands it is 0."""
+    """Parse `$add`. Without operands, its value is 0."""
     operands = parse_arguments("$add", argument, ctx, 0, None)
     return fold(Add(operands)) if operands else Constant(0)
 
@@ -41,7 +41,7 @@ def parse_subtract(argument: Any, ctx: ParseContext) -> Expression:
 
 @operator_parser("$multiply")
 def parse_multiply(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$multiply`; without operands it is 1."""
+    """Parse `$multiply`. Without operands, its value is 1."""
     operands = parse_arguments("$multiply", argument, ctx, 0, None)
     return fold(Multiply(operands)) if operands else Constant(1)
 
@@ -82,7 +82,7 @@ def _mod_decimals(dividend: Decimal, divisor: Decimal) -> Decimal128:
         return Decimal128("NaN")
     if divisor.is_infinite():
         return to_decimal128(dividend)
-    # `Context.remainder` fails if the quotient exceeds its precision, and it may need thousands of digits: use ints.
+    # Use ints, because `Context.remainder` fails if the quotient has more digits than the precision, and it can have thousands.
     exponent = min(_exponent(dividend), _exponent(divisor))
     result = _scaled(dividend, exponent) % _scaled(divisor, exponent)
     return Decimal128(Decimal((int(dividend.is_signed()), _digits(result), 0)).scaleb(exponent, DECIMAL_CONTEXT))
@@ -95,7 +95,7 @@ def _exponent(number: Decimal) -> int:
 
 
 def _scaled(number: Decimal, exponent: int) -> int:
-    """Return the absolute value of a number in units of 10**exponent."""
+    """Return the absolute value of a number as an integer multiple of 10**exponent."""
     _, digits, own = number.as_tuple()
     assert isinstance(own, int), "the number is finite"
     units: int = int("".join(map(str, digits))) * 10 ** (own - exponent)

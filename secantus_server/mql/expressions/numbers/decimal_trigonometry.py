@@ -1,7 +1,7 @@
 """Trigonometric functions of decimals, correct to the 34 digits of a decimal128.
 
 Python's `decimal` module has exponentials, logarithms and roots, but no trigonometric functions. Here they are computed as series, with
-guard digits.
+additional digits against rounding errors.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from decimal import Decimal
 
 DIGITS = 34
-# Decimal exponents. Below SMALLEST, a function whose series starts with x equals x. Above LARGEST, PI has too few digits to reduce an
-# angle.
+# Limits of decimal exponents. For an x below SMALLEST, a function whose series starts with x equals x in all digits. Above LARGEST, PI has
+# too few digits to reduce an angle.
 SMALLEST, LARGEST = -40, 40
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706798214808651328230665")
 
@@ -20,7 +20,7 @@ Function = Callable[[Decimal], Decimal]
 
 
 def precisely(function: Function) -> Function:
-    """Wrap a function to compute with enough extra digits for its argument's exponent."""
+    """Wrap a function so that it computes with enough additional digits for the exponent of its argument."""
 
     def apply(number: Decimal) -> Decimal:
         if number.is_nan():
@@ -33,7 +33,7 @@ def precisely(function: Function) -> Function:
 
 
 def _context(precision: int) -> decimal.Context:
-    """Return a context without traps and with room for the exponents of all intermediate results."""
+    """Return a decimal context without traps that has room for the exponents of all intermediate results."""
     return decimal.Context(prec=precision, rounding=decimal.ROUND_HALF_EVEN, Emin=-999999, Emax=999999, traps=[])
 
 
@@ -53,7 +53,7 @@ def _series(term: Decimal, square: Decimal, first: int) -> Decimal:
 
 
 def _reduced(number: Decimal) -> Decimal:
-    """Reduce an angle to -pi to pi."""
+    """Reduce an angle to the range from -pi to pi."""
     turn = 2 * PI
     return number - turn * (number / turn).to_integral_value()
 
@@ -88,7 +88,7 @@ def _atan(number: Decimal) -> Decimal:
         return number
     if number.is_infinite():
         return (PI / 2).copy_sign(number)
-    # The series converges faster for a small argument: halve the angle a few times first.
+    # Halve the angle a few times first, because the series converges faster for a small argument.
     for _ in range(4):
         number = number / (1 + (1 + number * number).sqrt())
     square, term, total, previous, index = number * number, number, number, None, 3
@@ -138,7 +138,7 @@ def tanh(number: Decimal) -> Decimal:
     """Return the hyperbolic tangent."""
     if _is_tiny(number):
         return number
-    # Beyond this the result rounds to 1 at 34 digits.
+    # Beyond this, the result rounds to 1 or -1 at 34 digits.
     if abs(number) > LARGEST:
         return Decimal(1).copy_sign(number)
     up, down = number.exp(), (-number).exp()
@@ -171,7 +171,7 @@ def atanh(number: Decimal) -> Decimal:
 
 
 def atan2(y: Decimal, x: Decimal) -> Decimal:
-    """Return the angle of the point (x, y)."""
+    """Return the angle between the positive x axis and the point (x, y)."""
     if y.is_nan() or x.is_nan():
         return Decimal("NaN")
     if y.is_zero() or x.is_zero() or y.is_infinite() or x.is_infinite():

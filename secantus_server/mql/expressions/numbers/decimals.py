@@ -11,18 +11,21 @@ from bson.decimal128 import Decimal128
 
 from secantus_server.bson.numbers import DECIMAL_CONTEXT
 
-# Intermediate results carry more digits than the result's 34, so that the last of these is rounded correctly.
+# The context of intermediate results. They have more digits than the 34 of the result, so that its last digit is rounded correctly.
 WIDE_CONTEXT = DECIMAL_CONTEXT.copy()
 WIDE_CONTEXT.prec = 50
 
 
 def to_decimal128(number: decimal.Decimal) -> Decimal128:
-    """Round a decimal to a decimal128: 34 digits, half to even."""
+    """Round a decimal half to even to the 34 digits of a decimal128."""
     return Decimal128(DECIMAL_CONTEXT.plus(number))
 
 
 def full_precision(number: decimal.Decimal) -> Decimal128:
-    """Return a decimal128 padded to 34 digits, as MongoDB's inexact functions return it."""
+    """Convert a decimal to a decimal128 that is padded with zeros to 34 digits.
+
+    MongoDB's inexact functions return decimals in this form.
+    """
     rounded = DECIMAL_CONTEXT.plus(number)
     if not rounded.is_finite():
         return Decimal128(rounded)

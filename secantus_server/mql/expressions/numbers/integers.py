@@ -1,4 +1,4 @@
-"""Conversion of numbers of any type to integers, for arguments such as an index, a length or an amount."""
+"""Converts numbers of any type to integers, for arguments such as an index, a length or an amount."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from secantus_server.mql.expressions.value_text import value_text
 
 
 def to_int32(value: Any) -> int | None:
-    """Return a number of any type as an int if it is whole and fits into 32 bits, else None."""
+    """Return a number of any type as an int if it is whole and fits into 32 bits, otherwise None."""
     return _within(value, INT32_MIN, INT32_MAX)
 
 
 def to_int64(value: Any) -> int | None:
-    """Return a number of any type as an int if it is whole and fits into 64 bits, else None."""
+    """Return a number of any type as an int if it is whole and fits into 64 bits, otherwise None."""
     return _within(value, INT64_MIN, INT64_MAX)
 
 
 def index_bound(name: str, value: Any, which: str, codes: tuple[int, int] = (40096, 40097)) -> int:
-    """Validate a bound of a search.
+    """Validate a bound of a search, and return it as an int.
 
     Raises:
-        CommandError: the first code if it is not an int, the second if it is negative.
+        CommandError: the first of `codes` if the bound is not an int, the second one if it is negative.
     """
     number = to_int32(value)
     if number is None:
@@ -51,7 +51,7 @@ def _whole(value: Any) -> int | None:
     if type(value) is not Decimal128:
         return int(value)
     number = quiet_decimal(value)
-    # The exponent is checked first: converting 1E+6144 to an int would be slow.
+    # Check the exponent first, because converting 1E+6144 to an int would be slow.
     if not number.is_finite() or number.adjusted() > 20 or number != number.to_integral_value():
         return None
     return int(number)

@@ -1,4 +1,4 @@
-"""Checks of numeric operands, and the type of a whole result.
+"""Checks numeric operands, and determines the type of an integer result.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#arithmetic-expression-operators
 """
@@ -16,7 +16,7 @@ from secantus_server.errors import CommandError
 
 
 def same_width(result: int, *numbers: Any) -> int | Int64:
-    """Return a whole number as an int if it fits and no operand is a long, else as a long."""
+    """Return an integer result as an int if it fits and no operand is a long, otherwise as a long."""
     if INT32_MIN <= result <= INT32_MAX and not any(type(number) is Int64 for number in numbers):
         return int(result)
     return Int64(result)

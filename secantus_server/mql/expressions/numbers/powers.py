@@ -1,4 +1,4 @@
-"""`$pow`, `$exp`, `$sqrt`, `$ln`, `$log10`, `$log`, `$sigmoid`.
+"""The operators `$pow`, `$exp`, `$sqrt`, `$ln`, `$log10`, `$log`, `$sigmoid`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#arithmetic-expression-operators
 """
@@ -30,10 +30,10 @@ LARGEST = Decimal("9.999999999999999999999999999999999E+6144")
 def _unary(
     name: str, of_float: Callable[[float], float], of_decimal: Callable[[Decimal], Decimal128], *, nan_is_double: bool = False
 ) -> Callable[[Any], Any]:
-    """Register a function of one number; the result is a decimal for a decimal, else a double.
+    """Register a function of one number. For a decimal, the result is a decimal, otherwise a double.
 
     Arguments:
-        nan_is_double: whether the result for a decimal NaN is a double, as for MongoDB's logarithms.
+        nan_is_double: whether the result for a decimal NaN is a double, as it is for MongoDB's logarithms.
     """
 
     def apply(value: Any) -> Any:
@@ -51,7 +51,7 @@ def _unary(
 
 
 def exp_float(value: float) -> float:
-    """Return e to the power of a double; overflow is infinity."""
+    """Return e to the power of a double. The result is infinity on overflow."""
     try:
         return math.exp(value)
     except OverflowError:
@@ -114,7 +114,7 @@ _unary("$log10", _log10_float, _log10_decimal, nan_is_double=True)
 
 @operator("$log", arguments=2)
 def log(value: Any, base: Any) -> Any:
-    """Return the logarithm to any base.
+    """Return the logarithm of a value to any base.
 
     Raises:
         CommandError: 28756 to 28759 for arguments that are not numbers or out of the domain.
@@ -136,7 +136,7 @@ def log(value: Any, base: Any) -> Any:
 
 
 def _check_log(value: Any, base: Any) -> None:
-    """Validate the domain. NaN is allowed, but the other argument is still checked."""
+    """Check that the arguments of a logarithm are in its domain. NaN is allowed, but the other argument is still checked."""
     if value == value and value <= 0:
         raise CommandError(28758, f"$log's argument must be a positive number, but is {number_text(value)}")
     if base == base and (base <= 0 or base == 1):
@@ -145,7 +145,7 @@ def _check_log(value: Any, base: Any) -> None:
 
 @operator("$pow", arguments=2)
 def power(base: Any, exponent: Any) -> Any:
-    """Return a power. The power of whole numbers is whole if it fits into a long.
+    """Return a power. If both numbers are whole, the result is a whole number if it fits into a long.
 
     Raises:
         CommandError: 28762 and 28763 for a value that is not a number, 28764 for a negative power of zero.
@@ -170,7 +170,7 @@ def power(base: Any, exponent: Any) -> Any:
 
 def _power_of_decimals(base: Decimal, exponent: Decimal) -> Decimal128:
     result = WIDE_CONTEXT.power(base, exponent)
-    # MongoDB's result at the limit is infinite even if the exponent is 1.
+    # In MongoDB, a result at the limit of decimal128 is infinite, even if the exponent is 1.
     if result.is_finite() and result.copy_abs() >= LARGEST:
         return Decimal128("-Infinity" if result < 0 else "Infinity")
     return full_precision(result)
@@ -200,12 +200,12 @@ def _power_of_wholes(base: int, exponent: int) -> int | Int64 | float:
 
 @operator_parser("$sigmoid")
 def parse_sigmoid(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$sigmoid`, whose single argument may not be in a list."""
+    """Parse `$sigmoid`. Unlike for other operators, its argument must not be wrapped in an array."""
     return call(sigmoid, [parse_expression(argument, ctx)])
 
 
 def sigmoid(value: Any) -> Any:
-    """Return 1 / (1 + e**-x).
+    """Return the sigmoid function of x, 1 / (1 + e**-x).
 
     Raises:
         CommandError: 14 for a value that is not a number.

@@ -16,10 +16,10 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$rand")
 def parse_rand(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$rand`, whose argument is an empty document or list. Its node is never folded into a constant.
+    """Parse `$rand`, whose argument is an empty document or array. Its value is never computed in advance, although it has no operands.
 
     Raises:
-        CommandError: 10065 for an argument of another type, 3040501 for one that is not empty.
+        CommandError: 10065 for an argument of another type, 3040501 for an argument that is not empty.
     """
     if type(argument) not in (dict, list):
         raise CommandError(10065, f"invalid parameter: expected an object ($rand), found {type_name(argument)}")

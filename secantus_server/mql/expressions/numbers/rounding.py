@@ -21,24 +21,24 @@ from secantus_server.mql.expressions.registry import operator
 
 MIN_PLACE, MAX_PLACE = -20, 100
 
-# Enough digits for every double and 100 decimal places.
+# A context with enough digits for every double rounded at up to 100 decimal places.
 EXACT_CONTEXT = decimal.Context(prec=2000, Emin=-9999, Emax=9999, traps=[])
 
 
 @operator("$round", arguments=(1, 2))
 def round_(value: Any, place: Any = 0) -> Any:
-    """Round a number half to even at a decimal place; a negative place is left of the point."""
+    """Round a number half to even at a decimal place. A negative place is left of the decimal point."""
     return _reduce("$round", value, place, decimal.ROUND_HALF_EVEN)
 
 
 @operator("$trunc", arguments=(1, 2))
 def trunc(value: Any, place: Any = 0) -> Any:
-    """Truncate a number at a decimal place; a negative place is left of the point."""
+    """Truncate a number at a decimal place. A negative place is left of the decimal point."""
     return _reduce("$trunc", value, place, decimal.ROUND_DOWN)
 
 
 def _reduce(name: str, value: Any, place: Any, rounding: str) -> Any:
-    """Round a value of any number type.
+    """Round a number of any type at a decimal place.
 
     Raises:
         CommandError: 51081 if the value is not a number, 51083 and others for an invalid place, 51080 if a long overflows.
@@ -56,7 +56,7 @@ def _reduce(name: str, value: Any, place: Any, rounding: str) -> Any:
 
 
 def _reduce_decimal(number: Decimal, place: int, rounding: str) -> Decimal:
-    """Round a decimal; it stays unchanged if the result would need more than 34 digits."""
+    """Round a decimal. Return it unchanged if the result would need more than 34 digits."""
     if not number.is_finite():
         return number
     reduced = number.quantize(Decimal((0, (1,), -place)), rounding, DECIMAL_CONTEXT)

@@ -33,7 +33,7 @@ class Deviation:
         self.squares = 0.0
 
     def add(self, value: Any) -> None:
-        """Add a value; a value that is not a number is ignored."""
+        """Add a value. Ignore it if it is not a number."""
         if not is_number(value):
             return
         number = to_float(value)
@@ -49,7 +49,7 @@ class Deviation:
 
 
 def percentiles(values: Iterable[Any], points: list[float], method: str) -> list[float | None]:
-    """Return the percentiles of the numbers among some values.
+    """Return the requested percentiles of some values, each None if there are no numbers.
 
     Arguments:
         values: values of any type; those that are not numbers are ignored.
@@ -78,7 +78,7 @@ def _interpolated(numbers: list[float], point: float) -> float:
 
 
 def parse_fields(name: str, argument: Any, fields: tuple[str, ...]) -> dict[str, Any]:
-    """Validate the fields of `$median` or `$percentile`; all are required.
+    """Validate the fields in the argument of `$median` or `$percentile`. All fields are required.
 
     Raises:
         CommandError: 7436200, 40414, 40415 for a malformed argument, 2 for an unknown method.

@@ -24,7 +24,10 @@ from secantus_server.mql.expressions.registry import operator
 
 
 def _register(name: str, bounds: str, low: float, high: float) -> None:
-    """Register a function of one number from `low` to `high`. `bounds` is the interval in MongoDB's error; brackets allow infinity."""
+    """Register a trigonometric function whose argument is from `low` to `high`.
+
+    `bounds` is the interval as MongoDB's error shows it. Infinity is allowed if `bounds` has brackets.
+    """
     of_float, of_decimal = FLOATS.get(name) or getattr(math, name[1:]), getattr(decimal_trigonometry, name[1:])
 
     @operator(name, arguments=1)
@@ -78,7 +81,7 @@ _register("$acosh", "[1,inf]", 1, math.inf)
 
 @operator("$atan2", arguments=2)
 def atan2(y: Any, x: Any) -> float | Decimal128 | None:
-    """Return the angle of the point (x, y).
+    """Return the angle between the positive x axis and the point (x, y).
 
     Raises:
         CommandError: 51044 for a value that is not a number.

@@ -1,1 +1,1 @@
-"""Operators on documents: merging, fields, and conversion to and from arrays."""
+"""Operators on documents: merging, access to fields, and conversion to and from arrays."""

@@ -1,4 +1,4 @@
-"""`$objectToArray` and `$arrayToObject`: conversion between documents and arrays of keys and values.
+"""`$objectToArray` and `$arrayToObject`, which convert between documents and arrays of keys and values.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/arrayToObject/
 """
@@ -16,7 +16,7 @@ from secantus_server.mql.expressions.value_text import value_text
 
 @operator("$objectToArray", arguments=1)
 def object_to_array(value: Any) -> list[dict[str, Any]] | None:
-    """Return `[{k, v}, ...]` in field order.
+    """Convert a document to an array `[{k, v}, ...]`, in the order of the fields.
 
     Raises:
         CommandError: 40390 for a value that is not a document.
@@ -30,7 +30,7 @@ def object_to_array(value: Any) -> list[dict[str, Any]] | None:
 
 @operator("$arrayToObject", arguments=1)
 def array_to_object(value: Any) -> dict[str, Any] | None:
-    """Return the document of `[{k, v}, ...]` or `[[k, v], ...]`; the first item determines the format.
+    """Convert an array `[{k, v}, ...]` or `[[k, v], ...]` to a document. The first item determines the format.
 
     Raises:
         CommandError: 40386 and 40391 to 40398 for a malformed array.

@@ -1,4 +1,4 @@
-"""`$getField`, `$setField`, `$unsetField`: fields whose names are not valid in paths.
+"""`$getField`, `$setField` and `$unsetField`, which also work on fields whose names are not valid in paths.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/getField/
 """
@@ -19,7 +19,7 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$getField")
 def parse_get_field(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$getField: {field, input}`, or only the field; the default input is `$$CURRENT`.
+    """Parse `$getField: {field, input}` or `$getField: field`. The default input is `$$CURRENT`.
 
     Raises:
         CommandError: 3041701 to 3041704 for a malformed argument.
@@ -48,7 +48,7 @@ def _check_field(field: Any) -> None:
 
 
 def get_field(field: Any, source: Any) -> Any:
-    """Return the value of a field; null for null, MISSING for a value that is not a document.
+    """Return the value of a field of a document. Return null if `source` is null, and MISSING if it is not a document.
 
     Raises:
         CommandError: 3041704 if the name is not a string.
@@ -61,7 +61,7 @@ def get_field(field: Any, source: Any) -> Any:
 
 @operator_parser("$setField")
 def parse_set_field(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$setField: {field, input, value}`; a missing value removes the field.
+    """Parse `$setField: {field, input, value}`. If the value is missing, the field is removed.
 
     Raises:
         CommandError: 4161100 to 4161109 for a malformed argument.
@@ -90,7 +90,7 @@ def parse_unset_field(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _parse_fields(name: str, argument: Any, ctx: ParseContext, required: dict[str, int]) -> str:
-    """Validate the arguments' names and return the field's name, which must be a constant."""
+    """Validate the names of the arguments. Return the name of the field, which must be a constant."""
     if type(argument) is not dict:
         raise CommandError(4161100, f"{name} only supports an object as its argument")
     for found in argument:
@@ -99,7 +99,7 @@ def _parse_fields(name: str, argument: Any, ctx: ParseContext, required: dict[st
     for wanted, code in required.items():
         if wanted not in argument:
             raise CommandError(code, f"{name} requires '{wanted}' to be specified")
-    # MongoDB reports an error inside any argument before one about the field.
+    # MongoDB reports an error inside any argument before an error about the field.
     for spec in argument.values():
         parse_expression(spec, ctx)
     return _constant_name(name, argument["field"])

@@ -16,7 +16,7 @@ from secantus_server.mql.expressions.value_text import value_text
 
 @operator("$mergeObjects", arguments=(0, None))
 def merge_objects(*values: Any) -> dict[str, Any]:
-    """Merge documents; the last value of a field wins. If the only argument is an array, its items are merged.
+    """Merge documents. Of several values of a field, use the last one. If the only argument is an array, merge its items.
 
     Raises:
         CommandError: 40400 for a value that is neither a document nor null.
@@ -30,7 +30,7 @@ def merge_objects(*values: Any) -> dict[str, Any]:
 
 
 def merge_into(merged: dict[str, Any], value: Any) -> None:
-    """Add the fields of a document to another document; null is ignored.
+    """Add the fields of a document to the document `merged`. Ignore null.
 
     Raises:
         CommandError: 40400 for any other value.

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""`$concat`, `$toUpper`, `$toLower`, `$substrCP`: the most frequent string operators, compiled for speed.
+"""`$concat`, `$toUpper`, `$toLower` and `$substrCP`, which are the most frequent string operators and compiled for speed.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/concat/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/toUpper/
@@ -18,14 +18,14 @@ from secantus_server.mql.expressions.string_limit import checked_string
 from secantus_server.mql.expressions.strings.coercion import to_text
 from secantus_server.mql.expressions.value_text import value_text
 
-# These operators change the case of ASCII letters only.
+# `$toUpper` and `$toLower` change the case of ASCII letters only.
 UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 @operator("$concat", arguments=(0, None))
 def concat(*values):
-    """Return the concatenated strings, or null if one is null. The values after a null are not checked.
+    """Return the concatenated strings, or null if one of the values is null. The values after a null are not checked.
 
     Raises:
         CommandError: 16702 for a value that is not a string, 16493 for a result of 16 megabytes.

@@ -1,4 +1,4 @@
-"""Conversion of other types to strings by `$toUpper`, `$substr` and similar operators; `$toString` converts differently.
+"""The conversion of other types to strings by `$toUpper`, `$substr` and similar operators. `$toString` converts differently.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/substr/
 """
@@ -21,12 +21,12 @@ from secantus_server.mql.expressions.value_text import double_text
 
 
 def utf8(text: str) -> bytes:
-    """Encode a string as UTF-8; a stored string that is not valid UTF-8 keeps its bytes."""
+    """Encode a string as UTF-8. If it was decoded from a stored string that is not valid UTF-8, return the stored bytes."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def to_text(value: Any) -> str:
-    """Convert a value to a string; null becomes "".
+    """Convert a value to a string. Null becomes "".
 
     Raises:
         CommandError: 16007 for a type that cannot be converted.

@@ -36,7 +36,7 @@ def _all(pattern: Pattern | None, text: str | None) -> list[dict[str, Any]]:
 
 
 def _regex_parser(name: str, answer: Answer) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of an operator that returns `answer(pattern, text)`; either argument is None for null."""
+    """Return the parser of an operator whose result is `answer(pattern, text)`. Either argument of `answer` is None for null."""
     signature = Signature(
         not_object=(51103, f"{name} expects an object of named arguments but found: {{found}}"),
         unknown=(31024, f"{name} found an unknown argument: {{name}}"),
@@ -65,7 +65,7 @@ def _evaluate(name: str, answer: Answer, text: Any, regex: Any, options: Any) ->
 
 
 def _compile(name: str, regex: Any, options: Any) -> Pattern | None:
-    """Compile the pattern of evaluated arguments; None for null.
+    """Compile the evaluated pattern and options. Return None for a null pattern.
 
     Raises:
         CommandError: 51105 to 51111 for an invalid pattern or invalid options.

@@ -23,7 +23,7 @@ from secantus_server.mql.expressions.value_text import value_text
 
 
 def _replace_parser(name: str, count: int) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of an operator that replaces `count` occurrences; -1 means all."""
+    """Return the parser of an operator that replaces the first `count` occurrences of a string, or all of them if `count` is -1."""
     signature = Signature(
         not_object=(51751, f"{name} requires an object as an argument, found: {{found}}"),
         unknown=(51750, f"{name} found an unknown argument: {{name}}"),
@@ -56,7 +56,7 @@ operator_parser("$replaceAll")(_replace_parser("$replaceAll", -1))
 
 @operator("$split", arguments=2)
 def split(text: Any, delimiter: Any) -> list[str] | None:
-    """Split a string at a delimiter; null if either is null.
+    """Split a string at a delimiter. Return null if either argument is null.
 
     Raises:
         CommandError: 40085, 40087 or 10503900 for an invalid argument.

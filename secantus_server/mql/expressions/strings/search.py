@@ -1,4 +1,4 @@
-"""`$indexOfBytes` and `$indexOfCP`: the first occurrence of a string in another.
+"""`$indexOfBytes` and `$indexOfCP`: the position of the first occurrence of a string in another one.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/indexOfBytes/
 """
@@ -14,13 +14,13 @@ from secantus_server.mql.expressions.numbers.integers import index_bound
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.strings.coercion import utf8
 
-# The default of an omitted `end`: the end of the string.
+# The value of an omitted `end`, which means the end of the string.
 TO_THE_END = 2**31 - 1
 
 
 @operator("$indexOfBytes", arguments=(2, 4))
 def index_of_bytes(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END) -> int | None:
-    """Return the index in bytes, -1 if not found, null if the text is null.
+    """Return the index of the first occurrence in bytes, or -1 if there is none. Return null if the text is null.
 
     Raises:
         CommandError: 40091, 40092, 40096 or 40097 for an invalid argument.
@@ -37,7 +37,7 @@ def index_of_bytes(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END)
 
 @operator("$indexOfCP", arguments=(2, 4))
 def index_of_cp(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END) -> int | None:
-    """Return the index in code points, -1 if not found, null if the text is null.
+    """Return the index of the first occurrence in code points, or -1 if there is none. Return null if the text is null.
 
     Raises:
         CommandError: 40093, 40094, 40096 or 40097 for an invalid argument.
@@ -48,7 +48,8 @@ def index_of_cp(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END) ->
     first, last = _bounds("$indexOfCP", start, end)
     if not text and not token:
         return 0 if first == 0 else -1
-    # Unlike in $indexOfBytes, an occurrence only has to start before the bound, and no occurrence starts at the end of the text.
+    # Unlike in $indexOfBytes, an occurrence need only start before the bound, and even an empty string does not occur at the end of the
+    # text.
     found = text.find(token, first)
     return found if found < min(last, len(text)) else -1
 

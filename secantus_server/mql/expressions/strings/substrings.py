@@ -1,4 +1,4 @@
-"""`$substrBytes` and its old name `$substr`; `$substrCP` is in `_text`.
+"""`$substrBytes` and its old name `$substr`. The module `_text` contains `$substrCP`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/substrBytes/
 """
@@ -19,7 +19,7 @@ from secantus_server.mql.expressions.value_text import value_text
 
 
 def substr_bytes(value: Any, start: Any, length: Any) -> str:
-    """Return at most `length` bytes from `start` on; a negative length means the rest of the string.
+    """Return at most `length` bytes of a string from `start` on. A negative length means the rest of the string.
 
     Raises:
         CommandError: 16034, 16035, 31109 or 50752 for an invalid start or length, 28656 or 28657 if a character would be split.
@@ -40,7 +40,10 @@ operator("$substr", arguments=3)(substr_bytes)
 
 
 def _to_long(value: Any) -> int:
-    """Convert a number to a long: a double is truncated, a decimal rounded half to even; an out-of-range decimal is the minimum long."""
+    """Convert a number to a long.
+
+    Truncate a double, and round a decimal half to even. Return the minimum long for a decimal that is out of range.
+    """
     if type(value) is float:
         if not INT64_MIN <= value <= INT64_MAX:
             raise CommandError(31109, f"Can't coerce out of range value {value_text(value)} to long")

@@ -1,4 +1,4 @@
-"""`$trim`, `$ltrim`, `$rtrim`.
+"""`$trim`, `$ltrim` and `$rtrim`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/trim/
 """
@@ -20,14 +20,14 @@ from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
 
-#: The longest `chars` since MongoDB 8.3.
+#: The maximum length of `chars` since MongoDB 8.3.
 MAX_CHARACTERS = 4096
 # https://www.mongodb.com/docs/manual/reference/operator/aggregation/trim/#whitespace-characters
 WHITESPACE = "\0 \t\n\v\f\r\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
 def _trim_parser(name: str, strip: Callable[[str, str], str]) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of an operator that trims with `strip`."""
+    """Return the parser of an operator that trims a string with the function `strip`."""
     signature = Signature(
         not_object=(50696, f"{name} only supports an object as an argument, found {{found}}"),
         unknown=(50694, f"{name} found an unknown argument: {{name}}"),

@@ -40,7 +40,7 @@ FORMATS = ("auto", "base64", "base64url", "hex", "utf8", "uuid")
 BYTE_ORDERS = ("big", "little")
 ALIASES = frozenset(TYPE_NAMES.values())
 
-# The conversions to each target type, given the options of `$convert`.
+# For each target type, a function of the options of `$convert` that returns the conversions by source type.
 CONVERSIONS: dict[str, Callable[[Options], dict[type, Callable[[Any], Any]]]] = {
     "int": lambda options: to_int(options.byte_order),
     "long": lambda options: to_long(options.byte_order),
@@ -56,7 +56,7 @@ CONVERSIONS: dict[str, Callable[[Options], dict[type, Callable[[Any], Any]]]] = 
 
 
 def converter(target: str, options: Options) -> Callable[[Any], Any]:
-    """Return the function that converts any value but null to a type.
+    """Return the function that converts a value that is not null to the target type.
 
     Arguments:
         target: the alias of the type.
@@ -76,7 +76,7 @@ def converter(target: str, options: Options) -> Callable[[Any], Any]:
 
 
 class Convert(Expression):
-    """The node of `$convert`. It evaluates `onError` and `onNull` only if needed; omitted arguments are None."""
+    """The node of `$convert`. It evaluates `onError` and `onNull` only if needed. Omitted arguments are None."""
 
     def __init__(self, arguments: dict[str, Expression], release: Release) -> None:
         self.release = release
@@ -90,7 +90,7 @@ class Convert(Expression):
         self.on_null = arguments.get("onNull")
 
     def children(self) -> tuple[Expression, ...]:
-        """Return the given arguments."""
+        """Return the expressions of the arguments that are present."""
         return tuple(self.arguments.values())
 
     def evaluate(self, doc: bytes) -> Any:
@@ -155,7 +155,7 @@ def _type_alias(to: Any) -> str:
     code = _whole_number(to)
     if code is None:
         raise CommandError(9, "In $convert, numeric 'to' argument is not an integer")
-    # No value can be converted to the type of a missing field, but MongoDB reports this as a failed conversion.
+    # "missing" is not a type to which a value can be converted, but MongoDB reports this as a failed conversion, not as an unknown type.
     alias = {-1: "minKey", 0: "missing"}.get(code, TYPE_NAMES.get(code))
     if alias is None or code == 255:
         raise CommandError(9, f"In $convert, numeric value for 'to' does not correspond to a BSON type: {value_text(to)}")
@@ -203,7 +203,7 @@ def _or_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _register(name: str, target: str, since: str | None = None) -> None:
-    """Register a short form, which has one argument and returns null for null."""
+    """Register a short form of `$convert`, which has one argument and returns null for null."""
     functions = {release: _or_null(converter(target, Options(format="auto", release=release))) for release in RELEASES.values()}
 
     @operator_parser(name, since=since)

@@ -1,4 +1,4 @@
-"""`$serializeEJSON` and `$deserializeEJSON`: BSON values as Extended JSON and back, since MongoDB 8.3.
+"""`$serializeEJSON` and `$deserializeEJSON`, which convert BSON values to Extended JSON and back, since MongoDB 8.3.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/serializeEJSON/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/deserializeEJSON/
@@ -38,12 +38,12 @@ from secantus_server.mql.expressions.types.to_number import to_int32, to_int64
 
 # The errors that reading a malformed type wrapper can raise, because its parts can have any type.
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, BSONError, CommandError)
-# Relaxed Extended JSON represents the dates from 1970 to 9999 as text.
+# The first moment after the year 9999. Relaxed Extended JSON represents only the dates from 1970 to 9999 as text.
 AFTER_LAST_YEAR_MS = 253402300800000
 
 
 def serialized(value: Any, relaxed: bool) -> Any:
-    """Return a value as Extended JSON."""
+    """Convert a value to Extended JSON."""
     if type(value) is dict:
         return {name: serialized(item, relaxed) for name, item in value.items()}
     if type(value) is list:
@@ -88,7 +88,9 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
 
 
 def deserialized(value: Any) -> Any:
-    """Return the value of canonical or relaxed Extended JSON. A document whose keys are not a type wrapper stays a document.
+    """Convert canonical or relaxed Extended JSON to a value.
+
+    A document that is not a type wrapper (such as `{$numberLong: "1"}`) stays a document.
 
     Raises:
         CommandError: 241 for a malformed type wrapper.
@@ -191,14 +193,14 @@ _READERS: dict[str, tuple[set[str], Callable[[Any], Any]]] = {
 
 
 class EjsonNode(Expression):
-    """The node of both operators. It evaluates `onError` only after an error of the conversion."""
+    """The node of `$serializeEJSON` and `$deserializeEJSON`. It evaluates `onError` only after the conversion has failed."""
 
     def __init__(self, name: str, arguments: dict[str, Expression]) -> None:
         self.name = name
         self.arguments = arguments
 
     def children(self) -> tuple[Expression, ...]:
-        """Return the given arguments."""
+        """Return the expressions of the arguments that are present."""
         return tuple(self.arguments.values())
 
     def evaluate(self, doc: bytes) -> Any:

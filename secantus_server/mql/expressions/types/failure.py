@@ -1,4 +1,4 @@
-"""The errors of conversions; all have the code that `onError` catches.
+"""The errors of failed conversions. All have the code that `onError` catches.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/convert/
 """
@@ -13,7 +13,7 @@ CONVERSION_FAILURE = 241
 
 
 def failure(message: str, detail: str = "") -> CommandError:
-    """Return the error for a failed conversion, with MongoDB's standard text between message and detail."""
+    """Return the error for a failed conversion. Its text is the message, MongoDB's standard text, and the detail."""
     return CommandError(CONVERSION_FAILURE, f"{message} in $convert with no onError value{detail}")
 
 

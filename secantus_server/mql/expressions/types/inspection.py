@@ -17,13 +17,13 @@ from secantus_server.mql.expressions.registry import operator
 
 @operator("$type", arguments=1)
 def type_(value: Any) -> str:
-    """Return the alias of the value's type; "missing" for a missing value."""
+    """Return the alias of a value's type, or "missing" for a missing value."""
     return type_name(value)
 
 
 @operator("$subtype", arguments=1, since="8.3")
 def subtype(value: Any) -> int | None:
-    """Return the subtype of binary data; null for null and missing.
+    """Return the subtype of binary data, or null for null and missing.
 
     Raises:
         CommandError: 14 for any other type.

@@ -1,4 +1,4 @@
-"""JSON in strings: conversions by `$convert` from JSON text to objects and arrays and back, since MongoDB 8.3.
+"""The conversions of `$convert` from strings with JSON to objects and arrays, and back. They exist since MongoDB 8.3.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/toObject/
 """
@@ -17,7 +17,8 @@ from secantus_server.bson.values import UNDEFINED
 from secantus_server.mql.expressions.types.failure import failure
 
 _INVALID = "Input doesn't represent valid JSON"
-# The maximum digits of an integer, below Python's default limit for parsing. Longer integers become doubles anyway.
+# Integers with more digits are parsed as doubles. The limit is below Python's default limit for parsing an int. It changes no result,
+# because such long integers become doubles anyway.
 _MAX_DIGITS = 4000
 
 
@@ -25,10 +26,10 @@ def parse_json(text: str, kind: type) -> Any:
     """Return the object or array that a string represents. Extended JSON is not interpreted.
 
     Arguments:
-        kind: dict or list.
+        kind: the requested type: dict for an object, list for an array.
 
     Raises:
-        CommandError: 241 if the string is not valid JSON, or represents another type.
+        CommandError: 241 if the string is not valid JSON or does not represent the requested type.
     """
     try:
         value = json.loads(text, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_object)
@@ -58,10 +59,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def json_of(value: Any, text_of: Any) -> str:
-    """Return an object or array as JSON. Values of types that JSON lacks become strings.
+    """Convert an object or array to JSON text. Values of types that JSON lacks become strings.
 
     Arguments:
-        text_of: converts any other value to a string.
+        text_of: converts a value of a type that JSON lacks to a string.
     """
     if type(value) is dict:
         return "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{json_of(item, text_of)}" for name, item in value.items()) + "}"

@@ -1,4 +1,4 @@
-"""Numbers in strings in base 2, 8, 10 or 16: the argument `base` of `$convert`, since MongoDB 8.3.
+"""The argument `base` of `$convert` since MongoDB 8.3, which converts between numbers and strings in base 2, 8, 10 or 16.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/convert/
 """
@@ -24,7 +24,7 @@ _DIGITS = {base: re.compile(rf"-?[{digits}]{{1,400}}\Z") for base, digits in {2:
 
 
 def check_base(value: Any) -> int | None:
-    """Return a valid base; None for null.
+    """Validate a base and return it. Return None for null.
 
     Raises:
         CommandError: 2 BadValue.
@@ -38,11 +38,11 @@ def check_base(value: Any) -> int | None:
 
 
 def with_base(target: str, base: int, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return the conversion between strings and numbers in a base.
+    """Return the function that converts strings in a base to numbers, or numbers to strings in the base.
 
     Arguments:
-        target: the alias of the type to convert to.
-        otherwise: converts all other values.
+        target: the alias of the target type.
+        otherwise: converts values of all other types.
     """
     from_text = _FROM_WHOLE.get(target)
 

@@ -28,9 +28,9 @@ WHOLE = re.compile(r"[+-]?[0-9]+\Z")
 DECIMAL_TEXT = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|infinity|nan)\Z", re.IGNORECASE)
 HEXADECIMAL_TEXT = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?[0-9]+)?\Z")
 
-MAX_DIGITS = 19  # of an int64
+MAX_DIGITS = 19  # the digits of the longest int64
 
-# Digits beyond the 34 of a decimal128 are truncated.
+# The context for parsing decimals. It truncates digits beyond the 34 of a decimal128.
 TEXT_CONTEXT = DECIMAL_CONTEXT.copy()
 TEXT_CONTEXT.rounding = ROUND_DOWN
 
@@ -38,7 +38,7 @@ Conversion = Callable[[Any], Any]
 
 
 def to_int32(number: int) -> int:
-    """Check the range of an int.
+    """Check that a number is in the range of int, and return it.
 
     Raises:
         CommandError: 241.
@@ -49,7 +49,7 @@ def to_int32(number: int) -> int:
 
 
 def to_int64(number: int) -> Int64:
-    """Check the range of a long.
+    """Check that a number is in the range of long, and return it as a long.
 
     Raises:
         CommandError: 241.
@@ -60,7 +60,7 @@ def to_int64(number: int) -> Int64:
 
 
 def _truncate(number: float | Decimal) -> int:
-    """Truncate a number; NaN and infinity are conversion errors."""
+    """Truncate a number to an integer. NaN and infinity are conversion errors."""
     if math.isnan(number):
         raise failure("Attempt to convert NaN value to integer type")
     if math.isinf(number):
@@ -71,7 +71,7 @@ def _truncate(number: float | Decimal) -> int:
 def _whole_text(text: str) -> int:
     if not WHOLE.match(text):
         raise unparsable(text, "Did not consume whole string." if text[:1].isdigit() else "No digits" if not text else "Bad digit")
-    # Leading zeros would count towards Python's limit on digits.
+    # Strip leading zeros, because they would count towards Python's limit on the digits of an int.
     digits = text.lstrip("+-").lstrip("0") or "0"
     if len(digits) > MAX_DIGITS:
         raise overflow(text)
@@ -92,7 +92,7 @@ def _float_binary(data: Binary, byte_order: str) -> float:
 
 
 def _float_text_until_8_3(text: str) -> float:
-    """Return the same as `_float_text`, but with a limit of MongoDB before 8.3: subnormal numbers cannot be parsed."""
+    """Return the same as `_float_text`, but with a limitation that MongoDB had before 8.3: subnormal numbers cannot be parsed."""
     number = _float_text(text)
     if number and abs(number) < sys.float_info.min:
         raise unparsable(text, "Out of range")
@@ -135,7 +135,7 @@ def _decimal_text(text: str) -> Decimal128:
 
 
 def decimal_of_float(number: float) -> Decimal128:
-    """Convert a double to a decimal of 15 significant digits."""
+    """Convert a double to a decimal with 15 significant digits."""
     if number == 0:
         return Decimal128("0" if math.copysign(1, number) > 0 else "-0")
     return Decimal128(to_decimal(number))

@@ -45,7 +45,11 @@ FIRST_YEAR_MS, AFTER_LAST_YEAR_MS = -62167219200000, 253402300800000
 
 
 class Options(NamedTuple):
-    """The options of `$convert` for strings and binary data; `format` is None if omitted. The release determines the conversions."""
+    """The options of `$convert` for strings and binary data, and the emulated release of MongoDB, which determines the possible
+    conversions.
+
+    `format` is None if omitted.
+    """
 
     format: str | None = None
     byte_order: str = "little"
@@ -54,7 +58,7 @@ class Options(NamedTuple):
 
 
 def to_bool(value: Any) -> bool:
-    """Return whether a value is true. Every string is true."""
+    """Convert a value to a bool. Every string is true."""
     return truthy(value)
 
 
@@ -99,7 +103,7 @@ TO_OBJECT_ID: dict[type, Callable[[Any], Any]] = {ObjectId: lambda value: value,
 
 
 def float_text(number: float) -> str:
-    """Format a double with the fewest digits that round-trip; a whole number has no fraction."""
+    """Format a double with the fewest digits from which it can be parsed again. A whole number has no fraction."""
     if not math.isfinite(number):
         return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
     return repr(number).removesuffix(".0")
@@ -171,7 +175,7 @@ def to_string(options: Options) -> dict[type, Callable[[Any], Any]]:
 
 
 def _more_strings(options: Options) -> dict[type, Callable[[Any], Any]]:
-    """Return the conversions to string since MongoDB 8.3."""
+    """Return the conversions to string that exist only since MongoDB 8.3, by source type."""
 
     def nested(value: Any) -> str:
         conversion = to_string(options._replace(format=options.format or "auto")).get(type(value))

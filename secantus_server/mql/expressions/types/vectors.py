@@ -1,4 +1,4 @@
-"""Vectors: binary data of subtype 9 as arrays and the reverse, since MongoDB 8.3.
+"""Vectors: the conversions of binary data of subtype 9 to arrays and back, since MongoDB 8.3.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/convert/#convert-to-array
 https://github.com/mongodb/specifications/blob/master/source/bson-binary-vector/bson-binary-vector.md
@@ -20,7 +20,7 @@ _BITS = 8
 
 
 def array_of_vector(data: Binary) -> list[Any]:
-    """Return the elements of a vector: ints, doubles or bools.
+    """Return the elements of a vector, which are ints, doubles or bools.
 
     Raises:
         CommandError: 241 if the data is not a vector.
@@ -40,7 +40,7 @@ def array_of_vector(data: Binary) -> list[Any]:
 
 
 def vector_of_array(items: list[Any]) -> Binary:
-    """Return the vector of an array of bools, of integers from -128 to 127, or of doubles.
+    """Convert an array of bools, of integers from -128 to 127, or of doubles to a vector.
 
     Raises:
         CommandError: 241 if the elements do not fit into one kind of vector.

@@ -16,7 +16,7 @@ from secantus_server.mql.match.registry import Clause, filter_operator
 
 @filter_operator("$jsonSchema")
 def parse_json_schema(clause: Clause) -> MatchExpression:
-    """Parse `$jsonSchema`: the document is valid against the schema."""
+    """Parse `$jsonSchema`, which matches if the document is valid against a schema."""
     check_top_level(clause)
     if type(clause.argument) is not dict:
         raise CommandError(14, "$jsonSchema must be an object")

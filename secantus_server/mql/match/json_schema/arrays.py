@@ -1,4 +1,4 @@
-"""`minItems`, `maxItems`, `uniqueItems`, `items` and `additionalItems`."""
+"""The keywords `minItems`, `maxItems`, `uniqueItems`, `items` and `additionalItems`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ ARRAY = 4
 
 @register("minItems", "maxItems")
 def parse_items_count(keyword: Keyword) -> Rule:
-    """Parse `minItems` or `maxItems`: limits on the number of elements."""
+    """Parse `minItems` or `maxItems`, which limit the number of elements."""
     return SizeRule(ARRAY, *parse_limits(keyword.name, keyword.argument))
 
 
 @register("uniqueItems")
 def parse_unique_items(keyword: Keyword) -> Rule | None:
-    """Parse `uniqueItems`; `true` means that no two elements are equal."""
+    """Parse `uniqueItems`. If it is true, no two elements may be equal."""
     expect(keyword.name, keyword.argument, bool, "a boolean")
     return UniqueRule() if keyword.argument else None
 
 
 @register("items")
 def parse_items(keyword: Keyword) -> Rule:
-    """Parse `items`: one schema for all elements, or a list of schemas for the first elements."""
+    """Parse `items`, which is one schema for all elements, or a list of schemas for the first elements."""
     if type(keyword.argument) is dict:
         return ItemsRule([], parse_schema(keyword.argument))
     expect(keyword.name, keyword.argument, list, "an array or an object")
@@ -41,10 +41,10 @@ def parse_additional_items(keyword: Keyword) -> None:
 
 
 def parse_others(name: str, schema: dict[str, Any]) -> Rule | None:
-    """Return the rule of `additionalItems` or `additionalProperties`, or None if everything is allowed.
+    """Return the rule of `additionalItems` or `additionalProperties`, or None if all values are allowed.
 
     Raises:
-        CommandError: 14 if it is neither a boolean nor a schema.
+        CommandError: 14 if the keyword's value is neither a boolean nor a schema.
     """
     argument = schema.get(name, True)
     if type(argument) is dict:

@@ -1,4 +1,4 @@
-"""`properties`, `patternProperties`, `additionalProperties`, `required`, `dependencies`, `minProperties`, `maxProperties`."""
+"""The keywords `properties`, `patternProperties`, `additionalProperties`, `required`, `dependencies`, `minProperties`, `maxProperties`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ FIELD_KEYWORDS = ("properties", "patternProperties", "additionalProperties")
 
 @register(*FIELD_KEYWORDS)
 def parse_properties(keyword: Keyword) -> Rule | None:
-    """Parse the three properties keywords into one rule, when the parser reaches the first of them."""
+    """Parse `properties`, `patternProperties` and `additionalProperties` into one rule, when the first of them is parsed.
+
+    Return None for the others.
+    """
     if keyword.name != next(word for word in keyword.schema if word in FIELD_KEYWORDS):
         return None
     others = parse_others("additionalProperties", keyword.schema)
@@ -56,20 +59,20 @@ def _compile(pattern: str) -> Pattern:
 
 @register("required")
 def parse_required(keyword: Keyword) -> Rule:
-    """Parse `required`: fields that a document must have."""
+    """Parse `required`, which lists fields that a document must have."""
     expect(keyword.name, keyword.argument, list, "an array")
     return RequiredRule(expect_strings(keyword.name, keyword.argument))
 
 
 @register("minProperties", "maxProperties")
 def parse_properties_count(keyword: Keyword) -> Rule:
-    """Parse `minProperties` or `maxProperties`: limits on the number of fields."""
+    """Parse `minProperties` or `maxProperties`, which limit the number of fields."""
     return SizeRule(DOCUMENT, *parse_limits(keyword.name, keyword.argument))
 
 
 @register("dependencies")
 def parse_dependencies(keyword: Keyword) -> Rule:
-    """Parse `dependencies`: if a field exists, certain other fields must exist or a schema must accept the document."""
+    """Parse `dependencies`. If a document has a certain field, it must have certain other fields, or a schema must accept it."""
     expect(keyword.name, keyword.argument, dict, "an object")
     return AllRule([DependencyRule(field, _parse_dependency(field, inner)) for field, inner in keyword.argument.items()])
 

@@ -1,4 +1,4 @@
-"""Explanations of why a value is not valid against a schema, for a validator's errInfo.
+"""Explains why a value is not valid against a schema, for the errInfo of a failed validation.
 
 Each keyword is parsed and evaluated on its own. That is slow, but runs only after a document has failed validation.
 https://www.mongodb.com/docs/manual/core/schema-validation/specify-json-schema/
@@ -14,7 +14,7 @@ from secantus_server.mql.match.json_schema.parser import parse_schema
 
 # The keywords that check nothing on their own.
 NOTES = frozenset(["title", "description", "exclusiveMinimum", "exclusiveMaximum", "additionalItems"])
-# The keywords that change the meaning of another one and must be evaluated with it.
+# For each keyword, the other keywords that change its meaning and must be evaluated together with it.
 COMPANIONS = {
     "minimum": ("exclusiveMinimum",),
     "maximum": ("exclusiveMaximum",),
@@ -41,7 +41,7 @@ REASONS = {
 
 
 def explain_schema(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    """Return the errInfo details for a document that is not valid against a schema.
+    """Return the details in errInfo for a document that is not valid against a schema.
 
     Arguments:
         schema: the argument of `$jsonSchema`.

@@ -1,4 +1,4 @@
-"""The keywords that check nothing: `title`, `description`, and the keywords of client-side encryption."""
+"""Keywords that do not constrain a value: `title` and `description`. Also refuses the keywords of client-side encryption."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from secantus_server.mql.match.json_schema.parser import Keyword, expect, regist
 
 @register("title", "description")
 def parse_note(keyword: Keyword) -> Rule | None:
-    """Check an annotation: `title` or `description`, a text for human readers."""
+    """Check that an annotation (`title` or `description`) is a string."""
     expect(keyword.name, keyword.argument, str, "of type string")
     return None
 

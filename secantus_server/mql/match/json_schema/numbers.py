@@ -1,4 +1,4 @@
-"""`minimum`, `maximum`, their `exclusive...` switches, and `multipleOf`."""
+"""The keywords `minimum` and `maximum`, the switches `exclusiveMinimum` and `exclusiveMaximum`, and `multipleOf`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _expect_number(name: str, argument: Any) -> None:
 
 @register("minimum", "maximum")
 def parse_bound(keyword: Keyword) -> Rule:
-    """Parse `minimum` or `maximum`; the matching `exclusive...` switch excludes the bound itself."""
+    """Parse `minimum` or `maximum`. The corresponding switch `exclusive...` excludes the bound itself."""
     _expect_number(keyword.name, keyword.argument)
     exclusive = keyword.schema.get("exclusive" + keyword.name.title()) is True
     return NumberRule(Comparison("", OPERATORS[keyword.name, exclusive], keyword.argument))
@@ -28,7 +28,7 @@ def parse_bound(keyword: Keyword) -> Rule:
 
 @register("exclusiveMinimum", "exclusiveMaximum")
 def parse_exclusive(keyword: Keyword) -> None:
-    """Check an `exclusive...` switch: a boolean, as in draft 4, that requires its bound."""
+    """Check a switch `exclusive...`. It must be a boolean, as in draft 4, and its bound must be present."""
     bound = keyword.name.removeprefix("exclusive").lower()
     if bound not in keyword.schema:
         raise CommandError(9, f"$jsonSchema keyword '{bound}' must be a present if {keyword.name} is present")
@@ -37,7 +37,7 @@ def parse_exclusive(keyword: Keyword) -> None:
 
 @register("multipleOf")
 def parse_multiple_of(keyword: Keyword) -> Rule:
-    """Parse `multipleOf`: a positive number."""
+    """Parse `multipleOf`, whose value is a positive number."""
     _expect_number(keyword.name, keyword.argument)
     if compare_values(keyword.argument, 0) <= 0:
         raise CommandError(9, f"$jsonSchema keyword '{keyword.name}' must have a positive value")

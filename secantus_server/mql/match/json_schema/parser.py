@@ -35,7 +35,10 @@ UNSUPPORTED = frozenset({"$ref", "$schema", "default", "definitions", "format", 
 
 
 def register(*names: str) -> Callable[[KeywordParser], KeywordParser]:
-    """Register a parser for keywords. It returns None for a keyword that checks nothing or that the parser of another keyword reads."""
+    """Return a decorator that registers the parser of some keywords.
+
+    A parser returns None for a keyword that checks nothing, or that the parser of another keyword evaluates.
+    """
 
     def add(parser: KeywordParser) -> KeywordParser:
         for name in names:
@@ -66,7 +69,7 @@ def parse_schema(schema: dict[str, Any]) -> Rule:
 
 
 def expect(name: str, argument: Any, kind: type, wanted: str) -> None:
-    """Raise if an argument does not have the expected type.
+    """Check that an argument has the expected type.
 
     Raises:
         CommandError: 14 TypeMismatch.
@@ -81,7 +84,7 @@ def wrong_type(name: str, wanted: str, found: Any) -> CommandError:
 
 
 def expect_strings(name: str, items: list[Any]) -> list[str]:
-    """Return the items after checking that they are distinct strings and that there is at least one.
+    """Check that there is at least one item and that the items are distinct strings. Return the items.
 
     Raises:
         CommandError: 14 for an item that is not a string, 9 for an empty list or a duplicate.
@@ -100,7 +103,7 @@ def parse_subschema(name: str, argument: Any) -> Rule:
     """Parse a schema nested inside another one.
 
     Raises:
-        CommandError: 14 if it is not a document; see `parse_schema`.
+        CommandError: 14 if the argument is not a document; the errors of `parse_schema`.
     """
     if type(argument) is not dict:
         raise CommandError(14, f"Nested schema for $jsonSchema property '{name}' must be an object")

@@ -1,4 +1,4 @@
-"""`minLength`, `maxLength` and `pattern`."""
+"""The keywords `minLength`, `maxLength` and `pattern`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def parse_limits(name: str, argument: Any) -> tuple[int, int]:
 
 @register("minLength", "maxLength")
 def parse_length(keyword: Keyword) -> Rule:
-    """Parse `minLength` or `maxLength`: limits on a string's length in characters."""
+    """Parse `minLength` or `maxLength`, which limit a string's length in characters."""
     return LengthRule(*parse_limits(keyword.name, keyword.argument))
 
 
 @register("pattern")
 def parse_pattern(keyword: Keyword) -> Rule:
-    """Parse `pattern`: a PCRE pattern that matches anywhere in the string."""
+    """Parse `pattern`, a PCRE pattern that may match anywhere in the string."""
     expect(keyword.name, keyword.argument, str, "a string")
     return PatternRule(regex_match("", keyword.argument, ""))

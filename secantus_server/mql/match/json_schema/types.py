@@ -1,4 +1,4 @@
-"""`bsonType`, `type` and `enum`."""
+"""The keywords `bsonType`, `type` and `enum`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from secantus_server.mql.match.element import NUMBER_CODES, type_codes
 from secantus_server.mql.match.json_schema.parser import Keyword, expect, expect_strings, register, wrong_type
 from secantus_server.mql.match.schema_values import without_order
 
-# The JSON types that `type` accepts.
+# The BSON types of each JSON type that `type` accepts.
 JSON_TYPES: dict[str, set[int]] = {
     "array": {4},
     "boolean": {8},
@@ -22,7 +22,7 @@ JSON_TYPES: dict[str, set[int]] = {
 
 @register("bsonType")
 def parse_bson_type(keyword: Keyword) -> Rule:
-    """Parse `bsonType`: one BSON type name, or several."""
+    """Parse `bsonType`, whose value is one or several names of BSON types."""
     names = _type_names(keyword)
     if "integer" in names:
         raise CommandError(9, "$jsonSchema type 'integer' is not currently supported.")
@@ -31,7 +31,7 @@ def parse_bson_type(keyword: Keyword) -> Rule:
 
 @register("type")
 def parse_type(keyword: Keyword) -> Rule:
-    """Parse `type`: one JSON type name, or several."""
+    """Parse `type`, whose value is one or several names of JSON types."""
     codes: set[int] = set()
     for item in _type_names(keyword):
         if item == "integer":
@@ -54,7 +54,7 @@ def _type_names(keyword: Keyword) -> list[str]:
 
 @register("enum")
 def parse_enum(keyword: Keyword) -> Rule:
-    """Parse `enum`: the value equals one of the listed values."""
+    """Parse `enum`, which requires that the value equals one of the listed values."""
     expect(keyword.name, keyword.argument, list, "an array")
     if not keyword.argument:
         raise CommandError(9, "$jsonSchema keyword 'enum' cannot be an empty array")

@@ -1,4 +1,4 @@
-"""The update operators: importing this package registers them all."""
+"""The update operators. Importing this package registers all of them."""
 
 from secantus_server.mql.update.operators import (
     add_to_set,

@@ -18,7 +18,7 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$addToSet")
 def parse_add_to_set(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$addToSet`: append the values that the array does not yet contain.
+    """Parse `$addToSet`, which appends the values that an array does not contain yet.
 
     Raises:
         CommandError: 14 if `$each` is not an array, 2 for unknown fields next to it.
@@ -58,7 +58,7 @@ def _distinct(values: list[Any], ctx: ParseContext) -> list[Any]:
 
 
 def _absent(values: list[Any], old: list[Any], ctx: ParseContext) -> list[Any]:
-    """Return the values that the array does not contain."""
+    """Return those of the values that the array `old` does not contain."""
     if ctx.collation is None and len(values) == 1:
         return [] if any(values_equal(values[0], element) for element in old) else values
     present = {key_string(element, ctx.collation) for element in old}

@@ -1,4 +1,4 @@
-"""`$inc` and `$mul`. The result has the wider type of the two operands; an int that overflows becomes a long.
+"""`$inc` and `$mul`. The result has the type of the wider operand. An int that overflows becomes a long.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/inc/
 https://www.mongodb.com/docs/manual/reference/operator/update/mul/
@@ -52,7 +52,7 @@ def _fit(result: int, first: Any, second: Any) -> int | Int64 | None:
 
 
 def same_number(first: Any, second: Any) -> bool:
-    """Return whether two numbers have the same type and value. If so, the old number is kept, even a negative zero."""
+    """Return whether two numbers have the same type and value. If they have, an update keeps the old number, even a negative zero."""
     if type(first) is not type(second):
         return False
     if type(first) is Decimal128:
@@ -61,7 +61,7 @@ def same_number(first: Any, second: Any) -> bool:
 
 
 def _arithmetic(name: str, operate: Callable[[Any, Any], Any], amount: Any, start: Callable[[], Any]) -> Modify:
-    """Return the function that applies the operator. `start` returns the value for a missing field."""
+    """Return the function that applies `$inc` or `$mul` to a value. `start` returns the new value of a missing field."""
 
     def modify(old: Any, state: State) -> Any:
         if old is MISSING:
@@ -87,7 +87,7 @@ def _overflow(name: str, old: Any, state: State) -> CommandError:
 
 @modifier("$inc")
 def parse_inc(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$inc`: add to a number, or set a missing field.
+    """Parse `$inc`, which adds an amount to a number, or sets a missing field to the amount.
 
     Raises:
         CommandError: 14 if the argument is not a number.
@@ -98,13 +98,13 @@ def parse_inc(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
 
 
 def _increment(amount: Any) -> Modify:
-    """Return the function that adds an amount."""
+    """Return the function that adds an amount to a value."""
     return _arithmetic("$inc", add, amount, lambda: amount)
 
 
 @modifier("$mul")
 def parse_mul(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$mul`: multiply a number, or set a missing field to zero.
+    """Parse `$mul`, which multiplies a number, or sets a missing field to zero.
 
     Raises:
         CommandError: 14 if the argument is not a number.

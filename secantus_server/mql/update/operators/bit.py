@@ -24,7 +24,7 @@ _OPERATIONS: dict[str, Callable[[int, int], int]] = {"and": operator.and_, "or":
 
 @modifier("$bit")
 def parse_bit(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$bit`: apply bitwise operations to an int or long; a missing field counts as the int 0.
+    """Parse `$bit`, which applies bitwise operations to an int or long. A missing field counts as the int 0.
 
     Raises:
         CommandError: 2 if the argument does not have the form `{and|or|xor: int|long}`.
@@ -70,7 +70,7 @@ def _parse_step(name: str, number: Any) -> tuple[Callable[[int, int], int], int]
 
 
 def _combine(value: Any, steps: list[tuple[Callable[[int, int], int], int]]) -> int:
-    """Return the value after all operations: a long if any operand is a long."""
+    """Return the value after all operations. It is a long if any operand is a long."""
     for operation, number in steps:
         long = type(value) is Int64 or type(number) is Int64
         result = operation(int(value), int(number))

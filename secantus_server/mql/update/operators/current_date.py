@@ -19,7 +19,7 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$currentDate")
 def parse_current_date(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$currentDate`: set the field to the command's time, as a date or a timestamp.
+    """Parse `$currentDate`, which sets a field to the command's time, as a date or a timestamp.
 
     Raises:
         CommandError: 2 if the argument is neither a boolean nor a `$type` expression.

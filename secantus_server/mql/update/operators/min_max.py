@@ -1,4 +1,4 @@
-"""`$min` and `$max`: the smaller or greater of two values of any type, in MongoDB's comparison order.
+"""`$min` and `$max`, which set a field to the smaller or greater of two values, in MongoDB's comparison order over all types.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/min/
 https://www.mongodb.com/docs/manual/reference/operator/update/max/
@@ -35,11 +35,11 @@ def _extremum(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
 
 @modifier("$min")
 def parse_min(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$min`: set the argument if it is less than the old value."""
+    """Parse `$min`, which sets a field to the argument if that is less than the old value."""
     return _extremum(argument, -1, ctx)
 
 
 @modifier("$max")
 def parse_max(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$max`: set the argument if it is greater than the old value."""
+    """Parse `$max`, which sets a field to the argument if that is greater than the old value."""
     return _extremum(argument, 1, ctx)

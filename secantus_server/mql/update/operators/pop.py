@@ -17,7 +17,7 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$pop")
 def parse_pop(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$pop`: remove the last (1) or first (-1) element.
+    """Parse `$pop`, which removes the last element (argument 1) or the first element (argument -1) of an array.
 
     Raises:
         CommandError: 9 for any other argument.

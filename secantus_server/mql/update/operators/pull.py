@@ -1,4 +1,4 @@
-"""`$pull` and `$pullAll`: remove the elements that match a condition, or that equal one of several values.
+"""`$pull` and `$pullAll`, which remove the elements of an array that match a condition, or that equal one of several values.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/pull/
 https://www.mongodb.com/docs/manual/reference/operator/update/pullAll/
@@ -22,17 +22,19 @@ Test = Callable[[Any], bool]
 
 @modifier("$pull")
 def parse_pull(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$pull`: remove the elements that match a filter (only elements that are documents) or operators (any element).
+    """Parse `$pull`, which removes the elements that match a filter or operators.
+
+    A filter applies only to elements that are documents, operators to all elements.
 
     Raises:
-        CommandError: the filter is invalid.
+        CommandError: if the filter is invalid.
     """
     return _cull(_parse_test(argument, ctx))
 
 
 @modifier("$pullAll")
 def parse_pull_all(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$pullAll`: remove the elements that equal one of the values.
+    """Parse `$pullAll`, which removes the elements that equal one of the listed values.
 
     Raises:
         CommandError: 2 if the argument is not an array.
@@ -65,7 +67,7 @@ def _parse_test(argument: Any, ctx: ParseContext) -> Test:
 
 
 def _is_operators(argument: Any) -> bool:
-    """Return whether the argument consists of operators on the element, such as `{$gt: 5}`.
+    """Return whether the argument of `$pull` consists of operators on the element, such as `{$gt: 5}`.
 
     Return False for a filter such as `{$or: [...]}` and for a DBRef.
     """

@@ -22,7 +22,7 @@ _CLAUSES = ("$each", "$position", "$slice", "$sort")
 
 @dataclass(frozen=True)
 class _Push:
-    """The values to push, and the modifiers to apply to the array."""
+    """A parsed `$push`: the values to append, and the modifiers to apply to the array."""
 
     values: list[Any]
     position: int | None = None
@@ -43,7 +43,7 @@ class _Push:
 
 @modifier("$push")
 def parse_push(argument: Any, path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$push`: append one value to an array, or several with `$each`.
+    """Parse `$push`, which appends one value to an array, or several with `$each`.
 
     Raises:
         CommandError: 2 for an invalid modifier.

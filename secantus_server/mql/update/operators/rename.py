@@ -21,7 +21,10 @@ from secantus_server.mql.update.registry import tree_modifier
 
 
 class Rename:
-    """The state of one `$rename`, which consists of two leaves of the update tree. `prepare` sets up both leaves for each document."""
+    """A parsed `$rename`, which consists of two leaves of the update tree: one removes the source, the other sets the destination.
+
+    `prepare` sets up both leaves for each document.
+    """
 
     def __init__(self, source: str, destination: str) -> None:
         self._source, self._destination = source, destination
@@ -78,7 +81,7 @@ def _in_array(which: str, path: str, array: str, document: bytes) -> CommandErro
 
 @tree_modifier("$rename")
 def enter_rename(builder: TreeBuilder, path: str, argument: Any, _ctx: ParseContext) -> None:
-    """Parse `$rename`: add a removal at the old path and an assignment at the new path.
+    """Parse `$rename`. Add two leaves to the tree: one removes the value at the old path, the other sets it at the new path.
 
     Raises:
         CommandError: 2, 56, 52 or 9867600 for an invalid name, 40 for a conflict.

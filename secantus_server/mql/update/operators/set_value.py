@@ -14,11 +14,11 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$set")
 def parse_set(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$set`: replace the value. Setting it to the same bytes does not count as a change."""
+    """Parse `$set`, which replaces a value. Replacing it with the same bytes does not count as a change."""
     return SetLeaf(argument)
 
 
 @modifier("$setOnInsert")
 def parse_set_on_insert(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$setOnInsert`: set the value only in a document that an upsert inserts."""
+    """Parse `$setOnInsert`, which sets a value only in a document that an upsert inserts."""
     return SetLeaf(argument, insert_only=True)

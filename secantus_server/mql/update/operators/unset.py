@@ -14,11 +14,11 @@ from secantus_server.mql.update.registry import modifier
 
 
 def remove(_value: Any, _state: State) -> Any:
-    """Remove the value. For an array element, the kernel leaves a null."""
+    """Remove the value. If it is an array element, the kernel replaces it with null."""
     return MISSING
 
 
 @modifier("$unset")
 def parse_unset(_argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$unset`: remove a field. The argument is ignored, and a missing path is not an error."""
+    """Parse `$unset`, which removes a field. The argument is ignored, and a missing path is not an error."""
     return Leaf(remove, creates=False, lenient=True)

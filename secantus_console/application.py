@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -145,7 +145,7 @@ def _status(error: Exception) -> int:
         return 403
     if isinstance(error, NotThere):
         return 404
-    return 400 if isinstance(error, InputError | OperationFailure) else 502
+    return 502 if isinstance(error, ConnectionFailure) else 400
 
 
 def _respond(answer: Answer, request: Request, renderer: Renderer, session: Session, fields: dict[str, str]) -> Response:

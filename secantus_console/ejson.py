@@ -13,6 +13,8 @@ from json.encoder import encode_basestring
 from typing import Any, Final
 
 from bson import ObjectId, json_util
+from bson import encode as encode_bson
+from bson.errors import InvalidDocument
 from bson.int64 import Int64
 from bson.json_util import CANONICAL_JSON_OPTIONS, JSONMode, JSONOptions
 
@@ -80,16 +82,24 @@ def loads(text: str, what: str) -> Any:
         what: the name of the text for the error message.
 
     Raises:
-        InputError: the text is not Extended JSON.
+        InputError: the text is not Extended JSON, or BSON cannot represent the value.
     """
     try:
-        return json_util.loads(text, json_options=_OPTIONS)
+        value = json_util.loads(text, json_options=_OPTIONS)
     except json.JSONDecodeError as error:
         raise InputError(f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
         raise InputError(f"{what} is nested too deeply.") from None
     except Exception as error:  # noqa: BLE001 - bson raises errors of many types for invalid $-forms
         raise InputError(f"{what} is not Extended JSON: {error}.") from None
+    try:
+        encode_bson({"": value})
+    except UnicodeError:
+        raise InputError(f"{what} contains a character that is not Unicode.") from None
+    except (OverflowError, InvalidDocument) as error:
+        # For example an integer of more than 64 bits, or a field name with a null character.
+        raise InputError(f"{what} has no BSON form: {error}.") from None
+    return value
 
 
 def document(text: str, what: str) -> dict[str, Any]:

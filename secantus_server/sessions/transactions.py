@@ -107,7 +107,8 @@ def committed_transaction(session: bytes, number: int) -> SessionTransaction:
 class Transactions:
     """The newest transaction of each session.
 
-    `namespaces` contains the locks of open transactions on collections.
+    `namespaces` contains the locks of open transactions on collections. `conflicts` contains, by thread, the number of write conflicts of
+    each write that is being repeated.
 
     Threads: single dict operations are atomic. `_ended` guards the counters and is notified when a transaction ends.
     """
@@ -119,6 +120,7 @@ class Transactions:
         self.open = 0
         self.started = self.committed = self.aborted = 0
         self.namespaces = NamespaceLocks()
+        self.conflicts: dict[int, int] = {}
 
     def begin(self, transaction: SessionTransaction) -> SessionTransaction | None:
         """Record a session's new transaction, unless the session already has an open transaction.

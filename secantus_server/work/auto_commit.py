@@ -26,6 +26,7 @@ from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Writes
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
+from secantus_server.system._threads import get_ident
 from secantus_server.work.collections import create_collection
 from secantus_server.work.retried import note_retried, store_retried
 
@@ -196,10 +197,13 @@ class AutoCommit:
                         unit.rollback()
         finally:
             self._engine.release(unit)
+            if conflicts:
+                self._services.sessions.transactions.conflicts.pop(get_ident(), None)
 
     def _wait(self, conflicts: int) -> None:
         """Wait after a write conflict if any session has an open transaction, which may be the cause of the conflict."""
         transactions = self._services.sessions.transactions
+        transactions.conflicts[get_ident()] = conflicts
         if transactions.open:
             transactions.wait_for_end(min(FIRST_WAIT_S * 2 ** min(conflicts, MOST_DOUBLINGS), LONGEST_WAIT_S))
 

@@ -69,6 +69,7 @@ def _running(services: Services, operation: Operation, *, truncate: bool) -> dic
         transaction = running_transaction(services, operation)
         if transaction is not None:
             shown["transaction"] = transaction_details(services, transaction)
+    conflicts = services.sessions.transactions.conflicts.get(operation.thread, 0)
     return {
         **shown,
         "secs_running": Int64(int(seconds)),
@@ -77,6 +78,7 @@ def _running(services: Services, operation: Operation, *, truncate: bool) -> dic
         "ns": _namespace(operation.db, operation.body),
         "redacted": False,
         "command": _shortened(operation.body) if truncate else operation.body,
+        **({"writeConflicts": Int64(conflicts)} if conflicts else {}),
         "killPending": operation.killed is not None,
         "numYields": 0,
         "locks": {},

@@ -187,6 +187,24 @@ def test_a_drop_that_waits_for_a_transaction_is_shown(client: Client) -> None:
     assert "w" not in client.plain.list_collection_names()
 
 
+def test_a_write_that_waits_for_a_transaction_shows_its_conflicts(client: Client) -> None:
+    client.plain.w.insert_one({"_id": 1})
+
+    def conflicts() -> list[int]:
+        return [one["writeConflicts"] for one in client.admin.command("currentOp")["inprog"] if "writeConflicts" in one]
+
+    with client.start_session() as session:
+        session.start_transaction()
+        client.plain.w.update_one({"_id": 1}, {"$inc": {"n": 1}}, session=session)
+        thread = threading.Thread(target=client.plain.w.update_one, args=({"_id": 1}, {"$inc": {"n": 1}}))
+        thread.start()
+        wait_until(lambda: conflicts() >= [2], "no write waits")
+        session.commit_transaction()
+        thread.join()
+    assert conflicts() == []
+    assert client.plain.w.find_one() == {"_id": 1, "n": 2}
+
+
 def test_diagnostic_data(client: Client) -> None:
     data = client.admin.command("getDiagnosticData")["data"]
     assert list(data) == ["start", "serverStatus", "replSetGetStatus", "end"]

@@ -132,6 +132,9 @@ def test_a_page_runs_few_commands(server: SecantusDBServer, read_only: Browser, 
         ({"filter": "[]"}, "The filter must be a document"),
         ({"filter": '{"$bad": 1}'}, "unknown top level operator: $bad"),
         ({"filter": '{"_id": {"$oid": "x"}}'}, "The filter is not Extended JSON"),
+        ({"filter": '{"_id": 99999999999999999999}'}, "The filter has no BSON form: MongoDB can only handle up to 8-byte ints."),
+        ({"filter": '{"a\\u0000b": 1}'}, "The filter has no BSON form: "),
+        ({"filter": '{"a": "\\ud800"}'}, "The filter contains a character that is not Unicode."),
         ({"limit": "0"}, "limit must be a whole number from 1 to 200."),
         ({"limit": "-1"}, "limit must be a whole number"),
         ({"projection": '{"a": 1, "b": 0}'}, "Cannot do"),
@@ -149,6 +152,17 @@ def test_an_error_keeps_the_form(read_only: Browser, fruit: Any, parameters: dic
 )
 def test_invalid_names(read_only: Browser, parameters: dict[str, str]) -> None:
     assert read_only.get("/documents", **parameters).status == 400
+
+
+@pytest.mark.parametrize("path", ["/profiler", "/roles"])
+def test_a_name_that_the_driver_refuses(read_only: Browser, path: str) -> None:
+    assert read_only.get(path, db="$x").status == 400
+
+
+def test_a_collection_that_exists_is_not_created(browser: Browser, fruit: Any) -> None:
+    answer = browser.post("/database/create", **HERE)
+    assert answer.status == 400
+    assert "already exists" in answer.text
 
 
 def test_editing_shows_the_difference_first(browser: Browser, client: Client) -> None:

@@ -28,6 +28,7 @@ _CHECKOUT = Checkout(
 _FEATURES = "sync,tracing-unstable,zlib-compression,zstd-compression,snappy-compression,error-backtrace"
 #: Tests that the driver's CI leaves out, too.
 _LEFT_OUT = ("skip_ci", "skip_local")
+# Some tests leave transactions open, and the next ones wait until these expire, each after a minute.
 _TEST_SECONDS = 900.0
 # A test that takes longer without a server waits for one.
 _ALONE_SECONDS = 15.0

@@ -61,6 +61,10 @@ class Cursor:
     is_change_stream = False
     #: Whether the node was the primary when the cursor opened a change stream.
     opened_on_primary = True
+    exhausted = False
+    no_timeout = False
+    last_used = 0.0
+    in_use = False
     #: The error with which the command that uses the cursor must fail, if the cursor was killed during that command.
     killed: CommandError | None = None
 
@@ -85,10 +89,6 @@ class Cursor:
         self.await_data = await_data
         self.watch = watch
         self.comment = comment
-        self.exhausted = False
-        self.no_timeout = False
-        self.last_used = 0.0
-        self.in_use = False
         # The operation of the command that opened the cursor, and the operation of the last command that read from it.
         self.operation: Any = None
         self.last_operation: Any = None

@@ -58,7 +58,6 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     outcome: Outcome | None = None
     try:
         check_generic(command, request, operation)
-        _check_unfinished(message)
         arguments = command.arguments.parse(body, name) if command.arguments else {}
         for before in services.interceptors.before:
             before(request)
@@ -92,13 +91,6 @@ def _admitted(name: str, services: Services, client: ClientInfo) -> Command:
     if services.access is not None and command.privileges.requires_auth:
         services.access.admit(name, client)
     return command
-
-
-def _check_unfinished(message: Message) -> None:
-    """Raise the error with which a command has failed in the express lane."""
-    unfinished = message.unfinished
-    if unfinished is not None and unfinished.error is not None:
-        raise unfinished.error
 
 
 def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
@@ -146,9 +138,10 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     """Validate the arguments that every command takes.
 
     Raises:
-        CommandError: if an argument is invalid or not supported by this command.
+        CommandError: if one of them is invalid or not supported by this command; the error with which the express lane has ended the
+            command, whose arguments are valid.
     """
-    body = request.body
+    body, unfinished = request.body, request.message.unfinished
     check_database_name(request.db)
     in_transaction = "autocommit" in body or "startTransaction" in body
     if not in_transaction:
@@ -179,6 +172,8 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         _follow_read_concern(command, request)
     if body.get("writeConcern") is not None:
         check_write_concern(command.name, command.is_write, body["writeConcern"])
+    if unfinished is not None and unfinished.error is not None:
+        raise unfinished.error
 
 
 def _follow_read_concern(command: Command, request: Request) -> None:

@@ -50,10 +50,10 @@ def test_the_express_lane_runs_in_the_clients_thread(server: SecantusDBServer, m
     monkeypatch.setattr(
         connection.connection, "answer_express", lambda raw: (answered.append((answer(raw), get_ident())), answered[-1][0])[1]
     )
-    assert insert(connection, 1, is_limited=False)["n"] == 1, "makes the collection, which the lane does not"
-    assert insert(connection, 2, is_limited=False)["n"] == 1
+    assert insert(connection, 1, is_limited=False)["n"] == 1, "creates the collection"
+    assert insert(connection, 1, is_limited=False)["n"] == 0, "a duplicate key, which the lane leaves to the general path"
     assert insert(connection, 3, is_limited=True)["n"] == 1
-    assert [is_answered for is_answered, _ in answered] == [False, True, True]
+    assert [is_answered for is_answered, _ in answered] == [True, False, True]
     assert [thread == get_ident() for _, thread in answered] == [True, True, False]
 
 

@@ -59,9 +59,7 @@ def run_suite(
         differences: reads the known differences of the bundled server.
         hold: adjusts the results of the bundled server, after the known differences were applied.
     """
-    again = suite if arguments.retry else None
-    if again is not None and not isinstance(again, RunsAgain):
-        raise UsageError(f"The suite of {suite.name} cannot run single tests again; leave out --retry.")
+    again = _suite_to_repeat(suite) if arguments.retry else None
     auth = suite.auth and not arguments.uri and arguments.server is None
     server = make_servers(arguments.uri, arguments.server, 1, suite.port, auth=auth)[0]
     bundled, start = is_bundled(server), time.monotonic()
@@ -74,8 +72,7 @@ def run_suite(
             known = differences() if bundled else []
             results, died = read_junit(junit, suite, known), server.exit_reason()
             notes = [f"In this run {died}."] if died else []
-            bad = frozenset(result.id for result in results if result.verdict.is_bad)
-            if bad and isinstance(again, RunsAgain):
+            if (bad := frozenset(result.id for result in results if result.verdict.is_bad)) and again is not None:
                 again.run_again(folder, server.start(), bad, junit, arguments.timeout)
                 results = second(results, read_junit(junit, suite, known), notes)
     finally:
@@ -88,6 +85,13 @@ def run_suite(
         time.monotonic() - start,
         tuple(notes),
     )
+
+
+def _suite_to_repeat(suite: DriverSuite) -> RunsAgain:
+    """Return a suite that can run single tests again. Raise UsageError if this one cannot."""
+    if not isinstance(suite, RunsAgain):
+        raise UsageError(f"The suite of {suite.name} cannot run single tests again; leave out --retry.")
+    return suite
 
 
 def second(results: list[Result], again: Iterable[Result], notes: list[str]) -> list[Result]:

@@ -68,6 +68,12 @@ class Cursor:
     #: The error with which the command that uses the cursor must fail, if the cursor was killed during that command.
     killed: CommandError | None = None
 
+    #: The command that opened the cursor. Unlike the operation's, it is not without secrets, so access control can check it again.
+    command: dict[str, Any]
+    #: The multi-document transaction or the held snapshot in which the cursor reads, or None.
+    transaction: Any = None
+    snapshot: Any = None
+
     def __init__(
         self,
         namespace: str,
@@ -92,11 +98,6 @@ class Cursor:
         # The operation of the command that opened the cursor, and the operation of the last command that read from it.
         self.operation: Any = None
         self.last_operation: Any = None
-        # The command that opened the cursor. Unlike the operation's, it is not without secrets, so access control can check it again.
-        self.command: dict[str, Any] = {}
-        # The multi-document transaction or the held snapshot in which the cursor reads, or None.
-        self.transaction: Any = None
-        self.snapshot: Any = None
         # The collection whose drop ends the cursor, even after the scans have read the whole collection.
         self.collection: Any = None
         self.given = 0

@@ -51,7 +51,7 @@ class TestPage(TypedDict):
 
 
 class Shape(TypedDict):
-    """The commands of one shape."""
+    """The statistics of all commands with one shape."""
 
     namespace: str
     shape: str

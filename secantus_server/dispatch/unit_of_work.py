@@ -126,11 +126,11 @@ class Transaction:
         return self.unit.is_large
 
     def creates(self, collection: Collection) -> bool:
-        """Return whether the transaction creates or replaces this collection, so that no other transaction sees it."""
+        """Return whether the transaction creates or replaces this collection. Before the commit, no other transaction sees it."""
         return self.changes is not None
 
     def log(self, entry: Entry) -> None:
-        """Stage an oplog entry. It is written before the entries for documents."""
+        """Stage an oplog entry, to be written before the entries for document changes."""
         self.entries.append(entry)
 
 

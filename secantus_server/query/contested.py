@@ -112,7 +112,7 @@ class _Trial:
 
 
 class ContestedDocuments(SortedDocuments):
-    """The documents of a contested sort."""
+    """An iterator over the sorted documents of a `ContestedSort`, which may switch to the other plan while it reads."""
 
     def __init__(self, plan: ContestedSort, source: Any, scope: ReadScope) -> None:
         super().__init__(source, plan.pattern.key, plan.limit)

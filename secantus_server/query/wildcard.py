@@ -37,7 +37,7 @@ MAX_EXPANDED = 100
 
 
 class _Expanded(IndexKind):
-    """The kind of an expanded index."""
+    """The index kind of every `ExpandedIndex`."""
 
     name = "expanded wildcard"
     is_ordered = True

@@ -33,7 +33,7 @@ class _Exceeded(Exception):
 
 @dataclass
 class ContestedSort(Sort):
-    """A sort of an index scan. If its rival, a scan in sort order, reaches the limit soon, the rival replaces it.
+    """A sort of an index scan that competes with a rival, a scan in sort order. If the rival reaches the limit soon, it replaces the sort.
 
     Arguments:
         make_rival: returns the rival plan.

@@ -71,7 +71,7 @@ class _Statement(_InSession, Transaction):
 
 
 class _CatalogStatement(_InSession, CatalogTransaction):
-    """The staged writes of one statement that changes the catalog."""
+    """The staged writes of one statement that changes the catalog in a session's transaction."""
 
     __slots__ = ()
 

@@ -169,7 +169,7 @@ class Cursor:
         return {}
 
     def pass_over(self, newest: int) -> None:
-        """Record that the cursor has read everything up to the cluster time `newest` (64-bit). Other cursors than change streams ignore it."""
+        """Record that the cursor has read everything up to the cluster time `newest` (64-bit). Only change streams use this."""
 
     def close(self) -> None:
         """Close the cursor and its scans."""

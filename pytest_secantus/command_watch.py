@@ -29,7 +29,7 @@ ALLOW_MARKER = "secantus_allow"
 
 
 class CommandWatch:
-    """The log of the commands of one process's server.
+    """Switches the command log of one process's server on and off, and assigns its commands to tests.
 
     Arguments:
         worker: the state of the process.

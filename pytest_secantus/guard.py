@@ -39,7 +39,7 @@ SERVER_FIXTURE = "secantus_server"
 
 
 class Guard:
-    """The tests and fixtures of one process, and their layers."""
+    """Opens and closes the layers of the tests and fixtures of one process."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker

@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Logins:
-    """The decisions about logins made in one process.
+    """Decides which logins in one process the server checks, and counts the unchecked ones.
 
     Arguments:
         strict: check every login, even while the server has no users.

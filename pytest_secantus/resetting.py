@@ -24,7 +24,7 @@ BY_HAND: Final = "by hand"
 
 
 class Resets:
-    """The resets of one test.
+    """Takes and restores the base snapshots of one test.
 
     Arguments:
         store: the server.
@@ -53,7 +53,7 @@ class Resets:
 
 
 class Resetting:
-    """The resets of the tests of one process.
+    """Performs the resets of the tests of one process.
 
     Arguments:
         is_running: whether a test function is running.

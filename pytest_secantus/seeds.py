@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Seeds:
-    """The seeds of one worker.
+    """Loads the seeds of one worker's tests, and exchanges the loaded seed when a test needs another one.
 
     Arguments:
         options: the options of the run.

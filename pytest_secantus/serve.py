@@ -27,7 +27,7 @@ PARENT_CHECK_S = 1.0
 
 
 class Process:
-    """The server of this process and its channels.
+    """Runs the server in this process, and serves the channels through which other processes call it.
 
     Threads: each channel has one. The lock `_calls` serializes calls and guards all other attributes.
 

@@ -48,7 +48,7 @@ class Handler:
 
 
 class Deferral:
-    """The exceptions of signal handlers in the main thread.
+    """Defers the exceptions of signal handlers that run in the main thread during a command.
 
     Arguments:
         interrupt: interrupts the command that a thread runs.

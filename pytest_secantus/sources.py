@@ -38,7 +38,7 @@ TEST: Final = 2
 
 
 class Lines(NamedTuple):
-    """The source lines of a command.
+    """The source lines from which a command was sent.
 
     Arguments:
         stack: the project's lines, innermost first, up to the test's line.

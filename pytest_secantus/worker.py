@@ -36,7 +36,7 @@ OLDEST_DRIVER = (4, 9)
 
 
 class Worker:
-    """One pytest process."""
+    """The state of one pytest process: its options, its server, and what depends on the server."""
 
     def __init__(self, options: Options) -> None:
         self.options = options

@@ -20,7 +20,7 @@ _SELECTION_TIMEOUT_MS: Final = 4000
 
 
 class Console:
-    """A console.
+    """The state of a console: its options, its client, and the samples of its charts.
 
     Arguments:
         options: the options.

@@ -176,7 +176,7 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True)
 class Entry:
-    """A route.
+    """A route from a URL path to its handler.
 
     Arguments:
         path: the URL path.

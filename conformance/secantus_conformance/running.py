@@ -17,7 +17,7 @@ from secantus_conformance.report.progress import make_display
 
 @dataclass(frozen=True)
 class Plan:
-    """The tests and servers of a run.
+    """The plan of a run: its tests, its servers, and how to judge and report the results.
 
     Arguments:
         suite: describes the tests in reports.

@@ -24,7 +24,7 @@ class NotLoaded(Exception):
 
 
 class Contents:
-    """The collections on the shadow.
+    """Makes the collections on the shadow equal to those of our server.
 
     Arguments:
         client: the shadow.

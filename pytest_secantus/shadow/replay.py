@@ -34,7 +34,7 @@ NO_CURSOR: Final = "getMore and killCursors of cursors that the shadow does not 
 
 
 class Replay:
-    """The commands of one test on the shadow.
+    """Replays the commands of one test on the shadow, and compares the answers.
 
     Arguments:
         test: the node id.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ShadowWatch:
-    """The connection of one process to the shadow.
+    """Records the commands of each test in one process, and sends them to the shadow.
 
     Arguments:
         uri: the shadow's connection string.

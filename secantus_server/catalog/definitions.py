@@ -19,7 +19,7 @@ _OWN_DATABASES = ("admin", "config", "local")
 
 
 class KeptDefinition(NamedTuple):
-    """The definition of a collection or view, without documents."""
+    """The definition of a collection or view: its UUID, options and index specifications."""
 
     uuid: Binary
     options: dict[str, Any]

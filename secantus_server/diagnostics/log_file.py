@@ -16,7 +16,7 @@ from secantus_server.system._threads import Lock
 
 
 class LogFile:
-    """An open log file.
+    """Writes log lines to a file, and continues in a new file on request.
 
     Arguments:
         path: the file, to which lines are appended.

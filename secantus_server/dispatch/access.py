@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Access(Protocol):
-    """Access control."""
+    """The interface of access control, which decides what clients may do."""
 
     def admit(self, name: str, client: ClientInfo) -> None:
         """Check that a client has authenticated.

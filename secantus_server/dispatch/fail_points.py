@@ -82,7 +82,7 @@ class Mode:
 
 
 class FailPoint:
-    """A fail point that is set.
+    """An active fail point.
 
     Arguments:
         data: the parsed data that the client gave.

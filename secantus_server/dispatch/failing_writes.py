@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Failure:
-    """The data of onPrimaryTransactionalWrite.
+    """The parsed data of the fail point onPrimaryTransactionalWrite.
 
     Arguments:
         closes: whether to close the connection.

@@ -15,7 +15,7 @@ _BYTES = 32
 
 
 class LoginSecret:
-    """The secret of a store, which is created at the first login.
+    """The secret from which the salts for unknown users are derived. It is created at the first login.
 
     Threads: `_lock` guards the creation.
     """

@@ -147,7 +147,7 @@ class CatalogTransaction(Transaction):
 
 
 class UnitOfWork(Protocol):
-    """The reads and writes of a command."""
+    """The interface through which a command opens its read and write transactions."""
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
         """Return a context manager that opens a transaction for reading one state of the store."""

@@ -42,7 +42,7 @@ class Ring:
 
 
 class Rings(Protocol):
-    """Yields the rings around the centre of a search, from the innermost to the outermost."""
+    """A sequence of rings around the centre of a search, from the innermost to the outermost."""
 
     def next(self, count: Callable[[Intervals, int], int], found: int) -> Ring:
         """Return the next ring.

@@ -35,7 +35,7 @@ _EXEMPT = frozenset(["configureFailPoint", "waitForFailPoint"])
 
 @dataclass(frozen=True)
 class Failure:
-    """The data of failCommand.
+    """The parsed data of the fail point failCommand.
 
     Arguments:
         commands: the names of the commands on which the fail point acts; None for all commands except `excepted`.

@@ -18,7 +18,7 @@ MOST = 4096
 
 
 class Strangers:
-    """The connections that have not authenticated.
+    """Limits the number of connections that have not authenticated.
 
     Threads: the listener's lock guards everything.
 

@@ -18,7 +18,7 @@ _MAX_NAMES = 4096
 
 
 class Watch:
-    """A reader's interest in the commits of one namespace. One thread at a time uses it.
+    """Notifies a reader of commits to one namespace. Only one thread at a time uses a watch.
 
     Threads: the signal's lock guards `stale`. The lock `_woken` is held while the watch is armed and nothing was written; releasing it
     ends a wait.

@@ -12,7 +12,7 @@ _DOCUMENT = ("ROOT", "CURRENT")
 
 
 class OtherField(Exception):
-    """The expression reads something other than the metadata."""
+    """Raised for an expression that reads anything other than the metadata."""
 
 
 def renamed_path(path: str, meta_field: str) -> str | None:

@@ -18,7 +18,7 @@ Check = Callable[[], None]
 
 
 class Waits:
-    """The waits of one store.
+    """Lets threads wait in one store, and ends a wait if the operation of the waiting thread is interrupted.
 
     Arguments:
         check: raises an error if the calling thread's operation is interrupted; does nothing in a thread without an operation.

@@ -22,7 +22,7 @@ _IGNORED = ("failCommands", "errmsg")
 
 @dataclass(frozen=True)
 class Failure:
-    """The data of failGetMoreAfterCursorCheckout.
+    """The parsed data of the fail point failGetMoreAfterCursorCheckout.
 
     Arguments:
         closes: whether to close the connection instead of replying.

@@ -37,7 +37,7 @@ DocumentChange = tuple[bytes | None, bytes | None]
 
 
 class Definition(NamedTuple):
-    """The definition of a collection or view, without documents."""
+    """The definition of a collection or view: its UUID, ident, options and index specifications."""
 
     uuid: Binary
     ident: int

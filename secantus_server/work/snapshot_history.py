@@ -87,7 +87,7 @@ class HeldSnapshot:
 
 
 class SnapshotHistory:
-    """The held states of one server, by their cluster times.
+    """Holds past states of one server for reads with read concern "snapshot".
 
     Threads: `_lock` guards `_held`.
     """

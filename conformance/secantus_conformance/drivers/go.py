@@ -31,7 +31,7 @@ _RARE_COLLECTION = "1000"
 
 @dataclass
 class GoSuite:
-    """The integration tests. All of them need a server."""
+    """The suite of the Go driver: its integration tests, all of which need a server."""
 
     name: str = "go"
     version: str = _VERSION

@@ -28,7 +28,7 @@ class Fate:
 
 @dataclass
 class Events:
-    """The tests of one package, over all its runs.
+    """The results of one package's tests, collected over all its runs.
 
     A run ends early if a panic or another error ends the process. The innermost running test has then failed. The enclosing tests are
     not done, even if Go reports them; they run again without their finished parts. `fruitless` counts the latest runs without new results.

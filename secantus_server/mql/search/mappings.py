@@ -17,7 +17,7 @@ _OPTIONS = frozenset(["analyzer", "searchAnalyzer", "mappings", "numPartitions"]
 
 
 class Mappings:
-    """The fields of a search index.
+    """The mappings of a search index, which define the fields that it indexes and how.
 
     Arguments:
         definition: the definition of the index.

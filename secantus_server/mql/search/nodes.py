@@ -255,7 +255,7 @@ class Compound(Node):
 
 @dataclass(frozen=True)
 class Rescored(Node):
-    """A node whose scores are changed.
+    """A node that changes the scores of another node.
 
     Arguments:
         node: the node that finds the documents.

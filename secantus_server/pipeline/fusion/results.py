@@ -11,7 +11,7 @@ from secantus_server.mql.metadata import Metadata
 
 @dataclass(frozen=True)
 class Fused:
-    """A document of the output.
+    """A document in the output of a fusion stage.
 
     Arguments:
         id: the key of the document's `_id`.

@@ -23,7 +23,7 @@ from secantus_server.mql.expressions.value_text import value_text
 
 
 class Choice(NamedTuple):
-    """The choice of the elements that an operator returns.
+    """Describes which elements of an array an operator returns.
 
     Arguments:
         direction: 1 or -1 to drop nulls and sort in that direction before the choice; 0 to keep the order.

@@ -132,7 +132,7 @@ def secantus_commands(request: pytest.FixtureRequest, secantus_server: SecantusD
 
 @pytest.fixture
 def secantus_async_client(request: pytest.FixtureRequest, secantus_uri: str) -> Iterator[AsyncMongoClient[dict[str, Any]]]:
-    """A pymongo AsyncMongoClient on `secantus_server` for one test. It works on the asyncio loop that runs the test."""
+    """A pymongo AsyncMongoClient on `secantus_server` for one test, bound to the asyncio loop that runs the test."""
     from pymongo import AsyncMongoClient
 
     from pytest_secantus.companions import check_loop

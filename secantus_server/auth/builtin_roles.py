@@ -240,7 +240,7 @@ def builtin_roles(db: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def builtin_privileges(role: str, db: str) -> list[Privilege]:
-    """Return the privileges of a built-in role of a database, one per resource. They are cached, so the caller must not change them."""
+    """Return the privileges of a built-in role of a database, one per resource. The caller must not change the result, which is cached."""
     make = _OF_EVERY_DATABASE.get(role) or _OF_ADMIN[role]
     return merged_privileges(make(db))
 

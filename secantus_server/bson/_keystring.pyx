@@ -238,17 +238,17 @@ cdef int put_key(Writer out, uint8_t type, const uint8_t* value, object collatio
 
 
 cdef int put_missing_key(Writer out) except -1:
-    """Write the key that a missing value has in an expression. It is less than the key of null."""
+    """Write the key that a missing value has in an expression, which is less than the key of null."""
     return out.put_byte(MISSING_RANK)
 
 
 cdef int put_null_key(Writer out) except -1:
-    """Write the key that a missing field has in an index or a sort. It is the key of null."""
+    """Write the key that a missing field has in an index or a sort: the key of null."""
     return out.put_byte(<uint8_t>canonical_rank(10))
 
 
 cdef int put_empty_array_key(Writer out) except -1:
-    """Write the key that an empty array has in an index or a sort. It is the key of undefined, which is less than the key of null."""
+    """Write the key that an empty array has in an index or a sort: the key of undefined, which is less than the key of null."""
     return out.put_byte(<uint8_t>canonical_rank(6))
 
 

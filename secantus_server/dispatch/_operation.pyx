@@ -40,7 +40,7 @@ cdef class Operation:
 
     @property
     def body(self):
-        """Return the command document without secrets. It is decoded on first use."""
+        """Return the command document with secrets redacted. The document is decoded on first use."""
         if self._body is None and self._raw is not None:
             self._body = sections_of(self._raw)[0]
         return self._body
@@ -56,7 +56,7 @@ cdef class Operation:
         self.notes.add(plan, query)
 
     def keep_notes(self):
-        """Keep the plans after the command's end. The getMores on its cursor take them over with `take_over`."""
+        """Keep the plans after the command's end, so that getMores on its cursor can take them over with `take_over`."""
         self.has_cursor = True
         if self.notes is None:
             self.notes = self._new_notes()

@@ -22,7 +22,7 @@ cdef void put_ident(uint8_t* out, int ident) noexcept nogil:
 
 
 cdef bint read_record(RecoveryUnit unit, int ident, int64_t record_id, const uint8_t** document, size_t* size) except -1:
-    """Set a pointer to the document with a RecordId. It is valid until the unit's next read. Return 0 if the document does not exist."""
+    """Set a pointer to the document with a RecordId, valid until the unit's next read. Return 0 if the document does not exist."""
     cdef uint8_t[12] key
     put_ident(key, ident)
     put_record_id(key + 4, record_id)
@@ -81,7 +81,7 @@ cdef class PointFinder:
 
     @property
     def collection(self):
-        """Return None, so that a cursor continues after this collection was dropped. The finder then finds no documents."""
+        """Return None: a drop of this collection does not end the cursor, but the finder then finds no documents."""
         return None
 
     def attach(self, RecoveryUnit unit not None):

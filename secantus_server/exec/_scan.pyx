@@ -37,7 +37,7 @@ def next_prefix(bytes prefix not None):
 
 
 cdef class Scan:
-    """The base class of both scans. It contains the scan's position, the counters for explain, and the code that pauses a scan."""
+    """The base class of both scans, with the scan's position, the counters for explain, and the code that pauses a scan."""
 
     cdef public object filter
     cdef MatchExpression matcher

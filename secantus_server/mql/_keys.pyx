@@ -98,7 +98,7 @@ cdef void look_up(Slot* slot) noexcept nogil:
 
 
 cdef class Generation:
-    """The state of generating the keys of one document."""
+    """Generates the keys of one document, and holds the state of the generation."""
 
     cdef int expand(self, Slot* slots) except -1:
         cdef int i

@@ -46,7 +46,7 @@ class SortPattern:
 
     @classmethod
     def parse(cls, spec: dict[str, Any], ctx: ParseContext) -> SortPattern:
-        """Parse a sort document such as `{a: 1, "b.c": -1}`. It must not be empty.
+        """Parse a non-empty sort document such as `{a: 1, "b.c": -1}`.
 
         Raises:
             CommandError: 15974, 15975, 15976, or the error of an invalid path.

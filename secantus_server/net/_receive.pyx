@@ -157,7 +157,7 @@ cdef class Turn:
         return not self.is_busy and now - self.ended > self.patience_ns * LENIENCE
 
     cdef int wait(self, Caller caller) except -1:
-        """Wait until the turn is passed to a caller or is idle. A timeout ends the wait, since the holder may run a long command."""
+        """Wait until the turn is passed to a caller or is idle, or until a timeout, since the holder may run a long command."""
         cdef bint is_passed = False
         cdef int64_t deadline
         self.queue.append(caller)

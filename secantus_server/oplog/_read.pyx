@@ -121,7 +121,7 @@ def value_of(bytes document not None, bytes name not None):
 
 
 def shown(bytes entry not None):
-    """Return an entry without its private fields, whose names begin with `$`. Clients see this form."""
+    """Return an entry as clients see it, without its private fields, whose names begin with `$`."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(<const uint8_t*>PyBytes_AS_STRING(entry))
     cdef Writer out

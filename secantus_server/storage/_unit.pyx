@@ -83,7 +83,7 @@ cdef class RecoveryUnit(Session):
             self._end(False)
 
     cpdef leave(self):
-        """Leave the transaction open but idle after a command. It no longer counts as running, and any thread may enter it.
+        """Leave the transaction open but idle after a command. An idle transaction does not count as running, and any thread may enter it.
 
         A thread with exclusive access to the store may abort an idle transaction.
         """

@@ -89,7 +89,7 @@ def _by_id(transaction: ReadTransaction, found: Collection, key: str) -> dict[st
 
 
 def _checked(user: dict[str, Any] | None, db: str, name: str) -> dict[str, Any] | None:
-    """Return a user's document if its name and database match its `_id`, else None. They may differ in a document written by a client."""
+    """Return a user's document, or None if its name or database contradicts its `_id`, as in a document written by a client."""
     return user if user is not None and (user.get("user"), user.get("db")) == (name, db) else None
 
 

@@ -180,7 +180,7 @@ def documents_of(unit: RecoveryUnit, ident: int) -> list[bytes]:
 
 
 def documents_at(unit: RecoveryUnit, ident: int, written: dict[bytes, bytes | None]) -> list[bytes]:
-    """Return a collection's documents at a snapshot. The store keeps the documents of a dropped collection while the snapshot is open.
+    """Return a collection's documents at a snapshot, even if the collection was dropped later. The snapshot must be open.
 
     Arguments:
         written: the keys of the collection's records written since the snapshot, with their values at the snapshot.

@@ -109,7 +109,7 @@ def views_statistics(services: Services, db: str, name: str, scale: int = 1) -> 
 
 
 def views_uuid(db: str) -> Binary:
-    """Return the UUID of `system.views`. It is derived from the database name because the collection is not stored."""
+    """Return the UUID of `system.views`, derived from the database name because the collection is not stored."""
     digest = hashlib.md5(f"{db}.{VIEWS}".encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
     uuid: Binary = Binary(UUID(bytes=digest, version=4).bytes, 4)
     return uuid

@@ -90,7 +90,7 @@ def pytest_suite(command: list[str], folder: Path, environment: Mapping[str, str
 
 
 def _output(record: Path) -> Path:
-    """Return the file for the suite's output. It is next to the record, so that two runs of one suite use different files."""
+    """Return the file for the suite's output, next to the record. Two runs of one suite therefore use different files."""
     return record.with_suffix(".txt")
 
 

@@ -1,4 +1,4 @@
-"""The evidence page: the figures of every suite for this server and for others. They come from one data file, never from manual edits."""
+"""The evidence page: the figures of every suite for this server and others, all taken from one data file and never edited by hand."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def write_figures(path: Path, recorded: Sequence[Figures]) -> None:
 
 
 def record(recorded: Sequence[Figures], reports: Sequence[Path]) -> list[Figures]:
-    """Add the figures of some reports. They replace earlier figures of the same suite and server. Raise UsageError on failure."""
+    """Add the figures of some reports, replacing earlier figures of the same suite and server. Raise UsageError on failure."""
     runs = [(read_json_report(path), _day(path)) for path in reports]
     own = {run.title: run for run, _ in runs if run.server.get("product", "").startswith(_OURS)}
     new = [figures(run, day, None if own.get(run.title) is run else own.get(run.title)) for run, day in runs]

@@ -57,7 +57,7 @@ def users_info(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_mechanism(request: Request, name: Any) -> None:
-    """Check the argument `mechanism`, which chooses between internal and LDAP users. It has no effect, because LDAP is not supported.
+    """Check the argument `mechanism`, which chooses between internal and LDAP users. Otherwise ignore it, because LDAP is not supported.
 
     Raises:
         CommandError: 40415 before MongoDB 9.0, 14 TypeMismatch, 2 BadValue for an unknown name.

@@ -300,7 +300,7 @@ cdef class Cover:
         free(self.points)
 
     cdef Overlap overlap(self, uint64_t cell) except *:
-        """Return the position of a cell relative to the region. For some cells that are inside or outside, the result is `PARTLY`, too."""
+        """Return the position of a cell relative to the region. The result may be `PARTLY` even for a cell that is inside or outside."""
         cdef Point middle
         cdef double reach, away
         cdef Py_ssize_t i

@@ -65,7 +65,7 @@ cdef class JsonSchema(MatchExpression):
 
 
 cdef class AllRule(Rule):
-    """A rule that requires all children to accept the value. It is used for the keywords of one schema, and for `allOf`."""
+    """A rule that requires all children to accept the value, for the keywords of one schema and for `allOf`."""
 
     cdef tuple children
 
@@ -80,7 +80,7 @@ cdef class AllRule(Rule):
 
 
 cdef class CountRule(Rule):
-    """A rule that limits how many children may accept the value. It is used for `anyOf`, `oneOf` and `not`."""
+    """A rule that limits how many children may accept the value, for `anyOf`, `oneOf` and `not`."""
 
     cdef tuple children
     cdef Py_ssize_t minimum

@@ -54,7 +54,7 @@ class TermIndex:
 
     @cached_property
     def average_length(self) -> float:
-        """Return the average number of terms per document. It is valid after all texts have been added."""
+        """Return the average number of terms per document. Call this after all texts have been added."""
         return sum(self.lengths.values()) / len(self.lengths) if self.lengths else 0.0
 
 

@@ -81,7 +81,7 @@ class Phrase(Node):
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the documents that contain the phrase. It is scored like one term whose rarity is the sum of the rarities of its words."""
+        """Return the documents that contain the phrase. Score it like one term whose rarity is the sum of the rarities of its words."""
         index = contents.terms[self.field]
         if not self.terms:
             return {}

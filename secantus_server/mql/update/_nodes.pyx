@@ -189,7 +189,7 @@ cdef class ObjectNode(Node):
             i += 1
 
     cdef int allocate(self) except -1:
-        """Allocate the three C arrays of the node as one block. The array with the strictest alignment comes first."""
+        """Allocate the three C arrays of the node as one block. To align all of them, put the one with the strictest alignment first."""
         cdef uint8_t* block = <uint8_t*>PyMem_Malloc((self.count + 1) * (sizeof(char*) + sizeof(uint32_t) + 1))
         if block == NULL:
             raise MemoryError

@@ -267,7 +267,7 @@ cdef class Rows:
         return max((1 + product) / 2, 0.0)
 
     cdef void rate(self, Py_ssize_t start, Py_ssize_t stop, const uint8_t* query, int similarity, float* out) noexcept nogil:
-        """Write a rating for each row. Ratings are faster to compute than scores, and a row with a better score has a greater rating."""
+        """Write a rating for each row. Ratings order the rows as scores do, but are faster to compute."""
         cdef Py_ssize_t row
         if self.representation == 0 and similarity == 2:
             secantus_squares(<const float*>(self.data + start * self.row_size), stop - start, self.dimensions, <const float*>query, out + start)

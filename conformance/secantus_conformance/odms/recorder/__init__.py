@@ -1,1 +1,1 @@
-"""Code that runs in a suite's own environment. It imports nothing from this project."""
+"""Code that runs in a suite's own environment and therefore imports nothing from this project."""

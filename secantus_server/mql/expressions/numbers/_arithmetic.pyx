@@ -46,7 +46,7 @@ cdef object as_decimal = to_decimal
 
 
 cdef inline int width_of(object value):
-    """Return a number for the numeric type of a value, or NOT_A_NUMBER. Wider types have greater numbers."""
+    """Return the rank of a value's numeric type, or NOT_A_NUMBER. Wider types have greater ranks."""
     kind = type(value)
     if kind is int:
         return INT

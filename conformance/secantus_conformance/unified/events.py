@@ -72,7 +72,7 @@ class Listener(
     monitoring.ServerHeartbeatListener,
     monitoring.TopologyListener,
 ):
-    """A listener that collects the events a client entity observes. It counts connections even if the entity does not observe their events."""
+    """A listener that collects the events a client entity observes. It also counts connections whose events are not observed."""
 
     def __init__(self, observed: list[str], ignored_commands: list[str], sensitive: bool) -> None:
         self._observed = frozenset(observed)

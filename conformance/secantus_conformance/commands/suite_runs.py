@@ -59,9 +59,7 @@ def run_suite(
         differences: reads the known differences of the bundled server.
         hold: adjusts the results of the bundled server, after the known differences were applied.
     """
-    again = suite if arguments.retry else None
-    if again is not None and not isinstance(again, RunsAgain):
-        raise UsageError(f"The suite of {suite.name} cannot run single tests again; leave out --retry.")
+    again = _check_again(suite) if arguments.retry else None
     auth = suite.auth and not arguments.uri and arguments.server is None
     server = make_servers(arguments.uri, arguments.server, 1, suite.port, auth=auth)[0]
     bundled, start = is_bundled(server), time.monotonic()
@@ -74,8 +72,7 @@ def run_suite(
             known = differences() if bundled else []
             results, died = read_junit(junit, suite, known), server.exit_reason()
             notes = [f"In this run {died}."] if died else []
-            bad = frozenset(result.id for result in results if result.verdict.is_bad)
-            if bad and isinstance(again, RunsAgain):
+            if (bad := _bad(results)) and again is not None:
                 again.run_again(folder, server.start(), bad, junit, arguments.timeout)
                 results = second(results, read_junit(junit, suite, known), notes)
     finally:
@@ -88,6 +85,17 @@ def run_suite(
         time.monotonic() - start,
         tuple(notes),
     )
+
+
+def _check_again(suite: DriverSuite) -> RunsAgain:
+    """Return the suite. Raise UsageError if it cannot run single tests again."""
+    if not isinstance(suite, RunsAgain):
+        raise UsageError(f"The suite of {suite.name} cannot run single tests again; leave out --retry.")
+    return suite
+
+
+def _bad(results: Iterable[Result]) -> frozenset[str]:
+    return frozenset(result.id for result in results if result.verdict.is_bad)
 
 
 def second(results: list[Result], again: Iterable[Result], notes: list[str]) -> list[Result]:

@@ -209,7 +209,12 @@ class Engine:
     def release(self, unit: RecoveryUnit) -> None:
         """Return a recovery unit to the pool, after rolling back any open transaction."""
         if unit.in_transaction:
-            unit.rollback()
+            if unit.thread:
+                unit.rollback()
+            else:
+                # An idle transaction waits at the gate. If the wait were interrupted, the transaction would stay open.
+                with self._waits.uninterrupted():
+                    unit.rollback()
         self._pool.append(unit)
 
     @contextmanager

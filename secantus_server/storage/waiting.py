@@ -23,8 +23,8 @@ class Waits:
     Arguments:
         check: raises an error if the calling thread's operation is interrupted; does nothing in a thread without an operation.
 
-    Threads: `_condition` guards the threads that wait for a predicate. Single operations on `_uninterrupted`, the threads in `uninterrupted`,
-    are atomic.
+    Threads: `_condition` guards the threads that wait for a predicate. Single operations on `_uninterrupted`, the threads in `complete`, are
+    atomic.
     """
 
     def __init__(self, check: Check) -> None:
@@ -86,13 +86,12 @@ class Waits:
         finally:
             lock.release()
 
-    @contextmanager
-    def uninterrupted(self) -> Iterator[None]:
-        """Ignore the interruption of this thread's operation for a block, which must complete, such as a rollback. Calls do not nest."""
+    def complete(self, action: Callable[[], object]) -> None:
+        """Run an action that must complete, such as a rollback. Its waits ignore the interruption of this thread's operation."""
         me = get_ident()
         self._uninterrupted.add(me)
         try:
-            yield
+            action()
         finally:
             self._uninterrupted.discard(me)
 

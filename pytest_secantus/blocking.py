@@ -22,7 +22,7 @@ BLOCKED = (
 
 
 class Blocking:
-    """The block of a test's access to the server."""
+    """Blocks the server while a test runs that requests none of the plugin's fixtures."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -44,7 +44,7 @@ class Blocking:
 
     @contextmanager
     def lifted(self) -> Generator[None]:
-        """Lift the block while a fixture of a wider scope is set up: its setup does not belong to the test."""
+        """Unblock the server during the setup of a fixture with a wider scope, because this setup does not belong to the test."""
         if not self._is_on:
             yield
             return

@@ -38,7 +38,7 @@ def is_known(version: str) -> bool:
 
 
 class DirectClients:
-    """The direct clients of one worker's server, which runs in this process."""
+    """Connects clients in this process to the worker's server without sockets."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker

@@ -132,7 +132,7 @@ def begin_cloned_worker(*args: Any, **kwargs: Any) -> None:
 
 
 class ClonedSuite(ParallelTestSuite):  # type: ignore[misc]
-    """The test suite of ``--parallel``."""
+    """The suite class for ``--parallel``, whose workers begin with `begin_cloned_worker`."""
 
     init_worker = begin_cloned_worker
 

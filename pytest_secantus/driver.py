@@ -54,7 +54,7 @@ class Acceptance(Protocol):
 
 
 class UnknownDriver(Exception):
-    """The installed version of pymongo opens connections or logs in by functions that the plugin does not know."""
+    """The error for a version of pymongo that opens connections or logs in by functions that the plugin does not know."""
 
 
 @contextmanager

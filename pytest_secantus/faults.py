@@ -141,7 +141,7 @@ def delay(*commands: str, seconds: float, **limits: Unpack[Limits]) -> Fault:
 def write_concern_error(
     *commands: str, code: int = 64, message: str = TIMED_OUT, labels: Sequence[str] | None = None, **limits: Unpack[Limits]
 ) -> Fault:
-    """Return a fault that adds a write concern error to replies. The commands are executed. It affects only commands that write.
+    """Return a fault that executes commands that write, but adds a write concern error to their replies.
 
     Arguments:
         commands: as for `fail`.
@@ -235,7 +235,7 @@ class FaultyServer(Protocol):
 
 
 class SetFault:
-    """A fault that is set in the server. As a context manager, it ends with the block."""
+    """The handle of a fault that is active in the server. As a context manager, it ends the fault at the end of the `with` block."""
 
     def __init__(self, server: FaultyServer, label: str, fault: Fault) -> None:
         self._server = server

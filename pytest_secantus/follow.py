@@ -47,7 +47,7 @@ class Follower:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Follow the libraries within the block. A library is followed from its import on."""
+        """Follow the libraries within the block, each from the moment it is imported."""
         with ExitStack() as stack:
             for name in CHANGES:
                 stack.enter_context(when_imported(name, lambda name=name: self._wrap(sys.modules[name], stack)))  # type: ignore[misc]

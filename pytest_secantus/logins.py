@@ -35,7 +35,7 @@ class Logins:
         self._unchecked[id(client)] = client
 
     def is_accepted(self, credentials: Any) -> bool:
-        """Return whether these credentials were accepted before. They stay accepted, even if users are created later."""
+        """Return whether these credentials were accepted before. Creating users later does not revoke the acceptance."""
         accepted = _identity(credentials) in self._accepted
         if accepted:
             self._count(credentials)

@@ -424,10 +424,10 @@ def read_console(given: Namespace) -> bool:
 
 
 def read_reset(kinds: list[str], isolation: Isolation) -> tuple[str, ...]:
-    """Return the parts of a test before which the databases are reset.
+    """Check the values of `secantus_reset`: the kinds of test parts (`examples`, `subtests`) before each of which the databases are reset.
 
     Raises:
-        pytest.UsageError: a part is unknown, or the isolation mode has no snapshots.
+        pytest.UsageError: a kind is unknown, or the isolation mode has no snapshots.
     """
     for kind in kinds:
         if kind not in RESETS:
@@ -532,7 +532,7 @@ def read_address(text: str) -> Address:
 
 
 def read_seed(paths: list[Path], uri: str | None, isolation: Isolation) -> tuple[Path, ...]:
-    """Return the seed files and directories. They must exist, and must not be loaded into a database of the user's own server."""
+    """Check that the seed files and directories exist and are not to be loaded into an existing database, then return them."""
     if paths and uri and isolation == "none":
         raise pytest.UsageError("secantus_seed with secantus_uri and isolation none would load into an existing database")
     for path in paths:

@@ -69,7 +69,7 @@ def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
 
 
 class _Writes:
-    """The writes of a test, used to find the reads that depend on them."""
+    """An index of the writes of a test, used to find the reads that depend on them."""
 
     def __init__(self, records: list[CommandRecord]) -> None:
         self._of: dict[str, list[CommandRecord]] = {}

@@ -26,7 +26,7 @@ MECHANISMS = frozenset({"DEFAULT", "SCRAM-SHA-1", "SCRAM-SHA-256"})
 
 
 class Uri(NamedTuple):
-    """The parts of a connection string that matter for a redirect."""
+    """The components of a connection string that a redirect needs."""
 
     scheme: str
     login: str
@@ -47,7 +47,7 @@ class Uri(NamedTuple):
 
 
 def parse_uri(uri: str) -> Uri:
-    """Return the parts of a connection string. An invalid string is left for the driver to report."""
+    """Split a connection string into its components. Do not validate it, because the driver reports invalid strings."""
     scheme, _, rest = uri.partition("://")
     rest, _, options = rest.partition("?")
     place, _, database = rest.partition("/")
@@ -106,7 +106,7 @@ class Redirect:
         return self._ours if self.takes(*asked[:2]) else asked
 
     def keeps_login(self, host: str | Sequence[str] | None, options: dict[str, Any]) -> bool:
-        """Return whether a client keeps its credentials. It does if our server can check them."""
+        """Return whether a client should keep its credentials, because our server supports its authentication mechanism."""
         given = [value for name, value in options.items() if name.lower() == "authmechanism" and value is not None]
         for entity in [host] if isinstance(host, str) else host or ():
             given += parse_uri(entity).mechanisms() if "://" in entity else ()

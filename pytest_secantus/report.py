@@ -23,7 +23,7 @@ MOST_PLACES = 5
 
 
 class CommandRow(TypedDict):
-    """A command of a test."""
+    """The row of one command in the report of a test."""
 
     text: str
     namespace: str
@@ -51,7 +51,7 @@ class TestPage(TypedDict):
 
 
 class Shape(TypedDict):
-    """The commands of one shape."""
+    """The statistics of all commands with one shape."""
 
     namespace: str
     shape: str

@@ -40,12 +40,12 @@ class Resets:
             self._bases[kind] = self._store.snapshot()
 
     def begin_again(self, kind: str) -> None:
-        """If a kind of resets has a base, take the base again."""
+        """If a kind of resets has a base snapshot, replace it with a new one."""
         if kind in self._bases:
             self._bases[kind] = self._store.snapshot()
 
     def reset(self, kind: str) -> None:
-        """Restore the base of a kind of resets. On the first call, take the base instead."""
+        """Restore the base snapshot of a kind of resets. If it has no open base, take one."""
         if (base := self._bases.get(kind)) in self._store.snapshots:
             self._store.restore(base)
         else:

@@ -225,7 +225,7 @@ class Worker:
 
     @property
     def serves_forks(self) -> bool:
-        """Whether forks of this process may use the server in the same way as this process."""
+        """Whether forks of this process may also use the server."""
         return getattr(self._server, "serves_forks", False)
 
     def death(self) -> str | None:

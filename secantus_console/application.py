@@ -41,7 +41,7 @@ _Result = TypeVar("_Result")
 
 
 class _Threads:
-    """The threads in which the pages are made. Starlette's own take twice as long to pass on a call and its result."""
+    """The thread pool that renders the pages. Starlette's own pool takes twice as long to hand over a call and its result."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="secantus-console-page")

@@ -1,4 +1,4 @@
-"""Paging of a sorted query by key: a page begins after the sort key of the last document of the previous page.
+"""Keyset pagination of a sorted query: a page begins after the sort key of the last document of the previous page.
 
 A condition on a field selects too much if the field is an array, because any element may satisfy it. Therefore each condition selects a
 superset, and documents whose own sort key is not after the last one are skipped. A condition compares values of one type only,
@@ -84,13 +84,13 @@ class Position:
 
 
 class Order:
-    """The order of a query's documents: by the sort, and by `_id` among documents with equal sort keys.
+    """The total order of a query's documents: the query's sort, with `_id` as the tiebreaker.
 
     Arguments:
         sort: the sort document.
 
     Raises:
-        InputError: the sort is invalid, or does not support pages.
+        InputError: the sort is invalid, or does not allow pagination.
     """
 
     def __init__(self, sort: Filter) -> None:
@@ -148,7 +148,7 @@ class Order:
 def read_page(
     order: Order, position: Position | None, size: int, find: Callable[[Filter | None, int], list[RawBSONDocument]]
 ) -> tuple[list[RawBSONDocument], Position | None]:
-    """Return the documents of a page, and the position from which the next page continues; None if this is the last page.
+    """Return the documents of a page, and the position after which the next page begins, or None if this is the last page.
 
     Arguments:
         position: the position after which the page begins; None for the first page.

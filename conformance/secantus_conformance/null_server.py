@@ -21,7 +21,7 @@ Document = dict[str, Any]
 
 
 class NullHandler(socketserver.StreamRequestHandler):
-    """The handler of one connection."""
+    """Answers the requests of one connection."""
 
     def handle(self) -> None:
         """Answer until the client disconnects."""

@@ -1,4 +1,4 @@
-"""Users and roles. A password is sent to the server and not stored."""
+"""The pages for users and roles. The console sends passwords to the server and does not store them."""
 
 from __future__ import annotations
 

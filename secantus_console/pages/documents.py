@@ -66,7 +66,7 @@ def _read(call: Call, collection: Collection[dict[str, Any]], here: dict[str, st
 
 
 def number_of(collection: Collection[dict[str, Any]], time_limit_ms: int) -> int | None:
-    """Return the number of documents according to the collection's metadata, or None for a view. This needs one command."""
+    """Return the number of documents according to the collection's metadata, or None for a view."""
     try:
         counted = list(collection.aggregate([{"$collStats": {"count": {}}}], maxTimeMS=time_limit_ms))
     except OperationFailure as error:

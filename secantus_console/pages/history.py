@@ -64,7 +64,7 @@ def _start(call: Call) -> dict[str, Any]:
 
 
 def _events(stream: ChangeStream[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the events that are available. Wait only for the first one."""
+    """Wait for the first event, then return the events that are available without further waiting."""
     events: list[dict[str, Any]] = []
     while len(events) < MAX_ENTRIES and (event := stream.try_next()) is not None:
         event.pop("_id", None)

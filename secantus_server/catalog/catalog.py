@@ -167,7 +167,7 @@ class Catalog:
         return identity
 
     def kept_definitions(self) -> dict[tuple[str, str], KeptDefinition]:
-        """Return the kept definitions of collections that restores removed, by database and name."""
+        """Return the retained definitions of collections that restores removed, by database and name."""
         return self._definitions.all()
 
     def keep_definitions(self, restored: Restored) -> list[LostIndexes]:

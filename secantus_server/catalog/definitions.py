@@ -40,7 +40,7 @@ class LostIndexes(NamedTuple):
 
 
 class KeptDefinitions:
-    """The kept definitions, by database and name.
+    """The definitions of collections and views that restores have removed, by database and name.
 
     Threads: the caller holds the catalog's change lock or has exclusive access to the store. Only `of` may be called without either.
     """
@@ -52,15 +52,15 @@ class KeptDefinitions:
         return len(self._kept)
 
     def all(self) -> dict[tuple[str, str], KeptDefinition]:
-        """Return the kept definitions by database and name."""
+        """Return all definitions by database and name."""
         return dict(self._kept)
 
     def of(self, db: str, name: str) -> KeptDefinition | None:
-        """Return the definition kept for a namespace, or None."""
+        """Return the definition of a removed collection or view, or None."""
         return self._kept.get((db, name))
 
     def view(self, db: str, name: str) -> Collection | None:
-        """Return the view whose definition is kept for a namespace, or None."""
+        """Return a removed view, recreated from its definition, or None."""
         kept = self._kept.get((db, name))
         return Collection(db, name, kept.uuid, 0, kept.options, []) if kept is not None and kept.is_view else None
 

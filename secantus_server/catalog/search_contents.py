@@ -47,7 +47,7 @@ class SearchContents:
                 self._values[key] = value
 
     def begin_change(self) -> None:
-        """Record that a commit begins. A concurrent transaction may or may not see the commit."""
+        """Record that a commit begins. Until it ends, a concurrent transaction may or may not see its changes."""
         with self._lock:
             self._pending += 1
             self._values.clear()

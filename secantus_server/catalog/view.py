@@ -1,4 +1,4 @@
-"""Immutable views of the catalog, which match the snapshots of transactions."""
+"""Immutable snapshots of the catalog, each of which matches the storage snapshot of a transaction."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Databases = Mapping[str, Mapping[str, Collection]]
 
 
 class CatalogView:
-    """An immutable view of all collections and views at one moment.
+    """An immutable snapshot of the catalog: all collections and views at one moment.
 
     Arguments:
         databases: the collections by database and name. The caller must not modify the mapping afterwards.
-        kept: the definitions kept by restores. A view whose definition is kept can be read, although listings do not contain it.
+        kept: the definitions that restores have retained. A view with a retained definition can be read, but is not listed.
     """
 
     __slots__ = ("_databases", "_kept")
@@ -51,7 +51,7 @@ class CatalogView:
         return False
 
     def is_missing(self, db: str, name: str) -> bool:
-        """Return whether the catalog has no row for a namespace. Kept views have no row."""
+        """Return whether the catalog has no row for a namespace. Views that exist only as retained definitions have none."""
         return name not in self._databases.get(db, {})
 
     def all(self) -> Iterator[Collection]:

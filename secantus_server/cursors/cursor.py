@@ -169,7 +169,7 @@ class Cursor:
         return {}
 
     def pass_over(self, newest: int) -> None:
-        """Record that nothing is left to read up to the cluster time `newest`, a 64-bit number. Only change streams override this."""
+        """Record that the cursor has read everything up to the cluster time `newest` (64-bit). Only change streams use this."""
 
     def close(self) -> None:
         """Close the cursor and its scans."""

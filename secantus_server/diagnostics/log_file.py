@@ -50,7 +50,9 @@ class LogFile:
                 return
 
     def rotate(self) -> None:
-        """Start a new file. If the log file renames files itself, append the time to the old file's name.
+        """Continue the log in a new file.
+
+        If `renames` is True, first rename the current file by appending the time to its name. Otherwise another program has renamed it.
 
         Raises:
             OSError: if the file cannot be renamed or opened. Lines then still go to the old file.

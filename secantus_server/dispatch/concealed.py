@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.registry import Command
     from secantus_server.wire.message import Message
 
-#: The text that is shown instead of a secret.
+#: The text that replaces a redacted secret.
 HIDDEN = "xxx"
 _NAMES = frozenset([*WITH_KEYS, *(f"{USERS_DB}.{name}" for name in WITH_KEYS)])
 # For each command, the field, other than the first one, that can contain the name of a collection; "" if any part of the command can.
@@ -24,7 +24,7 @@ _LIKE_PASSWORD = frozenset(["pass", "passwd", "password", "passphrase"])
 
 
 def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]:
-    """Return the document of a command that may be shown: the command's body, or a copy without the secrets if it contains any."""
+    """Return a command's body with its secrets redacted. If the command cannot contain secrets, return the body itself, not a copy."""
     body = message.body
     if db == USERS_DB and _names_users(command.name, message):
         return {name: value if index == 0 and type(value) is str else _redacted(value) for index, (name, value) in enumerate(body.items())}
@@ -34,7 +34,7 @@ def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]
     shown: dict[str, Any] = _without(body, names | _LIKE_PASSWORD if "pwd" in names else names)
     if command.arguments is None:
         return shown
-    # A field that the command does not have may be a misspelled field with a secret, so its value is hidden.
+    # A field that the command does not have may be a misspelled field with a secret, so its value is redacted.
     known = command.arguments.fields.keys() | GENERIC.keys()
     return {name: value if index == 0 or name in known else HIDDEN for index, (name, value) in enumerate(shown.items())}
 
@@ -66,7 +66,7 @@ def _mentions_users(value: Any) -> bool:
 
 
 def _redacted(value: Any) -> Any:
-    """Return a copy of a value in which all leaf values are hidden, except numbers and the values of `lsid` and `$clusterTime`."""
+    """Return a copy of a value in which all leaf values are redacted, except numbers and the values of `lsid` and `$clusterTime`."""
     if type(value) is dict:
         return {name: _redacted(one) for name, one in value.items()}
     if type(value) is list:
@@ -75,7 +75,7 @@ def _redacted(value: Any) -> Any:
 
 
 def _without(value: Any, secrets: frozenset[str]) -> Any:
-    """Return a copy of a value in which the fields with the given names are hidden at any depth. The case of the names does not matter."""
+    """Return a copy of a value in which the fields with the given names are redacted at any depth. Names are case-insensitive."""
     if type(value) is list:
         return [_without(one, secrets) for one in value]
     if type(value) is not dict:

@@ -54,7 +54,7 @@ Retried = tuple[RetryableWrite, ExecutedFields]
 
 
 class StagedWrites(Protocol):
-    """The documents of one collection that a transaction has written."""
+    """The staged writes of a transaction to one collection."""
 
     collection: Collection
     identity: bytes
@@ -98,7 +98,7 @@ class ReadTransaction(Protocol):
 
 
 class Transaction:
-    """A transaction that writes, and the staged parts of its commit.
+    """A write transaction, with the oplog entries and document writes that are staged for its commit.
 
     Arguments:
         unit: the recovery unit; its transaction has begun.
@@ -126,11 +126,11 @@ class Transaction:
         return self.unit.is_large
 
     def creates(self, collection: Collection) -> bool:
-        """Return whether the transaction creates or replaces this collection, so that no other transaction sees it."""
+        """Return whether the transaction creates or replaces this collection. Before the commit, no other transaction sees it."""
         return self.changes is not None
 
     def log(self, entry: Entry) -> None:
-        """Stage an oplog entry. It is written before the entries for documents."""
+        """Stage an oplog entry, to be written before the entries for document changes."""
         self.entries.append(entry)
 
 
@@ -200,7 +200,7 @@ class HeldStates(Protocol):
 
 
 class SessionWork(UnitOfWork, OpenWork, Protocol):
-    """The unit of work inside a session's transaction."""
+    """The unit of work for the commands of a multi-document transaction."""
 
     def read_at(self, wanted: Timestamp) -> None:
         """Check that the transaction, which has just begun, reads the state that the store had at a cluster time.

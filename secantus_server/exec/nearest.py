@@ -42,7 +42,7 @@ class Ring:
 
 
 class Rings(Protocol):
-    """The rings of a search, from the innermost to the outermost."""
+    """Yields the rings around the centre of a search, from the innermost to the outermost."""
 
     def next(self, count: Callable[[Intervals, int], int], found: int) -> Ring:
         """Return the next ring.

@@ -119,7 +119,7 @@ class SortedDocuments(Iterator[bytes]):
 
 
 def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[AnyRow]:
-    """Return the rows in sorted order. Only rows within the limit count towards `max_bytes`.
+    """Return the rows in sorted order. Count only the rows within the limit towards `max_bytes`.
 
     Arguments:
         rows: tuples that begin with key and document.

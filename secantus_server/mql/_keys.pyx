@@ -173,7 +173,7 @@ cdef class Generation:
 
 
 cdef class KeySearch(Generation):
-    """A search for the values of which a given key of a document consists."""
+    """Finds the values from which the wanted key of a document is generated, or those of its first key if `wanted` is None."""
 
     cdef bytes wanted
     cdef list values

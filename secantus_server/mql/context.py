@@ -22,7 +22,7 @@ from secantus_server.version import MONGODB_8_2, Release
 
 
 class Collation(Protocol):
-    """An order of strings."""
+    """The interface of a collation, which defines an order of strings."""
 
     def sort_key(self, text: str) -> bytes:
         """Return bytes that sort in the collation's order."""

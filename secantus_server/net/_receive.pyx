@@ -153,7 +153,7 @@ cdef class Turn:
         return caller.is_own and (self.holder is None or self.holder.is_own) and now >= self.released_until
 
     cdef bint is_idle(self, int64_t now) noexcept nogil:
-        """Return whether the holder has not called again within the extended patience. The extension allows for a wait for the GIL."""
+        """Return whether the holder has not called again within its patience, extended because it may have had to wait for the GIL."""
         return not self.is_busy and now - self.ended > self.patience_ns * LENIENCE
 
     cdef int wait(self, Caller caller) except -1:

@@ -70,7 +70,7 @@ class Token(NamedTuple):
     rest: bytes
 
     def means(self, event: Token) -> bool:
-        """Return whether a client's token identifies an event. The client's token may have one additional byte at its end."""
+        """Return whether a client's token identifies an event. Ignore one additional byte at the end of the client's token."""
         return self == event or (self.rest.startswith(event.rest + _END) and self._replace(rest=b"") == event._replace(rest=b""))
 
     def text(self) -> str:

@@ -70,10 +70,10 @@ class Watch:
 
 
 class WriteSignal:
-    """The armed watches of one server.
+    """The registry of a server's armed watches, which notifies them of commits.
 
-    Threads: `_lock` guards `_armed` and the watches in it. Writers check without the lock whether `_armed` is empty. If a watch
-    is armed after this check, its reader reads after the commit and therefore sees the commit's changes.
+    Threads: `_lock` guards `_armed` and the watches in it. After a commit, the writer checks without the lock whether `_armed` is empty.
+    No change is missed: if a watch is armed after this check, its reader reads after the commit and therefore sees the changes.
     """
 
     def __init__(self) -> None:

@@ -33,7 +33,7 @@ class _Exceeded(Exception):
 
 @dataclass
 class ContestedSort(Sort):
-    """A sort of an index scan. If its rival, a scan in sort order, reaches the limit soon, the rival replaces it.
+    """A sort of an index scan that competes with a rival, a scan in sort order. If the rival reaches the limit soon, it replaces the sort.
 
     Arguments:
         make_rival: returns the rival plan.
@@ -112,7 +112,7 @@ class _Trial:
 
 
 class ContestedDocuments(SortedDocuments):
-    """The documents of a contested sort."""
+    """An iterator over the sorted documents of a `ContestedSort`, which may switch to the other plan while it reads."""
 
     def __init__(self, plan: ContestedSort, source: Any, scope: ReadScope) -> None:
         super().__init__(source, plan.pattern.key, plan.limit)

@@ -207,7 +207,7 @@ def _is_flag(value: Any) -> bool:
 
 
 def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner, computed: Plan | None = None) -> PlanStage:
-    """Plan and run a count, and return its stages. For `computed` see `run_find`."""
+    """Plan and run a count, and return its stages. `run_find` explains `computed`."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
         known = _counts(count_all(collection, runner.scope), query) if runner.runs else {}
         return stage("RECORD_STORE_FAST_COUNT", {}, returned=0, works=1, counts=known)

@@ -141,7 +141,7 @@ class PlanNotes:
 
     @property
     def latest(self) -> Examined:
-        """The counts of the current command."""
+        """The keys and documents that the current command alone has examined."""
         total = self.result()[0]
         return total if self._further is None or self._further.before is NONE_EXAMINED else subtracted(total, self._further.before)
 

@@ -47,7 +47,7 @@ class Predicate(NamedTuple):
 
     @property
     def demands_value(self) -> bool:
-        """Whether only documents with the path can match. An index stores null for an absent field, so the intervals must exclude null."""
+        """Whether documents without the path cannot match: the intervals exclude null, which an index stores for a missing field."""
         return not self.escapes and not _has_null(self.intervals)
 
 

@@ -37,7 +37,7 @@ MAX_EXPANDED = 100
 
 
 class _Expanded(IndexKind):
-    """The kind of an expanded index."""
+    """The index kind of every `ExpandedIndex`."""
 
     name = "expanded wildcard"
     is_ordered = True
@@ -97,7 +97,7 @@ def _array_paths(base: Index, path: str) -> list[str]:
 
 
 class _PathConditions(Conditions):
-    """The predicates of a query that bound one expanded index."""
+    """The conditions of a query, reduced to the predicates that bound one expanded index."""
 
     def __init__(self, conditions: Conditions, used: dict[str, Used]) -> None:
         self.query = conditions.query

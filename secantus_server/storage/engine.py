@@ -514,7 +514,7 @@ class Engine:
         return self._snapshots.open
 
     def written_since(self, snapshot: Snapshot) -> bool:
-        """Return whether anything was written since a snapshot. Wait until no transaction runs."""
+        """Wait until no transaction is running, then return whether anything was written since a snapshot."""
         with self.exclusive():
             return self._snapshots.written_since(snapshot, self._idents.next)
 

@@ -128,7 +128,7 @@ class SnapshotStack:
         return unneeded
 
     def unwind(self, snapshot: Snapshot) -> None:
-        """End the snapshots taken after this one. This snapshot inherits their records."""
+        """End all later snapshots. Move their recorded changes to this snapshot, so that a restore still undoes them."""
         self._keep_oplog_flag()
         level = self._level(snapshot)
         while len(self._open) > level + 1:

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def is_store(directory: Path) -> bool:
-    """Return whether a directory contains a store. This is checked first, because `Engine.open` would create a missing one."""
+    """Return whether a directory contains a store. Callers check this before `Engine.open`, which would create one."""
     return directory.is_dir() and (any(directory.glob("*.wt")) or any((directory / name).exists() for name in _STORE_FILES))
 
 

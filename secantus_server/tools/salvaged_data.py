@@ -113,7 +113,7 @@ def _stray_idents(source: Engine, known: set[int]) -> list[int]:
 
 
 class _Copy:
-    """The copy of one collection."""
+    """Copies one collection from a source store to a target store."""
 
     def __init__(self, source: Engine, target: Engine, collection: Collection) -> None:
         self._source = source

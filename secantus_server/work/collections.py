@@ -169,7 +169,7 @@ def log_rename(transaction: CatalogTransaction, uuid: Binary, source: str, targe
 
 
 def recall(services: Services, db: str, name: str) -> Collection | None:
-    """Return the collection or view of a namespace, or None. If a restore kept only its definition, recreate it without documents."""
+    """Return the collection or view of a namespace, or None. If a restore has removed it, recreate it empty from its definition."""
     if services.catalog.kept_definition(db, name) is None:
         return services.catalog.find(db, name)
 

@@ -232,7 +232,7 @@ class CommandRecord:
 
     @cached_property
     def plan_summary(self) -> str:
-        """The scans of the command's plans."""
+        """The plan summary, which lists the scans of the command's plans, such as `IXSCAN`."""
         return plan_summary(self._of.stages)
 
     @cached_property

@@ -247,5 +247,5 @@ def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]
 
 
 def _opens_stream(pipeline: Pipeline) -> bool:
-    """Return whether a pipeline begins with `$changeStream`. This needs no import of the change stream modules."""
+    """Return whether a pipeline begins with `$changeStream`, without importing the change stream modules."""
     return bool(pipeline.stages) and pipeline.stages[0].name == "$changeStream"

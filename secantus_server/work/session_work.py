@@ -44,7 +44,10 @@ FEW_CHANGES = 100
 
 
 class _InSession:
-    """Mixin with the properties in which statements of a session's transaction differ from other transactions."""
+    """Mixin for the statements of a multi-statement transaction.
+
+    Overrides the members whose base versions are for a single-statement transaction.
+    """
 
     __slots__ = ()
 
@@ -53,7 +56,7 @@ class _InSession:
 
     @property
     def is_large(self) -> bool:
-        """Whether a statement should be split; always False in a session's transaction."""
+        """Always False, because a statement of a multi-statement transaction is never split into several transactions."""
         return False
 
     def creates(self, collection: Collection) -> bool:
@@ -68,7 +71,7 @@ class _Statement(_InSession, Transaction):
 
 
 class _CatalogStatement(_InSession, CatalogTransaction):
-    """The staged writes of one statement that changes the catalog."""
+    """The staged writes of one statement that changes the catalog in a session's transaction."""
 
     __slots__ = ()
 
@@ -228,7 +231,7 @@ class SessionWork:
 
     @property
     def is_brief(self) -> bool:
-        """Whether the commit changes few documents and no collections, so that it waits for no other command."""
+        """Whether the transaction changes only a few documents and no collections. Its commit then waits for no other command."""
         return self._changes is None and sum(len(changes) for _, changes in self._logged) <= FEW_CHANGES
 
     def _keep(self, writer: StagedWrites) -> None:

@@ -1,4 +1,4 @@
-"""Converts values to mongosh syntax. Constants are shown, or hidden for the shapes of commands.
+"""Converts values to mongosh syntax, either with their constants or, for the shapes of commands, with `?` in place of each constant.
 
 https://www.mongodb.com/docs/mongodb-shell/reference/data-types/
 """

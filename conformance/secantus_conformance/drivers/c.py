@@ -101,7 +101,7 @@ def _run(folder: Path, environment: Mapping[str, str], timeout: float, only: Con
 
 
 def judge(test: str, ended: Ended) -> Outcome:
-    """Return the outcome of a test of libmongoc. It fails if its process does not exit with code 0."""
+    """Return the outcome of a test of libmongoc. The test has failed if its process did not exit with code 0."""
     if ended.code == 0 and _SKIPPED in ended.output:
         return Outcome("libmongoc", test, "skipped", "the test does not apply to this server or environment")
     if ended.code == 0:

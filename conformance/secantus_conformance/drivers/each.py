@@ -77,7 +77,7 @@ class EachTest:
 
 
 def _end_session(leader: int) -> None:
-    """Kill all processes in the session of a test. They may outlive the test and keep its output open."""
+    """Kill all processes in a test's session, because child processes may outlive the test and keep its output open."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
 

@@ -69,7 +69,7 @@ class Events:
         return True
 
     def _running_in(self, test: str, started: list[str]) -> str:
-        """Return the innermost test that was started last inside `test`. After a panic in nested tests, Go may name the outermost one."""
+        """Return the innermost test that was started last inside `test`. After a panic, Go may name only the outermost test."""
         inside = [name for name in started if not test or name == test or name.startswith(test + "/")]
         return inside[-1] if inside else self.last
 

@@ -76,7 +76,7 @@ class PhpSuite:
 
 
 def _phpunit(folder: Path, uri: str, record: Path, timeout: float) -> None:
-    """Run PHPUnit. It writes the record only after running all tests. Raise UsageError if there is no record."""
+    """Run PHPUnit, which writes the record after the last test. Raise UsageError if PHPUnit wrote no record."""
     unfinished = record.with_suffix(".part")
     unfinished.unlink(missing_ok=True)
     options = ["--configuration", "phpunit.xml.dist", "--testsuite", "Default Test Suite", "--log-junit", str(unfinished)]
@@ -89,7 +89,7 @@ def _phpunit(folder: Path, uri: str, record: Path, timeout: float) -> None:
 
 
 def read_phpunit(record: Path) -> Iterator[Outcome]:
-    """Read PHPUnit's JUnit XML. It contains the reason of a failure as text, and no reason for a skip. Raise UsageError on failure."""
+    """Yield the outcomes from PHPUnit's JUnit XML, which gives reasons for failures but not for skips. Raise UsageError for invalid XML."""
     try:
         root = ElementTree.parse(record).getroot()
     except ElementTree.ParseError as error:

@@ -1,4 +1,4 @@
-"""The available suites. Another driver needs one more file and one line here."""
+"""The registry of driver suites. To add a driver, write a module with its suite and register the suite here."""
 
 from __future__ import annotations
 

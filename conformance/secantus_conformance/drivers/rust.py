@@ -122,7 +122,7 @@ def names(listing: str) -> list[str]:
 
 
 def judge(test: str, ended: Ended) -> Outcome:
-    """Return the outcome of a test. It fails if its process does not exit with code 0. A test that skips itself counts as passed."""
+    """Return the outcome of a test: failed if its process did not exit with code 0. A test that skips itself counts as passed."""
     if ended.code == 0 and "1 ignored" in ended.output:
         return Outcome("mongodb", test, "skipped", "the driver ignores the test")
     if ended.code == 0:

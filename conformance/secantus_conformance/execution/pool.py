@@ -188,7 +188,7 @@ class Pool:
         return self._start_again(slot, jobs, rest, 1)
 
     def _start_again(self, slot: _Slot, jobs: deque[list[TestCase]], rest: list[TestCase], results: int) -> int:
-        """Start a new worker and a new server, and put the remaining tests back into the queue. Return the number of results."""
+        """Start a new worker and server, and requeue the remaining tests. Return the number of results."""
         if rest:
             jobs.appendleft(rest)
         slot.cases, slot.before = [], None

@@ -62,7 +62,7 @@ def operator_of(expected: Any) -> tuple[str, Any] | None:
 
 
 class Matcher:
-    """A comparison of expected with actual values within one test."""
+    """Compares expected with actual values within one test."""
 
     def __init__(self, entities: Entities) -> None:
         self.entities = entities

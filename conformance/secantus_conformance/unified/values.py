@@ -13,7 +13,7 @@ from bson.raw_bson import RawBSONDocument
 
 
 class _Absent:
-    """The value of a missing field."""
+    """The class of `ABSENT`, which represents the value of a missing field."""
 
     def __repr__(self) -> str:
         return "(nothing)"

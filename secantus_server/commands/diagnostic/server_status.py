@@ -211,7 +211,7 @@ def _extra_info(_services: Services) -> Reply:
 
 
 def _tickets(services: Services) -> Reply:
-    """Return the counts of running reads and writes as the tickets in use. This server has no tickets, so no operation waits for one."""
+    """Return ticket statistics that report running reads and writes as tickets in use. This server has no tickets to wait for."""
     readers, writers = _active(services)
     total = services.settings.session_max
     return {name: {"out": out, "available": total - out, "totalTickets": total} for name, out in (("write", writers), ("read", readers))}

@@ -84,7 +84,7 @@ def _on(body: dict[str, Any], option: str) -> bool:
 
 
 class _CollectionCheck:
-    """The check of one collection in one transaction."""
+    """Validates one collection within one transaction."""
 
     def __init__(self, collection: Collection, unit: RecoveryUnit, request: Request) -> None:
         self._collection = collection

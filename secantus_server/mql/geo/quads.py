@@ -75,7 +75,7 @@ class Rectangles(Region):
 
 
 class Ring(Region):
-    """The region of the positions whose distance from a centre is within limits."""
+    """The region between two distances from a centre."""
 
     def __init__(self, center: Position, inner: float, outer: float) -> None:
         self._center = center

@@ -21,7 +21,7 @@ cdef object NO_VALUE = MISSING
 
 
 cdef class Node:
-    """The action of a projection on one field."""
+    """Base class of the actions that a projection takes on one field."""
 
 
 cdef class Keep(Node):

@@ -98,14 +98,14 @@ class Phrase(Node):
 
 @dataclass(frozen=True)
 class Beginnings(Node):
-    """An operator that finds words of one field by their first characters, for `autocomplete`.
+    """The operator `autocomplete`, which finds words of one field by their prefixes or substrings.
 
     Arguments:
         field: the field.
-        terms: the first characters of each word, in the order of the words.
+        terms: the prefix or substring of each word, in the order of the words.
         sequential: whether the words must be consecutive.
-        anywhere: whether the characters may be anywhere in a word.
-        least, most: the minimum and maximum length of the word beginnings that the index contains.
+        anywhere: whether the terms are substrings of words; otherwise they are prefixes.
+        least, most: the minimum and maximum length of the prefixes or substrings that the index contains.
     """
 
     field: Field

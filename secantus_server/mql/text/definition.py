@@ -22,7 +22,7 @@ _WHOLE_FIELD = 1.1
 
 
 class Text(NamedTuple):
-    """An indexed string of a document."""
+    """A string of a document that a text index indexes, with its language and weight."""
 
     value: str
     language: str

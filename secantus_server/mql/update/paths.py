@@ -1,4 +1,4 @@
-"""The dotted paths of an update. Checks whether they are valid, and defines the order in which they are applied.
+"""Splits and validates the dotted paths of an update, and defines the order in which the paths are applied.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/#update-operators-with-string-and-numeric-field-names
 """
@@ -59,7 +59,7 @@ def order_key(component: str) -> tuple[int, int, str]:
 
 
 def stable_prefix(components: list[str]) -> str:
-    """Return the part of a path before the first array index or positional operator. It is the same for every document."""
+    """Return the prefix of a path before the first array index or positional operator. It does not depend on the updated document."""
     kept = components[:1]
     for component in components[1:]:
         if component.startswith("$") or component.isdigit():

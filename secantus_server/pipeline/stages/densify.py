@@ -161,8 +161,8 @@ class Densify(Stage):
     def _fill(self, members: list[tuple[bytes, Any, dict[str, Any], bytes]], low: Any, high: Any) -> Iterator[bytes]:
         """Yield the documents of one partition and, between them, new documents for the grid values that no document has.
 
-        A new document takes the values of the partition fields from the next document. Within a partition, these values can differ only in
-        their type or in differences that the collation ignores.
+        A new document copies the partition fields of the next document, or of the first one if none follows. The choice matters because the
+        partition fields of a partition's documents may differ in type or in ways that the collation ignores.
         """
         setter = FieldSetter(self.field)
         grid = self._grid(low, high)

@@ -29,7 +29,7 @@ class Project(Stage):
 
     @property
     def is_plain_inclusion(self) -> bool:
-        """Whether the stage only keeps fields, so that a query's projection can do the same."""
+        """Whether the stage only includes fields. A query's projection can then replace the stage."""
         return self.projection.is_inclusion and self.projection.required_fields is not None
 
     def kept_fields(self) -> frozenset[str] | None:

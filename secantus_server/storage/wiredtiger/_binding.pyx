@@ -134,9 +134,9 @@ cdef class Connection:
 
     @property
     def cache_bytes(self):
-        """The number of bytes in WiredTiger's cache.
+        """The number of bytes in WiredTiger's cache, or 0 if the connection is unusable.
 
-        For an in-memory store, these are all data, including overwritten data not yet freed.
+        The cache of an in-memory store contains all its data, including overwritten data that is not yet freed.
         """
         return secantus_cache_bytes(self.handle) if self.usable else 0
 

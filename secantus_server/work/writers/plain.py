@@ -71,10 +71,11 @@ class PlainWriter:
         return not self._in_session and self.unit.is_large
 
     def add(self, changes: list[Change], difference: int) -> None:
-        """Stage documents that were written with this object's `writer`.
+        """Stage the changes of documents that a caller wrote directly with the `writer` that it passed to the constructor.
 
         Arguments:
-            difference: the change of the number of documents.
+            changes: the changes for the oplog.
+            difference: by how much the number of documents in the collection has changed.
         """
         self.changes += changes
         self._difference += difference

@@ -30,7 +30,10 @@ class ContentTypes(ContentTypesConfig):  # type: ignore[misc]
 
 
 class Sites(SitesConfig):  # type: ignore[misc]
-    """The sites application. Django's own runner gives the first site the id 1."""
+    """The sites application, with an ObjectId as the id of the first site.
+
+    Django's own test runner gives the first site the id 1, which the ObjectId keys of MongoDB do not allow.
+    """
 
     default_auto_field = _KEY
 

@@ -55,7 +55,7 @@ def aggregate(test: TestContext, target: Any, arguments: dict[str, Any]) -> Any:
 
 @operation("collection", "distinct", "fieldName filter", "session collation comment hint maxTimeMS")
 def distinct(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Return the distinct values of a field. They are values, not root documents."""
+    """Return the distinct values of a field."""
     return target.distinct(**keywords(test, arguments, verbatim="maxTimeMS", fieldName="key"))
 
 

@@ -16,7 +16,7 @@ DAYS_BEFORE_EPOCH = 719468  # from 0000-03-01 to 1970-01-01
 
 
 class Parts(NamedTuple):
-    """The parts of a moment."""
+    """A date and time of day, broken into calendar fields."""
 
     year: int
     month: int

@@ -17,7 +17,7 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$currentDate")
 def parse_current_date(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$currentDate: {}`. Its value is never computed in advance, although it has no operands.
+    """Parse `$currentDate: {}`. Do not treat it as a constant, although it has no operands.
 
     Raises:
         CommandError: 10065 for an argument that is not a document, 9 for a document that is not empty, 51144 if the context has no clock.

@@ -52,7 +52,10 @@ def _fit(result: int, first: Any, second: Any) -> int | Int64 | None:
 
 
 def same_number(first: Any, second: Any) -> bool:
-    """Return whether two numbers have the same type and value. If they have, an update keeps the old number, even a negative zero."""
+    """Return whether two numbers have the same type and an equal value.
+
+    An update whose result is the same number leaves the field unchanged. For example, `-0.0` is not replaced by `0.0`.
+    """
     if type(first) is not type(second):
         return False
     if type(first) is Decimal128:

@@ -208,7 +208,10 @@ class Engine:
 
     def release(self, unit: RecoveryUnit) -> None:
         """Return a recovery unit to the pool, after rolling back any open transaction."""
-        if unit.in_transaction:
+        if unit.in_transaction and not unit.thread:
+            # An idle transaction waits at the gate. If the wait were interrupted, the transaction would stay open.
+            self._waits.complete(unit.rollback)
+        elif unit.in_transaction:
             unit.rollback()
         self._pool.append(unit)
 
@@ -357,8 +360,7 @@ class Engine:
     def is_untidy(self, *, idle: bool) -> bool:
         """Return whether an in-memory store's pages hold enough overwritten or removed data for tidy() to be due.
 
-        Arguments:
-            idle: whether the server is idle, in which case a smaller amount suffices.
+        A smaller amount suffices if the server is `idle`.
         """
         return self._tidying is not None and self._tidying.is_due(idle=idle)
 
@@ -369,8 +371,7 @@ class Engine:
     def tidy(self, budget_ms: float) -> None:
         """Free a part of the memory held by overwritten and removed entries. The periodic thread calls this.
 
-        Arguments:
-            budget_ms: the approximate duration. The call returns sooner if commands run and the memory is not needed.
+        This takes about `budget_ms`, or less if commands run and the memory is not needed.
         """
         assert self._tidying is not None, "only a store in memory is tidied"
         with self._purge_lock:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from secantus_server.system._clock import monotonic
-from secantus_server.system._threads import Lock, RLock
+from secantus_server.system._threads import Lock, RLock, get_ident
 from secantus_server.system.conditions import Condition
 
 #: The interval between two checks grows from _FIRST_PAUSE_S to _LONGEST_PAUSE_S, so that many waiting threads cost little.
@@ -23,12 +23,14 @@ class Waits:
     Arguments:
         check: raises an error if the calling thread's operation is interrupted; does nothing in a thread without an operation.
 
-    Threads: `_condition` guards the threads that wait for a predicate.
+    Threads: `_condition` guards the threads that wait for a predicate. `_uninterrupted` contains the threads in `complete`; its single
+    operations are atomic.
     """
 
     def __init__(self, check: Check) -> None:
         self._check = check
         self._condition = Condition()
+        self._uninterrupted: set[int] = set()
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
         """Wait until the predicate is true. `notify_all` makes every waiting thread test its predicate again.
@@ -46,7 +48,7 @@ class Waits:
         pause = _FIRST_PAUSE_S
         with self._condition:
             while not predicate():
-                self._check()
+                self._check_thread()
                 left = pause if deadline is None else min(pause, deadline - monotonic())
                 if left <= 0:
                     return False
@@ -67,7 +69,7 @@ class Waits:
         """
         pause = _FIRST_PAUSE_S
         while not lock.acquire(timeout=pause):
-            self._check()
+            self._check_thread()
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     @contextmanager
@@ -83,3 +85,16 @@ class Waits:
             yield
         finally:
             lock.release()
+
+    def complete(self, action: Callable[[], object]) -> None:
+        """Run an action that must complete, such as a rollback. Its waits ignore the interruption of this thread's operation."""
+        me = get_ident()
+        self._uninterrupted.add(me)
+        try:
+            action()
+        finally:
+            self._uninterrupted.discard(me)
+
+    def _check_thread(self) -> None:
+        if get_ident() not in self._uninterrupted:
+            self._check()

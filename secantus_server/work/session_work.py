@@ -138,7 +138,11 @@ class SessionWork:
         # Leave the transaction during the wait, because the thread that changes the collection may be waiting until no transaction runs.
         self.leave()
         try:
-            return self._locks.use(self._transaction, namespace, math.inf if timeout_ms < 0 else timeout_ms / 1000, check)
+            if not self._locks.use(self._transaction, namespace, math.inf if timeout_ms < 0 else timeout_ms / 1000, check):
+                return False
+            # Noted before `enter`, which may fail: the end of the transaction unlocks the namespaces in `used`.
+            self._catalog.used.add(namespace)
+            return True
         finally:
             self.enter()
 

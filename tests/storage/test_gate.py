@@ -293,3 +293,26 @@ def test_transactions_are_numbered_in_the_order_of_their_begin(memory: Engine) -
     assert second.serial < first.serial == memory.begun
     for unit in (first, second):
         memory.release(unit)
+
+
+def test_an_interrupted_operation_still_rolls_an_idle_transaction_back() -> None:
+    """Else the transaction of a killed session would stay open if its statement was killed while another thread had exclusive access."""
+    waited = threading.Event()
+
+    def interrupted() -> None:
+        if threading.current_thread() is releasing:
+            waited.set()
+            raise StorageError("interrupted", 11601)
+
+    engine = Engine.open(":memory:", check_waiting=interrupted)
+    unit = engine.acquire()
+    unit.begin()
+    unit.leave()
+    releasing = threading.Thread(target=engine.release, args=(unit,))
+    with engine.exclusive():
+        releasing.start()
+        assert not waited.wait(0.05)
+    releasing.join()
+    assert not unit.in_transaction
+    assert engine.is_idle
+    engine.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -313,3 +315,22 @@ def test_an_unfinished_command_is_finished_by_the_general_path_alone(sides: tupl
     assert side.lane.answer(insert({"_id": "other", "sku": "other"}), side.ids) is None
     assert side.lane.unfinished is unfinished
     assert bson.decode(bson.encode(side.run(raw)))["writeErrors"][0]["code"] == 11000
+
+
+def test_a_transaction_rolled_back_while_it_waits_for_a_collection_unlocks_it(sides: tuple[Side, Side]) -> None:
+    side, one = sides[1], Numbered()
+    services = side.services
+    locks = services.sessions.transactions.namespaces
+    side.run(message({"setParameter": 1, "maxTransactionLockRequestTimeoutMillis": -1, "$db": "admin"}))
+    side.run(one.find({"_id": 1}, find="other"))
+    replies: list[Document] = []
+    waiting = threading.Thread(target=lambda: replies.append(side.run(one.find({"_id": 1}))))
+    with locks.change([("shop", "c")], lambda: None):
+        waiting.start()
+        while not locks.waiting:
+            time.sleep(0.001)
+        with services.engine.exclusive(aborts_idle=True):
+            pass
+    waiting.join()
+    assert replies[0]["code"] == 112
+    assert locks.try_change([("shop", "c")])

@@ -59,7 +59,7 @@ def run_suite(
         differences: reads the known differences of the bundled server.
         hold: adjusts the results of the bundled server, after the known differences were applied.
     """
-    again = _suite_to_repeat(suite) if arguments.retry else None
+    again = _check_again(suite) if arguments.retry else None
     auth = suite.auth and not arguments.uri and arguments.server is None
     server = make_servers(arguments.uri, arguments.server, 1, suite.port, auth=auth)[0]
     bundled, start = is_bundled(server), time.monotonic()
@@ -72,7 +72,7 @@ def run_suite(
             known = differences() if bundled else []
             results, died = read_junit(junit, suite, known), server.exit_reason()
             notes = [f"In this run {died}."] if died else []
-            if (bad := frozenset(result.id for result in results if result.verdict.is_bad)) and again is not None:
+            if (bad := _bad(results)) and again is not None:
                 again.run_again(folder, server.start(), bad, junit, arguments.timeout)
                 results = second(results, read_junit(junit, suite, known), notes)
     finally:
@@ -87,11 +87,15 @@ def run_suite(
     )
 
 
-def _suite_to_repeat(suite: DriverSuite) -> RunsAgain:
-    """Return a suite that can run single tests again. Raise UsageError if this one cannot."""
+def _check_again(suite: DriverSuite) -> RunsAgain:
+    """Return the suite. Raise UsageError if it cannot run single tests again."""
     if not isinstance(suite, RunsAgain):
         raise UsageError(f"The suite of {suite.name} cannot run single tests again; leave out --retry.")
     return suite
+
+
+def _bad(results: Iterable[Result]) -> frozenset[str]:
+    return frozenset(result.id for result in results if result.verdict.is_bad)
 
 
 def second(results: list[Result], again: Iterable[Result], notes: list[str]) -> list[Result]:

@@ -41,7 +41,7 @@ METADATA = ".metadata.json"
 
 
 class SeedError(Exception):
-    """A seed cannot be found, read or loaded. The message is one sentence that names the seed."""
+    """The error for a seed that cannot be found, read or loaded. The message is one sentence that names the seed."""
 
 
 @dataclass

@@ -21,7 +21,7 @@ LOOK_S = 0.1
 
 
 class Establishment:
-    """The limit: a bucket of tokens that fills at the configured rate. Each connection takes one token, or waits for the next one.
+    """The rate limit: a token bucket that fills at the configured rate. Each connection takes one token, or waits for the next one.
 
     Threads: `_lock` guards `_tokens`, `_filled` and `_waiting`; the threads of new connections take it.
 

@@ -44,7 +44,7 @@ class Scope:
 
 @dataclass(slots=True, eq=False)
 class Clause:
-    """One operator with its argument. Treat it as immutable.
+    """One operator with its argument. Do not modify instances.
 
     Arguments:
         name: the operator.

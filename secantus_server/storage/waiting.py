@@ -23,8 +23,8 @@ class Waits:
     Arguments:
         check: raises an error if the calling thread's operation is interrupted; does nothing in a thread without an operation.
 
-    Threads: `_condition` guards the threads that wait for a predicate. Single operations on `_uninterrupted`, the threads in `uninterrupted`,
-    are atomic.
+    Threads: `_condition` guards the threads that wait for a predicate. Single operations on `_uninterrupted`, the set of threads in
+    `uninterrupted`, are atomic.
     """
 
     def __init__(self, check: Check) -> None:

@@ -306,6 +306,12 @@ cdef class Express:
             if error.code in TRANSIENT_CODES or concerns_store(error):
                 self.failure = error
             raise
+        except (DuplicateKey, Unusual):
+            raise
+        except BaseException as error:
+            # An unexpected error may leave a part of the statement's writes in the transaction.
+            self.failure = error
+            raise
 
     cdef int commit_transaction(self, transaction, Operation operation) except -1:
         """Commit a transaction, whose lock is held, and write the reply."""

@@ -57,6 +57,9 @@ def create_collection(
                     raise CommandError(48, f"Collection {existing.namespace} already exists.")
                 _check_same(existing, options)
             return existing
+        # In a session's transaction, `recall` has not been called.
+        if if_missing and (recreated := _recreate(services, transaction, db, name)) is not None:
+            return recreated
         collection = new_collection(services, db, name, options, uuid)
         _save_new(services, transaction, collection)
         return collection
@@ -174,18 +177,23 @@ def recall(services: Services, db: str, name: str) -> Collection | None:
         return services.catalog.find(db, name)
 
     def body(transaction: CatalogTransaction) -> Collection | None:
-        kept = services.catalog.kept_definition(db, name)
-        if kept is None:
-            return transaction.catalog.find(db, name)
-        collection = empty_collection(services, db, name, kept.options, kept.indexes, kept.uuid)
-        if collection.is_timeseries and transaction.catalog.find(db, BUCKETS + name) is None:
-            below = services.catalog.kept_definition(db, BUCKETS + name)
-            buckets = new_buckets(services, collection, None if below is None else below.indexes[1:])
-            transaction.changes.save(buckets)
-        transaction.changes.save(collection)
-        return collection
+        return _recreate(services, transaction, db, name) or transaction.catalog.find(db, name)
 
     return services.work.change_catalog(body, services.operations.check_waiting)
+
+
+def _recreate(services: Services, transaction: CatalogTransaction, db: str, name: str) -> Collection | None:
+    """Stage the collection or view of a kept definition, without documents. Return None if no definition of the namespace is kept."""
+    kept = services.catalog.kept_definition(db, name)
+    if kept is None:
+        return None
+    collection = empty_collection(services, db, name, kept.options, kept.indexes, kept.uuid)
+    if collection.is_timeseries and transaction.catalog.find(db, BUCKETS + name) is None:
+        below = services.catalog.kept_definition(db, BUCKETS + name)
+        buckets = new_buckets(services, collection, None if below is None else below.indexes[1:])
+        transaction.changes.save(buckets)
+    transaction.changes.save(collection)
+    return collection
 
 
 def new_collection(services: Services, db: str, name: str, options: dict[str, Any], uuid: Binary | None = None) -> Collection:

@@ -45,6 +45,11 @@ def make_member(db: Database[dict[str, Any]]) -> None:
     db.member.insert_one({"mail": "ann"})
 
 
+def make_checked_member(db: Database[dict[str, Any]]) -> None:
+    db.create_collection("member", validator={"mail": {"$type": "string"}})
+    make_member(db)
+
+
 def test_an_index_is_there_at_the_next_write(db: Database[dict[str, Any]], undone: Made) -> None:
     undone(lambda: make_member(db))
     assert db.list_collection_names() == []
@@ -53,6 +58,34 @@ def test_an_index_is_there_at_the_next_write(db: Database[dict[str, Any]], undon
     db.member.insert_one({"mail": "ann"})
     with pytest.raises(DuplicateKeyError):
         db.member.insert_one({"mail": "ann"})
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_a_transaction_brings_it_back(db: Database[dict[str, Any]], undone: Made, commits: bool) -> None:
+    undone(lambda: make_checked_member(db))
+    with db.client.start_session() as session:
+        session.start_transaction()
+        db.member.insert_one({"mail": "ann"}, session=session)
+        session.commit_transaction() if commits else session.abort_transaction()
+    if not commits:
+        db.member.insert_one({"mail": "ann"})
+    assert set(db.member.index_information()) == {"_id_", "mail_1"}
+    assert db.member.options()["validator"] == {"mail": {"$type": "string"}}
+    with pytest.raises(DuplicateKeyError):
+        db.member.insert_one({"mail": "ann"})
+
+
+def test_a_transaction_obeys_the_definition_that_it_brings_back(db: Database[dict[str, Any]], undone: Made) -> None:
+    undone(lambda: make_checked_member(db))
+    with db.client.start_session() as session:
+        for documents, code in (([{"mail": 5}], 121), ([{"mail": "ann"}, {"mail": "ann"}], 11000)):
+            session.start_transaction()
+            with pytest.raises(OperationFailure) as caught:
+                for document in documents:
+                    db.member.insert_one(document, session=session)
+            assert caught.value.code == code
+            session.abort_transaction()
+    assert db.list_collection_names() == []
 
 
 def test_a_read_does_not_bring_it_back(db: Database[dict[str, Any]], undone: Made) -> None:

@@ -58,11 +58,8 @@ def create_collection(
                 _check_same(existing, options)
             return existing
         # In a session's transaction, `recall` has not been called.
-        if if_missing and (recreated := _recreate(services, transaction, db, name)) is not None:
-            return recreated
-        collection = new_collection(services, db, name, options, uuid)
-        _save_new(services, transaction, collection)
-        return collection
+        recreated = _recreate(services, transaction, db, name) if if_missing else None
+        return recreated or _save_new(services, transaction, new_collection(services, db, name, options, uuid))
 
     return work.change_catalog(body, services.operations.check_waiting)
 
@@ -86,8 +83,8 @@ def create_series(services: Services, work: UnitOfWork, db: str, name: str, opti
     work.change_catalog(body, services.operations.check_waiting)
 
 
-def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> None:
-    """Stage the row of a new collection or view. For a time-series collection, also stage its buckets collection.
+def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> Collection:
+    """Stage the row of a new collection or view, and return the collection. For a time series, also stage its buckets collection.
 
     Raises:
         CommandError: 48 NamespaceExists if the name of the buckets collection is taken; 263 in a session's transaction.
@@ -103,6 +100,7 @@ def _save_new(services: Services, transaction: CatalogTransaction, collection: C
         log_creation(transaction, buckets)
     transaction.changes.save(collection)
     log_creation(transaction, collection)
+    return collection
 
 
 def new_buckets(

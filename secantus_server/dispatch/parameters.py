@@ -12,7 +12,7 @@ from typing import Any
 from secantus_server.auth import x509
 from secantus_server.auth.scram import MECHANISMS
 from secantus_server.bson import int_value
-from secantus_server.bson.numbers import INT32_MAX
+from secantus_server.bson.numbers import INT32_MAX, to_float
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.differences import OPERATION_MEMORY, TRANSACTION_LIMIT
 from secantus_server.dispatch import arguments as a
@@ -95,7 +95,7 @@ def _sync_delay(name: str, value: Any) -> float:
     """
     if not is_number(value):
         raise a.wrong_type(name, value, "[long, int, decimal, double]")
-    seconds = float(str(value))
+    seconds = to_float(value)
     if not 0 <= seconds <= MAX_SYNC_DELAY_S:
         raise CommandError(2, f"Invalid value for parameter syncdelay: {value} is not between 0 and {MAX_SYNC_DELAY_S}")
     if seconds == 0:
@@ -107,7 +107,7 @@ def _burst_capacity(name: str, value: Any) -> float:
     """Check the number of seconds for which the capacity for new connections is kept."""
     if not is_number(value):
         raise a.wrong_type(name, value, "[long, int, decimal, double]")
-    seconds = float(str(value))
+    seconds = to_float(value)
     if not seconds > 0:
         raise CommandError(2, f"Invalid value for parameter {establishment.BURST}: {value} is not greater than 0")
     return seconds

@@ -13,6 +13,7 @@ from bson.binary import Binary
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import make_timestamp
+from secantus_server.bson.numbers import to_float
 from secantus_server.bson.values import MAX_SECONDS, stamp_of, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog import undone
@@ -350,7 +351,7 @@ class Oplog:
         changed = Retention(
             kept.max_bytes if max_bytes is None else max_bytes,
             kept.max_rows if max_bytes is None else None,
-            kept.min_hours if min_hours is None else float(str(min_hours)),
+            kept.min_hours if min_hours is None else to_float(min_hours),
         )
         with self._engine.transaction() as unit:
             changed.save(unit)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from secantus_server.diagnostics.crash_points import reach
 from secantus_server.errors import CommandError, not_supported
@@ -34,6 +34,8 @@ from secantus_server.system._threads import Lock, RLock, Thread
 
 if TYPE_CHECKING:
     from secantus_server.storage.hot_backup import HotBackup
+
+T = TypeVar("T")
 
 _OUT_OF_SPACE: Final = 14031
 #: How many seconds close() waits for running transactions.
@@ -562,11 +564,7 @@ class Engine:
 
     def _purge(self, budget_ms: float, gives_way: bool) -> bool:
         """Purge orphans with a borrowed recovery unit; return whether any remain."""
-        unit = self.acquire()
-        try:
-            return self._orphans.purge(unit, budget_ms, lambda: gives_way and not self.is_idle)
-        finally:
-            self.release(unit)
+        return self._with_unit(lambda unit: self._orphans.purge(unit, budget_ms, lambda: gives_way and not self.is_idle))
 
     def _make_tidying(self, sweeper: RecoveryUnit) -> Tidying:
         return Tidying(sweeper, lambda: self._gate.changed, lambda: self._connection.cache_bytes, lambda: self.has_orphans)
@@ -583,11 +581,11 @@ class Engine:
         self._gate.units.append(unit)
         return unit
 
-    def _with_unit(self, action: Callable[[RecoveryUnit], None]) -> None:
-        """Call a function with a borrowed recovery unit."""
+    def _with_unit(self, action: Callable[[RecoveryUnit], T]) -> T:
+        """Call a function with a borrowed recovery unit; return its result."""
         unit = self.acquire()
         try:
-            action(unit)
+            return action(unit)
         finally:
             self.release(unit)
 

@@ -222,17 +222,16 @@ cdef class Express:
                 write.lock.release()
 
     cdef object begin(self, RecoveryUnit unit, str db, str name):
-        """Begin a transaction of the store, and return its catalog. Create the missing collection of an insert first."""
-        catalog = self.catalog.begin(unit)
-        if self.message.parts.kind == INSERT and catalog.find(db, name) is None:
+        """Begin a transaction of the store, and return the collection or None. Create the missing collection of an insert first."""
+        collection = self.catalog.begin(unit).find(db, name)
+        if collection is None and self.message.parts.kind == INSERT:
             unit.rollback()
             create_collection(self.services, db, name, {}, if_missing=True)
-            catalog = self.catalog.begin(unit)
-        return catalog
+            collection = self.catalog.begin(unit).find(db, name)
+        return collection
 
-    cdef int run_on(self, RecoveryUnit unit, catalog, str db, str name, write) except -1:
-        """Run the command in a transaction of the store, and write its reply."""
-        collection = catalog.find(db, name)
+    cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1:
+        """Run the command in a transaction of the store, and write its reply. A collection of None does not exist."""
         if collection is None or collection.options or collection.search_indexes or not collection.indexes:
             raise Unusual()
         if self.message.parts.kind == INSERT:
@@ -298,7 +297,8 @@ cdef class Express:
             raise Unusual()
         self.work, self.statement = work, work.statement()
         try:
-            return self.run_on(self.statement.unit, self.statement.catalog, operation.db, name, None)
+            collection = self.statement.catalog.find(operation.db, name)
+            return self.run_on(self.statement.unit, collection, operation.db, name, None)
         except WriteConflict as error:
             self.failure = work.failure_of(error)
             raise

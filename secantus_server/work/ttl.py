@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from secantus_server.bson.numbers import to_float
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.timeseries import Bucketing
@@ -91,7 +92,7 @@ def _bucket_expiries(collection: Collection) -> list[Expiry]:
 def _expires(index: Index) -> bool:
     """Return whether an index expires documents. Special kinds of index and `expireAfterSeconds: NaN` do not."""
     seconds = index.spec.get("expireAfterSeconds")
-    return index.kind.is_ordered and seconds is not None and not math.isnan(float(str(seconds)))
+    return index.kind.is_ordered and seconds is not None and not math.isnan(to_float(seconds))
 
 
 def _delete_expired(services: Services, check: Callable[[], None], collection: Collection, expiry: Expiry) -> int:

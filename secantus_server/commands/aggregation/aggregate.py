@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.auth.privileges import Grants, Requirement
+from secantus_server.bson.numbers import to_float
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
@@ -94,7 +95,7 @@ def _target(request: Request) -> str | None:
     """Return the collection's name, or None for `aggregate: 1`."""
     value = request.body[request.name]
     if is_number(value):
-        if float(str(value)) != 1:
+        if to_float(value) != 1:
             raise CommandError(2, "Invalid command format: the 'aggregate' field must specify a collection name or 1")
         return None
     return collection_name("aggregate", request.db, value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from secantus_server.bson.numbers import to_float
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
@@ -40,12 +41,12 @@ def repl_set_resize_oplog(request: Request, args: dict[str, Any]) -> Reply:
         _check_between("size", size_mb, MIN_SIZE_MB, MAX_SIZE_MB)
     if hours is not None:
         _check_between("minRetentionHours", hours, 0, math.inf)
-    request.services.oplog.resize(None if size_mb is None else int(float(str(size_mb)) * MEGABYTE), hours)
+    request.services.oplog.resize(None if size_mb is None else int(to_float(size_mb) * MEGABYTE), hours)
     return {}
 
 
 def _check_between(name: str, value: Any, minimum: float, maximum: float) -> None:
-    number = float(str(value))
+    number = to_float(value)
     if not minimum <= number <= maximum:
         limit = f"<= {maximum}" if number > maximum else f">= {minimum}"
         raise CommandError(2, f"BSON field '{name}' value must be {limit}, actual value '{value}'")

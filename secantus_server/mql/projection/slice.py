@@ -8,10 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bson.decimal128 import Decimal128
-
 from secantus_server.bson import is_number
-from secantus_server.bson.numbers import INT32_MAX, INT32_MIN, quiet_decimal
+from secantus_server.bson.numbers import INT32_MAX, INT32_MIN, to_float
 from secantus_server.errors import CommandError
 from secantus_server.mql.describe import describe_document
 from secantus_server.mql.projection._apply import Slice
@@ -48,7 +46,7 @@ def slice_error(spec: dict[str, Any], as_find: CommandError, as_expression: Comm
 
 def _int32(number: Any) -> int:
     """Truncate a number and clamp it to the range of an int32."""
-    value = float(quiet_decimal(number)) if type(number) is Decimal128 else number
+    value = to_float(number)
     if math.isnan(value):
         return 0
     return int(max(INT32_MIN, min(INT32_MAX, value)))

@@ -13,6 +13,7 @@ from bson.binary import Binary
 from bson.objectid import ObjectId
 
 from secantus_server.bson import compare_values, is_number, type_name
+from secantus_server.bson.numbers import to_float
 from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.search.analyzers import FOLDED, KEYWORD, analyzer
@@ -61,7 +62,7 @@ def _score(spec: Any) -> Callable[[float], float]:
     if type(spec) is dict and len(spec) == 1:
         (kind, options), *_ = spec.items()
         value: Any = options.get("value") if type(options) is dict and len(options) == 1 else None
-        factor = float(str(value)) if is_number(value) else None
+        factor = to_float(value) if is_number(value) else None
         if factor is not None and kind == "constant":
             return lambda _score: factor
         if factor is not None and kind == "boost":

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson.binary import Binary
-from bson.decimal128 import Decimal128
 
 from secantus_server.bson import is_number
-from secantus_server.bson.numbers import quiet_decimal
+from secantus_server.bson.numbers import to_float
 from secantus_server.errors import CommandError
 from secantus_server.mql.vectors._pack import BITS, BYTES, FLOATS
 
@@ -60,7 +59,7 @@ def parse_query_vector(name: str, value: Any) -> QueryVector:
         raise CommandError(8, f'"{name}" must be a non-empty array of numbers or a BSON vector')
     if not all(map(is_number, value)):
         raise CommandError(8, f'"{name}" must contain only numbers')
-    numbers = [float(quiet_decimal(item)) if type(item) is Decimal128 else float(item) for item in value]
+    numbers = list(map(to_float, value))
     return _floats(name, numbers)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import is_number
-from secantus_server.bson.numbers import DECIMAL_CONTEXT, python_number
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, python_number, to_float
 from secantus_server.mql.accumulators import State
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
@@ -149,7 +149,7 @@ def _is_pair(value: Any) -> bool:
 
 def _extremes(pair: list[Any]) -> list[str]:
     """Return, as text, the numbers of a pair that are infinite or NaN."""
-    return [str(float(str(number))) for number in pair if not math.isfinite(float(str(number))) and not _is_finite_decimal(number)]
+    return [str(to_float(number)) for number in pair if not math.isfinite(to_float(number)) and not _is_finite_decimal(number)]
 
 
 def _is_finite_decimal(number: Any) -> bool:

@@ -1,8 +1,10 @@
-"""The names of collections that MongoDB reserves and that several packages use.
+"""The names of databases and collections that MongoDB reserves and that several packages use.
 
 https://www.mongodb.com/docs/manual/reference/system-collections/
 """
 
+#: The databases that MongoDB itself uses.
+INTERNAL_DATABASES = ("admin", "config", "local")
 #: The prefix of the collection with the buckets of a time series.
 BUCKETS = "system.buckets."
 #: The collection that contains the definitions of a database's views.

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 from bson.binary import Binary
 
 from secantus_server.catalog.collection import Collection
-
-_OWN_DATABASES = ("admin", "config", "local")
+from secantus_server.reserved_names import INTERNAL_DATABASES
 
 
 class KeptDefinition(NamedTuple):
@@ -67,7 +66,7 @@ class KeptDefinitions:
     def keep(self, collection: Collection) -> None:
         """Keep a collection's definition, and replace an older one. Skip the server's internal collections."""
         is_internal = collection.name.startswith("system.") and not collection.holds_buckets
-        if collection.db not in _OWN_DATABASES and not is_internal:
+        if collection.db not in INTERNAL_DATABASES and not is_internal:
             specs = [index.spec for index in collection.indexes]
             self._kept[collection.db, collection.name] = KeptDefinition(collection.uuid, collection.options, specs)
 

@@ -30,6 +30,8 @@ from secantus_server.version import Difference, Release
 MAX_SYNC_DELAY_S = 9_000_000
 #: The key for whether clients' writes are refused. setUserWriteBlockMode sets it. It is stored with the parameters, so that restoring a
 #: snapshot resets it.
+#: The version of the format of the documents of users, as in MongoDB since 3.0.
+AUTH_SCHEMA_VERSION = 5
 USER_WRITE_BLOCK = "cluster:userWriteBlock"
 #: The key for the default read and write concerns, which setDefaultRWConcern sets.
 DEFAULT_CONCERNS = "cluster:defaultRWConcern"
@@ -120,7 +122,7 @@ PARAMETERS: dict[str, Parameter] = {
     "KeysRotationIntervalSec": Parameter(_constant(7776000)),
     "ShardingTaskExecutorPoolReplicaSetMatching": Parameter(_constant("automatic"), None, settable=True),
     "acceptApiVersion2": Parameter(_constant(False)),
-    "authSchemaVersion": Parameter(_constant(5), None, at_startup=False),
+    "authSchemaVersion": Parameter(_constant(AUTH_SCHEMA_VERSION), None, at_startup=False),
     "authenticationMechanisms": Parameter(_constant([x509.MECHANISM, *MECHANISMS])),
     "clientCursorMonitorFrequencySecs": Parameter(_constant(4), _integer(1), settable=True),
     "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, _integer(1), settable=True),

@@ -18,6 +18,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.transaction_numbers import too_old
 from secantus_server.errors import CommandError
+from secantus_server.reserved_names import INTERNAL_DATABASES
 from secantus_server.sessions.transactions import SessionTransaction, State, aborted_error, committed_transaction
 from secantus_server.storage import WriteConflict
 
@@ -31,7 +32,6 @@ RESOURCE_EXHAUSTED = 402
 _FATAL_CODES = frozenset([263, 313])
 
 _LEVELS = ("local", "majority", "snapshot")
-_OWN_DATABASES = ("admin", "config", "local")
 
 
 def check_transaction_options(command: Command, request: Request) -> None:
@@ -79,7 +79,7 @@ def _check_command(command: Command, request: Request) -> None:
         raise CommandError(NOT_IN_TRANSACTION, f"Cannot run '{command.name}' as the first operation of a multi-document transaction.")
     if place is InTransaction.END:
         return
-    if request.db in _OWN_DATABASES and command.name not in ("bulkWrite", "getMore", "killCursors", "hello", "isMaster", "buildInfo"):
+    if request.db in INTERNAL_DATABASES and command.name not in ("bulkWrite", "getMore", "killCursors", "hello", "isMaster", "buildInfo"):
         raise CommandError(NOT_IN_TRANSACTION, f"Cannot run command against the '{request.db}' database in a transaction.")
     if body.get("writeConcern"):
         raise CommandError(INVALID_OPTIONS, "writeConcern is not allowed within a multi-statement transaction")

@@ -10,9 +10,9 @@ from secantus_server.dispatch.parameters import USER_WRITE_BLOCK
 from secantus_server.dispatch.registry import command_to_run, writes
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
+from secantus_server.reserved_names import INTERNAL_DATABASES
 
 _USER_WRITES_BLOCKED = 371
-_EXEMPT_DATABASES = ("admin", "config", "local")
 
 
 class WriteBlock(Interceptor):
@@ -35,5 +35,5 @@ class WriteBlock(Interceptor):
         grants = call.client.grants
         if grants is not None and "bypassWriteBlockingMode" in grants.on_cluster():
             return
-        if call.name == "bulkWrite" or (call.db not in _EXEMPT_DATABASES and writes(command_to_run(call.name), call.body)):
+        if call.name == "bulkWrite" or (call.db not in INTERNAL_DATABASES and writes(command_to_run(call.name), call.body)):
             raise CommandError(_USER_WRITES_BLOCKED, "User writes blocked")

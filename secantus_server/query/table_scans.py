@@ -5,15 +5,13 @@ https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-para
 
 from __future__ import annotations
 
-from typing import Final
-
 from secantus_server.errors import CommandError
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.clustered import ClusteredScan
 from secantus_server.query.plan import CollectionScan, Plan, Sort
+from secantus_server.reserved_names import INTERNAL_DATABASES
 
 # Databases of the server itself, whose collections may be scanned.
-_INTERNAL: Final = ("admin", "config", "local")
 
 
 def check_scans_nothing(plan: Plan, query: CanonicalQuery) -> None:
@@ -27,7 +25,7 @@ def check_scans_nothing(plan: Plan, query: CanonicalQuery) -> None:
     if not query.filter or not isinstance(plan, CollectionScan | ClusteredScan) or (type(plan) is ClusteredScan and plan.bounds):
         return
     collection = plan.collection
-    if collection.db in _INTERNAL or collection.name.startswith("system."):
+    if collection.db in INTERNAL_DATABASES or collection.name.startswith("system."):
         return
     if query.natural:
         raise CommandError(291, "hint $natural is not allowed, because 'notablescan' is enabled")

@@ -14,10 +14,12 @@ from secantus_server.wire.header import OP_REPLY, Header, ProtocolError, build_h
 from secantus_server.wire.message import Message
 
 _REPLY_PREFIX = struct.Struct("<iqii")
+#: The commands that MongoDB still answers when they come in an OP_QUERY.
+_HANDSHAKES = frozenset(["hello", "isMaster", "ismaster"])
 
 
 def parse_op_query(header: Header, raw: bytes) -> Message:
-    """Parse a complete OP_QUERY that runs a command.
+    """Parse a complete OP_QUERY that runs a command. The message has error 352 if the command is not a handshake, as since MongoDB 5.1.
 
     Raises:
         ProtocolError: the message is truncated, or is not a command on `<database>.$cmd`.
@@ -41,8 +43,15 @@ def parse_op_query(header: Header, raw: bytes) -> Message:
         message.error = error
         return message
     command = _unwrap(decode(document))
-    if command:
+    name = next(iter(command), None)
+    if name is None:
+        return message
+    if name in _HANDSHAKES:
         message.body = {**command, "$db": database}
+    else:
+        link = "https://dochub.mongodb.org/core/legacy-opcode-removal"
+        text = f"Unsupported OP_QUERY command: {name}. The client driver may require an upgrade. For more details see {link}"
+        message.error = CommandError(352, text)
     return message
 
 

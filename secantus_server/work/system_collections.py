@@ -18,6 +18,7 @@ from bson.int64 import Int64
 from secantus_server.bson import encode, int_value
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.parameters import AUTH_SCHEMA_VERSION
 from secantus_server.dispatch.services import Services
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.find import plan_of
@@ -64,7 +65,15 @@ def system_documents(services: Services, db: str, name: str) -> Callable[[], lis
         return lambda: _session_records(services)
     if db == "config" and name == "system.sessions":
         return lambda: _sessions(services)
+    if db == "admin" and name == "system.version":
+        return lambda: _versions(services)
     return (lambda: _views(services, db)) if name == VIEWS else None
+
+
+def _versions(services: Services) -> list[bytes]:
+    """Return the documents of `admin.system.version`: the feature compatibility version, and the version of the users' documents."""
+    version = {"_id": "featureCompatibilityVersion", "version": services.release.name}
+    return [encode(version), encode({"_id": "authSchema", "currentVersion": AUTH_SCHEMA_VERSION})]
 
 
 def _sessions(services: Services) -> list[bytes]:

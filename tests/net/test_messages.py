@@ -40,7 +40,7 @@ def test_an_error_by_op_query(client: RawClient) -> None:
     client.send(op_query("admin.$cmd", {"nonsense": 1}))
     raw = client.receive_message()
     assert struct.unpack_from("<i", raw, 12) == (1,)
-    assert bson.decode(raw[36:])["code"] == 59
+    assert bson.decode(raw[36:])["code"] == 352
 
 
 def test_a_checksum(client: RawClient) -> None:

@@ -21,8 +21,8 @@ def test_a_handshake() -> None:
 
 @pytest.mark.parametrize("key", ["$query", "query"])
 def test_a_wrapped_command(key: str) -> None:
-    document = {key: {"ping": 1}, "$readPreference": {"mode": "primary"}}
-    assert parse_message(*parsed(op_query("admin.$cmd", document))).body == {"ping": 1, "$db": "admin"}
+    document = {key: {"hello": 1}, "$readPreference": {"mode": "primary"}}
+    assert parse_message(*parsed(op_query("admin.$cmd", document))).body == {"hello": 1, "$db": "admin"}
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,13 @@ def test_invalid_bson_is_answered() -> None:
     assert found.legacy
     assert found.error is not None
     assert found.error.code == 22
+
+
+@pytest.mark.parametrize("name", ["find", "ping", "saslStart"])
+def test_other_commands_are_refused(name: str) -> None:
+    found = parse_message(*parsed(op_query("test.$cmd", {name: 1})))
+    assert found.error is not None
+    assert found.error.code == 352
 
 
 def test_a_reply() -> None:

@@ -47,3 +47,9 @@ def test_the_configuration_of_the_replica_set(db: Database[Any]) -> None:
     assert db.client.local["system.replset"].find_one() == config
     assert db.client.local["system.replset"].count_documents({}) == 1
     assert db["system.replset"].find_one() is None
+
+
+def test_versions(db: Database[Any]) -> None:
+    versions = {entry.pop("_id"): entry for entry in db.client.admin["system.version"].find()}
+    assert versions == {"featureCompatibilityVersion": {"version": "8.2"}, "authSchema": {"currentVersion": 5}}
+    assert db["system.version"].count_documents({}) == 0

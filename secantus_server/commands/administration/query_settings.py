@@ -17,10 +17,9 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.query.query_settings import QuerySettings
 from secantus_server.query.query_shapes import SHAPED, query_shape_hash
+from secantus_server.reserved_names import INTERNAL_DATABASES
 from secantus_server.work.query_setting_rows import save_settings
 from secantus_server.work.query_settings import checked_settings
-
-_INTERNAL_DATABASES = frozenset(["admin", "config", "local"])
 
 
 @command(
@@ -102,7 +101,7 @@ def _check_query(request: Request, given: dict[str, Any]) -> None:
         CommandError: 7746606, 8584900, 8584901.
     """
     db, name = given["$db"], next(iter(given))
-    if db in _INTERNAL_DATABASES:
+    if db in INTERNAL_DATABASES:
         raise CommandError(8584900, f"{request.name} command cannot be used on internal databases")
     target = given[name]
     if type(target) is str and target.startswith("system."):

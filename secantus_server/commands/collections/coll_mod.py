@@ -22,7 +22,7 @@ from secantus_server.commands.collections.validator_options import CONSTRAINT, P
 from secantus_server.commands.collections.views import check_view
 from secantus_server.differences import CONSTRAINT_LEVEL
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.names import check_collection_uuid, collection_name
 from secantus_server.dispatch.privileges import Authorized, collection_of, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -83,6 +83,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
 
     # Exclusive access ensures that every transaction sees the collection either before or after the change.
     def body(transaction: CatalogTransaction) -> Reply:
+        check_collection_uuid(transaction.catalog, request.db, name, args["collectionUUID"])
         collection = transaction.catalog.find(request.db, name)
         if collection is None and is_oplog(request.db, name) and request.services.settings.replica_set:
             raise CommandError(72, f"collMod cannot change the oplog {request.db}.{name}; use replSetResizeOplog")
@@ -113,7 +114,7 @@ def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
     if args[PREPARED] is not None and not request.services.release.has(CONSTRAINT_LEVEL):
         raise CommandError(40415, f"BSON field 'collMod.{PREPARED}' is an unknown field.")
     if args["changeStreamPreAndPostImages"] is not None:
-        check_pre_images(args["changeStreamPreAndPostImages"])
+        check_pre_images(request.db, args["changeStreamPreAndPostImages"])
     if args["index"] is not None:
         args["index"] = parse_change(args["index"], dry_run=args["dryRun"])
     elif args["dryRun"]:

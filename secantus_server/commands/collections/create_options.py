@@ -23,6 +23,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.index.spec import check_id_collation, check_id_options, check_spec
 from secantus_server.mql.collation import parse_collation
+from secantus_server.reserved_names import INTERNAL_DATABASES
 from secantus_server.work.special_collections import check_clustered, check_timeseries, clustered_index, parse_timeseries
 
 MAX_CAPPED_SIZE = 2**50
@@ -108,7 +109,7 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
         _collation(args["collation"], options)
     _engine_options(args, options)
     if args["changeStreamPreAndPostImages"] is not None:
-        _pre_images(args, options)
+        _pre_images(request.db, args, options)
     if args["idIndex"] is not None:
         _id_index(args, options)
     _view(request, name, args, options)
@@ -120,13 +121,17 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
     return options
 
 
-def check_pre_images(value: dict[str, Any]) -> None:
+def check_pre_images(db: str, value: dict[str, Any]) -> None:
     """Check changeStreamPreAndPostImages.
 
+    https://www.mongodb.com/docs/manual/changeStreams/#change-streams-with-document-pre--and-post-images
+
     Raises:
-        CommandError: 40414, 40415, 14.
+        CommandError: 40414, 40415, 14; 72 InvalidOptions if images are enabled in a database of the server.
     """
     _PRE_IMAGES.parse(value)
+    if value["enabled"] and db in INTERNAL_DATABASES:
+        raise CommandError(72, f"changeStreamPreAndPostImages cannot be enabled in the {db} database")
 
 
 def _timeseries(request: Request, name: str, args: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -218,9 +223,9 @@ def _check_engine(engine: dict[str, Any]) -> None:
                 raise not_supported("a configString for the storage engine", "leave it out, or name only a block_compressor")
 
 
-def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:
+def _pre_images(db: str, args: dict[str, Any], options: dict[str, Any]) -> None:
     images = args["changeStreamPreAndPostImages"]
-    check_pre_images(images)
+    check_pre_images(db, images)
     if args["timeseries"] is not None or (images["enabled"] and args["viewOn"] is not None):
         raise CommandError(72, "Cannot enable changeStreamPreAndPostImages on a view or a time-series collection")
     if images["enabled"]:

@@ -17,7 +17,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
-from secantus_server.reserved_names import BUCKETS, PROFILE, VIEWS
+from secantus_server.reserved_names import BUCKETS, INTERNAL_DATABASES, PROFILE, VIEWS
 from secantus_server.work.catalog_entries import is_shown_as_view
 from secantus_server.work.collections import drop_collection, recall
 from secantus_server.work.oplog_collection import is_oplog
@@ -87,7 +87,7 @@ def drop_database(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(40414, "BSON field 'dropDatabase.dropDatabase' is missing but a required field")
     if a.integer()("dropDatabase.dropDatabase", request.body[request.name]) != 1:
         raise CommandError(5255100, "Have to pass 1 as 'dropDatabase' parameter")
-    if request.db in ("admin", "local", "config"):
+    if request.db in INTERNAL_DATABASES:
         raise CommandError(20, f"Dropping the '{request.db}' database is prohibited.")
 
     def body(transaction: CatalogTransaction) -> None:

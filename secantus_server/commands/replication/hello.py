@@ -168,16 +168,17 @@ def _speculate_by_certificate(request: Request, start: dict[str, Any]) -> Reply:
 
 def _remember_client(request: Request) -> None:
     """Store the client's metadata and compressors. Only a client's first hello may contain metadata."""
-    metadata = request.body.get("client")
+    metadata, offered = request.body.get("client"), request.body.get("compression")
     if metadata is not None:
         if request.client.metadata is not None:
             raise CommandError(186, "The client metadata document may only be sent in the first hello")
         check_client_metadata(metadata)
-        offered = request.body.get("compression") or []
-        if type(offered) is not list:
-            raise wrong_type(f"{request.name}.compression", offered, "array")
+    if offered is not None and type(offered) is not list:
+        raise wrong_type(f"{request.name}.compression", offered, "array")
+    if metadata is not None:
         request.client.metadata = metadata
         request.client.is_internal = "internalClient" in request.body
+    if offered is not None:
         # An unauthenticated client may send thousands of names. To bound the work, determine the available compressors only once, and keep
         # each name only once.
         available = available_compressors()

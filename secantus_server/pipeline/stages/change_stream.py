@@ -16,6 +16,7 @@ from secantus_server.pipeline.arguments import check_type, named_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
+from secantus_server.reserved_names import INTERNAL_DATABASES
 
 FLAGS = ("allChangesForCluster", "showExpandedEvents", "showRawUpdateDescription", "showSystemEvents", "showMigrationEvents")
 CHOICES = {
@@ -167,7 +168,7 @@ def _check_namespace(options: ChangeStreamOptions, ctx: PipelineContext) -> None
                 "A $changeStream with 'allChangesForCluster:true' may only be opened on the 'admin' database, and with no collection name",
             )
         return
-    if ctx.db in ("admin", "config", "local"):
+    if ctx.db in INTERNAL_DATABASES:
         raise CommandError(73, f"$changeStream may not be opened on the internal {ctx.db} database")
     if ctx.collection is not None and ctx.collection.startswith("system."):
         raise CommandError(73, f"$changeStream may not be opened on the internal {ctx.db}.{ctx.collection} collection")

@@ -16,6 +16,7 @@ from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
 from secantus_server.pipeline.targets.new_ids import with_ids
 from secantus_server.pipeline.targets.timeseries import check_timeseries, check_timeseries_target
+from secantus_server.reserved_names import INTERNAL_DATABASES
 
 MAX_NAMESPACE_BYTES = 255
 INVALID_DATABASE_CHARACTERS = frozenset('/\\. "$\0')
@@ -89,7 +90,7 @@ def _check_names(db: str, collection: str) -> None:
         raise CommandError(73, f"Invalid namespace specified '{db}.{collection}'")
     if not collection or collection.startswith(".") or "\0" in collection:
         raise CommandError(73, f"Invalid namespace specified '{db}.{collection}'")
-    if db in ("admin", "config", "local"):
+    if db in INTERNAL_DATABASES:
         raise CommandError(31321, f"Can't $out to internal database: {db}")
     if collection.startswith("system."):
         raise CommandError(17385, f"Can't $out to special collection: {collection}")

@@ -19,6 +19,7 @@ from secantus_server.pipeline.arguments import check_path, named_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline, stage_name
 from secantus_server.pipeline.run import Pipeline
+from secantus_server.reserved_names import INTERNAL_DATABASES
 
 FIELDS: dict[str, tuple[str, ...]] = {"into": (), "on": (), "let": ("object",), "whenMatched": (), "whenNotMatched": ("string",)}
 _FORBIDDEN_IN_DATABASE = frozenset('/\\. "$\0')
@@ -124,7 +125,7 @@ def _parse_into(spec: Any, short: bool, ctx: PipelineContext) -> tuple[str, str]
         raise CommandError(51178, f"$merge 'into' field  must be either a string or an object, but found {type_name(spec)}")
     if not collection or collection.startswith(".") or not _FORBIDDEN_IN_DATABASE.isdisjoint(db):
         raise CommandError(73, f"Invalid $merge target namespace: '{db}.{collection}'")
-    if db in ("admin", "config", "local"):
+    if db in INTERNAL_DATABASES:
         raise CommandError(31320, f"Cannot $merge to internal database: {db}")
     if collection.startswith("system."):
         raise CommandError(31319, f"Cannot $merge to special collection: {collection}")

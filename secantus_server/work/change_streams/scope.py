@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from secantus_server.oplog.reader import TRANSACTIONS, Selection
+from secantus_server.reserved_names import INTERNAL_DATABASES
 
 # The databases whose changes a stream over the whole cluster does not show.
-_INTERNAL = frozenset(["admin", "config", "local"])
 
 
 class StreamScope(NamedTuple):
@@ -36,7 +36,7 @@ class StreamScope(NamedTuple):
     def watches(self, db: str, collection: str | None) -> bool:
         """Return whether the stream shows changes of a collection, or of the database itself if the collection is None."""
         if self.db is None:
-            if db in _INTERNAL:
+            if db in INTERNAL_DATABASES:
                 return False
         elif db != self.db:
             return False

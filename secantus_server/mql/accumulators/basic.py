@@ -1,4 +1,4 @@
-"""`$sum`, `$avg`, `$min`, `$max`, `$first`, `$last`, `$push`, `$addToSet`, `$count`.
+"""The accumulators `$sum`, `$avg`, `$min`, `$max`, `$first`, `$last`, `$push`, `$addToSet` and `$count`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#accumulator-operator
 """

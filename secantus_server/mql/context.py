@@ -59,8 +59,7 @@ class ParseContext:
             It is None if there is no collection.
         limits: the memory limits of stages and accumulators.
         scripts: returns the command's JavaScript engine, or raises an error if there is no engine. Its argument is the operator that
-            needs
-            the engine. It is None where JavaScript is not allowed.
+            needs the engine. It is None where JavaScript is not allowed.
         note_plan: a function that is called with each query's plan and the query, or None.
         index_filters: the index filters by collection UUID and query shape, or None if there are no index filters.
         release: the release of MongoDB that the command emulates.

@@ -150,8 +150,7 @@ def follow_metadata(ctx: ParseContext, *specs: dict[str, Any] | None) -> None:
     """Set up a parse context for projections and sorts that may contain `$meta`.
 
     Call this function before parsing the filter. `$text` and `$near` then register in the context which metadata they produce. For speed,
-    only
-    the top levels of the projections and sorts are examined.
+    only the top levels of the projections and sorts are examined.
     """
     if ctx.metadata is None and any(dict in map(type, spec.values()) for spec in specs if spec):
         ctx.metadata = Metadata()

@@ -2,12 +2,10 @@
 
 MongoDB runs such plans in parallel for a while and selects the plan that returns documents first
 (https://www.mongodb.com/docs/manual/core/query-plans/). Secantus first runs the scan below the sort. After that scan has returned
-FIRST_LOOK
-documents, Secantus tries the rival plan, which is the scan in sort order. A trial may examine as many keys as the first scan has returned
-documents. If the rival reaches the query's limit, its documents are the result. Otherwise the first scan continues, and the next trial
-starts when FACTOR times as many documents have been read. Consequently, a query takes at most a few times as long as with the better
-plan,
-and a query with few matches has no overhead.
+FIRST_LOOK documents, Secantus tries the rival plan, which is the scan in sort order. A trial may examine as many keys as the first scan
+has returned documents. If the rival reaches the query's limit, its documents are the result. Otherwise the first scan continues, and the
+next trial starts when FACTOR times as many documents have been read. Consequently, a query takes at most a few times as long as with the
+better plan, and a query with few matches has no overhead.
 """
 
 from __future__ import annotations

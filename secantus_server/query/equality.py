@@ -37,8 +37,7 @@ def equality_finder(collection: Collection, path: str, ctx: ParseContext, scope:
 
     Arguments:
         ctx: provides the collation. If it has a `note_plan`, `note_plan` is called with the `RepeatedLookup`, which counts all lookups.
-            Only
-            lookups of an array or null are planned separately, and `note_plan` is also called with each of their plans.
+            Only lookups of an array or null are planned separately, and `note_plan` is also called with each of their plans.
     """
     for index in collection.indexes:
         same_collation = index.generator is not None and index.generator.collation == ctx.collation

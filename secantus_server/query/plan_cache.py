@@ -4,10 +4,8 @@ https://www.mongodb.com/docs/manual/core/query-plans/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/planCacheStats/
 
 The cache only serves `$planCacheStats`. The planner never reads it, because choosing a plan by rules is faster than a lookup. As in
-MongoDB,
-an entry becomes active when a query of its shape runs again. A change of a collection's indexes discards the collection's entries,
-because
-it replaces the collection object, which contains them.
+MongoDB, an entry becomes active when a query of its shape runs again. A change of a collection's indexes discards the collection's
+entries, because it replaces the collection object, which contains them.
 """
 
 from __future__ import annotations

@@ -208,8 +208,7 @@ def _union(collection: Collection, query: CanonicalQuery, usable: list[Index], i
 
     Arguments:
         instead: the best candidate for a plan without the union, or None. This candidate is loose (see `Candidate.is_loose`), so the
-            union
-            is only better if none of its branches is loose.
+            union is only better if none of its branches is loose.
     """
     for node in conjuncts(query.match):
         if type(node) is Or:

@@ -34,8 +34,8 @@ class Predicate(NamedTuple):
         exact: whether every document inside the intervals matches.
         exact_alone: whether `exact` is true for an index that is not multikey.
         selective: whether the intervals are likely to exclude most documents.
-        escapes: whether a document may match although its key in a multikey index is outside the intervals. For example,
-            `{"a.b": {$ne: null}}` matches `{a: []}`, which has no value at the path and therefore the key null.
+        escapes: whether a document may match although its key in a multikey index is outside the intervals. For example, `{"a.b": {$ne:
+            null}}` matches `{a: []}`, which has no value at the path and therefore the key null.
     """
 
     path: str
@@ -156,8 +156,7 @@ def _array_points(operand: list[Any], collation: Collation | None) -> list[Field
     """Return the two points at which an index may have an array that is equal to the operand.
 
     One is the key of the array's first element, because an index has keys for the elements of an array. The other is the key of the whole
-    array,
-    which exists if the array is nested in another array.
+    array, which exists if the array is nested in another array.
     """
     first = operand[0] if operand else UNDEFINED
     return union_of([point(operand, collation), point(first, collation)])

@@ -155,8 +155,7 @@ def plan_text(collection: Collection, query: CanonicalQuery, node: Any) -> TextS
 
     Raises:
         CommandError: 291 NoQueryExecutionPlans in three cases: the index is hidden, it is partial and may miss matches, or the filter
-            does
-            not fix all fields before the text fields.
+            does not fix all fields before the text fields.
     """
     index = next((index for index in collection.indexes if index.kind.serves_text), None)
     assert index is not None, "the parser has found the text index"

@@ -5,9 +5,8 @@ https://www.mongodb.com/docs/manual/reference/index-wildcard-restrictions/
 
 For one path of a query, a wildcard index acts like an ordinary compound index in which two fields replace the wildcard: `$_path` and the
 path. This is the *expanded* index. Its bounds fix `$_path`. A predicate such as `$exists`, which any value satisfies, also reads the
-paths
-below, because an embedded document is only indexed through its fields. If a query has no predicate for the wildcard of a compound index,
-only `$_path` replaces the wildcard, and its bounds include all paths.
+paths below, because an embedded document is only indexed through its fields. If a query has no predicate for the wildcard of a compound
+index, only `$_path` replaces the wildcard, and its bounds include all paths.
 """
 
 from __future__ import annotations

@@ -58,8 +58,7 @@ def parse_accumulator(name: str, argument: Any, ctx: ParseContext) -> Accumulato
 
     Raises:
         CommandError: 40237 if the argument is an array, even if the name is unknown. 15952 for an unknown name. Otherwise, the errors of
-            the
-            accumulator's own parser.
+            the accumulator's own parser.
     """
     if type(argument) is list:
         raise CommandError(40237, f"The {name} accumulator is a unary operator")

@@ -36,8 +36,7 @@ class ElementReader:
         """Return whether the character's elements can depend on the preceding characters.
 
         They can if a contraction contains the character after the first position, or if the character has different elements after a
-        certain prefix.
-        A string without such characters contains no contractions.
+        certain prefix. A string without such characters contains no contractions.
         """
         return character in self._continuing
 

@@ -3,10 +3,8 @@
 https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/
 
 A rule defines the order of letters in the notation of https://www.unicode.org/reports/tr35/tr35-collation.html#Rules. In this notation,
-`&x`
-sets the position, `<` introduces a different letter, `<<` a different accent, and `<<<` a different case. `x/y` is an x that sorts as if
-it
-were followed by y.
+`&x` sets the position, `<` introduces a different letter, `<<` a different accent, and `<<<` a different case. `x/y` is an x that sorts
+as if it were followed by y.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
         the collation, or None for the simple collation, regardless of the other options in the document.
 
     Raises:
-        CommandError: 40414 or 40415 for a missing or unknown field, 14 for a wrong type, 2 for an invalid value or combination, 161
-            for a version other than `VERSION`, 238 for a locale that is not supported.
+        CommandError: 40414 or 40415 for a missing or unknown field, 14 for a wrong type, 2 for an invalid value or combination, 161 for a
+            version other than `VERSION`, 238 for a locale that is not supported.
     """
     given = {field: value for field, value in document.items() if value is not None or field == "backwards"}
     _check_types(given, name)

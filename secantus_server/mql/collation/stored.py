@@ -7,8 +7,7 @@ A section starts with a line that contains "@@", the locales separated by commas
 locale whose section this section extends. Each other line has the codes of a character or contraction, followed by its elements. Codes
 before "|" are a prefix, so the elements apply to the character only after this prefix. After a "*" there are several characters, each of
 which differs from its predecessor by one secondary weight. An element consists of the primary, secondary and tertiary weights, the case
-and
-the quaternary weight, separated by dots. Omitted parts have the values of a lower-case letter. A new primary weight consists of the
+and the quaternary weight, separated by dots. Omitted parts have the values of a lower-case letter. A new primary weight consists of the
 preceding weight of the root order, the byte 255, and a number.
 """
 

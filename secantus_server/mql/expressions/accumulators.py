@@ -1,8 +1,7 @@
 """The accumulators that are also expressions: `$sum`, `$avg`, `$min`, `$max`, standard deviations, medians and percentiles.
 
 If an operator has a single argument that is an array, the values are the items of the array. If it has several arguments, each argument
-is
-one value, even an array.
+is one value, even an array.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sum/#-project-stage
 """

@@ -111,8 +111,7 @@ def slice_(array: Any, *numbers: Any) -> list[Any] | None:
     """Return a slice of an array.
 
     `numbers` is either (n) or (position, n). With (n), the slice consists of the first n elements or, if n is negative, of the last
-    elements.
-    With (position, n), it consists of up to n elements from the position on.
+    elements. With (position, n), it consists of up to n elements from the position on.
 
     Raises:
         CommandError: 28724 to 28729 for a bad argument.

@@ -120,8 +120,7 @@ def _cells(given: dict[str, Any], cell: Cell, ctx: ParseContext) -> tuple[dict[s
     """Return the variables that an operator binds, as a dict of cells by name, and the cell of the element's index.
 
     The variables are the current element and, if the emulated MongoDB release supports it, the element's index. Without an index
-    variable, the
-    second result is None.
+    variable, the second result is None.
     """
     cells = {_variable(given, "as", "this"): cell}
     if not ctx.release.has(ARRAY_INDEX_AS):

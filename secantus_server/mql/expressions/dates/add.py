@@ -3,8 +3,7 @@
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateAdd/
 
 Days and longer units are added to the local time of the time zone. Therefore the time of day is preserved if daylight saving time begins
-or
-ends in between. Shorter units are durations of a fixed length.
+or ends in between. Shorter units are durations of a fixed length.
 """
 
 from __future__ import annotations

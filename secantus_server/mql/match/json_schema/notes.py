@@ -1,4 +1,4 @@
-"""Keywords that do not constrain a value: `title` and `description`. Also refuses the keywords of client-side encryption."""
+"""The keywords `title` and `description`, which do not constrain a value. The keywords of client-side encryption are rejected here."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def parse_note(keyword: Keyword) -> Rule | None:
 
 @register("encrypt", "encryptMetadata")
 def parse_encrypt(keyword: Keyword) -> Rule | None:
-    """Refuse the keywords of client-side field level encryption."""
+    """Refuse a keyword of client-side field level encryption."""
     raise not_supported(f"The $jsonSchema keyword '{keyword.name}'", "remove it from the schema; the driver does the encryption")

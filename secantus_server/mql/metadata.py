@@ -22,10 +22,14 @@ class Metadata:
     While a document is processed, `values` contains its metadata. Before each document, a stage that produces or reorders documents
     replaces the dict `values` by a new one. Therefore code that reads several documents may store earlier dicts.
 
-    `available` contains the keywords that a source of the documents produces. `wanted` contains the keywords that any `$meta` reads. If
-    it is empty, `values` need not be set. `reads` is the number of `$meta` expressions parsed so far. `is_lost` is true if the documents
-    at the current stage of the pipeline are new ones, without metadata. `is_mixed_up` is true if `values` may belong to a document other
-    than the current one, because a stage has read several documents in advance.
+    Attributes:
+        available: the keywords that a source of the documents produces.
+        wanted: the keywords that any `$meta` reads. If it is empty, `values` need not be set.
+        values: the metadata of the current document, by keyword.
+        reads: the number of `$meta` expressions parsed so far.
+        is_lost: whether the documents at the current stage of the pipeline are new ones, without metadata.
+        is_mixed_up: whether `values` may belong to a document other than the current one, because a stage has read several documents in
+            advance.
     """
 
     __slots__ = ("available", "is_lost", "is_mixed_up", "reads", "values", "wanted")

@@ -54,7 +54,7 @@ class Bounds:
         The frame of a document is a pair of indexes in the partition: its start and its exclusive end.
 
         Raises:
-            CommandError: 5429413, 5429414, 5429513 if a document's sort value has a type that the range does not allow.
+            CommandError: 5429414 or 5429513 if a document's sort value has a type that the range does not allow.
         """
         size = len(partition.documents)
         if self.is_whole:

@@ -52,7 +52,7 @@ class Curve:
         """Return the result for each document of a partition.
 
         Raises:
-            CommandError: 5624900 to 5624903 for coordinates that are not numbers or dates.
+            CommandError: 5624901 to 5624903 for coordinates that are not numbers or dates.
         """
         xs = [self._position(value) for value in partition.positions]
         ys = [self.input.evaluate(document) for document in partition.documents]

@@ -8,8 +8,8 @@ from secantus_server.bson.numbers import python_number
 
 
 def direction(value: Any) -> int:
-    """Return the sort direction of a key pattern's field, 1 or -1. A field with an index kind such as "hashed" is ascending, so the
-    result is 1.
+    """Return the sort direction of a field in a key pattern, 1 or -1. The result is 1 if the field's value names an index kind such as
+    "hashed".
     """
     return -1 if type(value) is not str and python_number(value) < 0 else 1
 

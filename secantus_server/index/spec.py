@@ -261,7 +261,7 @@ def _check_exclusive_options(spec: dict[str, Any], kind: IndexKind) -> None:
 
 def _complete_collation(given: dict[str, Any], kind: IndexKind) -> dict[str, Any]:
     """Return a collation with all of its fields, for storage. Even the simple collation is stored, because it overrides the collection's
-    one.
+    collation.
     """
     if not given:
         raise CommandError(2, "The field 'collation' cannot be an empty object.")

@@ -65,8 +65,8 @@ class Candidate:
     def score(self) -> tuple[int, int, int]:
         """A sort key by which the planner ranks candidates. The best candidate has the greatest score.
 
-        Fields that are fixed to points count most. Then follow a range, and providing the sort order, which saves a sort. A covered query
-        and a filter on entries only break ties. A unique index with all of its fields fixed is better than any other candidate.
+        Fields that are fixed to points count most, followed by a range and by the sort order, which saves a sort. A covered query and a
+        filter on entries only break ties. A unique index with all of its fields fixed is better than any other candidate.
         """
         bounded = (6 if self.selective else 2) * self.bounded
         value = 10 * self.fixed + bounded + 4 * bool(self.sorts) + 1 * self.covers + 1 * (self.key_filter is not None)

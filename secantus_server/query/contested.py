@@ -137,7 +137,7 @@ class ContestedDocuments(SortedDocuments):
             read, look = look, look * FACTOR
 
     def _best(self, kept: list[Row], documents: Iterator[bytes]) -> list[Row]:
-        """Merge further documents into the best rows found so far, and return the best rows of both."""
+        """Merge further documents into the best rows found so far, and return the new best rows."""
         keys = [row[0] for row in kept]
         self.keep_best(documents, keys, kept)
         return kept

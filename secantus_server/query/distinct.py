@@ -1,4 +1,4 @@
-"""The distinct command through an index whose first field is the requested field.
+"""The execution of distinct through an index whose first field is the requested field.
 
 The scan skips from value to value and reads no documents.
 """

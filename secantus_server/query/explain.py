@@ -207,7 +207,7 @@ def _is_flag(value: Any) -> bool:
 
 
 def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner, computed: Plan | None = None) -> PlanStage:
-    """Plan a count and execute it if the verbosity requires that. Return the plan's top stage. `run_find` documents `computed`."""
+    """Plan a count and execute it if the verbosity requires that. Return the plan's top stage. For `computed`, see `run_find`."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
         known = _counts(count_all(collection, runner.scope), query) if runner.runs else {}
         return stage("RECORD_STORE_FAST_COUNT", {}, returned=0, works=1, counts=known)
@@ -230,7 +230,7 @@ def _counts(found: int, query: CanonicalQuery) -> dict[str, Any]:
 
 
 def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner, computed: Plan | None = None) -> PlanStage:
-    """Plan a distinct and execute it if the verbosity requires that. Return the plan's top stage. `run_find` documents `computed`."""
+    """Plan a distinct and execute it if the verbosity requires that. Return the plan's top stage. For `computed`, see `run_find`."""
     plan = computed or plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):
         if runner.runs:

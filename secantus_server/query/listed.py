@@ -44,7 +44,7 @@ class ListedSource(Plan):
 
 
 def scan_stage(query: CanonicalQuery, examined: int | None, returned: int, bounds: dict[str, Any] | None = None) -> PlanStage:
-    """Return the top stage for explain of a query over computed documents.
+    """Return the top stage of explain's output for a query over computed documents.
 
     Arguments:
         examined: the number of documents read; None before execution.

@@ -114,7 +114,9 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
 
 
 def _contested(collection: Collection, query: CanonicalQuery, plan: Plan, candidates: list[Candidate]) -> Plan:
-    """Let a sort compete with the best candidate that provides the sort order. Return the plan unchanged if no candidate does."""
+    """Return a plan whose sort competes with the best candidate that provides the sort order. Return the given plan if no candidate
+    does.
+    """
     ordered = [candidate for candidate in candidates if candidate.sorts]
     if not ordered:
         return plan

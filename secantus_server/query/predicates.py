@@ -27,7 +27,7 @@ Bounds = tuple[list[FieldInterval], bool] | tuple[list[FieldInterval], bool, boo
 
 
 class Predicate(NamedTuple):
-    """The intervals of key strings to which one filter node bounds one path.
+    """The bounds that one filter node sets on one path, as intervals of key strings.
 
     Arguments:
         intervals: ascending and disjoint intervals. Documents outside the intervals do not match (for exceptions, see `escapes`).

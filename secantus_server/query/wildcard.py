@@ -217,7 +217,8 @@ class WildcardScan(IndexedScan):
     """A scan of a wildcard index within the bounds of an expanded index."""
 
     def stored(self) -> tuple[Index, list[tuple[bytes, bytes]], list[str]]:
-        """Return the wildcard index, the ranges of keys to read, and the indexed paths without `$_path`; see `IndexedScan.stored`.
+        """Return the wildcard index, the ranges of keys to read, and the indexed paths without `$_path`, as specified by
+        `IndexedScan.stored`.
 
         The ranges end before the keys that record paths with arrays, which sort after all other entries.
         """

@@ -14,7 +14,7 @@ from secantus_server.mql.context import Collation
 
 
 class BTree(IndexKind):
-    """The kind of an ordinary single-field or compound index."""
+    """The index kind of ordinary single-field and compound indexes."""
 
     name = "btree"
     is_ordered = True
@@ -25,7 +25,7 @@ class BTree(IndexKind):
         return False
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator:
-        """Return the generator of document keys."""
+        """Return the generator that computes a document's index keys."""
         return value_keys(key, collation)
 
 

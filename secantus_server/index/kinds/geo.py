@@ -36,7 +36,7 @@ CellKeys = Callable[[Any, dict[str, Any], str], list[bytes]]
 
 
 class Nearby(NamedTuple):
-    """A sample of cells around a point, used to estimate how densely the index entries lie there.
+    """Sample cells around a point, which serve to estimate the density of index entries there.
 
     Arguments:
         ranges: the numbers of the cells.
@@ -138,7 +138,7 @@ class GeoKind(IndexKind):
         raise NotImplementedError
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield samples of increasingly large cells around the predicate's point."""
+        """Yield samples of increasingly large cells around the predicate's point, for an estimate of the entries' density."""
         raise NotImplementedError
 
     def shown(self, number: int) -> str:

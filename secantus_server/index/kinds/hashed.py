@@ -20,7 +20,7 @@ from secantus_server.mql.expressions.hashed_index_key import HASHED, to_hashed_i
 
 
 class Hashed(IndexKind):
-    """The kind of an index with one hashed field."""
+    """The index kind of indexes with one hashed field."""
 
     name = "hashed"
     may_expire = True
@@ -54,7 +54,7 @@ class Hashed(IndexKind):
             raise CommandError(67, "Hashed indexes are only supported on the metadata of time-series collections")
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator:
-        """Return the generator of document keys."""
+        """Return the generator that computes a document's index keys."""
         return value_keys(key, collation)
 
     def guard(self, spec: dict[str, Any]) -> Guard:

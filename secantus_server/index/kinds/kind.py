@@ -53,7 +53,7 @@ class IndexKind(Protocol):
     is_flat: bool = False
 
     def claims(self, path: str, direction: Any) -> bool:
-        """Return whether this field of a key pattern makes the index one of this kind."""
+        """Return whether a field in a key pattern makes the index an index of this kind."""
         return bool(direction == self.name)
 
     def check_key(self, key: dict[str, Any]) -> None:
@@ -163,13 +163,13 @@ class IndexKind(Protocol):
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
         """Return the filter that selects the documents in an index of this kind, or None if the index contains all documents.
 
-        A partial index also has its own filter.
+        If the index is partial, its partial filter applies in addition.
         """
         return None
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether an index of this kind could serve a predicate. The planner uses this to decide whether a hinted index without
-        bounds is valid.
+        """Return whether an index of this kind could serve a predicate. The planner uses the result to validate a hint on an index that
+        provides no bounds.
 
         Arguments:
             spec: the stored definition.
@@ -207,7 +207,7 @@ def all_kinds() -> list[IndexKind]:
 
 
 def kind_of(key: dict[str, Any]) -> IndexKind:
-    """Return the kind of index that a key pattern defines. The first field that selects a kind decides; without such a field, it is a
+    """Return the kind of index that a key pattern defines. The first field that selects a kind determines it. If no field does, it is a
     B-tree.
     """
     for path, direction in key.items():

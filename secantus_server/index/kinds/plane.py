@@ -31,7 +31,7 @@ _ELSEWHERE_KEY = ELSEWHERE + bytes(8)
 
 
 class Plane(GeoKind):
-    """The kind of an index whose first field contains positions in the plane."""
+    """The index kind of indexes whose first field contains positions in the plane."""
 
     name = "2d"
     options = MappingProxyType({"bits": "number", "min": "number", "max": "number", "bucketSize": "number"})
@@ -118,7 +118,7 @@ class Plane(GeoKind):
         return max(math.dist(near.point, (x, y)) for x in (grid.low, grid.high) for y in (grid.low, grid.high))
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield samples of increasingly large squares around a point."""
+        """Yield samples of increasingly large squares around a point, for an estimate of the entries' density."""
         grid = grid_of(spec)
         for level in _LEVELS:
             found, radius = grid.around(near.point, level)

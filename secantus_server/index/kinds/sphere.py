@@ -32,7 +32,7 @@ _LEVELS = range(20, -1, -2)
 
 
 class Sphere(GeoKind):
-    """The kind of an index with one or more fields that contain geometries on the sphere."""
+    """The index kind of indexes with one or more fields that contain geometries on the sphere."""
 
     name = "2dsphere"
     options = MappingProxyType({"2dsphereIndexVersion": "number"})
@@ -93,7 +93,7 @@ class Sphere(GeoKind):
         return math.pi
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield samples of increasingly large cells around a point."""
+        """Yield samples of increasingly large cells around a point, for an estimate of the entries' density."""
         leaf = leaf_of(to_vector(near.point))
         for level in _LEVELS:
             cell = parent_of(leaf, level)

@@ -19,7 +19,7 @@ from secantus_server.mql.match import MatchExpression
 
 
 class SphereBucket(Sphere):
-    """The kind of an index on the buckets' field `data.X`, for a measurement field X.
+    """The index kind of indexes on the buckets' field `data.X`, for a measurement field X.
 
     `data.X` is a document that maps the number of each measurement in the bucket to the measurement's value of X.
     """

@@ -41,7 +41,7 @@ TextContents: TypeAlias = TextDefinition
 
 
 class Text(IndexKind):
-    """The kind of an index on the words in one or more fields."""
+    """The index kind of indexes on the words in one or more fields."""
 
     name = "text"
     options = MappingProxyType(
@@ -166,7 +166,7 @@ def any_text() -> TextDefinition:
 
 
 def term_key(term: str) -> bytes:
-    """Return the bytes that represent a term in a key. In a long term, a digest replaces the end."""
+    """Return the bytes that represent a term in a key. If the term is long, its end is replaced by a digest."""
     data = term.encode("utf-8", "surrogateescape")
     if len(data) > _LONGEST_TERM:
         data = data[:_LONGEST_TERM] + sha256(data).digest()
@@ -181,8 +181,8 @@ def score_and_owner(key: bytes, _value: bytes) -> tuple[float, int]:
 
 
 def unique_score_and_owner(key: bytes, value: bytes) -> tuple[float, int]:
-    """Return the score and the RecordId from an entry of a unique text index. The key ends with the score; the value contains the
-    RecordId.
+    """Return the score and the RecordId from an entry of a unique text index. The entry's key ends with the score, and its value contains
+    the RecordId.
     """
     found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-8:] + value[:8])
     return found

@@ -22,7 +22,7 @@ from secantus_server.mql.match import Comparison, ElemMatchValue, Exists, In, Ma
 
 
 class Wildcard(IndexKind):
-    """The kind of an index on all fields, or on all fields below a path."""
+    """The index kind of indexes on all fields, or on all fields below a path."""
 
     name = "wildcard"
     options = MappingProxyType({"wildcardProjection": "object"})
@@ -100,7 +100,7 @@ class Wildcard(IndexKind):
 
 
 def check_wildcard_fields(key: dict[str, Any]) -> None:
-    """Refuse a key pattern with two wildcards, and one that combines a wildcard with another index kind.
+    """Refuse a key pattern that has two wildcards or combines a wildcard with another index kind.
 
     Raises:
         CommandError: 7246201, 67 CannotCreateIndex.

@@ -52,7 +52,7 @@ def altered_id(path: str) -> CommandError:
 
 
 def order_key(component: str) -> tuple[int, int, str]:
-    """Return the key by which fields of the same parent are sorted. Numbers precede names and are sorted by value; names are sorted by
+    """Return the key by which fields of the same parent are sorted. Numbers are sorted by value and precede names, which are sorted by
     bytes.
     """
     if component.isascii() and component.isdigit():

@@ -25,7 +25,7 @@ from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 
 
 class RunningSum:
-    """A running sum. Like MongoDB, it adds up doubles and decimals separately; the result is a decimal if any decimal was added."""
+    """A running sum that adds up doubles and decimals separately, like MongoDB. The result is a decimal if any decimal was added."""
 
     __slots__ = ("decimals", "doubles")
 

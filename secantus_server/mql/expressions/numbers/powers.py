@@ -30,7 +30,7 @@ LARGEST = Decimal("9.999999999999999999999999999999999E+6144")
 def _unary(
     name: str, of_float: Callable[[float], float], of_decimal: Callable[[Decimal], Decimal128], *, nan_is_double: bool = False
 ) -> Callable[[Any], Any]:
-    """Register an operator with one numeric argument. The result of a decimal is a decimal; the result of any other number is a double.
+    """Register an operator with one numeric argument. If the argument is a decimal, so is the result. Otherwise the result is a double.
 
     Arguments:
         name: the operator's name, with its `$`.

@@ -35,7 +35,7 @@ def describe_document(document: dict[str, Any]) -> str:
 
 
 def describe_id(document: bytes) -> str:
-    """Format a document's `_id` as `{_id: 1}` to identify the document in an error message. The result is `{no id}` without an `_id`."""
+    """Format a document's `_id` as `{_id: 1}` to identify the document in an error message. Without an `_id`, the result is `{no id}`."""
     fields = decode(document)
     return "{" + describe_element("_id", fields["_id"]) + "}" if "_id" in fields else "{no id}"
 

@@ -227,10 +227,9 @@ def _all_elements(tailoring: Tailoring) -> Iterator[Elements]:
 
 
 def _first_fixed(spec: CollationSpec, root: RootOrder) -> bytes:
-    """Return the lowest primary weight that the collation does not shift, which means that it does not ignore it at the first three
-    levels.
+    """Return the lowest primary weight that the collation does not shift. Shifted weights are ignored at the first three levels.
 
-    The root order starts with spaces, punctuation, other symbols (the first is "`"), currency signs and digits, in this order.
+    At the start, the root order has spaces, punctuation, other symbols (beginning with "`"), currency signs and digits, in this order.
     """
     if spec.alternate != "shifted":
         return b""

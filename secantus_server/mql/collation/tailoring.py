@@ -23,7 +23,7 @@ _SECONDARY_ROOM, _TERTIARY_ROOM = 64, 8
 
 
 class _Weight:
-    """A weight at one level. It is either a weight of the root order or a new weight inserted after one.
+    """A weight at one level. It is either a weight of the root order or a new weight inserted after a root weight.
 
     The number of a new weight is only assigned after all rules have been read.
     """

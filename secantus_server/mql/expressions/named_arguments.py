@@ -57,7 +57,7 @@ class Signature:
     def parse(self, argument: Any, ctx: ParseContext) -> list[Expression]:
         """Parse an operator's argument into one expression per name, in the order of `required` and then `optional`.
 
-        An omitted optional name results in its default as a constant.
+        The expression for an omitted optional name is a constant with the default value.
         """
         given = self.check(argument)
         found = [parse_expression(given[name], ctx) for name in self.required]

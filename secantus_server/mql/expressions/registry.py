@@ -45,7 +45,7 @@ class PlainOperator(NamedTuple):
 
 
 class LaterOperator(NamedTuple):
-    """An operator that the oldest MongoDB release that the server can emulate does not have."""
+    """An operator that MongoDB introduced after the oldest release that the server can emulate."""
 
     since: str
     found: PlainOperator | OperatorParser

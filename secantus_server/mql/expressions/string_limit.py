@@ -13,7 +13,7 @@ _ALWAYS_ALLOWED = MAX_STRING_BYTES // 4
 
 
 def checked_string(text: str) -> str:
-    """Return a string that an expression contains or computes, after checking its size.
+    """Check the size of a string that an expression contains or computes, and return the string.
 
     Raises:
         CommandError: 16493 if the string has at least 16 MiB.

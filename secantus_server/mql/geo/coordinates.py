@@ -42,7 +42,7 @@ def parse_position(value: Any, *, exact: bool = False) -> Position:
 
 
 def check_sphere(position: Position) -> Position:
-    """Return a position after checking that it is a valid longitude and latitude.
+    """Check that a position is a valid longitude and latitude, and return it.
 
     Raises:
         GeometryError: if the position is out of bounds.

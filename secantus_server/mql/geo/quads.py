@@ -56,7 +56,7 @@ class Region:
     def overlap(self, square: Rectangle) -> int:
         """Return the position of a square relative to the region: `OUTSIDE`, `PARTLY` or `INSIDE`.
 
-        The result may be inexact, because `PARTLY` is also a valid result for squares that are inside or outside.
+        An implementation may also return `PARTLY` for some squares that are inside or outside.
         """
         raise NotImplementedError
 

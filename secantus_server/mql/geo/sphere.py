@@ -140,9 +140,7 @@ class Ring:
         return self._edges
 
     def _project(self, point: Vector) -> Position:
-        """Project a point onto the plane that touches the sphere at the ring's pole. The center of the projection is the sphere's
-        centre.
-        """
+        """Project a point from the sphere's centre onto the plane that touches the sphere at the ring's pole."""
         axis = (1.0, 0.0, 0.0) if abs(self.pole[0]) < 0.9 else (0.0, 1.0, 0.0)
         right = unit(cross(axis, self.pole))
         up = cross(self.pole, right)

@@ -19,7 +19,7 @@ from secantus_server.mql.match.registry import Clause, field_operator
 
 
 def equality(clause: Clause, operand: Any) -> Comparison:
-    """Return the node for the filter `{path: operand}`, where the path is in the clause.
+    """Return the node for the filter `{path: operand}` with the clause's path.
 
     Raises:
         CommandError: 2 if the operand is undefined.

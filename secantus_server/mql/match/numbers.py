@@ -12,7 +12,7 @@ from secantus_server.mql.describe import describe_element
 
 
 def parse_whole(name: str, value: Any, *, code: int, prefix: str = "", bits: int = 64) -> int:
-    """Return a number as an int, after checking that it is a whole number of the given width.
+    """Check that a number is whole and fits into the given width, and return it as an int.
 
     Arguments:
         name: the name of the operator or field, for the error message.
@@ -39,7 +39,7 @@ def parse_whole(name: str, value: Any, *, code: int, prefix: str = "", bits: int
 
 
 def parse_size(name: str, value: Any, *, code: int, prefix: str = "", bits: int = 64) -> int:
-    """Return a number as an int, after checking that it is a non-negative whole number. The arguments are those of `parse_whole`.
+    """Check that a number is whole and not negative, and return it as an int. The arguments are the same as for `parse_whole`.
 
     Raises:
         CommandError: `code` in the cases of `parse_whole` and for a negative number.

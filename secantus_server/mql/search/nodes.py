@@ -81,8 +81,8 @@ class Phrase(Node):
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the scores of the documents that contain the phrase. It is scored like a single term whose rarity is the sum of the
-        words' rarities.
+        """Return the scores of the documents that contain the phrase. The phrase is scored like a single term whose rarity is the sum of
+        the words' rarities.
         """
         index = contents.terms[self.field]
         if not self.terms:

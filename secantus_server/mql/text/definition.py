@@ -54,8 +54,9 @@ class TextDefinition:
         return self._texts(document, "", self.language)
 
     def _texts(self, document: dict[str, Any], prefix: str, language: str) -> Iterator[Text]:
-        """Yield the indexed strings of a document that is embedded at the path `prefix`, whose language is `language` unless it defines
-        another.
+        """Yield the indexed strings of a document that is embedded at the path `prefix`.
+
+        The language of the strings is `language` unless the document overrides it.
         """
         if self.override in document and (self.version > 1 or not prefix):
             language = _language(document[self.override])

@@ -118,8 +118,8 @@ def _is_windowed(name: str, ctx: ParseContext) -> bool:
 
 
 def as_expression(argument: Any) -> Any:
-    """Prepare an argument so that it is parsed as a single expression. An array is wrapped, so that it is not parsed as a list of
-    arguments.
+    """Prepare an argument so that it is parsed as a single expression. An array is wrapped, because otherwise it would be parsed as a
+    list of arguments.
     """
     return {"$let": {"vars": {}, "in": argument}} if type(argument) is list else argument
 

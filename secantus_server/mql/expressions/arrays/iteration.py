@@ -117,7 +117,7 @@ def _checked(signature: Signature, argument: Any, ctx: ParseContext) -> dict[str
 
 
 def _cells(given: dict[str, Any], cell: Cell, ctx: ParseContext) -> tuple[dict[str, Cell], Cell | None]:
-    """Return the variables that an operator binds, as a dict of cells by name, and the cell of the element's index.
+    """Return the variables that an operator binds, by name, and the cell that contains the element's index.
 
     The variables are the current element and, if the emulated MongoDB release supports it, the element's index. Without an index
     variable, the second result is None.

@@ -24,7 +24,7 @@ Elements = dict[bytes, Any]
 
 
 def _elements(collation: Collation | None, array: list[Any]) -> Elements:
-    """Return a dict of an array's distinct elements by their key strings."""
+    """Return an array's distinct elements, as a dict whose keys are the elements' key strings."""
     found: Elements = {}
     for element in array:
         found.setdefault(key_string(element, collation), element)

@@ -68,7 +68,7 @@ def split(ms: int) -> Parts:
 
 
 def join(days: int, hour: int = 0, minute: int = 0, second: int = 0, millisecond: int = 0) -> int:
-    """Combine a day and a time of day into a moment. Values that are out of range carry over."""
+    """Combine a day and a time of day into a moment. Values that are out of range carry over into the next larger unit."""
     return days * MS_PER_DAY + hour * MS_PER_HOUR + minute * MS_PER_MINUTE + second * MS_PER_SECOND + millisecond
 
 

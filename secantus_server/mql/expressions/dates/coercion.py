@@ -1,4 +1,4 @@
-"""Converts dates, timestamps and ObjectIds to milliseconds. A timestamp counts by its seconds, an ObjectId by its creation time."""
+"""Converts dates, timestamps and ObjectIds to milliseconds. Timestamps are converted by their seconds, ObjectIds by their creation time."""
 
 from __future__ import annotations
 

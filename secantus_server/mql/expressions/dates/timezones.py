@@ -32,7 +32,7 @@ LAST_MS = 253402214400000
 
 
 class TimeZone(ABC):
-    """A time zone. A local time is represented by the milliseconds since the epoch at which a UTC clock shows the same time."""
+    """A time zone. A local time is represented by the milliseconds since the epoch at which a UTC clock would show that time."""
 
     @property
     def is_utc(self) -> bool:
@@ -125,7 +125,7 @@ def to_timezone(value: Any) -> TimeZone | None:
 
 
 def check_timezone(expression: Expression) -> None:
-    """Validate a time zone during parsing if it is constant. Then its error is raised even for an empty collection."""
+    """Validate a time zone during parsing if it is constant, so that its error is raised even for an empty collection."""
     if type(expression) is Constant:
         to_timezone(expression.value)
 
@@ -141,8 +141,9 @@ def _load(name: str) -> zoneinfo.ZoneInfo:
 
 
 def _real_zone(name: str) -> zoneinfo.ZoneInfo | None:
-    """Load a time zone from the database's files by bypassing a replaced file system, as in tests that use a fake one. Return None if
-    absent.
+    """Load a time zone directly from the database's files, or return None if it does not exist.
+
+    This is a fallback for tests that replace the file system, because `zoneinfo` does not find the files then.
     """
     for directory in zoneinfo.TZPATH:
         with suppress(OSError, ValueError):

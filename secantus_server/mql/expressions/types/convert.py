@@ -138,7 +138,7 @@ def parse_convert(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _target(to: Any) -> tuple[str, int]:
-    """Return the alias of the target type and, for binary data, the subtype. They are parsed from the evaluated argument `to`."""
+    """Parse the evaluated argument `to`, and return the alias of the target type and the subtype for binary data."""
     if type(to) is dict:
         if "type" not in to:
             raise CommandError(9, "Missing 'type' parameter to $convert's 'to' argument")

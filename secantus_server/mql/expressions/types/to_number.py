@@ -38,7 +38,7 @@ Conversion = Callable[[Any], Any]
 
 
 def to_int32(number: int) -> int:
-    """Return a number as an int, after checking that it is in the range of int.
+    """Check that a number is in the range of int, and return it as an int.
 
     Raises:
         CommandError: 241 if it is out of range.
@@ -49,7 +49,7 @@ def to_int32(number: int) -> int:
 
 
 def to_int64(number: int) -> Int64:
-    """Return a number as a long, after checking that it is in the range of long.
+    """Check that a number is in the range of long, and return it as a long.
 
     Raises:
         CommandError: 241 if it is out of range.

@@ -24,7 +24,7 @@ def parse_all_of(keyword: Keyword) -> Rule:
 
 @register("anyOf", "oneOf")
 def parse_any_of(keyword: Keyword) -> Rule:
-    """Parse `anyOf` or `oneOf`, which require that the value is valid according to at least one schema or to exactly one."""
+    """Parse `anyOf` or `oneOf`. The value must be valid according to at least one schema (`anyOf`) or exactly one schema (`oneOf`)."""
     children = _parse_alternatives(keyword.name, keyword.argument)
     return CountRule(children, 1, len(children) if keyword.name == "anyOf" else 1)
 

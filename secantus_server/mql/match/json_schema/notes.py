@@ -1,4 +1,6 @@
-"""The keywords `title` and `description`, which do not constrain a value. The keywords of client-side encryption are rejected here."""
+"""The keywords `title` and `description`, which do not constrain a value. This module also rejects the keywords of client-side
+encryption.
+"""
 
 from __future__ import annotations
 

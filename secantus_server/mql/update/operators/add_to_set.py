@@ -50,7 +50,7 @@ def _parse_values(argument: Any) -> list[Any]:
 
 
 def _distinct(values: list[Any], ctx: ParseContext) -> list[Any]:
-    """Return the values without duplicates, that is, the first of several equal values."""
+    """Return the values without duplicates. Of several equal values, only the first one is returned."""
     found: dict[bytes, Any] = {}
     for value in values:
         found.setdefault(key_string(value, ctx.collation), value)

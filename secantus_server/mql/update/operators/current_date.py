@@ -33,7 +33,7 @@ def parse_current_date(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
 
 
 def current_timestamp(ctx: ParseContext) -> Timestamp:
-    """Return the current cluster time. On a standalone server, return the clock's time as a timestamp."""
+    """Return the current cluster time. On a standalone server, return the command's time as a timestamp."""
     return ctx.cluster_time if ctx.cluster_time is not None else Timestamp(timestamp_seconds(ctx.now.ms), 1)
 
 

@@ -133,7 +133,7 @@ def check_id_collation(spec: dict[str, Any], own: dict[str, Any] | None) -> None
 
     Arguments:
         spec: a checked definition.
-        own: the collection's collation, or None for the simple one.
+        own: the collection's collation, or None for the simple collation.
 
     Raises:
         CommandError: 2 BadValue.

@@ -39,7 +39,7 @@ class CanonicalQuery:
         return_key, show_record_id: the options `returnKey` and `showRecordId` of find.
         sort_bytes: the memory limit of a sort that may not use the disk, or None for no limit.
         projection: the projection of find, which is a part of the query's shape.
-        rivals: the number of plans from which the planner chose, or 0 if there was only one.
+        rivals: the number of plans from which the planner chose, or 0 if there was only one plan.
         is_cached: whether the query's plan may be added to the plan cache.
     """
 

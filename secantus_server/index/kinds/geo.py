@@ -40,7 +40,7 @@ class Nearby(NamedTuple):
 
     Arguments:
         ranges: the numbers of the cells.
-        radius: the distance from a cell's center to its corners, in radians or, for an index on the plane, in the unit of the
+        radius: the distance from a cell's center to its corners, in radians or, for a 2d index in the plane, in the unit of the
             coordinates.
     """
 

@@ -123,7 +123,7 @@ class IndexKind(Protocol):
 
         Arguments:
             keys: all keys that the extractor returned.
-            marks: those of the keys that only record that a path contains an array, as in wildcard indexes.
+            marks: the subset of keys that only record that a path contains an array, as in wildcard indexes.
         """
         return len(keys) > 1
 

@@ -38,7 +38,7 @@ class Weights(NamedTuple):
     empty.
 
     Arguments:
-        primary: the primary weight. No primary weight is a prefix of another one.
+        primary: the primary weight. No primary weight is a prefix of another primary weight.
         case: 0 for lower case, 1 for mixed case, 2 for upper case.
         quaternary: the weight at the fourth level, which only the Japanese locale uses. It is 0 for hiragana and for characters that are
             not kana.

@@ -104,7 +104,7 @@ class SortKeys:
         Trailing common weights are dropped from a level, unless the level may contain weights below the common one.
 
         Arguments:
-            has_kana: whether the string contains kana. Small kana have a tertiary weight below the common one.
+            has_kana: whether the string contains kana. Small kana have a tertiary weight below the common weight.
         """
         number = 1
         if self._spec.strength >= 2:

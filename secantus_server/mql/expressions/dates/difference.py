@@ -39,7 +39,7 @@ def parse_date_diff(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `{$dateDiff: {startDate, endDate, unit, timezone, startOfWeek}}`.
 
     Raises:
-        CommandError: 5166301 to 5166305 for a malformed argument. An invalid constant unit or time zone also raises its error.
+        CommandError: 5166301 to 5166305 for a malformed argument. Also the errors of an invalid constant unit or time zone.
     """
     arguments = SIGNATURE.parse(argument, ctx)
     check_unit("$dateDiff", arguments[2])

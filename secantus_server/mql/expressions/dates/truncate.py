@@ -43,7 +43,7 @@ def parse_date_trunc(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `{$dateTrunc: {date, unit, binSize, timezone, startOfWeek}}`.
 
     Raises:
-        CommandError: 5439007 to 5439010 for a malformed argument. An invalid constant unit or time zone also raises its error.
+        CommandError: 5439007 to 5439010 for a malformed argument. Also the errors of an invalid constant unit or time zone.
     """
     arguments = SIGNATURE.parse(argument, ctx)
     check_unit("$dateTrunc", arguments[1])

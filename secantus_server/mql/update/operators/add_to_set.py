@@ -21,7 +21,7 @@ def parse_add_to_set(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
     """Parse `$addToSet`, which appends values to an array unless the array already contains them.
 
     Raises:
-        CommandError: 14 if `$each` is not an array, 2 for unknown fields next to it.
+        CommandError: 14 if `$each` is not an array, 2 for unknown fields next to `$each`.
     """
     values = _distinct(_parse_values(argument), ctx)
 

@@ -35,7 +35,7 @@ class Rename:
         self.arrival = Leaf(self._arrive)
 
     def prepare(self, document: bytes) -> None:
-        """Read the source's value from a document, so that the update tree can set the destination to it.
+        """Read the source's value from a document. The update tree later sets the destination to this value.
 
         Raises:
             CommandError: 2 if the source or the destination is inside an array, 28 if the path of the source passes through a value

@@ -129,7 +129,7 @@ def check_id_options(spec: dict[str, Any]) -> None:
 
 
 def check_id_collation(spec: dict[str, Any], own: dict[str, Any] | None) -> None:
-    """Refuse an index on `_id` whose collation differs from the collection's collation.
+    """Reject an index on `_id` whose collation differs from the collection's collation.
 
     Arguments:
         spec: a checked definition.
@@ -273,7 +273,7 @@ def _complete_collation(given: dict[str, Any], kind: IndexKind) -> dict[str, Any
 
 
 def check_kind_has_collations(kind: IndexKind, collation: dict[str, Any]) -> None:
-    """Refuse a collation if the index's kind does not support collations.
+    """Reject a collation if the index's kind does not support collations.
 
     Raises:
         CommandError: 67 CannotCreateIndex.

@@ -230,7 +230,7 @@ class IndexBounds:
 
 
 def directed(key: bytes, direction: int) -> bytes:
-    """Return a value's key as an entry stores it. The bytes are inverted if the field is descending."""
+    """Return a value's key in the form that index entries store. The bytes are inverted if the field is descending."""
     return key if direction > 0 else bytes(255 - byte for byte in key)
 
 

@@ -48,7 +48,7 @@ class ClusteredScan(Plan):
         return scope.open(self.scan)
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain.
+        """Return the stage that explain shows for this plan node.
 
         If the bounds are a single `_id`, the filter is omitted because minRecord and maxRecord already show the value.
         """

@@ -59,7 +59,7 @@ class ContestedSort(Sort):
         return self.rival if self.gave_way else self
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         return self.rival.explain() if self.gave_way else super().explain()
 
     @property

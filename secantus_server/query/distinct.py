@@ -43,7 +43,7 @@ class DistinctPlan:
         return self.scan.values(scope.unit)
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         shape = index_shape(self.index, self.bounds, False)
         if self.scan is None:
             return stage("DISTINCT_SCAN", shape)

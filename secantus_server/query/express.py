@@ -46,7 +46,7 @@ class ExpressScan(Plan):
         return self.scan.open(scope)
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         name, shape = "EXPRESS_CLUSTERED_IXSCAN", dict[str, Any]()
         if isinstance(self.scan, IndexedScan):
             index = self.scan.index
@@ -68,7 +68,7 @@ class IdHack(Plan):
         return self.scan.open(scope)
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         return stage("IDHACK", {}, **_statistics(self.scan))
 
 

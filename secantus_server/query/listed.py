@@ -38,7 +38,7 @@ class ListedSource(Plan):
         return self.documents
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         documents = self.documents
         return scan_stage(self.query, None if documents is None else documents.examined, documents.advanced if documents else 0)
 

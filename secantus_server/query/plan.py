@@ -78,7 +78,7 @@ class Plan(Source, Protocol):
     """A node of a query plan."""
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         ...
 
 
@@ -101,7 +101,7 @@ class CollectionScan(Plan):
         return scope.open(self.scan)
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         shape = {"direction": "backward" if self.reverse else "forward"}
         if self.scan is None:
             return stage("COLLSCAN", shape, filter=self.match)
@@ -117,7 +117,7 @@ class EmptyScan(Plan):
         return NoDocuments()
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         return stage("EOF", {}, returned=0)
 
 
@@ -200,7 +200,7 @@ class IndexedScan(Plan):
         return below
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         if self.covered:
             return self.entries()
         return fetch_stage(self.match, [self.scan] if self.scan else [], self.entries())
@@ -232,7 +232,7 @@ class Union(Plan):
         return UnionScan([child.open(scope) for child in self.children])
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         scans = [child.scan for child in self.children if child.scan]
         inner = [child.entries() for child in self.children]
         counts = {"dupsTested": sum(scan.keys_examined for scan in scans), "dupsDropped": sum(scan.duplicates for scan in scans)}
@@ -278,7 +278,7 @@ class Near(Plan):
         return struct.pack(">d", self.near.distance(document))
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         shape = {"keyPattern": self.index.spec["key"], "indexName": self.index.name, "indexVersion": self.index.spec.get("v", 2)}
         name, scan = self.index.kind.near_stage, self.scan
         assert name is not None, "the planner chose an index that measures distances"
@@ -331,7 +331,7 @@ class Sort(Plan):
         return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes)
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         below = self.child.explain()
         shape: dict[str, Any] = {"sortPattern": self.pattern.shown, "memLimit": MEMORY_LIMIT}
         if self.limit:

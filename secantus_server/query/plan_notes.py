@@ -1,7 +1,7 @@
 """Records the plans that a command executes and counts the keys and documents that they examine.
 
 serverStatus, the profiler, the log and the command log use these counts. Each query reports its plan by calling `note_plan` of the parse
-context. Queries in pipelines do so as well, because they share the command's parse context.
+context. This includes queries in pipelines, because they share the command's parse context.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def _equality(operand: Any, collation: Collation | None) -> Bounds | None:
 
 
 def _array_points(operand: list[Any], collation: Collation | None) -> list[FieldInterval]:
-    """Return the two points at which an index may have an array that is equal to the operand.
+    """Return the two points at which an index may have a key for an array that is equal to the operand.
 
     One is the key of the array's first element, because an index has keys for the elements of an array. The other is the key of the whole
     array, which exists if the array is nested in another array.

@@ -17,7 +17,7 @@ _INTERNAL: Final = ("admin", "config", "local")
 
 
 def check_scans_nothing(plan: Plan, query: CanonicalQuery) -> None:
-    """Refuse a plan that scans a collection. Scans remain allowed for queries without a filter and for system collections.
+    """Reject a plan that scans a collection. Scans remain allowed for queries without a filter and for system collections.
 
     Raises:
         CommandError: 291 NoQueryExecutionPlans.

@@ -119,7 +119,7 @@ class TextSearchPlan(Plan):
         return stage("IXSCAN", shape, returned=examined, works=examined, counts=counts)
 
     def explain(self) -> PlanStage:
-        """Return this plan node's stage for the output of explain."""
+        """Return the stage that explain shows for this plan node."""
         scan = self.scan
         fetched = self.entries()
         returned, examined = (None, 0) if scan is None else (scan.advanced, scan.docs_examined)

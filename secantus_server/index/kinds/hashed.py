@@ -26,7 +26,7 @@ class Hashed(IndexKind):
     may_expire = True
 
     def check_key(self, key: dict[str, Any]) -> None:
-        """Refuse a second hashed field.
+        """Reject a key pattern with more than one hashed field.
 
         Raises:
             CommandError: 31303.
@@ -35,7 +35,7 @@ class Hashed(IndexKind):
             raise CommandError(31303, "A maximum of one index field is allowed to be hashed")
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse wildcards and `unique`.
+        """Reject a definition with a wildcard or with `unique`.
 
         Raises:
             CommandError: 67 CannotCreateIndex, 16764.
@@ -45,7 +45,7 @@ class Hashed(IndexKind):
             raise CommandError(16764, "Currently hashed indexes cannot guarantee uniqueness. Use a regular index.")
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse a hashed index on a measurement field. Only metadata fields of a time series may be hashed.
+        """Reject a hashed index on a measurement field. Only metadata fields of a time series may be hashed.
 
         Raises:
             CommandError: 67 CannotCreateIndex.

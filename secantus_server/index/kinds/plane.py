@@ -41,7 +41,7 @@ class Plane(GeoKind):
     is_flat = True
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse wildcards, `unique`, a second 2d field, and a 2d field after other fields.
+        """Reject a definition with a wildcard, with `unique`, with a second 2d field, or with a 2d field that is not the first field.
 
         Raises:
             CommandError: 67 CannotCreateIndex, 16800, 16801.
@@ -56,7 +56,7 @@ class Plane(GeoKind):
             raise CommandError(67, "Currently 2d indexes cannot guarantee uniqueness. Use a regular index.")
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse a 2d index on a measurement field. Only metadata fields of a time series may have one.
+        """Reject a 2d index on a measurement field. Only metadata fields of a time series may have one.
 
         Raises:
             CommandError: 67 CannotCreateIndex.

@@ -40,7 +40,7 @@ class Sphere(GeoKind):
     near_stage: str | None = "GEO_NEAR_2DSPHERE"
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse wildcards.
+        """Reject a definition with a wildcard.
 
         Raises:
             CommandError: 67 CannotCreateIndex.

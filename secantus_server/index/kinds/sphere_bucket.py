@@ -28,7 +28,7 @@ class SphereBucket(Sphere):
     near_stage = None
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse fields outside a bucket's `data`. Such fields can occur when a restore creates indexes on the buckets directly.
+        """Reject fields outside a bucket's `data`. Such fields can occur when a restore creates indexes on the buckets directly.
 
         Raises:
             CommandError: 67 CannotCreateIndex.

@@ -56,7 +56,7 @@ class Text(IndexKind):
     needs_predicate = True
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse a text index on a time series.
+        """Reject a text index on a time series.
 
         Raises:
             CommandError: 72 InvalidOptions.

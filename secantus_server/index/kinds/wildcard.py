@@ -37,7 +37,7 @@ class Wildcard(IndexKind):
         return is_wildcard(path) and type(direction) is not str
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse a wildcard index on a time series.
+        """Reject a wildcard index on a time series.
 
         Raises:
             CommandError: 7246201.
@@ -45,7 +45,7 @@ class Wildcard(IndexKind):
         raise CommandError(7246201, "Wildcard indexes are not supported on time-series collections")
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Validate the fields and the projection of a definition, and refuse options that a wildcard index does not support.
+        """Validate the fields and the projection of a definition, and reject options that a wildcard index does not support.
 
         Raises:
             CommandError: with MongoDB's code.
@@ -100,7 +100,7 @@ class Wildcard(IndexKind):
 
 
 def check_wildcard_fields(key: dict[str, Any]) -> None:
-    """Refuse a key pattern that has two wildcards or combines a wildcard with another index kind.
+    """Reject a key pattern that has two wildcards or combines a wildcard with another index kind.
 
     Raises:
         CommandError: 7246201, 67 CannotCreateIndex.
@@ -132,7 +132,7 @@ def _included(value: Any, path: str) -> bool:
 
 
 def _check_compound(key: dict[str, Any], wildcard: str, projection: dict[str, Any] | None) -> None:
-    """Refuse a compound index whose wildcard includes one of the index's other fields."""
+    """Reject a compound index whose wildcard includes one of the index's other fields."""
     others = [path for path in key if path != wildcard]
     if wildcard != "$**":
         scope = wildcard[: -len(".$**")]

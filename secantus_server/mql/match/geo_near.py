@@ -3,7 +3,7 @@
 https://www.mongodb.com/docs/manual/reference/operator/query/near/
 
 A filter may contain only one of these operators, and every result must satisfy it. Therefore the operator is not allowed inside `$or`,
-`$nor`, `$not` or `$elemMatch`. To execute such a query, the planner needs a geospatial index, and the results are sorted by distance.
+`$nor`, `$not` or `$elemMatch`. The query requires a geospatial index, and its results are sorted by distance.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _parse_geojson_near(clause: Clause) -> MatchExpression:
 
 
 def _geojson_near(clause: Clause, point: Any, limits: dict[str, Any], codes: dict[str, Codes]) -> MatchExpression:
-    """Return the node for a `$near` with a GeoJSON point. Its distances are in metres on the sphere."""
+    """Return the node for a `$near` with a GeoJSON point. The node's distances are in metres on the sphere."""
     geometry = parse_geometry(point)
     if geometry.kind != "Point":
         raise GeometryError("the point must be a GeoJSON Point")

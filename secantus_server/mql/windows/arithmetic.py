@@ -27,13 +27,13 @@ def numeric(value: Any, decimals: bool) -> Any:
 
 
 def difference(minuend: Any, subtrahend: Any) -> Any:
-    """Return the difference of two numbers. If one of them is a decimal, a double is converted to a decimal first."""
+    """Return the difference of two numbers. If only one number is a decimal, the other number is converted to a decimal first."""
     decimals = type(minuend) is decimal.Decimal or type(subtrahend) is decimal.Decimal
     return _converted(minuend) - _converted(subtrahend) if decimals else minuend - subtrahend
 
 
 def product(first: Any, second: Any) -> Any:
-    """Return the product of two numbers. If one of them is a decimal, a double is converted to a decimal first."""
+    """Return the product of two numbers. If only one number is a decimal, the other number is converted to a decimal first."""
     decimals = type(first) is decimal.Decimal or type(second) is decimal.Decimal
     return _converted(first) * _converted(second) if decimals else first * second
 

@@ -18,8 +18,8 @@ from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 class SlidingDeviation(WindowAccumulator):
     """A standard deviation over sliding windows, whose lower bound moves.
 
-    As in MongoDB, the results of sliding windows differ from those of other windows in two cases. They are null instead of NaN, and the
-    int 0 instead of a double if the window has a single number.
+    As in MongoDB, the results of sliding windows differ from the results of other windows in two cases. They are null instead of NaN, and
+    the int 0 instead of a double if the window has a single number.
     """
 
     def _of(self, documents: list[bytes]) -> Any:

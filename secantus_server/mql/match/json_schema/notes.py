@@ -18,5 +18,5 @@ def parse_note(keyword: Keyword) -> Rule | None:
 
 @register("encrypt", "encryptMetadata")
 def parse_encrypt(keyword: Keyword) -> Rule | None:
-    """Refuse a keyword of client-side field level encryption."""
+    """Reject a keyword of client-side field level encryption."""
     raise not_supported(f"The $jsonSchema keyword '{keyword.name}'", "remove it from the schema; the driver does the encryption")

@@ -1,4 +1,4 @@
-"""The parser of schemas, and the registry of the keywords' parsers."""
+"""The parser of JSON schemas, and the registry of the keywords' parsers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from secantus_server.mql.match._schema import AllRule, Rule
 
 @dataclass(frozen=True)
 class Keyword:
-    """A keyword of a schema.
+    """A keyword of a JSON schema.
 
     Arguments:
         name: the keyword.
@@ -50,7 +50,7 @@ def register(*names: str) -> Callable[[KeywordParser], KeywordParser]:
 
 
 def parse_schema(schema: dict[str, Any]) -> Rule:
-    """Parse a schema and return the rule that it defines.
+    """Parse a JSON schema and return the rule that it defines.
 
     Raises:
         CommandError: 9 FailedToParse, 14 TypeMismatch or 2 BadValue, as in MongoDB.

@@ -1,1 +1,1 @@
-"""Indexes: their definitions, and the keys of documents."""
+"""Index definitions, index kinds, and the keys that documents have in indexes."""

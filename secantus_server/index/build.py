@@ -12,12 +12,12 @@ from secantus_server.mql.match import parse_match
 
 
 def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Index:
-    """Create an index object from a stored definition, which was validated when the index was created.
+    """Create an index object from a stored definition, without validating it. The definition was validated when the index was created.
 
     Arguments:
-        spec: the definition as listIndexes shows it.
+        spec: the definition in the format of listIndexes.
         ident: the prefix of the index's keys in the table of index entries.
-        multikey: whether any document has several keys.
+        multikey: whether any document has more than one key in the index.
     """
     kind = kind_of(spec["key"])
     collation = parse_collation(spec.get("collation"))
@@ -28,9 +28,9 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
 
 
 def entries_version(kind: IndexKind, spec: dict[str, Any]) -> str:
-    """Return the format version of an index's entries.
+    """Return the format version of an index's entries, which changes when existing entries must be rebuilt.
 
-    It combines the version of the index's kind and, with a collation, the version of the sort keys.
+    The version string combines the version of the index kind with, if the index has a collation, the version of the sort keys.
 
     Arguments:
         spec: the stored definition.

@@ -1,4 +1,4 @@
-"""The duplicate key error of a unique index."""
+"""The exception for a duplicate key in a unique index."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from secantus_server.errors import CommandError
 
 
 class DuplicateKey(Exception):
-    """A duplicate key in a unique index.
+    """Raised when a write would create a duplicate key in a unique index.
 
     Arguments:
         index: the index's name.
         pattern: the index's key pattern.
-        values: the values of the document that could not be written, in the pattern's order. If the index has a collation, each string
-            is replaced by its sort key in hexadecimal digits.
+        values: the rejected document's values of the indexed fields, in the pattern's order. If the index has a collation, each string is
+            replaced by its sort key in hexadecimal digits.
         collation: the index's complete collation, or None.
         key: the duplicate key string.
     """
@@ -31,7 +31,7 @@ class DuplicateKey(Exception):
         self.key = key
 
     def as_command_error(self, namespace: str) -> CommandError:
-        """Return the error for the user, 11000 DuplicateKey.
+        """Return the corresponding command error, 11000 DuplicateKey.
 
         Arguments:
             namespace: the collection's full name.

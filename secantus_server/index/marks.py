@@ -1,4 +1,4 @@
-"""Reads the marks of wildcard indexes from their entries when a store is opened or restored."""
+"""Loads the marks of wildcard indexes, which record the paths with arrays, when a store is opened or restored."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _RECORD_ID_BYTES = 8
 
 
 def read_marks(unit: RecoveryUnit, index: Index) -> None:
-    """Read the marks of an index from its entries, if the set in memory may be incomplete.
+    """Load the marks of an index from its entries, unless all marks are already in memory.
 
-    No other thread may write to the index meanwhile.
+    The caller must ensure that no other thread writes to the index during the call.
 
     Arguments:
         unit: a recovery unit with an open transaction.

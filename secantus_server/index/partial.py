@@ -23,10 +23,10 @@ _ALLOWED = (AlwaysTrue, And, Comparison, Exists, GeoMatch, In, Or, TypeMatch)
 
 
 def check_partial(filter: dict[str, Any]) -> None:
-    """Check that a partialFilterExpression has only the operators that are allowed there.
+    """Check that a partialFilterExpression uses only the operators that partial indexes support.
 
     Raises:
-        CommandError: 67 CannotCreateIndex, 2 for $text and $where, 224 for $expr, and the errors of a filter.
+        CommandError: 67 CannotCreateIndex, 2 for $text and $where, 224 for $expr, and the errors of an invalid filter.
     """
     for name in ("$text", "$where"):
         if name in filter:

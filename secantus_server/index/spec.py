@@ -1,4 +1,4 @@
-"""Validates index definitions and converts them to the form in which they are stored.
+"""Validates index definitions and converts them to their stored form.
 
 https://www.mongodb.com/docs/manual/reference/command/createIndexes/
 """
@@ -45,7 +45,7 @@ def known_options(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
-    """Validate an index definition and return its stored form, except for the parts that depend on the MongoDB release.
+    """Validate an index definition and return its stored form, but without the parts that depend on the MongoDB release.
 
     Raises:
         CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14.
@@ -59,10 +59,10 @@ def check_requested(spec: dict[str, Any], release: Release) -> dict[str, Any]:
     """Validate a definition from createIndexes and return its stored form.
 
     Arguments:
-        release: the release of MongoDB, which determines the default versions of index kinds.
+        release: the MongoDB release, which determines the default versions of index kinds.
 
     Raises:
-        CommandError: the errors of `check_spec`, with a text that quotes the definition.
+        CommandError: the errors of `check_spec`, with messages that quote the definition.
     """
     with _quoting(spec):
         kind = _check_form(spec)
@@ -73,7 +73,7 @@ def check_requested(spec: dict[str, Any], release: Release) -> dict[str, Any]:
 
 @contextmanager
 def _quoting(spec: dict[str, Any]) -> Iterator[None]:
-    """Context manager: prefix the messages of errors that the block raises with the definition, unless they already quote it."""
+    """Context manager: prepend the definition to the messages of errors from the block, unless they already quote it."""
     try:
         yield
     except CommandError as error:
@@ -83,7 +83,7 @@ def _quoting(spec: dict[str, Any]) -> Iterator[None]:
 
 
 def _check_form(spec: dict[str, Any]) -> IndexKind:
-    """Check the types, the key pattern and the collation of a definition. Return the kind of index."""
+    """Check the key pattern, the collation and the types of a definition, and return the kind of index."""
     _check_types(spec)
     for field in ("key", "name"):
         if field not in spec:
@@ -105,7 +105,7 @@ def _complete(spec: dict[str, Any], kind: IndexKind, release: Release) -> dict[s
 
 
 def is_on_id(key: dict[str, Any]) -> bool:
-    """Return whether a key pattern defines a B-tree index on `_id`, not a hashed or geospatial one."""
+    """Return whether a key pattern defines a B-tree index on `_id`, as opposed to a hashed or geospatial one."""
     return list(key) == ["_id"] and kind_of(key).is_ordered
 
 
@@ -115,7 +115,7 @@ def _check_id_index(spec: dict[str, Any]) -> None:
 
 
 def check_id_options(spec: dict[str, Any]) -> None:
-    """Check the definition of an index on `_id`: its key must be `{_id: 1}`, and it may have only certain options.
+    """Check that a definition of an index on `_id` has the key `{_id: 1}` and only the allowed options.
 
     Raises:
         CommandError: 2 BadValue for the key, 197 InvalidIndexSpecificationOption for the first option that is not allowed.
@@ -129,11 +129,11 @@ def check_id_options(spec: dict[str, Any]) -> None:
 
 
 def check_id_collation(spec: dict[str, Any], own: dict[str, Any] | None) -> None:
-    """Refuse an index on `_id` whose collation differs from the collection's.
+    """Reject an index on `_id` whose collation differs from the collection's collation.
 
     Arguments:
         spec: a checked definition.
-        own: the collection's collation, or None for the simple one.
+        own: the collection's collation, or None for the simple collation.
 
     Raises:
         CommandError: 2 BadValue.
@@ -260,7 +260,9 @@ def _check_exclusive_options(spec: dict[str, Any], kind: IndexKind) -> None:
 
 
 def _complete_collation(given: dict[str, Any], kind: IndexKind) -> dict[str, Any]:
-    """Return a collation with all fields. The simple collation is stored as well, because it overrides the collection's collation."""
+    """Return a collation with all of its fields, for storage. Even the simple collation is stored, because it overrides the collection's
+    collation.
+    """
     if not given:
         raise CommandError(2, "The field 'collation' cannot be an empty object.")
     collation = parse_collation(given)
@@ -271,7 +273,7 @@ def _complete_collation(given: dict[str, Any], kind: IndexKind) -> dict[str, Any
 
 
 def check_kind_has_collations(kind: IndexKind, collation: dict[str, Any]) -> None:
-    """Refuse a collation for an index that cannot have one.
+    """Reject a collation if the index's kind does not support collations.
 
     Raises:
         CommandError: 67 CannotCreateIndex.
@@ -281,7 +283,7 @@ def check_kind_has_collations(kind: IndexKind, collation: dict[str, Any]) -> Non
 
 
 def _ttl_seconds(seconds: Any, key: dict[str, Any], kind: IndexKind) -> int:
-    """Check `expireAfterSeconds` and convert it to an int, the type that MongoDB stores."""
+    """Validate `expireAfterSeconds` and convert it to an int, the type that MongoDB stores."""
     if len(key) != 1 or not kind.may_expire:
         raise CommandError(
             67, f"TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: {document_text(key)}"

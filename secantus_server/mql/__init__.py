@@ -1,1 +1,1 @@
-"""MongoDB's query language. The code has no side effects: it uses no I/O, no storage and no clock."""
+"""MongoDB's query language. The code has no side effects, because it uses no I/O, no storage and no clock."""

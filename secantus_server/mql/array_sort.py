@@ -18,9 +18,9 @@ SortKeys = Sequence[tuple[tuple[str, ...], bool]]
 
 
 def sort_elements(array: list[Any], keys: SortKeys, collation: Collation | None) -> list[Any]:
-    """Return the sorted array.
+    """Return a sorted copy of the array.
 
-    It is sorted by each key in turn, from the last to the first. Each sort is stable, so the result is sorted by all keys.
+    The array is sorted once per key, from the last key to the first. Because each sort is stable, the result is ordered by all keys.
     """
     for names, descending in reversed(keys):
         array = sorted(array, key=_sort_key(names, collation), reverse=descending)
@@ -32,7 +32,7 @@ def _sort_key(names: tuple[str, ...], collation: Collation | None) -> Callable[[
 
 
 def _part(element: Any, names: tuple[str, ...]) -> Any:
-    """Return the value at a path of nested documents, or null if it is missing."""
+    """Return the value at a path in nested documents, or null if it is missing."""
     for name in names:
         if type(element) is not dict or name not in element:
             return None

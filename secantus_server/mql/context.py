@@ -1,6 +1,6 @@
-"""The context of the query language's parsers: time, variables in scope, collation, randomness.
+"""The context of the query language's parsers, which provides the time, variables, collation and randomness.
 
-The code of the query language itself reads no clock and has no state. Everything that varies between runs comes from the context.
+The query language itself reads no clock and has no state. Everything that varies between runs comes from the context.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Collation(Protocol):
 
 
 class Cell:
-    """The value of a variable. The operator that binds the variable sets it before evaluation, and the parsed expressions read it."""
+    """A container for the value of a variable. The operator that binds the variable stores the value, and parsed expressions read it."""
 
     __slots__ = ("value",)
 
@@ -45,8 +45,8 @@ class ParseContext:
     Arguments:
         now: `$$NOW`, the same for the whole command.
         cluster_time: `$$CLUSTER_TIME`, or None on a standalone server.
-        keeps_empty_timestamps: whether a replacement document keeps its empty timestamps.
-        defers_constant_errors: whether an error in a constant is raised only for documents that need it, not by the parser.
+        keeps_empty_timestamps: whether a replacement document retains its empty timestamps instead of getting the current time.
+        defers_constant_errors: whether an error in a constant is raised only for documents that need the constant, not by the parser.
         knows_time: whether `$$NOW` and `$$CLUSTER_TIME` are defined. They are not defined in `count`, `distinct`, the list commands and
             partial filters.
         variables: user variables in scope (`let`, `$let`, `$map`, ...), without the `$$`.
@@ -54,16 +54,16 @@ class ParseContext:
         random: the command's source of randomness (`$rand`, `$sample`).
         generate_object_id: generates the `_id` of an upserted document.
         clock_ms: returns the current time in milliseconds, for `$currentDate`; None where expressions are evaluated without a clock.
-        metadata: the metadata of the documents of this query or pipeline; None where documents have no metadata.
-        text_definition: returns the definition of the collection's text index, or raises the error for a `$text` without such an index;
-            None if there is no collection.
+        metadata: the metadata of the documents in this query or pipeline; None where documents have no metadata.
+        text_definition: returns the definition of the collection's text index, or raises the error for a `$text` without such an index.
+            It is None if there is no collection.
         limits: the memory limits of stages and accumulators.
-        scripts: returns the command's JavaScript engine, or raises an error if there is none. Its argument is the operator that needs the
-            engine. None where JavaScript is not allowed.
-        note_plan: a function that is called with the plan of each query and the query, or None.
-        index_filters: the index filters by collection UUID and query shape, or None if there are none.
+        scripts: returns the command's JavaScript engine, or raises an error if there is no engine. Its argument is the operator that
+            needs the engine. It is None where JavaScript is not allowed.
+        note_plan: a function that is called with each query's plan and the query, or None.
+        index_filters: the index filters by collection UUID and query shape, or None if there are no index filters.
         release: the release of MongoDB that the command emulates.
-        notes_lookups: whether `note_plan` is called for point lookups, too.
+        notes_lookups: whether `note_plan` is also called for point lookups.
         allowed_indexes: the indexes that query settings allow, by namespace; None if no query settings restrict the indexes.
         forbids_scans: whether a query that needs a collection scan is an error (the parameter notablescan).
     """
@@ -90,11 +90,11 @@ class ParseContext:
     forbids_scans: bool = False
 
     def child(self, /, **cells: Cell) -> ParseContext:
-        """Return a copy of the context with additional variables in scope."""
+        """Return a copy of the context with additional variables in scope. Each keyword argument is a variable."""
         return self.changed(variables={**self.variables, **cells})
 
     def changed(self, **values: Any) -> ParseContext:
-        """Return a copy with other values of some attributes. This is much cheaper than `dataclasses.replace`."""
+        """Return a copy of the context with some attributes replaced. This method is much cheaper than `dataclasses.replace`."""
         other = ParseContext(
             self.now,
             self.cluster_time,

@@ -1,4 +1,4 @@
-"""Converts values to text as in MongoDB's error messages: `{ a: 1, b: "x" }`, `ObjectId('...')`, `new Date(0)`."""
+"""Formats values as in MongoDB's error messages, for example `{ a: 1, b: "x" }`, `ObjectId('...')` or `new Date(0)`."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symb
 
 
 def describe_value(value: Any) -> str:
-    """Return the text of a value."""
+    """Format a value as in MongoDB's error messages."""
     describe = _DESCRIPTIONS.get(type(value))
     return str(value) if describe is None else describe(value)
 
 
 def describe_element(field: str, value: Any) -> str:
-    """Return the text of a field: `name: value`."""
+    """Format a field as `name: value`."""
     return f"{field}: {describe_value(value)}"
 
 
 def describe_document(document: dict[str, Any]) -> str:
-    """Return the text of a document: `{ a: 1 }`."""
+    """Format a document as `{ a: 1 }`."""
     if not document:
         return "{}"
     return "{ " + ", ".join(describe_element(field, value) for field, value in document.items()) + " }"
 
 
 def describe_id(document: bytes) -> str:
-    """Return the text with which an error message identifies a document: `{_id: 1}`, or `{no id}`."""
+    """Format a document's `_id` as `{_id: 1}` to identify the document in an error message. Without an `_id`, the result is `{no id}`."""
     fields = decode(document)
     return "{" + describe_element("_id", fields["_id"]) + "}" if "_id" in fields else "{no id}"
 

@@ -9,12 +9,12 @@ DEFAULT_BYTES = 100 * 1024 * 1024
 
 @dataclass(frozen=True)
 class MemoryLimits:
-    """The limits of memory and sizes, in bytes.
+    """The limits on memory and sizes, in bytes.
 
     Arguments:
         sort, group, bucket_auto, window, graph_lookup: the memory that a stage may use if it must not use the disk.
         push, add_to_set, concat_arrays, set_union, several: the memory that one accumulator state may use, whether or not the disk may be
-            used. `several` is the limit of `$firstN`, `$topN` and similar accumulators.
+        used. `several` is the limit of `$firstN`, `$topN` and similar accumulators.
         facet: the maximum size of the document that `$facet` returns.
         lookup: the maximum total size of the documents that `$lookup` finds for one input document.
     """

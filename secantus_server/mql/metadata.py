@@ -1,4 +1,4 @@
-"""The metadata of documents: values that a query computes for a document and that are not among its fields. `$meta` reads them.
+"""The metadata of documents, which are values that a query computes for a document in addition to its fields. `$meta` reads them.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/meta/
 """
@@ -17,15 +17,19 @@ _NOTHING: dict[str, Any] = {}
 
 
 class Metadata:
-    """The metadata of the documents of one query or pipeline.
+    """The metadata of the documents in one query or pipeline.
 
-    While a document is processed, `values` contains its metadata. A stage that produces or reorders documents replaces the dict `values`
-    before each document, so code that reads several documents may keep earlier dicts.
+    While a document is processed, `values` contains its metadata. Before each document, a stage that produces or reorders documents
+    replaces the dict `values` by a new one. Therefore code that reads several documents may store earlier dicts.
 
-    `available`: the keywords that a source of the documents produces. `wanted`: the keywords that any `$meta` reads; if there are none,
-    `values` need not be set. `reads`: the number of `$meta` expressions parsed so far. `is_lost`: whether the documents at the current
-    stage of the pipeline are new ones, without metadata. `is_mixed_up`: whether `values` may belong to another document than the current
-    one, because a stage has read several documents in advance.
+    Attributes:
+        available: the keywords that a source of the documents produces.
+        wanted: the keywords that any `$meta` reads. If it is empty, `values` need not be set.
+        values: the metadata of the current document, by keyword.
+        reads: the number of `$meta` expressions parsed so far.
+        is_lost: whether the documents at the current stage of the pipeline are new ones, without metadata.
+        is_mixed_up: whether `values` may belong to a document other than the current one, because a stage has read several documents in
+            advance.
     """
 
     __slots__ = ("available", "is_lost", "is_mixed_up", "reads", "values", "wanted")
@@ -39,10 +43,10 @@ class Metadata:
         self.is_mixed_up = False
 
     def score_keyword(self) -> str | None:
-        """Return the keyword for which `score` stands, or None if the documents have no score."""
+        """Return the keyword whose metadata `{$meta: "score"}` returns, or None if the documents have no score."""
         return next((keyword for keyword in SCORES if keyword in self.available), None)
 
     def lose(self) -> None:
-        """Record that the documents have no metadata in the stages that are parsed from now on."""
+        """Record that the documents have no metadata in subsequent stages."""
         self.available.clear()
         self.is_lost, self.is_mixed_up = True, False

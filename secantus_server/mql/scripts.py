@@ -1,4 +1,4 @@
-"""Evaluates arguments of operators that contain JavaScript code."""
+"""Helpers for operators whose arguments contain JavaScript code."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def script_engine(name: str, ctx: ParseContext) -> Engine:
         name: the operator that needs the engine.
 
     Raises:
-        CommandError: 4660800 where JavaScript is not allowed, such as in a validator; 238 if the engine's package is not installed; or the
-            error of a server on which JavaScript is disabled.
+        CommandError: 4660800 where JavaScript is not allowed, such as in a validator. 238 if the engine's package is not installed. If
+            JavaScript is disabled, the error that MongoDB raises in this case.
     """
     if ctx.scripts is None:
         raise CommandError(4660800, f"{name} is not allowed in this context")
@@ -26,7 +26,9 @@ def script_engine(name: str, ctx: ParseContext) -> Engine:
 
 
 def source_of(value: Any) -> str | None:
-    """Return the source code in a string or in a code value without scope. Return None for any other value."""
+    """Return the source code in an operator's argument, or None if the argument is not code. Code is a string or a code value without a
+    scope.
+    """
     if type(value) is JavaScript and value.scope is None:
         return value.code
     return value if type(value) is str else None

@@ -1,4 +1,4 @@
-"""Sort patterns. A pattern is parsed once, and then computes a sort key of bytes for each document.
+"""Sort patterns, which are parsed once and then convert each document to a sort key of bytes.
 
 https://www.mongodb.com/docs/manual/reference/method/cursor.sort/
 """
@@ -29,11 +29,13 @@ META_SORTS = frozenset(["textScore", "randVal", "geoNearDistance", "score", "sea
 
 
 class SortPattern:
-    """The fields and directions of a sort.
+    """A parsed sort, which consists of fields and their directions.
 
-    `key` returns a document's sort key as bytes. `parts` are the (path, direction) pairs, which the planner compares with the indexes.
-    `has_metadata` tells whether the order also depends on metadata, so that no index can provide it. `shown` is the pattern in the form
-    that explain shows.
+    Attributes:
+        key: a function that returns the sort key of a document as bytes.
+        parts: the (path, direction) pairs, which the planner compares with the fields of indexes.
+        has_metadata: whether the order also depends on metadata. If so, no index can provide it.
+        shown: the sort document in the format of explain.
     """
 
     def __init__(self, parts: list[tuple[str, int]], ctx: ParseContext) -> None:
@@ -49,7 +51,7 @@ class SortPattern:
         """Parse a non-empty sort document such as `{a: 1, "b.c": -1}`.
 
         Raises:
-            CommandError: 15974, 15975, 15976, or the error of an invalid path.
+            CommandError: 15974, 15975, 15976 or 13103, or the error of an invalid path.
         """
         if not spec:
             raise CommandError(15976, "$sort stage must have at least one sort key")
@@ -69,11 +71,16 @@ class SortPattern:
         return pattern
 
     def values(self, document: bytes) -> list[Any]:
-        """Return the values by which a document is sorted, for `{$meta: "sortKey"}`."""
+        """Return the values by which a document is sorted. `{$meta: "sortKey"}` returns these values."""
         return [value for read in self._readers for value in read(document)]
 
     def _add_metadata(self, spec: dict[str, Any], metadata: dict[str, str], ctx: ParseContext) -> None:
-        """Make the order depend on the metadata that a sort document names.
+        """Extend the sort key by the metadata that a sort document refers to.
+
+        Arguments:
+            spec: the sort document.
+            metadata: the keyword of `$meta` for each path that has one.
+            ctx: the parse context, which contains the metadata.
 
         Raises:
             CommandError: 40218 if the documents do not have the metadata.
@@ -103,7 +110,7 @@ def _no_key(_document: bytes) -> bytes:
 
 
 def _values_by(generator: KeyGenerator) -> Callable[[bytes], list[Any]]:
-    """Return a function that returns the values of a document's smallest key."""
+    """Return a function that decodes the smallest key of a document into its values."""
     return lambda document: generator.values_of(document, generator.sort_key(document))
 
 
@@ -112,7 +119,7 @@ def _value_of(expression: Expression) -> Callable[[bytes], list[Any]]:
 
 
 def _descending(expression: Expression) -> Callable[[bytes], bytes]:
-    """Return a function that returns the sort key of an expression's value, inverted so that the greatest value comes first."""
+    """Return a function that computes a document's sort key from an expression, in descending order of the expression's value."""
     return lambda document: key_string(_or_null(expression.evaluate(document))).translate(_INVERTED)
 
 
@@ -139,7 +146,7 @@ def _direction(path: str, value: Any) -> int:
 
 
 def _whole(value: Any) -> int:
-    """Convert a number to an integer. Truncate a double, and round a decimal half to even. Return 0 for a number that is not finite."""
+    """Convert a number to an integer by truncating a double or rounding a decimal half to even. Return 0 if it is not finite."""
     if type(value) is Decimal128:
         number = quiet_decimal(value)
         return round(number) if number.is_finite() else 0
@@ -147,7 +154,7 @@ def _whole(value: Any) -> int:
 
 
 def _meta(value: dict[str, Any]) -> str:
-    """Return the keyword of `{$meta: keyword}`."""
+    """Validate `{$meta: keyword}` in a sort document and return the keyword."""
     if next(iter(value), None) != "$meta":
         raise CommandError(17312, "$meta is the only expression supported by $sort right now")
     if len(value) > 1:

@@ -1,4 +1,4 @@
-"""Finds the values at a path in decoded documents, for code that is not performance-critical."""
+"""Finds the values at a path in a decoded document. It is for code that is not performance-critical."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def values_at(value: Any, path: list[str]) -> Iterator[Any]:
-    """Yield the values at a path. Arrays on the path are expanded. A number in the path is not an array index.
+    """Yield the values at a path, including values inside arrays on the path. Numbers in the path are field names, not array indexes.
 
     Arguments:
         value: a decoded document.

@@ -1,7 +1,7 @@
 """Index bounds, which describe the part of an index that a query reads.
 
-A predicate on one path is translated to intervals of key strings. The intervals of an index's fields are combined into ranges of the
-index's entries. Bounds never exclude a match. Bounds are exact if they include only matches.
+A predicate on one path is translated to intervals of key strings. The intervals of the index's fields are then combined into ranges of
+index entries. Bounds include every match. They are exact if they include nothing else.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _LOWEST, _HIGHEST = b"\0", b"\xff"
 
 
 class End:
-    """One end of an interval, for explain. The text is only computed on demand.
+    """An endpoint of an interval, whose text for explain is computed on demand.
 
     Arguments:
-        value: the value at this end.
+        value: the value at this endpoint.
         collation: the index's collation, or None.
     """
 
@@ -66,7 +66,7 @@ class FieldInterval(NamedTuple):
         return f"{'[' if self.low_included else '('}{self.low_end}, {self.high_end}{']' if self.high_included else ')'}"
 
     def reversed(self) -> FieldInterval:
-        """Return the interval with its ends swapped, which is the form that explain shows for a descending field."""
+        """Return the interval with its endpoints swapped, as explain shows it for a descending field."""
         return FieldInterval(self.high, self.high_included, self.low, self.low_included, self.high_end, self.low_end)
 
     @property
@@ -79,7 +79,7 @@ EVERYTHING = FieldInterval(_LOWEST, True, _HIGHEST, True, End(MinKey()), End(Max
 
 
 def is_everything(intervals: Sequence[FieldInterval]) -> bool:
-    """Return whether a field is unbounded."""
+    """Return whether a field's intervals include every key."""
     first = intervals[0] if len(intervals) == 1 else None
     return first is EVERYTHING or (first is not None and first.low == _LOWEST and first.high == _HIGHEST)
 
@@ -136,7 +136,7 @@ def _intersect_two(x: FieldInterval, y: FieldInterval) -> FieldInterval | None:
 
 @dataclass
 class IndexBounds:
-    """The ranges of index entries that the intervals of an index's fields define.
+    """The ranges of index entries that result from the intervals of the index's fields.
 
     Attributes: `intervals` lists the ranges. `depth` is the number of leading fields whose intervals the ranges enforce.
 
@@ -153,9 +153,9 @@ class IndexBounds:
         self.intervals = self._ranges()
 
     def _ranges(self) -> list[tuple[bytes, bytes]]:
-        """Return [low, high) pairs in the index's order.
+        """Return the ranges as (low, high) pairs in the index's order. `low` is inclusive and `high` is exclusive.
 
-        The pairs are the product of the points of the leading fields and the intervals of the field after them.
+        Each range combines one point for every leading field with one interval of the next field.
         """
         leading: list[list[bytes]] = []
         last: list[FieldInterval] = [EVERYTHING]
@@ -175,7 +175,7 @@ class IndexBounds:
         return sorted(ranges) if len(ranges) > 1 else ranges
 
     def restrict(self, low: list[Any] | None, high: list[Any] | None, collation: Collation | None) -> None:
-        """Replace the ranges by one range between two complete keys: `low` (inclusive) and `high` (exclusive), in the index's order.
+        """Replace the ranges by a single range from `low` (inclusive) to `high` (exclusive), in the index's order.
 
         Arguments:
             low, high: the values of all fields of the index, or None for no limit.
@@ -191,7 +191,9 @@ class IndexBounds:
 
     @property
     def sorted_prefix(self) -> int:
-        """The number of leading fields that are fixed to one value. The entries are sorted by the fields after these."""
+        """The number of leading fields that are fixed to one value. Within the bounds, entries are therefore sorted by the remaining
+        fields.
+        """
         for number, intervals in enumerate(self.fields):
             if len(intervals) != 1 or not intervals[0].is_point:
                 return number
@@ -199,13 +201,13 @@ class IndexBounds:
 
     @property
     def single_range(self) -> bool:
-        """Whether the bounds are one range between two keys: leading points, then one interval, then unbounded fields."""
+        """Whether the bounds form one contiguous range: points on the leading fields, then one interval, then unbounded fields."""
         if any(len(intervals) != 1 for intervals in self.fields):
             return False
         return all(is_everything(intervals) for intervals in self.fields[self.sorted_prefix + 1 :])
 
     def explain_range(self) -> dict[str, Any]:
-        """Return the `indexBounds` of a `COUNT_SCAN` stage, which are the two keys of a single range."""
+        """Return the `indexBounds` of a `COUNT_SCAN` stage, which are the start key and end key of the bounds' only range."""
         ends = {
             path: interval if direction > 0 else interval.reversed()
             for (path, direction), (interval,) in zip(self.parts, self.fields, strict=True)
@@ -228,12 +230,12 @@ class IndexBounds:
 
 
 def directed(key: bytes, direction: int) -> bytes:
-    """Return the stored form of a value's key: the bytes of a descending field are inverted."""
+    """Return a value's key in the form that index entries store. The bytes are inverted if the field is descending."""
     return key if direction > 0 else bytes(255 - byte for byte in key)
 
 
 def _range(prefix: bytes, interval: FieldInterval, direction: int) -> tuple[bytes, bytes]:
-    """Return the range of the entries whose keys start with the prefix, followed by a key of the interval."""
+    """Return the range of entries whose keys consist of the prefix followed by a key in the interval."""
     if interval is EVERYTHING:
         return prefix, end_of_prefix(prefix)
     if direction > 0:
@@ -247,5 +249,5 @@ def _range(prefix: bytes, interval: FieldInterval, direction: int) -> tuple[byte
 
 
 def end_of_prefix(prefix: bytes) -> bytes:
-    """Return a key greater than all keys with the prefix. No key string starts with the byte 255, so such a key always exists."""
+    """Return the upper bound of all keys with the prefix. It always exists, because no key string starts with the byte 255."""
     return next_prefix(prefix) or b"\xff" * 9

@@ -1,4 +1,4 @@
-"""Aggregation expressions over the metadata of measurements, as expressions over the buckets.
+"""Rewrites aggregation expressions over the metadata of measurements as expressions over buckets.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#updates-and-deletes
 """
@@ -12,11 +12,11 @@ _DOCUMENT = ("ROOT", "CURRENT")
 
 
 class OtherField(Exception):
-    """Raised for an expression that reads anything other than the metadata."""
+    """Raised if an expression reads anything other than the metadata."""
 
 
 def renamed_path(path: str, meta_field: str) -> str | None:
-    """Return the path that buckets use for the metadata or a part of it; None for any other path."""
+    """Translate a path in the metadata to the corresponding path in buckets. Return None for a path outside the metadata."""
     if path == meta_field:
         return META
     return META + path[len(meta_field) :] if path.startswith(f"{meta_field}.") else None
@@ -30,7 +30,7 @@ def draws_random(spec: Any) -> bool:
 
 
 def renamed_expression(spec: Any, meta_field: str) -> Any:
-    """Return a valid expression with the metadata's paths replaced by the paths that buckets use.
+    """Translate a valid expression over the metadata by replacing its paths with the corresponding paths in buckets.
 
     Raises:
         OtherField: the expression reads another field, or the whole document.
@@ -65,7 +65,7 @@ def _renamed_field(path: str, meta_field: str) -> str:
 
 
 def _renamed_get_field(argument: Any, meta_field: str) -> Any:
-    """Return the argument of `$getField`, with the metadata's field renamed as in buckets.
+    """Translate the argument of `$getField` by renaming the metadata's field as in buckets.
 
     Without `input`, `$getField` reads a top-level field of the document. A dot in the field's name does not separate path components.
 

@@ -1,6 +1,6 @@
 """Translates filters on measurements to filters on the buckets that may contain matching measurements.
 
-A query on the metadata or the time of a time-series collection also selects buckets, which the planner can find by an index.
+The planner can then find the buckets through an index if the filter has predicates on the metadata or the time field.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -20,11 +20,11 @@ _OPERATORS = {("$eq", "min"): "$lte", ("$eq", "max"): "$gte"}
 
 
 class SplitFilter(NamedTuple):
-    """A filter on measurements, split into two parts.
+    """A filter on measurements, split into a filter on buckets and a filter on the measurements in those buckets.
 
     Arguments:
-        buckets: a filter on buckets that every bucket with a matching measurement matches; empty if all buckets may have matches.
-        rest: the filter on the measurements of these buckets; empty if every measurement of a matching bucket matches.
+        buckets: a filter on buckets. Every bucket with a matching measurement matches it. It is empty if all buckets may have matches.
+        rest: the filter on the measurements in matching buckets. It is empty if all of these measurements match.
     """
 
     buckets: dict[str, Any]
@@ -32,7 +32,7 @@ class SplitFilter(NamedTuple):
 
 
 def split_filter(filter: dict[str, Any], time_field: str, meta_field: str | None) -> SplitFilter:
-    """Return a valid filter on measurements, split into its two parts."""
+    """Split a valid filter on measurements into a filter on buckets and a filter on the measurements in those buckets."""
     buckets: list[dict[str, Any]] = []
     rest: list[dict[str, Any]] = []
     for clause in _clauses(filter):
@@ -49,7 +49,7 @@ def split_filter(filter: dict[str, Any], time_field: str, meta_field: str | None
 
 
 def renamed(clause: dict[str, Any], meta_field: str) -> dict[str, Any] | None:
-    """Return a filter on the metadata with the paths that buckets use, or None if the filter reads other fields."""
+    """Translate a filter on the metadata to the corresponding paths in buckets. Return None if the filter reads other fields."""
     found: dict[str, Any] = {}
     for name, value in clause.items():
         if name in _LOGICAL:
@@ -81,10 +81,10 @@ def _clauses(filter: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def bounds_of(path: str, value: Any, *, only: type | None = None) -> list[dict[str, Any]]:
-    """Return the conditions on a bucket's minimum and maximum that follow from a condition on a field.
+    """Translate a condition on a field of the measurements to conditions on the field's minimum and maximum in a bucket.
 
     Arguments:
-        only: the only type of operands to consider; None for all types.
+        only: the only type of operand to translate; None for all types.
     """
     conditions = value if type(value) is dict and next(iter(value), "").startswith("$") else {"$eq": value}
     found = []

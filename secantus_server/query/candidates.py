@@ -1,4 +1,7 @@
-"""Candidates describe how each index could serve a query: the bounds, the residual filter and whether the index provides the sort order."""
+"""Candidates, which describe how each index could serve a query.
+
+A candidate consists of the index bounds, the residual filter, and whether a scan of the index provides the sort order.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +34,14 @@ Used = list[tuple[Predicate, Any]]
 
 @dataclass
 class Candidate:
-    """An index that could serve a query.
+    """A description of how an index could serve a query.
 
     Arguments:
-        residual: the filter that documents must still match, or None.
+        residual: the filter that the fetched documents must still match, or None.
         key_filter: a filter that entries must match before their documents are read, or None.
         fixed: the number of leading fields that are bounded to points.
-        bounded: whether the first field after the fixed ones has bounds.
-        selective: whether that field's bounds are likely to exclude most of the entries that the fixed fields include.
+        bounded: whether the first field after the fixed fields has bounds.
+        selective: whether the bounds of that first field are likely to exclude most of the entries that the fixed fields include.
         sorts: 1 or -1 if a scan in that direction provides the sort order, else 0.
         covers: whether the entries contain all required fields.
     """
@@ -60,10 +63,10 @@ class Candidate:
 
     @property
     def score(self) -> tuple[int, int, int]:
-        """A sort key; the better candidate has the greater score.
+        """A sort key by which the planner ranks candidates. The best candidate has the greatest score.
 
-        A field that is fixed to points counts most, then a range, then providing the sort order, which saves a sort. A covered query and a
-        filter on entries only break ties. A unique index with all its fields fixed is better than any other candidate.
+        Fields that are fixed to points count most, followed by a range and by the sort order, which saves a sort. A covered query and a
+        filter on entries only break ties. A unique index with all of its fields fixed is better than any other candidate.
         """
         bounded = (6 if self.selective else 2) * self.bounded
         value = 10 * self.fixed + bounded + 4 * bool(self.sorts) + 1 * self.covers + 1 * (self.key_filter is not None)
@@ -73,7 +76,10 @@ class Candidate:
 
 
 class Conditions:
-    """The predicates of a query's filter by path. The predicates for indexes without a collation are computed once and shared."""
+    """The predicates of a query's filter, grouped by path.
+
+    The grouping is computed once for all indexes without a collation.
+    """
 
     def __init__(self, query: CanonicalQuery) -> None:
         self.query = query
@@ -83,7 +89,12 @@ class Conditions:
         self._simple: dict[str, Used] | None = None
 
     def by_path(self, collation: Any, same_collation: bool) -> dict[str, Used]:
-        """Return the predicates on each path for an index with this collation."""
+        """Return the predicates on each path that an index with this collation can use.
+
+        Arguments:
+            collation: the index's collation, or None.
+            same_collation: whether the query has the same collation.
+        """
         if collation is not None or not same_collation:
             return _predicates_by_path(self.nodes, collation, same_collation)
         if self._simple is None:
@@ -91,19 +102,20 @@ class Conditions:
         return self._simple
 
     def is_relevant(self, index: Index, by_path: dict[str, Used]) -> bool:
-        """Return whether an index may help the query.
+        """Return whether an index could help the query.
 
-        It may help if its first field has a predicate or is a sort field, or if it is sparse and excludes documents that cannot match.
+        It could if its first field has a predicate or is a sort field, or if it is sparse and thereby excludes documents that cannot
+        match.
         """
         first = index.parts[0][0]
         return first in by_path or first in self._sorted_paths or (index.sparse and self.demands_a_field)
 
 
 def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Candidate | None:
-    """Return the candidate for an index, or None if the index is no better than a collection scan or would miss matches.
+    """Return the candidate for an index, or None if the index would miss matches or is no better than a collection scan.
 
     Arguments:
-        forced: whether the index is hinted and therefore used even if it misses matches.
+        forced: whether the index is hinted and must therefore be used even if it misses matches.
     """
     query, nodes = conditions.query, conditions.nodes
     collation = index.generator.collation if index.generator else None
@@ -132,7 +144,7 @@ def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Can
 
 
 def explicit_candidate(index: Index, query: CanonicalQuery) -> Candidate:
-    """Return the candidate for a find with `min` or `max`.
+    """Return the candidate for a find with the options `min` or `max`, which set the bounds.
 
     Raises:
         CommandError: 51174 if `min` or `max` is not a key of this index.
@@ -157,7 +169,7 @@ def _explicit_key(index: Index, key: dict[str, Any] | None, option: str) -> list
 
 
 def _holds_all_matches(index: Index, nodes: list[Any], same_collation: bool) -> bool:
-    """Return whether every matching document is in the index."""
+    """Return whether the index contains every document that matches the query."""
     # `implies` compares key strings without a collation.
     simple = same_collation and (index.generator is None or index.generator.collation is None)
     if index.partial_filter is not None and not simple and any(map(mentions_text, nodes)):
@@ -170,7 +182,7 @@ def _holds_all_matches(index: Index, nodes: list[Any], same_collation: bool) -> 
 
 
 def _demands_value(node: Any, path: str) -> bool:
-    """Return whether the node can only match documents that have the path."""
+    """Return whether a filter node can only match documents that have the path."""
     if type(node) is Exists:
         return bool(node.path == path)
     predicate = predicate_of(node, None)
@@ -190,7 +202,10 @@ def _predicates_by_path(nodes: list[Any], collation: Any, same_collation: bool) 
 
 
 def _add_inner(node: Any, found: dict[str, Used], collation: Any, same_collation: bool) -> None:
-    """Add the predicates of an `$elemMatch` on the elements' fields. They bound an index on those fields, but are never exact."""
+    """Add the predicates of an `$elemMatch` to `found` as predicates on the fields of the array's elements.
+
+    They can bound an index on those fields, but the bounds are never exact.
+    """
     for child in conjuncts(node.child):
         inner = predicate_of(child, collation)
         if inner is None or not inner.demands_value or has_index_component(inner.path):
@@ -201,7 +216,7 @@ def _add_inner(node: Any, found: dict[str, Used], collation: Any, same_collation
 
 
 def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[FieldInterval]], list[Used]]:
-    """Return the intervals of each field, and the predicates from which they were computed.
+    """Return the intervals of each index field, and for each field the predicates from which they were computed.
 
     In a multikey index, different elements of an array may satisfy two predicates. Therefore only one predicate can bound a field, and
     two fields of the same array cannot both be bounded.
@@ -228,7 +243,10 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
 
 
 def _transformed(index: Index, used: tuple[Predicate, Any]) -> tuple[Predicate, Any]:
-    """Return a predicate on a transformed field. Its points are not exact, because other values may have the same transformed value."""
+    """Return a predicate on a hashed field with the hashed values as its points.
+
+    The points are no longer exact, because different values may have the same hash.
+    """
     predicate, node = used
     points = []
     for interval in predicate.intervals:
@@ -238,7 +256,7 @@ def _transformed(index: Index, used: tuple[Predicate, Any]) -> tuple[Predicate, 
 
 
 def points_first(predicate: tuple[Predicate, Any]) -> int:
-    """Return a sort key that orders points before ranges."""
+    """Return a sort key that places point predicates before range predicates."""
     return sum(1 if interval.is_point else 1000 for interval in predicate[0].intervals)
 
 
@@ -250,7 +268,7 @@ def _leading_points(fields: list[list[FieldInterval]]) -> int:
 
 
 def _split(index: Index, match: Any, left: list[Any]) -> tuple[Any, Any]:
-    """Return the residual filter for documents and the filter for index entries.
+    """Return the residual filter for documents and the filter for index entries. Either can be None.
 
     Arguments:
         left: the conjuncts of the filter that the bounds do not enforce exactly.
@@ -269,7 +287,7 @@ _CHEAP = (Comparison, In, Exists, TypeMatch)
 
 
 def cheap_first(match: Any) -> Any:
-    """Return the filter with its cheapest predicates first."""
+    """Reorder the conjuncts of a filter so that the cheapest are evaluated first."""
     if type(match) is not And or len(match.children) < 2:
         return match
     ordered = sorted(match.children, key=_cost)
@@ -281,12 +299,12 @@ def _cost(node: Any) -> int:
 
 
 def _nested(paths: set[str]) -> bool:
-    """Return whether one path is a prefix of another. If so, the values at the paths cannot be combined into a document."""
+    """Return whether one path is a prefix of another. The values at such paths cannot be combined into one document."""
     return any(other.startswith(f"{path}.") for path in paths for other in paths)
 
 
 def _reads_only(node: Any, paths: set[str]) -> bool:
-    """Return whether a node depends only on the values at these paths, provided that no path passes through an array."""
+    """Return whether a filter node depends only on the values at these paths. The caller ensures that no path passes through an array."""
     if isinstance(node, And | Or | Nor):
         return all(_reads_only(child, paths) for child in node.children)
     if type(node) is Not:
@@ -297,7 +315,7 @@ def _reads_only(node: Any, paths: set[str]) -> bool:
 
 
 def _sort_direction(index: Index, query: CanonicalQuery, bounds: IndexBounds, same_collation: bool, explicit: bool = False) -> int:
-    """Return the direction (1 or -1) in which a scan of the index provides the sort order, or 0 if neither does."""
+    """Return the scan direction (1 or -1) in which the index provides the query's sort order, or 0 if no direction does."""
     if query.sort is None or query.sort.has_metadata or not same_collation or not index.kind.is_ordered:
         return 0
     if index.multikey and (explicit or not all(map(is_everything, bounds.fields))):
@@ -310,7 +328,7 @@ def _sort_direction(index: Index, query: CanonicalQuery, bounds: IndexBounds, sa
 
 
 def _common_direction(have: list[tuple[str, int]], wanted: list[tuple[str, int]]) -> int:
-    """Return the direction (1 or -1) in which a scan of the fields `have` provides the order `wanted`, or 0 if neither does."""
+    """Return the scan direction (1 or -1) in which an index on the fields `have` provides the order `wanted`, or 0 if no direction does."""
     if len(have) < len(wanted):
         return 0
     directions = {mine * theirs if path == other else 0 for (path, mine), (other, theirs) in zip(have, wanted, strict=True)}

@@ -1,4 +1,7 @@
-"""The canonical query, which is the parsed query of a find, count, distinct, update, delete or a pipeline's leading stages."""
+"""The canonical query, which is a command's parsed query.
+
+The command is a find, count, distinct, update, delete, or an aggregate whose leading stages form a query.
+"""
 
 from __future__ import annotations
 
@@ -27,17 +30,17 @@ class CanonicalQuery:
         match: the filter's match expression, or None if every document matches.
         context: the parse context of the filter.
         sort: the sort pattern, or None.
-        natural: 1 or -1 if the user requested the natural order in that direction, else 0.
+        natural: 1 or -1 if the user requested natural order in that direction, else 0.
         required_fields: the top-level fields that the result needs, or None for whole documents.
         hint: an index's name or key pattern, or None.
-        skip, limit: 0 means none. The planner may use the limit; the caller applies both.
-        min, max: the bounds of the scan of the hinted index, as values of the index's fields, or None.
+        skip, limit: 0 means none. The planner may use the limit, but the caller applies both.
+        min, max: the bounds for the scan of the hinted index, as values of the index's fields, or None.
         tailing: whether the cursor is tailable.
-        return_key, show_record_id: the options of find.
+        return_key, show_record_id: the options `returnKey` and `showRecordId` of find.
         sort_bytes: the memory limit of a sort that may not use the disk, or None for no limit.
         projection: the projection of find, which is a part of the query's shape.
-        rivals: the number of plans from which the planner chose, or 0 if there was only one.
-        is_cached: whether the query's plan enters the plan cache.
+        rivals: the number of plans from which the planner chose, or 0 if there was only one plan.
+        is_cached: whether the query's plan may be added to the plan cache.
     """
 
     filter: dict[str, Any]
@@ -71,7 +74,7 @@ _PLAIN_TYPES = frozenset([int, Int64, float, str, ObjectId, bool, Date, Binary])
 
 
 class PointQuery(CanonicalQuery):
-    """A query for equality of one field with a plain value. The match expression is only parsed on demand.
+    """A query whose filter is an equality between one field and a plain value. The match expression is only parsed on demand.
 
     Arguments:
         path: the top-level field.
@@ -87,14 +90,14 @@ class PointQuery(CanonicalQuery):
 
     @property
     def match(self) -> Any:
-        """The match expression of the filter."""
+        """The match expression of the filter, parsed on the first access."""
         if self._match is None:
             self._match = parse_match(self.filter, self.context)
         return self._match
 
 
 def _point_query(filter: dict[str, Any], ctx: ParseContext) -> PointQuery | None:
-    """Return the query of a filter `{field: value}` with a plain value, or None. Such a filter is always valid."""
+    """Return the query if the filter is `{field: value}` with a plain value, else None. Such a filter needs no validation."""
     if len(filter) != 1 or ctx.collation is not None:
         return None
     ((path, value),) = filter.items()
@@ -116,7 +119,7 @@ def parse_query(
     max: dict[str, Any] | None = None,
     tailing: bool = False,
 ) -> CanonicalQuery:
-    """Parse a filter and a sort.
+    """Parse a filter, a sort and the other options of a query.
 
     Raises:
         CommandError: the filter or the sort is invalid.
@@ -144,16 +147,17 @@ def parse_query(
 
 
 def follow_metadata(ctx: ParseContext, *specs: dict[str, Any] | None) -> None:
-    """Prepare a context for projections and sorts that may contain `$meta`. Only their top levels are examined, which is fast.
+    """Set up a parse context for projections and sorts that may contain `$meta`.
 
-    Call this before parsing the filter, because `$text` and `$near` register in the context which metadata they produce.
+    Call this function before parsing the filter. `$text` and `$near` then register in the context which metadata they produce. For speed,
+    only the top levels of the projections and sorts are examined.
     """
     if ctx.metadata is None and any(dict in map(type, spec.values()) for spec in specs if spec):
         ctx.metadata = Metadata()
 
 
 def natural_direction(spec: dict[str, Any], option: str) -> int:
-    """Return the direction (1 or -1) of a sort or a hint `{$natural: direction}`, or 0 for any other sort or hint.
+    """Return the direction (1 or -1) of `{$natural: direction}`, given as a sort or hint. Return 0 for any other sort or hint.
 
     Raises:
         CommandError: 2 BadValue if $natural is combined with other fields or its direction is invalid.
@@ -169,7 +173,7 @@ def natural_direction(spec: dict[str, Any], option: str) -> int:
 
 
 def same_pattern(key: dict[str, Any], hint: Any) -> bool:
-    """Return whether a hint is an index's key pattern."""
+    """Return whether a hint is equal to an index's key pattern, including the order of its fields."""
     if any(type(value) is bool for value in hint.values()):
         return False
     mine = [(path, python_number(value)) for path, value in key.items()]

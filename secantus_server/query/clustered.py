@@ -1,8 +1,8 @@
-"""Scans of a clustered collection, whose documents are stored in the order of their `_id`s.
+"""Scans of a clustered collection, which stores its documents in the order of `_id`.
 
 https://www.mongodb.com/docs/manual/core/clustered-collections/
 
-The natural order of such a collection is the order of its index on `_id`, so every scan of the collection scans that index.
+Every scan of such a collection reads its index on `_id`, so natural order is the order of `_id`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from secantus_server.query.stages import PlanStage, stage
 
 @dataclass
 class ClusteredScan(Plan):
-    """A scan of a clustered collection within bounds of `_id`, in the order of `_id`.
+    """A scan of a clustered collection within bounds on `_id`, in the order of `_id`.
 
     Arguments:
-        bounds: the bounds of `_id`, or None for the whole collection.
-        match: the filter of the documents, or None.
+        bounds: the bounds on `_id`, or None for the whole collection.
+        match: the filter that documents must match, or None.
     """
 
     collection: Collection
@@ -38,7 +38,7 @@ class ClusteredScan(Plan):
     scan: IndexScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         index = self.collection.id_index
         assert index is not None, "a clustered collection has an index on _id"
         bounds = self.bounds or IndexBounds(index.parts, [[EVERYTHING]])
@@ -48,7 +48,10 @@ class ClusteredScan(Plan):
         return scope.open(self.scan)
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it. The filter is omitted if the bounds are a single `_id`: minRecord and maxRecord show it."""
+        """Return the stage that explain shows for this plan node.
+
+        If the bounds are a single `_id`, the filter is omitted because minRecord and maxRecord already show the value.
+        """
         shape: dict[str, Any] = {"direction": "backward" if self.reverse else "forward"}
         name, match = "COLLSCAN", self.match
         if self.bounds is not None:
@@ -62,7 +65,9 @@ class ClusteredScan(Plan):
 
     @staticmethod
     def _records(bounds: IndexBounds) -> dict[str, Any]:
-        """Return the ends of the bounds as minRecord and maxRecord. An unbounded end is omitted; empty bounds have neither."""
+        """Return minRecord and maxRecord, the ends of the bounds in explain's output. An unbounded end is omitted, as are both ends of
+        empty bounds.
+        """
         intervals = bounds.fields[0]
         if not intervals:
             return {}
@@ -71,7 +76,7 @@ class ClusteredScan(Plan):
 
 
 def natural_scan(collection: Collection, match: Any, reverse: bool = False, tailing: bool = False) -> Plan:
-    """Return the scan of a collection in natural order or in reverse."""
+    """Return the plan of a scan in natural order, or in reverse natural order if `reverse` is true."""
     if collection.is_clustered:
         return ClusteredScan(collection, match, reverse)
     return CollectionScan(collection, match, reverse, tailing)

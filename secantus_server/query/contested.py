@@ -1,11 +1,11 @@
-"""Sorts that compete with the scan of an index in sort order, for queries with a limit.
+"""Sorts of an index scan that compete with a scan of another index in sort order. They are used for queries with a limit.
 
-MongoDB runs such plans side by side for a while and keeps the one that returns documents first
-(https://www.mongodb.com/docs/manual/core/query-plans/). Secantus first runs the scan below the sort. When that scan has returned FIRST_LOOK
-documents, the rival is tried, which is the scan in sort order. It may examine as many keys as the first scan has returned documents. If
-the rival reaches the limit, its documents are the result. Otherwise the first scan continues, and the rival is tried again when FACTOR
-times as many documents have been read. So a query takes at most a few times as long as with the better plan, and a query with few
-matches takes no longer.
+MongoDB runs such plans in parallel for a while and selects the plan that returns documents first
+(https://www.mongodb.com/docs/manual/core/query-plans/). Secantus first runs the scan below the sort. After that scan has returned
+FIRST_LOOK documents, Secantus tries the rival plan, which is the scan in sort order. A trial may examine as many keys as the first scan
+has returned documents. If the rival reaches the query's limit, its documents are the result. Otherwise the first scan continues, and the
+next trial starts when FACTOR times as many documents have been read. Consequently, a query takes at most a few times as long as with the
+better plan, and a query with few matches has no overhead.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ FACTOR = 4
 
 
 class _Exceeded(Exception):
-    """Raised when a trial has examined its maximum number of keys."""
+    """Raised when a trial of a rival plan has examined its maximum number of keys."""
 
 
 @dataclass
 class ContestedSort(Sort):
-    """A sort of an index scan that competes with a rival, a scan in sort order. If the rival reaches the limit soon, it replaces the sort.
+    """A sort of an index scan that competes with a rival plan, a scan in sort order. If the rival reaches the limit soon, it replaces the
+    sort.
 
     Arguments:
-        make_rival: returns the rival plan.
-        rival: the rival plan after its last trial, or None before the first trial.
-        gave_way: whether the rival returned the documents.
+        make_rival: creates the rival plan.
+        rival: the rival plan of the last trial, or None before the first trial.
+        gave_way: whether the query's documents came from the rival plan instead of the sort.
     """
 
     make_rival: Callable[[], Plan] = field(kw_only=True, compare=False)
@@ -46,7 +47,7 @@ class ContestedSort(Sort):
     gave_way: bool = field(default=False, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         documents = self.child.open(scope)
         self.source = Measured(documents) if self.measured else None
         self.rival, self.gave_way = None, False
@@ -54,21 +55,21 @@ class ContestedSort(Sort):
 
     @property
     def chosen(self) -> Plan:
-        """The plan that returned the documents."""
+        """The plan that produced the documents, which is this sort or the rival plan."""
         return self.rival if self.gave_way else self
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         return self.rival.explain() if self.gave_way else super().explain()
 
     @property
     def sort(self) -> Sort:
-        """The sort without its competition and without execution statistics, for explain."""
+        """This sort as a plain Sort, without the rival plan and without execution statistics, for explain."""
         child: Any = self.child
         return Sort(replace(child, scan=None), self.pattern, self.limit)
 
     def attempt(self, scope: ReadScope, keys: int) -> list[Row] | None:
-        """Return the rows of the rival, or None if the rival examines more than `keys` keys."""
+        """Run the rival plan up to the query's limit and return its rows. Return None if it examines more than `keys` keys."""
         self.rival = self.make_rival()
         trial = _Trial(scope, self.rival, keys)
         try:
@@ -81,11 +82,11 @@ class ContestedSort(Sort):
 
 
 class _Trial:
-    """A wrapper of a `ReadScope` that limits the number of keys which a plan may examine.
+    """A wrapper of a `ReadScope` that limits how many keys a trial of a rival plan may examine.
 
     Arguments:
         scope: the wrapped scope of the query.
-        plan: the plan that is tried.
+        plan: the rival plan.
         keys: the maximum number of keys.
     """
 
@@ -96,15 +97,15 @@ class _Trial:
 
     @property
     def unit(self) -> RecoveryUnit:
-        """The recovery unit whose transaction the scan reads in."""
+        """The recovery unit whose transaction the scan uses."""
         return self._scope.unit
 
     def open(self, scan: AnyReader) -> AnyReader:
-        """Attach a new scan to the scope of the query."""
+        """Attach a new scan to the wrapped scope."""
         return self._scope.open(scan)
 
     def check(self) -> None:
-        """Raise an error if the operation was interrupted or the trial has exceeded its keys. Scans call this regularly."""
+        """Raise an error if the operation was interrupted or the trial has examined too many keys. Scans call this method regularly."""
         self._scope.check()
         scan = self._plan.scan
         if scan is not None and scan.keys_examined > self._keys:
@@ -112,7 +113,7 @@ class _Trial:
 
 
 class ContestedDocuments(SortedDocuments):
-    """An iterator over the sorted documents of a `ContestedSort`, which may switch to the other plan while it reads."""
+    """An iterator over the sorted documents of a `ContestedSort`, which may switch to the rival plan during the sort."""
 
     def __init__(self, plan: ContestedSort, source: Any, scope: ReadScope) -> None:
         super().__init__(source, plan.pattern.key, plan.limit)
@@ -136,18 +137,18 @@ class ContestedDocuments(SortedDocuments):
             read, look = look, look * FACTOR
 
     def _best(self, kept: list[Row], documents: Iterator[bytes]) -> list[Row]:
-        """Return the best rows among the rows kept so far and further documents."""
+        """Merge further documents into the best rows found so far, and return the new best rows."""
         keys = [row[0] for row in kept]
         self.keep_best(documents, keys, kept)
         return kept
 
 
 def contested(plan: Plan, query: CanonicalQuery, make_rival: Callable[[], Plan]) -> Plan:
-    """Return the plan as a ContestedSort, which uses the rival if that is faster; return the plan unchanged if it cannot be contested.
+    """Wrap a sort in a ContestedSort so that a rival plan may replace it. Return the plan unchanged if it cannot be contested.
 
     Arguments:
         plan: the plan of a query with a sort and a limit. Only a sort of an index scan can be contested.
-        make_rival: returns the plan of the scan in sort order.
+        make_rival: creates the rival plan, a scan in sort order.
     """
     simple = query.wanted_metadata is None and query.sort_bytes is None and not query.return_key
     if type(plan) is not Sort or not simple or not 0 < plan.limit <= LONGEST_TOP:

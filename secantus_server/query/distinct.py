@@ -1,4 +1,7 @@
-"""distinct by an index whose first field is the requested field. The scan skips from value to value without reading documents."""
+"""The execution of distinct through an index whose first field is the requested field.
+
+The scan skips from value to value and reads no documents.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,14 @@ from secantus_server.query.stages import PlanStage, index_shape, stage
 
 @dataclass
 class DistinctPlan:
-    """A scan for the distinct values of an index's first field."""
+    """The plan of an index scan that finds the distinct values of the index's first field."""
 
     index: Index
     bounds: IndexBounds
     scan: DistinctScan | None = field(default=None, compare=False)
 
     def values(self, scope: ReadScope) -> Iterator[Any]:
-        """Return an iterator that reads the values."""
+        """Start the scan and return an iterator over the distinct values."""
         direction = self.index.parts[0][1]
         self.index.uses += 1
 
@@ -40,7 +43,7 @@ class DistinctPlan:
         return self.scan.values(scope.unit)
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         shape = index_shape(self.index, self.bounds, False)
         if self.scan is None:
             return stage("DISTINCT_SCAN", shape)
@@ -49,7 +52,9 @@ class DistinctPlan:
 
 
 def plan_distinct(collection: Collection | None, query: CanonicalQuery, path: str) -> DistinctPlan | Plan:
-    """Return the plan for the distinct values of a path.
+    """Return the plan of a distinct command for the values at a path.
+
+    The plan is a DistinctPlan if an index can serve the command, else the plan for reading the matching documents.
 
     Raises:
         CommandError: the errors of `plan_query`.
@@ -69,7 +74,7 @@ def plan_distinct(collection: Collection | None, query: CanonicalQuery, path: st
 
 
 def _candidate(index: Index, query: CanonicalQuery, path: str) -> Candidate | None:
-    """Return the candidate for a distinct on the index's first field, or None if the index cannot serve it."""
+    """Return the candidate for a distinct command on the index's first field, or None if the index cannot serve it."""
     if index.generator is None or index.generator.collation is not None or not index.kind.is_ordered:
         return None
     if index.hidden or index.multikey or index.parts[0][0] != path:

@@ -1,4 +1,4 @@
-"""Repeated lookups by equality on one field, for `$lookup` and `$graphLookup`."""
+"""Repeated equality lookups on one field, for `$lookup` and `$graphLookup`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EqualityFinder = Callable[[Any], Iterator[bytes]]
 
 
 class RepeatedLookup:
-    """Counts the keys and documents that the index lookups of one stage examined, for the command log."""
+    """Counters for the keys and documents that one pipeline stage's index lookups examined. The command log shows them."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
@@ -33,11 +33,11 @@ class RepeatedLookup:
 
 
 def equality_finder(collection: Collection, path: str, ctx: ParseContext, scope: ReadScope) -> EqualityFinder | None:
-    """Return a function that finds the documents matching `{path: value}` by an index, or None if no index is suitable.
+    """Return a function that uses an index to find the documents matching `{path: value}`. Return None if no index is suitable.
 
     Arguments:
-        ctx: provides the collation. Its `note_plan` is called with the `RepeatedLookup` and, for each array or null that is looked up,
-            with that lookup's plan.
+        ctx: provides the collation. If it has a `note_plan`, `note_plan` is called with the `RepeatedLookup`, which counts all lookups.
+            Only lookups of an array or null are planned separately, and `note_plan` is also called with each of their plans.
     """
     for index in collection.indexes:
         same_collation = index.generator is not None and index.generator.collation == ctx.collation

@@ -35,12 +35,12 @@ VERBOSITIES = ("queryPlanner", "executionStats", "allPlansExecution")
 
 @dataclass
 class Runner:
-    """The execution of one explain command. It runs plans unless the verbosity is `queryPlanner`.
+    """The executor of one explain command. It runs the plans unless the verbosity is `queryPlanner`.
 
     Arguments:
-        scope: the scope to read in.
+        scope: the scope in which the plans read.
         verbosity: one of `VERBOSITIES`.
-        elapsed_ms: returns the milliseconds since the command began.
+        elapsed_ms: returns the milliseconds since the command started.
         settings: the query settings of the query's shape, or None.
     """
 
@@ -51,18 +51,18 @@ class Runner:
 
     @property
     def runs(self) -> bool:
-        """Whether plans are run."""
+        """Whether the plans are executed, not only shown."""
         return self.verbosity != "queryPlanner"
 
     def result(
         self, namespace: str, collection: Collection | None, query: CanonicalQuery, root: PlanStage, *, whole_pipeline: bool = False
     ) -> dict[str, Any]:
-        """Return the sections of explain's reply for the stages of a plan.
+        """Return the sections of explain's reply for an explained query.
 
         Arguments:
             namespace: the full name of the collection.
             collection: the collection, or None if it does not exist.
-            root: the plan's top stage, created after the plan ran.
+            root: the plan's top stage, created after the plan was executed.
             whole_pipeline: whether the plan does the work of a whole pipeline.
         """
         show_array_paths([root, *root.rejected], collection, self.scope)
@@ -124,7 +124,7 @@ def run_find(
     runner: Runner,
     computed: Plan | None = None,
 ) -> PlanStage:
-    """Plan and run a find, and return its stages.
+    """Plan a find and execute it if the verbosity requires that. Return the plan's top stage.
 
     Arguments:
         projection: the projection as the user wrote it, or None.
@@ -154,12 +154,12 @@ def run_find(
 
 
 def drain(documents: Iterable[Any]) -> int:
-    """Read all items and return their number."""
+    """Consume an iterable and return the number of its items."""
     return sum(1 for _ in documents)
 
 
 def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None) -> PlanStage:
-    """Return a plan's stages with the stages of skip, projection and limit on top."""
+    """Return a plan's stages with the stages for skip, projection and limit on top."""
     root = plan.explain()
     if isinstance(plan, EmptyScan | ExpressScan):
         return root
@@ -174,7 +174,7 @@ def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | Non
 
 
 def subplanned(root: PlanStage, query: CanonicalQuery) -> PlanStage:
-    """Return a SUBPLAN stage above the plan if the filter is a single `$or`, else the plan's stages unchanged."""
+    """Wrap a plan's top stage in a SUBPLAN stage if the filter is a single `$or`. Otherwise return the stage unchanged."""
     rooted = type(query.match) is Or and len(query.match.children) > 1
     if not rooted or root.name == "EOF" or query.hint or query.natural or query.min or query.max or query.tailing:
         return root
@@ -191,12 +191,12 @@ def _on(below: PlanStage, name: str, shape: dict[str, Any], returned: int | None
 
 
 def projection_name(projection: dict[str, Any], parsed: Projection) -> str:
-    """Return the stage name of a projection that is not covered."""
+    """Return the stage name for a projection that is applied to documents, not to index entries."""
     return "PROJECTION_SIMPLE" if is_simple(projection, parsed) else "PROJECTION_DEFAULT"
 
 
 def is_simple(projection: dict[str, Any], parsed: Projection | None) -> bool:
-    """Return whether a projection only includes or only excludes top-level fields."""
+    """Return whether a projection consists only of inclusions or only of exclusions of top-level fields."""
     if parsed is None or not all(_is_flag(value) and "." not in path for path, value in projection.items()):
         return False
     return not parsed.is_inclusion or parsed.required_fields is not None
@@ -207,7 +207,7 @@ def _is_flag(value: Any) -> bool:
 
 
 def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner, computed: Plan | None = None) -> PlanStage:
-    """Plan and run a count, and return its stages. `run_find` explains `computed`."""
+    """Plan a count and execute it if the verbosity requires that. Return the plan's top stage. For `computed`, see `run_find`."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
         known = _counts(count_all(collection, runner.scope), query) if runner.runs else {}
         return stage("RECORD_STORE_FAST_COUNT", {}, returned=0, works=1, counts=known)
@@ -223,14 +223,14 @@ def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runn
 
 
 def _counts(found: int, query: CanonicalQuery) -> dict[str, Any]:
-    """Return the counters of a COUNT stage after skip and limit."""
+    """Return the counters of a COUNT stage, with skip and limit applied to the number of documents found."""
     skipped = min(found, query.skip)
     rest = found - skipped
     return {"nCounted": min(rest, query.limit) if query.limit else rest, "nSkipped": skipped}
 
 
 def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner, computed: Plan | None = None) -> PlanStage:
-    """Plan and run a distinct, and return its stages. For `computed` see `run_find`."""
+    """Plan a distinct and execute it if the verbosity requires that. Return the plan's top stage. For `computed`, see `run_find`."""
     plan = computed or plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):
         if runner.runs:

@@ -1,12 +1,12 @@
-"""Express plans, which MongoDB 8 shows in explain for an equality with at most one result.
+"""Express plans, the single-stage plans that explain in MongoDB 8 shows for an equality with at most one result.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 
-The manual names the stages; the other facts come from recorded outputs of 8.x servers. An express plan has a single stage, which includes
-a limit and a simple projection and shows three statistics. These queries have an express plan:
+The manual names the stages. All other facts here come from recorded outputs of 8.x servers. The single stage of an express plan includes
+a limit and a simple projection, and shows three statistics. These queries have an express plan:
 
 - an equality on `_id`;
-- an equality on the field of a unique index of one field, which may be partial or sparse if it holds all matches;
+- an equality on the field of a single-field unique index, which may be partial or sparse if it contains all matches;
 - an equality on the first field of any index, with a limit of one.
 
 A query has an ordinary plan if it has a skip, a hint, `min`, `max`, a tailable cursor, `returnKey`, `showRecordId`, a collation that
@@ -31,10 +31,10 @@ PointScan = IndexedScan | ClusteredScan
 
 @dataclass
 class ExpressScan(Plan):
-    """An express plan.
+    """An express plan, which explain shows as a single stage.
 
     Arguments:
-        scan: the scan of one key.
+        scan: the scan for a single key.
         projection: the projection as the user wrote it, or None.
     """
 
@@ -42,11 +42,11 @@ class ExpressScan(Plan):
     projection: dict[str, Any] | None = None
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         return self.scan.open(scope)
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         name, shape = "EXPRESS_CLUSTERED_IXSCAN", dict[str, Any]()
         if isinstance(self.scan, IndexedScan):
             index = self.scan.index
@@ -59,16 +59,16 @@ class ExpressScan(Plan):
 
 @dataclass
 class IdHack(Plan):
-    """The IDHACK plan, which is a lookup by `_id` that is not an express plan."""
+    """The IDHACK plan, a lookup by `_id` for queries that have no express plan."""
 
     scan: IndexedScan
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         return self.scan.open(scope)
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         return stage("IDHACK", {}, **_statistics(self.scan))
 
 
@@ -81,7 +81,7 @@ def _statistics(plan: PointScan) -> dict[str, Any]:
 
 
 def express_plan(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None = None) -> Plan:
-    """Return the express plan that replaces the planner's plan, or the planner's plan if the query has no express plan.
+    """Return the express plan for a query, or the planner's plan unchanged if the query has no express plan.
 
     Arguments:
         plan: the planner's plan.
@@ -98,7 +98,7 @@ def express_plan(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] |
 
 
 def express_by_id(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None = None) -> ExpressScan | None:
-    """Return the express plan of an equality on `_id`, or None for any other query.
+    """Return the express plan if the query is an equality on `_id`, else None.
 
     Arguments:
         (as in express_plan)
@@ -111,7 +111,7 @@ def express_by_id(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] 
 
 
 def id_plan(plan: Plan, query: CanonicalQuery) -> Plan:
-    """Return the IDHACK plan of an equality on `_id`, or the planner's plan for any other query."""
+    """Return the IDHACK plan if the query is an equality on `_id`, else the planner's plan unchanged."""
     found = point_scan(plan, query)
     if found is None or not _is_by_id(found) or not isinstance(found, IndexedScan):
         return plan
@@ -120,7 +120,7 @@ def id_plan(plan: Plan, query: CanonicalQuery) -> Plan:
 
 
 def point_scan(plan: Plan, query: CanonicalQuery) -> PointScan | None:
-    """Return the plan's scan if it only reads the entries with one value of the index's first field, else None."""
+    """Return the plan's scan if it is a lookup of a single value of an index's first field, else None."""
     if query.skip or query.hint or query.natural or query.min or query.max or query.tailing or query.return_key or query.show_record_id:
         return None
     path = equality_path(query.match)
@@ -135,7 +135,7 @@ def point_scan(plan: Plan, query: CanonicalQuery) -> PointScan | None:
 
 
 def equality_path(match: Any) -> str | None:
-    """Return the path of a filter that is a single equality, else None. `$in` of one value and `$and` of one equality also count."""
+    """Return the path of a filter that is a single equality, else None. `$in` with one value counts, as does `$and` with one equality."""
     while type(match) is And and len(match.children) == 1:
         match = match.children[0]
     if type(match) is In and len(match.operands) == 1 and not match.regexes:
@@ -148,6 +148,6 @@ def _is_by_id(plan: PointScan) -> bool:
 
 
 def _fetch(plan: PointScan) -> None:
-    """Make the plan read documents, because MongoDB never covers a lookup by `_id`."""
+    """Disable the plan's covered mode so that it reads documents, because MongoDB never covers a lookup by `_id`."""
     if isinstance(plan, IndexedScan):
         plan.covered = False

@@ -1,4 +1,4 @@
-"""Finds or counts the documents of a query. `plan_of` decides how the documents are read."""
+"""Finds or counts the documents of a query. `plan_of` selects the plan by which they are read."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from secantus_server.query.point import MeasuredLookup, point_lookup
 
 
 def plan_of(collection: Collection | None, query: CanonicalQuery, *, noted: bool = False) -> Source:
-    """Return the source of a query's documents: a point lookup if a unique index answers the query, else the planner's plan.
+    """Return the source of a query's documents, which is a point lookup if a unique index determines the document, else the planner's
+    plan.
 
     Arguments:
         noted: whether to add a point lookup to the command's plan notes even if the context does not request it. Commands that read a
-            single document count it themselves instead, because a note would take a noticeable part of their time.
+            single document pass False and count it themselves, because adding a note would take a noticeable part of their time.
 
     Raises:
         CommandError: the errors of `plan_query`.
@@ -51,12 +52,12 @@ def _cached(collection: Collection | None, query: CanonicalQuery) -> Plan:
 
 
 def _is_unlisted(query: CanonicalQuery) -> bool:
-    """Return whether neither index filters nor query settings can apply to a query."""
+    """Return whether the query is unaffected by index filters and query settings."""
     return query.context.index_filters is None and query.context.allowed_indexes is None
 
 
 class WithMetadata(Source):
-    """A plan whose documents set the metadata that the query needs when they are read.
+    """A plan that also provides document metadata. Reading a document stores its metadata in the query's context.
 
     Arguments:
         plan: the query's plan.
@@ -68,7 +69,7 @@ class WithMetadata(Source):
         self._query = query
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         plan, query, metadata = self.plan, self._query, self._query.wanted_metadata
         assert metadata is not None, "the query wants some metadata"
         documents = plan.open(scope)
@@ -80,14 +81,14 @@ class WithMetadata(Source):
 
 
 def matching_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope) -> Documents:
-    """Return the documents of a query in the query's order. Skip and limit are not applied."""
+    """Return the documents that match a query, in the query's sort order. Skip and limit are not applied."""
     return plan_of(collection, query, noted=True).open(scope)
 
 
 def find_documents(
     plan: Source, collection: Collection | None, query: CanonicalQuery, projection: Projection | None, scope: ReadScope
 ) -> Iterator[bytes]:
-    """Return the documents of a find, with filter, sort, skip and projection applied. The caller applies the limit."""
+    """Return the documents of a find after filter, sort, skip and projection. The caller applies the limit."""
     project = keys_of(plan) if query.return_key else None if projection is None else projection.apply
     documents: Iterator[bytes] = plan.open(scope)
     if query.skip:
@@ -104,9 +105,9 @@ def _whole(document: bytes) -> bytes:
 
 
 def keys_of(plan: Source) -> Callable[[bytes], bytes]:
-    """Return the function that implements `returnKey`.
+    """Return the function that implements `returnKey` for a plan.
 
-    It maps a document to its key in the index that the plan reads, or to an empty document if the plan reads no index.
+    The function maps a document to its key in the index that the plan reads. Without an index, the result is an empty document.
 
     Raises:
         CommandError: 238 NotImplemented for a multikey index.
@@ -123,7 +124,7 @@ def keys_of(plan: Source) -> Callable[[bytes], bytes]:
 
 
 def count_documents(plan: Source, collection: Collection | None, query: CanonicalQuery, scope: ReadScope) -> int:
-    """Return the number of documents that a plan finds. The caller applies skip and limit."""
+    """Return the number of documents that a plan finds, before skip and limit."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
         return count_all(collection, scope)
     documents = plan.open(scope)
@@ -132,7 +133,7 @@ def count_documents(plan: Source, collection: Collection | None, query: Canonica
 
 
 def count_all(collection: Collection, scope: ReadScope) -> int:
-    """Return the number of documents in a collection. The documents are counted once; afterwards each write updates the number."""
+    """Return the number of documents in a collection. The first call counts them. Later calls return a number that each write updates."""
     known = collection.count()
     if known is not None:
         return known

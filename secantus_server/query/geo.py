@@ -2,7 +2,8 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2dsphere/
 
-The cells cover the region, so no match is missed. The filter is then applied to the documents.
+The cells cover the whole region, so no match is missed. Because they may also cover points outside, the filter is applied to the
+documents again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from secantus_server.query.predicates import has_index_component, mentions_text
 
 
 class CellEnd(End):
-    """One end of a range of cells, with the text that explain shows."""
+    """An endpoint of a range of cells, with its text for explain."""
 
     __slots__ = ("text",)
 
@@ -34,10 +35,10 @@ class CellEnd(End):
 
 
 def geo_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Candidate | None:
-    """Return the candidate for a geospatial index and a query without `$near`, or None if the index cannot serve the query.
+    """Return the candidate for a geospatial index, or None if the index cannot serve the query. The query must not contain `$near`.
 
     Arguments:
-        forced: whether the index is hinted and therefore used even if it misses matches.
+        forced: whether the index is hinted and must therefore be used even if it misses matches.
     """
     if not forced and not holds_all_matches(index, conditions):
         return None
@@ -56,7 +57,7 @@ def is_geospatial(index: Index) -> bool:
 
 
 def holds_all_matches(index: Index, conditions: Conditions) -> bool:
-    """Return whether every document that matches the query is in the index. The query must have a geospatial predicate on the index."""
+    """Return whether the index contains every document that matches the query. The query must have a geospatial predicate on the index."""
     if index.partial_filter is None:
         return True
     collation = parse_collation(index.spec.get("collation"))
@@ -66,7 +67,7 @@ def holds_all_matches(index: Index, conditions: Conditions) -> bool:
 
 
 def field_intervals(index: Index, conditions: Conditions) -> tuple[list[list[FieldInterval]], bool]:
-    """Return the intervals of each field of the index, and whether a region bounds one of them."""
+    """Return the intervals of each index field, and whether the region of a predicate bounds a geometry field."""
     collation = parse_collation(index.spec.get("collation"))
     by_path = conditions.by_path(collation, collation == conditions.query.context.collation)
     fields: list[list[FieldInterval]] = []
@@ -82,7 +83,9 @@ def field_intervals(index: Index, conditions: Conditions) -> tuple[list[list[Fie
 
 
 def _located(index: Index, path: str, nodes: list[Any]) -> list[FieldInterval] | None:
-    """Return the intervals of the cells that cover a predicate's region, or None if no region bounds the field."""
+    """Return the intervals of the cells that cover the region of a predicate on a geometry field. Return None if no predicate has a
+    region.
+    """
     kind = index.kind
     assert isinstance(kind, GeoKind), "the field holds geometries"
     for node in nodes:
@@ -95,7 +98,7 @@ def _located(index: Index, path: str, nodes: list[Any]) -> list[FieldInterval] |
 
 
 def cell_intervals(index: Index, ranges: list[Range]) -> list[FieldInterval]:
-    """Return the intervals of cell keys for ranges of cells."""
+    """Convert ranges of cell numbers to intervals of cell keys."""
     kind = index.kind
     assert isinstance(kind, GeoKind), "the index has cells"
     found = []
@@ -109,9 +112,9 @@ def cell_intervals(index: Index, ranges: list[Range]) -> list[FieldInterval]:
 
 
 def _ordinary(index: Index, used: Used) -> list[FieldInterval]:
-    """Return the intervals of a field without geometries.
+    """Return the intervals of an index field that contains no geometries.
 
-    A multikey index uses only one predicate, because different elements of an array may satisfy two predicates.
+    In a multikey index, only one predicate can bound the field, because different elements of an array may satisfy two predicates.
     """
     found: list[FieldInterval] = [EVERYTHING]
     for number, (predicate, _) in enumerate(sorted(used, key=points_first)[:1] if index.multikey else used):

@@ -1,4 +1,4 @@
-"""Helpers for hinted indexes that provide no bounds: which queries an index could serve, and which documents it contains.
+"""Helpers for hinted indexes that provide no bounds. They decide whether an index could serve a query and which documents it contains.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/
 """
@@ -13,7 +13,7 @@ from secantus_server.query.predicates import conjuncts, predicate_of
 
 
 def could_serve(index: Index, match: MatchExpression | None) -> bool:
-    """Return whether the index could serve a predicate of the filter."""
+    """Return whether the index could serve at least one predicate of the filter."""
     return any(_serves_node(index, node) for node in conjuncts(match))
 
 
@@ -25,7 +25,7 @@ def _serves_node(index: Index, node: Any) -> bool:
 
 
 def _required_path(node: Any) -> str | None:
-    """Return the path of a predicate that only matches documents with a value at the path, or None for any other node."""
+    """Return a predicate's path if the predicate only matches documents with a value at the path, else None."""
     if type(node) is Not and type(node.child) is Comparison and node.child.operand is None:
         return str(node.child.path)
     predicate = None if type(node) is Exists else predicate_of(node, None)
@@ -35,9 +35,9 @@ def _required_path(node: Any) -> str | None:
 
 
 def restricted(index: Index, match: MatchExpression | None) -> MatchExpression | None:
-    """Return the filter restricted to documents in the index, or None if every document matches.
+    """Combine the filter with the conditions that restrict an index to some documents. Return None if every document matches.
 
-    A query that hints the index may only return these documents.
+    A query that hints the index may only return documents in the index.
     """
     conditions: list[Any] = [match, index.partial_filter, index.kind.membership(index.spec)]
     given = [condition for condition in conditions if condition is not None]

@@ -1,4 +1,4 @@
-"""Tests whether a query's filter implies a partial index's filter. Only then does the index contain every match."""
+"""Tests whether a query's filter implies a partial index's filter. If it does, the index contains every matching document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_server.query.predicates import conjuncts, predicate_of
 
 
 def implies(nodes: list[Any], partial: Any) -> bool:
-    """Return whether every document that matches all the nodes also matches the partial filter.
+    """Return whether every document that matches all of the nodes also matches the partial filter.
 
     Arguments:
         nodes: the conjuncts of the query's filter.
@@ -25,7 +25,7 @@ def implies(nodes: list[Any], partial: Any) -> bool:
 
 
 def _sees_null_through_arrays(node: Any) -> bool:
-    """Return whether a node matches a null that is reached through an array.
+    """Return whether a node matches a null that is nested in an array.
 
     A partial index's filter never matches such a null, because index filters are parsed by the rules of MongoDB 8.2.
     """

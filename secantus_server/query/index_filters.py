@@ -1,8 +1,9 @@
-"""Index filters, which restrict the indexes that queries of a shape may use.
+"""Index filters, which restrict the indexes that queries of a given shape may use.
 
-Query settings can also restrict the indexes; they take precedence over index filters.
+Query settings can also restrict indexes and take precedence over index filters.
 
-A query of a restricted shape uses one of the listed indexes or scans the collection. Its hint is ignored. A query for one `_id` is exempt.
+A query of a restricted shape uses one of the listed indexes or scans the collection. Its hint is ignored. A query for a single `_id` is
+exempt from the restriction.
 
 https://www.mongodb.com/docs/manual/core/index-filters/
 """
@@ -20,10 +21,10 @@ from secantus_server.query.shapes import filter_shape, projection_shape, shape_h
 
 
 def plan_cache_shape(filter: dict[str, Any], sort: SortPattern | None, projection: dict[str, Any] | None, collation: Any) -> str:
-    """Return the hash of a plan cache shape.
+    """Return the hash of a plan cache shape, given the parts of a query.
 
     Arguments:
-        filter, projection: valid, in the form that the user wrote.
+        filter, projection: valid documents in the form that the user wrote.
         sort: the sort pattern, or None.
         collation: the collation, or None for the simple collation.
     """
@@ -38,7 +39,10 @@ def query_shape(query: CanonicalQuery) -> str:
 
 
 def listed_indexes(collection: Collection | None, query: CanonicalQuery) -> list[Any] | None:
-    """Return the index names and key patterns that query settings or an index filter list for a query, or None without such a list."""
+    """Return the names and key patterns of the indexes to which query settings or an index filter restrict a query.
+
+    Return None if the query is not restricted.
+    """
     allowed = query.context.allowed_indexes
     if allowed is not None and collection is not None and collection.namespace in allowed:
         return [one for one in allowed[collection.namespace] if type(one) is str or "$natural" not in one]
@@ -51,5 +55,5 @@ def listed_indexes(collection: Collection | None, query: CanonicalQuery) -> list
 
 
 def is_listed(index: Index, listed: list[Any]) -> bool:
-    """Return whether an index filter lists an index, by its name or its key pattern."""
+    """Return whether an index is in a list of index names and key patterns."""
     return any(index.name == one if type(one) is str else same_pattern(index.spec["key"], one) for one in listed)

@@ -15,10 +15,10 @@ from secantus_server.query.stages import PlanStage, stage
 
 @dataclass
 class ListedSource(Plan):
-    """The source of a query over a computed list of documents.
+    """The plan for a query over a computed list of documents.
 
     Arguments:
-        compute: returns all documents; it is called when the first document is read.
+        compute: returns all documents. It is called when the first document is read.
 
     Raises:
         CommandError: 238 NotImplemented if the query has `min` or `max`.
@@ -33,18 +33,18 @@ class ListedSource(Plan):
             raise not_supported("min and max over a system collection", "use a filter")
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         self.documents = ListedDocuments(self.compute, self.query)
         return self.documents
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         documents = self.documents
         return scan_stage(self.query, None if documents is None else documents.examined, documents.advanced if documents else 0)
 
 
 def scan_stage(query: CanonicalQuery, examined: int | None, returned: int, bounds: dict[str, Any] | None = None) -> PlanStage:
-    """Return the stages of a query over computed documents.
+    """Return the top stage of explain's output for a query over computed documents.
 
     Arguments:
         examined: the number of documents read; None before execution.
@@ -61,7 +61,10 @@ def scan_stage(query: CanonicalQuery, examined: int | None, returned: int, bound
 
 
 class ListedDocuments(Iterator[bytes]):
-    """An iterator over the matching documents of a list, in the query's order. The RecordId of a document is its position in the list."""
+    """An iterator over the documents of a computed list that match a query, in the query's order.
+
+    The RecordId of a document is its position in the list.
+    """
 
     def __init__(self, compute: Callable[[], list[bytes]], query: CanonicalQuery) -> None:
         self.record_id = 0

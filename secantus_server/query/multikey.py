@@ -1,8 +1,8 @@
-"""Computes `multiKeyPaths` of explain, which are the prefixes of an index's paths that hold arrays.
+"""Computes explain's `multiKeyPaths`, which lists the prefixes of each indexed path at which documents have arrays.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/
 
-An index only stores whether any document has an array. Explain finds the array paths by reading the documents.
+An index only stores whether any document has an array. Explain therefore reads the documents to find the array paths.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from secantus_server.query.stages import PlanStage
 
 
 def show_array_paths(roots: Iterable[PlanStage], collection: Collection | None, scope: ReadScope) -> None:
-    """Fill in `multiKeyPaths` in all stages that scan a multikey index.
+    """Set `multiKeyPaths` in all stages that scan a multikey index.
 
     Arguments:
         roots: the top stages of the plans.
         collection: the collection that the plans read, or None.
-        scope: the scope to read the documents in.
+        scope: the scope in which the documents are read.
     """
     known: dict[str, dict[str, list[str]]] = {}
     for stage in (found for root in roots for found in root.stages()):
@@ -45,11 +45,11 @@ def _array_paths(collection: Collection, name: str, scope: ReadScope) -> dict[st
 
 
 def array_prefixes(paths: list[str], documents: Iterable[bytes]) -> dict[str, list[str]]:
-    """Return the prefixes of each path at which some document has an array, sorted by length.
+    """Return, for each path, its prefixes at which any document has an array. The prefixes are sorted by length.
 
     Arguments:
         paths: dotted paths.
-        documents: the documents; reading stops early if every prefix has been found.
+        documents: the documents. Reading stops as soon as every prefix has been found.
     """
     names = {path: path.split(".") for path in paths}
     found: dict[str, set[int]] = {path: set() for path in paths}
@@ -64,7 +64,7 @@ def array_prefixes(paths: list[str], documents: Iterable[bytes]) -> dict[str, li
 
 
 def _array_depths(value: Any, names: list[str], depth: int) -> Iterator[int]:
-    """Yield the positions of the path components whose value is an array."""
+    """Yield the positions of the path components at which the value is an array."""
     if depth == len(names) or type(value) is not dict or names[depth] not in value:
         return
     inner = value[names[depth]]

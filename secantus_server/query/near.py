@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/query/near/
 
-The index is searched in rings of growing radius around the point. The width of the first ring is estimated from the density of the index
-entries around the point.
+The index is searched in concentric rings around the point, from the inside out. The width of the first ring is estimated from the density
+of index entries around the point.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: 
 
 
 def near_plan(collection: Collection, query: CanonicalQuery, near: Any, index: Index) -> Near:
-    """Return the plan of a `$near` query for a given index, which must support the query's type of distance."""
+    """Return the plan of a `$near` query that uses the given index. The index must support the query's type of distance."""
     others = [node for node in conjuncts(query.match) if node is not near]
     match = And(others) if len(others) > 1 else others[0] if others else None
     limit = min(query.skip + query.limit, INT64_MAX) if query.limit else 0
@@ -75,14 +75,14 @@ def is_near_geojson(near: Any) -> bool:
 
 
 def near_kinds() -> list[NearKind]:
-    """Return the kinds of index that support `$near`, in the order in which `$geoNear` prefers them."""
+    """Return the index kinds that support `$near`, in `$geoNear`'s order of preference."""
     return sorted((kind for kind in all_kinds() if kind.near_stage is not None), key=lambda kind: not kind.is_flat)
 
 
 def _search(index: Index, query: CanonicalQuery, near: Any, limit: int) -> Callable[[], GrowingRings] | None:
-    """Return a function that starts a search in rings, or None if the index cannot be read by rings.
+    """Return a function that starts a search in rings, or None if the index cannot be searched in rings.
 
-    It cannot if the fields before the geometry field are not all bounded to points, or if the path has an array index.
+    A search in rings requires that all fields before the geometry field are bounded to points and that the path contains no array index.
     """
     if has_index_component(near.path):
         return None
@@ -95,7 +95,7 @@ def _search(index: Index, query: CanonicalQuery, near: Any, limit: int) -> Calla
 
 @dataclass
 class GrowingRings:
-    """The rings of a search. The rings grow faster while they contain few documents.
+    """The sequence of rings in a search by distance. The width grows faster while the rings contain few documents.
 
     Arguments:
         fields: the intervals of the index's fields.
@@ -113,20 +113,23 @@ class GrowingRings:
 
     @property
     def kind(self) -> GeoKind:
-        """The kind of the index."""
+        """The kind of index that is searched."""
         assert isinstance(self.index.kind, GeoKind), "the index holds geometries"
         return self.index.kind
 
     @property
     def scale(self) -> float:
-        """The number of distance units per index unit: for a GeoJSON point, distances are in metres and the index uses radians."""
+        """The factor that converts the index's unit to the query's unit of distance.
+
+        For a GeoJSON point, it converts the index's radians to metres. Otherwise it is 1.
+        """
         return EARTH_RADIUS if is_near_geojson(self.near) else 1.0
 
     def next(self, count: Callable[[Intervals, int], int], found: int) -> Ring:
         """Return the next ring.
 
         Arguments:
-            count: a function of some intervals and a maximum; it returns the number of index entries in the intervals, up to the maximum.
+            count: a function that counts the index entries in some intervals, up to a maximum.
             found: the number of documents that the previous ring contained.
         """
         spec, near, scale = self.index.spec, self.near, self.scale
@@ -145,9 +148,9 @@ class GrowingRings:
         return Ring(bounds, bounds.intervals, inner * scale, self.outer * scale, is_last)
 
     def _first_width(self, count: Callable[[Intervals, int], int]) -> float:
-        """Return the radius of a circle that should contain the wanted number of documents.
+        """Estimate the radius of a circle around the point that contains the wanted number of documents.
 
-        The density of the documents is taken from the smallest cells that contain enough of them.
+        The estimate uses the density of entries in the smallest sampled cells that contain at least that number.
         """
         most = 8 * self.wanted
         radius, found = 1.0, self.wanted

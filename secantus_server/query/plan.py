@@ -1,7 +1,7 @@
-"""The nodes of a query's plan.
+"""The nodes of a query plan.
 
-A plan is a tree of nodes. `open` returns an iterator over documents that also has the RecordId of the last document. All iterators of a
-cursor share a ReadScope. `explain` returns the node as explain shows it, with execution statistics if the node was opened.
+A plan is a tree of nodes. A node's `open` returns an iterator over documents that also provides the RecordId of the last document. All
+iterators of a cursor share a ReadScope. A node's `explain` returns its stage for explain, with execution statistics if it was opened.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ Found = tuple[int, bytes]  # RecordId, document
 
 
 class Documents(Protocol):
-    """An iterator over documents that also has the RecordId of the last document."""
+    """An iterator over documents that also provides the RecordId of the last document."""
 
     @property
     def record_id(self) -> int:
-        """The RecordId of the last document returned."""
+        """The RecordId of the document that the iterator returned last."""
         ...
 
     def __iter__(self) -> Iterator[bytes]: ...
@@ -49,20 +49,20 @@ class Documents(Protocol):
 
 
 class Source(Protocol):
-    """The source of a query's documents, which is a plan or a point lookup."""
+    """The source of a query's documents, either a plan or a point lookup."""
 
     #: Whether the source has at most one document, which `first` reads without a scan.
     is_lookup: bool = False
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         ...
 
     def first(self, unit: RecoveryUnit, check: Callable[[], None]) -> Found | None:
-        """Return the first document with its RecordId, or None.
+        """Return the RecordId and the bytes of the first document, or None if the source has no document.
 
         Arguments:
-            check: called regularly; it raises an error if the operation was interrupted.
+            check: a function that is called regularly and raises an error if the operation was interrupted.
         """
         scope = ReadScope(unit, check)
         try:
@@ -75,16 +75,18 @@ class Source(Protocol):
 
 
 class Plan(Source, Protocol):
-    """A node of a plan."""
+    """A node of a query plan."""
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         ...
 
 
 @dataclass
 class CollectionScan(Plan):
-    """A scan of the whole collection. With `tailing`, the scan continues with documents that are written later."""
+    """A scan of the whole collection. With `tailing`, the scan serves a tailable cursor and also returns documents that are inserted
+    later.
+    """
 
     collection: Collection
     match: Any
@@ -93,13 +95,13 @@ class CollectionScan(Plan):
     scan: RecordScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         self.scan = RecordScan(self.collection.ident, self.match, scope.check, self.reverse, self.tailing, self.collection.is_capped)
         self.scan.collection = self.collection
         return scope.open(self.scan)
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         shape = {"direction": "backward" if self.reverse else "forward"}
         if self.scan is None:
             return stage("COLLSCAN", shape, filter=self.match)
@@ -108,19 +110,19 @@ class CollectionScan(Plan):
 
 
 class EmptyScan(Plan):
-    """A plan without documents, used if the collection does not exist or the filter cannot match."""
+    """A plan that returns no documents, for a nonexistent collection or a filter that cannot match."""
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         return NoDocuments()
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         return stage("EOF", {}, returned=0)
 
 
 class NoDocuments(Iterator[bytes]):
-    """An iterator without documents."""
+    """An empty iterator."""
 
     record_id = 0
 
@@ -130,13 +132,13 @@ class NoDocuments(Iterator[bytes]):
 
 @dataclass
 class IndexedScan(Plan):
-    """A scan of an index within bounds, followed by the fetch of the documents.
+    """A scan of an index within bounds, followed by a fetch of the documents.
 
     Arguments:
         match: the residual filter for the documents, or None.
         key_filter: a filter that entries must match before their documents are read, or None.
-        covered: whether documents are built from the index entries instead of being read.
-        seen: the RecordIds that the other scans of a union have already returned, or None outside a union.
+        covered: whether documents are built from the index entries instead of being fetched.
+        seen: the RecordIds that all scans of a union have already returned, or None outside a union.
     """
 
     collection: Collection
@@ -150,7 +152,7 @@ class IndexedScan(Plan):
     scan: IndexScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         index, intervals, paths = self.stored()
         index.uses += 1
         self.scan = IndexScan(
@@ -169,7 +171,7 @@ class IndexedScan(Plan):
         return scope.open(self.scan)
 
     def stored(self) -> tuple[Index, list[tuple[bytes, bytes]], list[str]]:
-        """Return the index that stores the entries, the ranges of keys to read, and the paths whose values an entry contains."""
+        """Return the index whose entries are read, the ranges of keys to read, and the paths whose values an entry contains."""
         return self.index, self.bounds.intervals, [path for path, _ in self.index.parts]
 
     def entries(self) -> PlanStage:
@@ -185,7 +187,7 @@ class IndexedScan(Plan):
         return stage("IXSCAN", shape, filter=self.key_filter, returned=returned, works=scan.keys_examined, counts=counts)
 
     def counted(self) -> PlanStage:
-        """Return the stage for a count of the entries, which is a COUNT_SCAN if the bounds are a single range."""
+        """Return the stage for a count of index entries: a COUNT_SCAN if the bounds are a single range, else an IXSCAN."""
         scan = self.scan
         if self.key_filter is None and self.bounds.single_range:
             shape = count_shape(self.index, self.bounds)
@@ -198,14 +200,14 @@ class IndexedScan(Plan):
         return below
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         if self.covered:
             return self.entries()
         return fetch_stage(self.match, [self.scan] if self.scan else [], self.entries())
 
 
 def fetch_stage(match: Any, scans: list[IndexScan], below: PlanStage) -> PlanStage:
-    """Return the FETCH stage above index scans."""
+    """Return a FETCH stage on top of the stage of one or more index scans."""
     if not scans:
         return stage("FETCH", {}, filter=match, inputs=[below])
     examined = sum(scan.docs_examined for scan in scans)
@@ -223,14 +225,14 @@ class Union(Plan):
     children: list[Any]
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         seen: set[int] = set()
         for child in self.children:
             child.seen = seen
         return UnionScan([child.open(scope) for child in self.children])
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         scans = [child.scan for child in self.children if child.scan]
         inner = [child.entries() for child in self.children]
         counts = {"dupsTested": sum(scan.keys_examined for scan in scans), "dupsDropped": sum(scan.duplicates for scan in scans)}
@@ -241,13 +243,13 @@ class Union(Plan):
 
 @dataclass
 class Near(Plan):
-    """The documents of a `$near`, sorted by distance.
+    """A search for the documents of a `$near`, which returns them sorted by distance.
 
     Arguments:
         match: the filter without the `$near`, or None.
         near: the `$near` node of the filter, which computes distances.
         ordered: whether to sort by distance; False if the query has its own sort.
-        search: starts a search of the index; None to read all documents.
+        search: starts a search of the index; None to read all documents instead.
     """
 
     collection: Collection
@@ -260,7 +262,7 @@ class Near(Plan):
     scan: Any = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         self.index.uses += 1
         if self.search is not None:
             self.scan = NearestDocuments(self.index, self.collection, self.match, self.near.distance, self.search(), scope.check)
@@ -276,7 +278,7 @@ class Near(Plan):
         return struct.pack(">d", self.near.distance(document))
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         shape = {"keyPattern": self.index.spec["key"], "indexName": self.index.name, "indexVersion": self.index.spec.get("v", 2)}
         name, scan = self.index.kind.near_stage, self.scan
         assert name is not None, "the planner chose an index that measures distances"
@@ -301,13 +303,13 @@ class Near(Plan):
 
 @dataclass
 class Sort(Plan):
-    """A sort of the child plan's documents.
+    """A sort of the documents from a child plan.
 
     Arguments:
         limit: the number of documents to return; 0 means all.
         max_bytes: the memory limit in bytes, or None.
         metadata: the document metadata that the query needs, or None.
-        measured: whether to count the sorted bytes.
+        measured: whether to count the bytes that are sorted.
     """
 
     child: Plan
@@ -319,7 +321,7 @@ class Sort(Plan):
     source: Measured | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         documents = self.child.open(scope)
         if self.metadata is not None:
             documents = with_metadata(self.child, documents, self.metadata)
@@ -329,7 +331,7 @@ class Sort(Plan):
         return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes)
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         below = self.child.explain()
         shape: dict[str, Any] = {"sortPattern": self.pattern.shown, "memLimit": MEMORY_LIMIT}
         if self.limit:
@@ -345,7 +347,7 @@ class Sort(Plan):
 
 
 def with_metadata(plan: Plan, documents: Documents, metadata: Metadata) -> Documents:
-    """Return the documents of a plan that is not a sort. Reading a document sets its metadata.
+    """Wrap a plan's documents in an iterator that stores each document's metadata in `metadata`. The plan must not be a sort.
 
     Raises:
         CommandError: 238 NotImplemented for `indexKey` with a multikey index, or `geoNearPoint`.
@@ -365,7 +367,10 @@ def with_metadata(plan: Plan, documents: Documents, metadata: Metadata) -> Docum
 
 
 def _text_score(plan: Any, documents: Any) -> Callable[[bytes], Any]:
-    """Return a function from a document to its text score. For a union, whose scans compute no scores, the function computes the score."""
+    """Return a function from a document to its text score.
+
+    If the plan is a Union, the function computes the score itself, because the scans of a Union provide no scores.
+    """
     if not isinstance(plan, Union):
         return lambda document: documents.score
     node = next(child.node for child in plan.children if hasattr(child, "node"))
@@ -373,7 +378,7 @@ def _text_score(plan: Any, documents: Any) -> Callable[[bytes], Any]:
 
 
 def index_key(plan: IndexedScan) -> Callable[[bytes], dict[str, Any]]:
-    """Return a function from a document to its key in the index that a plan scans. The plan is changed to read documents.
+    """Return a function from a document to its key in the index that a plan scans. As a side effect, the plan's covered mode is disabled.
 
     Raises:
         CommandError: 238 NotImplemented for a multikey index.

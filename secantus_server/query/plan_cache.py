@@ -1,11 +1,11 @@
-"""The plan cache. It maps plan cache shapes to plans, for queries that several indexes could serve.
+"""The plan cache, which maps plan cache shapes to plans. It only contains plans of queries that several indexes could serve.
 
 https://www.mongodb.com/docs/manual/core/query-plans/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/planCacheStats/
 
-The planner chooses by rules, which is faster than a cache lookup. So the planner never reads the cache; its entries are only shown by
-`$planCacheStats`. As in MongoDB, an entry becomes active when a query of its shape runs again. A change of a collection's indexes discards
-the collection's entries, because it replaces the collection object.
+The cache only serves `$planCacheStats`. The planner never reads it, because choosing a plan by rules is faster than a lookup. As in
+MongoDB, an entry becomes active when a query of its shape runs again. A change of a collection's indexes discards the collection's
+entries, because it replaces the collection object, which contains them.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ MAX_QUERY_BYTES = 100_000
 
 @dataclass
 class CachedPlan:
-    """One entry of the plan cache.
+    """An entry of the plan cache.
 
     Arguments:
-        shown: the entry as `$planCacheStats` shows it, without `isActive` and `host`.
-        is_active: whether a query of the shape has run again.
+        shown: the entry in the format of `$planCacheStats`, without `isActive` and `host`.
+        is_active: whether a query of the shape has run again since the entry was created.
     """
 
     shown: dict[str, Any]
@@ -43,7 +43,10 @@ class CachedPlan:
 
 
 def cache_plan(collection: Collection, query: CanonicalQuery, plan: Plan) -> None:
-    """Enter or activate the plan of a query that is about to run. The plan was chosen from several."""
+    """Add a query's plan to the plan cache, or mark the existing entry of the query's shape as active.
+
+    Call this function only if the plan was chosen from several plans.
+    """
     shape = query_shape(query)
     cached = collection.cached_plans
     known = cached.get(shape)
@@ -74,7 +77,7 @@ def cache_plan(collection: Collection, query: CanonicalQuery, plan: Plan) -> Non
 
 
 def cached_plans(collection: Collection, host: str) -> list[dict[str, Any]]:
-    """Return the entries of a collection as `$planCacheStats` shows them.
+    """Return the cache entries of a collection in the format of `$planCacheStats`.
 
     Arguments:
         host: the server's address.
@@ -92,11 +95,11 @@ def _created_from(query: CanonicalQuery) -> dict[str, Any]:
 
 
 def plan_cache_keys(namespace: str, query: CanonicalQuery, planned: dict[str, Any]) -> dict[str, str]:
-    """Return the hashes of a query's plan cache shape and of its cache entry.
+    """Return the fields of explain's output that identify a query's plan cache shape and its cache entry by hashes.
 
     Arguments:
         namespace: the full name of the collection.
-        planned: the plan as `winningPlan` shows it.
+        planned: the plan in the format of `winningPlan`.
     """
     shape = shape_hash([namespace, query_shape(query)])
     return {"queryHash": shape[:8], "planCacheShapeHash": shape[:8], "planCacheKey": shape_hash([shape, planned])[:8]}

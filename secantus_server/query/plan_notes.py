@@ -1,6 +1,7 @@
-"""Records the plans that a command executes and counts what they examine, for serverStatus, the profiler, the log and the command log.
+"""Records the plans that a command executes and counts the keys and documents that they examine.
 
-The parse context contains `Operation.note_plan`, so that every query of the command notes its plan, including queries in pipelines.
+serverStatus, the profiler, the log and the command log use these counts. Each query reports its plan by calling `note_plan` of the parse
+context. This includes queries in pipelines, because they share the command's parse context.
 """
 
 from __future__ import annotations
@@ -38,17 +39,17 @@ _WHOLE_SCAN: tuple[ScanName, ...] = (("COLLSCAN", None),)
 
 
 def added(one: Examined, other: Examined) -> Examined:
-    """Return the sum of two counts."""
+    """Return the element-wise sum of two tuples of counts."""
     return one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3], one[4] + other[4]
 
 
 def subtracted(one: Examined, other: Examined) -> Examined:
-    """Return the difference between two counts."""
+    """Return the element-wise difference of two tuples of counts."""
     return one[0] - other[0], one[1] - other[1], one[2] - other[2], one[3] - other[3], one[4] - other[4]
 
 
 class _Further:
-    """Notes on all plans after the first one, and on the earlier commands of the same cursor."""
+    """Notes on a command's plans after the first one, and on earlier commands of the same cursor."""
 
     def __init__(self) -> None:
         #: The plans after the first one that may not be finished.
@@ -63,7 +64,7 @@ class _Further:
         self.begun = (0, 0, 0)
 
     def fold(self) -> None:
-        """Replace finished plans by their totals."""
+        """Add the counts of finished plans to the totals, and remove these plans from the list."""
         left = [plan for plan in self.plans if not is_finished(plan)]
         for plan in self.plans:
             if is_finished(plan):
@@ -73,7 +74,7 @@ class _Further:
 
 
 class PlanNotes:
-    """Notes on the plans of one command.
+    """A record of the plans that one command executes.
 
     Every command with a plan creates an instance, so most of the work is deferred until the result is requested.
 
@@ -81,7 +82,7 @@ class PlanNotes:
         first: the first plan, or None.
         query: the canonical query of the first plan, or None.
 
-    Threads: only the thread of the command adds plans. A cursor's next command only continues the notes after the previous one has ended.
+    Threads: only the command's thread adds plans. A cursor's next command continues the record only after the previous command has ended.
     """
 
     __slots__ = ("_further", "first", "query")
@@ -108,7 +109,7 @@ class PlanNotes:
         return self._further
 
     def count(self, usage: Any) -> None:
-        """Add the current command's counts to the usage of its connection (`dispatch.usage.Usage`)."""
+        """Add the counts of the current command to its connection's usage (`dispatch.usage.Usage`)."""
         first = self.first
         if self._further is None and type(first) is IndexedScan:
             scan = first.scan
@@ -128,7 +129,7 @@ class PlanNotes:
         usage.sorts += sorts
 
     def resume(self) -> None:
-        """Start counting for the next command of the cursor."""
+        """Reset the counts of the current command, because the cursor's next command starts."""
         further = self._further_plans()
         further.before = self.result()[0]
         further.begun, further.resumed = (0, 0, 0), True
@@ -141,17 +142,17 @@ class PlanNotes:
 
     @property
     def latest(self) -> Examined:
-        """The keys and documents that the current command alone has examined."""
+        """The number of keys and documents that the current command has examined, without the cursor's earlier commands."""
         total = self.result()[0]
         return total if self._further is None or self._further.before is NONE_EXAMINED else subtracted(total, self._further.before)
 
     @property
     def stages(self) -> tuple[ScanName, ...]:
-        """The distinct scans of the plans."""
+        """The scan stages of all plans, without duplicates."""
         return self.result()[1]
 
     def result(self) -> tuple[Examined, tuple[ScanName, ...]]:
-        """Return the counts of all plans so far, and their distinct scans."""
+        """Return the total counts of all plans so far, and the plans' scan stages without duplicates."""
         further = self._further
         if further is None or not (further.plans or further.stages):
             return _result_of(self.first)
@@ -171,7 +172,7 @@ def _sorts(plan: Any) -> bool:
 
 
 def _begun(plan: Any) -> tuple[int, int, int]:
-    """Return the counts of a plan's collection scans, of the tailing scans among them, and of its sorts in memory."""
+    """Return how many collection scans, tailing collection scans and in-memory sorts a plan starts."""
     sorts = isinstance(plan, Sort)
     scan = plan.child if sorts else plan
     if type(scan) is CollectionScan:
@@ -184,7 +185,7 @@ def _sum(one: tuple[int, int, int], other: tuple[int, int, int]) -> tuple[int, i
 
 
 def _result_of(plan: Any) -> tuple[Examined, tuple[ScanName, ...]]:
-    """Return the result of a single plan. Most commands take this path, which is about 2 us faster than the general one."""
+    """Return the result for a single plan. This path is about 2 us faster than the general one and serves most commands."""
     if plan is None:
         return NONE_EXAMINED, ()
     if type(plan) is MeasuredLookup:
@@ -205,7 +206,7 @@ def _note_stages(stages: dict[str, ScanName], plan: Any) -> None:
 
 
 def is_finished(plan: Any) -> bool:
-    """Return whether a plan will read nothing more."""
+    """Return whether a plan has finished reading."""
     if type(plan) is MeasuredLookup:
         return True
     if type(plan) is ContestedSort:
@@ -216,7 +217,7 @@ def is_finished(plan: Any) -> bool:
 
 
 def measure(plan: Any) -> Examined:
-    """Return the counts of a plan so far."""
+    """Return the counts that a plan has accumulated so far."""
     if type(plan) is MeasuredLookup:
         return plan.found, plan.found, 0, 0, 0
     if type(plan) is RepeatedLookup:
@@ -252,7 +253,7 @@ def _scanned(plan: Any, *, sorts: bool) -> Examined:
 
 
 def scans_of(plan: Any) -> Iterator[ScanName]:
-    """Yield the stage name and the index key pattern of each scan of a plan; yield nothing for a plan that was not executed."""
+    """Yield the stage name and the index key pattern of each scan in a plan. A plan that was not executed yields nothing."""
     plan = plan.chosen if type(plan) is ContestedSort else plan
     plan = plan.child if isinstance(plan, Sort) else plan
     kind = type(plan)

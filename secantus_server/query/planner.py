@@ -1,7 +1,7 @@
 """The planner, which chooses between the indexes and a collection scan.
 
 The choice follows rules (see `Candidate.score`). Only a sort with a limit competes at run time with an index in sort order (see
-`contested`). Two invariants make the result independent of the choice: bounds never exclude a match, and the filter is applied to the
+`contested`). The result does not depend on the choice, because bounds never exclude a match and because the filter is applied to the
 documents unless the bounds are exact.
 """
 
@@ -32,14 +32,14 @@ from secantus_server.query.wildcard import scan_of, wildcard_candidates
 
 
 def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
-    """Return the plan of a query.
+    """Choose the plan for a query.
 
     Arguments:
         collection: the collection, or None if it does not exist.
 
     Raises:
-        CommandError: 2 BadValue if the hint names no index, 291 NoQueryExecutionPlans if no index can serve the query or the plan
-            scans the collection where scans are forbidden.
+        CommandError: 2 BadValue if the hint names no index. 291 NoQueryExecutionPlans if no index can serve the query, or if the plan
+            scans the collection although scans are forbidden.
     """
     plan = _plan(collection, query)
     if query.context.forbids_scans:
@@ -67,7 +67,7 @@ def _plan(collection: Collection | None, query: CanonicalQuery) -> Plan:
 
 
 def _special_node(match: Any) -> Any:
-    """Return the first conjunct of a filter that is a `$near` or contains a `$text`, or None."""
+    """Return the first conjunct of a filter that requires a special index, or None. It is a `$near` or contains a `$text`."""
     for node in conjuncts(match):
         kind = type(node)
         if kind is GeoNear or kind is TextMatch or (kind is Or and has_text_search(node)):
@@ -76,10 +76,10 @@ def _special_node(match: Any) -> Any:
 
 
 def _by_text(collection: Collection, query: CanonicalQuery) -> Plan:
-    """Return the plan of a filter with a `$text`, which only the text index can serve.
+    """Return the plan for a filter with a `$text`, which only the text index can serve.
 
     Raises:
-        CommandError: 2 BadValue for a hint or the natural order, 291 NoQueryExecutionPlans.
+        CommandError: 2 BadValue for a hint or natural order, 291 NoQueryExecutionPlans.
     """
     if query.natural:
         raise CommandError(2, f"error processing query: ns={collection.namespace}: text expression not allowed with $natural sort order")
@@ -114,7 +114,9 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
 
 
 def _contested(collection: Collection, query: CanonicalQuery, plan: Plan, candidates: list[Candidate]) -> Plan:
-    """Return the plan as a contested sort if a candidate provides the sort order; the best such candidate is the rival."""
+    """Return a plan whose sort competes with the best candidate that provides the sort order. Return the given plan if no candidate
+    does.
+    """
     ordered = [candidate for candidate in candidates if candidate.sorts]
     if not ordered:
         return plan
@@ -123,7 +125,7 @@ def _contested(collection: Collection, query: CanonicalQuery, plan: Plan, candid
 
 
 def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Plan]:
-    """Return the plans that `plan_query` rejected, best first."""
+    """Return the plans that `plan_query` rejects for a query, in descending order of their scores."""
     chosen = query.hint or query.natural or query.tailing or query.min or query.max or _special_node(query.match) is not None
     if collection is None or chosen or type(query.match) is AlwaysFalse:
         return []
@@ -197,18 +199,18 @@ def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) 
 
 
 def _fetching(plan: IndexedScan, query: CanonicalQuery) -> IndexedScan:
-    """Return a covered plan, changed to read documents if the sort needs a field that is not in the index."""
+    """Return the plan, with covered mode disabled if the sort needs a field that is not in the index."""
     if query.sort is not None and not {path for path, _ in query.sort.parts} <= {path for path, _ in plan.index.parts}:
         plan.covered = False
     return plan
 
 
 def _union(collection: Collection, query: CanonicalQuery, usable: list[Index], instead: Candidate | None) -> Union | None:
-    """Return a union of index scans for an `$or` among the filter's conjuncts whose branches all have an index, else None.
+    """Return a union of index scans for an `$or` among the filter's conjuncts, or None. Each branch of the `$or` must have an index.
 
     Arguments:
-        instead: the best candidate for a plan without the union, which is loose (see `Candidate.is_loose`), or None. If it is given, no
-            branch of the union may be loose.
+        instead: the best candidate for a plan without the union, or None. This candidate is loose (see `Candidate.is_loose`), so the
+            union is only better if none of its branches is loose.
     """
     for node in conjuncts(query.match):
         if type(node) is Or:

@@ -1,6 +1,6 @@
 """Point lookups, which find at most one document by its key in a unique index.
 
-Point lookups need no planner. explain shows them as express plans (see `query.express`).
+They bypass the planner. explain shows them as express plans (see `query.express`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from secantus_server.storage import RecoveryUnit
 
 
 class PointLookup(Source):
-    """A lookup of the document with a given key in a unique index.
+    """A lookup of the document that has a given key in a unique index.
 
     Arguments:
-        key: the key string of all fields of the index.
+        key: the key string, which consists of the values of all fields of the index.
     """
 
     is_lookup = True
@@ -36,16 +36,19 @@ class PointLookup(Source):
         self.key = key
 
     def first(self, unit: RecoveryUnit, check: Callable[[], None] = never_interrupt) -> Found | None:
-        """Return the document with its RecordId, or None. A single read needs no interruption check."""
+        """Return the RecordId and the bytes of the document, or None if no document has the key.
+
+        `check` is unused, because a single read needs no interruption check.
+        """
         return find_by_key(unit, self.index, self.key, self.collection.ident)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Return an iterator over the document of the lookup. The iterator reads in the scope's transactions."""
         return PointDocuments(self, scope)
 
 
 class MeasuredLookup(PointLookup):
-    """A point lookup that counts the documents it has found."""
+    """A point lookup that counts the documents that it finds."""
 
     def __init__(self, lookup: PointLookup) -> None:
         self.collection = lookup.collection
@@ -54,14 +57,14 @@ class MeasuredLookup(PointLookup):
         self.found = 0
 
     def first(self, unit: RecoveryUnit, check: Callable[[], None] = never_interrupt) -> Found | None:
-        """Return the document with its RecordId, or None."""
+        """Return the RecordId and the bytes of the document, or None if no document has the key."""
         found = super().first(unit, check)
         self.found += found is not None
         return found
 
 
 class PointDocuments(Iterator[bytes]):
-    """An iterator over the document of a point lookup. It reads on first use, in the scope's current transaction."""
+    """An iterator over the single document of a point lookup, which it reads on first use in the scope's current transaction."""
 
     def __init__(self, lookup: PointLookup, scope: ReadScope) -> None:
         self.record_id = 0
@@ -82,7 +85,7 @@ class PointDocuments(Iterator[bytes]):
 
 
 def point_lookup(collection: Collection | None, query: PointQuery) -> PointLookup | None:
-    """Return the lookup that answers a query, or None if no index is suitable."""
+    """Return the point lookup for a query, or None if no index is suitable."""
     if collection is None or query.return_key:
         return None
     index = point_index(collection, query.path)
@@ -90,7 +93,7 @@ def point_lookup(collection: Collection | None, query: PointQuery) -> PointLooku
 
 
 def value_lookup(collection: Collection, path: str, value: Any, collation: Collation | None) -> PointLookup | None:
-    """Return the lookup of the document whose field `path` equals `value`, or None if no unique index can find it by a single key.
+    """Return the point lookup of the document whose field `path` equals `value`, or None if no unique index suits the comparison.
 
     Arguments:
         value: a value of any type. The result is None for null and arrays, because documents with several keys could match.
@@ -108,7 +111,7 @@ def value_lookup(collection: Collection, path: str, value: Any, collation: Colla
 
 
 def point_index(collection: Collection, path: str) -> Index | None:
-    """Return a unique index on `path` that has at most one entry per value and is not hidden, or None."""
+    """Return a visible unique index on `path` that has at most one entry per value, or None."""
     for index in collection.indexes:
         if index.point_path == path and not index.hidden:
             return index
@@ -116,7 +119,7 @@ def point_index(collection: Collection, path: str) -> Index | None:
 
 
 def id_lookup(collection: Collection, value: Any) -> PointLookup:
-    """Return the lookup of the document with an `_id` of any type, compared by the collection's collation."""
+    """Return the point lookup of the document with a given `_id`, compared by the collection's collation."""
     index = collection.id_index
     assert index is not None, "a collection with documents has an index on _id"
     assert index.generator is not None, "the index on _id stores entries"

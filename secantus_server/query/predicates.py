@@ -1,4 +1,4 @@
-"""Translates the nodes of a match expression to predicates, which are intervals of an index field's key strings."""
+"""Translates the nodes of a match expression to predicates, which describe the intervals of key strings that can match."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Bounds = tuple[list[FieldInterval], bool] | tuple[list[FieldInterval], bool, boo
 
 
 class Predicate(NamedTuple):
-    """The bounds of one node on one path.
+    """The bounds that one filter node sets on one path, as intervals of key strings.
 
     Arguments:
-        intervals: ascending and disjoint intervals; no document outside the intervals matches (but see `escapes`).
+        intervals: ascending and disjoint intervals. Documents outside the intervals do not match (for exceptions, see `escapes`).
         exact: whether every document inside the intervals matches.
         exact_alone: whether `exact` is true for an index that is not multikey.
         selective: whether the intervals are likely to exclude most documents.
-        escapes: whether a document may match although its key in a multikey index is outside the intervals. For example,
-            `{"a.b": {$ne: null}}` matches `{a: []}`, which has no value at the path and therefore the key null.
+        escapes: whether a document may match although its key in a multikey index is outside the intervals. For example, `{"a.b": {$ne:
+            null}}` matches `{a: []}`, which has no value at the path and therefore the key null.
     """
 
     path: str
@@ -47,7 +47,7 @@ class Predicate(NamedTuple):
 
     @property
     def demands_value(self) -> bool:
-        """Whether documents without the path cannot match: the intervals exclude null, which an index stores for a missing field."""
+        """Whether only documents that have the path can match. If so, the intervals exclude null, the key of a missing field."""
         return not self.escapes and not _has_null(self.intervals)
 
 
@@ -62,7 +62,7 @@ def _contains_null(interval: FieldInterval) -> bool:
 
 
 def conjuncts(match: Any) -> list[Any]:
-    """Return the conjuncts of a match expression; an empty list for None."""
+    """Return the conjuncts of a match expression, or an empty list for None."""
     if match is None:
         return []
     if type(match) is And:
@@ -71,12 +71,12 @@ def conjuncts(match: Any) -> list[Any]:
 
 
 def has_index_component(path: str) -> bool:
-    """Return whether a component of the path may be an array index."""
+    """Return whether the path has a component that may be an array index."""
     return any(part.isdigit() for part in path.split("."))
 
 
 def predicate_of(node: Any, collation: Collation | None) -> Predicate | None:
-    """Return the predicate of a node, or None if an index cannot serve it.
+    """Translate a filter node to a predicate. Return None if an index cannot serve the node.
 
     Arguments:
         node: a node of a match expression.
@@ -114,7 +114,7 @@ def _intervals(node: Any, collation: Collation | None) -> Bounds | None:
 def _negation(child: Any, collation: Collation | None) -> Bounds | None:
     """Return the complement of the child's intervals, or None if an index cannot serve the negation.
 
-    The complement is only exact for an index that is not multikey: one of several keys may be in the complement although another is not.
+    The complement is not exact in a multikey index, where one key of a document may be in the complement while another key is not.
     """
     if type(child) is Exists:
         return [point(None, collation)], False
@@ -128,7 +128,7 @@ def _negation(child: Any, collation: Collation | None) -> Bounds | None:
 
 
 def mentions_text(node: Any) -> bool:
-    """Return whether a comparison depends on the collation."""
+    """Return whether a filter node compares strings, so that its result depends on the collation."""
     if type(node) is Not:
         return mentions_text(node.child)
     if type(node) is ElemMatchValue:
@@ -153,9 +153,10 @@ def _equality(operand: Any, collation: Collation | None) -> Bounds | None:
 
 
 def _array_points(operand: list[Any], collation: Collation | None) -> list[FieldInterval]:
-    """Return the points of an array operand.
+    """Return the two points at which an index may have a key for an array that is equal to the operand.
 
-    An index has keys of the elements of an array. If the array is nested in another array, the index has a key of the array itself.
+    One is the key of the array's first element, because an index has keys for the elements of an array. The other is the key of the whole
+    array, which exists if the array is nested in another array.
     """
     first = operand[0] if operand else UNDEFINED
     return union_of([point(operand, collation), point(first, collation)])
@@ -179,9 +180,9 @@ def _membership(node: Any, collation: Collation | None) -> Bounds | None:
 
 
 def _elements(node: Any, collation: Collation | None) -> Bounds | None:
-    """Return the intersection of an `$elemMatch`'s conditions, or None without usable conditions.
+    """Return the intersection of the intervals of an `$elemMatch`'s conditions, or None if no condition has intervals.
 
-    The intersection is inexact, because an index also has keys of values outside arrays.
+    The intersection is never exact, because an index also has keys for values that are not in arrays.
     """
     found: list[FieldInterval] | None = None
     for child in node.children:
@@ -202,7 +203,7 @@ def _range(operator: str, operand: Any, collation: Collation | None) -> Bounds |
 
 
 def _bracket(operand: Any) -> FieldInterval:
-    """Return the interval of an operand's type bracket."""
+    """Return the interval of all values in the operand's type bracket."""
     rank = canonical_type(operand)
     ends = _ENDS.get(rank)
     if ends is not None:
@@ -229,7 +230,10 @@ _ENDS = {
 
 
 def _prefix(pattern: str, options: str) -> Bounds:
-    """Return the interval of strings with the regular expression's literal prefix, and the point of the regular expression as a value."""
+    """Return the bounds for a regular expression.
+
+    They consist of the strings with the pattern's literal prefix, and of the regular expression itself, which can be a stored value.
+    """
     literal = _literal_prefix(pattern, options)
     itself = point(Regex(pattern, options), None)
     if not literal:
@@ -241,7 +245,7 @@ def _prefix(pattern: str, options: str) -> Bounds:
 
 
 def _literal_prefix(pattern: str, options: str) -> str:
-    """Return the literal prefix that all matching strings have in common, which may be empty."""
+    """Return the prefix that all strings matching a regular expression must have. It may be empty."""
     if not pattern.startswith("^") or "|" in pattern or set(options) & set("imx"):
         return ""
     literal = ""
@@ -255,6 +259,6 @@ def _literal_prefix(pattern: str, options: str) -> str:
 
 
 def _following(literal: str) -> str:
-    """Return explain's upper bound for strings with a prefix. The last character is replaced by the next code point if one exists."""
+    """Return the upper bound that explain shows for strings with a prefix. The prefix's last character is incremented if possible."""
     last = ord(literal[-1]) + 1
     return literal if last > 0x10FFFF or 0xD800 <= last < 0xE000 else literal[:-1] + chr(last)

@@ -1,4 +1,4 @@
-"""Query settings, which restrict the indexes that queries of a shape may use, or reject such queries.
+"""Query settings, which restrict the indexes for queries of a shape, limit their time, or reject them.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -15,20 +15,20 @@ QUERY_REJECTED = 411
 
 
 class TimeLimited(Protocol):
-    """An operation whose time can be limited."""
+    """An operation that supports a time limit."""
 
     def limit(self, max_time_ms: int) -> None:
-        """Set the time limit."""
+        """Set the time limit in milliseconds."""
 
 
 @dataclass(frozen=True)
 class QuerySettings:
-    """The settings of one query shape.
+    """The settings for one query shape.
 
     Arguments:
         hash: the hash of the shape.
-        settings: the settings in the form that `$querySettings` shows.
-        representative: the command from which the shape was taken; None if only the hash is known.
+        settings: the settings in the format of `$querySettings`.
+        representative: the command from which the shape was derived; None if only the hash is known.
     """
 
     hash: str
@@ -36,12 +36,12 @@ class QuerySettings:
     representative: dict[str, Any] | None = None
 
     def allowed_indexes(self) -> dict[str, list[Any]]:
-        """Return the names and key patterns of the allowed indexes, by namespace."""
+        """Return the names and key patterns of the allowed indexes for each namespace."""
         hints = self.settings.get("indexHints", [])
         return {f"{hint['ns']['db']}.{hint['ns']['coll']}": hint["allowedIndexes"] for hint in hints}
 
     def apply(self, operation: TimeLimited) -> None:
-        """Limit the time of a query of the shape, or raise if such queries are rejected.
+        """Apply the settings to an operation with this query shape: set its time limit, or raise if such queries are rejected.
 
         Raises:
             CommandError: 411 QueryRejectedBySettings.
@@ -52,7 +52,7 @@ class QuerySettings:
             operation.limit(int(self.settings["maxTimeMS"]))
 
     def shown(self, *, debug: bool = False) -> dict[str, Any]:
-        """Return the document of `$querySettings`.
+        """Return the settings as a document of the stage `$querySettings`.
 
         Arguments:
             debug: whether to include the query shape.
@@ -66,7 +66,7 @@ class QuerySettings:
 
 
 def settings_of(known: dict[str, QuerySettings], db: str, name: str, body: dict[str, Any]) -> QuerySettings | None:
-    """Return the settings of a command's query shape, or None.
+    """Return the settings for a command's query shape, or None if it has no settings.
 
     Arguments:
         known: all settings, by the hash of their shape.
@@ -76,7 +76,7 @@ def settings_of(known: dict[str, QuerySettings], db: str, name: str, body: dict[
 
 
 def _debug_shape(representative: dict[str, Any]) -> dict[str, Any]:
-    """Return a representative query in which the constants are replaced by their types."""
+    """Return a copy of a representative query in which each constant is replaced by its type."""
     name = next(iter(representative))
     shape = {"cmdNs": {"db": representative["$db"], "coll": representative[name]}, "command": name}
     return shape | {field: _types(value) for field, value in representative.items() if field not in (name, "$db")}

@@ -1,9 +1,9 @@
-"""The query shapes of find, distinct and aggregate, to which query settings refer.
+"""The query shapes of find, distinct and aggregate, which identify the queries for query settings.
 
 https://www.mongodb.com/docs/manual/core/query-shapes/
 
-A shape contains the command's namespace, fields, operators and options, but not its constants. The shape of a pipeline keeps the names of
-collections and fields. The hash of a shape differs from MongoDB's; it is only useful to test two shapes for equality.
+A shape contains the command's namespace, fields, operators and options, but not its constants. The shape of a pipeline also contains the
+collection names and paths in stages. The hash of a shape differs from MongoDB's, so it only serves to test two shapes for equality.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NAMES = frozenset(
 
 
 def query_shape_hash(db: str, name: str, body: dict[str, Any]) -> str:
-    """Return the hash of a command's query shape.
+    """Compute the hash of a command's query shape.
 
     Arguments:
         db: the command's database.
@@ -81,7 +81,12 @@ def _specification(name: str, value: Any) -> Any:
 
 
 def _part(field: str, value: Any) -> Any:
-    """Return the shape of a part of a stage."""
+    """Return the shape of one part of a pipeline stage's specification.
+
+    Arguments:
+        field: the field that contains the part, or the empty string at the top level.
+        value: the part.
+    """
     if field in ("pipeline", "whenMatched") and type(value) is list:
         return _pipeline(value)
     if type(value) is str and field in _NAMES:

@@ -1,10 +1,10 @@
-"""Shapes of queries, which are queries without their values, and the hashes of shapes that explain shows.
+"""The shapes of queries and the hashes of shapes. A shape is a query without its constants.
 
 https://www.mongodb.com/docs/manual/reference/glossary/#std-term-plan-cache-query-shape
 
-There are two kinds of shape. Queries of one plan cache shape share a cached plan; this shape ignores the order of conditions and the
-contents of `$expr`. Query settings and statistics refer to the query shape, which keeps the order of conditions and the types of values,
-but ignores the number of values in `$in`.
+There are two kinds of shape. The plan cache shape identifies the queries that share a cached plan. It ignores the order of conditions and
+the contents of `$expr`. The query shape identifies queries for query settings and statistics. It includes the order of conditions and the
+types of values, but ignores the number of values in `$in`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REFERENCE = frozenset(["$ref", "$id", "$db"])
 
 
 def shape_of(value: Any) -> Any:
-    """Return a value in which each constant is replaced by the name of its type."""
+    """Return a copy of a value in which each constant is replaced by the name of its type."""
     if type(value) is dict:
         return {name: shape_of(inner) for name, inner in value.items()}
     if type(value) is list:
@@ -37,13 +37,13 @@ def filter_shape(filter: dict[str, Any], *, cached: bool) -> list[Any]:
 
     Arguments:
         filter: a valid filter in the form that the user wrote.
-        cached: whether to return the plan cache shape instead of the query shape.
+        cached: True for the plan cache shape, False for the query shape.
     """
     return _ordered(_conjuncts(filter, cached), cached)
 
 
 def projection_shape(projection: dict[str, Any] | None, *, cached: bool) -> list[Any] | None:
-    """Return the shape of a find's projection, or None without a projection."""
+    """Return the shape of a find's projection, or None if the find has no projection."""
     if not projection:
         return None
     return _ordered([[path, _projected(value, cached)] for path, value in projection.items()], cached)
@@ -112,7 +112,8 @@ def _operand(name: str, operand: Any, cached: bool) -> Any:
 def _literal(value: Any, cached: bool) -> Any:
     """Return the shape of a constant.
 
-    The plan cache shape only distinguishes null, documents, arrays and other values. The query shape is the constant's type.
+    In the plan cache shape, only null, documents and arrays differ from other values. In the query shape, the shape is the constant's
+    type.
     """
     if cached:
         return type_name(value) if value is None or type(value) in (dict, list) else "value"
@@ -125,7 +126,7 @@ def _literal(value: Any, cached: bool) -> Any:
 
 
 def expression_shape(value: Any, cached: bool = False) -> Any:
-    """Return the shape of an aggregation expression, which keeps its operators and paths."""
+    """Return the shape of an aggregation expression. It consists of the operators and paths, with constants replaced by their shapes."""
     if type(value) is dict:
         return {name: expression_shape(inner, cached) for name, inner in value.items()}
     if type(value) is list:

@@ -1,4 +1,4 @@
-"""The stages of a plan in explain's format, before and after execution.
+"""The stages of a plan in the format of explain, before and after execution.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """
@@ -15,7 +15,7 @@ from secantus_server.query.bounds import IndexBounds
 
 @dataclass
 class PlanStage:
-    """One stage of a plan in explain's format.
+    """A plan stage in the output of explain.
 
     Arguments:
         name: the stage's name, such as `IXSCAN`.
@@ -23,8 +23,8 @@ class PlanStage:
         shape: the fields that are known before execution.
         returned: the number of documents or entries returned; None before execution.
         works: the number of steps.
-        counts: further counters.
-        inputs: the stages below.
+        counts: additional counters.
+        inputs: the input stages.
         brief: whether the execution statistics are only `counts` and `nReturned`.
         rejected: the rejected plans; only set in a plan's top stage.
     """
@@ -40,11 +40,11 @@ class PlanStage:
     rejected: list[PlanStage] = field(default_factory=list)
 
     def planned(self) -> dict[str, Any]:
-        """Return the stage in the format of `winningPlan`."""
+        """Return the stage and its inputs as a document in the format of `winningPlan`."""
         return {**self._head(), **self.shape, **self._below([below.planned() for below in self.inputs])}
 
     def executed(self) -> dict[str, Any]:
-        """Return the stage in the format of `executionStages`."""
+        """Return the stage and its inputs as a document in the format of `executionStages`."""
         returned = self.returned or 0
         below = self._below([below.executed() for below in self.inputs])
         if self.brief:
@@ -65,13 +65,13 @@ class PlanStage:
         return {**fields, **self.shape, **self.counts, **below}
 
     def stages(self) -> Iterator[PlanStage]:
-        """Yield this stage and all stages below."""
+        """Yield this stage and, recursively, all of its input stages."""
         yield self
         for below in self.inputs:
             yield from below.stages()
 
     def total(self, count: str) -> int:
-        """Return the sum of a counter over this stage and all stages below."""
+        """Return the sum of a counter over this stage and, recursively, all of its input stages."""
         return int(self.counts.get(count, 0)) + sum(below.total(count) for below in self.inputs)
 
     def _head(self) -> dict[str, Any]:
@@ -94,11 +94,11 @@ def stage(
     inputs: Sequence[PlanStage] = (),
     brief: bool = False,
 ) -> PlanStage:
-    """Return a stage.
+    """Create a PlanStage from a match expression instead of a filter document.
 
     Arguments:
         filter: a match expression, or None.
-        (the others as in PlanStage)
+        (the remaining arguments as in PlanStage)
     """
     filter_document = None if filter is None else filter.serialize()
     return PlanStage(name, filter_document, shape, returned, works, counts or {}, list(inputs), brief)
@@ -110,7 +110,7 @@ def index_shape(index: Index, bounds: IndexBounds, reverse: bool) -> dict[str, A
 
 
 def count_shape(index: Index, bounds: IndexBounds) -> dict[str, Any]:
-    """Return the fields of a COUNT_SCAN stage, which shows the bounds as a start key and an end key."""
+    """Return the fields of a COUNT_SCAN stage, including its bounds as a start key and an end key."""
     return {**_index_flags(index), "indexBounds": bounds.explain_range()}
 
 

@@ -1,4 +1,4 @@
-"""The refusal of collection scans by the parameter notablescan.
+"""The parameter notablescan, which forbids collection scans.
 
 https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-param.notablescan
 """
@@ -15,7 +15,7 @@ from secantus_server.reserved_names import INTERNAL_DATABASES
 
 
 def check_scans_nothing(plan: Plan, query: CanonicalQuery) -> None:
-    """Refuse a plan that scans a collection for a filter. A query without a filter may scan, and so may queries of system collections.
+    """Reject a plan that scans a collection. Scans remain allowed for queries without a filter and for system collections.
 
     Raises:
         CommandError: 291 NoQueryExecutionPlans.

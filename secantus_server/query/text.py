@@ -29,22 +29,22 @@ def text_of(match: Any) -> Any:
 
 
 def has_text_search(match: Any) -> bool:
-    """Return whether a filter contains a `$text` at any depth."""
+    """Return whether a filter contains a `$text`, either as a conjunct or inside an `$or`."""
     return any(type(node) is TextMatch or (type(node) is Or and any(map(has_text_search, node.children))) for node in conjuncts(match))
 
 
 @dataclass
 class TextSearchPlan(Plan):
-    """A plan that finds documents with any of the terms by the text index, and applies the rest of the filter.
+    """A plan that uses the text index to find the documents with any of the search terms, and then applies the rest of the filter.
 
     Arguments:
         node: the `$text` node.
         prefix: the values that the filter requires for the fields before the text fields.
-        start: the start of all keys with these values.
+        start: the common prefix of all keys with these values.
         residual: the part of the `$text` that the index cannot decide, or None.
-        others: the rest of the filter, or None.
+        others: the filter without the `$text`, or None.
         scored: whether the query needs the documents' scores.
-        seen: the RecordIds that the other scans of a union have already returned, or None outside a union.
+        seen: the RecordIds that all scans of a union have already returned, or None outside a union.
     """
 
     collection: Collection
@@ -60,23 +60,23 @@ class TextSearchPlan(Plan):
 
     @property
     def is_loose(self) -> bool:
-        """Always False: the plan is not likely to read most of the index."""
+        """Always False, because the plan is unlikely to read most of the index."""
         return False
 
     @property
     def match(self) -> Any:
-        """The filter of the documents, or None."""
+        """The filter that the fetched documents must match, or None."""
         parts = [part for part in (self.residual, self.others) if part is not None]
         return And(parts) if len(parts) > 1 else parts[0] if parts else None
 
     @property
     def intervals(self) -> list[tuple[bytes, bytes]]:
-        """The range of keys of each term, as [lower, upper)."""
+        """The range of keys for each term, as (lower, upper) pairs with an exclusive upper end."""
         starts = [self.start + term_key(term) for term in self.node.search.terms]
         return [(low, _next(low)) for low in starts]
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Start executing the plan and return an iterator over its documents. The iterator reads in the scope's transactions."""
         self.index.uses += 1
         if self.scored:
             read = unique_score_and_owner if self.index.unique else score_and_owner
@@ -90,7 +90,7 @@ class TextSearchPlan(Plan):
         return documents
 
     def entries(self) -> PlanStage:
-        """Return the stages that find the documents, below FETCH."""
+        """Return the stages below FETCH, which scan the index for the terms."""
         scans = [self._scan_stage(number) for number in range(len(self.node.search.terms))]
         if len(scans) == 1 and not self.scored:
             return scans[0]
@@ -119,7 +119,7 @@ class TextSearchPlan(Plan):
         return stage("IXSCAN", shape, returned=examined, works=examined, counts=counts)
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it."""
+        """Return the stage that explain shows for this plan node."""
         scan = self.scan
         fetched = self.entries()
         returned, examined = (None, 0) if scan is None else (scan.advanced, scan.docs_examined)
@@ -147,15 +147,15 @@ def _next(prefix: bytes) -> bytes:
 
 
 def plan_text(collection: Collection, query: CanonicalQuery, node: Any) -> TextSearchPlan:
-    """Return the plan of a filter that has a `$text` among its conjuncts.
+    """Return the plan for a filter with a `$text` among its conjuncts.
 
     Arguments:
         query: the query; only its `match` and `context` are used.
         node: the `$text` node.
 
     Raises:
-        CommandError: 291 NoQueryExecutionPlans if the index is hidden, if it is partial and may miss matches, or if the filter does not fix
-            all fields before the text fields.
+        CommandError: 291 NoQueryExecutionPlans in three cases: the index is hidden, it is partial and may miss matches, or the filter
+            does not fix all fields before the text fields.
     """
     index = next((index for index in collection.indexes if index.kind.serves_text), None)
     assert index is not None, "the parser has found the text index"
@@ -172,7 +172,7 @@ def plan_text(collection: Collection, query: CanonicalQuery, node: Any) -> TextS
 
 
 def _prefix(index: Index, others: list[Any], namespace: str) -> tuple[dict[str, Any], bytes]:
-    """Return the values that the filter requires for the fields before the text fields, and the concatenated keys of these values."""
+    """Return the values to which the filter fixes the fields before the text fields, and the concatenated keys of these values."""
     values: dict[str, Any] = {}
     start = b""
     for path in prefix_of(index.spec):
@@ -186,7 +186,7 @@ def _prefix(index: Index, others: list[Any], namespace: str) -> tuple[dict[str, 
 
 
 def no_text_plan(namespace: str) -> CommandError:
-    """Return the error for a `$text` that the index cannot serve."""
+    """Return the error for a `$text` that the text index cannot serve."""
     return CommandError(
         291,
         f"error processing query: ns={namespace}: planner returned error :: caused by :: failed to use text index to satisfy $text query "

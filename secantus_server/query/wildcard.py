@@ -3,10 +3,10 @@
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
 https://www.mongodb.com/docs/manual/reference/index-wildcard-restrictions/
 
-For one path of a query, a wildcard index acts like an ordinary compound index in which the wildcard is replaced by two fields: `$_path`
-and the path. This is the *expanded* index. Its bounds fix `$_path`. A predicate that any value satisfies, such as `$exists`, also reads the
-paths below, because an embedded document has no entry except those of its fields. If a query has no predicate for the wildcard of a
-compound index, the wildcard is replaced by `$_path` only, which is bounded to all paths.
+For one path of a query, a wildcard index acts like an ordinary compound index in which two fields replace the wildcard: `$_path` and the
+path. This is the *expanded* index. Its bounds fix `$_path`. A predicate such as `$exists`, which any value satisfies, also reads the
+paths below, because an embedded document is only indexed through its fields. If a query has no predicate for the wildcard of a compound
+index, only `$_path` replaces the wildcard, and its bounds include all paths.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ MAX_EXPANDED = 100
 
 
 class _Expanded(IndexKind):
-    """The index kind of every `ExpandedIndex`."""
+    """The index kind of all expanded indexes."""
 
     name = "expanded wildcard"
     is_ordered = True
 
 
 class ExpandedIndex(Index):
-    """A wildcard index expanded for one path.
+    """A wildcard index that is treated as an ordinary compound index for one path.
 
     Arguments:
         base: the wildcard index.
         path: the path, or None if the wildcard is not bounded.
-        several: whether a document without arrays may have several entries within the bounds.
+        several: whether a document without arrays may have more than one entry within the bounds.
     """
 
     def __init__(self, base: Index, path: str | None, several: bool) -> None:
@@ -70,13 +70,15 @@ class ExpandedIndex(Index):
         super().__init__(spec, base.ident, _Expanded(), generator, base.partial_filter, several or bool(self.array_paths))
 
     def values(self, doc: bytes) -> list[Any]:
-        """Return a document's values at the index's paths. The value of an absent field is None."""
+        """Return a document's values at the paths of the expanded index. The value of an absent field is None."""
         found = super().values(doc)
         return [self.path if path == PATH else value for (path, _), value in zip(self.parts, found, strict=True)]
 
 
 def _expanded(collection: Collection, base: Index, path: str | None, several: bool) -> ExpandedIndex:
-    """Return the expanded index, which is cached in the collection. An array at a new path makes the cached object obsolete."""
+    """Return the expanded index for a path, from the collection's cache if possible. An array at a new path invalidates the cached
+    object.
+    """
     key = (base.ident, path, several, base.multikey, len(base.marks))
     known = collection.expanded_indexes
     found: ExpandedIndex | None = known.get(key)
@@ -88,7 +90,7 @@ def _expanded(collection: Collection, base: Index, path: str | None, several: bo
 
 
 def _array_paths(base: Index, path: str) -> list[str]:
-    """Return the prefixes of a path at which a document may have an array."""
+    """Return the prefixes of a path at which any document may have an array."""
     if not base.multikey:
         return []
     names = path.split(".")
@@ -97,7 +99,7 @@ def _array_paths(base: Index, path: str) -> list[str]:
 
 
 class _PathConditions(Conditions):
-    """The conditions of a query, reduced to the predicates that bound one expanded index."""
+    """The predicates of a query, reduced to those that bound one expanded index."""
 
     def __init__(self, conditions: Conditions, used: dict[str, Used]) -> None:
         self.query = conditions.query
@@ -106,7 +108,7 @@ class _PathConditions(Conditions):
         self._used = used
 
     def by_path(self, collation: Any, same_collation: bool) -> dict[str, Used]:
-        """Return the predicates on each path."""
+        """Return the reduced predicates, grouped by path. The arguments are ignored."""
         return self._used
 
     def is_relevant(self, index: Index, by_path: dict[str, Used]) -> bool:
@@ -119,7 +121,7 @@ def wildcard_candidates(collection: Collection, index: Index, conditions: Condit
 
     Arguments:
         collection: the collection of the index.
-        forced: whether the index is hinted and therefore used even if it is partial and misses matches.
+        forced: whether the index is hinted and must therefore be used even if it is partial and misses matches.
     """
     collation = parse_collation(index.spec.get("collation"))
     same_collation: bool = collation == conditions.query.context.collation
@@ -140,7 +142,7 @@ def wildcard_candidates(collection: Collection, index: Index, conditions: Condit
 
 
 def _by_path(index: Index, conditions: Conditions, collation: Any, *, same_collation: bool) -> dict[str, Used]:
-    """Return the predicates that the index's wildcard may serve, by path."""
+    """Return the predicates that the index's wildcard could serve, grouped by path."""
     found: dict[str, Used] = {}
     for node in conditions.nodes:
         inner = type(node) is ElemMatchObject
@@ -166,9 +168,9 @@ def _predicate(node: Any, collation: Any) -> Predicate | None:
 
 
 def _inexact(predicate: Predicate, node: Any) -> Predicate:
-    """Return the predicate, marked as inexact if the index entries cannot decide it.
+    """Return the predicate, marked as inexact unless the node is a comparison with a value that is not a document.
 
-    The entry of `{}` is ambiguous: a document without indexed fields also has it.
+    A comparison with `{}` is inexact because documents without indexed fields have the same entry.
     """
     if type(node) is Comparison and type(node.operand) is not dict:
         return predicate
@@ -181,9 +183,9 @@ def _candidate(
     """Return the candidate for one path of a wildcard index, or None if the index does not contain all matches.
 
     Arguments:
-        path: the path, or None if only the other fields are bounded.
+        path: the path, or None if only the non-wildcard fields are bounded.
         used: the predicates on the path.
-        plain: the predicates on the other fields.
+        plain: the predicates on the non-wildcard fields.
     """
     bounding = [pair for pair in used if not demands_any_value(pair[1])]
     several = not bounding
@@ -199,25 +201,26 @@ def _candidate(
 
 
 def _paths_below(path: str) -> list[FieldInterval]:
-    """Return the intervals of a path and of all paths below it."""
+    """Return the intervals of `$_path` that include a path and all paths below it."""
     low, high = point(f"{path}.", None), point(f"{path}/", None)
     return [point(path, None), FieldInterval(low.low, True, high.low, False, low.low_end, high.low_end)]
 
 
 def _all_paths() -> list[FieldInterval]:
-    """Return the intervals of all paths, and of the documents without any path."""
+    """Return the intervals of `$_path` that include all paths, and the entries of documents without any path."""
     low, high = point("", None), point({}, None)
     return [point(MinKey(), None), FieldInterval(low.low, True, high.low[:1], False, low.low_end, high.low_end)]
 
 
 @dataclass
 class WildcardScan(IndexedScan):
-    """A scan of a wildcard index within the bounds of an expanded one."""
+    """A scan of a wildcard index within the bounds of an expanded index."""
 
     def stored(self) -> tuple[Index, list[tuple[bytes, bytes]], list[str]]:
-        """Return the values of `IndexedScan.stored`.
+        """Return the wildcard index, the ranges of keys to read, and the indexed paths without `$_path`, as specified by
+        `IndexedScan.stored`.
 
-        The ranges end before the marks for paths with arrays, which sort after all entries.
+        The ranges end before the keys that record paths with arrays, which sort after all other entries.
         """
         index = self.index
         assert isinstance(index, ExpandedIndex), "the planner chose an expanded index"
@@ -229,11 +232,11 @@ class WildcardScan(IndexedScan):
         return self._expanded(super().entries())
 
     def counted(self) -> PlanStage:
-        """Return the stage of a count."""
+        """Return the stage for a count of index entries."""
         return self._expanded(super().counted())
 
     def _expanded(self, stage: PlanStage) -> PlanStage:
-        """Return a stage with the fields corrected that explain shows differently for an expanded index."""
+        """Correct the fields of a stage that explain shows differently for a wildcard index, and return the stage."""
         index = self.index
         assert isinstance(index, ExpandedIndex), "the planner chose an expanded index"
         if "isMultiKey" in stage.shape:
@@ -245,7 +248,7 @@ class WildcardScan(IndexedScan):
 def scan_of(
     collection: Collection, candidate: Candidate, match: Any, key_filter: Any = None, *, reverse: bool = False, covered: bool = False
 ) -> IndexedScan:
-    """Return the scan of a candidate's index.
+    """Return the plan node that scans a candidate's index.
 
     Arguments:
         (as in IndexedScan)

@@ -1,4 +1,4 @@
-"""The kinds of index, one module each. Importing this package registers all kinds."""
+"""The index kinds, one module each. Importing this package registers all of them."""
 
 from secantus_server.modules import import_modules
 

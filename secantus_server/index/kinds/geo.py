@@ -1,9 +1,9 @@
-"""What the geospatial kinds of index have in common: the format of their entries, and the interface through which queries use them.
+"""The common base of the geospatial index kinds, which defines the format of their entries and the interface that queries use.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-geospatial/
 
-A geometry is covered by cells. A field with a geometry has one key per cell: the byte CELL and the cell's number in 64 bits. The other
-fields have the keys of their values. A document has one entry for each combination of the keys of its fields.
+An index covers each geometry with cells. A geometry field has one key per cell, which consists of the byte CELL and the cell's number in
+64 bits. Every other field has the key of its value. A document has one entry for each combination of its fields' keys.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ CellKeys = Callable[[Any, dict[str, Any], str], list[bytes]]
 
 
 class Nearby(NamedTuple):
-    """Some cells around a point, with which the density of the entries is estimated.
+    """Sample cells around a point, which serve to estimate the density of index entries there.
 
     Arguments:
         ranges: the numbers of the cells.
-        radius: the distance from a cell's center to its corners, in radians or, for an index on the plane, in the unit of the coordinates.
+        radius: the distance from a cell's center to its corners, in radians or, for a 2d index in the plane, in the unit of the
+            coordinates.
     """
 
     ranges: list[Range]
@@ -48,26 +49,26 @@ class Nearby(NamedTuple):
 
 
 class GeoKind(IndexKind):
-    """A kind of index on geometries. It is always sparse: the index does not contain documents without a geometry."""
+    """The base class of index kinds for geometries. These indexes are always sparse, so they omit documents without a geometry."""
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
         """Return a filter for the documents that have a geometry."""
         return Or([Not(Comparison(path, "$eq", None)) for path in self.located(spec["key"])])
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether the predicate is geospatial and the index has a field of this kind at the predicate's path."""
+        """Return whether the predicate is geospatial and its path is a geometry field of the index."""
         return type(node) in (GeoMatch, GeoNear) and self.locates(spec["key"], path)
 
     def located(self, key: dict[str, Any]) -> list[str]:
-        """Return the paths of a key pattern that contain geometries."""
+        """Return the paths of the geometry fields in a key pattern."""
         return [path for path in key if self.locates(key, path)]
 
     def parts(self, key: dict[str, Any]) -> list[Part]:
-        """Return the paths and directions of a key pattern. Fields with geometries count as ascending."""
+        """Return the paths and directions of a key pattern. Geometry fields count as ascending."""
         return [(path, direction(value)) for path, value in key.items()]
 
     def entries_version(self) -> str:
-        """Return the version of the format of the stored keys."""
+        """Return the format version of the stored keys."""
         return "1"
 
     def extractor(self, spec: dict[str, Any]) -> Extractor:
@@ -93,7 +94,7 @@ class GeoKind(IndexKind):
         return extract
 
     def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
-        """Return the values of which a key of a document consists. The value for a geometry is the number of the key's cell."""
+        """Decode a key of a document and return the value of each indexed field. The value of a geometry field is the cell's number."""
         collation = parse_collation(spec.get("collation"))
         values: list[Any] = []
         for path, turn in self.parts(spec["key"]):
@@ -111,40 +112,42 @@ class GeoKind(IndexKind):
         return values
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function that returns the distinct keys of the cells that cover a geometry; see `CellKeys`.
+        """Return a function that maps a geometry to the distinct keys of the cells that cover it; see `CellKeys`.
 
-        The function raises CommandError for a value that the index cannot contain.
+        The function raises CommandError for a value that cannot be indexed.
         """
         raise NotImplementedError
 
     def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:
-        """Return the cells that cover a predicate's region, as ascending ranges. Return None if the index cannot serve the predicate."""
+        """Return the cells that cover a predicate's region, as ascending ranges, or None if the index cannot serve the predicate."""
         raise NotImplementedError
 
     def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
-        """Return the cells, as ascending ranges, that may contain geometries whose distance from a point is within limits.
+        """Return the cells that may contain geometries between two distances from a point, as ascending ranges.
 
         Arguments:
             near: the predicate with the point.
-            inner, outer: the limits of the distance, in radians or, in the plane, in the unit of the coordinates.
+            inner, outer: the minimum and maximum distance, in radians or, in the plane, in the unit of the coordinates.
         """
         raise NotImplementedError
 
     def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
-        """Return an upper bound on the distance from the predicate's point to any indexed geometry, in the unit of the limits of `ring`."""
+        """Return an upper bound on the distance from the predicate's point to any indexed geometry, in the same unit as the distances of
+        `ring`.
+        """
         raise NotImplementedError
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield increasingly large cells around the point of a predicate."""
+        """Yield samples of increasingly large cells around the predicate's point, for an estimate of the entries' density."""
         raise NotImplementedError
 
     def shown(self, number: int) -> str:
-        """Return the number of a cell in explain's format."""
+        """Return a cell's number in explain's format."""
         return str(as_signed(number))
 
 
 def geometries_at(document: dict[str, Any], path: str) -> Iterator[Any]:
-    """Yield the values at a path except null. Missing and null values are not indexed."""
+    """Yield the non-null values at a path. Null and missing values are skipped because they are not indexed."""
     return (value for value in values_at(document, path.split(".")) if value is not None)
 
 
@@ -154,7 +157,7 @@ def cell_key(number: int) -> bytes:
 
 
 def as_signed(number: int) -> int:
-    """Return the signed 64-bit number with the same bits as an unsigned one."""
+    """Reinterpret the bits of an unsigned 64-bit number as a signed number."""
     return number - (1 << 64) if number >> 63 else number
 
 

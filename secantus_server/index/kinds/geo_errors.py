@@ -1,4 +1,4 @@
-"""The error for a document that cannot be added to a geospatial index. MongoDB 9.0 changed the code and added details.
+"""The error for a document that cannot be added to a geospatial index. MongoDB 9.0 changed the error code and added details.
 
 https://www.mongodb.com/docs/manual/release-notes/9.0/#improved-diagnostics-for-unindexable-documents
 """
@@ -18,7 +18,9 @@ MAX_LATER_MESSAGE = 256
 
 
 class Codes(NamedTuple):
-    """The error codes for a value that is not a geometry, before and after a difference between MongoDB releases."""
+    """The two error codes for an invalid geometry, and the difference between MongoDB releases that determines which of the codes
+    applies.
+    """
 
     before: int
     after: int
@@ -31,7 +33,7 @@ MEASURED = Codes(183934, 511, GEO_KEY_ERRORS_OF_SERIES)
 
 
 def key_error(document: dict[str, Any], path: str, value: Any, error: GeometryError, codes: Codes = PLAIN) -> CommandError:
-    """Return the error for a document whose value at an indexed path is not a geometry."""
+    """Return the error for a document that has an invalid geometry at an indexed path."""
     message = f"Can't extract geo keys: {document_text(document)}  {error}"
     details = {"failingPath": path, "underlyingCode": 2, "underlyingReason": str(error), "failingElement": {path: value}}
     later = CommandError(codes.after, message[:MAX_LATER_MESSAGE], info={"errInfo": details})

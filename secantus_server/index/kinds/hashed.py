@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-hashed/
 
-The entries store the values, not their hashes. Bounds are computed on the values, but explain shows the hashes.
+Unlike MongoDB, Secantus stores the values in the entries instead of their hashes, and computes bounds from values. Explain shows hashes.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from secantus_server.mql.expressions.hashed_index_key import HASHED, to_hashed_i
 
 
 class Hashed(IndexKind):
-    """An index with one hashed field."""
+    """The index kind of indexes with one hashed field."""
 
     name = "hashed"
     may_expire = True
 
     def check_key(self, key: dict[str, Any]) -> None:
-        """Refuse a second hashed field.
+        """Reject a key pattern with more than one hashed field.
 
         Raises:
             CommandError: 31303.
@@ -35,7 +35,7 @@ class Hashed(IndexKind):
             raise CommandError(31303, "A maximum of one index field is allowed to be hashed")
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse wildcards and `unique`.
+        """Reject a definition with a wildcard or with `unique`.
 
         Raises:
             CommandError: 67 CannotCreateIndex, 16764.
@@ -45,7 +45,7 @@ class Hashed(IndexKind):
             raise CommandError(16764, "Currently hashed indexes cannot guarantee uniqueness. Use a regular index.")
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse a hashed index on a field of the measurements.
+        """Reject a hashed index on a measurement field. Only metadata fields of a time series may be hashed.
 
         Raises:
             CommandError: 67 CannotCreateIndex.
@@ -54,21 +54,21 @@ class Hashed(IndexKind):
             raise CommandError(67, "Hashed indexes are only supported on the metadata of time-series collections")
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator:
-        """Return the generator that generates the keys of documents."""
+        """Return the generator that computes a document's index keys."""
         return value_keys(key, collation)
 
     def guard(self, spec: dict[str, Any]) -> Guard:
-        """Return a function that raises an error for a document with an array at or above the hashed field."""
+        """Return a function that raises an error if a document has an array at the hashed field's path or at a parent of that path."""
         hashed = next(path for path, direction in spec["key"].items() if direction == self.name)
         names = hashed.split(".")
         return lambda document: _refuse_arrays(decode(document), names)
 
     def is_transformed(self, direction: Any) -> bool:
-        """Return whether a field of the key pattern is the hashed field."""
+        """Return whether a field of the key pattern is hashed."""
         return bool(direction == self.name)
 
     def transformed(self, value: Any) -> Any:
-        """Return the hash of a value, or the value itself for the few types that are not hashed."""
+        """Return the hash of a value. Values of the few types that MongoDB does not hash are returned unchanged."""
         return to_hashed_index_key(value) if type(value) in HASHED else value
 
 

@@ -1,8 +1,8 @@
-"""The interface of a kind of index, and the registry of kinds.
+"""The interface of index kinds, and their registry.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/
 
-A kind that has neither a generator nor an extractor of keys stores no entries. Its indexes reject invalid documents but serve no queries.
+A kind without a key generator and without a key extractor stores no entries. Its indexes reject invalid documents but serve no queries.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Extractor = Callable[[bytes], Iterable[bytes]]
 
 
 class IndexKind(Protocol):
-    """A kind of index. The default implementations are those of a kind that stores no entries and has no restrictions."""
+    """A kind of index. By default, the methods describe a kind that stores no entries and has no restrictions."""
 
     #: The name in the catalog and in error messages. For most kinds, a key pattern also selects the kind by this name, in place of a
     #: direction.
@@ -53,11 +53,11 @@ class IndexKind(Protocol):
     is_flat: bool = False
 
     def claims(self, path: str, direction: Any) -> bool:
-        """Return whether a key pattern that contains this field defines an index of this kind."""
+        """Return whether a field in a key pattern makes the index an index of this kind."""
         return bool(direction == self.name)
 
     def check_key(self, key: dict[str, Any]) -> None:
-        """Check the fields of this kind in a key pattern. The pattern may also have other fields.
+        """Validate the fields of this kind in a key pattern, which may also have other fields.
 
         Raises:
             CommandError: if a field is invalid, with MongoDB's code.
@@ -65,7 +65,7 @@ class IndexKind(Protocol):
         return
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Check a definition of this kind. The caller has already checked the types of its options.
+        """Validate a definition of this kind whose option types have already been checked.
 
         Raises:
             CommandError: if the definition is invalid, with MongoDB's code.
@@ -73,47 +73,49 @@ class IndexKind(Protocol):
         return
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Check that an index of a time series may have a field of this kind.
+        """Check that an index on a time series may have a field of this kind.
 
         Arguments:
             is_meta: whether the field is in the metadata, not in the measurements.
 
         Raises:
-            CommandError: if it may not, with MongoDB's code.
+            CommandError: if the field is not allowed, with MongoDB's code.
         """
         return
 
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
-        """Return a checked definition in the form that the given MongoDB release stores.
+        """Convert a checked definition to the form that the given MongoDB release stores.
 
         Raises:
-            CommandError: with MongoDB's code, if an option of this kind has an invalid value.
+            CommandError: if an option of this kind has an invalid value, with MongoDB's code.
         """
         return spec
 
     def listed(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Return a stored definition in the form that listIndexes shows."""
+        """Convert a stored definition to the form that listIndexes returns."""
         return spec
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator | None:
-        """Return the generator that generates keys from the values at the index's paths.
+        """Return the generator that computes a document's keys from the values at the indexed paths.
 
-        Return None if the kind generates keys in another way, or has none.
+        Return None if the kind uses an extractor instead, or stores no entries.
         """
         return None
 
     def extractor(self, spec: dict[str, Any]) -> Extractor | None:
-        """Return the function that extracts a document's keys, if the kind has no generator.
+        """Return the function that computes a document's keys, for kinds that have no key generator.
 
         Return None if the kind has a generator or stores no entries.
 
         Arguments:
-            spec: the definition as it is stored.
+            spec: the stored definition.
         """
         return None
 
     def parts(self, key: dict[str, Any]) -> list[tuple[str, int]]:
-        """Return the paths and directions of the fields for which the planner computes bounds, if the kind has an extractor."""
+        """Return the (path, direction) pairs of the fields for which the planner computes bounds. Only kinds with an extractor need this
+        method.
+        """
         return []
 
     def is_multikey(self, keys: list[bytes], marks: list[bytes]) -> bool:
@@ -121,63 +123,67 @@ class IndexKind(Protocol):
 
         Arguments:
             keys: all keys that the extractor returned.
-            marks: the keys that are marks.
+            marks: the subset of keys that only record that a path contains an array, as in wildcard indexes.
         """
         return len(keys) > 1
 
     def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
-        """Return the values of which a key from the extractor consists, in the order of the key pattern. An error message shows them.
+        """Decode an extracted key and return its values in the order of the key pattern, for an error message.
 
         Arguments:
-            spec: the definition as it is stored.
+            spec: the stored definition.
             document: the document that has the key.
             key: the key.
         """
         raise AssertionError(f"an index of the kind {self.name} has a generator")
 
     def entries_version(self) -> str:
-        """Return the version of the entries' format. When a store is opened, indexes whose entries have another version are rebuilt."""
+        """Return the format version of the entries. Opening a store rebuilds the indexes whose entries have a different version."""
         return ""
 
     def guard(self, spec: dict[str, Any]) -> Guard | None:
-        """Return a function that raises an error for a document that cannot be indexed, or None if all documents can be indexed.
+        """Return a function that raises an error for a document that cannot be indexed, or None if every document can be indexed.
 
         Arguments:
-            spec: the definition as it is stored.
+            spec: the stored definition.
         """
         return None
 
     def is_transformed(self, direction: Any) -> bool:
-        """Return whether the index works on a function of a field's value, such as its hash, instead of the value.
+        """Return whether the index uses a function of a field's value, such as a hash, instead of the value itself.
 
-        Such a field supports only equality predicates. Its bounds are never exact, so documents must be checked again.
+        Such a field supports only equality predicates. Its bounds are never exact, so the filter must be applied to the documents again.
         """
         return False
 
     def transformed(self, value: Any) -> Any:
-        """Return the transformed value of a field for which `is_transformed` is true. Explain shows the transformed value in bounds."""
+        """Return the transformed value of a field for which `is_transformed` is true, so that explain can show the value in bounds."""
         return value
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
-        """Return the filter that a document must match to be indexed, in addition to the index's partial filter, or None."""
+        """Return the filter that selects the documents in an index of this kind, or None if the index contains all documents.
+
+        If the index is partial, its partial filter applies in addition.
+        """
         return None
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether an index of this kind could serve a predicate. A hint on an index that provides no bounds depends on this.
+        """Return whether an index of this kind could serve a predicate. The planner uses the result to validate a hint on an index that
+        provides no bounds.
 
         Arguments:
-            spec: the definition as it is stored.
-            path: the predicate's field; documents without the field do not match.
+            spec: the stored definition.
+            path: the predicate's field, which every matching document has.
             node: the predicate.
         """
         return False
 
     def locates(self, key: dict[str, Any], path: str) -> bool:
-        """Return whether a field of a key pattern contains geometries that this kind indexes."""
+        """Return whether a path of a key pattern is a geometry field of this kind."""
         return self.near_stage is not None and key.get(path) == self.name
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
-        """Return whether an index of this kind measures the requested type of distance.
+        """Return whether an index of this kind can measure the requested type of distance.
 
         Arguments:
             spherical: whether distances are measured on the sphere instead of in the plane.
@@ -196,12 +202,14 @@ def register(kind: IndexKind) -> None:
 
 
 def all_kinds() -> list[IndexKind]:
-    """Return every kind of index."""
+    """Return all registered kinds of index."""
     return list(_KINDS.values())
 
 
 def kind_of(key: dict[str, Any]) -> IndexKind:
-    """Return the kind of index that a key pattern defines: the kind of the first field that selects one, or a B-tree by default."""
+    """Return the kind of index that a key pattern defines. The first field that selects a kind determines it. If no field does, it is a
+    B-tree.
+    """
     for path, direction in key.items():
         for kind in _KINDS.values():
             if kind.claims(path, direction):
@@ -210,5 +218,5 @@ def kind_of(key: dict[str, Any]) -> IndexKind:
 
 
 def is_kind_name(direction: str) -> bool:
-    """Return whether a string in a key pattern names a kind of index."""
+    """Return whether a string in a key pattern is the name of an index kind."""
     return any(kind.claims("", direction) for kind in _KINDS.values())

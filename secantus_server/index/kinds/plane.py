@@ -1,4 +1,4 @@
-"""The 2d index, an index on pairs of coordinates in the plane.
+"""The 2d index on pairs of coordinates in the plane.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2d/
 """
@@ -31,7 +31,7 @@ _ELSEWHERE_KEY = ELSEWHERE + bytes(8)
 
 
 class Plane(GeoKind):
-    """An index with a field of positions in the plane."""
+    """The index kind of indexes whose first field contains positions in the plane."""
 
     name = "2d"
     options = MappingProxyType({"bits": "number", "min": "number", "max": "number", "bucketSize": "number"})
@@ -41,7 +41,7 @@ class Plane(GeoKind):
     is_flat = True
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse wildcards, `unique`, a second 2d field, and a 2d field after other fields.
+        """Reject a definition with a wildcard, with `unique`, with a second 2d field, or with a 2d field that is not the first field.
 
         Raises:
             CommandError: 67 CannotCreateIndex, 16800, 16801.
@@ -56,7 +56,7 @@ class Plane(GeoKind):
             raise CommandError(67, "Currently 2d indexes cannot guarantee uniqueness. Use a regular index.")
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse a 2d index on a field of the measurements.
+        """Reject a 2d index on a measurement field. Only metadata fields of a time series may have one.
 
         Raises:
             CommandError: 67 CannotCreateIndex.
@@ -65,10 +65,10 @@ class Plane(GeoKind):
             raise CommandError(67, "2d indexes are only supported on the metadata of time-series collections")
 
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
-        """Check the number of bits and the limits, and return the definition unchanged.
+        """Validate the options `bits`, `min` and `max`, and return the definition unchanged.
 
         Raises:
-            CommandError: 72 InvalidOptions for an invalid number of bits, or for limits that enclose no area.
+            CommandError: 72 InvalidOptions for an invalid number of bits, or if `min` is not less than `max`.
         """
         bits = spec.get("bits", DEFAULT_BITS)
         if not 1 <= python_number(bits) <= MAX_BITS:
@@ -79,19 +79,21 @@ class Plane(GeoKind):
         return spec
 
     def listed(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Return the definition with `min` and `max` as doubles."""
+        """Return the definition with `min` and `max` converted to doubles."""
         return {option: float(python_number(value)) if option in ("min", "max") else value for option, value in spec.items()}
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function that returns the keys of the squares that contain a position or the positions in an array.
+        """Return a function that maps a position, or an array of positions, to the keys of the squares that contain the positions.
 
-        The function raises CommandError for a position beyond the limits.
+        The function raises CommandError for a position outside the index's limits.
         """
         grid = grid_of(spec)
         return lambda value, document, _path: _keys(value, document, grid)
 
     def serves_near(self, *, spherical: bool, geojson: bool) -> bool:
-        """Return whether distances are measured from a pair of coordinates. The distances may be in the plane or on the sphere."""
+        """Return whether distances are measured from a pair of legacy coordinates. A 2d index supports them both in the plane and on the
+        sphere.
+        """
         return not geojson
 
     def cover(self, spec: dict[str, Any], node: GeoMatch) -> list[Range] | None:
@@ -99,36 +101,39 @@ class Plane(GeoKind):
         return None if isinstance(node.region, Geometry) else grid_of(spec).cover(region_of(node.region), MOST_OF_REGION)
 
     def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
-        """Return the squares that may contain positions whose distance from a point is within limits."""
+        """Return the squares that may contain positions between two distances from a point."""
         grid = grid_of(spec)
         if near.spherical:
             return grid.cover(Rectangles([*cap_rectangles(near.point, outer), *off_the_sphere()]), MOST_OF_RING)
         return grid.cover(Ring(near.point, inner, outer), MOST_OF_RING)
 
     def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
-        """Return the greatest possible distance on the sphere, or the distance to the farthest corner of the plane's limits."""
+        """Return an upper bound on the distance from the point to any indexed position.
+
+        On the sphere, this is half the circumference. In the plane, it is the distance to the farthest corner of the index's limits.
+        """
         if near.spherical:
             return math.pi
         grid = grid_of(spec)
         return max(math.dist(near.point, (x, y)) for x in (grid.low, grid.high) for y in (grid.low, grid.high))
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield increasingly large squares around a point."""
+        """Yield samples of increasingly large squares around a point, for an estimate of the entries' density."""
         grid = grid_of(spec)
         for level in _LEVELS:
             found, radius = grid.around(near.point, level)
             yield Nearby([found], math.radians(radius) if near.spherical else radius)
 
     def shown(self, number: int) -> str:
-        """Return the number of a square in explain's format."""
+        """Return a square's number in explain's format."""
         return f"BinData(128, {number:016X})"
 
 
 def grid_of(spec: dict[str, Any]) -> Grid:
-    """Return the grid of a 2d index.
+    """Return the grid of squares that a 2d index uses.
 
     Arguments:
-        spec: the definition as it is stored.
+        spec: the stored definition.
     """
     low, high = (float(python_number(spec.get(name, bound))) for name, bound in (("min", -DEFAULT_BOUND), ("max", DEFAULT_BOUND)))
     return Grid(low, high, int(python_number(spec.get("bits", DEFAULT_BITS))))
@@ -168,7 +173,7 @@ def _seen_by_predicates(value: Any, grid: Grid) -> list[bytes]:
 
 
 def _pairs(value: Any) -> list[Any]:
-    """Return the pairs of coordinates in a value, which is one pair or an array of pairs."""
+    """Return a value's pairs of coordinates. The value is a single pair or an array of pairs."""
     if type(value) is list and value and type(value[0]) in (list, dict):
         return value
     return [] if value == [] else [value]

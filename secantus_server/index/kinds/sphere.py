@@ -1,4 +1,4 @@
-"""The 2dsphere index, an index on geometries on the sphere.
+"""The 2dsphere index on geometries on the sphere.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2dsphere/
 """
@@ -32,7 +32,7 @@ _LEVELS = range(20, -1, -2)
 
 
 class Sphere(GeoKind):
-    """An index with one or more fields of geometries on the sphere."""
+    """The index kind of indexes with one or more fields that contain geometries on the sphere."""
 
     name = "2dsphere"
     options = MappingProxyType({"2dsphereIndexVersion": "number"})
@@ -40,7 +40,7 @@ class Sphere(GeoKind):
     near_stage: str | None = "GEO_NEAR_2DSPHERE"
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse wildcards.
+        """Reject a definition with a wildcard.
 
         Raises:
             CommandError: 67 CannotCreateIndex.
@@ -61,15 +61,15 @@ class Sphere(GeoKind):
         return {**spec, "2dsphereIndexVersion": version}
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
-        """Return a filter for the documents that the index contains.
+        """Return a filter for the documents that the index contains, or None if it contains all documents.
 
-        Return None for a version 1 index that is not sparse, which contains all documents.
+        Only a version 1 index that is not sparse contains all documents.
         """
         is_full = python_number(spec.get("2dsphereIndexVersion", LATEST_VERSION)) < 2 and not spec.get("sparse")
         return None if is_full else super().membership(spec)
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function that returns the keys of the cells that cover a geometry.
+        """Return a function that maps a geometry to the keys of the cells that cover it.
 
         The function raises CommandError for a value that is not a geometry.
         """
@@ -85,7 +85,7 @@ class Sphere(GeoKind):
         return ranges_of(region_cells(region)) if isinstance(region, Geometry | Cap) else None
 
     def ring(self, spec: dict[str, Any], near: GeoNear, inner: float, outer: float) -> list[Range]:
-        """Return the cells that may contain geometries whose distance from a point is within limits, in radians."""
+        """Return the cells that may contain geometries between two distances from a point. The distances are in radians."""
         return ranges_of(ring_cells(to_vector(near.point), inner, outer))
 
     def farthest(self, spec: dict[str, Any], near: GeoNear) -> float:
@@ -93,7 +93,7 @@ class Sphere(GeoKind):
         return math.pi
 
     def nearby(self, spec: dict[str, Any], near: GeoNear) -> Iterator[Nearby]:
-        """Yield increasingly large cells around a point."""
+        """Yield samples of increasingly large cells around a point, for an estimate of the entries' density."""
         leaf = leaf_of(to_vector(near.point))
         for level in _LEVELS:
             cell = parent_of(leaf, level)
@@ -131,9 +131,9 @@ def geometry_keys(value: Any) -> list[bytes]:
 
 
 def _leaf_of_plain_point(value: Any) -> int | None:
-    """Return the cell of a value of the common form `{type: "Point", coordinates: [x, y]}`.
+    """Return the smallest cell that contains a point of the common form `{type: "Point", coordinates: [x, y]}`.
 
-    Return None for any other value, whether it is valid or not.
+    Return None for any other value, even if it is a valid geometry.
     """
     if type(value) is not dict or len(value) != 2 or value.get("type") != "Point":
         return None
@@ -147,7 +147,7 @@ def _leaf_of_plain_point(value: Any) -> int | None:
 
 
 def _is_big(geometry: dict[str, Any]) -> bool:
-    """Return whether a parsed geometry is a big polygon, for which the order of the corners determines which side is inside."""
+    """Return whether a parsed geometry is a big polygon, whose interior is determined by the order of its corners."""
     return "crs" in geometry and geometry["crs"]["properties"]["name"] == STRICT
 
 

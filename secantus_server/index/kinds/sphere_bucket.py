@@ -1,6 +1,6 @@
-"""The index on the buckets of a time series that stands for a 2dsphere index on a measured field.
+"""The index on a time series' buckets that implements a 2dsphere index on a measurement field.
 
-No query plan uses this index. Its only purpose is to check that the measured values are geometries.
+No query plan uses this index. It only ensures that the measured values are geometries.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -19,13 +19,16 @@ from secantus_server.mql.match import MatchExpression
 
 
 class SphereBucket(Sphere):
-    """An index on `data.X`, the column of a measured field X. The column maps each measurement's number in the bucket to its value of X."""
+    """The index kind of indexes on the buckets' field `data.X`, for a measurement field X.
+
+    `data.X` is a document that maps the number of each measurement in the bucket to the measurement's value of X.
+    """
 
     name = "2dsphere_bucket"
     near_stage = None
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Refuse fields outside a bucket's `data`. A restore may define such fields, because it creates indexes on buckets directly.
+        """Reject fields outside a bucket's `data`. Such fields can occur when a restore creates indexes on the buckets directly.
 
         Raises:
             CommandError: 67 CannotCreateIndex.
@@ -35,15 +38,15 @@ class SphereBucket(Sphere):
             raise CommandError(67, f"{self.name} indexes are only made for the buckets of time-series collections")
 
     def locates(self, key: dict[str, Any], path: str) -> bool:
-        """Return whether a field of a key pattern contains measured geometries."""
+        """Return whether a path of a key pattern is a measurement field with geometries."""
         return bool(key.get(path) == self.name)
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return False: filters on buckets never contain predicates on measured geometries."""
+        """Return False, because filters on buckets never contain predicates on measured geometries."""
         return False
 
     def cell_keys(self, spec: dict[str, Any]) -> CellKeys:
-        """Return a function that returns the keys of the cells that cover the geometries in a column."""
+        """Return a function that maps the `data.X` of a bucket to the keys of the cells that cover its geometries."""
         return _keys
 
 

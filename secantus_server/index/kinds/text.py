@@ -1,8 +1,8 @@
-"""The text index, which has an entry for each term of a document.
+"""The text index, which has one entry for each term of a document.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/
 
-A key consists of the values of the fields before the text fields, a term, and the term's score in the document. The fields after the text
+A key consists of the values of the fields before the text fields, a term, and the term's score in the document. Fields after the text
 fields are not stored, because no query reads them from the index.
 """
 
@@ -41,7 +41,7 @@ TextContents: TypeAlias = TextDefinition
 
 
 class Text(IndexKind):
-    """An index on the words of one or more fields."""
+    """The index kind of indexes on the words in one or more fields."""
 
     name = "text"
     options = MappingProxyType(
@@ -56,7 +56,7 @@ class Text(IndexKind):
     needs_predicate = True
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse a text index on a time series.
+        """Reject a text index on a time series.
 
         Raises:
             CommandError: 72 InvalidOptions.
@@ -64,7 +64,8 @@ class Text(IndexKind):
         raise CommandError(72, "Text indexes are not supported on time-series collections")
 
     def complete(self, spec: dict[str, Any], release: Release) -> dict[str, Any]:
-        """Return the definition in the form that MongoDB stores, in which only `weights` names the text fields.
+        """Convert a definition to MongoDB's stored form, in which the text fields are listed in `weights` and no longer in the key
+        pattern.
 
         Raises:
             CommandError: 67 CannotCreateIndex, 14 TypeMismatch for weights that are not a document.
@@ -83,12 +84,14 @@ class Text(IndexKind):
         return {**others, **texts, "textIndexVersion": _version(spec.get("textIndexVersion", VERSION))}
 
     def extractor(self, spec: dict[str, Any]) -> Extractor:
-        """Return a function that returns the keys of a document, one for each of its terms."""
+        """Return a function that computes a document's keys, one for each of its terms."""
         definition, prefix, others = TextDefinition(spec), prefix_of(spec), others_of(spec)
         return lambda document: _keys(document, definition, prefix, others)
 
     def key_values(self, spec: dict[str, Any], document: bytes, key: bytes) -> list[Any]:
-        """Return the values of which a key consists: those of the fields around the text fields, the term and its score."""
+        """Decode a key and return the values of the fields around the text fields, the term, and the term's score, in the order of the
+        key pattern.
+        """
         decoded = decode(document)
         values = {path: _value(decoded, path.split("."), path) for path in others_of(spec)}
         start = sum(len(key_string(values[path])) for path in prefix_of(spec))
@@ -97,7 +100,7 @@ class Text(IndexKind):
         return [values[path] for path in spec["key"]]
 
     def entries_version(self) -> str:
-        """Return the version of the format of the stored keys, combined with the version of the stemmers."""
+        """Return the format version of the stored keys, combined with the version of the stemmers."""
         return f"1, stems {stems_version()}"
 
 
@@ -125,9 +128,9 @@ def _stored_key(key: dict[str, Any]) -> dict[str, Any]:
 
 
 def _weights(key: dict[str, Any], given: Any) -> dict[str, Any]:
-    """Return the weight of each text field, from the key pattern and the option `weights`.
+    """Return the weight of each text field, combining the key pattern with the option `weights`.
 
-    A definition that was copied from listIndexes names the text fields in the option only.
+    The key pattern does not list the text fields if the definition was copied from listIndexes.
     """
     if type(given) in (str, list):
         raise CommandError(67, f"weights must be a document of fields and numbers, not {shell_text(given)}")
@@ -149,7 +152,7 @@ def _weights(key: dict[str, Any], given: Any) -> dict[str, Any]:
 
 
 def text_definition(spec: dict[str, Any]) -> TextDefinition:
-    """Return the parsed definition of a text index.
+    """Parse the stored definition of a text index.
 
     Arguments:
         spec: the definition as it is stored.
@@ -158,12 +161,12 @@ def text_definition(spec: dict[str, Any]) -> TextDefinition:
 
 
 def any_text() -> TextDefinition:
-    """Return the definition of a text index on all fields, with the default options."""
+    """Return the definition of a text index on all fields with the default options."""
     return TextDefinition({**_DEFAULTS, "weights": {EVERY_FIELD: 1}})
 
 
 def term_key(term: str) -> bytes:
-    """Return the part of a key that represents a term. The end of a long term is replaced by a digest."""
+    """Return the bytes that represent a term in a key. If the term is long, its end is replaced by a digest."""
     data = term.encode("utf-8", "surrogateescape")
     if len(data) > _LONGEST_TERM:
         data = data[:_LONGEST_TERM] + sha256(data).digest()
@@ -172,24 +175,26 @@ def term_key(term: str) -> bytes:
 
 
 def score_and_owner(key: bytes, _value: bytes) -> tuple[float, int]:
-    """Return the score and the RecordId, which are at the end of an entry's key."""
+    """Return the score and the RecordId from an entry of a text index. Both are at the end of the entry's key."""
     found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-16:])
     return found
 
 
 def unique_score_and_owner(key: bytes, value: bytes) -> tuple[float, int]:
-    """Return the score and the RecordId of an entry in a unique index. Its key ends with the score, and its value contains the RecordId."""
+    """Return the score and the RecordId from an entry of a unique text index. The entry's key ends with the score, and its value contains
+    the RecordId.
+    """
     found: tuple[float, int] = _SCORE_AND_OWNER.unpack(key[-8:] + value[:8])
     return found
 
 
 def prefix_of(spec: dict[str, Any]) -> list[str]:
-    """Return the fields of a definition before the text fields."""
+    """Return the paths that precede the text fields in a definition's key pattern."""
     return list(takewhile(lambda path: path not in _STORED_FIELDS, spec["key"]))
 
 
 def others_of(spec: dict[str, Any]) -> list[str]:
-    """Return the fields of a definition that are not text fields."""
+    """Return the paths of a definition's key pattern that are not text fields."""
     return [path for path in spec["key"] if path not in _STORED_FIELDS]
 
 
@@ -201,10 +206,10 @@ def _keys(document: bytes, definition: TextDefinition, prefix: list[str], others
 
 
 def _value(value: Any, names: list[str], path: str) -> Any:
-    """Return the value at a path, or None if absent.
+    """Return the value at a path, or None if the field is absent.
 
     Raises:
-        CommandError: 16675 if the path leads to or through an array.
+        CommandError: 16675 if the value or one of its parents is an array.
     """
     for name in names:
         value = value.get(name) if type(value) is dict else None

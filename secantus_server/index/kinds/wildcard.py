@@ -1,8 +1,8 @@
-"""The wildcard index, either simple or compound.
+"""The wildcard index, in its single-field and compound forms.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
 
-`_wildcard.pyx` describes the entries.
+The comments in `_wildcard.pyx` describe the format of the entries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from secantus_server.mql.match import Comparison, ElemMatchValue, Exists, In, Ma
 
 
 class Wildcard(IndexKind):
-    """An index on all fields, or on all fields below a path."""
+    """The index kind of indexes on all fields, or on all fields below a path."""
 
     name = "wildcard"
     options = MappingProxyType({"wildcardProjection": "object"})
@@ -33,11 +33,11 @@ class Wildcard(IndexKind):
     has_wildcard = True
 
     def claims(self, path: str, direction: Any) -> bool:
-        """Return whether the path is a wildcard and the value is a direction. (`{"$**": "text"}` defines a text index.)"""
+        """Return whether the path is a wildcard and its value is a direction. (`{"$**": "text"}` defines a text index instead.)"""
         return is_wildcard(path) and type(direction) is not str
 
     def check_in_time_series(self, *, is_meta: bool) -> None:
-        """Refuse a wildcard index on a time series.
+        """Reject a wildcard index on a time series.
 
         Raises:
             CommandError: 7246201.
@@ -45,7 +45,7 @@ class Wildcard(IndexKind):
         raise CommandError(7246201, "Wildcard indexes are not supported on time-series collections")
 
     def check(self, spec: dict[str, Any]) -> None:
-        """Check the fields and the projection, and refuse the options that this kind does not support.
+        """Validate the fields and the projection of a definition, and reject options that a wildcard index does not support.
 
         Raises:
             CommandError: with MongoDB's code.
@@ -65,30 +65,34 @@ class Wildcard(IndexKind):
             _check_compound(key, wildcard, projection)
 
     def guard(self, spec: dict[str, Any]) -> Guard | None:
-        """Return a function that refuses documents with an array at a non-wildcard field, or None for an index without such fields."""
+        """Return a function that raises an error if a document has an array at a non-wildcard field, or None if the index has no such
+        field.
+        """
         plain = [path for path in spec["key"] if not is_wildcard(path)]
         return (lambda document: _refuse_arrays(decode(document), plain)) if plain else None
 
     def extractor(self, spec: dict[str, Any]) -> Extractor:
-        """Return the function that extracts a document's keys."""
+        """Return the function that computes a document's keys."""
         fields = [(None if is_wildcard(path) else path, direction(value)) for path, value in spec["key"].items()]
         tree, excludes = _tree(spec)
         return WildcardKeys(fields, tree, excludes, parse_collation(spec.get("collation")))
 
     def is_multikey(self, keys: list[bytes], marks: list[bytes]) -> bool:
-        """Return whether the document has an array.
+        """Return whether the document contains an indexed array.
 
-        Unlike in other indexes, several keys do not make the index multikey if they come from different fields.
+        The number of keys is no evidence of an array, because every field below the wildcard has its own key.
         """
         return bool(marks)
 
     def entries_version(self) -> str:
-        """Return the version of the format of the stored keys."""
+        """Return the format version of the stored keys."""
         return "1"
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether the index can serve a predicate: its path is a non-wildcard field of the index, or the entries of the wildcard
-        suffice for it.
+        """Return whether the index can serve a predicate.
+
+        It can if the path is a non-wildcard field of the index, or if the wildcard includes the path and its entries suffice for the
+        predicate.
         """
         if path in spec["key"]:
             return True
@@ -96,7 +100,7 @@ class Wildcard(IndexKind):
 
 
 def check_wildcard_fields(key: dict[str, Any]) -> None:
-    """Refuse a second wildcard, and a wildcard in an index of another kind.
+    """Reject a key pattern that has two wildcards or combines a wildcard with another index kind.
 
     Raises:
         CommandError: 7246201, 67 CannotCreateIndex.
@@ -128,7 +132,7 @@ def _included(value: Any, path: str) -> bool:
 
 
 def _check_compound(key: dict[str, Any], wildcard: str, projection: dict[str, Any] | None) -> None:
-    """Check that the wildcard of a compound index does not include the other fields of the index."""
+    """Reject a compound index whose wildcard includes one of the index's other fields."""
     others = [path for path in key if path != wildcard]
     if wildcard != "$**":
         scope = wildcard[: -len(".$**")]
@@ -162,15 +166,15 @@ def has_path(spec: dict[str, Any], path: str) -> bool:
 
 
 def mark_of(path: str) -> bytes:
-    """Return the mark of a path that leads to or through an array."""
+    """Return the key ("mark") that records that a path leads to an array or passes through one."""
     return MARK + path.encode("utf-8", "surrogateescape") + b"\0"
 
 
 def may_serve(node: Any) -> bool:
-    """Return whether the entries of a wildcard suffice to evaluate a predicate on one of its paths.
+    """Return whether a wildcard index has all entries that are required to evaluate a predicate on a path below the wildcard.
 
-    They do not suffice for a comparison with a non-empty document, a non-empty array or null, because non-empty documents, non-empty arrays
-    and absent fields have no entries.
+    Comparisons with a non-empty document, a non-empty array or null cannot be evaluated, because such values and absent fields have no
+    entries.
     """
     kind = type(node)
     if kind is Comparison:
@@ -183,7 +187,7 @@ def may_serve(node: Any) -> bool:
 
 
 def demands_any_value(node: Any) -> bool:
-    """Return whether a predicate tests the existence or the type of a value, without comparing it.
+    """Return whether a predicate tests only the existence or the type of a value, not the value itself.
 
     Examples are `$exists: true` and `$ne: null`.
     """
@@ -197,7 +201,7 @@ def _has_entries(operand: Any) -> bool:
 
 
 def _tree(spec: dict[str, Any]) -> tuple[dict[bytes, Any] | None, bool]:
-    """Return the `tree` and `excludes` of the wildcard for `WildcardKeys`."""
+    """Return the arguments `tree` and `excludes` with which `WildcardKeys` selects the fields that the wildcard includes."""
     wildcard = next(filter(is_wildcard, spec["key"]))
     if wildcard != "$**":
         return _as_tree([wildcard[: -len(".$**")]]), False

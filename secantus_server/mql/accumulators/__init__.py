@@ -1,8 +1,8 @@
-"""Accumulators of `$group`, `$bucket` and `$setWindowFields`.
+"""The accumulators of `$group`, `$bucket` and `$setWindowFields`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/
 
-Importing this package imports all its modules. Each module registers its accumulators.
+Importing this package registers all of them, because it imports its modules.
 """
 
 from secantus_server.modules import import_modules

@@ -1,4 +1,4 @@
-"""`$sum`, `$avg`, `$min`, `$max`, `$first`, `$last`, `$push`, `$addToSet`, `$count`.
+"""The accumulators `$sum`, `$avg`, `$min`, `$max`, `$first`, `$last`, `$push`, `$addToSet` and `$count`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#accumulator-operator
 """
@@ -72,7 +72,7 @@ def parse_count(argument: Any, _ctx: ParseContext) -> Accumulator:
     """Parse `{$count: {}}`, which is implemented as a `$sum` of 1.
 
     Raises:
-        CommandError: 14 if the argument is not a document, 9 if it is not empty.
+        CommandError: 14 if the argument is not a document, 9 if the document is not empty.
     """
     if type(argument) is not dict:
         raise CommandError(14, f"$count accumulator takes an empty object, but found: {type_name(argument)}")

@@ -20,11 +20,11 @@ from secantus_server.mql.expressions.parser import parse_expression
 
 
 class NValuesState(State):
-    """Base class of the states that keep n values. It tracks the memory that the values use.
+    """The base class of accumulator states that store n values. It limits the memory that the values use.
 
     Arguments:
         expression: the argument of the accumulator.
-        name: the name of the accumulator, for the error.
+        name: the name of the accumulator, for the error message.
         max_bytes: the memory limit.
     """
 
@@ -35,22 +35,22 @@ class NValuesState(State):
         self.used = 0
 
     def grow(self, size: int) -> None:
-        """Add `size` bytes to the memory used.
+        """Add `size` bytes to the memory in use.
 
         Raises:
-            CommandError: 146 ExceededMemoryLimit.
+            CommandError: 146 ExceededMemoryLimit if the memory limit is exceeded.
         """
         self.used += size
         if self.used > self.max_bytes:
             raise memory_exceeded(self.name, self.max_bytes)
 
     def memory(self) -> int:
-        """Return the approximate memory used, in bytes."""
+        """Return the approximate memory in use, in bytes."""
         return self.used
 
 
 class FirstNState(NValuesState):
-    """`$firstN`: the values of the first n documents. A missing value counts as null."""
+    """The state of `$firstN`: the values of the group's first n documents. A missing value counts as null."""
 
     def __init__(self, expression: Expression, n: int, name: str, max_bytes: int) -> None:
         super().__init__(expression, name, max_bytes)
@@ -58,7 +58,7 @@ class FirstNState(NValuesState):
         self.values: list[Any] = []
 
     def take_value(self, value: Any) -> None:
-        """Keep the value if there are fewer than n values so far."""
+        """Store the value if fewer than n values have been stored."""
         if len(self.values) < self.n:
             self.grow(size_of(value))
             self.values.append(None if value is MISSING else value)
@@ -69,7 +69,7 @@ class FirstNState(NValuesState):
 
 
 class LastNState(NValuesState):
-    """`$lastN`: the values of the last n documents. A missing value counts as null."""
+    """The state of `$lastN`: the values of the group's last n documents. A missing value counts as null."""
 
     def __init__(self, expression: Expression, n: int, name: str, max_bytes: int) -> None:
         super().__init__(expression, name, max_bytes)
@@ -77,7 +77,7 @@ class LastNState(NValuesState):
         self.values: deque[Any] = deque()
 
     def take_value(self, value: Any) -> None:
-        """Keep the value. If there are now more than n values, drop the oldest."""
+        """Store the value and, if there are now more than n values, drop the oldest."""
         if len(self.values) == self.n:
             self.used -= size_of(self.values.popleft())
         self.grow(size_of(value))
@@ -89,7 +89,7 @@ class LastNState(NValuesState):
 
 
 class ExtremesState(NValuesState):
-    """`$minN` and `$maxN`: the n least or greatest values. Null and missing values are ignored."""
+    """The state of `$minN` and `$maxN`: the n least or greatest values of the group. Null and missing values are ignored."""
 
     def __init__(self, expression: Expression, n: int, greatest: bool, collation: Collation | None, name: str, max_bytes: int) -> None:
         super().__init__(expression, name, max_bytes)
@@ -99,7 +99,7 @@ class ExtremesState(NValuesState):
         self.values: list[Any] = []
 
     def take_value(self, value: Any) -> None:
-        """Keep the value. From time to time, drop the values that cannot be among the n results."""
+        """Store the value. Occasionally, drop the stored values that cannot be among the n results."""
         self.values.append(value)
         self.used += size_of(value)
         if len(self.values) > 4 * self.n + 64 or self.used > self.max_bytes:
@@ -108,12 +108,12 @@ class ExtremesState(NValuesState):
             self.grow(sum(map(size_of, self.values)))
 
     def result(self) -> list[Any]:
-        """Return the values, in ascending order of the least ones or in descending order of the greatest ones."""
+        """Return the values of `$minN` in ascending order, or the values of `$maxN` in descending order."""
         return in_order(self.values, self.n, self.greatest, self.collation)
 
 
 def constant_n(spec: Any, ctx: ParseContext) -> int:
-    """Parse the `n` of an accumulator.
+    """Parse and evaluate the argument `n` of an accumulator, which must be constant.
 
     Raises:
         CommandError: 238 if `n` is not constant, 7548606 if it is not a positive integer.

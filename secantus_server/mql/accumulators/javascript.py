@@ -1,4 +1,4 @@
-"""`$accumulator`: an accumulator that is defined by JavaScript functions.
+"""The accumulator `$accumulator`, which is defined by JavaScript functions.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/accumulator/
 """
@@ -25,7 +25,7 @@ _EMPTY_DOCUMENT = b"\5\0\0\0\0"
 
 @dataclass(frozen=True)
 class Scripts:
-    """The functions and arguments of an `$accumulator`."""
+    """The JavaScript functions and arguments of an `$accumulator`."""
 
     init: Function
     init_args: Expression
@@ -35,10 +35,10 @@ class Scripts:
 
 
 class ScriptState(State):
-    """The state of one group, kept as a BSON value between two batches of documents.
+    """The `$accumulator` state of one group. Between two batches of documents, it is stored as a BSON value.
 
     Arguments:
-        scripts: the functions.
+        scripts: the JavaScript functions.
         group: the group key. If it is a document, the arguments of `init` may refer to its fields.
     """
 
@@ -50,18 +50,18 @@ class ScriptState(State):
         self._batch: list[list[Any]] = []
 
     def take_value(self, value: Any) -> None:
-        """Add the arguments for one document."""
+        """Add one document's arguments for the function `accumulate`."""
         self._batch.append(_array("accumulateArgs", value))
         if len(self._batch) >= _BATCH:
             self._fold()
 
     def result(self) -> Any:
-        """Return the finalized state."""
+        """Return the result of the function `finalize` for the state."""
         self._fold()
         return self._state if self._scripts.finalize is None else self._scripts.finalize(self._state)
 
     def memory(self) -> int:
-        """Return the approximate memory size."""
+        """Return the approximate memory in use, in bytes."""
         return size_of(self._state) + size_of(self._batch)
 
     def _fold(self) -> None:
@@ -71,23 +71,23 @@ class ScriptState(State):
 
 
 class ScriptStart:
-    """A factory of the states of new groups. A stage that does not know the group key calls the factory without one."""
+    """A factory that creates the states of new groups. A stage that does not know the group key calls the factory without a key."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
 
     def __call__(self) -> ScriptState:
-        """Return a new state for a group whose key is unknown or not a document."""
+        """Create a state for a group whose key is unknown or not a document."""
         return ScriptState(self._scripts)
 
     def for_group(self, group: Any) -> ScriptState:
-        """Return a new state for the group with the given key."""
+        """Create a state for the group with the given key."""
         return ScriptState(self._scripts, group)
 
 
 @accumulator("$accumulator")
 def parse_script_accumulator(argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parse the argument of `$accumulator`: `{init, initArgs, accumulate, accumulateArgs, merge, finalize, lang}`.
+    """Parse the argument of `$accumulator`, a document `{init, initArgs, accumulate, accumulateArgs, merge, finalize, lang}`.
 
     Raises:
         CommandError: 4544701 to 4544706 for malformed arguments, 139 for a syntax error, and the errors of `script_engine`.

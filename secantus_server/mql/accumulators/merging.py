@@ -1,4 +1,4 @@
-"""The accumulators `$mergeObjects`, `$concatArrays` and `$setUnion`, which merge documents or arrays of a group.
+"""The accumulators `$mergeObjects`, `$concatArrays` and `$setUnion`, which merge the documents or arrays of a group.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/mergeObjects/
 """
@@ -19,14 +19,14 @@ from secantus_server.mql.expressions.parser import parse_expression
 
 
 class MergeObjectsState(State):
-    """`$mergeObjects`: a document with the fields of all documents. Null and missing values are ignored."""
+    """The state of `$mergeObjects`: a document with the fields of all documents. Null and missing values are ignored."""
 
     def __init__(self, expression: Expression) -> None:
         super().__init__(expression)
         self.merged: dict[str, Any] = {}
 
     def take_value(self, value: Any) -> None:
-        """Merge a document into the result. Its values replace earlier ones."""
+        """Merge a document into the result. Its fields replace existing fields with the same names."""
         if is_nullish(value):
             return
         if type(value) is not dict:
@@ -38,12 +38,12 @@ class MergeObjectsState(State):
         return dict(self.merged)
 
     def memory(self) -> int:
-        """Return the approximate memory used, in bytes."""
+        """Return the approximate memory in use, in bytes."""
         return size_of(self.merged)
 
 
 class ConcatArraysState(State):
-    """`$concatArrays`: the items of all arrays. Missing values are ignored."""
+    """The state of `$concatArrays`: the items of all arrays. Missing values are ignored."""
 
     def __init__(self, expression: Expression, max_bytes: int) -> None:
         super().__init__(expression)
@@ -52,7 +52,7 @@ class ConcatArraysState(State):
         self.max_bytes = max_bytes
 
     def take_value(self, value: Any) -> None:
-        """Add an array's items."""
+        """Append the items of an array."""
         if value is MISSING:
             return
         self.used += size_of(_checked_array("$concatArrays", value))
@@ -61,16 +61,16 @@ class ConcatArraysState(State):
         self.items.extend(value)
 
     def result(self) -> list[Any]:
-        """Return the items so far."""
+        """Return the items collected so far."""
         return list(self.items)
 
     def memory(self) -> int:
-        """Return the approximate memory used, in bytes."""
+        """Return the approximate memory in use, in bytes."""
         return self.used
 
 
 class SetUnionState(State):
-    """`$setUnion`: the distinct items of all arrays, in the order of their first occurrence."""
+    """The state of `$setUnion`: the distinct items of all arrays, in the order of their first occurrence."""
 
     def __init__(self, expression: Expression, collation: Collation | None, max_bytes: int) -> None:
         super().__init__(expression)
@@ -80,7 +80,7 @@ class SetUnionState(State):
         self.max_bytes = max_bytes
 
     def take_value(self, value: Any) -> None:
-        """Add an array's items."""
+        """Add the items of an array, without duplicates."""
         if value is MISSING:
             return
         for item in _checked_array("$setUnion", value):
@@ -92,11 +92,11 @@ class SetUnionState(State):
                     raise memory_exceeded("$setUnion", self.max_bytes)
 
     def result(self) -> list[Any]:
-        """Return the items so far."""
+        """Return the items collected so far."""
         return list(self.items.values())
 
     def memory(self) -> int:
-        """Return the approximate memory used, in bytes."""
+        """Return the approximate memory in use, in bytes."""
         return self.used
 
 

@@ -1,6 +1,6 @@
 """The registry of accumulators.
 
-A module registers the parser of an accumulator like this:
+A module registers the parser of an accumulator with a decorator:
 
     @accumulator("$push")
     def parse_push(argument, ctx): ...      # returns an Accumulator
@@ -18,13 +18,11 @@ from secantus_server.mql.expressions import Expression
 
 
 class Accumulator:
-    """A parsed accumulator.
+    """A parsed accumulator. `parse_accumulator` sets its attribute `name`.
 
     Arguments:
         expressions: the expressions that the accumulator evaluates for each document.
         start: creates the state of a new group.
-
-    `parse_accumulator` sets its `name`.
     """
 
     name = ""
@@ -56,11 +54,11 @@ def accumulator(name: str) -> Callable[[ParserFunction], ParserFunction]:
 
 
 def parse_accumulator(name: str, argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parse `{name: argument}`, the value of a field of `$group`.
+    """Parse an accumulator `{name: argument}`, which is the value of a field of `$group`.
 
     Raises:
-        CommandError: 40237 if the argument is an array, even if the name is unknown; 15952 for an unknown name; or an error of the
-            accumulator's own parser.
+        CommandError: 40237 if the argument is an array, even if the name is unknown. 15952 for an unknown name. Otherwise, the errors of
+            the accumulator's own parser.
     """
     if type(argument) is list:
         raise CommandError(40237, f"The {name} accumulator is a unary operator")

@@ -1,4 +1,4 @@
-"""Helpers of `$firstN`, `$lastN`, `$minN`, `$maxN` and `$topN`: validation of `n`, and the order of values.
+"""Helpers for the accumulators that select n values. They validate the arguments and sort the values.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/firstN/
 """
@@ -17,7 +17,7 @@ from secantus_server.mql.expressions.value_text import value_text
 
 
 def parse_fields(name: str, argument: Any) -> dict[str, Any]:
-    """Validate `{n, input}`.
+    """Validate the argument `{n, input}` of an accumulator and return it.
 
     Raises:
         CommandError: 5787900 to 5787907 for a malformed argument.
@@ -35,7 +35,7 @@ def parse_fields(name: str, argument: Any) -> dict[str, Any]:
 
 
 def checked_n(value: Any) -> int:
-    """Validate an evaluated `n`.
+    """Validate an evaluated `n` and return it.
 
     Raises:
         CommandError: 7548606 if the value is not a positive integer.
@@ -47,7 +47,7 @@ def checked_n(value: Any) -> int:
 
 
 def in_order(values: list[Any], n: int, greatest: bool, collation: Collation | None) -> list[Any]:
-    """Return the n least values in ascending order, or the n greatest values in descending order. Ignore null and missing values."""
+    """Return the n least values in ascending order, or the n greatest values in descending order. Null and missing values are ignored."""
     present = [value for value in values if not is_nullish(value)]
     if collation is None:
         present.sort(key=cmp_to_key(compare_values), reverse=greatest)

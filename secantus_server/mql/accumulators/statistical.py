@@ -17,23 +17,23 @@ from secantus_server.mql.expressions.parser import parse_expression
 
 
 class DeviationState(State):
-    """`$stdDevPop` and `$stdDevSamp`: the standard deviation of a group's numbers."""
+    """The state of `$stdDevPop` and `$stdDevSamp`: the standard deviation of a group's numbers."""
 
     def __init__(self, expression: Expression, sample: bool) -> None:
         super().__init__(expression)
         self.deviation = Deviation(sample)
 
     def take_value(self, value: Any) -> None:
-        """Add a value. Ignore values that are not numbers."""
+        """Add a number. Values that are not numbers are ignored."""
         self.deviation.add(value)
 
     def result(self) -> float | None:
-        """Return the deviation, or null if there are too few numbers."""
+        """Return the standard deviation, or null if there are too few numbers."""
         return self.deviation.result()
 
 
 class PercentilesState(State):
-    """`$percentile`: the percentiles of a group's numbers. The state keeps all numbers."""
+    """The state of `$percentile`. It stores all numbers of a group, because the percentiles are computed at the end."""
 
     def __init__(self, expression: Expression, points: list[float], method: str) -> None:
         super().__init__(expression)
@@ -42,20 +42,20 @@ class PercentilesState(State):
         self.values: list[Any] = []
 
     def take_value(self, value: Any) -> None:
-        """Keep a number. Ignore other values."""
+        """Store a number. Values that are not numbers are ignored."""
         if is_number(value):
             self.values.append(value)
 
     def result(self) -> Any:
-        """Return one value for each requested percentile, or nulls if there are no numbers."""
+        """Return one value for each requested percentile, or nulls if the group has no numbers."""
         return percentiles(self.values, self.points, self.method)
 
 
 class MedianState(PercentilesState):
-    """`$median`: the percentile at 0.5."""
+    """The state of `$median`, which is the 50th percentile."""
 
     def result(self) -> Any:
-        """Return the median, or null if there are no numbers."""
+        """Return the median, or null if the group has no numbers."""
         return super().result()[0]
 
 

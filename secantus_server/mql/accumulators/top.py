@@ -1,4 +1,5 @@
-"""The accumulators `$top`, `$topN`, `$bottom` and `$bottomN`, which return outputs of the first or last documents of a group in sort order.
+"""The accumulators `$top`, `$topN`, `$bottom` and `$bottomN`, which return values from the first or last documents of a group in sort
+order.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/topN/
 """
@@ -21,9 +22,9 @@ from secantus_server.mql.expressions.parser import parse_expression
 
 
 class OrderedState(NValuesState):
-    """`$topN` and `$bottomN`: the outputs of the first or last n documents in sort order.
+    """The state of `$topN` and `$bottomN`: the `output` values of the first or last n documents in sort order.
 
-    Documents with equal sort keys stay in input order.
+    Documents with equal sort keys remain in input order.
     """
 
     def __init__(self, expression: Expression, pattern: sort.SortPattern, n: int, last: bool, name: str, max_bytes: int) -> None:
@@ -35,7 +36,7 @@ class OrderedState(NValuesState):
         self.kept: list[tuple[bytes, int, Any]] = []
 
     def add(self, doc: bytes) -> None:
-        """Keep the document's output if the document is among the first (or last) n so far."""
+        """Store the document's `output` value if the document is among the first or last n documents so far."""
         self.seen += 1
         entry = (self.pattern.key(doc), self.seen)
         if len(self.kept) == self.n:
@@ -48,15 +49,15 @@ class OrderedState(NValuesState):
         insort(self.kept, (*entry, None if value is MISSING else value), key=lambda kept: kept[:2])
 
     def result(self) -> list[Any]:
-        """Return the outputs in sort order."""
+        """Return the `output` values in sort order."""
         return [value for _, _, value in self.kept]
 
 
 class SingleState(OrderedState):
-    """`$top` and `$bottom`: the output of the first or last document in sort order."""
+    """The state of `$top` and `$bottom`: the `output` value of the first or last document in sort order."""
 
     def result(self) -> Any:
-        """Return the output, or null if there were no documents."""
+        """Return the `output` value, or null if there were no documents."""
         return self.kept[0][2] if self.kept else None
 
 

@@ -1,9 +1,9 @@
-"""Collations: locale-aware comparison of strings.
+"""Collations, which define locale-aware comparisons of strings.
 
 https://www.mongodb.com/docs/manual/reference/collation/
 
-The order of strings is CLDR's root collation, changed by the tailorings in `locales` and `stored` and by the orders of ideographs in `han`.
-The data is that of CLDR 42, whose rules equal those of MongoDB's version except in a few locales. It is loaded on first use.
+The order of strings is CLDR's root collation, modified by the tailorings in `locales` and `stored` and by the orders of ideographs in
+`han`. The data is from CLDR 42, whose rules are the same as in MongoDB's CLDR version except in a few locales. It is loaded on first use.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SORT_KEYS_VERSION = 2
 
 
 class Collation:
-    """A collation other than the simple one. Collations with the same specification are equal.
+    """A collation other than the simple one. Two collations are equal if their specifications are equal.
 
     Arguments:
         spec: the collation's options.
@@ -33,7 +33,7 @@ class Collation:
         """Return bytes that sort in the collation's order."""
 
     def document(self) -> dict[str, Any]:
-        """Return the complete specification, in the form in which it is stored and listed."""
+        """Return the complete specification in the form that is stored and that list commands return."""
         return self.spec.document()
 
     def __eq__(self, other: object) -> bool:
@@ -56,8 +56,8 @@ def parse_collation(document: dict[str, Any] | None, name: str = "collation") ->
     """Parse the collation option of a command or collection. Return None for the simple collation.
 
     Arguments:
-        document: the option as the user wrote it; None or an empty document is the simple collation.
-        name: the name of the option, for messages.
+        document: the option as the user wrote it; None and an empty document both mean the simple collation.
+        name: the name of the option, for error messages.
 
     Raises:
         CommandError: if the collation is invalid or not supported (see `parse_spec`).

@@ -1,4 +1,4 @@
-"""Converts a text to collation elements, by decomposition, contractions and tailoring.
+"""Converts a string to collation elements by decomposition, contractions and tailoring.
 
 https://www.unicode.org/reports/tr10/#Main_Algorithm (steps 1 and 2)
 """
@@ -12,13 +12,13 @@ from secantus_server.mql.collation.order import Elements, RootOrder, Tailoring
 
 
 class ElementReader:
-    """Converts texts to the collation elements of one collation.
+    """A converter from strings to the collation elements of one collation.
 
     Arguments:
         root: the root order.
-        tailoring: the locale's changes.
-        normalization: whether combining marks are first put into canonical order.
-        without: the contractions of the root order that the locale drops.
+        tailoring: the locale's changes to the root order.
+        normalization: whether combining marks are put into canonical order first.
+        without: the contractions of the root order that do not apply in the locale.
     """
 
     def __init__(self, root: RootOrder, tailoring: Tailoring, normalization: bool, without: frozenset[str] = frozenset()) -> None:
@@ -33,15 +33,15 @@ class ElementReader:
         self._continuing = {character for text in self._contractions for character in text[1:]} | tailoring.contexts.keys()
 
     def continues(self, character: str) -> bool:
-        """Return whether the character can depend on preceding characters: it occurs in a contraction after the first position, or has
-        other elements after a certain prefix.
+        """Return whether the character's elements can depend on the preceding characters.
 
-        A text without such characters contains no contractions.
+        They can if a contraction contains the character after the first position, or if the character has different elements after a
+        certain prefix. A string without such characters contains no contractions.
         """
         return character in self._continuing
 
     def decompose(self, text: str) -> str:
-        """Decompose each character. Combining marks are reordered only if normalization is on."""
+        """Decompose each character of a string. Combining marks are reordered only if normalization is enabled."""
         if text.isascii():
             return text
         if self._normalization:
@@ -49,7 +49,7 @@ class ElementReader:
         return "".join([normalize("NFD", character) for character in text])
 
     def units(self, text: str) -> Iterator[tuple[str, Elements]]:
-        """Yield the characters and contractions of a decomposed text, each with its elements."""
+        """Split a decomposed string into characters and contractions, and yield each with its collation elements."""
         characters = list(text)
         position = 0
         while position < len(characters):
@@ -69,14 +69,14 @@ class ElementReader:
         return self._root.elements(unit) if found is None else found
 
     def _after_prefix(self, characters: list[str], position: int) -> Elements | None:
-        """Return the elements that a character has because of the characters before it, or None if it has its usual elements."""
+        """Return the special elements that a character has after the preceding characters, or None if its usual elements apply."""
         for prefix, found in self._contexts.get(characters[position], {}).items():
             if position >= len(prefix) and "".join(characters[position - len(prefix) : position]) == prefix:
                 return found
         return None
 
     def _unit(self, characters: list[str], position: int) -> str:
-        """Return the longest contraction that starts at a position, or the character at the position if no contraction starts there."""
+        """Return the longest contraction that starts at a position. If no contraction starts there, return the single character."""
         first = characters[position]
         for length in range(min(self._longest.get(first, 1), len(characters) - position), 1, -1):
             unit = "".join(characters[position : position + length])
@@ -85,9 +85,9 @@ class ElementReader:
         return first
 
     def _with_marks(self, unit: str, characters: list[str], position: int) -> str:
-        """Extend the unit by later combining marks that form a longer contraction with it, even if there are other marks in between.
+        """Extend a contraction with later combining marks, and return the longest contraction that can be formed.
 
-        Remove the marks that become part of the unit from `characters`.
+        Marks in between may be skipped. The marks that become part of the contraction are removed from `characters`.
         """
         last_class = 0
         while position < len(characters):

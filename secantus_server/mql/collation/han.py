@@ -2,10 +2,10 @@
 
 https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/
 
-A file `han_*.z` lists ideographs in CLDR's order, compressed. It has three bytes per ideograph: first come the first bytes of all
-ideographs, then all second bytes, then all third bytes. The first byte contains the bits of the code from the 13th on. The other two
-contain the difference from the code of the previous ideograph with the same first byte. A file is read when a collation first encounters an
-ideograph.
+A compressed file `han_*.z` lists ideographs in CLDR's order, with three bytes per ideograph. The file contains the first bytes of all
+ideographs, then all second bytes, then all third bytes. The first byte contains the code point's bits from the 13th on. The second and
+third byte contain the difference from the code point of the previous ideograph with the same first byte. A file is read when a collation
+first encounters an ideograph.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _ROOT_LEAD, _UNLISTED_LEAD = HAN_LEADS[:1], HAN_LEADS[1:2]
 
 
 def pack(characters: str) -> bytes:
-    """Return the content of a file that lists the given ideographs."""
+    """Return the compressed content of a `han_*.z` file that lists the given ideographs."""
     last: dict[int, int] = {}
     rows = []
     for code in map(ord, characters):
@@ -58,7 +58,7 @@ def pack(characters: str) -> bytes:
 
 
 def unpack(packed: bytes) -> list[int]:
-    """Return the codes of the ideographs in a file, in the file's order."""
+    """Return the code points of the ideographs listed in the content of a `han_*.z` file, in the file's order."""
     raw = zlib.decompress(packed)
     size = len(raw) // 3
     last = [0] * 256
@@ -70,13 +70,15 @@ def unpack(packed: bytes) -> list[int]:
 
 
 def listed_ideographs(order: str) -> str:
-    """Return the ideographs that an order lists, sorted."""
+    """Return the ideographs of an order's `han_*.z` file as a string, in sort order."""
     return "".join(map(chr, unpack(package_data(__package__, f"han_{order}.z"))))
 
 
 @cache
 def _ranks(order: str) -> array[int]:
-    """Return an array that maps the code of each ideograph to its place in an order, or to 0 if the order does not list it."""
+    """Return an array that maps an ideograph's code point to its rank in an order. The rank is 0 for ideographs that the order does not
+    list.
+    """
     ranks = array("I", bytes(4 * _END))
     for rank, code in enumerate(unpack(package_data(__package__, f"han_{order}.z")), 1):
         ranks[code] = rank
@@ -84,10 +86,10 @@ def _ranks(order: str) -> array[int]:
 
 
 def han_weights(order: str | None) -> Callable[[bytes], bytes]:
-    """Return a function that converts an ideograph's primary weight in the root order to the primary weight in a locale's order.
+    """Return a function that converts an ideograph's primary weight from the root order to a locale's order.
 
     Arguments:
-        order: the order in `HAN_ORDERS`; None for the root order.
+        order: a value of `HAN_ORDERS`; None for the root order.
     """
 
     def weight(primary: bytes) -> bytes:

@@ -1,10 +1,10 @@
-"""The locales, and how their orders differ from the root order.
+"""The supported locales and the rules by which their orders differ from the root order.
 
 https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/
 
-A rule defines the order of letters in the notation of https://www.unicode.org/reports/tr35/tr35-collation.html#Rules: `&x` sets the
-position, `<` introduces a different letter, `<<` a different accent, and `<<<` a different case. `x/y` is an x that sorts as if it were
-followed by y.
+A rule defines the order of letters in the notation of https://www.unicode.org/reports/tr35/tr35-collation.html#Rules. In this notation,
+`&x` sets the position, `<` introduces a different letter, `<<` a different accent, and `<<<` a different case. `x/y` is an x that sorts
+as if it were followed by y.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _HUNGARIAN_PAIRS = ("cs", "dz", "dzs", "gy", "ly", "ny", "sz", "ty", "zs")
 
 
 def _hungarian() -> str:
-    """Build the rules for Hungarian digraphs. Doubling a digraph doubles only its first letter."""
+    """Build the rules for Hungarian digraphs. A digraph is doubled by repeating only its first letter."""
     anchors = {"dzs": "DZ"}
     rules = [f"&{anchors.get(pair, pair[0].upper())}<{pair}<<<{pair.title()}<<<{pair.upper()}" for pair in _HUNGARIAN_PAIRS]
     for pair in _HUNGARIAN_PAIRS:
@@ -156,15 +156,15 @@ SUPPORTED = ROOT_LOCALES | RULES.keys() | FIRST_SCRIPTS.keys() | STORED | {BY_CO
 
 
 def locale_defaults(locale: str) -> dict[str, Any]:
-    """Return those defaults of a locale's options that differ from the general defaults."""
+    """Return the default options of a locale that differ from the general defaults."""
     return LOCALE_DEFAULTS.get(locale, LOCALE_DEFAULTS.get(locale.partition("@")[0], {}))
 
 
 def check_locale(document: dict[str, Any]) -> bool:
-    """Return whether the locale of a collation document is supported.
+    """Return whether Secantus supports the locale of a collation document.
 
     Raises:
-        CommandError: 2 if MongoDB does not know the locale.
+        CommandError: 2 if MongoDB does not know the locale either.
     """
     name = document["locale"]
     base, _, keyword = name.partition("@")

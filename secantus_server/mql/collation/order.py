@@ -1,9 +1,10 @@
-"""The root order: the weights of each character in CLDR's root collation.
+"""The root order, which consists of each character's weights in CLDR's root collation.
 
 https://www.unicode.org/reports/tr35/tr35-collation.html#Root_Collation
 
-The file `root_order.z` is a compressed text with one line per character, contraction or run of characters. It is read when the first
-collation is used, and a line is parsed when its character first occurs. `tests/mql/collation/make_root_order.py` generates the file.
+The compressed text file `root_order.z` has one line per character, contraction or run of consecutive characters. The file is read when a
+collation is first used, and each line is parsed when its character first occurs. `tests/mql/collation/make_root_order.py` generates the
+file.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ SECONDARY, TERTIARY = 0x100, 16
 
 
 class Weights(NamedTuple):
-    """A collation element: the weights of a character at each level. A weight is zero or empty if the level ignores the character.
+    """A collation element, which consists of a character's weights at each level. A level ignores a character whose weight is zero or
+    empty.
 
     Arguments:
-        primary: the primary weight. No primary weight is a prefix of another one.
-        case: 0 for lower case, 1 for mixed, 2 for upper.
-        quaternary: the weight at the fourth level, which only the Japanese locale uses; 0 for hiragana and for characters that are not
-            kana.
+        primary: the primary weight. No primary weight is a prefix of another primary weight.
+        case: 0 for lower case, 1 for mixed case, 2 for upper case.
+        quaternary: the weight at the fourth level, which only the Japanese locale uses. It is 0 for hiragana and for characters that are
+            not kana.
     """
 
     primary: bytes
@@ -56,10 +58,10 @@ class Tailoring(NamedTuple):
     """The changes that a locale makes to the root order.
 
     Arguments:
-        elements: the new elements of characters and contractions.
-        contexts: by character, its elements after certain prefixes.
-        scripts: the codes of the scripts that precede all others, separated by spaces.
-        han_order: the order of the ideographs; None for the order in the root order.
+        elements: the new collation elements of characters and contractions.
+        contexts: for each character, its collation elements after certain prefixes.
+        scripts: the codes of the scripts that sort before all other scripts, separated by spaces.
+        han_order: the order of ideographs (see `han`); None for their order in the root order.
     """
 
     elements: Mapping[str, Elements]
@@ -87,7 +89,7 @@ class RootOrder:
         return found
 
     def primary(self, character: str) -> bytes:
-        """Return the first primary weight of a character."""
+        """Return the primary weight of a character's first collation element."""
         return self.elements(character)[0].primary
 
     def _find(self, characters: str) -> Elements:
@@ -102,9 +104,9 @@ class RootOrder:
 
 
 def _parse_run(line: str) -> tuple[int, int, int, int]:
-    """Parse a line that describes a run of characters.
+    """Parse a line of `root_order.z` that describes a run of consecutive characters.
 
-    Return the first character, the length, the step between primary weights, and the first primary weight.
+    Return the first character, the number of characters, the step between primary weights, and the first primary weight.
     """
     start, count, step, primary = line.split(" ")
     return int(start, 16), int(count, 16), int(step, 16), int(primary, 16)
@@ -120,7 +122,7 @@ def _parse_weights(word: str) -> Weights:
 
 
 def implicit_primary(code: int) -> bytes:
-    """Return the primary weight of an ideograph or unassigned character, which is derived from its code."""
+    """Return the primary weight of an ideograph or unassigned character, which is computed from its code point."""
     lead = _CORE_HAN_LEAD if _within(code, _CORE_HAN) else _OTHER_HAN_LEAD if _within(code, _OTHER_HAN) else _UNASSIGNED_LEAD
     return lead + code.to_bytes(3, "big")
 
@@ -131,5 +133,5 @@ def _within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
 
 @lru_cache(maxsize=1)
 def root_order() -> RootOrder:
-    """Return the root order. The file is read only once."""
+    """Return the root order, which is read from its file on the first call."""
     return RootOrder(zlib.decompress(package_data(__package__, "root_order.z")).decode("ascii"))

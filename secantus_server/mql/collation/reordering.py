@@ -1,4 +1,4 @@
-"""Reorders primary weights, for locales that sort scripts or ideographs in another order than the root order does.
+"""Reorders primary weights for locales in which scripts or ideographs have a different order than in the root order.
 
 https://www.unicode.org/reports/tr35/tr35-collation.html#Script_Reordering
 """
@@ -49,11 +49,11 @@ _FIRST_IDEOGRAPH = 0xF000
 
 
 def primary_order(scripts: str, han_order: str | None, root: RootOrder) -> Callable[[bytes], bytes]:
-    """Return the function that converts primary weights of the root order to those of a locale.
+    """Return a function that converts primary weights of the root order to primary weights of a locale.
 
     Arguments:
-        scripts: the codes of the scripts that precede all others, separated by spaces.
-        han_order: the order of the ideographs; None for the order in the root order.
+        scripts: the codes of the scripts that sort before all other scripts, separated by spaces.
+        han_order: the order of ideographs (see `han`); None for their order in the root order.
         root: the root order.
     """
     first, _ = _bounds("Latn", root)
@@ -74,8 +74,9 @@ def primary_order(scripts: str, han_order: str | None, root: RootOrder) -> Calla
 
 
 def _ranges(scripts: list[str], first: int, root: RootOrder) -> tuple[list[int], list[int], bytes]:
-    """Return the ranges of primary weights that a reordering moves: the starts of the ranges, the offset to add to the weights in each
-    range, and the new prefix of the weights of ideographs.
+    """Compute how a reordering of scripts moves primary weights.
+
+    Return the starts of the moved ranges of weights, the offset to add in each range, and the new prefix for the weights of ideographs.
     """
     moved = {script: _bounds(script, root) for script in scripts if script != IDEOGRAPHS}
     place, prefix = first, b""
@@ -99,7 +100,7 @@ def _ranges(scripts: list[str], first: int, root: RootOrder) -> tuple[list[int],
 
 
 def _bounds(script: str, root: RootOrder) -> tuple[int, int]:
-    """Return where a script begins in the root order, and where the next script begins."""
+    """Return the first primary weight of a script in the root order, and the first primary weight of the next script."""
     marks = sorted(int.from_bytes(root.primary(text), "big") for text in root.contractions if text[0] == SCRIPT_MARK)
     start = int.from_bytes(root.primary(SCRIPT_MARK + SCRIPTS[script]), "big")
     return start, marks[bisect_right(marks, start)]

@@ -1,6 +1,6 @@
-"""Converts collation elements to sort keys, which are bytes that sort in the order of the texts.
+"""Converts collation elements to sort keys. Comparing the bytes of two sort keys compares the strings.
 
-A key consists of one part per level, from the strongest difference to the weakest. Zero bytes separate the parts.
+A sort key consists of one part per level, from the strongest difference to the weakest. Zero bytes separate the parts.
 https://www.unicode.org/reports/tr10/#Step_3
 """
 
@@ -30,7 +30,7 @@ _FIXED_SPACES = "\u00a0\u2007\u202f"
 
 @dataclass
 class _Levels:
-    """The weights of a key that is being built, by level."""
+    """The weights of an incomplete sort key, grouped by level."""
 
     primary: list[bytes] = field(default_factory=list)
     secondary: list[bytes] = field(default_factory=list)
@@ -42,7 +42,7 @@ class _Levels:
 
 
 class SortKeys:
-    """Generates the sort keys of one collation.
+    """A generator of one collation's sort keys.
 
     Arguments:
         spec: the collation.
@@ -71,7 +71,9 @@ class SortKeys:
         self._plain = _PlainRows(self)
 
     def sort_key(self, text: str) -> bytes:
-        """Return bytes that sort in the collation's order. Texts that compare equal have equal keys."""
+        """Return the sort key of a string, which are bytes that sort in the collation's order. Strings that compare equal have equal
+        keys.
+        """
         if self._spec.normalization:
             text = self._reader.decompose(text)
         plain = self._plain
@@ -97,12 +99,12 @@ class SortKeys:
         return self._join(parts, levels.has_kana)
 
     def _join(self, parts: list[bytes], has_kana: bool) -> bytes:
-        """Join the levels into a key.
+        """Join the parts of all levels into a sort key.
 
-        Drop trailing common weights from a level, unless the level may contain weights that are less than the common one.
+        Trailing common weights are dropped from a level, unless the level may contain weights below the common one.
 
         Arguments:
-            has_kana: whether the text contains kana. Small kana have a tertiary weight that is less than the common one.
+            has_kana: whether the string contains kana. Small kana have a tertiary weight below the common weight.
         """
         number = 1
         if self._spec.strength >= 2:
@@ -127,7 +129,7 @@ class SortKeys:
         yield from self._number(digits)
 
     def _number(self, digits: list[int]) -> Iterable[Weights]:
-        """Yield the elements of a sequence of digits that sorts as a number. Very long sequences are split into several numbers."""
+        """Yield the collation elements of a digit sequence that sorts as a number. Very long sequences are split into several numbers."""
         start = 0
         while start < len(digits):
             while start < len(digits) - 1 and digits[start] == 0:
@@ -170,7 +172,7 @@ class SortKeys:
         return tertiary
 
     def _is_plain(self, character: str) -> bool:
-        """Return whether a character contributes the same weights to a key regardless of its neighbours."""
+        """Return whether a character contributes the same weights to a sort key regardless of the adjacent characters."""
         spec = self._spec
         if spec.strength > 3 or spec.backwards or (spec.numeric_ordering and category(character) == "Nd"):
             return False
@@ -183,10 +185,10 @@ class SortKeys:
         return True
 
     def plain_row(self, character: str) -> list[bytes]:
-        """Return the weights that a character contributes to each level.
+        """Return the weights that a character contributes to each level of a sort key.
 
         Raises:
-            _DependsOnOthersError: if the weights depend on the character's neighbours.
+            _DependsOnOthersError: if the weights depend on the adjacent characters.
         """
         if not self._is_plain(character):
             raise _DependsOnOthersError
@@ -196,18 +198,18 @@ class SortKeys:
         return [b"".join(level) for level in self._chosen(levels)]
 
     def _chosen(self, levels: _Levels) -> list[list[bytes]]:
-        """Return those of the first three levels that the collation's keys contain."""
+        """Return the levels that the collation's sort keys contain, up to the third level."""
         spec = self._spec
         chosen = [levels.primary] + [levels.secondary] * (spec.strength > 1)
         return chosen + [levels.case] * spec.case_level + [levels.tertiary] * (spec.strength > 2)
 
 
 class _DependsOnOthersError(Exception):
-    """Raised if the weights of a character depend on its neighbours."""
+    """Raised if the weights of a character depend on the adjacent characters."""
 
 
 class _PlainRows(dict[str, list[bytes]]):
-    """A cache of the weights that each character contributes to a key. An entry is computed on first use."""
+    """A cache of the weights that each character contributes to a sort key. Missing entries are computed on access."""
 
     def __init__(self, keys: SortKeys) -> None:
         self._keys = keys
@@ -225,9 +227,9 @@ def _all_elements(tailoring: Tailoring) -> Iterator[Elements]:
 
 
 def _first_fixed(spec: CollationSpec, root: RootOrder) -> bytes:
-    """Return the lowest primary weight that is not shifted.
+    """Return the lowest primary weight that the collation does not shift. Shifted weights are ignored at the first three levels.
 
-    The groups of the root order are, in this order: spaces, punctuation, symbols from "`" on, currency signs, digits.
+    At the start, the root order has spaces, punctuation, other symbols (beginning with "`"), currency signs and digits, in this order.
     """
     if spec.alternate != "shifted":
         return b""
@@ -235,7 +237,7 @@ def _first_fixed(spec: CollationSpec, root: RootOrder) -> bytes:
 
 
 def _after_spaces(root: RootOrder) -> bytes:
-    """Return an unused primary weight between spaces and punctuation."""
+    """Return an unused primary weight between the weights of spaces and punctuation."""
     return (int.from_bytes(root.primary(" "), "big") + 1).to_bytes(2, "big")
 
 

@@ -1,4 +1,4 @@
-"""Validates collation documents: their fields, the types and values of the fields, and the defaults of each locale.
+"""Validates collation documents and fills in the defaults of their locales.
 
 https://www.mongodb.com/docs/manual/reference/collation/
 """
@@ -26,7 +26,7 @@ _FIELDS = frozenset(["locale", "strength", "version", *_ENUMERATIONS, *_BOOLEANS
 
 @dataclass(frozen=True)
 class CollationSpec:
-    """All options of a collation. The fields have the same order as in the stored document."""
+    """The complete options of a collation. The fields have the same order as in the stored document."""
 
     locale: str
     case_level: bool = False
@@ -39,7 +39,7 @@ class CollationSpec:
     backwards: bool = False
 
     def document(self) -> dict[str, Any]:
-        """Return the collation in the form that listCollections and listIndexes show."""
+        """Return the collation in the format of listCollections and listIndexes."""
         return {**{_field_name(field.name): getattr(self, field.name) for field in fields(self)}, "version": VERSION}
 
 
@@ -48,14 +48,14 @@ def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
 
     Arguments:
         document: the document as the user wrote it.
-        name: the name of the option, for messages.
+        name: the name of the option, for error messages.
 
     Returns:
         the collation, or None for the simple collation, regardless of the other options in the document.
 
     Raises:
-        CommandError: 40414 or 40415 for a missing or unknown field, 14 for a wrong type, 2 for an invalid value or combination, 161
-            for a version other than `VERSION`, 238 for a locale that is not supported.
+        CommandError: 40414 or 40415 for a missing or unknown field, 14 for a wrong type, 2 for an invalid value or combination, 161 for a
+            version other than `VERSION`, 238 for a locale that is not supported.
     """
     given = {field: value for field, value in document.items() if value is not None or field == "backwards"}
     _check_types(given, name)
@@ -105,7 +105,7 @@ def _check_value(holds: bool, field: str, value: Any) -> None:
 
 
 def _rounded(strength: Any) -> Any:
-    """Convert a strength to an integer. Decimals are rounded, doubles truncated. Return None if the strength is not finite."""
+    """Convert a strength to an integer by rounding a decimal or truncating a double. Return None if the strength is not finite."""
     if type(strength) is Decimal128:
         number = quiet_decimal(strength)
         return number.to_integral_value() if number.is_finite() else None
@@ -113,7 +113,7 @@ def _rounded(strength: Any) -> Any:
 
 
 def _check_combination(spec: CollationSpec, defaults: CollationSpec, document: dict[str, Any]) -> None:
-    """Raise CommandError if an option that differs from the locale's default conflicts with the strength."""
+    """Raise CommandError if an option conflicts with the strength. Options that have the locale's default value never conflict."""
     if spec.backwards and not defaults.backwards and spec.strength == 1:
         raise CommandError(2, f"'backwards' is invalid with 'strength' of 1 in: {document_text(document)}")
     if spec.case_first not in ("off", defaults.case_first) and not spec.case_level and spec.strength < 3:

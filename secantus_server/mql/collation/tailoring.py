@@ -1,9 +1,9 @@
-"""Computes tailorings: the weights that a locale's rules add to the root order.
+"""Computes a locale's tailoring, which consists of the weights that the locale's rules add to the root order.
 
 https://www.unicode.org/reports/tr35/tr35-collation.html#Rules
 
 The root order has a gap after each letter, accent and case variant. New weights get numbers in these gaps. The numbers are assigned only
-after all rules have been read, because a later rule may insert a weight between two earlier ones.
+after all rules have been read, because a later rule may insert a weight between two earlier weights.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _SECONDARY_ROOM, _TERTIARY_ROOM = 64, 8
 
 
 class _Weight:
-    """A weight at one level, which is either a weight of the root order or a new weight inserted after one.
+    """A weight at one level. It is either a weight of the root order or a new weight inserted after a root weight.
 
-    A new weight gets its number later.
+    The number of a new weight is only assigned after all rules have been read.
     """
 
     def __init__(self, root: int, anchor: _Weight | None = None) -> None:
@@ -41,7 +41,7 @@ class _Weight:
         return new
 
     def new_last(self) -> _Weight:
-        """Insert a new weight after this root weight and all weights already inserted after it, and return it."""
+        """Insert a new weight after this root weight and after all weights that have already been inserted there, and return it."""
         self.followers.append(new := _Weight(self.root, self))
         return new
 
@@ -60,7 +60,7 @@ class _Element:
         self._levels = levels
 
     def next(self, strength: int) -> _Element:
-        """Return a new element that follows this one and differs from it at the given level."""
+        """Return a new element that directly follows this element and differs from it at the given level."""
         if strength == 1:
             return self._common(self.primary.new_after(), None)
         if strength == 2:
@@ -73,14 +73,14 @@ class _Element:
         return _Element(primary, secondary, tertiary, self.case, self._levels)
 
     def weights(self, case: int) -> Weights:
-        """Return the finished element, with final numbers and the given case."""
+        """Return the element with its final weights and the given case."""
         primary = self.primary.value(LETTER_ROOM)
         secondary, tertiary = self.secondary.value(_SECONDARY_ROOM), self.tertiary.value(_TERTIARY_ROOM)
         return Weights(primary.to_bytes(2, "big") if primary else b"", secondary, tertiary, case)
 
 
 class _Builder:
-    """Converts rules to a tailoring."""
+    """A builder that converts a locale's rules to collation elements."""
 
     def __init__(self, root: RootOrder) -> None:
         self._reader = ElementReader(root, Tailoring({}), True)
@@ -88,7 +88,7 @@ class _Builder:
         self._tailored: dict[str, list[_Element]] = {}
 
     def follow(self, rules: str) -> None:
-        """Apply rules in the notation of `locales`."""
+        """Apply rules, written in the notation of the module `locales`."""
         for before, place, steps in _RULE.findall(rules):
             elements = self._elements(normalize("NFD", place))
             if before:
@@ -103,14 +103,14 @@ class _Builder:
                 self._tailored[normalize("NFD", text)] = elements + tail
 
     def finish(self) -> dict[str, Elements]:
-        """Return the elements of every text that a rule names."""
+        """Return the final collation elements of every string that a rule defines."""
         return {text: self._finished(text, elements) for text, elements in self._tailored.items()}
 
     def _finished(self, text: str, elements: list[_Element]) -> Elements:
-        """Return the finished elements of a text.
+        """Return the final collation elements of a string.
 
-        Each element has the case of its letter. The last element represents all remaining letters. Its case is mixed if these letters have
-        different cases.
+        Each element has the case of its letter. The last element represents all remaining letters and is mixed-case if their cases
+        differ.
         """
         cases = [weights.case for _, found in self._reader.units(text) for weights in found if weights.primary]
         finished = []
@@ -133,12 +133,12 @@ class _Builder:
         return _Element(primary, secondary, tertiary, weights.case, self._levels)
 
     def _before(self, element: _Element) -> _Element:
-        """Return the letter that precedes this element in the root order."""
+        """Return the element of the letter that precedes this element in the root order."""
         return self._element(Weights((element.primary.root - LETTER_ROOM).to_bytes(2, "big")))
 
 
 def _by_code(root: RootOrder) -> dict[str, Elements]:
-    """Return the elements of the ASCII characters in the order of their codes, after the letter A of the root order."""
+    """Return collation elements that sort the ASCII characters by their codes, at a position after the root order's letter A."""
     start = (int.from_bytes(root.primary("A"), "big") + 1).to_bytes(2, "big")
     found: dict[str, Elements] = {}
     for code in range(0x20, 0x80):

@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/
 
-All modules of this package are imported when an operator is first looked up. Each module registers its operators, so a new module needs no
-entry here.
+The first lookup of an operator imports all modules of this package, and each module registers its operators. Therefore a new module needs
+no entry here.
 """
 
 from secantus_server.modules import module_names

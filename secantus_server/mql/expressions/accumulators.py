@@ -1,7 +1,7 @@
-"""Accumulators as expressions: `$sum`, `$avg`, `$min`, `$max`, standard deviations, medians and percentiles.
+"""The accumulators that are also expressions: `$sum`, `$avg`, `$min`, `$max`, standard deviations, medians and percentiles.
 
-If an operator has a single argument that is an array, the array's items are the values. Among several arguments, an array counts as one
-value.
+If an operator has a single argument that is an array, the values are the items of the array. If it has several arguments, each argument
+is one value, even an array.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sum/#-project-stage
 """
@@ -60,9 +60,9 @@ def _deviation(sample: bool) -> Reduction:
 
 
 def _extreme(sign: int, collation: Collation | None) -> Reduction:
-    """Return a function that finds the least (sign -1) or greatest (sign 1) value.
+    """Return a function that finds the least (sign -1) or greatest (sign 1) of several values.
 
-    Of several equal values, it returns the first one; without values, it returns null.
+    The function returns the first of several equal values, or null if there are no values.
     """
 
     def reduce_values(values: list[Any]) -> Any:

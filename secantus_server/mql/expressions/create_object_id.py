@@ -1,4 +1,4 @@
-"""`$createObjectId`: a new ObjectId for each document, since MongoDB 8.3.
+"""The operator `$createObjectId`, which generates a new ObjectId for each document. It exists since MongoDB 8.3.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/createObjectId/
 """
@@ -15,7 +15,7 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$createObjectId", since="8.3")
 def parse_create_object_id(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$createObjectId: {}`. Its value is never computed in advance, although it has no operands.
+    """Parse `$createObjectId: {}`. The expression is not treated as a constant, although it has no operands.
 
     Raises:
         CommandError: 9 for any other argument.

@@ -1,4 +1,4 @@
-"""`$function`: calls a JavaScript function with evaluated arguments.
+"""The operator `$function`, which calls a JavaScript function with evaluated arguments.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/function/
 """
@@ -18,11 +18,11 @@ from secantus_server.mql.scripts import script_engine, source_of
 
 
 class FunctionCall(Expression):
-    """A call of a JavaScript function.
+    """The expression node of `$function`, which calls a JavaScript function.
 
     Arguments:
         function: the compiled function.
-        args: the expression of the array of arguments.
+        args: the expression for the array of arguments.
     """
 
     def __init__(self, function: Function, args: Expression) -> None:
@@ -30,11 +30,11 @@ class FunctionCall(Expression):
         self._args = args
 
     def children(self) -> tuple[Expression, ...]:
-        """Return the expression of the arguments."""
+        """Return the expression for the array of arguments."""
         return (self._args,)
 
     def evaluate(self, doc: bytes) -> Any:
-        """Call the function.
+        """Call the function and return its result.
 
         Raises:
             CommandError: 31266 if the arguments are not an array, 139 if the function throws.

@@ -1,4 +1,4 @@
-"""`$toHashedIndexKey`: the hash that a hashed index stores for a value.
+"""The operator `$toHashedIndexKey`, which returns the hash that a hashed index uses for a value.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/toHashedIndexKey/
 """
@@ -24,7 +24,7 @@ SEED = struct.pack("<i", 0)
 
 
 def _of_number(number: float) -> bytes:
-    """Encode a number for hashing as a long. Truncate a fraction, and clamp a number that is out of range."""
+    """Encode a number for hashing. It is converted to a long by truncating its fraction and clamping it to the range of a long."""
     if math.isnan(number):
         return struct.pack("<q", 0)
     if not INT64_MIN <= number <= INT64_MAX:
@@ -54,7 +54,7 @@ def to_hashed_index_key(value: Any) -> Int64:
     """Return the hash of a value as a long.
 
     Raises:
-        CommandError: 238 for types that are rare in hashed indexes.
+        CommandError: 238 for the types that Secantus does not hash, which are rare in hashed indexes.
     """
     if type(value) not in HASHED:
         raise not_supported(f"$toHashedIndexKey of a value of type {type_name(value)}", "hash a number, string, objectId, bool or date")

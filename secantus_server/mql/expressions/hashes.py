@@ -1,4 +1,4 @@
-"""`$hash` and `$hexHash`: hashes of strings and binary data, since MongoDB 8.3.
+"""The operators `$hash` and `$hexHash`, which hash strings and binary data. They exist since MongoDB 8.3.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/hash/
 """
@@ -27,7 +27,7 @@ _STRIPE = 32
 
 
 def xxh64(data: bytes) -> bytes:
-    """Return the XXH64 hash with the seed 0, as big-endian bytes.
+    """Return the XXH64 hash of some bytes with seed 0, in big-endian byte order.
 
     https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md
     """

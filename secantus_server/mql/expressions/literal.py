@@ -1,4 +1,4 @@
-"""`$literal`: returns its argument unparsed.
+"""The operator `$literal`, which returns its argument unparsed.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/literal/
 """
@@ -15,11 +15,11 @@ from secantus_server.mql.expressions.string_limit import checked_string
 
 @operator_parser("$literal")
 def parse_literal(argument: Any, _ctx: ParseContext) -> Expression:
-    """Parse `$literal`: the argument becomes a constant."""
+    """Parse `$literal`. The argument becomes a constant without being parsed."""
     return Constant(checked_string(argument) if type(argument) is str else argument)
 
 
 @operator_parser("$const")
 def parse_const(argument: Any, _ctx: ParseContext) -> Expression:
-    """Parse `$const`, the old name of `$literal`."""
+    """Parse `$const`, an older name of `$literal`."""
     return Constant(argument)

@@ -1,4 +1,4 @@
-"""`$meta`: the metadata of a document, such as its text score.
+"""The expression `$meta`, which returns metadata of a document, such as its text score.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/meta/
 """
@@ -34,7 +34,7 @@ OTHERS = ("indexKey", "randVal", "recordId", "sortKey")
 
 
 class Metadatum(Expression):
-    """One item of the metadata of the document that is being processed.
+    """The expression node of `$meta`, which returns one metadata value of the current document.
 
     Arguments:
         metadata: the metadata of the query or pipeline.
@@ -46,17 +46,17 @@ class Metadatum(Expression):
         self.keyword = keyword
 
     def evaluate(self, doc: bytes) -> Any:
-        """Return the value, or MISSING."""
+        """Return the metadata value, or MISSING if the document has none."""
         return self.metadata.values.get(self.keyword, MISSING)
 
 
 @operator_parser("$meta")
 def parse_meta(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$meta: keyword`. The context knows which metadata the documents have at this stage.
+    """Parse `$meta: keyword`. The context determines which metadata is available at this stage.
 
     Raises:
-        CommandError: 17307 if the keyword is not a string, 17308 if it is unknown, 40218 if MongoDB reports that the metadata is
-            not available, 238 if MongoDB would return it but Secantus cannot.
+        CommandError: 17307 if the keyword is not a string, 17308 if it is unknown, 40218 if MongoDB reports that the metadata is not
+            available, 238 if MongoDB would return the metadata but Secantus cannot.
     """
     if type(argument) is not str:
         raise CommandError(17307, "$meta only supports string arguments")
@@ -70,13 +70,13 @@ def parse_meta(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def search_metadatum(keyword: str, ctx: ParseContext) -> Expression:
-    """Return the expression for metadata that a search or a fusion of searches produces.
+    """Return the expression for a `$meta` keyword whose metadata is produced by a search or by the fusion of several searches.
 
-    The keyword `score` stands for the score that the documents have, whatever its source.
+    The keyword `score` refers to whatever score the documents have, regardless of its source.
 
     Raises:
-        CommandError: 40218 for `scoreDetails` if the documents have a score without details, 238 if MongoDB would return the metadata
-            but Secantus cannot.
+        CommandError: 40218 for `scoreDetails` if the documents have a score without details, 238 if MongoDB would return the metadata but
+            Secantus cannot.
     """
     metadata = ctx.metadata
     found = keyword
@@ -93,7 +93,8 @@ def metadatum(keyword: str, ctx: ParseContext) -> Expression:
     """Return the expression for a known keyword of `$meta`.
 
     Raises:
-        CommandError: 40218 if MongoDB reports that the metadata is not available, 238 if MongoDB would return it but Secantus cannot.
+        CommandError: 40218 if MongoDB reports that the metadata is not available, 238 if MongoDB would return the metadata but Secantus
+            cannot.
     """
     metadata = ctx.metadata
     if keyword in FROM_THE_QUERY and (metadata is None or keyword not in metadata.available):

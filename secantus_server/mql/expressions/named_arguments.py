@@ -1,7 +1,7 @@
-"""Parses the arguments of operators that take a document of named expressions, such as `{input: ..., chars: ...}`.
+"""Parses operator arguments that are documents of named expressions, such as `{input: ..., chars: ...}`.
 
-The error codes and texts differ between operators, so each operator passes its own ones for the three common mistakes: an argument that is
-not a document, an unknown name, a missing name.
+There are three common mistakes: an argument that is not a document, an unknown name, and a missing name. Each operator passes its own
+error codes and texts for them, because MongoDB's differ between operators.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Complaint = tuple[int, str]
 
 @dataclass(frozen=True)
 class Signature:
-    """The named arguments of an operator.
+    """A description of an operator's named arguments, with the errors for invalid arguments.
 
     Arguments:
-        not_object: the code and text of the error if the argument is not a document. `{found}` in the text is replaced with the argument's
-            type.
+        not_object: the code and text of the error if the argument is not a document. `{found}` in the text is replaced with the
+            argument's type.
         unknown: the code and text of the error for an unknown name. `{name}` in the text is replaced with the name.
         required: the required names in the order in which they are checked, each with the code and text of the error if it is missing.
         optional: the optional names with their default values.
@@ -37,10 +37,10 @@ class Signature:
     optional: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self, argument: Any) -> dict[str, Any]:
-        """Validate the names in the argument, and return the argument.
+        """Validate the names in an operator's argument, and return the argument unchanged.
 
         Raises:
-            CommandError: with the operator's code for each of the three mistakes.
+            CommandError: the error of `not_object`, `unknown` or `required`.
         """
         if type(argument) is not dict:
             code, text = self.not_object
@@ -55,7 +55,10 @@ class Signature:
         return argument
 
     def parse(self, argument: Any, ctx: ParseContext) -> list[Expression]:
-        """Parse all named expressions. Return the required ones first. For an omitted name, return its default as a constant."""
+        """Parse an operator's argument into one expression per name, in the order of `required` and then `optional`.
+
+        The expression for an omitted optional name is a constant with the default value.
+        """
         given = self.check(argument)
         found = [parse_expression(given[name], ctx) for name in self.required]
         for name, default in self.optional.items():

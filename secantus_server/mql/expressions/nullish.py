@@ -1,4 +1,4 @@
-"""The test for null, undefined and missing values, with which most operators begin."""
+"""The test for null, undefined and missing values, which most operators apply to their arguments first."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The parser of expressions. It builds the tree of nodes, and raises every error that does not depend on a document.
+"""The parser of aggregation expressions. It builds a tree of nodes and raises every error that does not depend on a document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/
 
-The parsers of operators use these helpers: `parse_arguments` parses positional arguments, `call` builds the node of a plain function, and
-`fold` evaluates constants in advance.
+The parsers of operators use three helpers. `parse_arguments` parses positional arguments, `call` builds the node of a pure function, and
+`fold` evaluates constant expressions in advance.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ EMPTY_DOCUMENT = b"\x05\x00\x00\x00\x00"
 
 
 class ConstantError(CommandError):
-    """An error during constant folding. A parser catches it if the constant may never be evaluated."""
+    """An error from evaluating a constant expression during parsing. A parser handles it if the constant may never be needed."""
 
 
 class Failing(Expression):
-    """A constant that cannot be computed. It raises its error only when it is evaluated."""
+    """The node of a constant expression that cannot be computed. Its evaluation raises the error."""
 
     def __init__(self, error: ConstantError) -> None:
         self.error = error
@@ -48,16 +48,16 @@ class Failing(Expression):
 
 
 def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
-    """Parse one expression.
+    """Parse an aggregation expression.
 
     Arguments:
-        spec: the expression. A string that begins with `$` is a path or a variable, a document is an operator or an object expression, a
-            list is an array of expressions, and everything else is a constant.
-        ctx: the context: variables in scope, time, collation.
+        spec: the expression. A string that starts with `$` is a path or a variable. A document is an operator or an object expression,
+            and a list is an array of expressions. Everything else is a constant.
+        ctx: the context, with the variables in scope, the time and the collation.
 
     Raises:
-        CommandError: if MongoDB rejects the expression during parsing. It is a ConstantError if MongoDB does so while it folds constants.
-            If the context defers such errors, they are not raised.
+        CommandError: if MongoDB rejects the expression during parsing. If the error comes from evaluating a constant, it is a
+            ConstantError, which is not raised if the context defers such errors.
     """
     kind = type(spec)
     if kind is str:
@@ -91,7 +91,10 @@ def _parse_all(specs: Iterable[Any], ctx: ParseContext) -> list[Expression]:
 
 
 def parse_arguments(name: str, argument: Any, ctx: ParseContext, minimum: int, maximum: int | None) -> list[Expression]:
-    """Parse the positional arguments of an operator. A single argument need not be in an array.
+    """Parse the positional arguments of an operator. A single argument may be specified without an array.
+
+    Arguments:
+        minimum, maximum: the allowed number of arguments. A maximum of None means no upper bound.
 
     Raises:
         CommandError: 16020 or 28667 for a wrong number of arguments.
@@ -102,9 +105,8 @@ def parse_arguments(name: str, argument: Any, ctx: ParseContext, minimum: int, m
 
 
 def call(function: Callable[..., Any], arguments: Sequence[Expression]) -> Expression:
-    """Return a node that calls a pure function with evaluated arguments.
-
-    If all arguments are constant, return the function's result as a constant instead.
+    """Return a node that calls a pure function with evaluated arguments. If all arguments are constant, return the result as a constant
+    node.
     """
     count = len(arguments)
     node: Expression
@@ -122,9 +124,9 @@ def call(function: Callable[..., Any], arguments: Sequence[Expression]) -> Expre
 
 
 def fold(node: Expression) -> Expression:
-    """Return the node's value as a constant if all its children are constants. Otherwise return the node itself.
+    """Replace a node by a constant with its value if all of its children are constants. Otherwise return the node unchanged.
 
-    The node's `children()` must include every expression on which its value depends. A node without children is never folded.
+    The node's `children()` must include every expression on which its value depends. A node without children is never replaced.
     """
     children = node.children()
     if not children or not all(child.is_constant for child in children):

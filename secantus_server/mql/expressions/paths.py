@@ -1,4 +1,4 @@
-"""Parses and validates strings that begin with `$`: field paths and variables.
+"""Parses and validates strings that start with `$`, which are field paths or variables.
 
 https://www.mongodb.com/docs/manual/meta/aggregation-quick-reference/#field-paths
 https://www.mongodb.com/docs/manual/reference/aggregation-variables/
@@ -17,10 +17,10 @@ MAX_PATH_COMPONENTS = 200
 
 
 def parse_path_string(text: str, ctx: ParseContext) -> Expression:
-    """Parse `$a.b`, `$$variable` or `$$variable.a.b`.
+    """Parse a field path or variable, such as `$a.b`, `$$variable` or `$$variable.a.b`.
 
     Raises:
-        CommandError: for an empty or malformed path, 17276 for an undefined variable.
+        CommandError: 17276 for an undefined variable, and other codes for an empty or malformed path.
     """
     if text.startswith("$$"):
         return _parse_variable(text[2:], ctx)
@@ -61,7 +61,7 @@ def validate_variable_name(name: str) -> None:
     """Validate the name of a user variable.
 
     Raises:
-        CommandError: 9 for a name that begins with a capital or contains anything but letters, digits and `_`.
+        CommandError: 9 for a name that starts with a capital or contains characters other than letters, digits and `_`.
     """
     if not name:
         raise CommandError(9, "empty variable names are not allowed")
@@ -73,7 +73,7 @@ def validate_variable_name(name: str) -> None:
 
 
 def reads_document(spec: Any) -> bool:
-    """Return whether a valid expression depends on the current document."""
+    """Return whether the value of a valid expression depends on the current document."""
     if type(spec) is str:
         return spec.startswith("$") and (not spec.startswith("$$") or spec[2:].partition(".")[0] in ("ROOT", "CURRENT"))
     if type(spec) is list:
@@ -87,7 +87,7 @@ def reads_document(spec: Any) -> bool:
 
 
 def reads_time(spec: Any) -> bool:
-    """Return whether an expression uses `$$NOW` or `$$CLUSTER_TIME`, which some stages do not accept as constants."""
+    """Return whether an expression uses `$$NOW` or `$$CLUSTER_TIME`. Some stages do not accept these variables as constants."""
     if type(spec) is str:
         return spec in ("$$NOW", "$$CLUSTER_TIME")
     if type(spec) is list:
@@ -147,9 +147,8 @@ def _parse_system_variable(name: str, path: str, ctx: ParseContext) -> Expressio
 
 
 def _current(path: str, ctx: ParseContext) -> Expression:
-    """Return the node of a path relative to `$$CURRENT`.
-
-    That is the document, unless an operator has bound the variable to another value.
+    """Return the node for a path relative to `$$CURRENT`, which is the document unless an operator has bound the variable to another
+    value.
     """
     cell = ctx.variables.get("CURRENT")
     return FieldPath(path) if cell is None else _path_into(cell, path)

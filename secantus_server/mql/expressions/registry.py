@@ -1,6 +1,6 @@
 """The registry of expression operators.
 
-An operator is written once, in the file of its family:
+Each operator is registered with a decorator, in the module of its operator family:
 
     @operator("$strLenCP", arguments=1)
     def str_len_cp(value): ...                     # a plain function of evaluated arguments
@@ -14,8 +14,8 @@ An operator is written once, in the file of its family:
     @operator("$subtype", arguments=1, since="8.3")
     def subtype(value): ...                        # unknown to earlier releases of MongoDB
 
-A missing argument is passed as `values.MISSING`. A plain function must be pure: with constant arguments it is called only
-once, while the expression is parsed.
+A missing argument is passed as `values.MISSING`. A plain function must be pure, because it is called only once, during parsing, if its
+arguments are constant.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ParserFunction = TypeVar("ParserFunction", bound=OperatorParser)
 
 
 class PlainOperator(NamedTuple):
-    """An operator that is a pure function of its evaluated arguments. `maximum` is None if their number has no upper bound."""
+    """An operator that is a pure function of its evaluated arguments. `maximum` is None if the number of arguments has no upper bound."""
 
     function: Callable[..., Any]
     minimum: int
@@ -59,18 +59,18 @@ MODULES: list[str] = []
 
 
 def import_operators() -> None:
-    """Register all operators."""
+    """Import the modules that register operators."""
     for module in MODULES:
         import_late(module)
 
 
 def operator(name: str, *, arguments: int | tuple[int, int | None], since: str | None = None) -> Callable[[Function], Function]:
-    """Return a decorator that registers a plain function of evaluated arguments.
+    """Return a decorator that registers an operator as a plain function of its evaluated arguments.
 
     Arguments:
         name: the operator's name, with its `$`.
-        arguments: the number of arguments: exactly n, or (minimum, maximum) with None for no upper bound.
-        since: the version of MongoDB that introduced the operator; None if the oldest supported release has it.
+        arguments: the number of arguments, which is either exactly n or (minimum, maximum). A maximum of None means no upper bound.
+        since: the version of MongoDB that introduced the operator; None if the oldest supported release has the operator.
     """
     minimum, maximum = arguments if isinstance(arguments, tuple) else (arguments, arguments)
 
@@ -82,7 +82,8 @@ def operator(name: str, *, arguments: int | tuple[int, int | None], since: str |
 
 
 def operator_parser(name: str, *, since: str | None = None) -> Callable[[ParserFunction], ParserFunction]:
-    """Return a decorator that registers the parser of an operator that has its own syntax or evaluates its arguments lazily.
+    """Return a decorator that registers the parser of an operator. It is for operators with their own syntax or with lazily evaluated
+    arguments.
 
     Arguments:
         name: the operator's name, with its `$`.
@@ -97,7 +98,7 @@ def operator_parser(name: str, *, since: str | None = None) -> Callable[[ParserF
 
 
 def find_operator(name: str, release: Release) -> PlainOperator | OperatorParser:
-    """Return a registered operator that a release of MongoDB has.
+    """Look up an operator that exists in a given MongoDB release.
 
     Raises:
         CommandError: 168 if MongoDB has no such operator, 238 if Secantus does not support it.

@@ -1,4 +1,4 @@
-"""`$binarySize` and `$bsonSize`: the size of a value in bytes.
+"""The operators `$binarySize` and `$bsonSize`, which return the size of a value in bytes.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/bsonSize/
 """
@@ -17,7 +17,7 @@ from secantus_server.mql.expressions.registry import operator
 
 @operator("$binarySize", arguments=1)
 def binary_size(value: Any) -> int | None:
-    """Return the size of binary data, or of a string in UTF-8, in bytes.
+    """Return the size in bytes of binary data or of a string encoded as UTF-8.
 
     Raises:
         CommandError: 51276 for any other type.

@@ -1,4 +1,4 @@
-"""The maximum size of a string in an expression.
+"""The size limit for strings in expressions.
 
 https://www.mongodb.com/docs/manual/reference/limits/#bson-documents
 """
@@ -16,7 +16,7 @@ def checked_string(text: str) -> str:
     """Check the size of a string that an expression contains or computes, and return the string.
 
     Raises:
-        CommandError: 16493 if the string has 16 megabytes or more.
+        CommandError: 16493 if the string has at least 16 MiB.
     """
     if len(text) >= _ALWAYS_ALLOWED and (
         len(text) >= MAX_STRING_BYTES or (not text.isascii() and len(text.encode("utf-8", "surrogateescape")) >= MAX_STRING_BYTES)

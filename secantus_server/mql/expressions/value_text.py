@@ -1,4 +1,4 @@
-"""The text of values in error messages, and the text of doubles that string operators use."""
+"""The text of values in error messages, and the text of doubles in string operators."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from secantus_server.mql.expressions.dates.calendar import iso_text
 
 
 def value_text(value: Any) -> str:
-    """Format a value as MongoDB's error messages do."""
+    """Format a value as in MongoDB's error messages."""
     kind = type(value)
     if kind is str:
         return f'"{value}"'
@@ -32,7 +32,7 @@ def value_text(value: Any) -> str:
 
 
 def double_text(number: float) -> str:
-    """Format a double with six significant digits, as error messages and the older string operators do."""
+    """Format a double with six significant digits, as in error messages and in the older string operators."""
     return f"{number:g}"
 
 

@@ -1,4 +1,4 @@
-"""`$let`: binds variables for one expression.
+"""The operator `$let`, which binds variables for one expression.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/let/
 """
@@ -42,9 +42,9 @@ def parse_let(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _variables(spec: Any) -> dict[str, Any]:
-    """Return the expressions of `vars` by variable name.
+    """Return the expressions in `vars` by variable name.
 
-    If `vars` is an array, the names are its indexes, which are then refused as invalid variable names.
+    If `vars` is an array, its indexes are returned as names, which the caller then rejects as invalid variable names.
     """
     if type(spec) is dict:
         return spec

@@ -1,8 +1,9 @@
-"""Geometry: GeoJSON and legacy coordinate pairs, on the sphere and in the plane.
+"""Geometry on the sphere and in the plane, given as GeoJSON or as legacy coordinate pairs.
 
 https://www.mongodb.com/docs/manual/geospatial-queries/
-`coordinates` and `geojson` parse shapes; `sphere` and `planar` handle single points, edges and rings; `relations` computes
-containment, intersection and distance.
+
+`coordinates` and `geojson` parse shapes. `sphere` and `planar` implement computations with single points, edges and rings. `relations`
+computes containment, intersection and distance.
 """
 
 from secantus_server.mql.geo.coordinates import GeometryError, Position, parse_position

@@ -1,4 +1,4 @@
-"""Parses pairs of numbers: positions in the plane, or longitude and latitude."""
+"""Parses pairs of numbers, which are positions in the plane or longitude and latitude."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Position = tuple[float, float]
 
 
 class GeometryError(Exception):
-    """The error if a value is not the expected geometry. The message says why."""
+    """Raised if a value is not the expected geometry. The message contains the reason."""
 
 
 def parse_position(value: Any, *, exact: bool = False) -> Position:
@@ -54,7 +54,7 @@ def check_sphere(position: Position) -> Position:
 
 
 def parse_sphere_position(value: Any) -> Position:
-    """Parse a longitude and a latitude.
+    """Parse a position and check that it is a valid longitude and latitude.
 
     Raises:
         GeometryError: see `parse_position` and `check_sphere`.

@@ -1,4 +1,4 @@
-"""Covers geometries and regions on the sphere with cells, for the entries and the bounds of 2dsphere indexes.
+"""Covers geometries and regions on the sphere with cells. The entries and the bounds of 2dsphere indexes consist of these cells.
 
 https://s2geometry.io/devguide/s2cell_hierarchy
 """
@@ -25,7 +25,7 @@ _POLE: Vector = (0.0, 0.0, 1.0)
 
 
 def document_cells(geometry: Geometry) -> set[int]:
-    """Return the cells that cover a document's geometry: the smallest cell of each point, and coverings of the lines and polygons."""
+    """Return the cells that cover a document's geometry. A point is covered by its smallest cell, a line or polygon by several cells."""
     found: set[int] = set()
     for part in geometry.parts:
         if isinstance(part, Point):
@@ -36,26 +36,34 @@ def document_cells(geometry: Geometry) -> set[int]:
 
 
 def region_cells(region: Geometry | Cap) -> list[int]:
-    """Return the cells that cover a query's region."""
+    """Return the cells that cover the region of a query."""
     if isinstance(region, Cap):
         return Cover(region.vector, region.radius, 0.0, [], []).cells(MOST_OF_REGION)
     return [cell for part in region.parts for cell in _cover(part, MOST_OF_REGION)]
 
 
 def ring_cells(center: Vector, inner: float, outer: float) -> list[int]:
-    """Return the cells that cover the points whose distance from a centre, in radians, is within limits."""
+    """Return the cells that cover a ring around a centre.
+
+    Arguments:
+        center: the centre as a unit vector.
+        inner, outer: the minimum and maximum distance from the centre, in radians.
+    """
     return Cover(center, outer, inner, [], []).cells(MOST_OF_RING)
 
 
 def ranges_of(cells: Iterable[int]) -> list[Range]:
-    """Return the ids of the given cells, of all cells inside them, and of all cells that contain them, as ascending ranges."""
+    """Return the ids of all cells that intersect the given cells, as ascending ranges.
+
+    These are the given cells, all cells inside them, and all cells that contain them.
+    """
     cells = set(cells)
     ranges = sorted([range_of(cell) for cell in cells] + [(parent, parent) for parent in {p for cell in cells for p in parents_of(cell)}])
     return merged(ranges)
 
 
 def merged(ranges: Iterable[Range]) -> list[Range]:
-    """Return the ranges in ascending order, with adjacent and overlapping ranges joined."""
+    """Merge adjacent and overlapping ranges. The ranges must be in ascending order."""
     found: list[Range] = []
     for low, high in ranges:
         if found and low <= found[-1][1] + 1:
@@ -77,7 +85,7 @@ def _cover(part: Part, most: int) -> list[int]:
 
 
 def _bounding_cap(part: Line | Polygon) -> tuple[Vector, float]:
-    """Return the centre and the radius of a cap that contains a part of a geometry."""
+    """Return the centre and the radius of a spherical cap that contains a line or polygon."""
     if isinstance(part, Polygon):
         if part.outer.is_complement:
             return _POLE, math.pi

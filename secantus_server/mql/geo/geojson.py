@@ -1,4 +1,4 @@
-"""The parser of geometries: GeoJSON of all types, and legacy coordinate pairs.
+"""The parser of geometries, which are GeoJSON objects of all types or legacy coordinate pairs.
 
 https://www.mongodb.com/docs/manual/reference/geojson/
 """
@@ -18,7 +18,7 @@ SYSTEMS = ("urn:ogc:def:crs:OGC:1.3:CRS84", "EPSG:4326", STRICT)
 
 
 def parse_geometry(value: Any) -> Geometry:
-    """Parse the `$geometry` of a query: GeoJSON, or a legacy pair of exactly two numbers on the sphere.
+    """Parse the `$geometry` of a query, which is GeoJSON or a legacy pair of exactly two numbers on the sphere.
 
     Raises:
         GeometryError: if the value is not a valid geometry.
@@ -30,9 +30,9 @@ def parse_geometry(value: Any) -> Geometry:
 
 
 def parse_stored(value: Any) -> Geometry | None:
-    """Return the geometry in a document's field, or None if it contains none.
+    """Parse the value of a document's field as a geometry. Return None if it is not a geometry.
 
-    Legacy pairs may exceed the limits of longitude and latitude.
+    A legacy pair may be beyond the limits of longitude and latitude.
     """
     try:
         if type(value) is dict and type(value.get("type")) is str:
@@ -59,9 +59,9 @@ def _parse_geojson(value: dict[str, Any]) -> Geometry:
 
 
 def _parse_crs(value: dict[str, Any]) -> bool:
-    """Parse the coordinate reference system.
+    """Parse the coordinate reference system of a GeoJSON object, and return whether it has strict winding.
 
-    Return whether it has strict winding, in which the order of a ring's corners determines the inside.
+    With strict winding, the order of a ring's corners determines which side is inside.
     """
     if "crs" not in value:
         return False

@@ -1,4 +1,4 @@
-"""Shapes in the plane: the boxes, circles and polygons of `$geoWithin` with legacy coordinates."""
+"""Shapes in the plane, which are the boxes, circles and polygons that `$geoWithin` uses with legacy coordinates."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _is_on_edge(a: Position, b: Position, point: Position) -> bool:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle that is given by two opposite corners. It includes its edges."""
+    """A rectangle, given by two opposite corners. It includes its edges."""
 
     first: Position
     second: Position
@@ -45,7 +45,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Circle:
-    """A circle, which includes its edge."""
+    """A circle, including its edge."""
 
     center: Position
     radius: float
@@ -57,7 +57,10 @@ class Circle:
 
 @dataclass(frozen=True)
 class FlatPolygon:
-    """A polygon. It includes its corners, its horizontal and vertical edges, and its slanted edges only on the right-hand side."""
+    """A polygon in the plane.
+
+    It includes its corners, its horizontal and vertical edges, and those slanted edges that bound it on the right.
+    """
 
     corners: tuple[Position, ...]
 

@@ -1,9 +1,9 @@
-"""The grid of a 2d index. It converts positions to hashes, and covers regions in the plane with squares of the grid.
+"""The grid of a 2d index, which converts positions to hashes and covers regions in the plane with squares.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2d/internals/
 
-The part of the plane within the index's limits is divided into four squares, each of these into four, and so on for up to 32 levels. A hash
-contains two bits for each level, from the highest, which are the number of the square at that level.
+The area within the index's limits is divided into four squares, each of which is again divided into four squares, up to 32 levels deep. A
+hash contains two bits per level, starting with the highest bits, which are the number of the square at that level.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _HUGE = 1e150
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A rectangle, which includes its sides."""
+    """A rectangle, including its sides."""
 
     x0: float
     y0: float
@@ -46,17 +46,17 @@ class Rectangle:
         return self.x0 <= other.x1 and other.x0 <= self.x1 and self.y0 <= other.y1 and other.y0 <= self.y1
 
     def holds(self, other: Rectangle) -> bool:
-        """Return whether this rectangle contains the other one."""
+        """Return whether this rectangle contains another rectangle."""
         return self.x0 <= other.x0 and other.x1 <= self.x1 and self.y0 <= other.y0 and other.y1 <= self.y1
 
 
 class Region:
-    """A region in the plane, with which the squares of a grid are compared."""
+    """The base class of regions in the plane, which can be compared with the squares of a grid."""
 
     def overlap(self, square: Rectangle) -> int:
         """Return the position of a square relative to the region: `OUTSIDE`, `PARTLY` or `INSIDE`.
 
-        For some squares that are inside or outside, the result may be `PARTLY`, too.
+        An implementation may also return `PARTLY` for some squares that are inside or outside.
         """
         raise NotImplementedError
 
@@ -68,14 +68,14 @@ class Rectangles(Region):
         self._rectangles = rectangles
 
     def overlap(self, square: Rectangle) -> int:
-        """Return the position of a square relative to the region."""
+        """Return the position of a square relative to the region: `OUTSIDE`, `PARTLY` or `INSIDE`."""
         if any(rectangle.holds(square) for rectangle in self._rectangles):
             return INSIDE
         return PARTLY if any(rectangle.meets(square) for rectangle in self._rectangles) else OUTSIDE
 
 
 class Ring(Region):
-    """The region between two distances from a centre."""
+    """The region between a minimum and a maximum distance from a centre."""
 
     def __init__(self, center: Position, inner: float, outer: float) -> None:
         self._center = center
@@ -83,7 +83,7 @@ class Ring(Region):
         self._outer = outer
 
     def overlap(self, square: Rectangle) -> int:
-        """Return the position of a square relative to the region."""
+        """Return the position of a square relative to the region: `OUTSIDE`, `PARTLY` or `INSIDE`."""
         x, y = self._center
         nearest = math.hypot(max(square.x0 - x, 0.0, x - square.x1), max(square.y0 - y, 0.0, y - square.y1))
         farthest = math.hypot(max(x - square.x0, square.x1 - x), max(y - square.y0, square.y1 - y))
@@ -93,7 +93,7 @@ class Ring(Region):
 
 
 class Outline(Region):
-    """A region that consists of the inside and the edges of a polygon."""
+    """The region of a polygon, including its edges."""
 
     def __init__(self, polygon: FlatPolygon) -> None:
         self._polygon = polygon
@@ -102,7 +102,7 @@ class Outline(Region):
         self._is_huge = any(abs(coordinate) > _HUGE for corner in corners for coordinate in corner)
 
     def overlap(self, square: Rectangle) -> int:
-        """Return the position of a square relative to the region."""
+        """Return the position of a square relative to the region: `OUTSIDE`, `PARTLY` or `INSIDE`."""
         if self._is_huge or any(_passes(a, b, square) for a, b in self._edges):
             return PARTLY
         middle = (square.x0 + square.x1) / 2, (square.y0 + square.y1) / 2
@@ -110,7 +110,7 @@ class Outline(Region):
 
 
 def _passes(a: Position, b: Position, square: Rectangle) -> bool:
-    """Return whether the line between two positions shares a point with a rectangle."""
+    """Return whether the line segment between two positions intersects a rectangle."""
     first, last = 0.0, 1.0
     for start, way, low, high in ((a[0], b[0] - a[0], square.x0, square.x1), (a[1], b[1] - a[1], square.y0, square.y1)):
         if way == 0:
@@ -124,11 +124,11 @@ def _passes(a: Position, b: Position, square: Rectangle) -> bool:
 
 @dataclass(frozen=True)
 class Grid:
-    """The grid of squares of a 2d index.
+    """The grid of squares that a 2d index uses.
 
     Arguments:
         low, high: the limits of both coordinates.
-        bits: the number of bits of each coordinate in a hash.
+        bits: the number of bits per coordinate in a hash.
     """
 
     low: float
@@ -136,23 +136,24 @@ class Grid:
     bits: int
 
     def holds(self, position: Position) -> bool:
-        """Return whether a position is within the limits."""
+        """Return whether a position is within the grid's limits."""
         return self.low <= position[0] < self.high and self.low <= position[1] < self.high
 
     def hash_of(self, position: Position) -> int:
-        """Return the hash of a position."""
+        """Return the hash of a position, which is the number of its smallest square."""
         return plane_hash(*position, self.low, self.high, self.bits)
 
     def around(self, position: Position, level: int) -> tuple[Range, float]:
-        """Return the range of hashes in the square of a given level that contains a position, and the distance from the square's middle to
-        its corners.
+        """Return the square at a given level that contains a position.
+
+        The result is the range of the square's hashes, and the distance from the square's center to its corners.
         """
         size = 1 << 2 * (MAX_BITS - level)
         first = self.hash_of(position) & -size
         return (first, first + size - 1), math.sqrt(0.5) * (self.high - self.low) / (1 << level)
 
     def cover(self, region: Region, most: int) -> list[Range]:
-        """Return the hashes of the squares that cover a region, as ascending ranges.
+        """Return the hashes of squares that cover a region, as ascending ranges.
 
         Arguments:
             region: the region.
@@ -183,7 +184,7 @@ class Grid:
         return merged(sorted(done))
 
     def _rectangle(self, x: float, y: float, side: float) -> Rectangle:
-        """Return the rectangle of a square, enlarged by more than the rounding errors."""
+        """Return the rectangle of a square, enlarged to compensate for rounding errors."""
         margin = 1e-9 * max(1.0, abs(self.low), abs(self.high))
         return Rectangle(x - margin, y - margin, x + side + margin, y + side + margin)
 
@@ -193,7 +194,7 @@ def _squares(start: int, level: int) -> Range:
 
 
 def region_of(shape: Box | Circle | FlatPolygon | Cap) -> Region:
-    """Return the region in the plane in which the positions within a shape of `$geoWithin` lie."""
+    """Convert a shape of `$geoWithin` to a region in the plane that contains all positions within the shape."""
     if isinstance(shape, Box):
         (x0, x1), (y0, y1) = (sorted((shape.first[axis], shape.second[axis])) for axis in (0, 1))
         return Rectangles([Rectangle(x0, y0, x1, y1)])
@@ -203,10 +204,10 @@ def region_of(shape: Box | Circle | FlatPolygon | Cap) -> Region:
 
 
 def cap_rectangles(center: Position, radius: float) -> list[Rectangle]:
-    """Return rectangles of longitudes and latitudes that contain a spherical cap.
+    """Return rectangles, in degrees of longitude and latitude, that contain a spherical cap.
 
     Arguments:
-        center: longitude and latitude.
+        center: the longitude and latitude of the centre.
         radius: the radius in radians.
     """
     longitude, latitude = center
@@ -222,7 +223,7 @@ def cap_rectangles(center: Position, radius: float) -> list[Rectangle]:
 def off_the_sphere() -> list[Rectangle]:
     """Return rectangles that contain all positions that are not valid longitudes and latitudes.
 
-    They omit positions within a small distance of the valid ones, because the rectangles of `cap_rectangles` include those.
+    They omit positions very close to the valid range, because the rectangles of `cap_rectangles` include these positions.
     """
     far, east, north = math.inf, 180.0 + _OFF, 90.0 + _OFF
     return [

@@ -27,10 +27,10 @@ from secantus_server.mql.geo.sphere import (
 
 @dataclass(frozen=True)
 class Cap:
-    """A spherical cap: all points of the sphere within a distance of the centre (`$centerSphere`).
+    """A spherical cap (`$centerSphere`), which consists of all points of the sphere within a distance of a centre.
 
     Arguments:
-        center: longitude and latitude.
+        center: the longitude and latitude of the centre.
         radius: the radius in radians.
     """
 
@@ -43,7 +43,7 @@ class Cap:
         return to_vector(self.center)
 
     def contains(self, part: Part) -> bool:
-        """Return whether the cap contains a part of a geometry completely."""
+        """Return whether the cap completely contains a point, line or polygon."""
         if isinstance(part, Point):
             return self._contains_point(part.vector)
         corners = part.vectors if isinstance(part, Line) else part.corners()
@@ -64,7 +64,7 @@ class Cap:
 
 
 def within(geometry: Geometry, region: Geometry | Cap) -> bool:
-    """Return whether every part of a geometry lies within the region: in the cap, or in one of the polygons."""
+    """Return whether a region contains a geometry. Each part of the geometry must be inside the cap or inside one polygon of the region."""
     if isinstance(region, Cap):
         return all(region.contains(part) for part in geometry.parts)
     polygons = [part for part in region.parts if isinstance(part, Polygon)]
@@ -90,7 +90,7 @@ def _any_edges_cross(a: Line | Polygon, b: Line | Polygon) -> bool:
 
 
 def intersects(a: Geometry, b: Geometry) -> bool:
-    """Return whether two geometries share a point. Two polygons must share more than an edge."""
+    """Return whether two geometries share a point. Two polygons must have more in common than an edge."""
     return any(_parts_intersect(first, second) for first in a.parts for second in b.parts)
 
 
@@ -125,7 +125,7 @@ def _polygons_intersect(a: Polygon, b: Polygon) -> bool:
 
 
 def distance(geometry: Geometry, point: Vector) -> float:
-    """Return the distance from a point to the nearest part of a geometry, in radians."""
+    """Return the distance in radians from a point to the nearest part of a geometry."""
     return min(_part_distance(part, point) for part in geometry.parts)
 
 

@@ -1,4 +1,4 @@
-"""The parts of a geometry on the sphere: points, lines and polygons."""
+"""Geometries on the sphere and their parts, which are points, lines and polygons."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_server.mql.geo.sphere import Ring, Vector, to_vector
 
 @dataclass(frozen=True)
 class Point:
-    """A part of a geometry that is a single position."""
+    """A single position, as a part of a geometry."""
 
     position: Position
 
@@ -24,7 +24,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """A part of a geometry that consists of positions joined by edges."""
+    """A line, as a part of a geometry. It consists of positions connected by edges."""
 
     positions: tuple[Position, ...]
 
@@ -34,13 +34,13 @@ class Line:
         return [to_vector(position) for position in self.positions]
 
     def edges(self) -> list[tuple[Vector, Vector]]:
-        """Return the edges in order."""
+        """Return the edges of the line, in order."""
         return list(zip(self.vectors, self.vectors[1:], strict=False))
 
 
 @dataclass(frozen=True)
 class Polygon:
-    """A part of a geometry that is the inside of an outer ring without the insides of inner rings."""
+    """A polygon, as a part of a geometry. It is the inside of an outer ring, except for the insides of the rings in `holes`."""
 
     outer: Ring
     holes: tuple[Ring, ...] = ()
@@ -65,11 +65,11 @@ class Polygon:
         return INSIDE
 
     def contains(self, point: Vector) -> bool:
-        """Return whether a point is inside or on an edge."""
+        """Return whether a point is inside the polygon or on an edge."""
         return self.locate(point) != OUTSIDE
 
     def inner_points(self) -> list[Vector]:
-        """Return some points inside the polygon, close to its edges."""
+        """Return sample points inside the polygon that are close to its edges."""
         points = [point for ring in (self.outer, *self.holes) for point in ring.inner_points()]
         return [point for point in points if self.locate(point) == INSIDE]
 
@@ -79,12 +79,12 @@ Part = Point | Line | Polygon
 
 @dataclass(frozen=True)
 class Geometry:
-    """A geometry on the sphere, as a list of parts.
+    """A geometry on the sphere, which consists of one or more parts.
 
     Arguments:
         kind: the GeoJSON type; `Point` for legacy coordinates.
-        parts: points, lines and polygons.
-        is_legacy: whether the geometry was written as a coordinate pair rather than as GeoJSON.
+        parts: the points, lines and polygons.
+        is_legacy: whether the geometry was given as a coordinate pair instead of GeoJSON.
     """
 
     kind: str
@@ -93,7 +93,7 @@ class Geometry:
 
     @property
     def position(self) -> Position:
-        """Return the position of a geometry that is a single point."""
+        """Return the position of a geometry that consists of a single point."""
         [point] = self.parts
         assert isinstance(point, Point)
         return point.position

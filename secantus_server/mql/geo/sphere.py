@@ -1,7 +1,8 @@
 """Points, edges and rings on the unit sphere. An edge is the shorter arc of a great circle between two points.
 
-Points are unit vectors. A ring within a hemisphere is projected from the sphere's centre (the gnomonic projection, which maps great circles
-to straight lines). For a larger ring, a point is located by counting how often an arc from it to a known point crosses the ring.
+Points are represented by unit vectors. A ring within a hemisphere is projected from the sphere's centre onto a plane. This gnomonic
+projection maps great circles to straight lines. For a larger ring, a point is located by counting how often an arc from a known point to
+this point crosses the ring.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ def to_vector(position: Position) -> Vector:
 
 
 def dot(a: Vector, b: Vector) -> float:
-    """Return the dot product."""
+    """Return the dot product of two vectors."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def cross(a: Vector, b: Vector) -> Vector:
-    """Return the cross product."""
+    """Return the cross product of two vectors."""
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
@@ -51,18 +52,18 @@ def added(a: Vector, b: Vector) -> Vector:
 
 
 def unit(a: Vector) -> Vector:
-    """Normalise a vector to length 1. Return the zero vector unchanged."""
+    """Normalise a vector to length 1. The zero vector is returned unchanged."""
     length = norm(a)
     return scaled(a, 1 / length) if length > 0 else a
 
 
 def angle(a: Vector, b: Vector) -> float:
-    """Return the angle between two points, which is their distance in radians."""
+    """Return the angle between two points. On the unit sphere, it is their distance in radians."""
     return math.atan2(norm(cross(a, b)), dot(a, b))
 
 
 def is_same(a: Vector, b: Vector) -> bool:
-    """Return whether two points are equal within the tolerance."""
+    """Return whether two points are equal within the tolerance `SAME`."""
     return angle(a, b) <= SAME
 
 
@@ -83,12 +84,12 @@ def edge_distance(point: Vector, a: Vector, b: Vector) -> float:
 
 
 def is_on_edge(point: Vector, a: Vector, b: Vector) -> bool:
-    """Return whether a point is on an edge."""
+    """Return whether a point is on an edge, within the tolerance `SAME`."""
     return edge_distance(point, a, b) <= SAME
 
 
 def edges_cross(a: Vector, b: Vector, c: Vector, d: Vector) -> bool:
-    """Return whether two edges cross at a point that is not an end point of either."""
+    """Return whether two edges cross at a point that is not an endpoint of either edge."""
     first, second = cross(a, b), cross(c, d)
     sides = dot(first, c), dot(first, d), dot(second, a), dot(second, b)
     if any(abs(side) <= SAME for side in sides):
@@ -109,11 +110,11 @@ def edges_touch(a: Vector, b: Vector, c: Vector, d: Vector) -> bool:
 
 
 class Ring:
-    """A closed line that does not cross itself. Its inside is the smaller side or, if `strict`, the side on its left.
+    """A closed line on the sphere that does not cross itself. Its inside is the smaller side or, if `strict`, the side on its left.
 
     Arguments:
-        positions: the corners; the first one is not repeated at the end.
-        strict: whether the order of the corners decides which side is inside.
+        positions: the corners; the first corner is not repeated at the end.
+        strict: whether the order of the corners determines which side is inside.
     """
 
     def __init__(self, positions: Sequence[Position], *, strict: bool = False) -> None:
@@ -135,7 +136,7 @@ class Ring:
         self.flat = [self._project(corner) for corner in self.corners] if self.fits_hemisphere else []
 
     def edges(self) -> list[tuple[Vector, Vector]]:
-        """Return the edges in order."""
+        """Return the edges of the ring, in order."""
         return self._edges
 
     def _project(self, point: Vector) -> Position:
@@ -163,10 +164,10 @@ class Ring:
         return locate(self.flat, self._project(point))
 
     def _locate_by_crossings(self, point: Vector) -> int:
-        """Locate a point relative to a ring that is larger than a hemisphere, by counting edge crossings.
+        """Return the position of a point relative to a ring that does not fit into a hemisphere.
 
-        The edges that an arc to the point crosses are counted. The arc starts just left of the first edge, which is inside if the ring runs
-        counterclockwise.
+        The method counts the edges that an arc from a known point to the given point crosses. The known point is just left of the first
+        edge, which is inside if the ring runs counterclockwise.
         """
         a, b = self.edges()[0]
         start = unit(added(unit(added(a, b)), scaled(unit(cross(a, b)), 1e-9)))
@@ -176,7 +177,7 @@ class Ring:
         return INSIDE if crossings % 2 == 0 else OUTSIDE
 
     def inner_points(self) -> list[Vector]:
-        """Return points just inside the ring, next to the middle of each edge."""
+        """Return sample points just inside the ring, next to the middle of each edge."""
         found: list[Vector] = []
         for a, b in self.edges():
             middle = unit(added(a, b))

@@ -1,8 +1,8 @@
-"""The match language: the filters of find, update, delete, `$match` and all other operations that select documents.
+"""The match language, in which the filters of find, update, delete, `$match` and similar operations are written.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/
 
-`parse_match` parses a filter into a tree of nodes, whose attributes the planner reads.
+`parse_match` parses a filter into a tree of nodes. The planner reads the attributes of these nodes.
 """
 
 from secantus_server.mql.match import (  # noqa: F401

@@ -1,4 +1,4 @@
-"""`$all`, `$elemMatch` and `$size`.
+"""The operators `$all`, `$elemMatch` and `$size`.
 
 https://www.mongodb.com/docs/manual/reference/operator/query-array/
 """
@@ -22,13 +22,13 @@ from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS
 
 @field_operator("$size")
 def parse_array_size(clause: Clause) -> MatchExpression:
-    """Parse `$size`, which matches an array of exactly the given length."""
+    """Parse `$size`, which matches arrays of the given length."""
     return Size(clause.path, parse_size("$size", clause.argument, code=2, prefix="Failed to parse $size. ", bits=32))
 
 
 @field_operator("$all")
 def parse_all(clause: Clause) -> MatchExpression:
-    """Parse `$all`, which matches if every listed value, regular expression or `$elemMatch` document matches."""
+    """Parse `$all`, which matches if all listed values, regular expressions and `$elemMatch` documents match."""
     if type(clause.argument) is not list:
         raise CommandError(2, "$all needs an array")
     if not clause.argument:
@@ -58,7 +58,7 @@ def _parse_all_value(clause: Clause, item: Any) -> MatchExpression:
 
 @field_operator("$elemMatch")
 def parse_elem_match(clause: Clause) -> MatchExpression:
-    """Parse `$elemMatch`, which matches if one element of the array satisfies every condition."""
+    """Parse `$elemMatch`, which matches if a single element of the array satisfies all conditions."""
     argument = clause.argument
     if type(argument) is not dict:
         raise CommandError(2, "$elemMatch needs an Object")

@@ -1,4 +1,4 @@
-"""`$bitsAllSet`, `$bitsAllClear`, `$bitsAnySet` and `$bitsAnyClear`.
+"""The operators `$bitsAllSet`, `$bitsAllClear`, `$bitsAnySet` and `$bitsAnyClear`.
 
 https://www.mongodb.com/docs/manual/reference/operator/query-bitwise/
 """
@@ -20,7 +20,7 @@ from secantus_server.mql.match.registry import Clause, field_operator
 
 @field_operator("$bitsAllSet", "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear")
 def parse_bits(clause: Clause) -> MatchExpression:
-    """Parse a bit operator. The positions are given as a list, or as a bit mask that is a number or binary data."""
+    """Parse a bit operator. Its argument is a list of bit positions, or a bit mask given as a number or as binary data."""
     return Bits(clause.path, clause.name, _positions(clause))
 
 

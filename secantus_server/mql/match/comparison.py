@@ -1,4 +1,4 @@
-"""`$eq`, `$ne`, `$gt`, `$gte`, `$lt`, `$lte`, `$in` and `$nin`.
+"""The operators `$eq`, `$ne`, `$gt`, `$gte`, `$lt`, `$lte`, `$in` and `$nin`.
 
 https://www.mongodb.com/docs/manual/reference/operator/query-comparison/
 """
@@ -19,7 +19,7 @@ from secantus_server.mql.match.registry import Clause, field_operator
 
 
 def equality(clause: Clause, operand: Any) -> Comparison:
-    """Return the node for the filter `{path: operand}`.
+    """Return the node for the filter `{path: operand}` with the clause's path.
 
     Raises:
         CommandError: 2 if the operand is undefined.
@@ -39,7 +39,7 @@ def _check_operand(operand: Any) -> None:
 
 @field_operator("$eq")
 def parse_eq(clause: Clause) -> MatchExpression:
-    """Parse `$eq`. A regular expression as the operand is compared as a value, not matched."""
+    """Parse `$eq`. An operand that is a regular expression is compared as a value instead of being matched."""
     return equality(clause, clause.argument)
 
 
@@ -64,7 +64,7 @@ def parse_order(clause: Clause) -> MatchExpression:
 
 @field_operator("$in")
 def parse_in(clause: Clause) -> MatchExpression:
-    """Parse `$in`, which matches if a value equals one of the listed values or matches one of the listed regular expressions."""
+    """Parse `$in`, which matches values that are equal to a listed value or match a listed regular expression."""
     if type(clause.argument) is not list:
         raise CommandError(2, f"{clause.name} needs an array")
     operands = []

@@ -1,4 +1,4 @@
-"""`$exists` and `$type`.
+"""The operators `$exists` and `$type`.
 
 https://www.mongodb.com/docs/manual/reference/operator/query-element/
 """
@@ -20,7 +20,7 @@ CODES_BY_NAME: dict[str, set[int]] = {**{name: {code} for code, name in TYPE_NAM
 
 
 def is_true(value: Any) -> bool:
-    """Return whether an argument counts as true. Every value does, except false, zero, null and undefined."""
+    """Return whether an operator's argument counts as true. Only false, zero, null and undefined count as false."""
     if value is None or value is False or value is UNDEFINED:
         return False
     return not is_number(value) or python_number(value) != 0
@@ -28,14 +28,16 @@ def is_true(value: Any) -> bool:
 
 @field_operator("$exists")
 def parse_exists(clause: Clause) -> MatchExpression:
-    """Parse `$exists`. With a true argument it matches if the field exists, with a false one if the field does not exist."""
+    """Parse `$exists`. With a true argument, it matches documents that have the field. With a false argument, it matches documents
+    without it.
+    """
     node = Exists(clause.path)
     return node if is_true(clause.argument) else Not(node)
 
 
 @field_operator("$type")
 def parse_type(clause: Clause) -> MatchExpression:
-    """Parse `$type`, whose argument is one or several BSON types, given by name or number."""
+    """Parse `$type`, whose argument is one BSON type or a list of types, given by name or number."""
     wanted = clause.argument if type(clause.argument) is list else [clause.argument]
     if not wanted:
         raise CommandError(9, f"{clause.path} must match at least one type")
@@ -46,7 +48,7 @@ def parse_type(clause: Clause) -> MatchExpression:
 
 
 def type_codes(item: Any) -> set[int]:
-    """Return the BSON type bytes that a name or number denotes.
+    """Return the BSON type bytes for a type's name or number. Several bytes are returned for a name such as "number".
 
     Raises:
         CommandError: 2 for an unknown type, 14 if the argument is neither a string nor a number.

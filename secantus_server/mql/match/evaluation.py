@@ -1,4 +1,4 @@
-"""`$expr`, `$comment`, `$sampleRate` and `$where`.
+"""The operators `$expr`, `$comment`, `$sampleRate` and `$where`.
 
 https://www.mongodb.com/docs/manual/reference/operator/query-evaluation/
 """
@@ -22,7 +22,7 @@ from secantus_server.mql.scripts import script_engine, source_of
 
 @filter_operator("$expr")
 def parse_expr(clause: Clause) -> MatchExpression:
-    """Parse `$expr`, which matches if an aggregation expression is true."""
+    """Parse `$expr`, which matches if the value of an aggregation expression is true."""
     check_top_level(clause)
     ctx = clause.scope.ctx
     if ctx.collation is not None and _is_field_in_constants(clause.argument, ctx):
@@ -31,7 +31,9 @@ def parse_expr(clause: Clause) -> MatchExpression:
 
 
 def _is_field_in_constants(argument: Any, ctx: ParseContext) -> bool:
-    """Return whether an expression is `$in` with a field and a constant array. For such an `$expr`, MongoDB ignores the collation."""
+    """Return whether an expression is `$in` with a field and a constant array. In an `$expr` of this form, MongoDB ignores the
+    collation.
+    """
     if type(argument) is not dict or list(argument) != ["$in"]:
         return False
     operands = argument["$in"]
@@ -44,7 +46,7 @@ def _is_field_in_constants(argument: Any, ctx: ParseContext) -> bool:
 @filter_operator("$comment")
 @field_operator("$comment")
 def parse_comment(_clause: Clause) -> MatchExpression | None:
-    """Accept `$comment`, which does not affect the match."""
+    """Accept and ignore `$comment`, which does not affect the match."""
     return None
 
 
@@ -62,7 +64,7 @@ def parse_sample_rate(clause: Clause) -> MatchExpression:
 
 @filter_operator("$where")
 def parse_where(clause: Clause) -> MatchExpression:
-    """Parse `$where`, whose argument is a JavaScript function, expression or sequence of statements.
+    """Parse `$where`, whose argument is a JavaScript function, an expression or a sequence of statements.
 
     `$where` matches a document if the result of the code is true. The code can access the document as `this` and as `obj`.
 

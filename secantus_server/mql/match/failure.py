@@ -1,6 +1,6 @@
-"""Explains why a document does not match a filter, for the errInfo of a failed validation.
+"""Explains why a document does not match a filter. The explanation is the `errInfo` of a failed document validation.
 
-Each condition is parsed and evaluated on its own. That is slow, but runs only after a document has failed validation.
+Each condition is parsed and evaluated separately, which is slow. This is acceptable, because it only happens after a failed validation.
 https://www.mongodb.com/docs/manual/core/schema-validation/handle-invalid-documents/
 """
 
@@ -37,7 +37,7 @@ NEGATIONS = frozenset(["$ne", "$nin", "$not"])
 
 
 def explain_failure(filter: dict[str, Any], document: dict[str, Any], ctx: ParseContext) -> dict[str, Any]:
-    """Return the details in errInfo for a document that does not match a filter.
+    """Return the `details` in `errInfo` for a document that does not match a filter.
 
     Arguments:
         filter: the filter as the user wrote it.
@@ -51,7 +51,7 @@ def explain_failure(filter: dict[str, Any], document: dict[str, Any], ctx: Parse
 
 
 def _clauses(filter: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the conditions of a filter. Several operators on one field are separate conditions."""
+    """Split a filter into single conditions. Several operators on one field result in several conditions."""
     for name, value in filter.items():
         if name.startswith("$") or not is_operator_document(value):
             yield name, value
@@ -87,7 +87,12 @@ def _explain(name: str, value: Any, document: dict[str, Any], ctx: ParseContext)
 
 
 def _explain_condition(condition: Any, values: list[Any]) -> dict[str, Any]:
-    """Return the part of an explanation that depends on the values at the condition's path."""
+    """Return the operator, the reason and the considered values for a condition that failed.
+
+    Arguments:
+        condition: the condition on a field.
+        values: the document's values at the field's path.
+    """
     operator = next(iter(condition)) if is_operator_document(condition) else "$regex" if type(condition) is Regex else "$eq"
     if operator == "$exists":
         return {"operatorName": operator, "reason": "path does exist" if values else "path does not exist"}

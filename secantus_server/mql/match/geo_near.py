@@ -1,9 +1,9 @@
-"""`$near` and `$nearSphere`, with `$minDistance` and `$maxDistance`.
+"""The operators `$near` and `$nearSphere`, with `$minDistance` and `$maxDistance`.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/near/
 
-A filter may contain only one of these operators, and every result must satisfy its condition. Therefore the operator is not allowed
-inside `$or`, `$nor`, `$not` or `$elemMatch`. The query's executor needs a geospatial index and sorts by distance.
+A filter may contain only one of these operators, and every result must satisfy it. Therefore the operator is not allowed inside `$or`,
+`$nor`, `$not` or `$elemMatch`. The query requires a geospatial index, and its results are sorted by distance.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ LIMITS = ("$minDistance", "$maxDistance")
 
 @dataclass(frozen=True)
 class Codes:
-    """The error codes for a distance that is not a number or is negative. The codes for GeoJSON and for legacy coordinates differ."""
+    """The error codes for an invalid distance. GeoJSON and legacy coordinates have different codes.
+
+    Arguments:
+        wrong_type: the code for a distance that is not a number.
+        negative: the code for a negative distance.
+    """
 
     wrong_type: int
     negative: int
@@ -44,10 +49,10 @@ LEGACY_CODES = {"$minDistance": Codes(16893, 16894), "$maxDistance": Codes(16895
 
 @field_operator(*NEAR)
 def parse_near(clause: Clause) -> MatchExpression:
-    """Parse `$near` or `$nearSphere`. Distances are measured from a GeoJSON point, in metres, or from legacy coordinates.
+    """Parse `$near` or `$nearSphere`, which measure distances from a GeoJSON point or from legacy coordinates.
 
-    A GeoJSON point may be given as `$near: {$geometry: ...}`, or in place of legacy coordinates, with the limits of the distance next to
-    the operator.
+    A GeoJSON point is either specified as `$near: {$geometry: ...}`, or directly in place of legacy coordinates. In the second form, the
+    limits of the distance are specified next to the operator. Distances from a GeoJSON point are in metres.
     """
     _check_place(clause)
     argument = clause.argument
@@ -85,7 +90,7 @@ def _parse_geojson_near(clause: Clause) -> MatchExpression:
 
 
 def _geojson_near(clause: Clause, point: Any, limits: dict[str, Any], codes: dict[str, Codes]) -> MatchExpression:
-    """Return the node for a GeoJSON point, whose distances are in metres on the sphere."""
+    """Return the node for a `$near` with a GeoJSON point. The node's distances are in metres on the sphere."""
     geometry = parse_geometry(point)
     if geometry.kind != "Point":
         raise GeometryError("the point must be a GeoJSON Point")
@@ -120,7 +125,7 @@ def _parse_legacy_near(clause: Clause) -> MatchExpression:
 
 @field_operator(*LIMITS)
 def parse_limit(clause: Clause) -> MatchExpression | None:
-    """Check that `$minDistance` or `$maxDistance` is next to `$near` or `$nearSphere`, whose parser reads its value."""
+    """Check that `$minDistance` or `$maxDistance` is specified next to `$near` or `$nearSphere`, whose parser handles the value."""
     if not any(name in NEAR for name in clause.siblings):
         raise CommandError(2, f"{clause.name} must follow $near or $nearSphere")
     return None

@@ -1,4 +1,4 @@
-"""`$geoWithin` and `$geoIntersects`.
+"""The operators `$geoWithin` and `$geoIntersects`.
 
 https://www.mongodb.com/docs/manual/reference/operator/query-geospatial/
 """
@@ -38,7 +38,7 @@ Region = FlatRegion | Cap | Geometry
 
 @field_operator("$geoWithin", "$within", "$geoIntersects")
 def parse_region_match(clause: Clause) -> MatchExpression:
-    """Parse `$geoWithin` or `$geoIntersects`. The field must not have other operators."""
+    """Parse `$geoWithin` or `$geoIntersects`. The field must not have any other operators."""
     operator = "$geoIntersects" if clause.name == "$geoIntersects" else "$geoWithin"
     others = [name for name in clause.siblings if name != clause.name]
     if others:
@@ -88,7 +88,7 @@ def _test(operator: str, region: Region) -> Callable[[Any], bool]:
 
 
 def _is_in_plane(value: Any, region: FlatRegion) -> bool:
-    """Return whether a flat region contains a value. Only legacy pairs and GeoJSON points can be in it."""
+    """Return whether a region in the plane contains a value. It can only contain legacy pairs and GeoJSON points."""
     if type(value) is list and len(value) == 2 and type(value[0]) is float and type(value[1]) is float:
         # The fast path for most values, which are plain pairs of numbers.
         return math.isfinite(value[0]) and math.isfinite(value[1]) and region.contains((value[0], value[1]))
@@ -97,9 +97,9 @@ def _is_in_plane(value: Any, region: FlatRegion) -> bool:
 
 
 def _is_on_sphere(geometry: Geometry) -> bool:
-    """Return whether a geometry has valid longitudes and latitudes.
+    """Return whether all positions of a geometry are valid longitudes and latitudes.
 
-    GeoJSON always has valid ones. A legacy pair has them if it is within bounds.
+    This is always true for GeoJSON. A legacy pair may be out of bounds.
     """
     if not geometry.is_legacy:
         return True

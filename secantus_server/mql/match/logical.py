@@ -32,7 +32,7 @@ def _parse_entries(clause: Clause, *, conjunctive: bool = False) -> list[MatchEx
 
 @filter_operator("$and")
 def parse_and(clause: Clause) -> MatchExpression:
-    """Parse `$and`, which matches if all its filters match."""
+    """Parse `$and`, which matches if all of its filters match."""
     return conjunction(_parse_entries(clause, conjunctive=True))
 
 
@@ -51,7 +51,7 @@ def parse_nor(clause: Clause) -> MatchExpression:
 
 @field_operator("$not")
 def parse_not(clause: Clause) -> MatchExpression:
-    """Parse `$not`, the negation of a document of operators or of a regular expression."""
+    """Parse `$not`, which negates a regular expression or a document of operators."""
     argument = clause.argument
     if type(argument) is Regex:
         return Not(regex_match(clause.path, argument.pattern, argument.options))

@@ -1,4 +1,4 @@
-"""`$mod`. https://www.mongodb.com/docs/manual/reference/operator/query/mod/"""
+"""The operator `$mod`. https://www.mongodb.com/docs/manual/reference/operator/query/mod/"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_server.mql.match.registry import Clause, field_operator
 
 @field_operator("$mod")
 def parse_mod(clause: Clause) -> MatchExpression:
-    """Parse `$mod: [divisor, remainder]`. Fractions are truncated."""
+    """Parse `$mod: [divisor, remainder]`. Both numbers are truncated to integers."""
     argument = clause.argument
     if type(argument) is not list:
         raise CommandError(2, "malformed mod, needs to be an array")

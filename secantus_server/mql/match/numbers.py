@@ -1,4 +1,4 @@
-"""Parses integer arguments, with MongoDB's error messages for invalid ones."""
+"""Parses integer arguments. Invalid arguments raise errors with MongoDB's messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_server.mql.describe import describe_element
 
 
 def parse_whole(name: str, value: Any, *, code: int, prefix: str = "", bits: int = 64) -> int:
-    """Return the value of a number that must not have a fraction.
+    """Check that a number is whole and fits into the given width, and return it as an int.
 
     Arguments:
         name: the name of the operator or field, for the error message.
@@ -39,10 +39,10 @@ def parse_whole(name: str, value: Any, *, code: int, prefix: str = "", bits: int
 
 
 def parse_size(name: str, value: Any, *, code: int, prefix: str = "", bits: int = 64) -> int:
-    """Return the value of a non-negative integer.
+    """Check that a number is whole and not negative, and return it as an int. The arguments are the same as for `parse_whole`.
 
     Raises:
-        CommandError: `code` for the errors of `parse_whole` and for a negative number.
+        CommandError: `code` in the cases of `parse_whole` and for a negative number.
     """
     number = parse_whole(name, value, code=code, prefix=prefix, bits=bits)
     if number < 0:
@@ -53,8 +53,12 @@ def parse_size(name: str, value: Any, *, code: int, prefix: str = "", bits: int 
 def truncate(value: Any, what: str) -> int:
     """Truncate a number to a 64-bit integer.
 
+    Arguments:
+        value: the number.
+        what: the start of the error message.
+
     Raises:
-        CommandError: 2 for NaN, infinities and numbers beyond 64 bits.
+        CommandError: 2 for NaN, infinities and numbers that do not fit into 64 bits.
     """
     if not is_finite(value):
         raise CommandError(2, f"{what} :: caused by :: Unable to coerce NaN/Inf to integral type")

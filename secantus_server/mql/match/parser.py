@@ -1,4 +1,4 @@
-"""The parser of filters. It builds a tree of match nodes and raises all user errors.
+"""The parser of filters. It builds a tree of match nodes and raises all errors that the user can cause.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/
 """
@@ -27,7 +27,7 @@ def parse_match(spec: dict[str, Any], ctx: ParseContext, *, forbidden: frozenset
     """Parse a filter.
 
     Arguments:
-        spec: the filter; an empty one matches every document.
+        spec: the filter. An empty filter matches every document.
         ctx: the time, variables, collation and randomness for the expressions in the filter.
         forbidden: the operators that the command does not allow (`$expr`, `$where`, `$text`, `$near`, ...).
 
@@ -38,7 +38,11 @@ def parse_match(spec: dict[str, Any], ctx: ParseContext, *, forbidden: frozenset
 
 
 def parse_filter(spec: dict[str, Any], scope: Scope) -> MatchExpression:
-    """Parse a filter that may be nested inside another one.
+    """Parse a filter that may be nested in another filter.
+
+    Arguments:
+        spec: the filter.
+        scope: the position in the outermost filter.
 
     Raises:
         CommandError: see `parse_match`.
@@ -58,10 +62,10 @@ def parse_filter(spec: dict[str, Any], scope: Scope) -> MatchExpression:
 
 
 def parse_conditions(path: str, spec: dict[str, Any], scope: Scope) -> list[MatchExpression]:
-    """Parse a document of operators, such as `{$gt: 1, $lt: 5}`, for a field.
+    """Parse a field's document of operators, such as `{$gt: 1, $lt: 5}`.
 
     Raises:
-        CommandError: 2 for a key that is not a field operator, and the operators' own errors.
+        CommandError: 2 for a key that is not a field operator, and the errors of the operators.
     """
     children: list[MatchExpression] = []
     for name, argument in spec.items():
@@ -77,7 +81,7 @@ def parse_conditions(path: str, spec: dict[str, Any], scope: Scope) -> list[Matc
 
 
 def conjunction(children: Iterable[MatchExpression]) -> MatchExpression:
-    """Return one node that matches if all children match. Replace nested `And`s with their children."""
+    """Return a node that matches if all children match. A child that is an `And` is replaced by its own children."""
     flat: list[MatchExpression] = []
     for child in children:
         if type(child) is And:
@@ -88,7 +92,7 @@ def conjunction(children: Iterable[MatchExpression]) -> MatchExpression:
 
 
 def is_operator_document(value: Any) -> bool:
-    """Return whether a value is a document of operators rather than a value to compare with."""
+    """Return whether a value in a filter is a document of operators, as opposed to a value for comparison."""
     if type(value) is not dict or not value:
         return False
     first = next(iter(value))
@@ -109,7 +113,7 @@ def _forbidden(name: str) -> CommandError:
 
 
 def check_top_level(clause: Clause) -> None:
-    """Refuse an operator for whole documents inside `$elemMatch`.
+    """Raise an error if an operator that applies to whole documents is used inside `$elemMatch`.
 
     Raises:
         CommandError: 2 BadValue.

@@ -1,4 +1,4 @@
-"""`$regex` and `$options`. https://www.mongodb.com/docs/manual/reference/operator/query/regex/"""
+"""The operators `$regex` and `$options`. https://www.mongodb.com/docs/manual/reference/operator/query/regex/"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def regex_match(path: str, pattern: str, options: str) -> RegexMatch:
 
 @field_operator("$regex")
 def parse_regex(clause: Clause) -> MatchExpression:
-    """Parse `$regex` together with the operator `$options` next to it."""
+    """Parse `$regex`, together with `$options` if it is specified next to `$regex`."""
     argument = clause.argument
     if type(argument) is Regex:
         pattern, options = argument
@@ -46,7 +46,7 @@ def _parse_options(clause: Clause, options: str) -> str:
 
 @field_operator("$options")
 def parse_options(clause: Clause) -> MatchExpression | None:
-    """Check that `$options` appears next to `$regex`, whose parser reads its value."""
+    """Check that `$options` is specified next to `$regex`, whose parser handles the value."""
     if "$regex" not in clause.siblings:
         raise CommandError(2, "$options needs a $regex")
     return None

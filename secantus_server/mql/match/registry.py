@@ -1,7 +1,7 @@
-"""The registry of query operators: filter operators (`$and`) and field operators (`{a: {$gt: 1}}`).
+"""The registry of query operators. There are filter operators such as `$and`, and field operators as in `{a: {$gt: 1}}`.
 
-A parser receives a `Clause` and returns a node. It returns None for an operator that does not affect the match, or that the parser of
-another operator evaluates.
+A parser receives a `Clause` and returns a node. It returns None for an operator that does not affect the match, or that is evaluated by
+another operator's parser.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from secantus_server.mql.match._nodes import MatchExpression
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """The position in a filter that a parser has reached. Treat it as immutable.
+    """The position of an operator in a filter, with the rules that apply there. Treat it as immutable.
 
     Arguments:
         ctx: the command's context.
         forbidden: operators that the command does not allow, such as `$expr` in array filters.
-        top_level: false inside `$elemMatch`, where operators for whole documents are not allowed.
-        conjunctive: whether every result must satisfy the conditions at this position, as `$near` requires.
+        top_level: False inside `$elemMatch`, where operators for whole documents are not allowed.
+        conjunctive: whether every result must satisfy the conditions at this position, which `$near` requires.
         negated: whether the position is inside `$nor`.
         depth: the nesting depth in the filter.
-        near: the `$near` and `$text` operators found so far. The whole filter shares this list, because it may contain only one of them.
+        near: the `$near` and `$text` operators found so far. All positions share this list, because a filter may contain only one of
+            these operators.
     """
 
     ctx: ParseContext
@@ -37,21 +38,21 @@ class Scope:
     near: list[str] = field(default_factory=list)
 
     def deeper(self) -> Scope:
-        """Return the scope one level deeper."""
+        """Return a copy of the scope for the next nesting level."""
         # Call the constructor, because this runs for every condition and dataclasses.replace() would take a microsecond longer.
         return Scope(self.ctx, self.forbidden, self.top_level, self.conjunctive, self.negated, self.depth + 1, self.near)
 
 
 @dataclass(slots=True, eq=False)
 class Clause:
-    """One operator with its argument. Do not modify instances.
+    """An operator with its argument and its position in a filter. Do not modify instances.
 
     Arguments:
         name: the operator.
         argument: the operator's value.
         scope: the position in the filter.
         path: the field; empty for a filter operator.
-        siblings: all operators of the same field, for operators that are parsed together (`$regex` and `$options`).
+        siblings: all operators of the same field, because some operators are parsed together (`$regex` and `$options`).
     """
 
     name: str
@@ -69,12 +70,12 @@ FIELD_OPERATORS: dict[str, Parser] = {}
 
 
 def filter_operator(*names: str) -> Callable[[_Parser], _Parser]:
-    """Return a decorator that registers the parser of operators that are used in place of a field name."""
+    """Return a decorator that registers the parser of filter operators, which are used in place of a field name."""
     return _register(FILTER_OPERATORS, names)
 
 
 def field_operator(*names: str) -> Callable[[_Parser], _Parser]:
-    """Return a decorator that registers the parser of operators on a field."""
+    """Return a decorator that registers the parser of field operators."""
     return _register(FIELD_OPERATORS, names)
 
 

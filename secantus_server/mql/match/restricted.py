@@ -1,4 +1,4 @@
-"""Refuses the operators that are allowed only in the filter of a query, not in validators, filters of list commands or array filters.
+"""Rejects operators that are allowed only in the filters of queries, not in validators, filters of list commands or array filters.
 
 https://www.mongodb.com/docs/manual/core/schema-validation/#restrictions
 """
@@ -14,11 +14,11 @@ _CODES = {"$where": 2, "$text": 2, "$near": 5626500, "$nearSphere": 5626500, "$g
 
 
 def check_operators(filter: dict[str, Any], where: str) -> None:
-    """Refuse the operators that only the filter of a query may use.
+    """Raise an error if a filter contains an operator that is allowed only in the filters of queries.
 
     Arguments:
         filter: the filter, before it is parsed.
-        where: the name of the place where the filter is used, for the error message.
+        where: a description of the filter's purpose, for the error message.
 
     Raises:
         CommandError: 2, or 5626500 for $near, $nearSphere and $geoNear.

@@ -1,4 +1,4 @@
-"""Functions on values for `$jsonSchema`: equality regardless of field order, and multiples."""
+"""Helpers for `$jsonSchema`, which compare values regardless of field order and test for multiples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from secantus_server.bson.numbers import is_finite
 
 
 def without_order(value: Any) -> Any:
-    """Return a copy of a value with the fields of all documents sorted by name, because the fields of JSON objects have no order."""
+    """Return a copy of a value in which the fields of all documents are sorted by name. It serves comparisons that ignore the order of
+    fields.
+    """
     if type(value) is dict:
         return {name: without_order(value[name]) for name in sorted(value)}
     if type(value) is list:
@@ -18,7 +20,7 @@ def without_order(value: Any) -> Any:
 
 
 def is_multiple(value: Any, divisor: Any) -> bool:
-    """Return whether a number is an integer multiple of another. Doubles are first rounded to 15 significant digits."""
+    """Return whether a number is an integer multiple of another number. Doubles are rounded to 15 significant digits first."""
     if isinstance(value, int) and isinstance(divisor, int):
         return value % divisor == 0
     if not is_finite(value) or not is_finite(divisor):

@@ -1,4 +1,4 @@
-"""`$text`: a search in the collection's text index.
+"""The operator `$text`, which searches the collection's text index.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/text/
 """

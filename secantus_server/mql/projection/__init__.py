@@ -1,4 +1,4 @@
-"""Projections: which fields of a document are kept, dropped or computed.
+"""Projections, which determine the fields of a document that are included, excluded or computed.
 
 https://www.mongodb.com/docs/manual/reference/method/db.collection.find/#projection
 """

@@ -18,11 +18,11 @@ from secantus_server.mql.projection.projections import Projection
 
 
 def parse_add_fields(spec: dict[str, Any], ctx: ParseContext, *, stage: str = "$addFields") -> Projection:
-    """Parse a document that maps fields to expressions. Nested documents denote paths.
+    """Parse the document of `$addFields` or `$set`, which maps fields to expressions. Nested documents represent paths.
 
     Arguments:
         spec: the fields to set.
-        ctx: the context: variables, collation.
+        ctx: the context, with variables and collation.
         stage: the name of the stage, for error messages.
 
     Raises:
@@ -67,7 +67,7 @@ def _add_expression(tree: PathTree, path: str, value: Any, ctx: ParseContext) ->
 
 
 def parse_unset(spec: Any, _ctx: ParseContext) -> Projection:
-    """Parse the argument of `$unset`: a field, or an array of fields, to remove.
+    """Parse the argument of `$unset`, which is a field to remove or an array of fields.
 
     Raises:
         CommandError: 31002, 31119 or 31120 for any other argument or an invalid path.

@@ -1,4 +1,4 @@
-"""`{array: {$elemMatch: condition}}` in the projection of a find.
+"""The operator `$elemMatch` in the projection of a find: `{array: {$elemMatch: condition}}`.
 
 https://www.mongodb.com/docs/manual/reference/operator/projection/elemMatch/
 """
@@ -17,12 +17,11 @@ _NEARNESS = ("$near", "$nearSphere", "$geoNear")
 
 
 def parse_elem_match(path: str, argument: Any, ctx: ParseContext) -> FirstMatch:
-    """Parse `$elemMatch` in a projection, which keeps the first matching element of an array.
+    """Parse `$elemMatch` in a projection, which selects the first element of an array that matches a condition.
 
     Raises:
-        CommandError: 31274 if the argument is not a document, 31275 for a dotted path, 5626500 for `$near`, 224 for
-            `$jsonSchema`, and the errors of the
-            condition itself.
+        CommandError: 31274 if the argument is not a document, 31275 for a dotted path, 5626500 for `$near`, 224 for `$jsonSchema`, and
+            the errors of the condition itself.
     """
     if type(argument) is not dict:
         raise CommandError(31274, f"elemMatch: Invalid argument, object required, but got {type_name(argument)}")

@@ -1,4 +1,4 @@
-"""The parser of `find` projections and of `$project`, which share most of their grammar.
+"""The parser of `find` projections and `$project` stages, which have a similar syntax.
 
 https://www.mongodb.com/docs/manual/tutorial/project-fields-from-query-results/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/project/
@@ -38,9 +38,9 @@ def parse_projection(
 
     Arguments:
         spec: the projection document, which maps fields to 1, 0, an expression, ...
-        ctx: the context: variables, collation.
+        ctx: the context, with variables and collation.
         match: the filter of the find, for the positional `$`; None if the filter has no conditions.
-        for_find: whether this is the projection of a find, in which `$slice`, `$elemMatch` and the positional `$` are projection operators.
+        for_find: True for the projection of a find, in which `$slice`, `$elemMatch` and the positional `$` are projection operators.
         stage: the name of the aggregation stage, for error messages.
 
     Raises:
@@ -91,7 +91,7 @@ class _Parser:
             self._compute(path, value)
 
     def _parse_flag(self, path: str, value: Any) -> None:
-        """Parse a number or boolean, which tells whether the field is kept or dropped."""
+        """Parse a number or boolean, which includes or excludes a field."""
         wanted = _truth(value)
         if path == "_id":
             self.keeps_id = wanted
@@ -122,7 +122,12 @@ class _Parser:
             self._compute(path, value)
 
     def _check_computed(self, code: int, path: str, value: Any) -> None:
-        """Make the projection an inclusion, because it has a computed field. Raise an error if it is an exclusion already."""
+        """Mark the projection as an inclusion, because it has a computed field. Raise an error if it is already an exclusion.
+
+        Arguments:
+            code: the code of the error.
+            path, value: the computed field.
+        """
         if self.includes is False:
             raise CommandError(
                 code,
@@ -139,7 +144,7 @@ class _Parser:
         self.has_computed = True
 
     def _parse_slice(self, path: str, value: dict[str, Any]) -> None:
-        """Parse `$slice` as the projection operator of finds or, if its argument has another form, as an expression."""
+        """Parse `$slice` as find's projection operator. If its argument does not have the required form, parse it as an expression."""
         try:
             self.tree.add(path, parse_slice(value["$slice"]))
         except CommandError as error:
@@ -205,7 +210,7 @@ class _Parser:
 
 
 def _check_operator(name: str, release: Release) -> None:
-    """Raise the error that projections have for an unknown operator, unless the operator is known. `$elemMatch` counts as known here."""
+    """Raise the error of projections for an unknown operator, unless the operator exists. `$elemMatch` counts as existing here."""
     if name == "$elemMatch":
         return
     try:

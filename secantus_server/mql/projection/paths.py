@@ -1,4 +1,4 @@
-"""The dotted paths of a projection, and the tree built from them."""
+"""The dotted paths of a projection, and a tree of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MAX_DEPTH = 200
 
 
 def check_path(path: str) -> None:
-    """Check that a path is a valid field path.
+    """Check that a dotted path is valid in a projection.
 
     Raises:
         CommandError: 40352, 40353, 15998, 16410, 9527900 or 15.
@@ -35,13 +35,13 @@ def _check_name(name: str) -> None:
 
 
 class PathTree:
-    """The tree of a projection's fields, while it is being built."""
+    """A mutable tree of a projection's fields, which is converted to a `Branch` when it is complete."""
 
     def __init__(self) -> None:
         self.children: dict[str, PathTree | Node] = {}
 
     def leaves(self, prefix: str = "") -> list[tuple[str, Node]]:
-        """Return every leaf as (path, node)."""
+        """Return all leaves as (path, node) pairs."""
         found: list[tuple[str, Node]] = []
         for name, child in self.children.items():
             if isinstance(child, PathTree):
@@ -54,7 +54,7 @@ class PathTree:
         """Add a node at a path.
 
         Raises:
-            CommandError: 31249 or 31250 if the path, a prefix of it or a longer path is already present.
+            CommandError: 31249 or 31250 if the tree already contains the path, a prefix of it or a path below it.
         """
         tree = self
         names = path.split(".")
@@ -68,7 +68,11 @@ class PathTree:
         tree.children[names[-1]] = node
 
     def build(self, keeps_others: bool) -> Branch:
-        """Return the finished tree."""
+        """Convert the tree to a `Branch`.
+
+        Arguments:
+            keeps_others: whether the projection includes the fields that are not in the tree.
+        """
         children = {name: child.build(keeps_others) if isinstance(child, PathTree) else child for name, child in self.children.items()}
         return Branch(children, [name for name, child in children.items() if _computes(child)], keeps_others)
 

@@ -1,4 +1,4 @@
-"""Parsed projections."""
+"""The classes of parsed projections."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ if TYPE_CHECKING:
 
 
 class Projection:
-    """A parsed projection, which converts a document to another one.
+    """A parsed projection, which converts a document to another document.
 
-    `is_inclusion`: whether fields that are not listed are dropped. `required_fields`: the dotted paths that the projection reads, or
-    None for the whole document.
+    The attribute `is_inclusion` is true if fields that are not listed are excluded.
 
     Arguments:
         root: the tree of fields.
-        required_fields: see above.
+        required_fields: the dotted paths that the projection reads, or None for the whole document.
     """
 
     def __init__(self, root: Branch, required_fields: frozenset[str] | None) -> None:
@@ -29,7 +28,7 @@ class Projection:
 
 
 class PositionalProjection(Projection):
-    """A projection with `array.$`. It keeps only the array element that the filter matched.
+    """A projection with `array.$`, which reduces an array to the element that the filter matched.
 
     Arguments:
         root: the tree of fields.

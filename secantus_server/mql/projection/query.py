@@ -1,4 +1,4 @@
-"""Checks the filter that belongs to a projection or an upsert."""
+"""A check of the filters that are used for positional projections and upserts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from secantus_server.mql.match._expression import ExprMatch
 def contains_expr(match: MatchExpression) -> bool:
     """Return whether a filter contains `$expr`.
 
-    `$expr` determines neither the array element for a positional `$` nor the values that an upsert inserts.
+    Callers check this, because `$expr` determines neither the array element for a positional `$` nor the values that an upsert inserts.
     """
     if isinstance(match, And | Or | Nor):
         return any(map(contains_expr, match.children))

@@ -1,4 +1,4 @@
-"""`{array: {$slice: n}}` and `{array: {$slice: [skip, limit]}}` in the projection of a find.
+"""The operator `$slice` in the projection of a find: `{array: {$slice: n}}` or `{array: {$slice: [skip, limit]}}`.
 
 https://www.mongodb.com/docs/manual/reference/operator/projection/slice/
 """
@@ -16,10 +16,10 @@ from secantus_server.mql.projection._apply import Slice
 
 
 def parse_slice(argument: Any) -> Slice:
-    """Parse `$slice` in the form that the projection of a find has.
+    """Parse `$slice` as a projection operator of find.
 
     Raises:
-        CommandError: 31273, 31272 or 31257 if the argument does not have that form. It may still be a valid expression.
+        CommandError: 31273, 31272 or 31257 if the argument does not have the required form. It may still be a valid expression.
     """
     if is_number(argument):
         count = _int32(argument)
@@ -35,7 +35,13 @@ def parse_slice(argument: Any) -> Slice:
 
 
 def slice_error(spec: dict[str, Any], as_find: CommandError, as_expression: CommandError) -> CommandError:
-    """Return the error for a `$slice` that is valid neither in the form for finds nor as an expression."""
+    """Return the error for a `$slice` that is valid neither as a projection operator of find nor as an expression.
+
+    Arguments:
+        spec: the document that contains the `$slice`.
+        as_find: the error of parsing it as a projection operator.
+        as_expression: the error of parsing it as an expression.
+    """
     return CommandError(
         as_expression.code,
         f"Invalid $slice syntax. The given syntax {describe_document(spec)} did not match the find() syntax because :: "
@@ -45,7 +51,7 @@ def slice_error(spec: dict[str, Any], as_find: CommandError, as_expression: Comm
 
 
 def _int32(number: Any) -> int:
-    """Truncate a number and clamp it to the range of an int32."""
+    """Truncate a number and clamp it to the range of an int32. NaN is converted to 0."""
     value = to_float(number)
     if math.isnan(value):
         return 0

@@ -1,4 +1,4 @@
-"""Regular expressions: MongoDB's engine, PCRE2, for queries, schemas and expressions.
+"""Regular expressions for queries, schemas and expressions. They are matched by PCRE2, which MongoDB also uses.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/regex/
 """

@@ -1,4 +1,4 @@
-"""Compiles a pattern and its option letters to a `Pattern`."""
+"""Compiles a regular expression with its option letters to a `Pattern`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def compile_pattern(pattern: str, options: str) -> Pattern:
         options: any of the letters i, m, s, x and u, in any order.
 
     Raises:
-        CommandError: 2 for a NUL, 51108 for an unknown option, 51091 for an invalid pattern, with PCRE2's error text.
+        CommandError: 2 for a null character, 51108 for an unknown option, 51091 for an invalid pattern, with PCRE2's error text.
     """
     check_options(options)
     if "\0" in pattern:
@@ -34,7 +34,7 @@ def compile_pattern(pattern: str, options: str) -> Pattern:
 
 
 def check_options(options: str) -> None:
-    """Refuse option letters that MongoDB does not know.
+    """Raise an error for option letters that MongoDB does not support.
 
     Raises:
         CommandError: 51108.

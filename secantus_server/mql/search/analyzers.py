@@ -1,4 +1,4 @@
-"""Analyzers, which split texts into terms.
+"""Analyzers, which split texts into search terms.
 
 https://www.mongodb.com/docs/atlas/atlas-search/analyzers/
 """
@@ -23,7 +23,7 @@ _DIACRITICS_COUNT = Sensitivity(diacritics=True)
 
 
 def analyzer(name: Any) -> Analyzer:
-    """Return the function with which an analyzer splits a text into terms.
+    """Return an analyzer, which is a function that splits a text into terms.
 
     Arguments:
         name: the name of the analyzer, such as `lucene.standard` or `lucene.french`.

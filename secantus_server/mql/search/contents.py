@@ -1,6 +1,6 @@
-"""The contents of a collection in the form that search operators need: the values or the terms of each field in all documents.
+"""The contents of a collection as search operators need them, namely the values or the terms of each field in all documents.
 
-A document is identified by its position in natural order.
+Documents are numbered by their positions in natural order.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ GAP = 100
 
 @dataclass(frozen=True)
 class Field:
-    """A field that a search needs.
+    """A field that a search reads.
 
     Arguments:
         path: the field's path.
-        analyzer: the function that splits the field's texts into terms; None if the search needs the values.
+        analyzer: the name of the analyzer that splits the field's texts into terms; None if the search needs the field's values instead.
     """
 
     path: str
@@ -33,9 +33,10 @@ class Field:
 
 
 class TermIndex:
-    """The terms of one field.
+    """An inverted index of one field's terms.
 
-    `places`: the positions of each term in each document. `lengths`: the number of terms of each document that has the field.
+    `places` contains the positions of each term in each document. `lengths` contains the number of terms in each document that has the
+    field.
     """
 
     def __init__(self) -> None:
@@ -44,7 +45,12 @@ class TermIndex:
         self._ends: dict[int, int] = {}
 
     def add(self, number: int, terms: list[str]) -> None:
-        """Add the terms of one text. A gap in the positions keeps phrases from matching across two texts of a document."""
+        """Add the terms of one text in a document. Between two texts, the positions have a gap, so that no phrase can match across them.
+
+        Arguments:
+            number: the number of the document.
+            terms: the terms, in order.
+        """
         have = self.lengths.get(number, 0)
         start = self._ends.get(number, -GAP) + GAP
         for position, term in enumerate(terms, start):
@@ -54,12 +60,12 @@ class TermIndex:
 
     @cached_property
     def average_length(self) -> float:
-        """Return the average number of terms per document. Call this after all texts have been added."""
+        """Return the average number of terms per document. Access it only after all texts have been added, because the result is cached."""
         return sum(self.lengths.values()) / len(self.lengths) if self.lengths else 0.0
 
 
 class Contents:
-    """The loaded fields of a collection's documents.
+    """The fields of a collection's documents that have been loaded for searches.
 
     Arguments:
         keys: the key of each document.
@@ -71,14 +77,14 @@ class Contents:
         self.values: dict[Field, dict[int, list[Any]]] = {}
 
     def missing(self, fields: Iterable[Field]) -> list[Field]:
-        """Return those of the given fields that have not been loaded yet."""
+        """Return the given fields that have not been loaded yet."""
         return [field for field in dict.fromkeys(fields) if field not in self.terms and field not in self.values]
 
     def load(self, fields: list[Field], documents: Iterable[bytes]) -> None:
-        """Load fields.
+        """Load the values or terms of some fields from all documents.
 
         Arguments:
-            fields: the fields to load, none of which is loaded yet.
+            fields: the fields to load, which must not have been loaded before.
             documents: all documents, in natural order.
         """
         indexes = {field: TermIndex() for field in fields if field.analyzer is not None}
@@ -99,7 +105,7 @@ class Contents:
 
 
 def values_at(value: Any, names: list[str]) -> Iterator[Any]:
-    """Yield the values at a path, including values inside arrays. If a value is an array, yield its items."""
+    """Yield the values at a path. Arrays are replaced by their items."""
     if type(value) is list:
         for item in value:
             yield from values_at(item, names)

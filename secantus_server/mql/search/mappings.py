@@ -1,4 +1,4 @@
-"""The mappings of a search index: its fields and their types.
+"""The mappings of a search index, which define its fields and their types.
 
 https://www.mongodb.com/docs/atlas/atlas-search/define-field-mappings/
 """
@@ -17,13 +17,13 @@ _OPTIONS = frozenset(["analyzer", "searchAnalyzer", "mappings", "numPartitions"]
 
 
 class Mappings:
-    """The mappings of a search index, which define the fields that it indexes and how.
+    """The mappings of a search index, which define the fields in the index and how they are analyzed.
 
     Arguments:
         definition: the definition of the index.
 
     Raises:
-        CommandError: 8, as in MongoDB Search, for a malformed definition; 238 for a type or an option that is not supported.
+        CommandError: 8, as in MongoDB Search, for a malformed definition. 238 for a type or an option that is not supported.
     """
 
     def __init__(self, definition: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ class Mappings:
             analyzer(name)
 
     def types(self, path: str) -> dict[str, dict[str, Any]]:
-        """Return the types as which a field is indexed, with their options. The result is empty if the field is not indexed."""
+        """Return the index types of a field with their options. The result is empty if the field is not indexed."""
         node, names = self._root, path.split(".")
         for place, name in enumerate(names):
             found = _definitions(node.get("fields", {}).get(name))
@@ -54,20 +54,25 @@ class Mappings:
         return {}
 
     def analyzers(self, path: str) -> tuple[str, str]:
-        """Return the names of the analyzers for the texts of a field and for searches in it."""
+        """Return the names of two analyzers for a field: one for the texts in documents, and one for the texts in searches."""
         options = self.types(path).get("string", {})
         own = options.get("analyzer")
         return own or self._analyzer, options.get("searchAnalyzer") or own or self._search_analyzer
 
 
 def _definitions(found: Any) -> dict[str, dict[str, Any]]:
-    """Return the definitions of one field by type. A field may have several types."""
+    """Return the definitions of one field, by type. A field may be indexed as several types."""
     many = found if type(found) is list else [] if found is None else [found]
     return {one["type"]: one for one in many}
 
 
 def _check(node: dict[str, Any], where: str) -> None:
-    """Raise CommandError if any part of the mappings, at any depth, is malformed or not supported."""
+    """Recursively validate mappings, and raise CommandError for a part that is malformed or not supported.
+
+    Arguments:
+        node: the mappings of a document.
+        where: the path of the mappings, for error messages.
+    """
     if type(node.get("dynamic", False)) is not bool:
         raise not_supported("a dynamic mapping by types", "use dynamic: true or list the fields")
     fields = node.get("fields", {})

@@ -1,6 +1,6 @@
-"""Parsed search operators. Each returns the matching documents with their scores.
+"""The nodes of parsed search operators. Each node finds the matching documents and their scores.
 
-Words are scored by BM25 with Lucene's constants. https://www.mongodb.com/docs/atlas/atlas-search/scoring/
+Words are scored by the BM25 formula with Lucene's constants. https://www.mongodb.com/docs/atlas/atlas-search/scoring/
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ Scores = dict[int, float]
 
 
 class Node:
-    """A parsed search operator."""
+    """The base class of parsed search operators."""
 
     def fields(self) -> Iterable[Field]:
         """Return the fields that the operator reads."""
         raise NotImplementedError
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the matching documents with their scores."""
+        """Return the scores of the matching documents, by document number."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Words(Node):
-    """An operator that finds words of one field.
+    """A node that finds documents with certain words in a field.
 
     Arguments:
         field: the field.
@@ -44,11 +44,11 @@ class Words(Node):
     needs_all: bool
 
     def fields(self) -> Iterable[Field]:
-        """Return the field."""
+        """Return the field that the operator reads."""
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the matching documents, each with the sum of the scores of its terms."""
+        """Return the scores of the matching documents. A document's score is the sum of the scores of its matching terms."""
         index = contents.terms[self.field]
         found: Scores = {}
         matched: dict[int, int] = {}
@@ -66,22 +66,24 @@ class Words(Node):
 
 @dataclass(frozen=True)
 class Phrase(Node):
-    """An operator that finds a sequence of consecutive words of one field.
+    """A node that finds documents with a sequence of consecutive words in a field.
 
     Arguments:
         field: the field.
-        terms: the terms in their order.
+        terms: the terms, in order.
     """
 
     field: Field
     terms: list[str]
 
     def fields(self) -> Iterable[Field]:
-        """Return the field."""
+        """Return the field that the operator reads."""
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the documents that contain the phrase. Score it like one term whose rarity is the sum of the rarities of its words."""
+        """Return the scores of the documents that contain the phrase. The phrase is scored like a single term whose rarity is the sum of
+        the words' rarities.
+        """
         index = contents.terms[self.field]
         if not self.terms:
             return {}
@@ -98,7 +100,7 @@ class Phrase(Node):
 
 @dataclass(frozen=True)
 class Beginnings(Node):
-    """The operator `autocomplete`, which finds words of one field by their prefixes or substrings.
+    """The node of the operator `autocomplete`, which finds the words in a field by their prefixes or substrings.
 
     Arguments:
         field: the field.
@@ -116,11 +118,11 @@ class Beginnings(Node):
     most: int
 
     def fields(self) -> Iterable[Field]:
-        """Return the field."""
+        """Return the field that the operator reads."""
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the documents that have a word for each term. The score is higher if the words are consecutive."""
+        """Return the scores of the documents that have a word for each term. The score is higher if the words are consecutive."""
         index = contents.terms[self.field]
         terms = [term for term in self.terms if self.least <= len(term)]
         if not terms:
@@ -146,7 +148,7 @@ class Beginnings(Node):
 
 @dataclass(frozen=True)
 class Pattern(Node):
-    """An operator that finds documents with a term that matches a pattern.
+    """A node that finds documents in which a term of a field matches a regular expression.
 
     Arguments:
         field: the field.
@@ -157,45 +159,43 @@ class Pattern(Node):
     pattern: re.Pattern[str]
 
     def fields(self) -> Iterable[Field]:
-        """Return the field."""
+        """Return the field that the operator reads."""
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the matching documents, all with the score 1."""
+        """Return the scores of the matching documents, which are always 1."""
         terms = contents.terms[self.field].places
         return {number: 1.0 for term, places in terms.items() if self.pattern.fullmatch(term) for number in places}
 
 
 @dataclass(frozen=True)
 class Matching(Node):
-    """An operator that finds documents with a value that satisfies a condition.
+    """A node that finds documents in which a value of a field satisfies a condition.
 
     Arguments:
         field: the field.
-        accepts: a function that tells whether a value satisfies the condition.
+        accepts: returns whether a value satisfies the condition.
     """
 
     field: Field
     accepts: Callable[[Any], bool]
 
     def fields(self) -> Iterable[Field]:
-        """Return the field."""
+        """Return the field that the operator reads."""
         return [self.field]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the matching documents, all with the score 1."""
+        """Return the scores of the matching documents, which are always 1."""
         return {number: 1.0 for number, values in contents.values[self.field].items() if any(map(self.accepts, values))}
 
 
 @dataclass(frozen=True)
 class Either(Node):
-    """A combination of nodes that finds the documents that at least some of the nodes find.
-
-    The scores that the nodes give a document are added.
+    """A node that finds documents matching at least a minimum number of its child nodes. The children's scores are added.
 
     Arguments:
-        children: the nodes.
-        least: the minimum number of nodes that a document must match.
+        children: the child nodes.
+        least: the minimum number of children that a document must match.
     """
 
     children: list[Node]
@@ -206,7 +206,7 @@ class Either(Node):
         return [field for child in self.children for field in child.fields()]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the sum of the children's scores for each document."""
+        """Return the scores of the matching documents. A document's score is the sum of its scores from all children."""
         found: Scores = {}
         matched: dict[int, int] = {}
         for child in self.children:
@@ -218,10 +218,10 @@ class Either(Node):
 
 @dataclass(frozen=True)
 class Compound(Node):
-    """The operator `compound`: a combination of clauses.
+    """The node of the operator `compound`, which combines clauses.
 
     Arguments:
-        must, filters, must_not, should: the clauses.
+        must, filters, must_not, should: the clauses of each kind.
         least: the minimum number of `should` clauses that a document must match.
     """
 
@@ -236,7 +236,7 @@ class Compound(Node):
         return [field for node in (*self.must, *self.filters, *self.must_not, *self.should) for field in node.fields()]
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the sum of the scores of `must` and `should` for each document."""
+        """Return the scores of the matching documents. A document's score is the sum of its scores from the `must` and `should` clauses."""
         must = [node.scores(contents) for node in self.must]
         wanted = [*must, *(node.scores(contents) for node in self.filters)]
         should = Either(self.should, 1).scores(contents)
@@ -259,27 +259,38 @@ class Rescored(Node):
 
     Arguments:
         node: the node that finds the documents.
-        change: converts the score of the node to the new score.
+        change: converts the node's score of a document to the new score.
     """
 
     node: Node
     change: Callable[[float], float]
 
     def fields(self) -> Iterable[Field]:
-        """Return the fields of the node."""
+        """Return the fields that the wrapped node reads."""
         return self.node.fields()
 
     def scores(self, contents: Contents) -> Scores:
-        """Return the new scores."""
+        """Return the changed scores of the documents that the wrapped node finds."""
         return {number: self.change(score) for number, score in self.node.scores(contents).items()}
 
 
 def rarity(index: TermIndex, count: int) -> float:
-    """Return the inverse document frequency of a term that `count` documents have."""
+    """Return the rarity of a term, which is its inverse document frequency in the BM25 formula.
+
+    Arguments:
+        index: the terms of the field.
+        count: the number of documents that contain the term.
+    """
     return math.log(1 + (len(index.lengths) - count + 0.5) / (count + 0.5))
 
 
 def saturation(index: TermIndex, number: int, count: int) -> float:
-    """Return the weight of `count` occurrences of a term in a document."""
+    """Return the weight of a term's occurrences in a document, according to the BM25 formula.
+
+    Arguments:
+        index: the terms of the field.
+        number: the number of the document.
+        count: the number of occurrences.
+    """
     length = index.lengths[number] / index.average_length
     return count / (count + SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length))

@@ -35,7 +35,7 @@ _WILDCARD = re.compile(r"\\.|.", re.DOTALL)
 
 
 def parse_operator(name: str, spec: Any, mappings: Mappings) -> Node:
-    """Parse one operator.
+    """Parse an operator of `$search`.
 
     Arguments:
         name: the operator's name.
@@ -43,7 +43,7 @@ def parse_operator(name: str, spec: Any, mappings: Mappings) -> Node:
         mappings: the fields of the index.
 
     Raises:
-        CommandError: 8, as in MongoDB Search, for a malformed argument; 238 for an operator or an option that is not supported.
+        CommandError: 8, as in MongoDB Search, for a malformed argument. 238 for an operator or an option that is not supported.
     """
     if name not in PARSERS:
         raise not_supported(f"the $search operator {name}", f"use one of {', '.join(PARSERS)}")
@@ -58,7 +58,7 @@ def parse_operator(name: str, spec: Any, mappings: Mappings) -> Node:
 
 
 def _score(spec: Any) -> Callable[[float], float]:
-    """Return the function that changes scores as an operator's option `score` requires."""
+    """Parse the option `score` of an operator, and return a function that changes a score accordingly."""
     if type(spec) is dict and len(spec) == 1:
         (kind, options), *_ = spec.items()
         value: Any = options.get("value") if type(options) is dict and len(options) == 1 else None
@@ -201,9 +201,13 @@ def _range(spec: dict[str, Any], mappings: Mappings) -> Node:
 
 
 def _is_indexed(name: str, path: str, value: Any, mappings: Mappings) -> bool:
-    """Return whether a field is indexed as the type of a value.
+    """Return whether a field is indexed as the type of a value. Raise CommandError for a string in a field without the type `token`.
 
-    Raise CommandError for a string in a field that is not indexed as the type `token`.
+    Arguments:
+        name: the operator, for the error message.
+        path: the field.
+        value: the value.
+        mappings: the fields of the index.
     """
     kind = _kind(name, value)
     types = mappings.types(path)
@@ -213,7 +217,12 @@ def _is_indexed(name: str, path: str, value: Any, mappings: Mappings) -> bool:
 
 
 def _kind(name: str, value: Any) -> str:
-    """Return the field type for a value. If a name is given, raise CommandError for a value that has no field type."""
+    """Return the index type of a value.
+
+    Arguments:
+        name: the operator. If it is not empty, a value without an index type raises CommandError.
+        value: the value.
+    """
     if value is None:
         return "null"
     if type(value) is bool:

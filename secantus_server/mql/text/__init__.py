@@ -1,4 +1,4 @@
-"""Text indexes and `$text`: words, stems, scores, and the conditions of a search. The code is independent of storage.
+"""The words, stems and scores of text indexes, and the searches of `$text`. The code is independent of storage.
 
 https://www.mongodb.com/docs/manual/core/link-text-indexes/
 """

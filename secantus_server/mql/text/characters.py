@@ -1,8 +1,8 @@
-"""The characters that separate words, and the marks that a search ignores.
+"""The characters that separate words, and the diacritics that a search ignores.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/text-index-properties/
 
-Both are defined by properties in Unicode's PropList.txt: https://www.unicode.org/Public/UCD/latest/ucd/PropList.txt
+Both sets are defined by properties in Unicode's PropList.txt: https://www.unicode.org/Public/UCD/latest/ucd/PropList.txt
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _ASCII_SEPARATORS = r"\x00\t-\r !-/:-@\[-\^`{-~"
 
 
 def _class_of(ranges: str) -> str:
-    """Return some ranges of characters in the form that they have inside the brackets of a regular expression's character class."""
+    """Convert ranges of hexadecimal code points to the content of a regular expression's character class."""
     pairs = [part.partition("-") for part in ranges.split()]
     return "".join(f"\\U{int(low, 16):08x}" + (f"-\\U{int(high, 16):08x}" if high else "") for low, _, high in pairs)
 
 
 @cache
 def word_pattern(*, ascii_only: bool, english: bool) -> re.Pattern[str]:
-    """Return the pattern of a word. In English, an apostrophe is a part of a word.
+    """Return the regular expression that matches a word. In English, a word may contain an apostrophe.
 
     Arguments:
         ascii_only: whether only ASCII characters separate words.
@@ -65,14 +65,14 @@ def _diacritic_pattern() -> re.Pattern[str]:
 
 
 def without_diacritics(text: str) -> str:
-    """Return a text without the diacritics of its letters."""
+    """Return a text without its diacritics."""
     if text.isascii():
         return text
     return normalize("NFC", _diacritic_pattern().sub("", normalize("NFD", text)))
 
 
 def lower_case(text: str, *, turkish: bool = False) -> str:
-    """Return a text in lower case by simple folding, which keeps the number of characters."""
+    """Convert a text to lower case by simple case folding, which preserves the number of characters."""
     if text.isascii() and not turkish:
         return text.lower()
     if turkish:
@@ -82,5 +82,5 @@ def lower_case(text: str, *, turkish: bool = False) -> str:
 
 
 def lower_case_ascii(text: str) -> str:
-    """Return a text with the letters A to Z in lower case."""
+    """Convert the letters A to Z in a text to lower case."""
     return text.lower() if text.isascii() else "".join(c.lower() if c < "\x80" else c for c in text)

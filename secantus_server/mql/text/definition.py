@@ -1,4 +1,4 @@
-"""Determines the entries of a document in a text index: its texts, their languages and weights, and the scores of its terms.
+"""Computes what a text index stores for a document: its texts, their languages and weights, and the scores of its terms.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/control-text-search-results/
 https://www.mongodb.com/docs/manual/tutorial/specify-language-for-text-index/
@@ -22,7 +22,7 @@ _WHOLE_FIELD = 1.1
 
 
 class Text(NamedTuple):
-    """A string of a document that a text index indexes, with its language and weight."""
+    """An indexed string of a document, with its language and weight."""
 
     value: str
     language: str
@@ -33,7 +33,7 @@ class TextDefinition:
     """The parsed definition of a text index.
 
     Arguments:
-        spec: the definition as it is stored.
+        spec: the stored definition.
     """
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -49,12 +49,15 @@ class TextDefinition:
         """Yield the indexed strings of a document.
 
         Raises:
-            CommandError: 17261, 17262 for a language that is not a string or is unknown.
+            CommandError: 17261 for a language that is not a string, 17262 for an unknown language.
         """
         return self._texts(document, "", self.language)
 
     def _texts(self, document: dict[str, Any], prefix: str, language: str) -> Iterator[Text]:
-        """Yield the strings of a document that is nested at the path `prefix`."""
+        """Yield the indexed strings of a document that is embedded at the path `prefix`.
+
+        The language of the strings is `language` unless the document overrides it.
+        """
         if self.override in document and (self.version > 1 or not prefix):
             language = _language(document[self.override])
         for name, value in document.items():
@@ -79,12 +82,13 @@ class TextDefinition:
     def scores(self, document: dict[str, Any]) -> dict[str, float]:
         """Return the terms of a document with their scores.
 
-        The score of a term in one text is the product of four factors: the text's weight; the term's frequency, in which each occurrence
-        counts half as much as the previous one; a coefficient from 0.5 to 1 that grows with the term's share of all terms; and a bonus if
-        the text consists only of the term. The scores of a term in several texts are added.
+        The score of a term in one text is the product of four factors. The first is the text's weight. The second is the term's
+        frequency, in which each occurrence counts half as much as the previous one. The third is a coefficient from 0.5 to 1 that grows
+        with the term's share of all terms. The last is a bonus if the text consists only of the term. If several texts contain the term,
+        the scores are added.
 
         Raises:
-            CommandError: 17261, 17262 for a language that is not a string or is unknown.
+            CommandError: 17261 for a language that is not a string, 17262 for an unknown language.
         """
         found: dict[str, float] = {}
         for text in self.texts(document):
@@ -98,7 +102,7 @@ class TextDefinition:
 
 
 def _frequency(count: int) -> float:
-    """Return the sum of the first `count` terms of 1 + 1/2 + 1/4 + ..."""
+    """Return the frequency factor for `count` occurrences, which is the sum of the first `count` terms of 1 + 1/2 + 1/4 + ..."""
     return float(2.0 - 0.5 ** (count - 1))
 
 

@@ -1,7 +1,7 @@
-"""The languages of text indexes: their names, stop words and stemmers.
+"""The languages of text indexes, with their names, stop words and stemmers.
 
 https://www.mongodb.com/docs/manual/reference/text-search-languages/
-The stemmers and stop words are Snowball's. Both are loaded when a language is first used. https://snowballstem.org/
+The stemmers and stop words are from Snowball and are loaded when a language is first used. https://snowballstem.org/
 """
 
 from __future__ import annotations
@@ -50,15 +50,16 @@ def _stop_words() -> dict[str, frozenset[str]]:
 
 
 def stop_words(language: str) -> frozenset[str]:
-    """Return the stop words of a language (words that are not indexed) in lower case."""
+    """Return the stop words of a language in lower case. Stop words are not indexed."""
     return frozenset() if language == NO_LANGUAGE else _stop_words()[language]
 
 
 @cache
 def stemmer(language: str) -> Callable[[str], str]:
-    """Return the function that maps a word to its stem.
+    """Return a function that maps a word of a language to its stem.
 
-    Threads: a stemmer has a state, so a new stemmer is created for each word that is not in the cache.
+    Threads: the function is thread-safe. Snowball's stemmers have state, so the function creates a new stemmer for each word that is not
+    cached.
     """
     if language == NO_LANGUAGE:
         return _same
@@ -80,7 +81,7 @@ def _same(word: str) -> str:
 
 @cache
 def stems_version() -> str:
-    """Return the version of the stemmers, on which the entries of text indexes depend."""
+    """Return the version of the stemmers. The entries of text indexes depend on it and are rebuilt if it changes."""
     # Imported on first use, as above. The version is not read with `importlib.metadata`, which takes several milliseconds and finds nothing
     # while a test replaces the file system.
     import snowballstemmer

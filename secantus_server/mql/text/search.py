@@ -1,4 +1,4 @@
-"""Text searches: the terms and phrases of `$search`, and the test of whether a document matches them.
+"""Text searches, which parse the terms and phrases of `$search` and test whether a document matches them.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/text/
 """
@@ -16,16 +16,16 @@ _PIECE = re.compile(r'"|-|[^\s"\-]+')
 
 
 class TextSearch:
-    """A parsed search.
+    """The parsed search of a `$text`.
 
-    `terms` are the stems to look up, in order. A document must contain at least one of them. `negated_terms`, `phrases` and
-    `negated_phrases` have the form in which explain shows them.
+    `terms` are the stems to look up, in sort order. A document must contain at least one of them. `negated_terms`, `phrases` and
+    `negated_phrases` have the format of explain.
 
     Arguments:
         definition: the definition of the collection's text index.
         text: the value of `$search`.
         language: the language of the words in the search.
-        sensitivity: the differences (such as case) that make two words different.
+        sensitivity: whether the search distinguishes case and diacritics.
     """
 
     def __init__(self, definition: TextDefinition, text: str, language: str, sensitivity: Sensitivity) -> None:
@@ -46,28 +46,29 @@ class TextSearch:
 
     @property
     def needs_texts(self) -> bool:
-        """Return whether the search must read a document's texts, because a document that contains one of the terms may still fail to
-        match.
+        """Return whether the search must read a document's texts in addition to its index entries.
+
+        If so, a document that contains one of the terms may still not match.
         """
         return bool(self.negated_terms or self.phrases or self.negated_phrases or self._exact_terms is not None)
 
     def accepts(self, document: bytes) -> bool:
-        """Return whether a document that contains one of the terms matches."""
+        """Return whether a document matches, provided that it contains one of the terms."""
         return not self.needs_texts or self._accepts(list(self.definition.texts(decode(document))))
 
     def matches(self, document: bytes) -> bool:
-        """Return whether a document matches, without using an index."""
+        """Return whether a document matches. This method reads the document instead of an index."""
         decoded = decode(document)
         have = self.definition.scores(decoded)
         return any(term in have for term in self.terms) and (not self.needs_texts or self._accepts(list(self.definition.texts(decoded))))
 
     def score(self, document: bytes) -> float:
-        """Return the score of a document: the sum of its terms' scores."""
+        """Return the score of a document, which is the sum of the scores of the search's terms in it."""
         have = self.definition.scores(decode(document))
         return sum(have.get(term, 0.0) for term in self.terms)
 
     def parsed(self) -> dict[str, Any]:
-        """Return the search in the form that explain shows."""
+        """Return the search in the format of explain."""
         return {
             "terms": self.terms,
             "negatedTerms": self.negated_terms,
@@ -103,10 +104,10 @@ def _terms(splitter: Tokenizer, words: list[str]) -> list[str]:
 
 
 def _parse(text: str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """Return the words, the negated words, the phrases and the negated phrases of a search.
+    """Split a search into its words, negated words, phrases and negated phrases.
 
-    A hyphen negates the word or phrase directly after it, unless the hyphen itself follows a word. The words of a phrase are among the
-    words to search for, unless the phrase is negated.
+    A hyphen negates the word or phrase directly after it, unless the hyphen itself follows a word. The words of a phrase are also
+    returned as words, unless the phrase is negated.
     """
     words: list[str] = []
     negated_words: list[str] = []

@@ -1,4 +1,4 @@
-"""Splits a text into tokens: its words in the form in which a text index stores them and a search looks them up.
+"""Splits a text into tokens, which are its words in the form that text indexes store and searches look up.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-text/text-index-properties/
 """
@@ -16,7 +16,7 @@ VERSION = 3
 
 
 class Sensitivity(NamedTuple):
-    """The differences (such as case) that make two words different."""
+    """The options of a search that determine whether differences in case and in diacritics make two words different."""
 
     case: bool = False
     diacritics: bool = False
@@ -26,13 +26,13 @@ INSENSITIVE = Sensitivity()
 
 
 class Tokenizer:
-    """Splits texts in one language into tokens.
+    """A converter from texts in one language to tokens.
 
     Arguments:
         language: the name of the language in `LANGUAGES`.
-        version: the version of the text index. Before version 3, only ASCII letters are converted to lower case, only ASCII characters are
-            separators, and diacritics always count.
-        sensitivity: the differences (such as case) that make two words different.
+        version: the version of the text index. Before version 3, only ASCII letters are converted to lower case, only ASCII characters
+            are separators, and diacritics are always distinguished.
+        sensitivity: whether case and diacritics are distinguished.
     """
 
     def __init__(self, language: str, version: int = VERSION, sensitivity: Sensitivity = INSENSITIVE) -> None:
@@ -45,7 +45,7 @@ class Tokenizer:
         self._keeps_diacritics = sensitivity.diacritics or self._is_old
 
     def tokens(self, text: str) -> list[str]:
-        """Return the stems of a text's words in order, without stop words."""
+        """Return the stems of a text's words, in order and without stop words."""
         if not self._keeps_case:
             # The whole text can be converted at once, because a word has the same lower case on its own as in the text.
             text = self._lower(text)
@@ -57,7 +57,7 @@ class Tokenizer:
         return found
 
     def folded(self, text: str) -> str:
-        """Return a text in the form in which a search looks for phrases."""
+        """Normalize a text for the search of phrases, by removing the differences in case and diacritics that the search ignores."""
         if not self._keeps_case:
             text = self._lower(text)
         return text if self._keeps_diacritics else without_diacritics(text)
@@ -68,5 +68,5 @@ class Tokenizer:
 
 @cache
 def tokenizer(language: str, version: int = VERSION, sensitivity: Sensitivity = INSENSITIVE) -> Tokenizer:
-    """Return the tokenizer with these properties."""
+    """Return the cached tokenizer for these options."""
     return Tokenizer(language, version, sensitivity)

@@ -1,4 +1,5 @@
-"""The update language: operators, replacement documents and pipelines, which are applied to one document at a time.
+"""The update language, which consists of update operators, replacement documents and pipelines. Each is applied to one document at a
+time.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/
 """

@@ -1,4 +1,4 @@
-"""`arrayFilters`: the conditions for the elements that `$[identifier]` updates.
+"""The option `arrayFilters`, which defines conditions for the array elements that `$[identifier]` updates.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/positional-filtered/
 """
@@ -21,11 +21,13 @@ _LOGICAL = ("$and", "$or", "$nor")
 
 
 def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, MatchExpression]:
-    """Parse array filters. Return them by identifier, each as a match expression that tests a document whose only field is the identifier.
+    """Parse array filters, and return a match expression for each identifier.
+
+    To test an array element, apply the match expression to a document that contains the element in a field named like the identifier.
 
     Raises:
-        CommandError: 9 or 2 if a filter has no identifier, several identifiers, or the identifier of another filter; 2, 224 or 5626500 for
-            an operator that is not allowed in array filters.
+        CommandError: 9 or 2 if a filter has no identifier, several identifiers, or the identifier of another filter. 2, 224 or 5626500
+            for an operator that is not allowed in array filters.
     """
     parsed: dict[str, MatchExpression] = {}
     for spec in filters:
@@ -44,7 +46,12 @@ def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, 
 
 
 def check_used(filters: Iterable[str], used: set[str], update: dict[str, Any]) -> None:
-    """Check that the identifier of each filter is used in a path.
+    """Check that the identifier of each array filter is used in an update path.
+
+    Arguments:
+        filters: the identifiers of the filters.
+        used: the identifiers in the update's paths.
+        update: the update, for the error message.
 
     Raises:
         CommandError: 9 for an unused filter.

@@ -1,4 +1,4 @@
-"""The parser of updates in all three forms: operators, replacement document, pipeline.
+"""The parser of updates in all three forms: update operators, a replacement document or a pipeline.
 
 https://www.mongodb.com/docs/manual/reference/command/update/#std-label-update-command-u
 """
@@ -33,11 +33,11 @@ def parse_update(
     array_filters: Sequence[Any] = (),
     multi: bool = False,
 ) -> Update:
-    """Parse the update of one statement.
+    """Parse the update in an update statement.
 
     Arguments:
-        u: operators, a replacement document, or a pipeline.
-        ctx: the context: time, variables, collation.
+        u: update operators, a replacement document, or a pipeline.
+        ctx: the context, with the time, variables and collation.
         array_filters: the statement's `arrayFilters`.
         multi: whether the statement updates all matching documents.
 

@@ -1,4 +1,4 @@
-"""Splits and validates the dotted paths of an update, and defines the order in which the paths are applied.
+"""Splits and validates the dotted paths of an update, and defines the order in which they are applied.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/#update-operators-with-string-and-numeric-field-names
 """
@@ -9,7 +9,7 @@ from secantus_server.errors import CommandError
 
 
 def is_identifier(component: str) -> bool:
-    """Return whether a component of a path is `$[]` or `$[identifier]`."""
+    """Return whether a path component is `$[]` or `$[identifier]`."""
     return component.startswith("$[") and component.endswith("]")
 
 
@@ -38,7 +38,7 @@ def _check_positional(path: str, components: list[str]) -> None:
 
 
 def dollar_prefixed(name: str, path: str) -> CommandError:
-    """Return the error for a field name that must not begin with `$`."""
+    """Return the error for a field name that must not start with `$`."""
     return CommandError(
         52,
         f"The dollar ($) prefixed field '{name}' in '{path}' is not allowed in the context of an update's replacement document. "
@@ -52,14 +52,16 @@ def altered_id(path: str) -> CommandError:
 
 
 def order_key(component: str) -> tuple[int, int, str]:
-    """Return the sort key of a field among its siblings. Numbers come first, sorted by value, and then names, sorted by their bytes."""
+    """Return the key by which fields of the same parent are sorted. Numbers are sorted by value and precede names, which are sorted by
+    bytes.
+    """
     if component.isascii() and component.isdigit():
         return 0, int(component), component
     return 1, 0, component
 
 
 def stable_prefix(components: list[str]) -> str:
-    """Return the prefix of a path before the first array index or positional operator. It does not depend on the updated document."""
+    """Return the part of a path before the first array index or positional operator. This part is the same for all updated documents."""
     kept = components[:1]
     for component in components[1:]:
         if component.startswith("$") or component.isdigit():

@@ -1,4 +1,4 @@
-"""Updates that are written as an aggregation pipeline whose stages return one document for each document.
+"""Updates in the form of an aggregation pipeline whose stages return exactly one document for each input document.
 
 https://www.mongodb.com/docs/manual/tutorial/update-documents-with-aggregation-pipeline/
 """
@@ -67,16 +67,18 @@ _OTHER_STAGES = frozenset(
 
 
 def parse_pipeline(stages: list[Any], ctx: ParseContext) -> list[DocumentChange]:
-    """Parse the stages into functions that convert a document to a document.
+    """Parse each stage of a pipeline into a function that converts one document to another.
 
     Raises:
-        CommandError: 72 for a stage that updates must not use, 40324 for an unknown stage, and the stages' own errors.
+        CommandError: 72 for a stage that is not allowed in updates, 40324 for an unknown stage, and the errors of the stages.
     """
     return [_parse_stage(stage, ctx) for stage in stages]
 
 
 def check_stage_names(stages: list[Any]) -> None:
-    """Check that all stage names are known. As in MongoDB, an unknown name makes the whole update command fail before any statement runs.
+    """Check that all stage names in a pipeline are known.
+
+    This check is separate because, as in MongoDB, an unknown name makes the whole update command fail before any statement is executed.
 
     Raises:
         CommandError: 40324 for an unknown stage.

@@ -1,4 +1,4 @@
-"""The registry of update operators:
+"""The registry of update operators. An operator is registered with one of two decorators:
 
 @modifier("$inc")
 def inc(argument, path, ctx): ...          # returns the Leaf to put at the path
@@ -25,7 +25,7 @@ _OPERATORS: dict[str, tuple[LeafParser | None, TreeParser | None]] = {}
 
 
 def modifier(name: str) -> Callable[[LeafParser], LeafParser]:
-    """Return a decorator that registers an operator that changes only the value at its path.
+    """Return a decorator that registers the parser of an operator that only changes the value at its path.
 
     Arguments:
         name: the operator's name, with its `$`.
@@ -39,7 +39,7 @@ def modifier(name: str) -> Callable[[LeafParser], LeafParser]:
 
 
 def tree_modifier(name: str) -> Callable[[TreeParser], TreeParser]:
-    """Return a decorator that registers an operator that changes values at several paths.
+    """Return a decorator that registers the parser of an operator that changes values at several paths.
 
     Arguments:
         name: the operator's name, with its `$`.
@@ -53,7 +53,8 @@ def tree_modifier(name: str) -> Callable[[TreeParser], TreeParser]:
 
 
 def find_modifier(name: str) -> tuple[LeafParser | None, TreeParser | None]:
-    """Return an operator's parser for a leaf, and its parser for a part of the tree. One of the two is None.
+    """Return the parsers of an operator as (leaf parser, tree parser). One of the two is None, depending on the decorator that registered
+    it.
 
     Raises:
         CommandError: 9 for an unknown operator.
@@ -65,7 +66,7 @@ def find_modifier(name: str) -> tuple[LeafParser | None, TreeParser | None]:
 
 
 def modifiers() -> list[str]:
-    """Return the names of all operators."""
+    """Return the names of all registered operators."""
     return list(_OPERATORS)
 
 

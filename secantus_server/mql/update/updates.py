@@ -1,4 +1,4 @@
-"""Parsed updates, which convert an old document to a new one."""
+"""Parsed updates, which convert the old version of a document to the new version."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from secantus_server.mql.update._diff import smallest_entry
 
 
 class Update(Protocol):
-    """A parsed update of any form: operators, replacement document or pipeline.
+    """A parsed update of any form: update operators, a replacement document or a pipeline.
 
-    `is_replacement` tells whether the update replaces whole documents. `modified_paths` contains the paths that may change, truncated at
-    array indexes and positional operators; it is None if any path may change. `needs_array_index` tells whether a path contains the
-    positional `$`.
+    Attributes:
+        is_replacement: whether the update replaces whole documents.
+        modified_paths: the paths that the update may change, truncated at array indexes and positional operators; None if it may change
+            any path.
+        needs_array_index: whether a path of the update contains the positional `$`.
     """
 
     is_replacement: bool
@@ -27,11 +29,11 @@ class Update(Protocol):
     needs_array_index: bool
 
     def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
-        """Return the document after the update, or the same object if nothing changed.
+        """Apply the update to a document, and return the new document. If nothing changes, return the same object.
 
         Arguments:
             doc: the document.
-            array_index: the index of the array element that the query matched.
+            array_index: the index of the array element that the query matched, for the positional `$`.
             inserting: whether an upsert is creating the document.
 
         Raises:
@@ -40,10 +42,10 @@ class Update(Protocol):
         ...
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """Return the field `o` of the update's oplog entry: a diff, or the whole new document.
+        """Return the field `o` of the update's oplog entry, which is a diff or the whole new document.
 
         Arguments:
-            old: the document to which the update was applied last.
+            old: the document to which the update was last applied.
             new: the document after the update.
         """
         ...
@@ -54,10 +56,10 @@ EMPTY = Timestamp(0, 0)
 
 
 class ReplacementUpdate:
-    """A replacement document. The old `_id` is kept.
+    """An update that replaces a whole document except for its `_id`.
 
     Arguments:
-        document: the new document.
+        document: the replacement document.
         now: the timestamp that replaces empty timestamps at the top level.
     """
 
@@ -69,18 +71,18 @@ class ReplacementUpdate:
         self._document = encode({name: _filled(name, value, now) for name, value in document.items()})
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
-        """Return the document after the update; see `Update`. The array index and `inserting` have no effect."""
+        """Apply the update to a document; see `Update.apply`. The array index and `inserting` have no effect."""
         # A document counts as unchanged only if the replacement is identical to it, including `_id`. As in MongoDB, a replacement without
         # `_id` counts as a modification.
         return doc if doc == self._document else keep_id(doc, self._document)
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """Return the field `o` of the update's oplog entry; see `Update`."""
+        """Return the field `o` of the update's oplog entry; see `Update.entry`."""
         return new
 
 
 class PipelineUpdate:
-    """An update of the form `[{$set: ...}, ...]`: a pipeline of one-to-one stages."""
+    """An update in the form of a pipeline, such as `[{$set: ...}, ...]`."""
 
     is_replacement = False
     modified_paths: frozenset[str] | None = None
@@ -90,7 +92,7 @@ class PipelineUpdate:
         self._stages = stages
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
-        """Return the document after the update; see `Update`. The array index and `inserting` have no effect."""
+        """Apply the update to a document; see `Update.apply`. The array index and `inserting` have no effect."""
         result = doc
         for stage in self._stages:
             result = stage(result)
@@ -101,15 +103,15 @@ class PipelineUpdate:
         return doc if result == doc else result
 
     def entry(self, old: bytes, new: bytes) -> bytes:
-        """Return the field `o` of the update's oplog entry; see `Update`."""
+        """Return the field `o` of the update's oplog entry; see `Update.entry`."""
         return smallest_entry(old, new)
 
 
 def keep_id(old: bytes, new: bytes) -> bytes:
-    """Return the new document with the `_id` of the old one as its first field.
+    """Return the new document with the old document's `_id` as its first field.
 
     Raises:
-        CommandError: 66 if the new document has another `_id`, 17419 if it is too large.
+        CommandError: 66 if the new document has a different `_id`, 17419 if it is too large.
     """
     old_id, new_id = id_element(old), id_element(new)
     if old_id and new_id and old_id != new_id:

@@ -1,4 +1,4 @@
-"""Creates the document that an upsert inserts if no document matches.
+"""Builds the document that an upsert inserts if no document matches.
 
 https://www.mongodb.com/docs/manual/reference/method/db.collection.update/#insert-a-new-document-if-no-match-exists--upsert-
 """
@@ -23,28 +23,28 @@ UPDATE_TOO_LARGE = 17419
 
 
 def check_upsert_filter(match: MatchExpression) -> None:
-    """Check that an upsert can take values from its filter.
+    """Check that a filter is allowed in an upsert, which inserts the values of the filter's equality conditions.
 
     Raises:
-        CommandError: 224 if the filter has an `$expr`.
+        CommandError: 224 if the filter contains `$expr`.
     """
     if contains_expr(match):
         raise CommandError(224, "$expr is not allowed in the query predicate for an upsert")
 
 
 def upsert_document(match: MatchExpression, update: Update, ctx: ParseContext) -> bytes:
-    """Return the document to insert.
+    """Return the document that an upsert inserts.
 
-    It consists of the values in the filter's equality conditions, to which the update is applied. The `_id` is its first field.
+    It consists of the values in the filter's equality conditions, changed by the update. Its first field is the `_id`.
 
     Arguments:
-        match: the filter. For a replacement, only the `_id` is taken from it.
+        match: the filter. If the update is a replacement, only the filter's `_id` is used.
         update: the update to apply.
-        ctx: generates the `_id` if the document has none.
+        ctx: generates the `_id` if neither the filter nor the update contains one.
 
     Raises:
-        CommandError: 54 if the filter sets two values for one path, 66 if the update changes the filter's `_id`, 53 if the `_id` has
-            an invalid type, 17419 or 17420 (10334 since MongoDB 8.3) if the document is too large.
+        CommandError: 54 if the filter sets two values for one path, 66 if the update changes the filter's `_id`, 53 if the `_id` has an
+            invalid type, 17419 or 17420 (10334 since MongoDB 8.3) if the document is too large.
     """
     equalities = list(_equalities(match))
     if update.is_replacement:
@@ -72,7 +72,7 @@ def _with_id(document: bytes, ctx: ParseContext) -> bytes:
 
 
 def _equalities(match: MatchExpression) -> Iterator[tuple[str, Any]]:
-    """Yield the (path, value) pairs that the filter's equality conditions demand.
+    """Yield a (path, value) pair for each equality condition that every document matching the filter satisfies.
 
     (The parser converts `$or` and `$in` with one branch to equality conditions.)
     """
@@ -84,10 +84,10 @@ def _equalities(match: MatchExpression) -> Iterator[tuple[str, Any]]:
 
 
 def _nested(equalities: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Build the document that has the given values at the given paths.
+    """Build a document with the given values at the given paths.
 
     Raises:
-        CommandError: 54 if a path equals another path or is a prefix of it.
+        CommandError: 54 if two paths are equal or one is a prefix of the other.
     """
     document: dict[str, Any] = {}
     taken: set[str] = set()

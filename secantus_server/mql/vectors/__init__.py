@@ -1,4 +1,4 @@
-"""Vectors: their representations in documents and queries, and the exact search for the nearest vectors.
+"""Vectors in documents and queries, and the exact search for the nearest vectors.
 
 The code is independent of storage.
 

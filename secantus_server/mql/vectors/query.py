@@ -1,4 +1,4 @@
-"""Parses the vector of a query, which is an array of numbers or a BSON vector.
+"""Parses a query vector, which is an array of numbers or a BSON vector.
 
 https://github.com/mongodb/specifications/blob/master/source/bson-binary-vector/bson-binary-vector.md
 """
@@ -25,12 +25,12 @@ REPRESENTATION_NAMES = {FLOATS: "float32", BYTES: "int8", BITS: "int1"}
 
 @dataclass(frozen=True)
 class QueryVector:
-    """A parsed vector.
+    """A parsed query vector.
 
     Arguments:
-        representation: FLOATS, BYTES or BITS.
+        representation: the type of the elements: FLOATS, BYTES or BITS.
         dimensions: the number of elements.
-        data: the elements in the form in which `Rows` stores them.
+        data: the packed elements, in the format of `Rows`.
     """
 
     representation: int
@@ -39,7 +39,7 @@ class QueryVector:
 
     @property
     def is_zero(self) -> bool:
-        """Return whether all elements are zero."""
+        """Return whether all elements of the vector are zero."""
         return not any(self.data) or (self.representation == FLOATS and not any(struct.unpack(f"<{self.dimensions}f", self.data)))
 
 
@@ -47,7 +47,7 @@ def parse_query_vector(name: str, value: Any) -> QueryVector:
     """Parse the vector of a query.
 
     Arguments:
-        name: the name of the field, for error messages.
+        name: the name of the field that contains the vector, for error messages.
         value: the field's value.
 
     Raises:

@@ -1,8 +1,8 @@
-"""Window functions. `$setWindowFields` computes them for each document over a window of the document's partition.
+"""Window functions, which `$setWindowFields` computes for each document over a range of documents in the same partition.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/setWindowFields/
 
-Importing this package imports all its modules. Each module registers its functions.
+Importing this package registers all of them, because it imports its modules.
 """
 
 from secantus_server.modules import import_modules

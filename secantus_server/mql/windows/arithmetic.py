@@ -1,4 +1,4 @@
-"""The arithmetic of window functions. It uses doubles, or decimals if any input is a decimal."""
+"""The arithmetic of window functions. It uses decimals if any input is a decimal, and doubles otherwise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def has_decimal(values: list[Any]) -> bool:
 
 
 def numeric(value: Any, decimals: bool) -> Any:
-    """Convert a number for arithmetic.
+    """Convert a number to the type in which window functions compute.
 
     Arguments:
         value: an int, long, double or decimal.
@@ -27,13 +27,13 @@ def numeric(value: Any, decimals: bool) -> Any:
 
 
 def difference(minuend: Any, subtrahend: Any) -> Any:
-    """Subtract two numbers. A double is converted if the other number is a decimal."""
+    """Return the difference of two numbers. If only one number is a decimal, the other number is converted to a decimal first."""
     decimals = type(minuend) is decimal.Decimal or type(subtrahend) is decimal.Decimal
     return _converted(minuend) - _converted(subtrahend) if decimals else minuend - subtrahend
 
 
 def product(first: Any, second: Any) -> Any:
-    """Multiply two numbers. A double is converted if the other number is a decimal."""
+    """Return the product of two numbers. If only one number is a decimal, the other number is converted to a decimal first."""
     decimals = type(first) is decimal.Decimal or type(second) is decimal.Decimal
     return _converted(first) * _converted(second) if decimals else first * second
 
@@ -43,14 +43,14 @@ def _converted(number: Any) -> decimal.Decimal:
 
 
 def divided(dividend: Any, divisor: Any) -> Any:
-    """Divide two numbers of one type. When a decimal is divided by an int, the int is first rounded to 15 digits, as in MongoDB."""
+    """Return the quotient of two doubles or two decimals. An int that divides a decimal is rounded to 15 digits first, as in MongoDB."""
     if type(dividend) is decimal.Decimal:
         return DECIMAL_CONTEXT.divide(dividend, to_decimal(float(divisor)) if type(divisor) is int else divisor)
     return dividend / divisor
 
 
 def as_value(number: Any) -> Any:
-    """Convert a computed number to a BSON value."""
+    """Convert a computed double or decimal to a BSON value."""
     if type(number) is decimal.Decimal:
         return Decimal128(DECIMAL_CONTEXT.plus(number))
     return number

@@ -1,6 +1,8 @@
-"""The `window` of a window function: its bounds, and the frame (the range of documents) that they select for each document of a partition.
+"""The `window` of a window function.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/setWindowFields/#std-label-setWindowFields-window
+
+The bounds of a window select a frame for each document, which is a range of documents in the same partition.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ Frame = tuple[int, int]
 
 @dataclass(frozen=True)
 class Bounds:
-    """A parsed window.
+    """A parsed `window`, which defines a frame for each document of a partition.
 
     Arguments:
         kind: `documents` or `range`.
         lower, upper: `unbounded`, `current` or a number.
-        unit: the time unit of a range over dates; None for numbers.
+        unit: the time unit of a range over dates; None for a range over numbers.
         add_time: adds units of time to a date.
     """
 
@@ -43,16 +45,16 @@ class Bounds:
 
     @property
     def is_whole(self) -> bool:
-        """Return whether the window of every document is the whole partition."""
+        """Return whether the frame of every document is the whole partition."""
         return (self.lower, self.upper) == (UNBOUNDED, UNBOUNDED)
 
     def frames(self, partition: Partition) -> Iterator[Frame]:
-        """Return an iterator over the frames.
+        """Return an iterator over the frames of a partition's documents.
 
-        There is one frame per document, a pair of its start and its (exclusive) end in the partition.
+        The frame of a document is a pair of indexes in the partition: its start and its exclusive end.
 
         Raises:
-            CommandError: 5429413, 5429414, 5429513 if a document's sort value has a type that the range does not allow.
+            CommandError: 5429414 or 5429513 if a document's sort value has a type that the range does not allow.
         """
         size = len(partition.documents)
         if self.is_whole:
@@ -79,7 +81,14 @@ class Bounds:
             yield start, max(end, start)
 
     def _moved(self, bound: Any, key: bytes, partition: Partition, index: int) -> bytes:
-        """Return the sort key of the sum of a document's sort value and a bound."""
+        """Return the sort key at a given bound of a document's frame, which is the key of the document's sort value plus the bound.
+
+        Arguments:
+            bound: `current` or a number.
+            key: the sort key of the document.
+            partition: the partition.
+            index: the position of the document in the partition.
+        """
         if bound == CURRENT:
             return key
         value = partition.positions[index]
@@ -95,7 +104,7 @@ class Bounds:
 
 
 def parse_bounds(spec: Any, order: SortOrder, add_time: Addition = add_units) -> Bounds:
-    """Parse a window.
+    """Parse the `window` of a window function.
 
     Arguments:
         spec: the value of `window`: `{documents: [lower, upper]}`, `{range: [lower, upper], unit: ...}` or an empty document.
@@ -103,8 +112,8 @@ def parse_bounds(spec: Any, order: SortOrder, add_time: Addition = add_units) ->
         add_time: adds units of time to a date.
 
     Raises:
-        CommandError: 9 for a malformed window, 5339900 if the lower bound is above the upper one, 5339901, 5339902 and 8947401 for a sort
-            order that the window does not allow.
+        CommandError: 9 for a malformed window, 5339900 if the lower bound is above the upper bound, 5339901, 5339902 and 8947401 for a
+            sort order that the window does not allow.
     """
     if type(spec) is not dict:
         raise CommandError(9, f"'window' field must be an object, but found type {type_name(spec)}")

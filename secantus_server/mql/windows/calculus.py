@@ -1,4 +1,4 @@
-"""`$derivative` and `$integral`: the rate of change over a window, and the area under the curve in a window.
+"""The window functions `$derivative` (the rate of change) and `$integral` (the area under the curve).
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/derivative/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/integral/
@@ -27,14 +27,16 @@ Points = list[tuple[Any, Any]]
 
 
 class Curve:
-    """`$derivative` or `$integral`: a function of the points in each window. A point consists of a document's sort value and its input.
+    """A parsed `$derivative` or `$integral`. It computes each result from the points in a window.
+
+    The x coordinate of a point is a document's sort value. The y coordinate is the value of `input`.
 
     Arguments:
         name: the function, for error messages.
-        input: the expression of the second coordinate.
+        input: the expression of the y coordinate.
         unit: the length of the time unit in milliseconds, or None if the sort values are numbers.
         bounds: the window.
-        compute_points: computes the result from a window's points.
+        compute_points: computes the result from a window's points and the unit.
     """
 
     def __init__(
@@ -47,10 +49,10 @@ class Curve:
         self.compute_points = compute_points
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one value per document of a partition.
+        """Return the result for each document of a partition.
 
         Raises:
-            CommandError: 5624900 to 5624902, 5423902 for coordinates that are not numbers or dates.
+            CommandError: 5624901 to 5624903 for coordinates that are not numbers or dates.
         """
         xs = [self._position(value) for value in partition.positions]
         ys = [self.input.evaluate(document) for document in partition.documents]
@@ -83,14 +85,14 @@ def _no_rate(points: Points) -> None:
 
 
 def _rate(points: Points, unit: int) -> Any:
-    """Return the slope of the line from the first point to the last."""
+    """Return the slope of the line from the first to the last point, per time unit."""
     if len(points) < 2 or points[0][0] == points[-1][0]:
         return None
     return as_value(divided((points[-1][1] - points[0][1]) * unit, points[-1][0] - points[0][0]))
 
 
 def _area(points: Points, unit: int) -> Any:
-    """Return the area under the points, by the trapezoidal rule."""
+    """Return the area under the points according to the trapezoidal rule."""
     area: Any = 0.0
     for (x, y), (next_x, next_y) in pairwise(points):
         step = divided((next_x - x) * (y + next_y), 2)

@@ -1,4 +1,4 @@
-"""`$covariancePop` and `$covarianceSamp`: the covariance of two numeric expressions.
+"""The window functions `$covariancePop` and `$covarianceSamp`, which return the covariance of two numeric expressions.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/covariancePop/
 """
@@ -25,7 +25,7 @@ from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 
 
 class RunningSum:
-    """A sum that is a double until a decimal is added. Like MongoDB, it adds up doubles and decimals separately."""
+    """A running sum that adds up doubles and decimals separately, like MongoDB. The result is a decimal if any decimal was added."""
 
     __slots__ = ("decimals", "doubles")
 
@@ -41,18 +41,18 @@ class RunningSum:
             self.doubles += number  # type: ignore[operator]
 
     def value(self) -> float | decimal.Decimal:
-        """Return the sum."""
+        """Return the sum, which is a double unless a decimal was added."""
         if self.decimals is None:
             return self.doubles
         return self.decimals + DECIMAL_CONTEXT.create_decimal(self.doubles)
 
 
 class CovarianceState(State):
-    """A running covariance. A pair that is not finite is not counted, but makes the result infinite or NaN.
+    """A running covariance. Pairs with infinity or NaN are not added, but make the result infinite or NaN.
 
     Arguments:
         expression: the expression of the pair. Values other than two numbers are ignored.
-        sample: whether to compute the sample covariance (divide by n - 1).
+        sample: True for the sample covariance, which divides by n - 1 instead of n.
     """
 
     def __init__(self, expression: Expression, sample: bool) -> None:
@@ -67,7 +67,7 @@ class CovarianceState(State):
         self.sum_x, self.sum_y, self.product = RunningSum(), RunningSum(), RunningSum()
 
     def take_value(self, value: Any) -> None:
-        """Add a pair of numbers. Ignore any other value."""
+        """Add a pair of numbers. Any other value is ignored."""
         if not _is_pair(value):
             return
         extremes = _extremes(value)
@@ -79,8 +79,10 @@ class CovarianceState(State):
             self._take(*map(python_number, value))
 
     def _take(self, x: Any, y: Any) -> None:
-        """Update the co-moment by Welford's algorithm: add the product of the distance of x from the previous mean of x and the distance of
-        y from the new mean of y.
+        """Add a finite pair by Welford's algorithm.
+
+        The algorithm adds the product of two distances to the co-moment: the distance of x from the previous mean of x, and the distance
+        of y from the new mean of y.
         """
         distance = difference(x, divided(self.sum_x.value(), self.count)) if self.count else x
         self.count += 1
@@ -89,7 +91,7 @@ class CovarianceState(State):
         self.product.add(product(distance, difference(y, divided(self.sum_y.value(), self.count))))
 
     def remove(self, value: Any) -> None:
-        """Remove a pair that was added before, with the rounding errors that MongoDB's windows have."""
+        """Remove a pair that was added before. The rounding errors are the same as in MongoDB's windows."""
         if not _is_pair(value):
             return
         extremes = _extremes(value)
@@ -118,13 +120,13 @@ class CovarianceState(State):
 
 
 class SlidingCovariance(WindowAccumulator):
-    """A covariance over windows whose lower bound moves.
+    """A covariance over sliding windows, whose lower bound moves.
 
-    Pairs are added to one state and removed from it. With decimals, each window is computed separately.
+    A single state is updated by adding and removing pairs. If there are decimals, each window is computed separately instead.
     """
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one value per document of a partition."""
+        """Return the covariance for each document of a partition."""
         state: Any = self.start()
         found: list[Any] = []
         first = last = 0
@@ -148,7 +150,7 @@ def _is_pair(value: Any) -> bool:
 
 
 def _extremes(pair: list[Any]) -> list[str]:
-    """Return, as text, the numbers of a pair that are infinite or NaN."""
+    """Return the numbers of a pair that are infinite or NaN, as strings."""
     return [str(to_float(number)) for number in pair if not math.isfinite(to_float(number)) and not _is_finite_decimal(number)]
 
 

@@ -1,4 +1,4 @@
-"""`$stdDevPop` and `$stdDevSamp` over windows whose lower bound moves.
+"""The window functions `$stdDevPop` and `$stdDevSamp` over sliding windows, whose lower bound moves.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/stdDevPop/
 """
@@ -16,9 +16,10 @@ from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 
 
 class SlidingDeviation(WindowAccumulator):
-    """A standard deviation over sliding windows.
+    """A standard deviation over sliding windows, whose lower bound moves.
 
-    MongoDB implements sliding windows separately. Their result is null where other windows have NaN, and the int 0 for a single number.
+    As in MongoDB, the results of sliding windows differ from the results of other windows in two cases. They are null instead of NaN, and
+    the int 0 instead of a double if the window has a single number.
     """
 
     def _of(self, documents: list[bytes]) -> Any:

@@ -1,4 +1,4 @@
-"""`$locf` and `$linearFill`, which replace null and missing values.
+"""The window functions `$locf` and `$linearFill`, which replace null and missing values.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/locf/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/linearFill/
@@ -23,13 +23,13 @@ from secantus_server.mql.windows.registry import Call, check_others, window_func
 
 
 class LastCarriedForward:
-    """`$locf`: the last value so far that is neither null nor missing."""
+    """A parsed `$locf`, which returns the last value so far that is neither null nor missing."""
 
     def __init__(self, input: Expression) -> None:
         self.input = input
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one result per document of a partition. The result is null before the first value."""
+        """Return the result for each document of a partition. It is null before the first value."""
         found: list[Any] = []
         last = None
         for document in partition.documents:
@@ -40,16 +40,16 @@ class LastCarriedForward:
 
 
 class LinearFill:
-    """`$linearFill`: linear interpolation between the nearest values before and after, depending on the sort field."""
+    """A parsed `$linearFill`, which interpolates linearly between the nearest values before and after, as a function of the sort field."""
 
     def __init__(self, input: Expression) -> None:
         self.input = input
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one result per document of a partition. The result is null before the first value and after the last one.
+        """Return the result for each document of a partition. It is null before the first value and after the last one.
 
         Raises:
-            CommandError: 605001 or 605000 if a sort value or an input is not a number, 6050106 for a repeated sort value.
+            CommandError: 6050202 or 6050201 if a sort value or an input is not a number, 6050106 for a repeated sort value.
         """
         values = [self.input.evaluate(document) for document in partition.documents]
         for value in values:
@@ -93,7 +93,7 @@ def parse_locf(call: Call, ctx: ParseContext) -> LastCarriedForward:
     """Parse `{$locf: expression}`.
 
     Raises:
-        CommandError: 9 for a window, and the expression's errors.
+        CommandError: 9 for a window, and the errors of the expression.
     """
     check_others("$locf", call)
     if call.window is not None:
@@ -106,7 +106,7 @@ def parse_linear_fill(call: Call, ctx: ParseContext) -> LinearFill:
     """Parse `{$linearFill: expression}`.
 
     Raises:
-        CommandError: 9 for a window, 605001 without exactly one sort field, and the expression's errors.
+        CommandError: 9 for a window, 605001 if there is not exactly one sort field, and the errors of the expression.
     """
     check_others("$linearFill", call)
     if call.window is not None:

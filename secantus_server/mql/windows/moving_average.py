@@ -1,4 +1,4 @@
-"""`$expMovingAvg`: the exponential moving average.
+"""The window function `$expMovingAvg`, which returns the exponential moving average.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/expMovingAvg/
 """
@@ -25,8 +25,8 @@ class ExpMovingAverage:
     """A parsed `$expMovingAvg`.
 
     Arguments:
-        input: the expression of the numbers. The result for a document without a number is the average so far.
-        alpha: the weight of the newest number as an exact fraction, a pair of numerator and denominator.
+        input: the expression of the numbers. For a document without a number, the result is the average so far.
+        alpha: the weight of the newest number, as an exact fraction (numerator, denominator).
     """
 
     def __init__(self, input: Expression, alpha: tuple[decimal.Decimal, int]) -> None:
@@ -34,7 +34,7 @@ class ExpMovingAverage:
         self.alpha = alpha
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one average per document of a partition."""
+        """Return the moving average for each document of a partition."""
         values = [self.input.evaluate(document) for document in partition.documents]
         decimals = has_decimal(values)
         numerator, denominator = self.alpha
@@ -52,7 +52,7 @@ class ExpMovingAverage:
 
 @window_function("$expMovingAvg")
 def parse_exp_moving_avg(call: Call, ctx: ParseContext) -> ExpMovingAverage:
-    """Parse the argument of `$expMovingAvg`: `{input, N}` or `{input, alpha}`.
+    """Parse the argument of `$expMovingAvg`, which is `{input, N}` or `{input, alpha}`.
 
     Raises:
         CommandError: 9 for a malformed argument.

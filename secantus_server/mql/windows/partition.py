@@ -1,4 +1,4 @@
-"""A partition of `$setWindowFields`: its documents and their sort order."""
+"""The partitions of `$setWindowFields`, and their sort order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from secantus_server.mql.sort import SortPattern
 
 
 class SortOrder:
-    """The `sortBy` of a `$setWindowFields`.
+    """The parsed `sortBy` of a `$setWindowFields`.
 
     Arguments:
         spec: the sort as the user wrote it, or None.
-        ctx: the parse context, whose collation applies.
+        ctx: the parse context, which contains the collation.
 
     Raises:
         CommandError: the errors of an invalid sort.
@@ -40,18 +40,18 @@ class SortOrder:
 
     @property
     def value(self) -> Expression:
-        """Return the expression of the only field."""
+        """Return the expression of the sort field. The sort must have exactly one field."""
         assert self.is_single, "the parser checks that there is a single sort field"
         return FieldPath(next(iter(self.spec)))
 
 
 class Partition:
-    """The documents of one partition, sorted.
+    """The sorted documents of one partition.
 
     Arguments:
         documents: the documents.
         order: the sort order of the documents.
-        check: called for each window; raises an error if the operation was interrupted.
+        check: a function that is called for each window and raises an error if the operation was interrupted.
     """
 
     def __init__(self, documents: list[bytes], order: SortOrder, check: Callable[[], None] = lambda: None) -> None:
@@ -61,12 +61,12 @@ class Partition:
 
     @cached_property
     def keys(self) -> list[bytes]:
-        """Return the sort key of each document. Documents with equal keys are peers."""
+        """Return the sort keys of all documents. Documents with equal sort keys are called peers."""
         assert self.order.pattern is not None, "the parser checks that there is a sort"
         return [self.order.pattern.key(document) for document in self.documents]
 
     @cached_property
     def positions(self) -> list[Any]:
-        """Return the sort value of each document. The partition must be sorted by a single field."""
+        """Return the sort values of all documents. The partition must be sorted by a single field."""
         value = self.order.value
         return [value.evaluate(document) for document in self.documents]

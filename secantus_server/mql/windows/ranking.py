@@ -1,4 +1,4 @@
-"""`$rank`, `$denseRank` and `$documentNumber`, which return a document's place in its partition.
+"""The window functions `$rank`, `$denseRank` and `$documentNumber`, which return a document's position in its partition.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/rank/
 """
@@ -21,19 +21,19 @@ class Ranking:
     """A parsed ranking function.
 
     Arguments:
-        places: returns the place of each document of a partition.
+        places: returns the position of each document in a partition, according to the function.
     """
 
     def __init__(self, places: Places) -> None:
         self.places = places
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one place per document of a partition."""
+        """Return the position of each document in a partition."""
         return [int_value(place) for place in self.places(partition)]
 
 
 def _ranks(partition: Partition) -> Iterator[int]:
-    """Yield the rank of each document. Peers have the place of the first of them."""
+    """Yield the rank of each document. Peers (documents with equal sort keys) have the position of the first peer."""
     place, last = 0, None
     for index, key in enumerate(partition.keys):
         if key != last:
@@ -44,7 +44,7 @@ def _ranks(partition: Partition) -> Iterator[int]:
 def _dense_ranks(partition: Partition) -> Iterator[int]:
     """Yield the dense rank of each document.
 
-    Peers (documents with equal sort keys) have the same rank, and there are no gaps between ranks.
+    Peers (documents with equal sort keys) have the same rank, and the ranks have no gaps.
     """
     place, last = 0, None
     for key in partition.keys:

@@ -1,9 +1,9 @@
-"""The registry of window functions, and the parser of the fields of `output`.
+"""The registry of window functions, and the parser of the fields in `output`. A module registers the parser of a window function:
 
     @window_function("$rank")
     def parse_rank(call, ctx): ...      # returns a WindowFunction
 
-Any other name is that of an accumulator of `$group`, which is evaluated over the window.
+A name that is not registered refers to an accumulator of `$group`, which is evaluated over the window.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ class WindowFunction(Protocol):
     """A parsed window function."""
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one value per document of a partition."""
+        """Return the result for each document of a partition."""
         ...
 
 
 @dataclass(frozen=True)
 class Call:
-    """A window function as the user wrote it.
+    """A window function in `output`, split into its parts but not yet parsed.
 
     Arguments:
         name: the function's name, with its `$`.
         argument: the function's argument.
         window: the function's `window`, or None.
         order: the sort order of the stage.
-        others: the names in the field's document other than the function and `window`.
+        others: the names in the field's document other than the function and `window`, which are invalid.
         add_time: adds units of time to a date.
     """
 
@@ -52,7 +52,7 @@ class Call:
     add_time: Addition = add_units
 
     def bounds(self) -> Bounds:
-        """Parse the window. Without one, it is the whole partition.
+        """Parse the window and return its bounds. Without a window, the bounds include the whole partition.
 
         Raises:
             CommandError: the errors of an invalid window.
@@ -88,16 +88,16 @@ def window_function(name: str) -> Callable[[ParserFunction], ParserFunction]:
 
 
 def parse_window_field(field: str, spec: Any, order: SortOrder, ctx: ParseContext) -> WindowFunction:
-    """Parse a field of `output`: `field: {$function: argument, window: {...}}`.
+    """Parse a field of `output`, which has the form `field: {$function: argument, window: {...}}`.
 
     Arguments:
         field: the field's name.
         spec: the field's value in `output`.
         order: the sort order of the stage.
-        ctx: the context: variables in scope, collation, limits.
+        ctx: the context, with the variables in scope, the collation and the limits.
 
     Raises:
-        CommandError: 9 for a malformed field or an unknown function, and the function's own errors.
+        CommandError: 9 for a malformed field or an unknown function, and the errors of the function.
     """
     call = _parse_call(field, spec, order, date_addition(ctx))
     own = PARSERS.get(call.name)
@@ -118,12 +118,18 @@ def _is_windowed(name: str, ctx: ParseContext) -> bool:
 
 
 def as_expression(argument: Any) -> Any:
-    """Return an accumulator's argument. Wrap an array, so that it is parsed as an array expression and not as a list of arguments."""
+    """Prepare an argument so that it is parsed as a single expression. An array is wrapped, because otherwise it would be parsed as a
+    list of arguments.
+    """
     return {"$let": {"vars": {}, "in": argument}} if type(argument) is list else argument
 
 
 def check_others(field: str, call: Call) -> None:
-    """Refuse a field of `output` whose document has keys other than one function and its window.
+    """Raise an error if a field of `output` has keys other than one function and its window.
+
+    Arguments:
+        field: the field's name, for the error message.
+        call: the window function.
 
     Raises:
         CommandError: 9.

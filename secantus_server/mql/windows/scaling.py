@@ -1,4 +1,4 @@
-"""`$minMaxScaler`: the relative position of a number between the least and the greatest number of its window.
+"""The window function `$minMaxScaler`, which scales a number relative to the least and the greatest number in its window.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/minMaxScaler/
 """
@@ -28,7 +28,7 @@ class MinMaxScaler:
 
     Arguments:
         expression: the expression of the number to scale.
-        low, high: the results for the least and the greatest number of the window.
+        low, high: the results for the least and the greatest number in the window.
         bounds: the window.
     """
 
@@ -39,7 +39,7 @@ class MinMaxScaler:
         self.bounds = bounds
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one number per document of a partition.
+        """Return the scaled number for each document of a partition.
 
         Raises:
             CommandError: 14 for a value that is not a number.
@@ -52,7 +52,9 @@ class MinMaxScaler:
             return [self._scaled(number, *found, decimals) for number, found in zip(numbers, ranges, strict=True)]
 
     def _ranges(self, numbers: list[Any], partition: Partition) -> Iterator[tuple[Any, Any]]:
-        """Yield the least and the greatest number of each document's window. For an empty window, both are the document's own number."""
+        """Yield the least and the greatest number in each document's window. If the window is empty, yield the document's own number
+        twice.
+        """
         last: tuple[int, int] | None = None
         least = greatest = None
         for number, frame in zip(numbers, self.bounds.frames(partition), strict=True):
@@ -77,7 +79,7 @@ def _checked(value: Any) -> Any:
 
 @window_function(NAME)
 def parse_min_max_scaler(call: Call, ctx: ParseContext) -> MinMaxScaler:
-    """Parse the argument of `$minMaxScaler`: a numeric expression, or `{input, min, max}`.
+    """Parse the argument of `$minMaxScaler`, which is a numeric expression or `{input, min, max}`.
 
     Raises:
         CommandError: 9 for a malformed argument, and the errors of the expressions and the window.

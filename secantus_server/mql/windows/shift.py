@@ -1,4 +1,4 @@
-"""`$shift`: a value from the document at a fixed offset in the partition.
+"""The window function `$shift`, which returns a value from the document at a fixed offset in the partition.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/shift/
 """
@@ -25,8 +25,8 @@ class Shift:
 
     Arguments:
         output: the expression that is evaluated for the document at the offset.
-        by: the offset, counted in documents; negative for earlier documents.
-        default: the value if no document is at the offset.
+        by: the offset, counted in documents; negative for preceding documents.
+        default: the result if there is no document at the offset.
     """
 
     def __init__(self, output: Expression, by: int, default: Any) -> None:
@@ -35,7 +35,7 @@ class Shift:
         self.default = default
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return the shifted value for each document of a partition."""
+        """Return the result for each document of a partition."""
         values = [self.output.evaluate(document) for document in partition.documents]
         values = [None if value is MISSING else value for value in values]
         places = range(self.by, self.by + len(values))
@@ -44,10 +44,10 @@ class Shift:
 
 @window_function("$shift")
 def parse_shift(call: Call, ctx: ParseContext) -> Shift:
-    """Parse the argument of `$shift`: `{output, by, default}`.
+    """Parse the argument of `$shift`, which is `{output, by, default}`.
 
     Raises:
-        CommandError: 9 for a malformed argument, and the expressions' errors.
+        CommandError: 9 for a malformed argument, and the errors of the expressions.
     """
     check_others("$shift", call)
     if call.window is not None:

@@ -1,4 +1,4 @@
-"""Accumulators of `$group` as window functions, which return one result per window."""
+"""The accumulators of `$group` as window functions, which return one result per window."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from secantus_server.mql.windows.partition import Partition
 
 
 class WindowAccumulator:
-    """An accumulator that is evaluated over each window.
+    """A window function that evaluates an accumulator over each window.
 
-    Windows without a lower bound only grow, so each document is added once. Every other window is computed separately.
+    Windows without a lower bound only grow, so one state serves all of them and each document is added once. Every other window is
+    computed separately.
 
     Arguments:
         start: creates a new state of the accumulator.
@@ -25,7 +26,7 @@ class WindowAccumulator:
         self.bounds = bounds
 
     def compute(self, partition: Partition) -> list[Any]:
-        """Return one value per document of a partition."""
+        """Return the result for each document of a partition."""
         if self.bounds.lower == UNBOUNDED:
             return self._growing(partition)
         found: list[Any] = []

@@ -1,4 +1,4 @@
-"""`$arrayElemAt`, `$first`, `$last`, `$slice`, `$size`, `$isArray`, `$reverseArray`, `$concatArrays`.
+"""The operators `$arrayElemAt`, `$first`, `$last`, `$slice`, `$size`, `$isArray`, `$reverseArray` and `$concatArrays`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/arrayElemAt/
 """
@@ -18,7 +18,9 @@ from secantus_server.mql.expressions.value_text import value_text
 
 @operator("$arrayElemAt", arguments=2)
 def array_elem_at(array: Any, index: Any) -> Any:
-    """Return the element at an index. A negative index counts from the end. Return null for null, and MISSING if the index is out of range.
+    """Return the array element at an index. A negative index counts from the end.
+
+    Return null if the array or the index is null, and MISSING if the index is out of range.
 
     Raises:
         CommandError: 28689, 28690 or 28691 for a bad argument.
@@ -37,7 +39,7 @@ def array_elem_at(array: Any, index: Any) -> Any:
 
 @operator("$first", arguments=1)
 def first(array: Any) -> Any:
-    """Return the first element. Return null for null, and MISSING for an empty array.
+    """Return the first element of an array. Return null for null, and MISSING for an empty array.
 
     Raises:
         CommandError: 28689 for a value that is not an array.
@@ -47,7 +49,7 @@ def first(array: Any) -> Any:
 
 @operator("$last", arguments=1)
 def last(array: Any) -> Any:
-    """Return the last element. Return null for null, and MISSING for an empty array.
+    """Return the last element of an array. Return null for null, and MISSING for an empty array.
 
     Raises:
         CommandError: 28689 for a value that is not an array.
@@ -57,7 +59,7 @@ def last(array: Any) -> Any:
 
 @operator("$size", arguments=1)
 def size(array: Any) -> int:
-    """Return the number of elements.
+    """Return the number of elements in an array.
 
     Raises:
         CommandError: 17124 for a value that is not an array, including null.
@@ -75,7 +77,7 @@ def is_array(value: Any) -> bool:
 
 @operator("$reverseArray", arguments=1)
 def reverse_array(array: Any) -> list[Any] | None:
-    """Return the elements in reverse order, or null for null.
+    """Return an array's elements in reverse order, or null for null.
 
     Raises:
         CommandError: 34435 for a value that is not an array.
@@ -89,7 +91,7 @@ def reverse_array(array: Any) -> list[Any] | None:
 
 @operator("$concatArrays", arguments=(0, None))
 def concat_arrays(*arrays: Any) -> list[Any] | None:
-    """Return the concatenated arrays, or null if one of them is null. The arguments after a null are not checked.
+    """Return the concatenation of all arrays, or null if any argument is null. Arguments after a null are not validated.
 
     Raises:
         CommandError: 28664 for a value that is not an array.
@@ -108,8 +110,8 @@ def concat_arrays(*arrays: Any) -> list[Any] | None:
 def slice_(array: Any, *numbers: Any) -> list[Any] | None:
     """Return a slice of an array.
 
-    `numbers` is (n), for the first n elements or, if n is negative, the last ones. Or it is (position, n), for n elements from a position
-    on.
+    `numbers` is either (n) or (position, n). With (n), the slice consists of the first n elements or, if n is negative, of the last
+    elements. With (position, n), it consists of up to n elements from the position on.
 
     Raises:
         CommandError: 28724 to 28729 for a bad argument.

@@ -23,10 +23,10 @@ from secantus_server.mql.expressions.value_text import value_text
 
 
 class Choice(NamedTuple):
-    """Describes which elements of an array an operator returns.
+    """A description of which array elements an operator selects.
 
     Arguments:
-        direction: 1 or -1 to drop nulls and sort in that direction before the choice; 0 to keep the order.
+        direction: 1 or -1 to drop nulls and sort in that direction before selecting; 0 to preserve the order.
         at_end: whether the last elements are selected instead of the first.
     """
 
@@ -38,7 +38,7 @@ CHOICES = {"$firstN": Choice(), "$lastN": Choice(at_end=True), "$minN": Choice(d
 
 
 def _n_values_parser(name: str, choice: Choice) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of an operator that selects n elements."""
+    """Return the parser for an operator that selects n elements of an array."""
     signature = Signature(
         not_object=(5787900, f"specification must be an object; found {name}: {{found}}"),
         unknown=(5787901, f"Unknown argument for 'n' operator: {{name}} of {name}"),

@@ -1,4 +1,4 @@
-"""The parsers of `$filter`, `$map` and `$reduce`. The module `_iteration` contains their nodes.
+"""The parsers of `$filter`, `$map` and `$reduce`. The module `_iteration` contains the expression nodes.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/filter/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/map/
@@ -104,7 +104,7 @@ def parse_reduce(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _checked(signature: Signature, argument: Any, ctx: ParseContext) -> dict[str, Any]:
-    """Validate the field names of an operator's argument, and return the argument. Some names are allowed only since MongoDB 8.3.
+    """Validate an operator's argument against its signature and return it. Some field names are valid only since MongoDB 8.3.
 
     Raises:
         CommandError: the signature's errors.
@@ -117,9 +117,10 @@ def _checked(signature: Signature, argument: Any, ctx: ParseContext) -> dict[str
 
 
 def _cells(given: dict[str, Any], cell: Cell, ctx: ParseContext) -> tuple[dict[str, Cell], Cell | None]:
-    """Return the cells of the variables by name, and the index's cell.
+    """Return the variables that an operator binds, by name, and the cell that contains the element's index.
 
-    The variables are the current element and, if the emulated release of MongoDB has it, the element's index.
+    The variables are the current element and, if the emulated MongoDB release supports it, the element's index. Without an index
+    variable, the second result is None.
     """
     cells = {_variable(given, "as", "this"): cell}
     if not ctx.release.has(ARRAY_INDEX_AS):
@@ -132,7 +133,7 @@ def _cells(given: dict[str, Any], cell: Cell, ctx: ParseContext) -> tuple[dict[s
 
 
 def _variable(given: dict[str, Any], option: str, default: str) -> str:
-    """Return the name of a variable from an option. A value that is not a string counts as an empty name."""
+    """Return the variable name that an option defines, or the default. A value that is not a string counts as an empty name."""
     name = given.get(option, default)
     name = name if type(name) is str else ""
     validate_variable_name(name)

@@ -1,4 +1,4 @@
-"""`$range`.
+"""The operator `$range`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/range/
 """

@@ -1,4 +1,4 @@
-"""`$in` and `$indexOfArray`.
+"""The operators `$in` and `$indexOfArray`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/in/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/indexOfArray/
@@ -25,7 +25,7 @@ TO_THE_END = 2**31 - 1
 
 @operator_parser("$in")
 def parse_in(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `{$in: [value, array]}`. If the array is constant, convert it to a set of its elements' key strings.
+    """Parse `{$in: [value, array]}`. A constant array is converted to a set of key strings, so that a lookup is fast.
 
     Raises:
         CommandError: 16020 for a wrong number of arguments, 40081 for a constant that is not an array.
@@ -62,7 +62,7 @@ def _array(value: Any) -> list[Any]:
 
 
 def _index_of(collation: Collation | None, array: Any, value: Any, start: Any = 0, end: Any = TO_THE_END) -> int | None:
-    """Return the index of the first element within the bounds that equals a value, or -1 if there is none.
+    """Implement `$indexOfArray`: return the index of the first element between `start` and `end` that equals a value, or -1 if none does.
 
     Return null if the array is null.
     """
@@ -76,7 +76,7 @@ def _index_of(collation: Collation | None, array: Any, value: Any, start: Any = 
 
 
 def _find(collation: Collation | None, value: Any, array: list[Any], first: int, last: int) -> int:
-    """Return the index of the first element in a range of indexes that equals a value, or -1 if there is none."""
+    """Return the index of the first element from `first` up to, but not including, `last` that equals a value, or -1 if none does."""
     if collation is None:
         for index in range(first, min(last, len(array))):
             if values_equal(array[index], value):

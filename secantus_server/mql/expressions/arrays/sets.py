@@ -1,9 +1,9 @@
-"""The set operators: `$setUnion`, `$setIntersection`, `$setDifference`, `$setEquals`, `$setIsSubset`, `$anyElementTrue`,
+"""The set operators `$setUnion`, `$setIntersection`, `$setDifference`, `$setEquals`, `$setIsSubset`, `$anyElementTrue` and
 `$allElementsTrue`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#set-expression-operators
 
-Two elements are equal if their key strings are equal. The first of several equal elements is kept.
+Two elements are equal if their key strings are equal. Of several equal elements, a result contains the first one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Elements = dict[bytes, Any]
 
 
 def _elements(collation: Collation | None, array: list[Any]) -> Elements:
-    """Return the distinct elements of an array, by key string."""
+    """Return an array's distinct elements, as a dict whose keys are the elements' key strings."""
     found: Elements = {}
     for element in array:
         found.setdefault(key_string(element, collation), element)
@@ -32,9 +32,10 @@ def _elements(collation: Collation | None, array: list[Any]) -> Elements:
 
 
 def _pair_parser(name: str, function: Callable[..., Any]) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of an operator on two arrays.
+    """Return the parser for an operator on two arrays.
 
-    The function that implements the operator has the collation as an additional first argument.
+    Arguments:
+        function: implements the operator. Its first argument is the collation, followed by the two arrays.
     """
 
     def parse(argument: Any, ctx: ParseContext) -> Expression:
@@ -44,7 +45,7 @@ def _pair_parser(name: str, function: Callable[..., Any]) -> Callable[[Any, Pars
 
 
 def _commutative_parser(name: str, function: Callable[..., Any]) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of a commutative operator. Constant arguments are evaluated last."""
+    """Return the parser for a commutative operator. To match MongoDB, the operator evaluates constant arguments last."""
 
     def parse(argument: Any, ctx: ParseContext) -> Expression:
         arrays = parse_arguments(name, argument, ctx, 0, None)
@@ -54,7 +55,7 @@ def _commutative_parser(name: str, function: Callable[..., Any]) -> Callable[[An
 
 
 def set_union(collation: Collation | None, *arrays: Any) -> list[Any] | None:
-    """Return the union of all arrays, or null if one of them is null. The arguments after a null are not checked.
+    """Return the union of all arrays, or null if any argument is null. Arguments after a null are not validated.
 
     Raises:
         CommandError: 17043 for a value that is not an array.
@@ -71,7 +72,7 @@ def set_union(collation: Collation | None, *arrays: Any) -> list[Any] | None:
 
 
 def set_intersection(collation: Collation | None, *arrays: Any) -> list[Any] | None:
-    """Return the elements that all arrays have in common, or null if one of them is null. The arguments after a null are not checked.
+    """Return the elements that all arrays contain, or null if any argument is null. Arguments after a null are not validated.
 
     Raises:
         CommandError: 17047 for a value that is not an array.
@@ -88,7 +89,7 @@ def set_intersection(collation: Collation | None, *arrays: Any) -> list[Any] | N
 
 
 def set_difference(collation: Collation | None, array: Any, other: Any) -> list[Any] | None:
-    """Return the elements of the first array that are not in the second, or null if one of the arrays is null.
+    """Return the elements of the first array that the second array does not contain, or null if either array is null.
 
     Raises:
         CommandError: 17048 or 17049 for a value that is not an array.
@@ -115,7 +116,7 @@ def set_is_subset(collation: Collation | None, array: Any, other: Any) -> bool:
 
 
 def set_equals(collation: Collation | None, *arrays: Any) -> bool:
-    """Return whether all arrays have the same elements.
+    """Return whether all arrays contain the same elements.
 
     Raises:
         CommandError: 17044 for a value that is not an array.
@@ -149,7 +150,7 @@ def _check_operand(value: Any, index: int, code: int) -> None:
 
 @operator("$anyElementTrue", arguments=1)
 def any_element_true(array: Any) -> bool:
-    """Return whether at least one element counts as true.
+    """Return whether at least one element of an array is truthy.
 
     Raises:
         CommandError: 17041 for a value that is not an array.
@@ -161,7 +162,7 @@ def any_element_true(array: Any) -> bool:
 
 @operator("$allElementsTrue", arguments=1)
 def all_elements_true(array: Any) -> bool:
-    """Return whether all elements count as true.
+    """Return whether all elements of an array are truthy.
 
     Raises:
         CommandError: 17040 for a value that is not an array.

@@ -1,4 +1,4 @@
-"""`$sortArray`: sorts an array by its elements, or by fields of its elements if they are documents.
+"""The operator `$sortArray`, which sorts an array by its elements or by the fields of documents in it.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sortArray/
 """
@@ -31,7 +31,7 @@ SIGNATURE = Signature(
 
 @operator_parser("$sortArray")
 def parse_sort_array(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `{$sortArray: {input, sortBy}}`. `sortBy` is not an expression, but 1, -1 or a sort pattern.
+    """Parse `{$sortArray: {input, sortBy}}`. `sortBy` must be a literal: 1, -1 or a sort pattern.
 
     Raises:
         CommandError: 2942500 to 2942507 for a malformed argument.
@@ -55,7 +55,7 @@ def _sort(keys: SortKeys, collation: Collation | None, array: Any) -> list[Any] 
 
 
 def _direction(value: Any) -> int | None:
-    """Return 1 or -1 if the value is one of these numbers, of any numeric type. Otherwise return None."""
+    """Return 1 or -1 if the value is equal to one of these numbers in any numeric type, else None."""
     if not is_number(value):
         return None
     return next((direction for direction in (1, -1) if key_string(value) == key_string(direction)), None)

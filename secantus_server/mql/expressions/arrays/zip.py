@@ -1,4 +1,4 @@
-"""`$zip`: transposes several arrays into one array per index.
+"""The operator `$zip`, which transposes several arrays into one array per index.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/zip/
 """
@@ -56,9 +56,12 @@ def _check_field(name: str, value: Any) -> None:
 
 
 def _zip(count: int, longest: bool, *values: Any) -> list[list[Any]] | None:
-    """Return the transposed arrays, or null if one of them is null.
+    """Return the transposed arrays, or null if any of the arrays is null.
 
-    The first `count` values are the arrays, the others are the defaults that fill arrays that are too short.
+    Arguments:
+        count: the number of leading values that are arrays.
+        longest: whether the result is as long as the longest array.
+        values: the arrays, followed by the default values that fill arrays that are too short.
     """
     arrays = values[:count]
     if any(is_nullish(array) for array in arrays):

@@ -1,9 +1,9 @@
-"""`$dateAdd` and `$dateSubtract`.
+"""The operators `$dateAdd` and `$dateSubtract`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateAdd/
 
-Days and longer units are added to the local time in the time zone, so that the time of day stays the same if daylight saving time begins or
-ends in between. Shorter units are durations of a fixed length.
+Days and longer units are added to the local time of the time zone. Therefore the time of day is preserved if daylight saving time begins
+or ends in between. Shorter units are durations of a fixed length.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _signature(name: str) -> Signature:
 
 
 def _add_parser(name: str, sign: int) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of an operator that adds an amount (sign 1) or subtracts it (sign -1)."""
+    """Return the parser for an operator that adds an amount (sign 1) or subtracts it (sign -1)."""
     signature = _signature(name)
 
     def parse(argument: Any, ctx: ParseContext) -> Expression:
@@ -78,7 +78,7 @@ def _evaluate(name: str, sign: int, add: Addition, start: Any, unit: Any, amount
 
 
 def add_units(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
-    """Return a time plus a number of units, in milliseconds since the epoch. The result may exceed the range of int64."""
+    """Return the time that is a number of units after `ms`, in milliseconds since the epoch. The result may exceed the range of int64."""
     if unit in MONTHS:
         return zone.moment(_add_months(zone.local(ms), MONTHS[unit] * amount))
     if unit in ("day", "week"):
@@ -87,7 +87,7 @@ def add_units(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
 
 
 def add_units_until_8_3(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
-    """Return the same as `add_units`, but reproduce a bug of MongoDB before 8.3: a date before 1970 with a fraction of a second loses one
+    """Return the result of `add_units`, but with a bug of MongoDB before 8.3: a date before 1970 with a fraction of a second loses one
     second.
     """
     found = add_units(ms, unit, amount, zone)
@@ -95,12 +95,12 @@ def add_units_until_8_3(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
 
 
 def date_addition(ctx: ParseContext) -> Addition:
-    """Return the function that adds units to a time as the emulated release of MongoDB does."""
+    """Return the function that adds units to a time in the emulated MongoDB release."""
     return add_units if ctx.release.has(DATES_BEFORE_1970) else add_units_until_8_3
 
 
 def _add_months(local: int, months: int) -> int:
-    """Add months to a local time. A day that does not exist in the resulting month becomes its last day."""
+    """Add months to a local time. If the resulting month has no such day, its last day is used."""
     days, time_of_day = divmod(local, MS_PER_DAY)
     year, month, day = year_month_day(days)
     years, index = divmod(month - 1 + months, 12)

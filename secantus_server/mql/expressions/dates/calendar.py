@@ -1,6 +1,6 @@
-"""The proleptic Gregorian calendar for all dates that int64 milliseconds can represent. Their range exceeds that of `datetime`.
+"""The proleptic Gregorian calendar for all dates that int64 milliseconds can represent, a larger range than that of `datetime`.
 
-A moment is a number of milliseconds since the epoch, and a day is a number of days since 1970-01-01. Both ignore time zones.
+A moment is a number of milliseconds since the epoch, and a day is a number of days since 1970-01-01. Both are independent of time zones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Parts(NamedTuple):
 
 
 class IsoWeek(NamedTuple):
-    """An ISO 8601 week date. The days of the week are numbered from Monday, which is 1."""
+    """An ISO 8601 week date. The days of the week are numbered from 1 for Monday."""
 
     year: int
     week: int
@@ -47,7 +47,7 @@ def day_number(year: int, month: int, day: int) -> int:
 
 
 def year_month_day(days: int) -> tuple[int, int, int]:
-    """Return the year, month and day of a day number."""
+    """Return the year, month and day of a day number, which counts days from the epoch."""
     era, day_of_era = divmod(days + DAYS_BEFORE_EPOCH, DAYS_PER_ERA)
     year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
@@ -58,7 +58,7 @@ def year_month_day(days: int) -> tuple[int, int, int]:
 
 
 def split(ms: int) -> Parts:
-    """Split a moment into its parts."""
+    """Split a moment into its calendar fields."""
     days, rest = divmod(ms, MS_PER_DAY)
     year, month, day = year_month_day(days)
     seconds, millisecond = divmod(rest, MS_PER_SECOND)
@@ -68,7 +68,7 @@ def split(ms: int) -> Parts:
 
 
 def join(days: int, hour: int = 0, minute: int = 0, second: int = 0, millisecond: int = 0) -> int:
-    """Combine a day and a time of day into a moment. Values that are out of range carry over."""
+    """Combine a day and a time of day into a moment. Values that are out of range carry over into the next larger unit."""
     return days * MS_PER_DAY + hour * MS_PER_HOUR + minute * MS_PER_MINUTE + second * MS_PER_SECOND + millisecond
 
 
@@ -88,12 +88,12 @@ def day_of_week(days: int) -> int:
 
 
 def week_of_year(days: int) -> int:
-    """Return the week of the year that contains a day. Weeks begin on Sunday. Days before the year's first Sunday are in week 0."""
+    """Return the week of the year that contains a day. Weeks start on Sunday, and the days before the year's first Sunday are in week 0."""
     return (day_of_year(days) - day_of_week(days) + 7) // 7
 
 
 def iso_week(days: int) -> IsoWeek:
-    """Return the ISO 8601 week date of a day. A week belongs to the year that contains its Thursday."""
+    """Return the ISO 8601 week date of a day. A week is part of the year that contains its Thursday."""
     weekday = (days + 3) % 7
     thursday = days - weekday + 3
     year = year_month_day(thursday)[0]
@@ -101,7 +101,9 @@ def iso_week(days: int) -> IsoWeek:
 
 
 def iso_day_number(year: int, week: int, day: int) -> int:
-    """Return the number of days from the epoch to an ISO week date. A week or day that is out of range carries over."""
+    """Return the number of days from the epoch to an ISO week date. A week or day that is out of range carries over into the following
+    weeks.
+    """
     fourth = day_number(year, 1, 4)
     monday = fourth - (fourth + 3) % 7
     return monday + (week - 1) * 7 + day - 1

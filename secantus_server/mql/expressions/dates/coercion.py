@@ -1,4 +1,4 @@
-"""Converts date-like values to milliseconds: dates, timestamps (their seconds) and ObjectIds (their creation time)."""
+"""Converts dates, timestamps and ObjectIds to milliseconds. Timestamps are converted by their seconds, ObjectIds by their creation time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secantus_server.mql.expressions.dates.calendar import MS_PER_SECOND
 
 
 def milliseconds_of(value: Any) -> int | None:
-    """Return the milliseconds since the epoch of a date-like value, or None for any other value."""
+    """Return the milliseconds since the epoch of a date, timestamp or ObjectId, or None for any other value."""
     kind = type(value)
     if kind is Date:
         return int(value.ms)
@@ -27,7 +27,7 @@ def milliseconds_of(value: Any) -> int | None:
 
 
 def to_milliseconds(value: Any) -> int:
-    """Return the milliseconds since the epoch of a date-like value.
+    """Return the milliseconds since the epoch of a date, timestamp or ObjectId.
 
     Raises:
         CommandError: 16006 for any other value.
@@ -40,6 +40,11 @@ def to_milliseconds(value: Any) -> int:
 
 def to_date(ms: int, operator: str, code: int) -> Date:
     """Convert a computed moment to a date.
+
+    Arguments:
+        ms: the moment.
+        operator: the operator that computed the moment, for the error message.
+        code: the code of the error.
 
     Raises:
         CommandError: `code` if the moment overflows int64.

@@ -1,4 +1,4 @@
-"""`$currentDate`: the time at which the expression is evaluated, unlike `$$NOW`, which is the same for the whole command.
+"""The expression `$currentDate`, which returns the time of its evaluation. In contrast, `$$NOW` is the same for the whole command.
 
 https://www.mongodb.com/docs/manual/release-notes/8.2/
 """
@@ -17,7 +17,7 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$currentDate")
 def parse_current_date(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$currentDate: {}`. Do not treat it as a constant, although it has no operands.
+    """Parse `$currentDate: {}`. The expression is not treated as a constant, although it has no operands.
 
     Raises:
         CommandError: 10065 for an argument that is not a document, 9 for a document that is not empty, 51144 if the context has no clock.

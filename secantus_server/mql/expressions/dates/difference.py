@@ -1,4 +1,4 @@
-"""`$dateDiff`: the number of unit boundaries between two dates.
+"""The operator `$dateDiff`, which counts the unit boundaries between two dates.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateDiff/
 """
@@ -39,7 +39,7 @@ def parse_date_diff(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `{$dateDiff: {startDate, endDate, unit, timezone, startOfWeek}}`.
 
     Raises:
-        CommandError: 5166301 to 5166305 for a malformed argument; the errors of an invalid constant unit or time zone.
+        CommandError: 5166301 to 5166305 for a malformed argument. Also the errors of an invalid constant unit or time zone.
     """
     arguments = SIGNATURE.parse(argument, ctx)
     check_unit("$dateDiff", arguments[2])
@@ -48,9 +48,8 @@ def parse_date_diff(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def date_diff(start: Any, end: Any, unit: Any, timezone: Any, start_of_week: Any) -> Int64 | None:
-    """Return the number of unit boundaries between two dates, which is negative if `end` is before `start`.
-
-    Return null if any argument is null.
+    """Return the number of unit boundaries between two dates, or null if any argument is null. It is negative if `end` is before
+    `start`.
     """
     if is_nullish(start) or is_nullish(end) or is_nullish(unit) or is_nullish(start_of_week):
         return None
@@ -71,7 +70,9 @@ def _moment(value: Any, which: str) -> int:
 
 
 def _index(ms: int, unit: str, zone: TimeZone, first_day: int) -> int:
-    """Return the ordinal of the unit that contains a moment. Only the difference between two ordinals is meaningful."""
+    """Return the ordinal number of the unit, such as the month, that contains a moment. Only differences between ordinals are
+    meaningful.
+    """
     offset = zone.offset(ms)
     if unit in MONTHS:
         year, month, _ = year_month_day((ms + offset) // MS_PER_DAY)

@@ -1,4 +1,4 @@
-"""Splits format strings such as `%Y-%m-%d` into pieces, and formats dates by them.
+"""Splits format strings such as `%Y-%m-%d` into pieces, and formats dates with them.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateToString/#format-specifiers
 """
@@ -35,7 +35,7 @@ PIECE = re.compile(r"%(.)|([^%]+)", re.DOTALL)
 
 
 class Moment(NamedTuple):
-    """A local time: its parts, the day number, and the zone's offset from UTC in milliseconds."""
+    """A local time, which consists of its calendar fields, its day number, and the time zone's offset from UTC in milliseconds."""
 
     parts: Parts
     day: int
@@ -72,11 +72,11 @@ TO_STRING = "".join(FIELDS)
 
 @lru_cache(maxsize=256)
 def pieces(text: str, specifiers: str) -> tuple[tuple[str, str], ...]:
-    """Split a format into (specifier, "") and ("", literal text) pairs.
+    """Split a format string into pairs: (specifier, "") for a specifier and ("", text) for literal text.
 
     Arguments:
-        text: the format.
-        specifiers: the allowed letters; `%%` is always allowed.
+        text: the format string.
+        specifiers: the allowed specifier letters; `%%` is always allowed.
 
     Raises:
         CommandError: 18535 for a `%` at the end, 18536 for an unknown specifier.
@@ -97,7 +97,7 @@ def pieces(text: str, specifiers: str) -> tuple[tuple[str, str], ...]:
 
 
 def format_date(ms: int, text: str, zone: TimeZone) -> str:
-    """Format a moment in local time of a zone.
+    """Format a moment as local time in a time zone, using the format string `text`.
 
     Raises:
         CommandError: 18535 or 18536 for an invalid format, 18537 for a year that does not have four digits.

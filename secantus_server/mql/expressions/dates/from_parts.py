@@ -1,4 +1,4 @@
-"""`$dateFromParts`: a date from calendar parts (year, month, day...) or an ISO week date.
+"""The operator `$dateFromParts`, which builds a date from calendar fields (year, month, day...) or an ISO week date.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateFromParts/
 """
@@ -57,9 +57,12 @@ def parse_date_from_parts(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _date(number: Callable[[int, int, int], int], names: tuple[str, ...], *values: Any) -> Date | None:
-    """Return the date that consists of three parts of a day, four parts of a time of day and a time zone.
+    """Return the date with the given fields, or null if any field is null.
 
-    Return null if any of them is null.
+    Arguments:
+        number: converts the three fields of the day to a day number.
+        names: the names of the fields, for error messages.
+        values: the three fields of the day, the four fields of the time of day, and the time zone.
     """
     *parts, timezone = values
     zone = to_timezone(timezone)

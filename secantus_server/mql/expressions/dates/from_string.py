@@ -1,4 +1,4 @@
-"""`$dateFromString`: parses a date.
+"""The operator `$dateFromString`, which parses a date.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateFromString/
 """
@@ -30,7 +30,10 @@ SIGNATURE = Signature(
 
 
 class DateFromString(Expression):
-    """The node of `$dateFromString`. It evaluates `onNull` and `onError` only if needed. `format` and `on_error` may be None."""
+    """The expression node of `$dateFromString`. `onNull` and `onError` are evaluated only on demand.
+
+    The attributes `format` and `on_error` are None if the argument is absent.
+    """
 
     def __init__(
         self, text: Expression, form: Expression | None, timezone: Expression, on_null: Expression, on_error: Expression | None
@@ -42,7 +45,7 @@ class DateFromString(Expression):
         self.on_error = on_error
 
     def evaluate(self, doc: bytes) -> Any:
-        """Return the date, the value of `onNull` or `onError`, or null."""
+        """Return the parsed date, or the value of `onNull` or `onError`. The result is null if the format or the time zone is null."""
         form = None if self.format is None else self.format.evaluate(doc)
         _check_format(form)
         zone = to_timezone(self.timezone.evaluate(doc))
@@ -57,7 +60,7 @@ class DateFromString(Expression):
         return self.on_error.evaluate(doc)
 
     def date(self, text: Any, form: Any, zone: TimeZone | None) -> Date | None:
-        """Parse an evaluated string.
+        """Parse the evaluated `dateString`. Return null if the format or the time zone is null.
 
         Raises:
             CommandError: 241 if the string is not a date.
@@ -70,7 +73,7 @@ class DateFromString(Expression):
         return Date(parse_date_text(text, zone) if self.format is None else parse_formatted_date(text, form, zone))
 
     def children(self) -> tuple[Expression, ...]:
-        """Return the expressions of the arguments that are present."""
+        """Return the expressions of all arguments that are present."""
         optional = (argument for argument in (self.format, self.on_error) if argument is not None)
         return (self.text, self.timezone, self.on_null, *optional)
 
@@ -80,7 +83,7 @@ def parse_date_from_string(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `{$dateFromString: {dateString, format, timezone, onNull, onError}}`.
 
     Raises:
-        CommandError: 40540 to 40542 for a malformed argument; 18535, 18536, 40485, 40517, 40684 for invalid constants.
+        CommandError: 40540 to 40542 for a malformed argument. 18535, 18536, 40485, 40517 or 40684 for an invalid constant.
     """
     given = SIGNATURE.check(argument)
     form = parse_expression(given["format"], ctx) if "format" in given else None

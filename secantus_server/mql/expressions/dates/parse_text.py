@@ -1,8 +1,8 @@
-"""Parses dates, either by a format string or in any of the common notations.
+"""Parses dates, either with a format string or in any of the common notations.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateFromString/
 
-Every failure raises CommandError 241 (ConversionFailure), which `onError` catches.
+Every failure raises CommandError 241 (ConversionFailure), which `onError` handles.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ YEAR_LAST = rf"{WEEKDAY}{MONTH}[ \t]+(?P<day>[0-9]{{1,2}})[ \t]+(?:{CLOCK})(?:[ 
 
 @cache
 def _texts() -> list[re.Pattern[str]]:
-    """Return the patterns of free-form dates. Compiling them takes milliseconds, so it happens on first use, not at server start."""
+    """Return the regular expressions for dates without a format string. They are compiled on first use, because this takes milliseconds."""
     texts = [rf"{WEEKDAY}{date}(?:(?:t|[ \t,]+)(?:{CLOCK}))?[ \t]*{ZONE}?" for date in DATES]
     return [re.compile(text, re.IGNORECASE | re.ASCII) for text in (*texts, YEAR_LAST)]
 
@@ -94,7 +94,7 @@ def parse_date_text(text: str, zone: TimeZone) -> int:
 
     Arguments:
         text: for example `2017-02-08T12:10:40.787Z` or `oct 20 2020`.
-        zone: the time zone of a text that does not name one.
+        zone: the time zone to use if the text contains no time zone.
 
     Raises:
         CommandError: 241 if the text is not a date.
@@ -111,10 +111,10 @@ def parse_date_text(text: str, zone: TimeZone) -> int:
 
 
 def parse_formatted_date(text: str, form: str, zone: TimeZone) -> int:
-    """Parse a date by a format and return its milliseconds since the epoch.
+    """Parse a date with a format string and return its milliseconds since the epoch.
 
     Raises:
-        CommandError: 241 if the text does not match or is not a date, 18535 or 18536 for an invalid format.
+        CommandError: 241 if the text is not a date in this format, 18535 or 18536 for an invalid format.
     """
     pattern, letters = _compiled(form)
     found = pattern.fullmatch(text)
@@ -142,7 +142,7 @@ def _compiled(form: str) -> tuple[re.Pattern[str], list[str]]:
 
 
 def _fitting(text: str, form: str) -> int:
-    """Return how many characters of a text match the beginning of a format, up to the first part of the format that does not match."""
+    """Return the position in a text at which it stops matching a format string, for an error message."""
     source, position = "", 0
     for letter, literal in pieces(form, FROM_STRING):
         source += FORMAT_FIELDS[letter] if letter else re.escape(literal)
@@ -154,7 +154,12 @@ def _fitting(text: str, form: str) -> int:
 
 
 def _day(text: str, parts: dict[str, str]) -> int:
-    """Return the moment of midnight on a calendar date, an ISO week date or a day of the year."""
+    """Return the moment at which a day starts. The day is given as a calendar date, an ISO week date or a day of the year.
+
+    Arguments:
+        text: the whole text, for error messages.
+        parts: the parsed fields of the date.
+    """
     if "year" not in parts:
         raise _incomplete(text)
     year = int(parts["year"])
@@ -171,7 +176,12 @@ def _day(text: str, parts: dict[str, str]) -> int:
 
 
 def _clock(text: str, parts: dict[str, str]) -> int:
-    """Return the time of day in milliseconds."""
+    """Return the time of day in milliseconds.
+
+    Arguments:
+        text: the whole text, for error messages.
+        parts: the parsed fields of the time.
+    """
     hour = int(parts.get("hour") or parts.get("hour12") or parts.get("hours") or 0)
     minute = int(parts.get("minute") or parts.get("minutes") or 0)
     second = int(parts.get("second") or parts.get("seconds") or 0)
@@ -184,7 +194,13 @@ def _clock(text: str, parts: dict[str, str]) -> int:
 
 
 def _in_zone(local: int, name: str | None, zone: TimeZone) -> int:
-    """Convert a local time to UTC, using the zone that the text names or, if it names none, the given zone."""
+    """Convert a local time to UTC, using the time zone that the text contains.
+
+    Arguments:
+        local: the local time in milliseconds.
+        name: the time zone in the text, or None to use `zone` instead.
+        zone: the argument `timezone`. It must be UTC if the text contains a time zone.
+    """
     if name is None:
         return zone.moment(local)
     if not zone.is_utc:

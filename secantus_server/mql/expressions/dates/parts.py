@@ -1,8 +1,8 @@
-"""The operators that return one part of a date, such as `$year`, `$month`, `$dayOfWeek` and `$isoWeek`.
+"""The operators that return one field of a date, such as `$year`, `$month`, `$dayOfWeek` and `$isoWeek`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/year/
 
-The argument of these operators is a date, an array of one date, or `{date: ..., timezone: ...}`. They return null for null.
+Their argument is a date, an array that contains one date, or `{date: ..., timezone: ...}`. They return null for null.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ PARTS: dict[str, Part] = {
 
 
 def part_parser(name: str, part: Part) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of an operator that extracts one part.
+    """Return the parser for an operator that extracts one field of a date.
 
     Arguments:
         name: the operator's name, with its `$`.
-        part: computes the part from a local time in milliseconds.
+        part: computes the field from a local time in milliseconds.
     """
 
     def part_of(date: Any, timezone: Any) -> Any:
@@ -66,7 +66,9 @@ def part_parser(name: str, part: Part) -> Callable[[Any, ParseContext], Expressi
 
 
 def parse_date_argument(name: str, argument: Any, ctx: ParseContext) -> tuple[Expression, Expression]:
-    """Parse the date and the time zone of an operator of this family. An array holds the date, never a document of options.
+    """Parse an operator's argument and return the expressions for its date and its time zone.
+
+    Inside an array, only a date is allowed, not a document `{date, timezone}`.
 
     Raises:
         CommandError: 40535, 40536 or 40539 for a malformed argument, 40485 or 40517 for an invalid constant time zone.

@@ -1,4 +1,4 @@
-"""`$tsSecond` and `$tsIncrement`: the two parts of a timestamp, as longs.
+"""The operators `$tsSecond` and `$tsIncrement`, which return the two parts of a timestamp as longs.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/tsSecond/
 """

@@ -1,4 +1,4 @@
-"""Time zones, given as an Olson identifier or an offset from UTC.
+"""Time zones, which are identified by an Olson identifier or an offset from UTC.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateToString/ (argument `timezone`)
 """
@@ -32,11 +32,11 @@ LAST_MS = 253402214400000
 
 
 class TimeZone(ABC):
-    """A time zone. A local time is represented by the milliseconds since the epoch at which a clock in UTC shows the same time."""
+    """A time zone. A local time is represented by the milliseconds since the epoch at which a UTC clock would show that time."""
 
     @property
     def is_utc(self) -> bool:
-        """Return whether the zone is UTC, under any name."""
+        """Return whether the time zone is UTC under any of its names."""
         return False
 
     @abstractmethod
@@ -48,12 +48,12 @@ class TimeZone(ABC):
         """Convert a local time to UTC."""
 
     def offset(self, ms: int) -> int:
-        """Return how many milliseconds local time is ahead of UTC at a moment."""
+        """Return the difference between local time and UTC at a moment, in milliseconds."""
         return self.local(ms) - ms
 
 
 class FixedZone(TimeZone):
-    """A zone at a fixed offset from UTC."""
+    """A time zone with a fixed offset from UTC."""
 
     def __init__(self, offset_ms: int) -> None:
         self.offset_ms = offset_ms
@@ -73,7 +73,7 @@ class FixedZone(TimeZone):
 
 
 class NamedZone(TimeZone):
-    """A zone of the time zone database. Its offset from UTC changes over time."""
+    """A time zone of the time zone database, whose offset from UTC may change over time."""
 
     def __init__(self, zone: zoneinfo.ZoneInfo) -> None:
         self.zone = zone
@@ -85,7 +85,8 @@ class NamedZone(TimeZone):
     def moment(self, local_ms: int) -> int:
         """Convert a local time to UTC.
 
-        An ambiguous time stands for the earlier moment. A time that daylight saving time skips is moved forward by the length of the gap.
+        An ambiguous local time is converted to the earlier moment. A local time that daylight saving time skips is moved forward by the
+        length of the gap.
         """
         wall = _datetime(local_ms).replace(tzinfo=self.zone)
         return local_ms - _milliseconds(wall.utcoffset())
@@ -96,7 +97,7 @@ UTC = FixedZone(0)
 
 @lru_cache(maxsize=256)
 def find_timezone(name: str) -> TimeZone:
-    """Return the time zone of an identifier such as `Europe/Paris`, `+02:00`, `-0530`, `+03` or `UTC`.
+    """Return the time zone for an identifier such as `Europe/Paris`, `+02:00`, `-0530`, `+03` or `UTC`.
 
     Raises:
         CommandError: 40485 if no such zone exists.
@@ -111,7 +112,7 @@ def find_timezone(name: str) -> TimeZone:
 
 
 def to_timezone(value: Any) -> TimeZone | None:
-    """Return the time zone of an evaluated `timezone` argument, or None for null.
+    """Return the time zone for an evaluated `timezone` argument, or None for null.
 
     Raises:
         CommandError: 40517 for another type, 40485 for an unknown zone.
@@ -124,7 +125,7 @@ def to_timezone(value: Any) -> TimeZone | None:
 
 
 def check_timezone(expression: Expression) -> None:
-    """Validate a constant time zone during parsing, so that the error is raised even for an empty collection."""
+    """Validate a time zone during parsing if it is constant, so that its error is raised even for an empty collection."""
     if type(expression) is Constant:
         to_timezone(expression.value)
 
@@ -140,7 +141,10 @@ def _load(name: str) -> zoneinfo.ZoneInfo:
 
 
 def _real_zone(name: str) -> zoneinfo.ZoneInfo | None:
-    """Return a zone from the real files of the time zone database, which `zoneinfo` does not find while a test replaces the file system."""
+    """Load a time zone directly from the database's files, or return None if it does not exist.
+
+    This is a fallback for tests that replace the file system, because `zoneinfo` does not find the files then.
+    """
     for directory in zoneinfo.TZPATH:
         with suppress(OSError, ValueError):
             return zoneinfo.ZoneInfo.from_file(BytesIO(read_file(f"{directory}/{name}")), name)

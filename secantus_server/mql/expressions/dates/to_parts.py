@@ -1,4 +1,4 @@
-"""`$dateToParts`: the parts of a date as a document.
+"""The operator `$dateToParts`, which returns the calendar fields of a date as a document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateToParts/
 """
@@ -40,7 +40,7 @@ def parse_date_to_parts(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def date_to_parts(date: Any, timezone: Any, iso8601: Any) -> dict[str, Any] | None:
-    """Return the parts of a date in local time, or null if any argument is null.
+    """Return the calendar fields of a date in local time, or null if any argument is null.
 
     Raises:
         CommandError: 40521 for an `iso8601` that is not a bool, 16006 for a `date` that is not a date.

@@ -1,4 +1,4 @@
-"""`$dateToString`: formats a date.
+"""The operator `$dateToString`, which formats a date.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateToString/
 """
@@ -31,7 +31,7 @@ SIGNATURE = Signature(
 
 
 class DateToString(Expression):
-    """The node of `$dateToString`. It evaluates `onNull` only if the date is null."""
+    """The expression node of `$dateToString`. `onNull` is evaluated only if the date is null."""
 
     def __init__(self, date: Expression, text: Expression, timezone: Expression, on_null: Expression) -> None:
         self.date = date
@@ -62,7 +62,7 @@ def parse_date_to_string(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `{$dateToString: {date, format, timezone, onNull}}`.
 
     Raises:
-        CommandError: 18534, 18628, 18629 for a malformed argument; 18533, 18535, 18536, 40485, 40517 for invalid constants.
+        CommandError: 18534, 18628 or 18629 for a malformed argument. 18533, 18535, 18536, 40485 or 40517 for an invalid constant.
     """
     date, text, timezone, on_null = SIGNATURE.parse(argument, ctx)
     if "format" not in argument:

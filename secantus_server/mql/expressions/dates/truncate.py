@@ -1,4 +1,4 @@
-"""`$dateTrunc`: the start of the bin that contains a date. Bins are counted from 2000-01-01 in the time zone.
+"""The operator `$dateTrunc`, which returns the start of the bin that contains a date. Bins are counted from 2000-01-01 in the time zone.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateTrunc/
 """
@@ -43,7 +43,7 @@ def parse_date_trunc(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `{$dateTrunc: {date, unit, binSize, timezone, startOfWeek}}`.
 
     Raises:
-        CommandError: 5439007 to 5439010 for a malformed argument; the errors of an invalid constant unit or time zone.
+        CommandError: 5439007 to 5439010 for a malformed argument. Also the errors of an invalid constant unit or time zone.
     """
     arguments = SIGNATURE.parse(argument, ctx)
     check_unit("$dateTrunc", arguments[1])
@@ -54,9 +54,9 @@ def parse_date_trunc(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _ignores_start_of_week(arguments: list[Expression]) -> bool:
-    """Return whether `startOfWeek` is ignored, even if it is null.
+    """Return whether `startOfWeek` has no effect on the result, even if it is null.
 
-    It is ignored if all arguments are constant and the unit is not a week.
+    As in MongoDB, this is the case if all arguments are constant and the unit is not a week.
     """
     values = [argument.value for argument in arguments if isinstance(argument, Constant)]
     return len(values) == len(arguments) and not is_nullish(values[1]) and values[1] != "week"

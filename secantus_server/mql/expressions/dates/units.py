@@ -1,4 +1,4 @@
-"""Arguments that name a time unit or a day of the week.
+"""Validates operator arguments that name a time unit or a day of the week.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateAdd/
 """
@@ -27,7 +27,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 
 def to_unit(operator: str, value: Any) -> str:
-    """Validate an evaluated unit that is not null.
+    """Validate an evaluated unit that is not null, and return it.
 
     Raises:
         CommandError: 5439013 if the value is not a string, 9 if it is not a unit.
@@ -40,12 +40,12 @@ def to_unit(operator: str, value: Any) -> str:
 
 
 def to_weekday(operator: str, value: Any) -> int:
-    """Parse the name of a day of the week, and return 0 for Monday to 6 for Sunday.
+    """Parse the name of a weekday and return its number, from 0 for Monday to 6 for Sunday.
 
     Case is ignored, and three-letter abbreviations are allowed.
 
     Raises:
-        CommandError: 5439015 if the value is not a string, 5439016 if it is not a day.
+        CommandError: 5439015 if the value is not a string, 5439016 if it is not a weekday.
     """
     if type(value) is not str:
         raise CommandError(5439015, f"{operator} requires 'startOfWeek' to be a string, but got {type_name(value)}")
@@ -56,6 +56,6 @@ def to_weekday(operator: str, value: Any) -> int:
 
 
 def check_unit(operator: str, expression: Expression) -> None:
-    """Validate a constant unit during parsing."""
+    """Validate a unit during parsing if it is constant."""
     if type(expression) is Constant and not is_nullish(expression.value):
         to_unit(operator, expression.value)

@@ -1,1 +1,1 @@
-"""Comparison, boolean and conditional operators."""
+"""The comparison, boolean and conditional operators."""

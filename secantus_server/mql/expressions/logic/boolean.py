@@ -1,4 +1,4 @@
-"""`$and`, `$or`, `$not`.
+"""The operators `$and`, `$or` and `$not`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#boolean-expression-operators
 """

@@ -1,4 +1,4 @@
-"""`$eq`, `$ne`, `$lt`, `$lte`, `$gt`, `$gte`, `$cmp`.
+"""The operators `$eq`, `$ne`, `$lt`, `$lte`, `$gt`, `$gte` and `$cmp`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#comparison-expression-operators
 """

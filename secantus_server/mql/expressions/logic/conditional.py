@@ -1,4 +1,4 @@
-"""`$cond`, `$ifNull` and `$switch`, which evaluate only the chosen branch.
+"""The operators `$cond`, `$ifNull` and `$switch`, which evaluate only the selected branch.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#conditional-expression-operators
 """
@@ -24,7 +24,7 @@ def parse_cond(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `$cond: [if, then, else]` or `$cond: {if, then, else}`.
 
     Raises:
-        CommandError: 17080 to 17083 for an error in the document form, 16020 for one in the array form.
+        CommandError: 17080 to 17083 for an error in the document form, 16020 for an error in the array form.
     """
     if type(argument) is dict:
         condition, then, otherwise = _cond_fields(argument, ctx)
@@ -47,7 +47,9 @@ def _cond_fields(argument: dict[str, Any], ctx: ParseContext) -> list[Expression
 
 @operator_parser("$ifNull")
 def parse_if_null(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$ifNull`. Drop constants that are null, and drop all operands after the first other constant, because they are never needed.
+    """Parse `$ifNull` and drop the operands that can never be the result.
+
+    Null constants are dropped, and so are all operands after the first constant that is not null.
 
     Raises:
         CommandError: 1257300 for fewer than two arguments.
@@ -73,7 +75,7 @@ def parse_switch(argument: Any, ctx: ParseContext) -> Expression:
     """Parse `$switch: {branches: [{case, then}], default}`.
 
     Raises:
-        CommandError: 40060 to 40068 for a malformed argument, 40069 if no branch can ever match and there is no default.
+        CommandError: 40060 to 40068 for a malformed argument. 40069 if every case is a false constant and there is no default.
     """
     if type(argument) is not dict:
         raise CommandError(40060, f"$switch requires an object as an argument, found: {type_name(argument)}")
@@ -118,7 +120,10 @@ def _parse_lazily(spec: Any, ctx: ParseContext) -> Expression:
 
 
 def _prune(branches: list[tuple[Expression, Expression]], otherwise: Expression | None) -> Expression:
-    """Drop the branches whose case is a false constant, and all branches after one whose case is a true constant."""
+    """Build the expression of a `$switch` without the branches that can never be selected.
+
+    Dropped are the branches whose case is a false constant, and all branches after a case that is a true constant.
+    """
     kept: list[tuple[Expression, Expression]] = []
     for case, then in branches:
         if isinstance(case, Constant) and not truthy(case.value):

@@ -1,1 +1,1 @@
-"""Expression operators on numbers: arithmetic, rounding, powers, trigonometry, bits, `$rand`."""
+"""The operators on numbers: arithmetic, rounding, powers, trigonometry, bits and `$rand`."""

@@ -1,4 +1,4 @@
-"""`$add`, `$subtract`, `$multiply`, `$divide`, `$mod`, `$abs`, `$ceil`, `$floor`.
+"""The operators `$add`, `$subtract`, `$multiply`, `$divide`, `$mod`, `$abs`, `$ceil` and `$floor`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#arithmetic-expression-operators
 """
@@ -27,7 +27,7 @@ from secantus_server.mql.expressions.registry import operator, operator_parser
 
 @operator_parser("$add")
 def parse_add(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$add`. Without operands, its value is 0."""
+    """Parse `$add`. The sum of no operands is 0."""
     operands = parse_arguments("$add", argument, ctx, 0, None)
     return fold(Add(operands)) if operands else Constant(0)
 
@@ -41,7 +41,7 @@ def parse_subtract(argument: Any, ctx: ParseContext) -> Expression:
 
 @operator_parser("$multiply")
 def parse_multiply(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$multiply`. Without operands, its value is 1."""
+    """Parse `$multiply`. The product of no operands is 1."""
     operands = parse_arguments("$multiply", argument, ctx, 0, None)
     return fold(Multiply(operands)) if operands else Constant(1)
 
@@ -55,7 +55,7 @@ def parse_divide(argument: Any, ctx: ParseContext) -> Expression:
 
 @operator("$mod", arguments=2)
 def mod(dividend: Any, divisor: Any) -> Any:
-    """Return the remainder, with the sign of the dividend.
+    """Return the remainder of a division. It has the sign of the dividend.
 
     Raises:
         CommandError: 16610 and 5733415 for a zero divisor, 16611 for a value that is not a number.
@@ -95,7 +95,7 @@ def _exponent(number: Decimal) -> int:
 
 
 def _scaled(number: Decimal, exponent: int) -> int:
-    """Return the absolute value of a number as an integer multiple of 10**exponent."""
+    """Return the absolute value of a number, expressed as an integer multiple of 10**exponent."""
     _, digits, own = number.as_tuple()
     assert isinstance(own, int), "the number is finite"
     units: int = int("".join(map(str, digits))) * 10 ** (own - exponent)
@@ -108,7 +108,7 @@ def _digits(number: int) -> tuple[int, ...]:
 
 @operator("$abs", arguments=1)
 def absolute(value: Any) -> Any:
-    """Return the absolute value. For the minimum int, it is a long.
+    """Return the absolute value of a number. For the minimum int, the result is a long, because it does not fit into an int.
 
     Raises:
         CommandError: 28680 for the minimum long, 28765 for a value that is not a number.
@@ -127,13 +127,13 @@ def absolute(value: Any) -> Any:
 
 @operator("$ceil", arguments=1)
 def ceil(value: Any) -> Any:
-    """Round up to a whole number."""
+    """Round a number up to a whole number."""
     return _to_whole("$ceil", value, math.ceil, "ROUND_CEILING")
 
 
 @operator("$floor", arguments=1)
 def floor(value: Any) -> Any:
-    """Round down to a whole number."""
+    """Round a number down to a whole number."""
     return _to_whole("$floor", value, math.floor, "ROUND_FLOOR")
 
 

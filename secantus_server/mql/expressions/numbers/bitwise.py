@@ -1,4 +1,4 @@
-"""`$bitAnd`, `$bitOr`, `$bitXor`, `$bitNot`.
+"""The operators `$bitAnd`, `$bitOr`, `$bitXor` and `$bitNot`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#bitwise-operators
 """
@@ -38,7 +38,7 @@ _register("$bitXor", python_operator.xor, 0)
 
 @operator("$bitNot", arguments=1)
 def bit_not(value: Any) -> Any:
-    """Return the bitwise complement.
+    """Return the bitwise complement of an int or long.
 
     Raises:
         CommandError: 14 if the value is neither an int nor a long.

@@ -1,7 +1,7 @@
-"""Trigonometric functions of decimals, correct to the 34 digits of a decimal128.
+"""Trigonometric functions of decimals, correct to all 34 digits of a decimal128.
 
-Python's `decimal` module has exponentials, logarithms and roots, but no trigonometric functions. Here they are computed as series, with
-additional digits against rounding errors.
+Python's `decimal` module has exponentials, logarithms and roots, but no trigonometric functions. This module computes them as series,
+with additional digits to prevent rounding errors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ Function = Callable[[Decimal], Decimal]
 
 
 def precisely(function: Function) -> Function:
-    """Wrap a function so that it computes with enough additional digits for the exponent of its argument."""
+    """Decorator: run a function with a decimal precision that suffices for the exponent of its argument. The function is not called for
+    NaN.
+    """
 
     def apply(number: Decimal) -> Decimal:
         if number.is_nan():
@@ -33,7 +35,7 @@ def precisely(function: Function) -> Function:
 
 
 def _context(precision: int) -> decimal.Context:
-    """Return a decimal context without traps that has room for the exponents of all intermediate results."""
+    """Return a decimal context with the given precision, without traps, and with a sufficient exponent range for intermediate results."""
     return decimal.Context(prec=precision, rounding=decimal.ROUND_HALF_EVEN, Emin=-999999, Emax=999999, traps=[])
 
 
@@ -42,7 +44,7 @@ def _is_tiny(number: Decimal) -> bool:
 
 
 def _series(term: Decimal, square: Decimal, first: int) -> Decimal:
-    """Return term - term * square / (first * (first + 1)) + ..., the series of sine and cosine."""
+    """Sum the alternating series term - term * square / (first * (first + 1)) + ..., with which sine and cosine are computed."""
     total, previous, index = term, None, first
     while total != previous:
         previous = total
@@ -53,14 +55,14 @@ def _series(term: Decimal, square: Decimal, first: int) -> Decimal:
 
 
 def _reduced(number: Decimal) -> Decimal:
-    """Reduce an angle to the range from -pi to pi."""
+    """Reduce an angle to the equivalent angle between -pi and pi."""
     turn = 2 * PI
     return number - turn * (number / turn).to_integral_value()
 
 
 @precisely
 def sin(number: Decimal) -> Decimal:
-    """Return the sine."""
+    """Return the sine of an angle in radians."""
     if _is_tiny(number):
         return number
     angle = _reduced(number)
@@ -69,14 +71,14 @@ def sin(number: Decimal) -> Decimal:
 
 @precisely
 def cos(number: Decimal) -> Decimal:
-    """Return the cosine."""
+    """Return the cosine of an angle in radians."""
     angle = _reduced(number)
     return _series(Decimal(1), angle * angle, 1)
 
 
 @precisely
 def tan(number: Decimal) -> Decimal:
-    """Return the tangent."""
+    """Return the tangent of an angle in radians."""
     if _is_tiny(number):
         return number
     angle = _reduced(number)
@@ -105,13 +107,13 @@ atan = precisely(_atan)
 
 @precisely
 def asin(number: Decimal) -> Decimal:
-    """Return the arcsine of a number from -1 to 1."""
+    """Return the arcsine of a number between -1 and 1."""
     return _asin(number)
 
 
 @precisely
 def acos(number: Decimal) -> Decimal:
-    """Return the arccosine of a number from -1 to 1."""
+    """Return the arccosine of a number between -1 and 1."""
     return Decimal(0) if number == 1 else PI / 2 - _asin(number)
 
 
@@ -123,19 +125,19 @@ def _asin(number: Decimal) -> Decimal:
 
 @precisely
 def sinh(number: Decimal) -> Decimal:
-    """Return the hyperbolic sine."""
+    """Return the hyperbolic sine of a number."""
     return number if _is_tiny(number) else (number.exp() - (-number).exp()) / 2
 
 
 @precisely
 def cosh(number: Decimal) -> Decimal:
-    """Return the hyperbolic cosine."""
+    """Return the hyperbolic cosine of a number."""
     return (number.exp() + (-number).exp()) / 2
 
 
 @precisely
 def tanh(number: Decimal) -> Decimal:
-    """Return the hyperbolic tangent."""
+    """Return the hyperbolic tangent of a number."""
     if _is_tiny(number):
         return number
     # Beyond this, the result rounds to 1 or -1 at 34 digits.
@@ -147,7 +149,7 @@ def tanh(number: Decimal) -> Decimal:
 
 @precisely
 def asinh(number: Decimal) -> Decimal:
-    """Return the inverse hyperbolic sine."""
+    """Return the inverse hyperbolic sine of a number."""
     if _is_tiny(number) or number.is_infinite():
         return number
     size = abs(number)
@@ -156,13 +158,13 @@ def asinh(number: Decimal) -> Decimal:
 
 @precisely
 def acosh(number: Decimal) -> Decimal:
-    """Return the inverse hyperbolic cosine of a number from 1."""
+    """Return the inverse hyperbolic cosine of a number that is at least 1."""
     return number if number.is_infinite() else (number + (number * number - 1).sqrt()).ln()
 
 
 @precisely
 def atanh(number: Decimal) -> Decimal:
-    """Return the inverse hyperbolic tangent of a number from -1 to 1."""
+    """Return the inverse hyperbolic tangent of a number between -1 and 1."""
     if _is_tiny(number):
         return number
     if abs(number) == 1:
@@ -171,7 +173,7 @@ def atanh(number: Decimal) -> Decimal:
 
 
 def atan2(y: Decimal, x: Decimal) -> Decimal:
-    """Return the angle between the positive x axis and the point (x, y)."""
+    """Return the angle between the positive x axis and the direction of the point (x, y)."""
     if y.is_nan() or x.is_nan():
         return Decimal("NaN")
     if y.is_zero() or x.is_zero() or y.is_infinite() or x.is_infinite():
@@ -182,7 +184,7 @@ def atan2(y: Decimal, x: Decimal) -> Decimal:
 
 
 def _axis(y: Decimal, x: Decimal) -> Decimal:
-    """Return the angle of a point on an axis or at infinity."""
+    """Return the angle between the positive x axis and a point that lies on an axis or at infinity."""
     behind = x.is_signed()
     if y.is_infinite() and x.is_infinite():
         return (PI * (3 if behind else 1) / 4).copy_sign(y)

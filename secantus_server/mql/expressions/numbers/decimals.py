@@ -1,4 +1,4 @@
-"""Conversions to decimal128 and between doubles and decimals.
+"""Conversions between doubles, Python decimals and decimal128.
 
 https://www.mongodb.com/docs/manual/reference/bson-types/#decimal128
 """
@@ -17,14 +17,13 @@ WIDE_CONTEXT.prec = 50
 
 
 def to_decimal128(number: decimal.Decimal) -> Decimal128:
-    """Round a decimal half to even to the 34 digits of a decimal128."""
+    """Convert a decimal to a decimal128, rounding half to even at 34 digits."""
     return Decimal128(DECIMAL_CONTEXT.plus(number))
 
 
 def full_precision(number: decimal.Decimal) -> Decimal128:
-    """Convert a decimal to a decimal128 that is padded with zeros to 34 digits.
-
-    MongoDB's inexact functions return decimals in this form.
+    """Convert a decimal to a decimal128 that is padded with zeros to 34 digits. MongoDB's inexact functions return decimals in this
+    form.
     """
     rounded = DECIMAL_CONTEXT.plus(number)
     if not rounded.is_finite():

@@ -14,20 +14,26 @@ from secantus_server.mql.expressions.value_text import value_text
 
 
 def to_int32(value: Any) -> int | None:
-    """Return a number of any type as an int if it is whole and fits into 32 bits, otherwise None."""
+    """Return a number of any type as an int if it is whole and fits into 32 bits, else None."""
     return _within(value, INT32_MIN, INT32_MAX)
 
 
 def to_int64(value: Any) -> int | None:
-    """Return a number of any type as an int if it is whole and fits into 64 bits, otherwise None."""
+    """Return a number of any type as an int if it is whole and fits into 64 bits, else None."""
     return _within(value, INT64_MIN, INT64_MAX)
 
 
 def index_bound(name: str, value: Any, which: str, codes: tuple[int, int] = (40096, 40097)) -> int:
-    """Validate a bound of a search, and return it as an int.
+    """Validate the start or end index of a search, and return it as an int.
+
+    Arguments:
+        name: the operator, for error messages.
+        value: the evaluated index.
+        which: "starting" or "ending", for error messages.
+        codes: the error code for an index that is not an int, and the error code for a negative index.
 
     Raises:
-        CommandError: the first of `codes` if the bound is not an int, the second one if it is negative.
+        CommandError: with one of the codes.
     """
     number = to_int32(value)
     if number is None:

@@ -1,4 +1,4 @@
-"""The operators `$pow`, `$exp`, `$sqrt`, `$ln`, `$log10`, `$log`, `$sigmoid`.
+"""The operators `$pow`, `$exp`, `$sqrt`, `$ln`, `$log10`, `$log` and `$sigmoid`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#arithmetic-expression-operators
 """
@@ -30,10 +30,13 @@ LARGEST = Decimal("9.999999999999999999999999999999999E+6144")
 def _unary(
     name: str, of_float: Callable[[float], float], of_decimal: Callable[[Decimal], Decimal128], *, nan_is_double: bool = False
 ) -> Callable[[Any], Any]:
-    """Register a function of one number. For a decimal, the result is a decimal, otherwise a double.
+    """Register an operator with one numeric argument. If the argument is a decimal, so is the result. Otherwise the result is a double.
 
     Arguments:
-        nan_is_double: whether the result for a decimal NaN is a double, as it is for MongoDB's logarithms.
+        name: the operator's name, with its `$`.
+        of_float: computes the result of a double.
+        of_decimal: computes the result of a decimal.
+        nan_is_double: whether the result of a decimal NaN is a double, as for MongoDB's logarithms.
     """
 
     def apply(value: Any) -> Any:
@@ -51,7 +54,7 @@ def _unary(
 
 
 def exp_float(value: float) -> float:
-    """Return e to the power of a double. The result is infinity on overflow."""
+    """Return e to the power of a double, or infinity on overflow."""
     try:
         return math.exp(value)
     except OverflowError:
@@ -64,7 +67,7 @@ def exp_decimal(value: Decimal) -> Decimal128:
 
 
 def whole_or_inexact(number: Decimal) -> Decimal128:
-    """Round an inexact result to 34 digits. A whole result loses its trailing zeros, and an underflow becomes the smallest zero."""
+    """Convert an inexact result to a decimal128. Whole numbers lose their trailing zeros, and an underflow becomes the smallest zero."""
     if number.is_zero() and number.as_tuple().exponent != 0:
         return Decimal128("0E-6176")
     if number.is_finite() and number == number.to_integral_value():
@@ -114,10 +117,10 @@ _unary("$log10", _log10_float, _log10_decimal, nan_is_double=True)
 
 @operator("$log", arguments=2)
 def log(value: Any, base: Any) -> Any:
-    """Return the logarithm of a value to any base.
+    """Return the logarithm of a value to an arbitrary base.
 
     Raises:
-        CommandError: 28756 to 28759 for arguments that are not numbers or out of the domain.
+        CommandError: 28756 or 28757 for an argument that is not a number, 28758 or 28759 for an argument outside the domain.
     """
     if is_nullish(value) or is_nullish(base):
         return None
@@ -136,7 +139,7 @@ def log(value: Any, base: Any) -> Any:
 
 
 def _check_log(value: Any, base: Any) -> None:
-    """Check that the arguments of a logarithm are in its domain. NaN is allowed, but the other argument is still checked."""
+    """Check that the arguments of a logarithm are in its domain. An argument that is NaN passes the check."""
     if value == value and value <= 0:
         raise CommandError(28758, f"$log's argument must be a positive number, but is {number_text(value)}")
     if base == base and (base <= 0 or base == 1):
@@ -145,7 +148,7 @@ def _check_log(value: Any, base: Any) -> None:
 
 @operator("$pow", arguments=2)
 def power(base: Any, exponent: Any) -> Any:
-    """Return a power. If both numbers are whole, the result is a whole number if it fits into a long.
+    """Return `base` to the power of `exponent`. If both are ints or longs, so is the result, unless it does not fit into a long.
 
     Raises:
         CommandError: 28762 and 28763 for a value that is not a number, 28764 for a negative power of zero.
@@ -200,12 +203,12 @@ def _power_of_wholes(base: int, exponent: int) -> int | Int64 | float:
 
 @operator_parser("$sigmoid")
 def parse_sigmoid(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$sigmoid`. Unlike for other operators, its argument must not be wrapped in an array."""
+    """Parse `$sigmoid`. Unlike the arguments of other operators, its argument must not be wrapped in an array."""
     return call(sigmoid, [parse_expression(argument, ctx)])
 
 
 def sigmoid(value: Any) -> Any:
-    """Return the sigmoid function of x, 1 / (1 + e**-x).
+    """Return the sigmoid function of a number x, which is 1 / (1 + e**-x).
 
     Raises:
         CommandError: 14 for a value that is not a number.

@@ -1,4 +1,4 @@
-"""`$rand`: a random number for each document.
+"""The expression `$rand`, which returns a different random number for each document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/rand/
 """
@@ -16,7 +16,8 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$rand")
 def parse_rand(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$rand`, whose argument is an empty document or array. Its value is never computed in advance, although it has no operands.
+    """Parse `$rand`, whose argument is an empty document or array. The expression is not treated as a constant, although it has no
+    operands.
 
     Raises:
         CommandError: 10065 for an argument of another type, 3040501 for an argument that is not empty.

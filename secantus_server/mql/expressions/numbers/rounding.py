@@ -1,4 +1,4 @@
-"""`$round` and `$trunc`.
+"""The operators `$round` and `$trunc`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/round/
 """
@@ -27,18 +27,22 @@ EXACT_CONTEXT = decimal.Context(prec=2000, Emin=-9999, Emax=9999, traps=[])
 
 @operator("$round", arguments=(1, 2))
 def round_(value: Any, place: Any = 0) -> Any:
-    """Round a number half to even at a decimal place. A negative place is left of the decimal point."""
+    """Round a number half to even at a decimal place. A negative place is to the left of the decimal point."""
     return _reduce("$round", value, place, decimal.ROUND_HALF_EVEN)
 
 
 @operator("$trunc", arguments=(1, 2))
 def trunc(value: Any, place: Any = 0) -> Any:
-    """Truncate a number at a decimal place. A negative place is left of the decimal point."""
+    """Truncate a number at a decimal place. A negative place is to the left of the decimal point."""
     return _reduce("$trunc", value, place, decimal.ROUND_DOWN)
 
 
 def _reduce(name: str, value: Any, place: Any, rounding: str) -> Any:
     """Round a number of any type at a decimal place.
+
+    Arguments:
+        name: the operator, for error messages.
+        rounding: the rounding mode of the `decimal` module.
 
     Raises:
         CommandError: 51081 if the value is not a number, 51083 and others for an invalid place, 51080 if a long overflows.
@@ -56,7 +60,7 @@ def _reduce(name: str, value: Any, place: Any, rounding: str) -> Any:
 
 
 def _reduce_decimal(number: Decimal, place: int, rounding: str) -> Decimal:
-    """Round a decimal. Return it unchanged if the result would need more than 34 digits."""
+    """Round a decimal at a decimal place. Return it unchanged if the result would need more than 34 digits."""
     if not number.is_finite():
         return number
     reduced = number.quantize(Decimal((0, (1,), -place)), rounding, DECIMAL_CONTEXT)

@@ -1,4 +1,4 @@
-"""Standard deviation and percentiles, for expressions and accumulators.
+"""Standard deviations and percentiles, for both expressions and accumulators.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/percentile/
 """
@@ -20,10 +20,10 @@ METHODS = ("approximate", "discrete", "continuous")
 
 
 class Deviation:
-    """A running standard deviation (Welford's algorithm).
+    """A running standard deviation, computed by Welford's algorithm.
 
     Arguments:
-        sample: whether to divide by n - 1 instead of n.
+        sample: True for the sample standard deviation, which divides by n - 1 instead of n.
     """
 
     def __init__(self, sample: bool) -> None:
@@ -33,7 +33,7 @@ class Deviation:
         self.squares = 0.0
 
     def add(self, value: Any) -> None:
-        """Add a value. Ignore it if it is not a number."""
+        """Add a number. Values that are not numbers are ignored."""
         if not is_number(value):
             return
         number = to_float(value)
@@ -43,18 +43,18 @@ class Deviation:
         self.squares += distance * (number - self.mean)
 
     def result(self) -> float | None:
-        """Return the deviation, or None if there are too few numbers."""
+        """Return the standard deviation, or None if there are too few numbers."""
         divisor = self.count - 1 if self.sample else self.count
         return math.sqrt(self.squares / divisor) if divisor > 0 else None
 
 
 def percentiles(values: Iterable[Any], points: list[float], method: str) -> list[float | None]:
-    """Return the requested percentiles of some values, each None if there are no numbers.
+    """Return the requested percentiles of some values. If the values contain no numbers, each percentile is None.
 
     Arguments:
-        values: values of any type; those that are not numbers are ignored.
-        points: the percentiles, from 0 to 1.
-        method: "continuous" interpolates between two numbers; the other methods return one of the numbers.
+        values: values of any type; values that are not numbers are ignored.
+        points: the requested percentiles, as numbers from 0 to 1.
+        method: "continuous" interpolates between two numbers; all other methods return one of the numbers.
     """
     numbers = sorted((to_float(value) for value in values if is_number(value)), key=_nan_first)
     if not numbers:
@@ -78,7 +78,7 @@ def _interpolated(numbers: list[float], point: float) -> float:
 
 
 def parse_fields(name: str, argument: Any, fields: tuple[str, ...]) -> dict[str, Any]:
-    """Validate the fields in the argument of `$median` or `$percentile`. All fields are required.
+    """Validate the argument of `$median` or `$percentile` and return it. All of the given fields are required.
 
     Raises:
         CommandError: 7436200, 40414, 40415 for a malformed argument, 2 for an unknown method.
@@ -97,7 +97,7 @@ def parse_fields(name: str, argument: Any, fields: tuple[str, ...]) -> dict[str,
 
 
 def parse_points(spec: Any, ctx: ParseContext) -> list[float]:
-    """Parse the `p` of `$percentile`: constant numbers from 0 to 1.
+    """Parse the argument `p` of `$percentile`, an array of constant numbers from 0 to 1.
 
     Raises:
         CommandError: 7750300 to 7750303 for anything else.

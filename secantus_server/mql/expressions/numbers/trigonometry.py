@@ -24,9 +24,12 @@ from secantus_server.mql.expressions.registry import operator
 
 
 def _register(name: str, bounds: str, low: float, high: float) -> None:
-    """Register a trigonometric function whose argument is from `low` to `high`.
+    """Register a trigonometric function whose argument must be between `low` and `high`.
 
-    `bounds` is the interval as MongoDB's error shows it. Infinity is allowed if `bounds` has brackets.
+    Arguments:
+        name: the operator's name, with its `$`.
+        bounds: the interval in the format of MongoDB's error message. If it has square brackets, infinity is allowed.
+        low, high: the limits of the interval.
     """
     of_float, of_decimal = FLOATS.get(name) or getattr(math, name[1:]), getattr(decimal_trigonometry, name[1:])
 
@@ -81,7 +84,7 @@ _register("$acosh", "[1,inf]", 1, math.inf)
 
 @operator("$atan2", arguments=2)
 def atan2(y: Any, x: Any) -> float | Decimal128 | None:
-    """Return the angle between the positive x axis and the point (x, y).
+    """Return the angle between the positive x axis and the direction of the point (x, y).
 
     Raises:
         CommandError: 51044 for a value that is not a number.

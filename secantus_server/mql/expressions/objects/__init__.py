@@ -1,1 +1,1 @@
-"""Operators on documents: merging, access to fields, and conversion to and from arrays."""
+"""The operators on documents, which merge documents, access fields, and convert to and from arrays."""

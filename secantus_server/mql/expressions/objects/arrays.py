@@ -1,4 +1,4 @@
-"""`$objectToArray` and `$arrayToObject`, which convert between documents and arrays of keys and values.
+"""The operators `$objectToArray` and `$arrayToObject`, which convert between documents and arrays of keys and values.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/arrayToObject/
 """

@@ -1,4 +1,4 @@
-"""`$getField`, `$setField` and `$unsetField`, which also work on fields whose names are not valid in paths.
+"""The operators `$getField`, `$setField` and `$unsetField`, which also support field names that are invalid in paths.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/getField/
 """
@@ -48,7 +48,7 @@ def _check_field(field: Any) -> None:
 
 
 def get_field(field: Any, source: Any) -> Any:
-    """Return the value of a field of a document. Return null if `source` is null, and MISSING if it is not a document.
+    """Return the value of a field in a document. Return null if `source` is null, and MISSING if it is not a document.
 
     Raises:
         CommandError: 3041704 if the name is not a string.
@@ -61,7 +61,7 @@ def get_field(field: Any, source: Any) -> Any:
 
 @operator_parser("$setField")
 def parse_set_field(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$setField: {field, input, value}`. If the value is missing, the field is removed.
+    """Parse `$setField: {field, input, value}`. If `value` evaluates to a missing value, the operator removes the field.
 
     Raises:
         CommandError: 4161100 to 4161109 for a malformed argument.
@@ -90,7 +90,12 @@ def parse_unset_field(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _parse_fields(name: str, argument: Any, ctx: ParseContext, required: dict[str, int]) -> str:
-    """Validate the names of the arguments. Return the name of the field, which must be a constant."""
+    """Validate the argument of `$setField` or `$unsetField`, and return the name of the field, which must be constant.
+
+    Arguments:
+        name: the operator, for error messages.
+        required: the names in the argument, each with the code of the error if it is missing.
+    """
     if type(argument) is not dict:
         raise CommandError(4161100, f"{name} only supports an object as its argument")
     for found in argument:

@@ -1,4 +1,4 @@
-"""`$mergeObjects`: merges documents.
+"""The expression `$mergeObjects`, which merges documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/mergeObjects/
 """
@@ -16,7 +16,8 @@ from secantus_server.mql.expressions.value_text import value_text
 
 @operator("$mergeObjects", arguments=(0, None))
 def merge_objects(*values: Any) -> dict[str, Any]:
-    """Merge documents. Of several values of a field, use the last one. If the only argument is an array, merge its items.
+    """Merge documents into one. If several documents have a field, the last value is used. If the only argument is an array, merge its
+    items.
 
     Raises:
         CommandError: 40400 for a value that is neither a document nor null.
@@ -30,7 +31,7 @@ def merge_objects(*values: Any) -> dict[str, Any]:
 
 
 def merge_into(merged: dict[str, Any], value: Any) -> None:
-    """Add the fields of a document to the document `merged`. Ignore null.
+    """Add the fields of the document `value` to the document `merged`. If `value` is null, do nothing.
 
     Raises:
         CommandError: 40400 for any other value.

@@ -1,4 +1,5 @@
-"""`$strLenBytes`, `$strLenCP` and `$strcasecmp`. The module `_text` contains `$concat`, `$toUpper`, `$toLower` and `$substrCP`.
+"""The operators `$strLenBytes`, `$strLenCP` and `$strcasecmp`. The module `_text` contains `$concat`, `$toUpper`, `$toLower` and
+`$substrCP`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/strLenCP/
 """
@@ -16,7 +17,7 @@ from secantus_server.mql.expressions.strings.coercion import utf8
 
 @operator("$strLenBytes", arguments=1)
 def str_len_bytes(value: Any) -> int:
-    """Return the number of UTF-8 bytes of a string.
+    """Return the number of bytes in a string's UTF-8 encoding.
 
     Raises:
         CommandError: 34473 for a value that is not a string.
@@ -28,7 +29,7 @@ def str_len_bytes(value: Any) -> int:
 
 @operator("$strLenCP", arguments=1)
 def str_len_cp(value: Any) -> int:
-    """Return the number of code points of a string.
+    """Return the number of code points in a string.
 
     Raises:
         CommandError: 34471 for a value that is not a string.
@@ -40,6 +41,6 @@ def str_len_cp(value: Any) -> int:
 
 @operator("$strcasecmp", arguments=2)
 def strcasecmp(first: Any, second: Any) -> int:
-    """Compare two strings without regard to the case of ASCII letters, and return -1, 0 or 1."""
+    """Compare two strings and return -1, 0 or 1. The case of ASCII letters is ignored."""
     a, b = utf8(to_upper(first)), utf8(to_upper(second))
     return (a > b) - (a < b)

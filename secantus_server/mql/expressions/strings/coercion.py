@@ -1,4 +1,4 @@
-"""The conversion of other types to strings by `$toUpper`, `$substr` and similar operators. `$toString` converts differently.
+"""The conversion to strings that `$toUpper`, `$substr` and similar operators apply to their arguments. `$toString` converts differently.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/substr/
 """
@@ -21,12 +21,12 @@ from secantus_server.mql.expressions.value_text import double_text
 
 
 def utf8(text: str) -> bytes:
-    """Encode a string as UTF-8. If it was decoded from a stored string that is not valid UTF-8, return the stored bytes."""
+    """Encode a string as UTF-8. The bytes of a stored string that was not valid UTF-8 are restored unchanged."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def to_text(value: Any) -> str:
-    """Convert a value to a string. Null becomes "".
+    """Convert a value to a string. Null is converted to "".
 
     Raises:
         CommandError: 16007 for a type that cannot be converted.

@@ -1,4 +1,4 @@
-"""`$regexMatch`, `$regexFind`, `$regexFindAll`.
+"""The operators `$regexMatch`, `$regexFind` and `$regexFindAll`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/regexMatch/
 """
@@ -36,7 +36,12 @@ def _all(pattern: Pattern | None, text: str | None) -> list[dict[str, Any]]:
 
 
 def _regex_parser(name: str, answer: Answer) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of an operator whose result is `answer(pattern, text)`. Either argument of `answer` is None for null."""
+    """Return the parser for an operator that applies a regular expression to a string.
+
+    Arguments:
+        name: the operator's name, with its `$`.
+        answer: computes the operator's result from the compiled pattern and the string. Either can be None, which represents null.
+    """
     signature = Signature(
         not_object=(51103, f"{name} expects an object of named arguments but found: {{found}}"),
         unknown=(31024, f"{name} found an unknown argument: {{name}}"),
@@ -65,7 +70,7 @@ def _evaluate(name: str, answer: Answer, text: Any, regex: Any, options: Any) ->
 
 
 def _compile(name: str, regex: Any, options: Any) -> Pattern | None:
-    """Compile the evaluated pattern and options. Return None for a null pattern.
+    """Compile a regular expression from its evaluated pattern and options. Return None for a null pattern.
 
     Raises:
         CommandError: 51105 to 51111 for an invalid pattern or invalid options.

@@ -1,4 +1,4 @@
-"""`$replaceOne`, `$replaceAll` and `$split`.
+"""The operators `$replaceOne`, `$replaceAll` and `$split`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/replaceOne/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/split/
@@ -23,7 +23,12 @@ from secantus_server.mql.expressions.value_text import value_text
 
 
 def _replace_parser(name: str, count: int) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of an operator that replaces the first `count` occurrences of a string, or all of them if `count` is -1."""
+    """Return the parser for an operator that replaces occurrences of a string.
+
+    Arguments:
+        name: the operator's name, with its `$`.
+        count: the maximum number of occurrences to replace, or -1 to replace all of them.
+    """
     signature = Signature(
         not_object=(51751, f"{name} requires an object as an argument, found: {{found}}"),
         unknown=(51750, f"{name} found an unknown argument: {{name}}"),

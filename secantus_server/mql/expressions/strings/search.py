@@ -1,4 +1,4 @@
-"""`$indexOfBytes` and `$indexOfCP`: the position of the first occurrence of a string in another one.
+"""The operators `$indexOfBytes` and `$indexOfCP`, which return the position of a substring's first occurrence.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/indexOfBytes/
 """
@@ -20,7 +20,7 @@ TO_THE_END = 2**31 - 1
 
 @operator("$indexOfBytes", arguments=(2, 4))
 def index_of_bytes(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END) -> int | None:
-    """Return the index of the first occurrence in bytes, or -1 if there is none. Return null if the text is null.
+    """Return the byte index of the first occurrence of `token` in `text`, or -1 if it does not occur. Return null if the text is null.
 
     Raises:
         CommandError: 40091, 40092, 40096 or 40097 for an invalid argument.
@@ -37,7 +37,8 @@ def index_of_bytes(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END)
 
 @operator("$indexOfCP", arguments=(2, 4))
 def index_of_cp(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END) -> int | None:
-    """Return the index of the first occurrence in code points, or -1 if there is none. Return null if the text is null.
+    """Return the code point index of the first occurrence of `token` in `text`, or -1 if it does not occur. Return null if the text is
+    null.
 
     Raises:
         CommandError: 40093, 40094, 40096 or 40097 for an invalid argument.

@@ -1,4 +1,4 @@
-"""`$substrBytes` and its old name `$substr`. The module `_text` contains `$substrCP`.
+"""The operators `$substrBytes` and `$substr`, which is an older name of `$substrBytes`. The module `_text` contains `$substrCP`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/substrBytes/
 """
@@ -19,10 +19,12 @@ from secantus_server.mql.expressions.value_text import value_text
 
 
 def substr_bytes(value: Any, start: Any, length: Any) -> str:
-    """Return at most `length` bytes of a string from `start` on. A negative length means the rest of the string.
+    """Return the substring that starts at the byte `start` and has at most `length` bytes. A negative length selects the rest of the
+    string.
 
     Raises:
-        CommandError: 16034, 16035, 31109 or 50752 for an invalid start or length, 28656 or 28657 if a character would be split.
+        CommandError: 16034, 16035, 31109 or 50752 for an invalid start or length, 28656 or 28657 if the substring would split a
+            character.
     """
     text = to_text(value)
     if not is_number(start):
@@ -40,9 +42,9 @@ operator("$substr", arguments=3)(substr_bytes)
 
 
 def _to_long(value: Any) -> int:
-    """Convert a number to a long.
+    """Convert a number to a long by truncating a double or rounding a decimal half to even.
 
-    Truncate a double, and round a decimal half to even. Return the minimum long for a decimal that is out of range.
+    A decimal that is out of range is converted to the minimum long.
     """
     if type(value) is float:
         if not INT64_MIN <= value <= INT64_MAX:

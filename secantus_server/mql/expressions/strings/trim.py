@@ -1,4 +1,4 @@
-"""`$trim`, `$ltrim` and `$rtrim`.
+"""The operators `$trim`, `$ltrim` and `$rtrim`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/trim/
 """
@@ -27,7 +27,12 @@ WHITESPACE = "\0 \t\n\v\f\r\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B
 
 
 def _trim_parser(name: str, strip: Callable[[str, str], str]) -> Callable[[Any, ParseContext], Expression]:
-    """Return the parser of an operator that trims a string with the function `strip`."""
+    """Return the parser for an operator that trims a string.
+
+    Arguments:
+        name: the operator's name, with its `$`.
+        strip: trims a string, given the string and the characters to remove.
+    """
     signature = Signature(
         not_object=(50696, f"{name} only supports an object as an argument, found {{found}}"),
         unknown=(50694, f"{name} found an unknown argument: {{name}}"),

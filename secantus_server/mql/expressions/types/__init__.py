@@ -1,1 +1,1 @@
-"""Type operators: inspection and conversion."""
+"""The operators that inspect or convert types."""

@@ -1,4 +1,4 @@
-"""`$convert` and its short forms `$toInt`, `$toString` and so on.
+"""The operator `$convert` and its short forms such as `$toInt` and `$toString`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/convert/
 """
@@ -56,11 +56,11 @@ CONVERSIONS: dict[str, Callable[[Options], dict[type, Callable[[Any], Any]]]] = 
 
 
 def converter(target: str, options: Options) -> Callable[[Any], Any]:
-    """Return the function that converts a value that is not null to the target type.
+    """Return the function that converts a non-null value to the target type.
 
     Arguments:
-        target: the alias of the type.
-        options: the byte order, the binary format and the release.
+        target: the alias of the target type.
+        options: the byte order, the binary format, the binary subtype and the release.
     """
     if target == "bool":
         return to_bool
@@ -76,7 +76,7 @@ def converter(target: str, options: Options) -> Callable[[Any], Any]:
 
 
 class Convert(Expression):
-    """The node of `$convert`. It evaluates `onError` and `onNull` only if needed. Omitted arguments are None."""
+    """The expression node of `$convert`. `onError` and `onNull` are evaluated only on demand. Attributes for omitted arguments are None."""
 
     def __init__(self, arguments: dict[str, Expression], release: Release) -> None:
         self.release = release
@@ -90,11 +90,13 @@ class Convert(Expression):
         self.on_null = arguments.get("onNull")
 
     def children(self) -> tuple[Expression, ...]:
-        """Return the expressions of the arguments that are present."""
+        """Return the expressions of all arguments that are present."""
         return tuple(self.arguments.values())
 
     def evaluate(self, doc: bytes) -> Any:
-        """Return the converted value, the value of `onError` or `onNull`, or null for null."""
+        """Return the converted value. If the conversion fails, return the value of `onError`. For null, return the value of `onNull`, or
+        null.
+        """
         value = self.input.evaluate(doc)
         to = self.to.evaluate(doc)
         if is_nullish(value):
@@ -136,7 +138,7 @@ def parse_convert(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _target(to: Any) -> tuple[str, int]:
-    """Return the alias of the target type and the subtype for binary data."""
+    """Parse the evaluated argument `to`, and return the alias of the target type and the subtype for binary data."""
     if type(to) is dict:
         if "type" not in to:
             raise CommandError(9, "Missing 'type' parameter to $convert's 'to' argument")
@@ -203,7 +205,13 @@ def _or_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _register(name: str, target: str, since: str | None = None) -> None:
-    """Register a short form of `$convert`, which has one argument and returns null for null."""
+    """Register a short form of `$convert`, an operator with one argument that returns null for null.
+
+    Arguments:
+        name: the operator's name, with its `$`.
+        target: the alias of the target type.
+        since: as for `operator`.
+    """
     functions = {release: _or_null(converter(target, Options(format="auto", release=release))) for release in RELEASES.values()}
 
     @operator_parser(name, since=since)
@@ -233,7 +241,7 @@ _register("$toObject", "object", since="8.3")
 
 @operator_parser("$toUUID")
 def parse_to_uuid(argument: Any, ctx: ParseContext) -> Expression:
-    """Parse `$toUUID`, which converts a string to binary data of subtype 4."""
+    """Parse `$toUUID`, which converts a string to binary data of subtype 4 (UUID)."""
     specs = argument if type(argument) is list else [argument]
     if len(specs) != 1:
         raise CommandError(50723, f"$toUUID requires a single argument, got {len(specs)}")

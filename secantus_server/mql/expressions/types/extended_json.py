@@ -1,4 +1,5 @@
-"""`$serializeEJSON` and `$deserializeEJSON`, which convert BSON values to Extended JSON and back, since MongoDB 8.3.
+"""The operators `$serializeEJSON` and `$deserializeEJSON`, which convert BSON values to Extended JSON and back. They exist since MongoDB
+8.3.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/serializeEJSON/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/deserializeEJSON/
@@ -43,7 +44,7 @@ AFTER_LAST_YEAR_MS = 253402300800000
 
 
 def serialized(value: Any, relaxed: bool) -> Any:
-    """Convert a value to Extended JSON."""
+    """Convert a value to relaxed or canonical Extended JSON."""
     if type(value) is dict:
         return {name: serialized(item, relaxed) for name, item in value.items()}
     if type(value) is list:
@@ -90,7 +91,7 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
 def deserialized(value: Any) -> Any:
     """Convert canonical or relaxed Extended JSON to a value.
 
-    A document that is not a type wrapper (such as `{$numberLong: "1"}`) stays a document.
+    Documents remain documents unless they are type wrappers such as `{$numberLong: "1"}`.
 
     Raises:
         CommandError: 241 for a malformed type wrapper.
@@ -193,18 +194,18 @@ _READERS: dict[str, tuple[set[str], Callable[[Any], Any]]] = {
 
 
 class EjsonNode(Expression):
-    """The node of `$serializeEJSON` and `$deserializeEJSON`. It evaluates `onError` only after the conversion has failed."""
+    """The expression node of `$serializeEJSON` and `$deserializeEJSON`. `onError` is evaluated only if the conversion fails."""
 
     def __init__(self, name: str, arguments: dict[str, Expression]) -> None:
         self.name = name
         self.arguments = arguments
 
     def children(self) -> tuple[Expression, ...]:
-        """Return the expressions of the arguments that are present."""
+        """Return the expressions of all arguments that are present."""
         return tuple(self.arguments.values())
 
     def evaluate(self, doc: bytes) -> Any:
-        """Return the converted value, the value of `onError`, or null for null."""
+        """Return the converted value, or null for null. If the conversion fails, return the value of `onError`."""
         value = self.arguments["input"].evaluate(doc)
         if is_nullish(value):
             return None

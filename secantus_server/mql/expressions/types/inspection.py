@@ -1,4 +1,4 @@
-"""`$type`, `$subtype` and `$isNumber`.
+"""The operators `$type`, `$subtype` and `$isNumber`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/type/
 """
@@ -23,7 +23,7 @@ def type_(value: Any) -> str:
 
 @operator("$subtype", arguments=1, since="8.3")
 def subtype(value: Any) -> int | None:
-    """Return the subtype of binary data, or null for null and missing.
+    """Return the subtype of binary data, or null for a null or missing value.
 
     Raises:
         CommandError: 14 for any other type.

@@ -1,4 +1,4 @@
-"""The conversions of `$convert` from strings with JSON to objects and arrays, and back. They exist since MongoDB 8.3.
+"""The conversions between JSON strings and objects or arrays by `$convert`. They exist since MongoDB 8.3.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/toObject/
 """
@@ -23,13 +23,13 @@ _MAX_DIGITS = 4000
 
 
 def parse_json(text: str, kind: type) -> Any:
-    """Return the object or array that a string represents. Extended JSON is not interpreted.
+    """Parse a JSON string and return the object or array. Extended JSON type wrappers are not interpreted.
 
     Arguments:
         kind: the requested type: dict for an object, list for an array.
 
     Raises:
-        CommandError: 241 if the string is not valid JSON or does not represent the requested type.
+        CommandError: 241 if the string is not valid JSON or does not contain the requested type.
     """
     try:
         value = json.loads(text, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_object)
@@ -59,10 +59,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def json_of(value: Any, text_of: Any) -> str:
-    """Convert an object or array to JSON text. Values of types that JSON lacks become strings.
+    """Convert an object or array to a JSON string. Values of types that do not exist in JSON become strings.
 
     Arguments:
-        text_of: converts a value of a type that JSON lacks to a string.
+        text_of: converts a value of a type that does not exist in JSON to a string.
     """
     if type(value) is dict:
         return "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{json_of(item, text_of)}" for name, item in value.items()) + "}"

@@ -1,4 +1,5 @@
-"""The argument `base` of `$convert` since MongoDB 8.3, which converts between numbers and strings in base 2, 8, 10 or 16.
+"""The argument `base` of `$convert`, which selects base 2, 8, 10 or 16 for conversions between numbers and strings. It exists since
+MongoDB 8.3.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/convert/
 """
@@ -24,10 +25,10 @@ _DIGITS = {base: re.compile(rf"-?[{digits}]{{1,400}}\Z") for base, digits in {2:
 
 
 def check_base(value: Any) -> int | None:
-    """Validate a base and return it. Return None for null.
+    """Validate an evaluated `base` and return it. Return None for null.
 
     Raises:
-        CommandError: 2 BadValue.
+        CommandError: 2 BadValue if the base is not supported.
     """
     if is_nullish(value):
         return None
@@ -38,11 +39,11 @@ def check_base(value: Any) -> int | None:
 
 
 def with_base(target: str, base: int, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return the function that converts strings in a base to numbers, or numbers to strings in the base.
+    """Return a function that converts between numbers and strings in a given base.
 
     Arguments:
         target: the alias of the target type.
-        otherwise: converts values of all other types.
+        otherwise: converts the values to which the base does not apply.
     """
     from_text = _FROM_WHOLE.get(target)
 

@@ -38,10 +38,10 @@ Conversion = Callable[[Any], Any]
 
 
 def to_int32(number: int) -> int:
-    """Check that a number is in the range of int, and return it.
+    """Check that a number is in the range of int, and return it as an int.
 
     Raises:
-        CommandError: 241.
+        CommandError: 241 if it is out of range.
     """
     if not INT32_MIN <= number <= INT32_MAX:
         raise overflow(number)
@@ -52,7 +52,7 @@ def to_int64(number: int) -> Int64:
     """Check that a number is in the range of long, and return it as a long.
 
     Raises:
-        CommandError: 241.
+        CommandError: 241 if it is out of range.
     """
     if not INT64_MIN <= number <= INT64_MAX:
         raise overflow(number)
@@ -60,7 +60,7 @@ def to_int64(number: int) -> Int64:
 
 
 def _truncate(number: float | Decimal) -> int:
-    """Truncate a number to an integer. NaN and infinity are conversion errors."""
+    """Truncate a number to an integer. Raise a conversion error for NaN and infinity."""
     if math.isnan(number):
         raise failure("Attempt to convert NaN value to integer type")
     if math.isinf(number):
@@ -92,7 +92,7 @@ def _float_binary(data: Binary, byte_order: str) -> float:
 
 
 def _float_text_until_8_3(text: str) -> float:
-    """Return the same as `_float_text`, but with a limitation that MongoDB had before 8.3: subnormal numbers cannot be parsed."""
+    """Return the result of `_float_text`, but reject subnormal numbers, which MongoDB before 8.3 could not parse."""
     number = _float_text(text)
     if number and abs(number) < sys.float_info.min:
         raise unparsable(text, "Out of range")
@@ -142,7 +142,7 @@ def decimal_of_float(number: float) -> Decimal128:
 
 
 def to_int(byte_order: str) -> dict[type, Conversion]:
-    """Return the conversions to int, by source type."""
+    """Return the functions that convert values to int, by source type."""
     return {
         bool: int,
         int: int,
@@ -155,7 +155,7 @@ def to_int(byte_order: str) -> dict[type, Conversion]:
 
 
 def to_long(byte_order: str) -> dict[type, Conversion]:
-    """Return the conversions to long, by source type."""
+    """Return the functions that convert values to long, by source type."""
     return {
         bool: Int64,
         int: Int64,
@@ -169,7 +169,7 @@ def to_long(byte_order: str) -> dict[type, Conversion]:
 
 
 def to_double(byte_order: str, release: Release) -> dict[type, Conversion]:
-    """Return the conversions to double, by source type."""
+    """Return the functions that convert values to double, by source type."""
     return {
         bool: float,
         int: float,

@@ -1,4 +1,4 @@
-"""Conversions to bool, date, objectId, string and binData.
+"""Conversions to bool, date, objectId, string, array, object and binData.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/convert/
 """
@@ -45,10 +45,10 @@ FIRST_YEAR_MS, AFTER_LAST_YEAR_MS = -62167219200000, 253402300800000
 
 
 class Options(NamedTuple):
-    """The options of `$convert` for strings and binary data, and the emulated release of MongoDB, which determines the possible
+    """The options of `$convert` for strings and binary data, and the emulated MongoDB release, which determines the supported
     conversions.
 
-    `format` is None if omitted.
+    `format` is None if the argument is omitted.
     """
 
     format: str | None = None
@@ -58,7 +58,7 @@ class Options(NamedTuple):
 
 
 def to_bool(value: Any) -> bool:
-    """Convert a value to a bool. Every string is true."""
+    """Convert a value to a bool. Every string is converted to true, even an empty one."""
     return truthy(value)
 
 
@@ -73,7 +73,7 @@ def _date_of_number(value: Any) -> Date:
 
 
 def _seconds_of_id(value: ObjectId) -> int:
-    """Return the creation time of an ObjectId: its first four bytes as a signed number."""
+    """Return the creation time of an ObjectId in seconds. Its first four bytes are interpreted as a signed number."""
     seconds: int = struct.unpack(">i", value.binary[:4])[0]
     return seconds
 
@@ -103,14 +103,14 @@ TO_OBJECT_ID: dict[type, Callable[[Any], Any]] = {ObjectId: lambda value: value,
 
 
 def float_text(number: float) -> str:
-    """Format a double with the fewest digits from which it can be parsed again. A whole number has no fraction."""
+    """Format a double with the fewest digits that preserve its value. A whole number has no fraction."""
     if not math.isfinite(number):
         return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
     return repr(number).removesuffix(".0")
 
 
 def date_text(date: Date) -> str:
-    """Format a date in ISO 8601, in UTC.
+    """Format a date in UTC according to ISO 8601.
 
     Raises:
         CommandError: 18537 for a year that does not have four digits.
@@ -159,7 +159,7 @@ def _base64url_text(data: bytes) -> str:
 
 
 def to_string(options: Options) -> dict[type, Callable[[Any], Any]]:
-    """Return the conversions to string, by source type."""
+    """Return the functions that convert values to string, by source type."""
     conversions: dict[type, Callable[[Any], Any]] = {
         str: lambda value: value,
         bool: lambda value: "true" if value else "false",
@@ -175,7 +175,7 @@ def to_string(options: Options) -> dict[type, Callable[[Any], Any]]:
 
 
 def _more_strings(options: Options) -> dict[type, Callable[[Any], Any]]:
-    """Return the conversions to string that exist only since MongoDB 8.3, by source type."""
+    """Return the functions for the conversions to string that exist only since MongoDB 8.3, by source type."""
 
     def nested(value: Any) -> str:
         conversion = to_string(options._replace(format=options.format or "auto")).get(type(value))
@@ -196,14 +196,14 @@ def _more_strings(options: Options) -> dict[type, Callable[[Any], Any]]:
 
 
 def to_array(options: Options) -> dict[type, Callable[[Any], Any]]:
-    """Return the conversions to array, by source type."""
+    """Return the functions that convert values to array, by source type."""
     if not options.release.has(MORE_CONVERSIONS):
         return {}
     return {list: lambda value: value, str: lambda value: parse_json(value, list), Binary: array_of_vector}
 
 
 def to_object(options: Options) -> dict[type, Callable[[Any], Any]]:
-    """Return the conversions to object, by source type."""
+    """Return the functions that convert values to object, by source type."""
     if not options.release.has(MORE_CONVERSIONS):
         return {}
     return {dict: lambda value: value, str: lambda value: parse_json(value, dict)}
@@ -255,7 +255,7 @@ def _same_subtype(data: Any, options: Options) -> Any:
 
 
 def to_binary(options: Options) -> dict[type, Callable[[Any], Any]]:
-    """Return the conversions to binData, by source type."""
+    """Return the functions that convert values to binData, by source type."""
     order = ">" if options.byte_order == "big" else "<"
     return {
         Binary: lambda value: _same_subtype(value, options),

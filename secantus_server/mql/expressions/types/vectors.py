@@ -1,4 +1,4 @@
-"""Vectors: the conversions of binary data of subtype 9 to arrays and back, since MongoDB 8.3.
+"""The conversions between arrays and vectors, which are binary data of subtype 9. They exist since MongoDB 8.3.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/convert/#convert-to-array
 https://github.com/mongodb/specifications/blob/master/source/bson-binary-vector/bson-binary-vector.md
@@ -20,10 +20,10 @@ _BITS = 8
 
 
 def array_of_vector(data: Binary) -> list[Any]:
-    """Return the elements of a vector, which are ints, doubles or bools.
+    """Convert a vector to an array of ints, doubles or bools.
 
     Raises:
-        CommandError: 241 if the data is not a vector.
+        CommandError: 241 if the data is not a valid vector.
     """
     if data.subtype != VECTOR_SUBTYPE:
         raise failure("Unsupported conversion from binData to array: the subtype must be 9")
@@ -40,10 +40,10 @@ def array_of_vector(data: Binary) -> list[Any]:
 
 
 def vector_of_array(items: list[Any]) -> Binary:
-    """Convert an array of bools, of integers from -128 to 127, or of doubles to a vector.
+    """Convert an array to a vector. Its elements must be all bools, all integers from -128 to 127, or all doubles.
 
     Raises:
-        CommandError: 241 if the elements do not fit into one kind of vector.
+        CommandError: 241 if the elements do not fit into one type of vector.
     """
     kinds = {int if type(item) is Int64 else type(item) for item in items}
     if kinds == {int} and all(-128 <= item <= 127 for item in items):

@@ -1,4 +1,4 @@
-"""`$jsonSchema`: JSON Schema draft 4 with MongoDB's `bsonType`, one file per family of keywords.
+"""The operator `$jsonSchema`, which supports JSON Schema draft 4 and MongoDB's `bsonType`. Each family of keywords has its own module.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/
 """
@@ -16,7 +16,7 @@ from secantus_server.mql.match.registry import Clause, filter_operator
 
 @filter_operator("$jsonSchema")
 def parse_json_schema(clause: Clause) -> MatchExpression:
-    """Parse `$jsonSchema`, which matches if the document is valid against a schema."""
+    """Parse `$jsonSchema`, which matches documents that are valid according to a schema."""
     check_top_level(clause)
     if type(clause.argument) is not dict:
         raise CommandError(14, "$jsonSchema must be an object")

@@ -19,14 +19,14 @@ def parse_items_count(keyword: Keyword) -> Rule:
 
 @register("uniqueItems")
 def parse_unique_items(keyword: Keyword) -> Rule | None:
-    """Parse `uniqueItems`. If it is true, no two elements may be equal."""
+    """Parse `uniqueItems`. If its value is true, the elements of an array must be distinct."""
     expect(keyword.name, keyword.argument, bool, "a boolean")
     return UniqueRule() if keyword.argument else None
 
 
 @register("items")
 def parse_items(keyword: Keyword) -> Rule:
-    """Parse `items`, which is one schema for all elements, or a list of schemas for the first elements."""
+    """Parse `items`. Its value is one schema for all elements, or a list of schemas for the elements at the corresponding positions."""
     if type(keyword.argument) is dict:
         return ItemsRule([], parse_schema(keyword.argument))
     expect(keyword.name, keyword.argument, list, "an array or an object")
@@ -36,12 +36,12 @@ def parse_items(keyword: Keyword) -> Rule:
 
 @register("additionalItems")
 def parse_additional_items(keyword: Keyword) -> None:
-    """Check `additionalItems`. The parser of an `items` list uses its value."""
+    """Validate `additionalItems`. The value itself is evaluated by the parser of `items`."""
     parse_others(keyword.name, keyword.schema)
 
 
 def parse_others(name: str, schema: dict[str, Any]) -> Rule | None:
-    """Return the rule of `additionalItems` or `additionalProperties`, or None if all values are allowed.
+    """Return the rule that `additionalItems` or `additionalProperties` defines, or None if all values are allowed.
 
     Raises:
         CommandError: 14 if the keyword's value is neither a boolean nor a schema.

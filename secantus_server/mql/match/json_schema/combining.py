@@ -18,19 +18,19 @@ def _parse_alternatives(name: str, argument: Any) -> list[Rule]:
 
 @register("allOf")
 def parse_all_of(keyword: Keyword) -> Rule:
-    """Parse `allOf`, which requires that every schema accepts the value."""
+    """Parse `allOf`, which requires that the value is valid according to every schema."""
     return AllRule(_parse_alternatives(keyword.name, keyword.argument))
 
 
 @register("anyOf", "oneOf")
 def parse_any_of(keyword: Keyword) -> Rule:
-    """Parse `anyOf` or `oneOf`, which require that at least one schema, or exactly one, accepts the value."""
+    """Parse `anyOf` or `oneOf`. The value must be valid according to at least one schema (`anyOf`) or exactly one schema (`oneOf`)."""
     children = _parse_alternatives(keyword.name, keyword.argument)
     return CountRule(children, 1, len(children) if keyword.name == "anyOf" else 1)
 
 
 @register("not")
 def parse_not(keyword: Keyword) -> Rule:
-    """Parse `not`, which requires that the schema does not accept the value."""
+    """Parse `not`, which requires that the value is invalid according to the schema."""
     expect(keyword.name, keyword.argument, dict, "an object")
     return CountRule([parse_schema(keyword.argument)], 0, 0)

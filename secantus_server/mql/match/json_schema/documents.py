@@ -1,4 +1,6 @@
-"""The keywords `properties`, `patternProperties`, `additionalProperties`, `required`, `dependencies`, `minProperties`, `maxProperties`."""
+"""The keywords for documents: `properties`, `patternProperties`, `additionalProperties`, `required`, `dependencies`, `minProperties` and
+`maxProperties`.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,9 @@ FIELD_KEYWORDS = ("properties", "patternProperties", "additionalProperties")
 
 @register(*FIELD_KEYWORDS)
 def parse_properties(keyword: Keyword) -> Rule | None:
-    """Parse `properties`, `patternProperties` and `additionalProperties` into one rule, when the first of them is parsed.
+    """Parse `properties`, `patternProperties` and `additionalProperties` into one rule.
 
-    Return None for the others.
+    The rule is returned for whichever of these keywords is first in the schema. For the remaining keywords, return None.
     """
     if keyword.name != next(word for word in keyword.schema if word in FIELD_KEYWORDS):
         return None
@@ -72,7 +74,10 @@ def parse_properties_count(keyword: Keyword) -> Rule:
 
 @register("dependencies")
 def parse_dependencies(keyword: Keyword) -> Rule:
-    """Parse `dependencies`. If a document has a certain field, it must have certain other fields, or a schema must accept it."""
+    """Parse `dependencies`, which defines a requirement for documents that have a certain field.
+
+    The requirement is a list of additional fields, or a schema according to which the document must be valid.
+    """
     expect(keyword.name, keyword.argument, dict, "an object")
     return AllRule([DependencyRule(field, _parse_dependency(field, inner)) for field, inner in keyword.argument.items()])
 

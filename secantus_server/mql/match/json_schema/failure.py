@@ -1,6 +1,6 @@
-"""Explains why a value is not valid against a schema, for the errInfo of a failed validation.
+"""Explains why a value is invalid according to a schema. The explanation is part of the `errInfo` of a failed document validation.
 
-Each keyword is parsed and evaluated on its own. That is slow, but runs only after a document has failed validation.
+Each keyword is parsed and evaluated separately, which is slow. This is acceptable, because it only happens after a failed validation.
 https://www.mongodb.com/docs/manual/core/schema-validation/specify-json-schema/
 """
 
@@ -41,7 +41,7 @@ REASONS = {
 
 
 def explain_schema(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    """Return the details in errInfo for a document that is not valid against a schema.
+    """Return the `details` in `errInfo` for a document that is invalid according to a schema.
 
     Arguments:
         schema: the argument of `$jsonSchema`.
@@ -51,7 +51,7 @@ def explain_schema(schema: dict[str, Any], document: dict[str, Any]) -> dict[str
 
 
 def rules_not_satisfied(schema: dict[str, Any], value: Any) -> list[dict[str, Any]]:
-    """Return one explanation for each keyword that rejects the value."""
+    """Return an explanation for each keyword of the schema that rejects the value."""
     return [
         _explain(keyword, argument, schema, value)
         for keyword, argument in schema.items()

@@ -1,4 +1,6 @@
-"""Keywords that do not constrain a value: `title` and `description`. Also refuses the keywords of client-side encryption."""
+"""The keywords `title` and `description`, which do not constrain a value. This module also rejects the keywords of client-side
+encryption.
+"""
 
 from __future__ import annotations
 
@@ -16,5 +18,5 @@ def parse_note(keyword: Keyword) -> Rule | None:
 
 @register("encrypt", "encryptMetadata")
 def parse_encrypt(keyword: Keyword) -> Rule | None:
-    """Refuse the keywords of client-side field level encryption."""
+    """Reject a keyword of client-side field level encryption."""
     raise not_supported(f"The $jsonSchema keyword '{keyword.name}'", "remove it from the schema; the driver does the encryption")

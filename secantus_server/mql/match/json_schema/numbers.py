@@ -1,4 +1,4 @@
-"""The keywords `minimum` and `maximum`, the switches `exclusiveMinimum` and `exclusiveMaximum`, and `multipleOf`."""
+"""The keywords `minimum`, `maximum` and `multipleOf`, and the booleans `exclusiveMinimum` and `exclusiveMaximum`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _expect_number(name: str, argument: Any) -> None:
 
 @register("minimum", "maximum")
 def parse_bound(keyword: Keyword) -> Rule:
-    """Parse `minimum` or `maximum`. The corresponding switch `exclusive...` excludes the bound itself."""
+    """Parse `minimum` or `maximum`. The corresponding `exclusive...` keyword determines whether the limit itself is excluded."""
     _expect_number(keyword.name, keyword.argument)
     exclusive = keyword.schema.get("exclusive" + keyword.name.title()) is True
     return NumberRule(Comparison("", OPERATORS[keyword.name, exclusive], keyword.argument))
@@ -28,7 +28,7 @@ def parse_bound(keyword: Keyword) -> Rule:
 
 @register("exclusiveMinimum", "exclusiveMaximum")
 def parse_exclusive(keyword: Keyword) -> None:
-    """Check a switch `exclusive...`. It must be a boolean, as in draft 4, and its bound must be present."""
+    """Validate `exclusiveMinimum` or `exclusiveMaximum`. As in draft 4, the value must be a boolean, and its limit must be present."""
     bound = keyword.name.removeprefix("exclusive").lower()
     if bound not in keyword.schema:
         raise CommandError(9, f"$jsonSchema keyword '{bound}' must be a present if {keyword.name} is present")
@@ -37,7 +37,7 @@ def parse_exclusive(keyword: Keyword) -> None:
 
 @register("multipleOf")
 def parse_multiple_of(keyword: Keyword) -> Rule:
-    """Parse `multipleOf`, whose value is a positive number."""
+    """Parse `multipleOf`, whose value must be a positive number."""
     _expect_number(keyword.name, keyword.argument)
     if compare_values(keyword.argument, 0) <= 0:
         raise CommandError(9, f"$jsonSchema keyword '{keyword.name}' must have a positive value")

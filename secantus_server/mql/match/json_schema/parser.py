@@ -1,4 +1,4 @@
-"""The parser of schemas, and the registry of the functions that parse each keyword's rule."""
+"""The parser of JSON schemas, and the registry of the keywords' parsers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from secantus_server.mql.match._schema import AllRule, Rule
 
 @dataclass(frozen=True)
 class Keyword:
-    """One keyword of a schema.
+    """A keyword of a JSON schema.
 
     Arguments:
         name: the keyword.
         argument: the keyword's value.
-        schema: the whole schema, for keywords that are parsed together.
+        schema: the whole schema, because some keywords are parsed together.
     """
 
     name: str
@@ -35,9 +35,9 @@ UNSUPPORTED = frozenset({"$ref", "$schema", "default", "definitions", "format", 
 
 
 def register(*names: str) -> Callable[[KeywordParser], KeywordParser]:
-    """Return a decorator that registers the parser of some keywords.
+    """Return a decorator that registers a function as the parser of some keywords.
 
-    A parser returns None for a keyword that checks nothing, or that the parser of another keyword evaluates.
+    The parser returns None for a keyword that checks nothing, or that is evaluated by another keyword's parser.
     """
 
     def add(parser: KeywordParser) -> KeywordParser:
@@ -50,7 +50,7 @@ def register(*names: str) -> Callable[[KeywordParser], KeywordParser]:
 
 
 def parse_schema(schema: dict[str, Any]) -> Rule:
-    """Parse a schema.
+    """Parse a JSON schema and return the rule that it defines.
 
     Raises:
         CommandError: 9 FailedToParse, 14 TypeMismatch or 2 BadValue, as in MongoDB.
@@ -69,7 +69,13 @@ def parse_schema(schema: dict[str, Any]) -> Rule:
 
 
 def expect(name: str, argument: Any, kind: type, wanted: str) -> None:
-    """Check that an argument has the expected type.
+    """Check that a keyword's argument has the expected type.
+
+    Arguments:
+        name: the keyword, for the error message.
+        argument: the keyword's value.
+        kind: the expected type.
+        wanted: the name of the expected type, for the error message.
 
     Raises:
         CommandError: 14 TypeMismatch.
@@ -79,12 +85,18 @@ def expect(name: str, argument: Any, kind: type, wanted: str) -> None:
 
 
 def wrong_type(name: str, wanted: str, found: Any) -> CommandError:
-    """Return the error for a keyword's argument of the wrong type."""
+    """Return the error for a keyword's argument that has the wrong type.
+
+    Arguments:
+        name: the keyword.
+        wanted: the name of the expected type.
+        found: the argument.
+    """
     return CommandError(14, f"$jsonSchema keyword '{name}' must be {wanted}, but found an element of type {type_name(found)}")
 
 
 def expect_strings(name: str, items: list[Any]) -> list[str]:
-    """Check that there is at least one item and that the items are distinct strings. Return the items.
+    """Check that the items are distinct strings and that there is at least one item. Return the items.
 
     Raises:
         CommandError: 14 for an item that is not a string, 9 for an empty list or a duplicate.
@@ -100,10 +112,14 @@ def expect_strings(name: str, items: list[Any]) -> list[str]:
 
 
 def parse_subschema(name: str, argument: Any) -> Rule:
-    """Parse a schema nested inside another one.
+    """Parse a schema that is nested in another schema.
+
+    Arguments:
+        name: the property, for the error message.
+        argument: the nested schema.
 
     Raises:
-        CommandError: 14 if the argument is not a document; the errors of `parse_schema`.
+        CommandError: 14 if the argument is not a document, and the errors of `parse_schema`.
     """
     if type(argument) is not dict:
         raise CommandError(14, f"Nested schema for $jsonSchema property '{name}' must be an object")

@@ -12,7 +12,7 @@ from secantus_server.mql.match.regex import regex_match
 
 
 def parse_limits(name: str, argument: Any) -> tuple[int, int]:
-    """Return the lower and the upper limit that a `min...` or `max...` keyword sets.
+    """Parse the argument of a keyword such as `minLength` or `maxLength`, and return it as a (lower limit, upper limit) pair.
 
     Raises:
         CommandError: 9 if the argument is not an integer or is negative.
@@ -23,12 +23,12 @@ def parse_limits(name: str, argument: Any) -> tuple[int, int]:
 
 @register("minLength", "maxLength")
 def parse_length(keyword: Keyword) -> Rule:
-    """Parse `minLength` or `maxLength`, which limit a string's length in characters."""
+    """Parse `minLength` or `maxLength`, which limit the length of a string in characters."""
     return LengthRule(*parse_limits(keyword.name, keyword.argument))
 
 
 @register("pattern")
 def parse_pattern(keyword: Keyword) -> Rule:
-    """Parse `pattern`, a PCRE pattern that may match anywhere in the string."""
+    """Parse `pattern`, a PCRE regular expression that may match at any position in the string."""
     expect(keyword.name, keyword.argument, str, "a string")
     return PatternRule(regex_match("", keyword.argument, ""))

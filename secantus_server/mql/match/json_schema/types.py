@@ -22,7 +22,7 @@ JSON_TYPES: dict[str, set[int]] = {
 
 @register("bsonType")
 def parse_bson_type(keyword: Keyword) -> Rule:
-    """Parse `bsonType`, whose value is one or several names of BSON types."""
+    """Parse `bsonType`, whose value is the name of a BSON type or a list of names."""
     names = _type_names(keyword)
     if "integer" in names:
         raise CommandError(9, "$jsonSchema type 'integer' is not currently supported.")
@@ -31,7 +31,7 @@ def parse_bson_type(keyword: Keyword) -> Rule:
 
 @register("type")
 def parse_type(keyword: Keyword) -> Rule:
-    """Parse `type`, whose value is one or several names of JSON types."""
+    """Parse `type`, whose value is the name of a JSON type or a list of names."""
     codes: set[int] = set()
     for item in _type_names(keyword):
         if item == "integer":
@@ -54,7 +54,7 @@ def _type_names(keyword: Keyword) -> list[str]:
 
 @register("enum")
 def parse_enum(keyword: Keyword) -> Rule:
-    """Parse `enum`, which requires that the value equals one of the listed values."""
+    """Parse `enum`, which requires that the value is equal to one of the listed values."""
     expect(keyword.name, keyword.argument, list, "an array")
     if not keyword.argument:
         raise CommandError(9, "$jsonSchema keyword 'enum' cannot be an empty array")

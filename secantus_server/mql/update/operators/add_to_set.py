@@ -1,4 +1,4 @@
-"""`$addToSet`.
+"""The operator `$addToSet`.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/addToSet/
 """
@@ -18,10 +18,10 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$addToSet")
 def parse_add_to_set(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$addToSet`, which appends the values that an array does not contain yet.
+    """Parse `$addToSet`, which appends values to an array unless the array already contains them.
 
     Raises:
-        CommandError: 14 if `$each` is not an array, 2 for unknown fields next to it.
+        CommandError: 14 if `$each` is not an array, 2 for unknown fields next to `$each`.
     """
     values = _distinct(_parse_values(argument), ctx)
 
@@ -50,7 +50,7 @@ def _parse_values(argument: Any) -> list[Any]:
 
 
 def _distinct(values: list[Any], ctx: ParseContext) -> list[Any]:
-    """Return the values without duplicates. The first of several equal values is kept."""
+    """Return the values without duplicates. Of several equal values, only the first one is returned."""
     found: dict[bytes, Any] = {}
     for value in values:
         found.setdefault(key_string(value, ctx.collation), value)
@@ -58,7 +58,7 @@ def _distinct(values: list[Any], ctx: ParseContext) -> list[Any]:
 
 
 def _absent(values: list[Any], old: list[Any], ctx: ParseContext) -> list[Any]:
-    """Return those of the values that the array `old` does not contain."""
+    """Return the values that the array `old` does not contain."""
     if ctx.collation is None and len(values) == 1:
         return [] if any(values_equal(values[0], element) for element in old) else values
     present = {key_string(element, ctx.collation) for element in old}

@@ -1,4 +1,4 @@
-"""`$inc` and `$mul`. The result has the type of the wider operand. An int that overflows becomes a long.
+"""The operators `$inc` and `$mul`. The result has the wider type of the two operands, and an int that overflows becomes a long.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/inc/
 https://www.mongodb.com/docs/manual/reference/operator/update/mul/
@@ -54,7 +54,7 @@ def _fit(result: int, first: Any, second: Any) -> int | Int64 | None:
 def same_number(first: Any, second: Any) -> bool:
     """Return whether two numbers have the same type and an equal value.
 
-    An update whose result is the same number leaves the field unchanged. For example, `-0.0` is not replaced by `0.0`.
+    If so, an update leaves the field unchanged. For example, it does not replace `-0.0` by `0.0`.
     """
     if type(first) is not type(second):
         return False
@@ -64,7 +64,14 @@ def same_number(first: Any, second: Any) -> bool:
 
 
 def _arithmetic(name: str, operate: Callable[[Any, Any], Any], amount: Any, start: Callable[[], Any]) -> Modify:
-    """Return the function that applies `$inc` or `$mul` to a value. `start` returns the new value of a missing field."""
+    """Return a function that applies `$inc` or `$mul` to the value of a field.
+
+    Arguments:
+        name: the operator, for error messages.
+        operate: computes the new value from the old value and the amount.
+        amount: the operator's argument.
+        start: returns the new value of a missing field.
+    """
 
     def modify(old: Any, state: State) -> Any:
         if old is MISSING:
@@ -90,7 +97,7 @@ def _overflow(name: str, old: Any, state: State) -> CommandError:
 
 @modifier("$inc")
 def parse_inc(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$inc`, which adds an amount to a number, or sets a missing field to the amount.
+    """Parse `$inc`, which adds an amount to a number. A missing field is set to the amount.
 
     Raises:
         CommandError: 14 if the argument is not a number.
@@ -101,13 +108,13 @@ def parse_inc(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
 
 
 def _increment(amount: Any) -> Modify:
-    """Return the function that adds an amount to a value."""
+    """Return a function that adds an amount to the value of a field."""
     return _arithmetic("$inc", add, amount, lambda: amount)
 
 
 @modifier("$mul")
 def parse_mul(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$mul`, which multiplies a number, or sets a missing field to zero.
+    """Parse `$mul`, which multiplies a number by a factor. A missing field is set to zero.
 
     Raises:
         CommandError: 14 if the argument is not a number.

@@ -1,4 +1,4 @@
-"""`$bit`: bitwise and, or and xor of integers.
+"""The operator `$bit`, which applies bitwise and, or and xor to integers.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/bit/
 """
@@ -70,7 +70,7 @@ def _parse_step(name: str, number: Any) -> tuple[Callable[[int, int], int], int]
 
 
 def _combine(value: Any, steps: list[tuple[Callable[[int, int], int], int]]) -> int:
-    """Return the value after all operations. It is a long if any operand is a long."""
+    """Apply bitwise operations to a value in sequence. The result is a long if any operand is a long."""
     for operation, number in steps:
         long = type(value) is Int64 or type(number) is Int64
         result = operation(int(value), int(number))

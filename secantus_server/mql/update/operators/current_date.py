@@ -1,4 +1,4 @@
-"""`$currentDate`.
+"""The operator `$currentDate`.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/currentDate/
 """
@@ -19,7 +19,7 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$currentDate")
 def parse_current_date(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$currentDate`, which sets a field to the command's time, as a date or a timestamp.
+    """Parse `$currentDate`, which sets a field to the time of the command, as a date or a timestamp.
 
     Raises:
         CommandError: 2 if the argument is neither a boolean nor a `$type` expression.
@@ -33,7 +33,7 @@ def parse_current_date(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
 
 
 def current_timestamp(ctx: ParseContext) -> Timestamp:
-    """Return the cluster time or, on a standalone server, the clock's time as a timestamp."""
+    """Return the current cluster time. On a standalone server, return the command's time as a timestamp."""
     return ctx.cluster_time if ctx.cluster_time is not None else Timestamp(timestamp_seconds(ctx.now.ms), 1)
 
 

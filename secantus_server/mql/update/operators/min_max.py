@@ -1,4 +1,4 @@
-"""`$min` and `$max`, which set a field to the smaller or greater of two values, in MongoDB's comparison order over all types.
+"""The operators `$min` and `$max`, which set a field to the smaller or greater of two values. They use MongoDB's order of all BSON types.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/min/
 https://www.mongodb.com/docs/manual/reference/operator/update/max/
@@ -16,7 +16,7 @@ from secantus_server.mql.update.registry import modifier
 
 
 def _extremum(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
-    """Return the leaf of `$min` (direction -1) or `$max` (direction 1)."""
+    """Return the update tree's leaf for `$min` (direction -1) or `$max` (direction 1)."""
 
     def modify(old: Any, _state: State) -> Any:
         return argument if old is MISSING or compare_values(argument, old) == direction else UNCHANGED
@@ -35,11 +35,11 @@ def _extremum(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
 
 @modifier("$min")
 def parse_min(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$min`, which sets a field to the argument if that is less than the old value."""
+    """Parse `$min`, which sets a field to the argument if the argument is less than the field's value."""
     return _extremum(argument, -1, ctx)
 
 
 @modifier("$max")
 def parse_max(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$max`, which sets a field to the argument if that is greater than the old value."""
+    """Parse `$max`, which sets a field to the argument if the argument is greater than the field's value."""
     return _extremum(argument, 1, ctx)

@@ -1,4 +1,4 @@
-"""`$pop`.
+"""The operator `$pop`.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/pop/
 """

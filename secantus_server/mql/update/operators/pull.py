@@ -1,4 +1,4 @@
-"""`$pull` and `$pullAll`, which remove the elements of an array that match a condition, or that equal one of several values.
+"""The operators `$pull` and `$pullAll`, which remove elements from an array by a condition or by a list of values.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/pull/
 https://www.mongodb.com/docs/manual/reference/operator/update/pullAll/
@@ -22,9 +22,9 @@ Test = Callable[[Any], bool]
 
 @modifier("$pull")
 def parse_pull(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$pull`, which removes the elements that match a filter or operators.
+    """Parse `$pull`, which removes the array elements that match a filter, match operators such as `{$gt: 5}`, or are equal to a value.
 
-    A filter applies only to elements that are documents, operators to all elements.
+    A filter matches only elements that are documents.
 
     Raises:
         CommandError: if the filter is invalid.
@@ -34,7 +34,7 @@ def parse_pull(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
 
 @modifier("$pullAll")
 def parse_pull_all(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$pullAll`, which removes the elements that equal one of the listed values.
+    """Parse `$pullAll`, which removes the array elements that are equal to one of the listed values.
 
     Raises:
         CommandError: 2 if the argument is not an array.
@@ -67,9 +67,9 @@ def _parse_test(argument: Any, ctx: ParseContext) -> Test:
 
 
 def _is_operators(argument: Any) -> bool:
-    """Return whether the argument of `$pull` consists of operators on the element, such as `{$gt: 5}`.
+    """Return whether the argument of `$pull` consists of operators that apply to the element, such as `{$gt: 5}`.
 
-    Return False for a filter such as `{$or: [...]}` and for a DBRef.
+    The result is False for a filter such as `{$or: [...]}` and for a DBRef.
     """
     if type(argument) is not dict or not argument:
         return False

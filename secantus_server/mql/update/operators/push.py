@@ -1,6 +1,8 @@
-"""`$push` with `$each`, `$position`, `$sort` and `$slice`, which are applied in this order regardless of their order in the argument.
+"""The operator `$push` with the modifiers `$each`, `$position`, `$sort` and `$slice`.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/push/
+
+The modifiers are applied in this order, regardless of their order in the argument.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ _CLAUSES = ("$each", "$position", "$slice", "$sort")
 
 @dataclass(frozen=True)
 class _Push:
-    """A parsed `$push`: the values to append, and the modifiers to apply to the array."""
+    """A parsed `$push`, which consists of the values to add and the modifiers to apply."""
 
     values: list[Any]
     position: int | None = None
@@ -43,7 +45,7 @@ class _Push:
 
 @modifier("$push")
 def parse_push(argument: Any, path: str, ctx: ParseContext) -> Leaf:
-    """Parse `$push`, which appends one value to an array, or several with `$each`.
+    """Parse `$push`, which appends a single value to an array, or several values with `$each`.
 
     Raises:
         CommandError: 2 for an invalid modifier.

@@ -1,4 +1,4 @@
-"""`$rename`: moves the value of one field to another. A missing source is ignored.
+"""The operator `$rename`, which moves the value of one field to another field. A missing source is ignored.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/rename/
 """
@@ -21,9 +21,9 @@ from secantus_server.mql.update.registry import tree_modifier
 
 
 class Rename:
-    """A parsed `$rename`, which consists of two leaves of the update tree: one removes the source, the other sets the destination.
+    """A parsed `$rename`, which adds two leaves to the update tree: one removes the source, and the other sets the destination.
 
-    `prepare` sets up both leaves for each document.
+    `prepare` must be called for each document before the tree is applied.
     """
 
     def __init__(self, source: str, destination: str) -> None:
@@ -35,7 +35,7 @@ class Rename:
         self.arrival = Leaf(self._arrive)
 
     def prepare(self, document: bytes) -> None:
-        """Read the source value before the tree is applied.
+        """Read the source's value from a document. The update tree later sets the destination to this value.
 
         Raises:
             CommandError: 2 if the source or the destination is inside an array, 28 if the path of the source passes through a value
@@ -81,7 +81,12 @@ def _in_array(which: str, path: str, array: str, document: bytes) -> CommandErro
 
 @tree_modifier("$rename")
 def enter_rename(builder: TreeBuilder, path: str, argument: Any, _ctx: ParseContext) -> None:
-    """Parse `$rename`. Add two leaves to the tree: one removes the value at the old path, the other sets it at the new path.
+    """Parse `$rename`, and add its two leaves to the update tree.
+
+    Arguments:
+        builder: the update tree.
+        path: the source.
+        argument: the destination.
 
     Raises:
         CommandError: 2, 56, 52 or 9867600 for an invalid name, 40 for a conflict.

@@ -1,4 +1,4 @@
-"""`$set` and `$setOnInsert`.
+"""The operators `$set` and `$setOnInsert`.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/set/
 """
@@ -14,11 +14,11 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$set")
 def parse_set(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$set`, which replaces a value. Replacing it with the same bytes does not count as a change."""
+    """Parse `$set`, which replaces the value of a field. If the new value has the same bytes, the document counts as unchanged."""
     return SetLeaf(argument)
 
 
 @modifier("$setOnInsert")
 def parse_set_on_insert(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$setOnInsert`, which sets a value only in a document that an upsert inserts."""
+    """Parse `$setOnInsert`, which sets the value of a field only if an upsert inserts the document."""
     return SetLeaf(argument, insert_only=True)

@@ -1,4 +1,4 @@
-"""`$unset`.
+"""The operator `$unset`.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/unset/
 """
@@ -14,11 +14,11 @@ from secantus_server.mql.update.registry import modifier
 
 
 def remove(_value: Any, _state: State) -> Any:
-    """Remove the value. If it is an array element, the kernel replaces it with null."""
+    """Return the marker that removes a value. If the value is an array element, the update tree replaces it with null instead."""
     return MISSING
 
 
 @modifier("$unset")
 def parse_unset(_argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Parse `$unset`, which removes a field. The argument is ignored, and a missing path is not an error."""
+    """Parse `$unset`, which removes a field if it exists. The argument is ignored."""
     return Leaf(remove, creates=False, lenient=True)

@@ -1,4 +1,6 @@
-"""The context in which a pipeline is parsed: the query language's context, the namespace, and the server as stages see it."""
+"""The context in which a pipeline is parsed: variables and limits of the query language, the namespace, and the server's services for
+stages.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,7 @@ class PipelineContext:
     depth: int = 0
 
     def kept_at_most(self, limit: int) -> int | None:
-        """Return the maximum bytes that a stage may hold in memory, or None if it may use the disk.
+        """Return the maximum number of bytes that a stage may hold in memory, or None if the stage may use the disk.
 
         Arguments:
             limit: the stage's limit from `parse.limits`.
@@ -62,11 +64,11 @@ class PipelineContext:
 
         Arguments:
             container: the stage that contains the sub-pipeline.
-            collection: the collection that it reads.
+            collection: the collection that the sub-pipeline reads.
             cells: additional variables in scope.
 
         Raises:
-            CommandError: 232 if nested too deeply.
+            CommandError: 232 if the sub-pipeline is nested too deeply.
         """
         if self.depth >= MAX_SUB_PIPELINE_DEPTH:
             raise CommandError(232, f"Maximum number of nested sub-pipelines exceeded. Limit is {MAX_SUB_PIPELINE_DEPTH}")
@@ -94,7 +96,9 @@ class PipelineContext:
         )
 
     def _sub_metadata(self, container: str) -> Metadata:
-        """Return the metadata of the documents of a sub-pipeline."""
+        """Return the metadata that documents have at the start of a sub-pipeline: the outer pipeline's metadata in a `$facet`, otherwise
+        none.
+        """
         metadata = Metadata()
         if container == "$facet" and self.parse.metadata is not None:
             # The sub-pipelines of a `$facet` run one after the other over documents that were already read.

@@ -22,7 +22,7 @@ OPTIONS = frozenset(
 
 @stage("$currentOp")
 class CurrentOp(ServerStage):
-    """A parsed `$currentOp`: the options that select operations."""
+    """A parsed `$currentOp`: the options that select the operations to return."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> CurrentOp:

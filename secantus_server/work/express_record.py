@@ -12,7 +12,7 @@ from secantus_server.wire.op_msg import parse_op_msg
 
 
 def record_slow(services: Services, client: ClientInfo, operation: Operation, raw: bytes, reply: bytes, seconds: float) -> None:
-    """Call the interceptors whose time threshold the command exceeded.
+    """Call the interceptors for a command whose duration exceeded the threshold for slow commands.
 
     Arguments:
         operation: the command's operation.

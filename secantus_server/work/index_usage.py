@@ -15,7 +15,7 @@ class IndexUsage(NamedTuple):
     Arguments:
         namespace: the full name of the index's collection.
         key: the key pattern as text.
-        uses: the number of plans that have read the index.
+        uses: the number of times that a plan has read the index.
         serves_otherwise: whether the index may be needed even if no plan reads it, because it is unique, is a TTL index, or stores no
             entries.
     """

@@ -13,7 +13,7 @@ from secantus_server.errors import CommandError
 
 
 def shown_index(index: dict[str, Any]) -> dict[str, Any]:
-    """Return the `$listSearchIndexes` document of an index. Its status always is that the index is ready for queries."""
+    """Return the `$listSearchIndexes` document of an index. It always reports that the index is ready for queries."""
     version = {"version": Int64(index["version"]), "createdAt": index["createdAt"]}
     detail = {"status": "READY", "queryable": True, "definitionVersion": version, "definition": index["definition"]}
     return {

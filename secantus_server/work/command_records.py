@@ -83,7 +83,7 @@ class CommandEntry:
 
     @property
     def body(self) -> dict[str, Any]:
-        """The command document."""
+        """The command document, decoded if the entry contains an encoded message."""
         return self._decoded()[0]
 
     @property

@@ -169,7 +169,7 @@ class Collection:
         return collection
 
     def continue_from(self, other: Collection) -> None:
-        """Share the lifetime, the document count and the search contents with `other`, the version that this one replaces in the catalog."""
+        """Share the lifetime, the document count and the search contents with `other`, the version that this one replaces."""
         self.lifetime = other.lifetime
         self.document_count = other.document_count
         self.search_contents = other.search_contents

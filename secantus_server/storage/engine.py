@@ -230,9 +230,8 @@ class Engine:
 
     @contextmanager
     def exclusive(self, timeout: float | None = None, *, aborts_idle: bool = False) -> Iterator[None]:
-        """Return a context manager for exclusive access to the store. Calls may be nested.
-
-        On entry, wait until no transaction is running, and block new transactions.
+        """Return a context manager for exclusive access. It waits until no transaction is running and blocks new ones. Calls may be
+        nested.
 
         Arguments:
             timeout: the maximum number of seconds to wait, or None for no limit.
@@ -279,9 +278,7 @@ class Engine:
             self.checkpoints += 1
 
     def _write_checkpoint(self) -> None:
-        """Write a checkpoint. If the operating system refused an earlier checkpoint, raise that error again, because WiredTiger would
-        crash.
-        """
+        """Write a checkpoint. If the operating system refused an earlier one, raise that error again, because WiredTiger would crash."""
         if self._refused is None:
             try:
                 return self._with_unit(RecoveryUnit.checkpoint)
@@ -294,8 +291,8 @@ class Engine:
 
     @contextmanager
     def backup(self, note: Callable[[], object] = _wait_on) -> Iterator[HotBackup]:
-        """Return a context manager for a hot backup: the store's files as they are at one moment. Writes continue while the block copies
-        the files.
+        """Return a context manager for a hot backup of the store's files as they are at one moment. Writes may continue during the
+        backup.
 
         Arguments:
             note: a function that is called at that moment, while no transaction is running.
@@ -365,10 +362,8 @@ class Engine:
         return not self.in_memory and self._gate.changed >= self._checkpoint_due_at
 
     def is_untidy(self, *, idle: bool) -> bool:
-        """Return whether an in-memory store contains enough overwritten or removed data for tidy() to be due.
-
-        Arguments:
-            idle: whether the server is idle, in which case a smaller amount suffices.
+        """Return whether an in-memory store contains enough overwritten or removed data for tidy(). Less suffices if the server is
+        `idle`.
         """
         return self._tidying is not None and self._tidying.is_due(idle=idle)
 
@@ -561,10 +556,7 @@ class Engine:
             return restored
 
     def _write_back_when_full(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
-        """Write the values at the snapshot back to a full store.
-
-        The capacity is doubled during the operation. The result fits into the old capacity.
-        """
+        """Write the values at the snapshot back to a full store, with doubled capacity meanwhile. The result fits the old capacity."""
         self._connection.reconfigure(configuration.cache_config(self._memory_size_mb * 2).encode())
         try:
             return self._write_back(snapshot, made)
@@ -579,10 +571,7 @@ class Engine:
         return Tidying(sweeper, lambda: self._gate.changed, lambda: self._connection.cache_bytes, lambda: self.has_orphans)
 
     def _new_sweeper(self) -> RecoveryUnit:
-        """Return a recovery unit with which orphans are purged and pages rewritten. It bypasses the gate.
-
-        The purge lock prevents close() while the unit is in use.
-        """
+        """Return a recovery unit that bypasses the gate, for purging orphans. The purge lock prevents close() while the unit is in use."""
         sweeper = RecoveryUnit(self._connection, self._gate, self._undo, False, self._ident_dropped)
         sweeper.rewrite_left_pages()
         return sweeper
@@ -602,9 +591,7 @@ class Engine:
             self.release(unit)
 
     def _ident_dropped(self, dropped: IdentRange) -> None:
-        """Schedule the removal of a dropped ident's entries after the commit. If an open snapshot may need the entries, defer the
-        removal.
-        """
+        """Schedule the removal of a dropped ident's entries after the commit. Defer it while an open snapshot may need the entries."""
         innermost = self._snapshots.innermost
         if innermost is not None and dropped.low < innermost.watermark:
             innermost.deferred.append(dropped)

@@ -38,7 +38,7 @@ class Reader(Protocol):
 class Tie:
     """A reader that reads nothing but makes a cursor depend on a collection.
 
-    A cursor that looks up documents in a collection without a scan uses it, so that a drop of the collection makes the cursor fail.
+    It is used by a cursor that looks up documents in a collection without a scan, so that the cursor fails if the collection is dropped.
 
     Arguments:
         collection: the collection.

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Wrapped(Iterator[bytes]):
-    """An iterator over the documents of another iterator, with the `record_id` of the other iterator.
+    """An iterator that reads documents from another iterator and has the same `record_id`.
 
     Arguments:
         documents: an iterator whose `record_id` is the RecordId of the last document that it returned.

@@ -29,7 +29,7 @@ def named_fields(stage: str, spec: dict[str, Any], known: Mapping[str, tuple[str
     Arguments:
         stage: the stage's name, for error messages.
         spec: the stage's argument.
-        known: the accepted types of each field. An empty tuple accepts any value; null is then returned as well.
+        known: the accepted types of each field. An empty tuple accepts any value, including null, which is then returned, too.
         required: the mandatory fields.
 
     Raises:

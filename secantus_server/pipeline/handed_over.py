@@ -3,8 +3,8 @@
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/#slot-based-query-execution-engine-pipeline-optimizations
 
 MongoDB runs a leading `$group` in its query engine and passes the results on to the other stages. Some values thereby lose their type:
-MinKey and MaxKey become documents with an empty field name, and code without a scope becomes a string. Inside documents and arrays, only
-values that the group itself collected are converted. Stored documents and arrays pass unchanged.
+MinKey and MaxKey become documents with an empty field name, and code without a scope becomes a string. Nested values are converted only
+in documents and arrays that the group itself builds. Stored documents and arrays pass unchanged.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def _parse_stages(stages: list[Any], ctx: PipelineContext) -> list[Stage]:
 
 
 def _follow(metadata: Metadata, name: str) -> None:
-    """Update the metadata that later stages can read, according to the effect of the stage `name`."""
+    """Record how the stage `name` affects the metadata that later stages can read."""
     if name in WITHOUT_METADATA:
         metadata.lose()
     elif name == "$sample":

@@ -50,5 +50,5 @@ class Pipeline:
         return iter(source)
 
     def explain(self) -> list[dict[str, Any]]:
-        """Return the stages in explain's format."""
+        """Return the stages in the output format of explain."""
         return [stage.explain() for stage in self.stages]

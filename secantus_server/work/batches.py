@@ -115,7 +115,7 @@ class Targets:
 
     @property
     def at_end(self) -> bool:
-        """Whether no batches follow the latest one."""
+        """Whether the latest batch is the final one."""
         return self._scan_ended and not self._pending
 
     @property

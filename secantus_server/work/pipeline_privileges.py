@@ -26,10 +26,11 @@ def pipeline_requirements(db: str, collection: str, stages: Any, *, bypasses_val
 
 
 def may_read_view(call: Authorized, grants: Grants, view_on: Any, stages: Any) -> bool:
-    """Return whether a user may create a view. A user who may read the new view must also be authorized to read its source collections.
+    """Return whether a user is authorized to create a view. A user who can read the new view must also be authorized to read its source
+    collections.
 
-    Unlike in MongoDB, a view of users or roles always requires the privilege to read them. Otherwise a user who may create views could
-    disclose the keys of all users to a user who may read the views.
+    Unlike in MongoDB, a view of users or roles always requires the privilege to read users or roles. Otherwise a user who may create
+    views could disclose the keys of all users to a user who may read the views.
 
     https://www.mongodb.com/docs/manual/reference/command/create/#access-control
     """

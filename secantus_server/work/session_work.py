@@ -147,7 +147,7 @@ class SessionWork:
             self.enter()
 
     def read_at(self, wanted: Timestamp) -> None:
-        """Raise unless the transaction reads the state at the time `wanted`. Call this method when the transaction has just begun.
+        """Raise if the transaction, which has just begun, does not read the state at the time `wanted`, because data was written later.
 
         Raises:
             CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 238 if data was written after that time, and the errors of

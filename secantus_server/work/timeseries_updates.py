@@ -1,4 +1,5 @@
-"""Updates of time-series collections. An update can only change metadata, and only for all measurements with that metadata together.
+"""Updates of time-series collections. An update can change only metadata, and must change it for all measurements that have the same
+metadata.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#updates-and-deletes
 """

@@ -54,7 +54,7 @@ class SortKeys(Wrapped):
 
 
 class SortedWithMetadata(SortedDocuments):
-    """An iterator over sorted documents that restores the metadata which each document had when it was read.
+    """An iterator over sorted documents. Before it returns a document, it restores the metadata from the time when the document was read.
 
     See `SortedDocuments` for the other arguments.
 

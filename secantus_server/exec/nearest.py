@@ -25,7 +25,7 @@ class Ring:
         bounds: the bounds of the scan, for explain.
         intervals: the ranges of the entries' keys, as [lower, upper) without the index's prefix.
         inner, outer: the two distances, in the unit of `measure`. Documents nearer than `inner` were found in earlier rings. Documents
-        nearer than `outer` are found in this ring or an earlier one.
+            nearer than `outer` are found in this ring or an earlier one.
         is_last: whether this is the last ring.
     """
 

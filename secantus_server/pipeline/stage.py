@@ -81,7 +81,7 @@ class Stage:
 
     @classmethod
     def is_stable(cls, spec: Any) -> bool:
-        """Return whether the stage is part of the Stable API, version 1, if it has this argument."""
+        """Return whether the stage with this argument is part of the Stable API, version 1."""
         return cls.stable_api
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:

@@ -81,7 +81,7 @@ def _statements(name: str, message: Message) -> list[dict[str, Any]]:
 
 
 def _with_parsed_hint(statement: dict[str, Any]) -> dict[str, Any]:
-    """Return a statement with its hint in MongoDB's document form. A hint given as an index name is converted."""
+    """Return a statement after converting its hint, if it is an index name, to MongoDB's document form."""
     return {**statement, "hint": {"$hint": statement["hint"]}} if type(statement.get("hint")) is str else statement
 
 

@@ -40,13 +40,16 @@ class SnapshotWork:
         return nullcontext(self._held)
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """Write through the delegate; see `UnitOfWork.write`. The command must have paused its read."""
+        """Run a function that writes in the unit of work `work`; see `UnitOfWork.write`. The command must have paused its read."""
         return self._work.write(body, check)
 
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """Change the catalog through the delegate; see `UnitOfWork.change_catalog`. The command must have paused its read."""
+        """Run a function that changes the catalog in the unit of work `work`; see `UnitOfWork.change_catalog`.
+
+        The command must have paused its read.
+        """
         return self._work.change_catalog(body, check, exclusive=exclusive, namespaces=namespaces)
 
 

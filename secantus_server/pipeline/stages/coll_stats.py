@@ -58,7 +58,7 @@ class CollStats(Stage):
 
     @classmethod
     def is_stable(cls, spec: Any) -> bool:
-        """Return whether the stage is part of the Stable API, which is true if only a count is requested."""
+        """Return whether only a count is requested, because no other form of the stage is part of the Stable API."""
         return type(spec) is dict and list(spec) == ["count"]
 
     def check_view(self, namespace: str) -> None:

@@ -45,7 +45,7 @@ class ListSessions(ListLocalSessions):
         """Parse `{$listSessions: {users: [{user, db}], allUsers: bool}}`.
 
         Raises:
-            CommandError: the errors of `$listLocalSessions`, and 73 on any other collection than `config.system.sessions`.
+            CommandError: the errors of `$listLocalSessions`, and 73 for a collection other than `config.system.sessions`.
         """
         options = _parse_options(cls.name, spec)
         if ctx.db != "config" or ctx.collection != "system.sessions":

@@ -56,7 +56,7 @@ class ChangeStreamCursor(Cursor):
         return {"postBatchResumeToken": {"_data": self._resume_token}}
 
     def pass_over(self, newest: int) -> None:
-        """Advance the resume token to the cluster time `newest`, because the oplog contains no events for the stream up to that time."""
+        """Advance the resume token to the cluster time `newest`. The oplog must contain no events for the stream up to that time."""
         self._reader.pass_over(newest)
         self._advance_token()
 

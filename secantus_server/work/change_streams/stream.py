@@ -64,7 +64,7 @@ class ChangeStreamReader:
         return self.token is not None and text == self.token_text and self._rows.position <= self.token.stamp
 
     def pass_over(self, newest: int) -> None:
-        """Advance the position to the time `newest`, because no operation up to that time affects the stream."""
+        """Advance the position to the time `newest`. No operation up to that time may affect the stream."""
         self._rows.position = max(self._rows.position, newest)
 
     def is_undone(self, token: Token) -> bool:

@@ -66,7 +66,9 @@ class Writer(StagedWrites, Protocol):
         """Remove a stored document."""
 
     def save_multikey_flags(self) -> None:
-        """Store the multikey flags of indexes that became multikey in this transaction, so that readers know them before the commit.
+        """Store the multikey flags of indexes that became multikey in this transaction.
+
+        This must precede the commit, so that every reader that sees the new index entries also sees the flags.
 
         Raises:
             WriteConflict: if the transaction must be retried, because the collection was replaced.

@@ -21,19 +21,19 @@ MAX_SUB_PIPELINE_DEPTH = 20
 
 @dataclass(slots=True, eq=False)
 class PipelineContext:
-    """The context passed to stage parsers; treat as immutable.
+    """The context that stage parsers receive. It must not be modified.
 
     Arguments:
         parse: the command's variables, time, collation and randomness.
         db: the database.
-        host: the server as stages see it.
+        host: the interface through which stages use the server.
         collection: the collection, or None for `aggregate: 1`.
-        allow_disk_use: if False, a sort or group of more than 100 megabytes is an error.
+        allow_disk_use: whether stages may use the disk. Otherwise a sort or group of more than 100 megabytes is an error.
         bypass_document_validation: whether `$out` and `$merge` skip the validator.
         read_concern: the command's read concern level.
         api_strict: whether only stages of the Stable API are allowed.
-        explain: whether the pipeline is explained, not run.
-        container: `$facet`, `$lookup` or `$unionWith` for a sub-pipeline, otherwise empty.
+        explain: whether the pipeline is explained instead of run.
+        container: the stage that contains this sub-pipeline (`$facet`, `$lookup` or `$unionWith`), or empty if there is none.
         in_facet: whether this pipeline or an enclosing one belongs to a `$facet`.
         depth: the nesting depth of sub-pipelines.
     """

@@ -556,7 +556,7 @@ class Engine:
             return restored
 
     def _write_back_when_full(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
-        """Write the values at the snapshot back to a full store with temporarily doubled capacity. The result fits the original capacity."""
+        """Write the values at the snapshot back to a full store with temporarily doubled capacity. The result fits the old capacity."""
         self._connection.reconfigure(configuration.cache_config(self._memory_size_mb * 2).encode())
         try:
             return self._write_back(snapshot, made)

@@ -74,7 +74,7 @@ class StorageError(CommandError):
 
 
 def disk_full() -> CommandError:
-    """Return the error for a full disk, 14031 OutOfDiskSpace."""
+    """Return the error 14031 OutOfDiskSpace for a full disk."""
     return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
 
 

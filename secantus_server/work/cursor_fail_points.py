@@ -39,7 +39,7 @@ class Failure:
 def parse_failure(data: dict[str, Any]) -> Failure:
     """Parse the data of failGetMoreAfterCursorCheckout.
 
-    As in MongoDB, `failCommands` and `errmsg` are ignored. Driver tests set them because failCommand has them.
+    As in MongoDB, `failCommands` and `errmsg` are ignored. Driver tests set them because the fail point failCommand supports them.
 
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue, 72 InvalidOptions without an error code, 238 for an unknown field.

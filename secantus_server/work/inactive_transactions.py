@@ -83,7 +83,7 @@ def transaction_details(services: Services, transaction: SessionTransaction) -> 
 
 
 def time_text(ms: int) -> str:
-    """Return a time in the format of currentOp."""
+    """Return a time as text in the format of currentOp."""
     return datetime.fromtimestamp(ms / 1000, timezone.utc).isoformat(timespec="milliseconds")
 
 

@@ -25,7 +25,7 @@ EMPTY_DOCUMENT = encode({})
 
 @dataclass(frozen=True)
 class Equality:
-    """A predicate `field == variable`.
+    """The condition that a field equals a variable.
 
     Arguments:
         path: the field's path.

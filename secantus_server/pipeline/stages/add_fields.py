@@ -1,4 +1,4 @@
-"""`$addFields` and its alias `$set`: new or changed fields.
+"""`$addFields` and its alias `$set`: add or replace fields.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/addFields/
 """

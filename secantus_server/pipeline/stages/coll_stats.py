@@ -1,4 +1,4 @@
-"""`$collStats`: statistics of a collection.
+"""`$collStats`: returns statistics of a collection.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/collStats/
 """
@@ -31,7 +31,7 @@ SCALED = frozenset(["size", "storageSize", "freeStorageSize", "totalIndexSize", 
 
 @stage("$collStats")
 class CollStats(Stage):
-    """A parsed `$collStats`: the requested statistics."""
+    """A parsed `$collStats`: the requested kinds of statistics and their options."""
 
     position = Position.FIRST
     in_facet = False

@@ -1,4 +1,4 @@
-"""`$currentOp`: the server's running operations.
+"""`$currentOp`: returns the server's running operations.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
 """

@@ -32,7 +32,7 @@ class IndexStats(Stage):
         """Parse `{$indexStats: {}}`.
 
         Raises:
-            CommandError: 28803 for any other argument.
+            CommandError: 28803 if the argument is not an empty document.
         """
         if spec != {} or type(spec) is not dict:
             raise CommandError(28803, "The $indexStats stage specification must be an empty object")

@@ -55,7 +55,7 @@ class ListCatalog(ListClusterCatalog):
         """Parse `{$listCatalog: {}}`.
 
         Raises:
-            CommandError: 6200600 for any other argument.
+            CommandError: 6200600 if the argument is not an empty document.
         """
         if type(spec) is not dict or spec:
             raise CommandError(6200600, "The $listCatalog stage specification must be an empty object")

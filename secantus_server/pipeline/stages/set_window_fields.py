@@ -1,4 +1,4 @@
-"""`$setWindowFields`: fields computed over a window of documents around each document.
+"""`$setWindowFields`: computes fields over a window of documents around each document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/setWindowFields/
 """

@@ -34,7 +34,7 @@ class Bucketing:
         time_field: the field that contains a measurement's time.
         meta_field: the field that identifies the series, or None.
         span_ms: the exclusive upper bound on the time between two measurements of a bucket.
-        rounding_ms: the interval to whose multiples the start of a bucket is rounded down.
+        rounding_ms: the rounding interval. The start of a bucket is rounded down to a multiple of it.
     """
 
     time_field: str
@@ -108,7 +108,7 @@ def shown_options(view: dict[str, Any]) -> dict[str, Any]:
 def default_index(timeseries: dict[str, Any]) -> dict[str, Any] | None:
     """Return the definition of the default index on a new buckets collection, or None if there is no metaField.
 
-    The index contains the metadata, which identify the series, and the time.
+    The index contains the time and the metadata, which identifies the series.
     """
     meta, time = timeseries.get("metaField"), timeseries["timeField"]
     if meta is None:

@@ -71,7 +71,7 @@ def whole_number(value: Any, code: int, subject: str, *, text: str = "") -> int:
         text: the value as shown in error messages; defaults to `value`.
 
     Raises:
-        CommandError: `code` if the value is not such a number.
+        CommandError: `code` if the value is not a number, is not integral, or does not fit into 64 bits.
     """
     shown = text or value_text(value)
     if not is_number(value):

@@ -198,7 +198,7 @@ class PipelineHost(Protocol):
     def merge_documents(
         self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
     ) -> CommandError | None:
-        """Call `merge` for each document in transactions of many documents. Return the first error that `merge` raised, or None.
+        """Call `merge` for each document, with many documents per transaction. Return the first error that `merge` raised, or None.
 
         After a write conflict, all documents of the transaction are retried. After an error, the remaining documents are still written.
         """

@@ -110,7 +110,7 @@ class Stage:
         """
 
     def check_follower(self, follower: Stage) -> None:
-        """Raise if `follower` must not appear anywhere after this stage, which is the first one of the pipeline. By default, do nothing.
+        """Raise if `follower` must not appear after this stage, which is the first stage of the pipeline. By default, do nothing.
 
         The parser calls this method on the first stage, once for each later stage.
 

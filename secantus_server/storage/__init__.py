@@ -5,15 +5,15 @@ The tables are CATALOG, RECORDS, INDEX_ENTRIES, OPLOG and META. An *ident* is th
 choose any keys for the other tables, except that a key of META must not begin with a zero byte.
 
     engine = Engine.open(":memory:")            # or a directory
-    with engine.transaction() as unit:          # or acquire(), begin(), commit() / rollback(), release() unit.put(RECORDS, key, value)
-    for key, value in unit.scan(RECORDS, lower, upper): ...
+    with engine.transaction() as unit:          # or acquire(), begin(), commit() / rollback(), release()
+        unit.put(RECORDS, key, value)
+        for key, value in unit.scan(RECORDS, lower, upper): ...
 
 - **RecoveryUnit**: `begin commit rollback in_transaction`, `get put insert remove truncate scan`, `drop_ident`. A transaction reads from
   one snapshot of the store. On WriteConflict, roll back and retry. A thread has at most one transaction at a time. A cursor has no open
   transaction between two batches.
 - **Cursor**, from `scan(table, lower, upper, reverse)`: iterate, `seek_at(key)`, `seek_past(key)`, `close()`. A scan ends with its
-  transaction. To continue, open a new scan in the next transaction and seek past the last key. Compiled loops use `next_raw` and `seek`
-  of
+  transaction. To continue, open a new scan in the next transaction and seek past the last key. Compiled loops use `next_raw` and `seek` of
   `_cursor.pxd`, and the `*_raw` methods of `_unit.pxd`.
 - **Snapshots**: `push_snapshot()`, `restore(snapshot)`, `pop_snapshot(snapshot)`. Snapshots nest. META is not restored. Like
   `exclusive()`, these methods wait until no transaction runs, so the caller must end long transactions first.

@@ -8,7 +8,7 @@ from secantus_server.storage.errors import WriteConflict
 
 
 class Lifetime:
-    """The record of whether a collection still exists. All successive versions of a collection in the catalog share one instance.
+    """A flag that records whether a collection was dropped. All successive versions of a collection in the catalog share one instance.
 
     A writing transaction does not see a drop that was committed after it began. Its commit therefore checks the lifetime of each
     collection that it wrote to. As a result, all writes to a collection precede its drop in the oplog, and no documents are added to a

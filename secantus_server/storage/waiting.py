@@ -34,7 +34,8 @@ class Waits:
         self._uninterrupted: set[int] = set()
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Wait until the predicate is true. Each call of `notify_all` makes the waiting threads test their predicates again.
+        """Wait until the predicate is true or the timeout expires. Each call of `notify_all` makes the waiting threads test their
+        predicates again.
 
         Arguments:
             timeout: the maximum number of seconds to wait, or None for no limit.

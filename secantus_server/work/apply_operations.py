@@ -1,8 +1,8 @@
 """Application of oplog entries. An entry describes a change of a document or a command that changes collections.
 
 Entries may be applied to a state that already contains their changes. An insert then replaces the document with the same `_id`. Deleting
-a missing document has no effect. Updating a missing document is an error unless a later entry deleted it, as is possible if all entries
-are applied again (`is_repeated`).
+a missing document has no effect. Updating a missing document is an error, except if all entries are applied again (`is_repeated`),
+because a later entry may have deleted the document.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 """

@@ -25,8 +25,6 @@ def advised_indexes(name: str, body: Mapping[str, Any], statements: Sequence[Any
 
     The result is one index, one index for each branch of an `$or`, or an empty list if no index would help.
 
-    This is one index, or one index for each branch of an `$or`, or no index if none would help.
-
     Arguments:
         name: the command's name.
         body: the command document.

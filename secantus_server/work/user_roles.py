@@ -27,7 +27,7 @@ def is_privilege(value: Any) -> bool:
 
 
 def effective_roles(known: Documents, user: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a user's roles, as far as they exist, and all roles that they inherit.
+    """Return the existing roles of a user, including inherited roles.
 
     Arguments:
         known: the user-defined roles.

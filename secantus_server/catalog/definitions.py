@@ -72,9 +72,9 @@ class KeptDefinitions:
             self._kept[collection.db, collection.name] = KeptDefinition(collection.uuid, collection.options, specs)
 
     def forget(self, db: str, name: str) -> None:
-        """Discard the definition of a collection, because the user dropped it."""
+        """Discard the definition that was retained for a namespace."""
         self._kept.pop((db, name), None)
 
     def forget_database(self, db: str) -> None:
-        """Discard all definitions of a database."""
+        """Discard all definitions that were retained for a database."""
         self._kept = {place: kept for place, kept in self._kept.items() if place[0] != db}

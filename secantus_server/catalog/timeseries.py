@@ -108,7 +108,7 @@ def shown_options(view: dict[str, Any]) -> dict[str, Any]:
 def default_index(timeseries: dict[str, Any]) -> dict[str, Any] | None:
     """Return the definition of the default index on a new buckets collection, or None if there is no metaField.
 
-    The index contains the time and the metadata, which identifies the series.
+    The index is on the metadata, which identifies the series, and on the time.
     """
     meta, time = timeseries.get("metaField"), timeseries["timeField"]
     if meta is None:

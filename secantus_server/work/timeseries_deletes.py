@@ -25,14 +25,14 @@ from secantus_server.work.writers.choice import open_bucket_writer
 
 
 def delete_of_buckets(request: Request, collection: Collection, spec: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the buckets collection, and the statement that deletes whole buckets in place of measurements. Used by explain.
+    """Return the name of the buckets collection, and the statement that deletes whole buckets in place of measurements, for explain.
 
     Arguments:
         spec: the validated statement.
 
     Raises:
-        CommandError: 238 NotImplemented if the filter reads more than metadata, because MongoDB does not document the plans of such
-            deletes.
+        CommandError: 238 NotImplemented if the statement has a limit or its filter reads more than metadata, because MongoDB does not
+            document the plans of such deletes.
     """
     meta = collection.options["timeseries"].get("metaField")
     query = None if spec["limit"] or meta is None else renamed(spec["q"], meta)

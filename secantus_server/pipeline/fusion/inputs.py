@@ -63,7 +63,7 @@ class Row:
     Arguments:
         id: the key of the document's `_id`, which identifies the document across input pipelines.
         document: the document.
-        order: the sort key of the document's rank; documents of equal rank have equal keys.
+        order: the document's sort key in the pipeline's output. Documents of equal rank have equal keys.
         score: the document's score, or None.
         details: the document's scoreDetails, or None.
     """
